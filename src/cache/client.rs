@@ -1,0 +1,329 @@
+//! The memory storage as the helper sees it: questions to the daemon.
+
+use std::io::{ErrorKind, Read};
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::{SendFlags, send};
+
+use super::connect::{self, Socket};
+use super::message::{self, ANSWER_LIMIT, HEADER, Header, Status, Word};
+use crate::credential::Credential;
+use crate::credential::description::Description;
+use crate::credential::expiry::Expiry;
+use crate::platform::boot_time;
+use crate::protocol;
+use crate::protocol::read::{self, Lines};
+use crate::secret::Buffer;
+use crate::storage::memory::Lifetime;
+use crate::storage::{Error, Kind, Listed, Lost, Storage};
+
+/// git waits for us without a bound of its own.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// `store` may have to start the daemon first.
+const STORE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// The daemon's client.
+#[derive(Debug)]
+pub struct Cache {
+    socket: Socket,
+    lifetime: Lifetime,
+    /// What waiting for this daemon has cost, by itself and together with others.
+    waited: Lost,
+    lost: Lost,
+}
+
+/// Why a question got no answer.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Connect(#[from] connect::Error),
+    #[error("cannot compose or read a message")]
+    Message(#[from] protocol::Error),
+    #[error("the daemon is of another version: end it with 'git-credential-pat cache stop'")]
+    OtherVersion,
+    #[error("the daemon is busy")]
+    Busy,
+    #[error("the daemon did not understand")]
+    Refused,
+}
+
+/// Whether a daemon is started where there is none.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Start {
+    Never,
+    IfNeeded,
+}
+
+impl Cache {
+    /// Asks at `socket`; what is stored is kept for `lifetime`.
+    pub fn new(socket: Socket, lifetime: Lifetime) -> Self {
+        Self {
+            socket,
+            lifetime,
+            waited: Lost::default(),
+            lost: Lost::default(),
+        }
+    }
+
+    /// Tells those who are asked later what was waited in vain here.
+    #[must_use]
+    pub fn counting(self, lost: &Lost) -> Self {
+        Self {
+            lost: lost.clone(),
+            ..self
+        }
+    }
+
+    /// How the daemon is; `None` if there is none.
+    pub fn status(&self) -> Result<Option<Status>, Error> {
+        let answer = self.ask_word(Word::Status, "look")?;
+        answer
+            .map(|answer| message::read_status(lines(&answer)))
+            .transpose()
+            .map_err(|error| failed("look", error))
+    }
+
+    /// Has everything forgotten. Returns how many entries that were; `None` if there is no daemon.
+    pub fn clear(&self) -> Result<Option<usize>, Error> {
+        let answer = self.ask_word(Word::Clear, "clear")?;
+        answer
+            .map(|answer| message::read_count(lines(&answer)))
+            .transpose()
+            .map_err(|error| failed("clear", error))
+    }
+
+    /// Has the daemon leave. Returns whether there was one.
+    pub fn stop(&self) -> Result<bool, Error> {
+        self.ask_word(Word::Stop, "stop")
+            .map(|answer| answer.is_some())
+    }
+
+    fn ask_word(&self, word: Word, operation: &'static str) -> Result<Option<Buffer>, Error> {
+        let question = message::compose_word(word).map_err(|error| failed(operation, error))?;
+        self.ask(Start::Never, &question)
+    }
+
+    /// The whole answer; `None` if there is no daemon.
+    fn ask(&self, start: Start, question: &Buffer) -> Result<Option<Buffer>, Error> {
+        self.ask_until_answered(start, question)
+            .map_err(unavailable)
+    }
+
+    /// A daemon that did not answer in time is not waited for again: the next wait would be as long.
+    fn ask_until_answered(
+        &self,
+        start: Start,
+        question: &Buffer,
+    ) -> Result<Option<Buffer>, Failure> {
+        let patience = self.waited.left_of(match start {
+            Start::IfNeeded => STORE_PATIENCE,
+            Start::Never => PATIENCE,
+        });
+        let began = boot_time();
+        let answer = self.ask_before(began.saturating_add(patience), start, question);
+        if let Err(Failure::Connect(connect::Error::Silent)) = answer {
+            let took = boot_time().saturating_sub(began);
+            self.waited.add(took);
+            self.lost.add(took);
+        }
+        answer
+    }
+
+    /// A daemon that was just leaving when we came drops the connection: then the next one is asked. Every question may
+    /// be asked twice.
+    fn ask_before(
+        &self,
+        deadline: Duration,
+        start: Start,
+        question: &Buffer,
+    ) -> Result<Option<Buffer>, Failure> {
+        for _ in 0..8 {
+            let stream = match start {
+                Start::Never => self.socket.connect(deadline)?,
+                Start::IfNeeded => Some(self.socket.connect_or_start(deadline)?),
+            };
+            let Some(stream) = stream else {
+                return Ok(None);
+            };
+            let Some((word, answer)) = exchange(stream, question, deadline)? else {
+                continue;
+            };
+            match word {
+                Some(Word::Done) => return Ok(Some(answer)),
+                Some(Word::Busy) => return Err(Failure::Busy),
+                Some(Word::OtherVersion) | None if start == Start::IfNeeded => {
+                    self.replace(deadline)?;
+                }
+                Some(Word::OtherVersion) | None => return Err(Failure::OtherVersion),
+                Some(_) => return Err(Failure::Refused),
+            }
+        }
+        Err(connect::Error::Silent.into())
+    }
+
+    /// Has a daemon of another version leave: it would keep answering to what it does not understand.
+    fn replace(&self, deadline: Duration) -> Result<(), Failure> {
+        if let Some(stream) = self.socket.connect(deadline)? {
+            exchange(stream, &message::compose_word(Word::Stop)?, deadline)?;
+        }
+        Ok(())
+    }
+}
+
+/// Sends the question and reads the answer; `None` if the daemon went away before it had answered.
+fn exchange(
+    mut stream: UnixStream,
+    question: &Buffer,
+    deadline: Duration,
+) -> Result<Option<(Option<Word>, Buffer)>, Failure> {
+    say(&stream, question.as_slice(), deadline)?;
+    let mut answer = Buffer::with_capacity(1024);
+    let mut wanted = HEADER;
+    let mut word = None;
+    while answer.as_slice().len() < wanted {
+        wait(&stream, PollFlags::IN, deadline)?;
+        match answer.read_from(
+            &mut stream as &mut dyn Read,
+            wanted - answer.as_slice().len(),
+        ) {
+            Ok(0) => return Ok(None),
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if went_away(error.kind()) => return Ok(None),
+            Err(_) => return Err(connect::Error::Silent.into()),
+        }
+        if wanted == HEADER && answer.as_slice().len() == HEADER {
+            let header = answer.as_slice().try_into().ok();
+            let header = header.and_then(|bytes| Header::parse(bytes, ANSWER_LIMIT));
+            let Header { word: said, length } = header.ok_or(Failure::OtherVersion)?;
+            word = said;
+            wanted += length;
+        }
+    }
+    Ok(Some((word, answer)))
+}
+
+/// Sends the whole question; or as much as the daemon wants, for it may have answered already.
+fn say(stream: &UnixStream, mut question: &[u8], deadline: Duration) -> Result<(), Failure> {
+    while !question.is_empty() {
+        match send(stream, question, SendFlags::DONTWAIT) {
+            Ok(sent) => question = &question[sent..],
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => wait(stream, PollFlags::OUT, deadline)?,
+            Err(error) if went_away(error.kind()) => break,
+            Err(_) => return Err(connect::Error::Silent.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Every wait has the same end: a socket's own timeouts would begin anew with each call.
+fn wait(stream: &UnixStream, event: PollFlags, deadline: Duration) -> Result<(), Failure> {
+    loop {
+        let left = deadline.saturating_sub(boot_time());
+        let left = Timespec::try_from(left).map_err(|_| connect::Error::Silent)?;
+        match poll(&mut [PollFd::new(stream, event)], Some(&left)) {
+            Ok(1..) => return Ok(()),
+            Err(Errno::INTR) => {}
+            Ok(0) | Err(_) => return Err(connect::Error::Silent.into()),
+        }
+    }
+}
+
+fn went_away(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted
+    )
+}
+
+fn lines(answer: &Buffer) -> &[u8] {
+    answer.as_slice().get(HEADER..).unwrap_or_default()
+}
+
+fn unavailable(failure: Failure) -> Error {
+    Error::Unavailable {
+        kind: Kind::Memory,
+        cause: match failure {
+            // As it is: it knows what to do about it.
+            Failure::Connect(connect::Error::Folder(error)) => Box::new(error),
+            failure => Box::new(failure),
+        },
+    }
+}
+
+fn failed(operation: &'static str, cause: protocol::Error) -> Error {
+    Error::Failed {
+        operation,
+        kind: Kind::Memory,
+        cause: Box::new(cause),
+    }
+}
+
+impl Storage for Cache {
+    fn kind(&self) -> Kind {
+        Kind::Memory
+    }
+
+    fn get(&self, wanted: &Description) -> Result<Option<Credential>, Error> {
+        let question = message::compose(Word::Get, |out| message::push_description(wanted, out));
+        let question = question.map_err(|error| failed("look", error))?;
+        let answer = match self.ask_until_answered(Start::Never, &question) {
+            // What it keeps is not for us to read: as good as nothing. The `store` that follows replaces it.
+            Err(Failure::OtherVersion) => None,
+            answer => answer.map_err(unavailable)?,
+        };
+        let Some(answer) = answer.filter(|answer| !lines(answer).is_empty()) else {
+            return Ok(None);
+        };
+        let said =
+            read::entry(Lines::new(lines(&answer))).map_err(|error| failed("look", error))?;
+        Ok(Credential::partial(said).filter(|credential| wanted.fits(&credential.key)))
+    }
+
+    fn store(&self, credential: &Credential) -> Result<(), Error> {
+        let question = message::compose(Word::Store, |out| {
+            message::push_store(credential, self.lifetime, out)
+        });
+        self.ask(
+            Start::IfNeeded,
+            &question.map_err(|error| failed("store", error))?,
+        )
+        .map(drop)
+    }
+
+    fn redate(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {
+        let question = message::compose(Word::Redate, |out| message::push_redate(kept, end, out));
+        let question = question.map_err(|error| failed("store", error))?;
+        let Some(answer) = self.ask(Start::Never, &question)? else {
+            return Ok(false);
+        };
+        let count = message::read_count(lines(&answer)).map_err(|error| failed("store", error))?;
+        Ok(count > 0)
+    }
+
+    fn erase(&self, unwanted: &Description) -> Result<usize, Error> {
+        let question =
+            message::compose(Word::Erase, |out| message::push_description(unwanted, out));
+        let answer = self.ask(
+            Start::Never,
+            &question.map_err(|error| failed("erase", error))?,
+        )?;
+        let Some(answer) = answer else { return Ok(0) };
+        message::read_count(lines(&answer)).map_err(|error| failed("erase", error))
+    }
+
+    fn list(&self) -> Result<Vec<Listed>, Error> {
+        let Some(answer) = self.ask_word(Word::List, "list")? else {
+            return Ok(Vec::new());
+        };
+        message::read_listed(lines(&answer)).map_err(|error| failed("list", error))
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        self.status().map(drop)
+    }
+}

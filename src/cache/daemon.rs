@@ -1,0 +1,338 @@
+//! The daemon: one thread, many connections, each with its deadline; nobody can make another wait.
+
+use std::io::{self, ErrorKind};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Resource, getrlimit, setsid};
+
+use super::connect::Socket;
+use super::connection::{Connection, Progress};
+use super::message::{self, HEADER, Status, Word};
+use super::place::Place;
+use crate::platform::{self, Signals, arena, boot_time, effective_uid, peer_uid};
+use crate::protocol::{Error, write};
+use crate::secret::Buffer;
+use crate::storage::Storage;
+use crate::storage::memory::Memory;
+use crate::time;
+
+/// How long to stay when nothing is kept: a rejected token's successor should find us.
+const LINGER: Duration = Duration::from_secs(30);
+/// How often at most to look through everything for what has ended.
+const SWEEP: Duration = Duration::from_secs(1);
+/// How often at least to look at clocks and at our socket; a suspended machine's timers stand still.
+const ROUND: Duration = Duration::from_secs(60);
+/// More than people have commands; each takes a descriptor.
+const MOST_CONNECTIONS: usize = 1024;
+
+/// Runs until nothing is kept, or somebody says stop. Standard input listens at `socket` already. Comes before anything
+/// is opened: every other descriptor is the caller's, and is closed.
+pub fn run(socket: &Path) -> io::Result<()> {
+    platform::close_inherited();
+    platform::harden();
+    // Fails if we lead a process group already, and then we need no session of our own.
+    let _ = setsid();
+    let listener = UnixListener::from(OwnedFd::from(platform::stdin()?));
+    if !Socket::at(socket).is_heard_by(&listener) {
+        return Err(io::Error::other("standard input does not listen there"));
+    }
+    listener.set_nonblocking(true)?;
+    let signals = Signals::new()?;
+    let place = Place::of(&Socket::at(socket))?;
+    let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let most = usize::try_from(descriptors.saturating_sub(12))
+        .unwrap_or(usize::MAX)
+        .clamp(1, MOST_CONNECTIONS);
+    let now = boot_time();
+    let daemon = Daemon {
+        memory: Memory::new(time::now),
+        started: now,
+        connections: Vec::new(),
+        most,
+        empty_since: now,
+        next_sweep: now + SWEEP,
+        is_asked_to_leave: false,
+    };
+    daemon.serve(&listener, signals, &place)
+}
+
+/// A request for which there is no memory costs its client the connection, and nobody else their credentials. What is
+/// kept is changed only once the new is there, so that no half change stays behind.
+fn without_panic<T>(work: impl FnOnce() -> T) -> Option<T> {
+    panic::catch_unwind(AssertUnwindSafe(work)).ok()
+}
+
+struct Daemon {
+    memory: Memory,
+    started: Duration,
+    connections: Vec<Connection>,
+    most: usize,
+    empty_since: Duration,
+    next_sweep: Duration,
+    is_asked_to_leave: bool,
+}
+
+impl Daemon {
+    fn serve(
+        mut self,
+        listener: &UnixListener,
+        mut signals: Signals,
+        place: &Place,
+    ) -> io::Result<()> {
+        let mut no_accept_before = Duration::ZERO;
+        let mut next_look = boot_time() + ROUND;
+        loop {
+            let now = boot_time();
+            let accepts = self.connections.len() < self.most && now >= no_accept_before;
+            let wake = self.next_wake(now, no_accept_before).min(next_look);
+            let (is_signalled, is_knocked) =
+                self.wait(listener, &signals, accepts, wake.saturating_sub(now))?;
+            if is_signalled {
+                signals.take()?;
+                self.is_asked_to_leave = true;
+            }
+            if is_knocked && !self.accept(listener) {
+                // Out of descriptors: the waiting client stays in the queue, and we do not spin on it.
+                no_accept_before = boot_time() + Duration::from_millis(100);
+            }
+            self.attend();
+            let now = boot_time();
+            if now >= self.next_sweep {
+                self.next_sweep = now + self.memory.sweep().unwrap_or(ROUND).max(SWEEP);
+            }
+            if now >= next_look {
+                next_look = now + ROUND;
+                if !place.is_ours() {
+                    return Ok(());
+                }
+            }
+            if !self.memory.is_empty() {
+                self.empty_since = now;
+            }
+            let has_lingered = now >= self.empty_since + LINGER && self.connections.is_empty();
+            if (self.is_asked_to_leave || has_lingered) && place.give_up(self.is_asked_to_leave) {
+                return Ok(());
+            }
+            if has_lingered {
+                // Somebody holds the lock, to start a daemon or to reach this one: see who comes.
+                self.empty_since = now.saturating_sub(LINGER) + SWEEP;
+            }
+        }
+    }
+
+    fn next_wake(&self, now: Duration, accept_again: Duration) -> Duration {
+        // Among them the first that makes room, if we are full.
+        let deadlines = self.connections.iter().map(Connection::deadline);
+        let leaving = self.memory.is_empty().then_some(self.empty_since + LINGER);
+        let accept_again = (accept_again > now).then_some(accept_again);
+        let others = [Some(self.next_sweep), leaving, accept_again];
+        deadlines
+            .chain(others.into_iter().flatten())
+            .min()
+            .unwrap_or(self.next_sweep)
+    }
+
+    /// Waits until something happens. Marks the connections that are ready; returns whether a signal came and whether
+    /// somebody wants to connect.
+    fn wait(
+        &mut self,
+        listener: &UnixListener,
+        signals: &Signals,
+        accepts: bool,
+        patience: Duration,
+    ) -> io::Result<(bool, bool)> {
+        let signal_source = signals.source();
+        let mut sources = Vec::with_capacity(self.connections.len() + 2);
+        sources.push(PollFd::from_borrowed_fd(signal_source, PollFlags::IN));
+        sources.push(PollFd::new(
+            listener,
+            if accepts {
+                PollFlags::IN
+            } else {
+                PollFlags::empty()
+            },
+        ));
+        for connection in &self.connections {
+            let event = if connection.answer.is_some() {
+                PollFlags::OUT
+            } else {
+                PollFlags::IN
+            };
+            sources.push(PollFd::new(&connection.stream, event));
+        }
+        let patience = Timespec::try_from(patience.min(ROUND)).map_err(io::Error::other)?;
+        match poll(&mut sources, Some(&patience)) {
+            Ok(_) => {}
+            Err(rustix::io::Errno::INTR) => return Ok((false, false)),
+            Err(error) => return Err(error.into()),
+        }
+        let ready: Vec<bool> = sources
+            .iter()
+            .map(|source| !source.revents().is_empty())
+            .collect();
+        for (connection, is_ready) in self.connections.iter_mut().zip(&ready[2..]) {
+            connection.is_ready = *is_ready;
+        }
+        Ok((ready[0], ready[1]))
+    }
+
+    /// Takes everybody who waits. False if there are no descriptors left for the next.
+    fn accept(&mut self, listener: &UnixListener) -> bool {
+        while self.connections.len() < self.most {
+            match listener.accept() {
+                Ok((stream, _)) => {
+                    // Root is no exception: who can become us can be us.
+                    let is_ours = peer_uid(&stream).is_ok_and(|user| user == effective_uid());
+                    if is_ours && stream.set_nonblocking(true).is_ok() {
+                        self.connections
+                            .extend(without_panic(|| Connection::new(stream)));
+                    }
+                }
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        ErrorKind::Interrupted | ErrorKind::ConnectionAborted
+                    ) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return true,
+                Err(_) => return false,
+            }
+        }
+        true
+    }
+
+    /// Goes on with every connection that is ready, and drops those that are done or too slow.
+    fn attend(&mut self) {
+        let now = boot_time();
+        let mut connections = std::mem::take(&mut self.connections);
+        let mut pending: usize = connections
+            .iter()
+            .map(|connection| connection.request.as_slice().len())
+            .sum();
+        connections.retain_mut(|connection| {
+            // Nothing is acknowledged any more that will be gone in a moment: who is dropped asks again, and finds the
+            // next daemon. So does who has not taken its answer yet; only a list is too long to be sent at once.
+            !self.is_asked_to_leave
+                && without_panic(|| self.attend_to(connection, now, &mut pending)).unwrap_or(false)
+        });
+        self.connections = connections;
+    }
+
+    /// False if nothing is left to do.
+    fn attend_to(
+        &mut self,
+        connection: &mut Connection,
+        now: Duration,
+        pending: &mut usize,
+    ) -> bool {
+        if !connection.is_ready {
+            return now < connection.deadline();
+        }
+        connection.is_ready = false;
+        connection.heard = now;
+        if connection.answer.is_none() {
+            let before = connection.request.as_slice().len();
+            let progress = connection.read(*pending);
+            *pending += connection.request.as_slice().len() - before;
+            match progress {
+                Progress::Unfinished => return now < connection.deadline(),
+                Progress::Gone => return false,
+                Progress::Complete(word) => {
+                    *pending = pending.saturating_sub(connection.request.as_slice().len());
+                    let lines = connection
+                        .request
+                        .as_slice()
+                        .get(HEADER..)
+                        .unwrap_or_default();
+                    connection.answer = self.answer(word, lines).ok();
+                    connection.request.truncate(0);
+                }
+            }
+        }
+        connection.write() == Progress::Unfinished && now < connection.deadline()
+    }
+
+    fn answer(&mut self, word: Word, lines: &[u8]) -> Result<Buffer, Error> {
+        let answer = match word {
+            Word::Get => self.get(lines),
+            Word::Store => message::read_store(lines).and_then(|(credential, lifetime)| {
+                self.memory.store_for(&credential, lifetime);
+                self.next_sweep = self.next_sweep.min(boot_time() + SWEEP);
+                message::compose_word(Word::Done)
+            }),
+            Word::Erase => self.erase(lines),
+            Word::Redate => self.redate(lines),
+            Word::List => self.list(),
+            Word::Clear => {
+                let count = self.memory.clear();
+                message::compose(Word::Done, |out| {
+                    message::push_count(count, out);
+                    Ok(())
+                })
+            }
+            Word::Status => self.status(),
+            Word::Stop => {
+                self.memory.clear();
+                self.is_asked_to_leave = true;
+                message::compose_word(Word::Done)
+            }
+            Word::Done | Word::Refused => message::compose_word(Word::Refused),
+            Word::OtherVersion | Word::Busy => message::compose_word(word),
+        };
+        answer.or_else(|_| message::compose_word(Word::Refused))
+    }
+
+    fn get(&self, lines: &[u8]) -> Result<Buffer, Error> {
+        let wanted = message::read_description(lines)?;
+        let found = self.memory.get(&wanted).ok().flatten();
+        message::compose(Word::Done, |out| {
+            found.map_or(Ok(()), |credential| write::entry(&credential, out))
+        })
+    }
+
+    fn redate(&mut self, lines: &[u8]) -> Result<Buffer, Error> {
+        let (kept, end) = message::read_redate(lines)?;
+        let is_done = self.memory.redate(&kept, end).unwrap_or(false);
+        self.next_sweep = self.next_sweep.min(boot_time() + SWEEP);
+        message::compose(Word::Done, |out| {
+            message::push_count(usize::from(is_done), out);
+            Ok(())
+        })
+    }
+
+    fn erase(&self, lines: &[u8]) -> Result<Buffer, Error> {
+        let unwanted = message::read_description(lines)?;
+        let count = self.memory.erase(&unwanted).unwrap_or(0);
+        message::compose(Word::Done, |out| {
+            message::push_count(count, out);
+            Ok(())
+        })
+    }
+
+    fn list(&self) -> Result<Buffer, Error> {
+        let all = self.memory.list().unwrap_or_default();
+        message::compose(Word::Done, |out| {
+            all.iter()
+                .try_for_each(|listed| message::push_listed(listed, out))
+        })
+    }
+
+    fn status(&self) -> Result<Buffer, Error> {
+        let arena::Usage { mapped, locked } = arena::usage();
+        let status = Status {
+            process: u64::from(std::process::id()),
+            entries: self.memory.len() as u64,
+            age: boot_time().saturating_sub(self.started).as_secs(),
+            mapped: mapped as u64,
+            locked: locked as u64,
+        };
+        message::compose(Word::Done, |out| {
+            message::push_status(&status, out);
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,488 @@
+//! What client and daemon say to each other: a fixed header, then attribute lines.
+
+use std::time::Duration;
+
+use crate::credential::Credential;
+use crate::credential::description::Description;
+use crate::credential::expiry::Expiry;
+use crate::protocol::read::{self, Lines};
+use crate::protocol::{Error, LIMIT, write};
+use crate::secret::Buffer;
+use crate::storage::Listed;
+use crate::storage::memory::Lifetime;
+
+/// The word of the command line that becomes the daemon. Only [`super::connect`] says it.
+pub const COMMAND: &str = "serve-memory";
+/// Goes up with every change that an older program would read wrongly.
+pub const VERSION: u8 = 1;
+/// Magic, version, word, two zero bytes, length of what follows (little endian).
+pub const HEADER: usize = 12;
+const MAGIC: &[u8; 4] = b"gcpt";
+/// The most that a request may hold: what git may say, and lines of our own. What git says in a `url` becomes two.
+pub const REQUEST_LIMIT: usize = LIMIT + 1024;
+/// The most that an answer may hold: a list of very many entries.
+pub const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
+
+/// What a client asks, or a daemon answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Word {
+    /// Which credential fits?
+    Get,
+    /// Keep this one.
+    Store,
+    /// Keep this one's end, if it is still the same secret.
+    Redate,
+    /// Forget these.
+    Erase,
+    /// What is there?
+    List,
+    /// Forget everything.
+    Clear,
+    /// How are you?
+    Status,
+    /// Leave. Understood from every version, so that a newer program can replace an older daemon.
+    Stop,
+    /// Answer: done; the lines say what came of it.
+    Done,
+    /// Answer: the request could not be read.
+    Refused,
+    /// Answer: the request is of another version.
+    OtherVersion,
+    /// Answer: too much at once; ask later.
+    Busy,
+}
+
+const WORDS: [(Word, u8); 12] = [
+    (Word::Get, 1),
+    (Word::Store, 2),
+    (Word::Erase, 3),
+    (Word::List, 4),
+    (Word::Clear, 5),
+    (Word::Status, 6),
+    (Word::Stop, 7),
+    (Word::Redate, 8),
+    (Word::Done, 128),
+    (Word::Refused, 129),
+    (Word::OtherVersion, 130),
+    (Word::Busy, 131),
+];
+
+/// The start of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Header {
+    /// `None`: the message is of another version.
+    pub word: Option<Word>,
+    /// How many bytes follow.
+    pub length: usize,
+}
+
+impl Header {
+    /// Reads one; `None` if it is none of ours, or announces more than `limit`.
+    pub fn parse(bytes: &[u8; HEADER], limit: usize) -> Option<Self> {
+        let [m0, m1, m2, m3, version, code, 0, 0, l0, l1, l2, l3] = *bytes else {
+            return None;
+        };
+        let length = usize::try_from(u32::from_le_bytes([l0, l1, l2, l3])).ok()?;
+        if [m0, m1, m2, m3] != *MAGIC || length > limit {
+            return None;
+        }
+        let word = WORDS
+            .iter()
+            .find(|(_, number)| *number == code)
+            .map(|(word, _)| *word);
+        if version == VERSION || word == Some(Word::Stop) {
+            Some(Self {
+                word: Some(word?),
+                length,
+            })
+        } else {
+            Some(Self { word: None, length })
+        }
+    }
+}
+
+/// Composes a whole message; `lines` adds what follows the header.
+pub fn compose(
+    word: Word,
+    lines: impl FnOnce(&mut Buffer) -> Result<(), Error>,
+) -> Result<Buffer, Error> {
+    let mut message = Buffer::with_capacity(512);
+    let code = WORDS
+        .iter()
+        .find(|(known, _)| *known == word)
+        .map_or(0, |(_, number)| *number);
+    message.push(&[
+        MAGIC[0], MAGIC[1], MAGIC[2], MAGIC[3], VERSION, code, 0, 0, 0, 0, 0, 0,
+    ]);
+    lines(&mut message)?;
+    let length = message.as_slice().len() - HEADER;
+    let length = u32::try_from(length).map_err(|_| Error::TooLarge)?;
+    message.overwrite(HEADER - 4, &length.to_le_bytes());
+    Ok(message)
+}
+
+/// Composes a message that is a word alone.
+pub fn compose_word(word: Word) -> Result<Buffer, Error> {
+    compose(word, |_| Ok(()))
+}
+
+/// What follows [`Word::Get`] and [`Word::Erase`].
+pub fn push_description(description: &Description, out: &mut Buffer) -> Result<(), Error> {
+    push_number("exact", u64::from(description.is_exact), out);
+    push_number("pathless", u64::from(description.is_pathless), out);
+    out.push(b"\n");
+    write::description(description, out)
+}
+
+/// Reads what [`push_description`] wrote.
+pub fn read_description(bytes: &[u8]) -> Result<Description, Error> {
+    let mut lines = Lines::new(bytes);
+    let numbers = numbers(&mut lines)?;
+    let is_exact = number(&numbers, "exact").ok_or(Error::Missing { key: "exact" })? == 1;
+    let is_pathless = number(&numbers, "pathless") == Some(1);
+    Ok(Description {
+        is_exact,
+        is_pathless,
+        ..entry(lines.rest())?
+    })
+}
+
+/// By how many bytes the lines of a protocol, a host, a path and a user are longer than that of their URL.
+const URL_IN_LINES: usize = 22;
+
+/// Git's own part, which may be as large as git's request.
+fn entry(bytes: &[u8]) -> Result<Description, Error> {
+    // A URL is one line when it comes, and goes on as four.
+    if bytes.len() > LIMIT + URL_IN_LINES {
+        return Err(Error::TooLarge);
+    }
+    read::entry(Lines::new(bytes))
+}
+
+/// What follows [`Word::Store`].
+pub fn push_store(
+    credential: &Credential,
+    lifetime: Lifetime,
+    out: &mut Buffer,
+) -> Result<(), Error> {
+    let Lifetime { timeout, max_age } = lifetime;
+    push_number("timeout", timeout.as_secs(), out);
+    push_number("max_age", max_age.as_secs(), out);
+    out.push(b"\n");
+    write::entry(credential, out)
+}
+
+/// Reads what [`push_store`] wrote.
+pub fn read_store(bytes: &[u8]) -> Result<(Credential, Lifetime), Error> {
+    let mut lines = Lines::new(bytes);
+    let numbers = numbers(&mut lines)?;
+    let seconds = |key| number(&numbers, key).map(Duration::from_secs);
+    let lifetime = Lifetime {
+        timeout: seconds("timeout").ok_or(Error::Missing { key: "timeout" })?,
+        max_age: seconds("max_age").ok_or(Error::Missing { key: "max_age" })?,
+    };
+    let description = entry(lines.rest())?;
+    let credential = Credential::complete(description).ok_or(Error::Missing { key: "password" })?;
+    Ok((credential, lifetime))
+}
+
+/// What follows [`Word::Redate`]: the new end, 0 for none, and the credential as it was.
+pub fn push_redate(kept: &Credential, end: Option<Expiry>, out: &mut Buffer) -> Result<(), Error> {
+    push_number("end", end.map_or(0, Expiry::unix), out);
+    out.push(b"\n");
+    write::entry(kept, out)
+}
+
+/// Reads what [`push_redate`] wrote.
+pub fn read_redate(bytes: &[u8]) -> Result<(Credential, Option<Expiry>), Error> {
+    let mut lines = Lines::new(bytes);
+    let numbers = numbers(&mut lines)?;
+    let end = number(&numbers, "end").ok_or(Error::Missing { key: "end" })?;
+    let description = entry(lines.rest())?;
+    let kept = Credential::complete(description).ok_or(Error::Missing { key: "password" })?;
+    Ok((kept, Expiry::from_unix(end)))
+}
+
+/// What follows the answer to [`Word::List`], entry by entry.
+pub fn push_listed(listed: &Listed, out: &mut Buffer) -> Result<(), Error> {
+    let Listed {
+        key,
+        expiry,
+        scheme,
+        is_renewable,
+        forgotten,
+        written: _,
+    } = listed;
+    let described = Description {
+        expiry: *expiry,
+        authtype: scheme.clone(),
+        ..Description::of(key)
+    };
+    write::description(&described, out)?;
+    push_number("renewable", u64::from(*is_renewable), out);
+    if let Some(forgotten) = forgotten {
+        push_number("forgotten", *forgotten, out);
+    }
+    out.push(b"\n");
+    Ok(())
+}
+
+/// Reads what [`push_listed`] wrote.
+pub fn read_listed(mut bytes: &[u8]) -> Result<Vec<Listed>, Error> {
+    let mut all = Vec::new();
+    while !bytes.is_empty() {
+        let Description {
+            authtype, expiry, ..
+        } = read::entry(Lines::new(bytes))?;
+        let key = read::entry(Lines::new(bytes))?
+            .key()
+            .ok_or(Error::Missing { key: "host" })?;
+        let mut lines = Lines::new(bytes);
+        let numbers = numbers(&mut lines)?;
+        bytes = lines.rest();
+        all.push(Listed {
+            key,
+            expiry,
+            scheme: authtype,
+            is_renewable: number(&numbers, "renewable") == Some(1),
+            forgotten: number(&numbers, "forgotten"),
+            written: None,
+        });
+    }
+    Ok(all)
+}
+
+/// How the daemon is: what `cache status` shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Status {
+    /// Its process.
+    pub process: u64,
+    /// How many credentials it keeps.
+    pub entries: u64,
+    /// How long it has run, in seconds.
+    pub age: u64,
+    /// Bytes of memory for secrets.
+    pub mapped: u64,
+    /// Of these, bytes that the system keeps out of swap.
+    pub locked: u64,
+}
+
+/// What follows the answer to [`Word::Status`].
+pub fn push_status(status: &Status, out: &mut Buffer) {
+    let Status {
+        process,
+        entries,
+        age,
+        mapped,
+        locked,
+    } = *status;
+    let parts = [
+        ("process", process),
+        ("entries", entries),
+        ("age", age),
+        ("mapped", mapped),
+        ("locked", locked),
+    ];
+    for (key, value) in parts {
+        push_number(key, value, out);
+    }
+}
+
+/// Reads what [`push_status`] wrote.
+pub fn read_status(bytes: &[u8]) -> Result<Status, Error> {
+    let numbers = numbers(&mut Lines::new(bytes))?;
+    let value = |key| number(&numbers, key).ok_or(Error::Missing { key });
+    Ok(Status {
+        process: value("process")?,
+        entries: value("entries")?,
+        age: value("age")?,
+        mapped: value("mapped")?,
+        locked: value("locked")?,
+    })
+}
+
+/// What follows an answer that is a count.
+pub fn push_count(count: usize, out: &mut Buffer) {
+    push_number("count", count as u64, out);
+}
+
+/// Reads what [`push_count`] wrote.
+pub fn read_count(bytes: &[u8]) -> Result<usize, Error> {
+    let numbers = numbers(&mut Lines::new(bytes))?;
+    let count = number(&numbers, "count").and_then(|count| usize::try_from(count).ok());
+    count.ok_or(Error::Missing { key: "count" })
+}
+
+fn push_number(key: &str, value: u64, out: &mut Buffer) {
+    out.push(key.as_bytes());
+    out.push(format!("={value}\n").as_bytes());
+}
+
+/// Every line of the paragraph whose value is a number.
+fn numbers<'a>(lines: &mut Lines<'a>) -> Result<Vec<(&'a [u8], u64)>, Error> {
+    let mut all = Vec::new();
+    for line in lines {
+        let line = line?;
+        if let Some(value) = std::str::from_utf8(line.value)
+            .ok()
+            .and_then(|value| value.parse().ok())
+        {
+            all.push((line.key, value));
+        }
+    }
+    Ok(all)
+}
+
+fn number(numbers: &[(&[u8], u64)], key: &str) -> Option<u64> {
+    numbers
+        .iter()
+        .find(|(name, _)| *name == key.as_bytes())
+        .map(|(_, value)| *value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credential::key::Key;
+    use crate::secret::Secret;
+
+    fn credential() -> Credential {
+        Credential {
+            key: Key {
+                protocol: b"https".to_vec(),
+                host: b"example.test".to_vec(),
+                path: None,
+                username: Some(b"alice".to_vec()),
+            },
+            password: Some(Secret::new(b"one")),
+            authorization: None,
+            expiry: Expiry::from_unix(77),
+            refresh_token: None,
+        }
+    }
+
+    fn header(bytes: &[u8]) -> Option<Header> {
+        Header::parse(bytes[..HEADER].try_into().unwrap(), 4096)
+    }
+
+    #[test]
+    fn a_store_is_read_back() {
+        let lifetime = Lifetime {
+            timeout: Duration::from_secs(60),
+            max_age: Duration::MAX,
+        };
+        let message = compose(Word::Store, |out| push_store(&credential(), lifetime, out)).unwrap();
+        let bytes = message.as_slice();
+        assert_eq!(
+            header(bytes),
+            Some(Header {
+                word: Some(Word::Store),
+                length: bytes.len() - HEADER
+            })
+        );
+        let (read, kept) = read_store(&bytes[HEADER..]).unwrap();
+        assert!(read.is_same(&credential()));
+        assert_eq!(
+            (kept.timeout, kept.max_age.as_secs()),
+            (lifetime.timeout, u64::MAX)
+        );
+    }
+
+    #[test]
+    fn a_question_is_read_back() {
+        let exact = Description::exactly(&credential().key);
+        let wide = Description {
+            is_exact: false,
+            username: None,
+            ..Description::of(&credential().key)
+        };
+        for asked in [exact, wide] {
+            let mut out = Buffer::with_capacity(64);
+            push_description(&asked, &mut out).unwrap();
+            let read = read_description(out.as_slice()).unwrap();
+            assert_eq!(
+                (read.is_exact, read.username, read.host),
+                (asked.is_exact, asked.username, asked.host)
+            );
+        }
+        assert!(read_description(b"").is_err() && read_description(b"exact=1\n\n").is_err());
+    }
+
+    #[test]
+    fn a_list_is_read_back_without_secrets() {
+        let listed = Listed {
+            forgotten: Some(99),
+            is_renewable: true,
+            ..Listed::of(&credential())
+        };
+        let other = Listed {
+            key: Key {
+                username: None,
+                ..credential().key
+            },
+            expiry: None,
+            ..listed.clone()
+        };
+        let message = compose(Word::Done, |out| {
+            push_listed(&listed, out)?;
+            push_listed(&other, out)
+        });
+        let message = message.unwrap();
+        assert!(!message.as_slice().windows(3).any(|window| window == b"one"));
+        assert_eq!(
+            read_listed(&message.as_slice()[HEADER..]).unwrap(),
+            [listed, other]
+        );
+    }
+
+    #[test]
+    fn headers_that_are_not_ours() {
+        let good = compose_word(Word::Get).unwrap().as_slice().to_vec();
+        let with = |at: usize, byte: u8| {
+            let mut bytes = good.clone();
+            bytes[at] = byte;
+            header(&bytes)
+        };
+        assert!(header(&good).is_some());
+        assert_eq!(with(0, b'x'), None);
+        assert_eq!(with(5, 99), None, "unknown word");
+        assert_eq!(
+            with(6, 1),
+            None,
+            "what a later version may mean by it is not known"
+        );
+        assert_eq!(with(11, 255), None, "length");
+        assert_eq!(
+            with(4, VERSION + 1),
+            Some(Header {
+                word: None,
+                length: 0
+            })
+        );
+    }
+
+    #[test]
+    fn stop_is_understood_from_every_version() {
+        let mut bytes = compose_word(Word::Stop).unwrap().as_slice().to_vec();
+        bytes[4] = VERSION.wrapping_add(1);
+        assert_eq!(header(&bytes).unwrap().word, Some(Word::Stop));
+    }
+
+    #[test]
+    fn counts_and_status_are_read_back() {
+        let mut out = Buffer::with_capacity(64);
+        push_count(7, &mut out);
+        assert_eq!(read_count(out.as_slice()).unwrap(), 7);
+        let status = Status {
+            process: 1,
+            entries: 2,
+            age: 3,
+            mapped: 4,
+            locked: 5,
+        };
+        out.truncate(0);
+        push_status(&status, &mut out);
+        assert_eq!(read_status(out.as_slice()).unwrap(), status);
+        assert!(read_status(b"process=1\n").is_err());
+    }
+}

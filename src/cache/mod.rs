@@ -1,0 +1,8 @@
+//! The memory daemon: credentials that live for a while in a process of their own.
+
+pub mod client;
+pub mod connect;
+mod connection;
+pub mod daemon;
+pub mod message;
+mod place;

@@ -1,0 +1,42 @@
+//! The background look-up that `store` starts: one token, one question, no word to anybody.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use rustix::process::setsid;
+
+use crate::config::{Flags, Settings};
+use crate::helper::Helper;
+use crate::protocol::read::{self, Lines};
+use crate::{platform, time};
+
+/// It is gone after so many seconds, whatever hangs.
+const LIFE: u32 = 10;
+
+/// Standard input names the entry. Comes before anything is opened: every other descriptor is the caller's, and is closed.
+pub(super) fn run(flags: Flags) -> ExitCode {
+    platform::close_inherited();
+    platform::end_after(LIFE);
+    platform::harden();
+    // Fails if we lead a process group already, and then we need no session of our own.
+    let _ = setsid();
+    if look_up(flags).is_some() {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn look_up(flags: Flags) -> Option<()> {
+    let mut input = platform::stdin().ok()?;
+    let bytes = read::receive(&mut input).ok()?;
+    let key = read::entry(Lines::new(bytes.as_slice())).ok()?.key()?;
+    let settings = Settings::load(flags).ok()?;
+    if !settings.looks_up {
+        return None;
+    }
+    platform::adopt_user_bus();
+    // Nobody would see the keychain's question.
+    let helper = Helper::new(&settings, Duration::ZERO);
+    helper.look_up(&key, time::now()).ok()
+}

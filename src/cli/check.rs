@@ -1,0 +1,257 @@
+//! `check`: asks the forges now.
+
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use super::streams::Streams;
+use super::{Failure, described, nothing_known, open, ui};
+use crate::config::{Flags, Warn};
+use crate::credential::expiry::Expiry;
+use crate::credential::token::TokenKind;
+use crate::forge::{Told, Verdict};
+use crate::helper::lookup::{Asked, Report};
+use crate::plain;
+use crate::time::{self, in_words};
+
+/// Ask the forges now: when tokens end, what they may do, whether they are good
+#[derive(clap::Args)]
+// The text is shown to people as it stands.
+#[allow(clippy::doc_markdown)]
+#[command(
+    after_help = "Exit status: 0 all is well, 3 a token ends soon, 4 one has ended or is not accepted, 1 something could \
+    not be found out."
+)]
+pub(super) struct Arguments {
+    /// Such as https://github.com or https://octocat@github.com; without it: everything that is kept
+    url: Option<String>,
+    /// For machines
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a token is worth, the worst last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum State {
+    /// Its end is far, or it has none.
+    Good,
+    /// Nobody can tell its end.
+    Unknown,
+    /// The forge could not be asked, and what is known is no cause for alarm.
+    Failed,
+    EndsSoon,
+    /// It is good, and may not be used.
+    Blocked,
+    Ended,
+    Rejected,
+    Revoked,
+}
+
+impl State {
+    fn code(self) -> u8 {
+        match self {
+            Self::Good | Self::Unknown => 0,
+            Self::Failed => 1,
+            Self::EndsSoon => 3,
+            Self::Blocked | Self::Ended | Self::Rejected | Self::Revoked => 4,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Shown {
+    url: String,
+    username: Option<String>,
+    storages: Vec<String>,
+    forge: Option<&'static str>,
+    kind: Option<&'static str>,
+    state: State,
+    says: String,
+    ends: Option<String>,
+    ends_unix: Option<u64>,
+    ends_from: Option<&'static str>,
+    scopes: Option<Vec<String>>,
+    missing_scope: Option<&'static str>,
+    authorize: Option<String>,
+}
+
+pub(super) fn run(
+    arguments: &Arguments,
+    flags: Flags,
+    streams: &mut Streams,
+) -> Result<ExitCode, Failure> {
+    let wanted = arguments.url.as_deref().map(described).transpose()?;
+    let (settings, helper) = open(flags, wanted.as_ref())?;
+    let now = time::now();
+    let outcome = helper.check(wanted.as_ref(), now)?;
+    ui::notices(streams, &outcome.notices, now.wall);
+    let is_whole = outcome.is_whole();
+    let reports = outcome.value;
+    if reports.is_empty() && !is_whole {
+        return Err(nothing_known());
+    }
+    if reports.is_empty() && wanted.is_some() {
+        return Err(Failure::new(
+            "nothing is kept for this URL",
+            "'git credential-pat list' shows what is",
+        ));
+    }
+    let state = |report: &Report| state(report, settings.warn, now.wall);
+    if arguments.json {
+        let shown: Vec<Shown> = reports
+            .iter()
+            .map(|report| shown(report, state(report), now.wall))
+            .collect();
+        let json = serde_json::to_string_pretty(&shown).map_err(std::io::Error::from)?;
+        ui::print(streams, &format!("{json}\n"))?;
+    } else if reports.is_empty() {
+        ui::print(streams, "nothing is kept\n")?;
+    } else {
+        let rows: Vec<Vec<String>> = reports
+            .iter()
+            .map(|report| row(report, state(report), now.wall))
+            .collect();
+        ui::table(streams, &["URL", "USER", "FORGE", "STATE", "SCOPES"], &rows)?;
+        for report in &reports {
+            advise(streams, report);
+        }
+    }
+    // The worst that is known for certain, before what could not be found out.
+    let worst = reports.iter().map(|report| state(report).code()).max();
+    Ok(ExitCode::from(
+        worst.max(Some(u8::from(!is_whole))).unwrap_or(0),
+    ))
+}
+
+fn state(report: &Report, warn: Warn, wall: u64) -> State {
+    let end = report.end.map(|(end, _)| end);
+    let by_date = match end {
+        None => State::Unknown,
+        Some(end) if end.is_past(wall) => State::Ended,
+        Some(end) if end.left(wall) <= warn.before.as_secs() => State::EndsSoon,
+        Some(_) => State::Good,
+    };
+    match &report.asked {
+        Asked::Told(Verdict::Good(_)) if by_date == State::Unknown => State::Good,
+        Asked::Told(Verdict::Good(_)) | Asked::CannotTell | Asked::NoForge | Asked::NotHttps => {
+            by_date
+        }
+        Asked::Told(Verdict::Ended) => State::Ended,
+        Asked::Told(Verdict::Revoked) => State::Revoked,
+        // Nobody says why; a date that has passed does.
+        Asked::Told(Verdict::Rejected) if by_date == State::Ended => State::Ended,
+        Asked::Told(Verdict::Rejected) => State::Rejected,
+        Asked::Told(Verdict::Blocked { .. }) => State::Blocked,
+        Asked::Told(Verdict::Unclear { .. }) | Asked::Failed(_) => by_date.max(State::Failed),
+    }
+}
+
+/// In one line, for people.
+fn says(report: &Report, state: State, wall: u64) -> String {
+    let forge = || {
+        report
+            .forge
+            .map_or_else(|| "the forge".to_owned(), |forge| forge.to_string())
+    };
+    let date = match report.end {
+        None => String::new(),
+        Some((end, _)) if end.is_past(wall) => format!("ended {}", end.day()),
+        Some((end, _)) => format!("ends in {} ({})", in_words(end.left(wall)), end.day()),
+    };
+    let and_date = |text: String| {
+        if date.is_empty() {
+            text
+        } else {
+            format!("{text}; {date}")
+        }
+    };
+    match &report.asked {
+        Asked::Told(Verdict::Good(found)) if date.is_empty() => {
+            let end = match found.end {
+                Told::Never => "has no end",
+                Told::Unknown | Told::At(_) => "end unknown",
+            };
+            format!("good, {end}")
+        }
+        Asked::Told(Verdict::Ended) => format!("ended, says {}", forge()),
+        Asked::Told(Verdict::Revoked) => format!("revoked, says {}", forge()),
+        Asked::Told(Verdict::Rejected) if state != State::Ended => {
+            format!("not accepted by {}", forge())
+        }
+        Asked::Told(Verdict::Blocked { .. }) => and_date(format!("blocked by {}", forge())),
+        Asked::Told(Verdict::Unclear { status }) => {
+            and_date(format!("unclear: {} answered {status}", forge()))
+        }
+        Asked::Failed(error) => and_date(error.to_string()),
+        Asked::CannotTell if date.is_empty() => format!("unknown: {} cannot tell", forge()),
+        Asked::NoForge if date.is_empty() => "unknown: no forge that we know".to_owned(),
+        Asked::NotHttps if date.is_empty() => "unknown: not over HTTPS".to_owned(),
+        Asked::Told(Verdict::Good(_) | Verdict::Rejected)
+        | Asked::CannotTell
+        | Asked::NoForge
+        | Asked::NotHttps => date,
+    }
+}
+
+fn advise(streams: &mut Streams, report: &Report) {
+    let url = plain::safe(&report.key.url());
+    if let Some(lack) = report.lack {
+        let what = format!(
+            "the token for {url} lacks the scope '{}': {}",
+            lack.scope, lack.consequence
+        );
+        ui::warn(streams, &what, None);
+    }
+    if let Asked::Told(Verdict::Blocked {
+        authorize: Some(page),
+    }) = &report.asked
+    {
+        let what = format!("the token for {url} must be authorized for single sign-on");
+        let hint = format!("open {} within the hour", plain::safe(page.as_bytes()));
+        ui::warn(streams, &what, Some(&hint));
+    }
+}
+
+fn row(report: &Report, state: State, wall: u64) -> Vec<String> {
+    let user = report.key.username.as_deref();
+    let forge = match (report.forge, report.token) {
+        (None, _) => "-".to_owned(),
+        (Some(forge), None) => forge.to_string(),
+        (Some(forge), Some(token)) => format!("{forge} ({})", token.word()),
+    };
+    vec![
+        plain::safe(&report.key.url()),
+        user.map_or_else(|| "-".to_owned(), plain::safe),
+        forge,
+        says(report, state, wall),
+        report
+            .scopes
+            .as_ref()
+            .map_or_else(String::new, |scopes| scopes.join(" ")),
+    ]
+}
+
+fn shown(report: &Report, state: State, wall: u64) -> Shown {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let authorize = match &report.asked {
+        Asked::Told(Verdict::Blocked { authorize }) => authorize.clone(),
+        _ => None,
+    };
+    let end = report.end.map(|(end, _)| end);
+    Shown {
+        url: text(&report.key.url()),
+        username: report.key.username.as_deref().map(text),
+        storages: report.kinds.iter().map(ToString::to_string).collect(),
+        forge: report.forge.map(crate::forge::Kind::word),
+        kind: report.token.map(TokenKind::word),
+        state,
+        says: says(report, state, wall),
+        ends: end.and_then(Expiry::rfc3339),
+        ends_unix: end.map(Expiry::unix),
+        ends_from: report.end.map(|(_, source)| source.word()),
+        scopes: report.scopes.clone(),
+        missing_scope: report.lack.map(|lack| lack.scope),
+        authorize,
+    }
+}

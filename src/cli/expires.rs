@@ -1,0 +1,61 @@
+//! `expires`: a person tells when a token ends.
+
+use std::process::ExitCode;
+
+use super::streams::Streams;
+use super::{Failure, described, nothing_known, open, status_of, ui};
+use crate::config::Flags;
+use crate::credential::expiry::End;
+use crate::plain;
+use crate::time::now;
+
+/// Tell when a token ends, where nobody else does
+#[derive(clap::Args)]
+// The text is shown to people as it stands.
+#[allow(clippy::doc_markdown)]
+pub(super) struct Arguments {
+    /// Such as https://gitea.example.com or https://octocat@gitea.example.com
+    url: String,
+    /// The last day the token is good (2026-11-26, in UTC), a moment (2026-11-26T12:00:00Z), how long from now (90d), or
+    /// never
+    #[arg(value_name = "DATE|DURATION|never", value_parser = End::parse)]
+    end: End,
+}
+
+pub(super) fn run(
+    arguments: &Arguments,
+    flags: Flags,
+    streams: &mut Streams,
+) -> Result<ExitCode, Failure> {
+    let wanted = described(&arguments.url)?;
+    let (_, helper) = open(flags, Some(&wanted))?;
+    let now = now();
+    let wall = now.wall;
+    let expiry = arguments.end.expiry(wall);
+    let outcome = helper.tell_end(&wanted, expiry, now)?;
+    ui::notices(streams, &outcome.notices, wall);
+    let is_whole = outcome.is_whole();
+    if outcome.value.is_empty() && !is_whole {
+        return Err(nothing_known());
+    }
+    if outcome.value.is_empty() {
+        return Err(Failure::new(
+            "nothing is kept for this URL",
+            "'git credential-pat list' shows what is",
+        ));
+    }
+    for key in outcome.value {
+        let name = key
+            .username
+            .as_deref()
+            .map_or_else(String::new, |name| format!(" of {}", plain::safe(name)));
+        let url = plain::safe(&key.url());
+        let end = match expiry {
+            None => "has no known end".to_owned(),
+            Some(expiry) if expiry.is_past(wall) => format!("ended on {}", expiry.day()),
+            Some(expiry) => format!("ends on {}", expiry.day()),
+        };
+        ui::print(streams, &format!("the token{name} for {url} {end}\n"))?;
+    }
+    Ok(status_of(is_whole))
+}

@@ -1,0 +1,229 @@
+//! A person's way to a new token: the page that creates it (opened where there is a browser, else as a QR code), the
+//! token read, the forge asked about it, and the token kept.
+
+use std::env;
+use std::fmt::Write as _;
+use std::io::{self, Read};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Stdio};
+
+use qrcode::QrCode;
+use qrcode::render::unicode::Dense1x2;
+
+use super::streams::Streams;
+use super::{Failure, ui};
+use crate::credential::Credential;
+use crate::credential::expiry::{Expiry, Source};
+use crate::forge::{Page, Verdict, Wish};
+use crate::git::Git;
+use crate::helper::Helper;
+use crate::helper::lookup::Asked;
+use crate::plain;
+use crate::platform::{self, prompt::Dialogue, prompt::Error};
+use crate::secret::{Buffer, Secret};
+use crate::time::Now;
+
+/// Longer than any token: what is longer was not meant.
+const LONGEST: usize = 64 * 1024;
+const DAY: u64 = 86_400;
+/// How long a new token shall live, if nobody says.
+const USUAL: u64 = 90;
+
+/// What a new token should be like; `end`: when it shall end.
+pub(super) fn wish(end: Option<Expiry>, wall: u64) -> Wish {
+    let days = end.map_or(USUAL, |end| end.left(wall).div_ceil(DAY));
+    let days = u16::try_from(days).unwrap_or(u16::MAX).max(1);
+    let end = end.or_else(|| Expiry::from_unix(wall + u64::from(days) * DAY));
+    let last_day = end.and_then(Expiry::rfc3339).unwrap_or_default();
+    Wish {
+        name: format!("git on {}", platform::host_name().to_string_lossy()),
+        days,
+        last_day: last_day.chars().take(10).collect(),
+    }
+}
+
+/// Shows the first of `pages` with all its values, and the others by their address.
+pub(super) fn show(streams: &mut Streams, pages: &[Page], may_open: bool) -> Result<(), Failure> {
+    // Whoever closes the output of a list has seen enough; here nothing has been done yet.
+    show_all(streams, pages, may_open)
+        .map_err(|_| Failure::new("cannot show where the token is created", None))
+}
+
+fn show_all(streams: &mut Streams, pages: &[Page], may_open: bool) -> io::Result<()> {
+    let Some((first, others)) = pages.split_first() else {
+        return Ok(());
+    };
+    let mut text = format!(
+        "create a {} here:\n  {}\n",
+        first.title,
+        plain::whole(&first.url)
+    );
+    text.push_str("with these values, where the page has not filled them in:\n");
+    for (name, value) in &first.values {
+        let _ = writeln!(text, "  {name}: {}", plain::whole(value));
+    }
+    for other in others {
+        let _ = writeln!(
+            text,
+            "or a {}:\n  {}",
+            other.title,
+            plain::whole(&other.url)
+        );
+    }
+    ui::print(streams, &text)?;
+    if may_open && has_display() && browse(&first.url) {
+        return ui::print(streams, "the page opens in your browser\n");
+    }
+    if streams.input_is_terminal
+        && let Ok(code) = QrCode::new(first.url.as_bytes())
+    {
+        let code = code
+            .render::<Dense1x2>()
+            .dark_color(Dense1x2::Light)
+            .light_color(Dense1x2::Dark)
+            .build();
+        return ui::print(streams, &format!("{code}\n"));
+    }
+    Ok(())
+}
+
+fn has_display() -> bool {
+    ["DISPLAY", "WAYLAND_DISPLAY"]
+        .into_iter()
+        .any(|name| env::var_os(name).is_some_and(|value| !value.is_empty()))
+}
+
+/// Starts it in a process group of its own, and does not wait: Ctrl-C is for us alone.
+fn browse(url: &str) -> bool {
+    let Some(program) = Git::on_path("xdg-open") else {
+        return false;
+    };
+    Command::new(program)
+        .arg(url)
+        .current_dir("/")
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .is_ok()
+}
+
+/// Asks the forge about the token, says what it said, and keeps the token unless it is dead. Returns its end.
+pub(super) fn keep(
+    streams: &mut Streams,
+    helper: &Helper,
+    credential: &Credential,
+    is_forced: bool,
+    now: Now,
+) -> Result<Option<(Expiry, Source)>, Failure> {
+    let (issuer, asked) = helper.ask(credential, now);
+    let forge = issuer.map_or_else(
+        || "the forge".to_owned(),
+        |issuer| issuer.forge.kind().to_string(),
+    );
+    match &asked {
+        Asked::Told(Verdict::Rejected | Verdict::Ended | Verdict::Revoked) if !is_forced => {
+            let why = match asked {
+                Asked::Told(Verdict::Ended) => "it has ended",
+                Asked::Told(Verdict::Revoked) => "it was revoked",
+                _ => "it is not whole, not of this host, or dead",
+            };
+            let what = format!("{forge} does not take this token ({why}): nothing was changed");
+            return Err(Failure::new(what, "--force keeps it all the same"));
+        }
+        Asked::Told(Verdict::Blocked { authorize }) => {
+            let hint = authorize
+                .as_ref()
+                .map(|page| format!("for single sign-on open {page} within the hour"));
+            ui::warn(
+                streams,
+                &format!("{forge} blocks this token"),
+                hint.as_deref(),
+            );
+        }
+        Asked::Failed(error) => {
+            let what = format!("nobody could tell whether the token works: {error}");
+            ui::warn(streams, &what, None);
+        }
+        _ => {}
+    }
+    let outcome = helper.keep(credential, Source::Person, now)?;
+    ui::notices(streams, &outcome.notices, now.wall);
+    if matches!(asked, Asked::NoForge | Asked::NotHttps | Asked::CannotTell) {
+        return Ok(credential.expiry.map(|end| (end, Source::Person)));
+    }
+    let known = helper.settle(credential, issuer.as_ref(), &asked, now)?;
+    let lack = issuer
+        .zip(known.scopes)
+        .and_then(|(issuer, scopes)| issuer.forge.lacks(issuer.token, &scopes));
+    if let Some(lack) = lack {
+        let what = format!(
+            "the token lacks the scope '{}': {}",
+            lack.scope, lack.consequence
+        );
+        ui::warn(streams, &what, None);
+    }
+    Ok(known.end)
+}
+
+/// Begins to ask: from now on the terminal shows nothing by itself.
+pub(super) fn dialogue(streams: &mut Streams) -> Result<Dialogue, Failure> {
+    ui::dialogue(streams).map_err(|error| match error {
+        Error::NoTerminal(_) => Failure::new(
+            "there is no terminal to type the token at",
+            "give it to 'git credential-pat login URL --with-token' on standard input",
+        ),
+        error => error.into(),
+    })
+}
+
+/// The last question. The dialogue goes on: whoever thinks that nothing happens may type the token again.
+pub(super) fn typed_token(dialogue: &mut Dialogue) -> Result<Secret, Failure> {
+    match ui::ask_secret(dialogue, "Token (not shown): ") {
+        Ok(typed) => token(typed.as_slice().trim_ascii()),
+        Err(Error::TooLong) => Err(Failure::new("this is far longer than a token", None)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// One line, or the whole input without its line end.
+pub(super) fn piped_token(streams: &mut Streams) -> Result<Secret, Failure> {
+    let mut input = Buffer::with_capacity(1024);
+    loop {
+        match input.read_from(
+            &mut *streams.input as &mut dyn Read,
+            LONGEST + 1 - input.as_slice().len(),
+        ) {
+            Ok(0) => break,
+            Ok(_) if input.as_slice().len() > LONGEST => {
+                return Err(Failure::new("this is far longer than a token", None));
+            }
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(_) => {
+                return Err(Failure::new(
+                    "cannot read the token from standard input",
+                    None,
+                ));
+            }
+        }
+    }
+    token(input.as_slice().trim_ascii())
+}
+
+fn token(bytes: &[u8]) -> Result<Secret, Failure> {
+    if bytes.is_empty() {
+        return Err(Failure::new(
+            "the token is empty: nothing was changed",
+            None,
+        ));
+    }
+    if bytes.iter().any(u8::is_ascii_control) {
+        return Err(Failure::new(
+            "a token is one line of printable characters: nothing was changed",
+            None,
+        ));
+    }
+    Ok(Secret::new(bytes))
+}

@@ -1,0 +1,224 @@
+//! `list`: everything that is kept, without a secret.
+
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use super::streams::Streams;
+use super::{Failure, nothing_known, open, status_of, ui};
+use crate::config::{Flags, Warn};
+use crate::credential::expiry::{Expiry, Source};
+use crate::credential::token::TokenKind;
+use crate::forge;
+use crate::journal::known::{Known, Outcome};
+use crate::plain;
+use crate::storage::{Kind, Listed};
+use crate::time::{self, in_words};
+
+/// List every credential, without secrets: where it is kept and when it ends
+#[derive(clap::Args)]
+pub(super) struct Arguments {
+    /// For machines
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    url: String,
+    protocol: String,
+    host: String,
+    path: Option<String>,
+    username: Option<String>,
+    storage: String,
+    plaintext: bool,
+    authtype: Option<String>,
+    renewable: bool,
+    ends: Option<String>,
+    ends_unix: Option<u64>,
+    ends_from: Option<&'static str>,
+    state: &'static str,
+    forgotten: Option<String>,
+    forge: Option<&'static str>,
+    kind: Option<&'static str>,
+    scopes: Option<Vec<String>>,
+    looked_up: Option<String>,
+    lookup: Option<&'static str>,
+}
+
+pub(super) fn run(
+    arguments: &Arguments,
+    flags: Flags,
+    streams: &mut Streams,
+) -> Result<ExitCode, Failure> {
+    let (settings, helper) = open(flags, None)?;
+    let outcome = helper.list()?;
+    let wall = time::now().wall;
+    let known = helper.all_known();
+    let known = |listed: &Listed| {
+        let found = known.iter().find(|(key, _)| *key == listed.key);
+        let mut known = found.map(|(_, known)| known.clone()).unwrap_or_default();
+        let issuer = helper.issuer(&listed.key, None);
+        known.forge = known.forge.or(issuer.map(|issuer| issuer.forge.kind()));
+        known
+    };
+    ui::notices(streams, &outcome.notices, wall);
+    let is_whole = outcome.is_whole();
+    if outcome.value.is_empty() && !is_whole {
+        return Err(nothing_known());
+    }
+    if arguments.json {
+        let shown: Vec<Shown> = outcome
+            .value
+            .iter()
+            .map(|(kind, listed)| shown(*kind, listed, known(listed), settings.warn, wall))
+            .collect();
+        let json = serde_json::to_string_pretty(&shown).map_err(std::io::Error::from)?;
+        ui::print(streams, &format!("{json}\n"))?;
+    } else if outcome.value.is_empty() {
+        ui::print(streams, "nothing is kept\n")?;
+    } else {
+        let rows: Vec<[String; 8]> = outcome
+            .value
+            .iter()
+            .map(|(kind, listed)| row(*kind, listed, &known(listed), wall))
+            .collect();
+        // What nothing is known of takes no room.
+        let heads = [
+            "URL",
+            "USER",
+            "STORAGE",
+            "TOKEN",
+            "SCOPES",
+            "ENDS",
+            "SAYS",
+            "TIME LEFT",
+        ];
+        let is_shown = |column: usize| {
+            !["TOKEN", "SCOPES", "SAYS"].contains(&heads[column])
+                || rows.iter().any(|row| !row[column].is_empty())
+        };
+        let columns: Vec<usize> = (0..heads.len())
+            .filter(|column| is_shown(*column))
+            .collect();
+        let heads: Vec<&str> = columns.iter().map(|column| heads[*column]).collect();
+        let rows: Vec<Vec<String>> = rows
+            .iter()
+            .map(|row| columns.iter().map(|column| row[*column].clone()).collect())
+            .collect();
+        ui::table(streams, &heads, &rows)?;
+    }
+    Ok(status_of(is_whole))
+}
+
+fn row(kind: Kind, listed: &Listed, known: &Known, wall: u64) -> [String; 8] {
+    let Listed {
+        key,
+        expiry,
+        scheme,
+        is_renewable,
+        forgotten,
+        written: _,
+    } = listed;
+    let mut user = key
+        .username
+        .as_deref()
+        .map_or_else(|| "-".to_owned(), plain::safe);
+    if let Some(scheme) = scheme {
+        user = format!("{user} ({})", plain::safe(scheme));
+    }
+    let storage = match (kind, forgotten) {
+        (Kind::File, _) => "file (plaintext)".to_owned(),
+        (_, Some(at)) => format!(
+            "{kind} (for {})",
+            in_words(at.saturating_sub(wall).next_multiple_of(60))
+        ),
+        (_, None) => kind.to_string(),
+    };
+    let (ends, left) = match expiry {
+        None => ("unknown".to_owned(), String::new()),
+        Some(expiry) if expiry.is_past(wall) => {
+            let renewable = if *is_renewable {
+                ", can be renewed"
+            } else {
+                ""
+            };
+            (format!("ended {}{renewable}", expiry.day()), ui::bar(0))
+        }
+        Some(expiry) => {
+            let left = expiry.left(wall);
+            (
+                expiry.day(),
+                format!("{} {}", ui::bar(left), in_words(left)),
+            )
+        }
+    };
+    let token = match (known.forge, known.token) {
+        (Some(forge), Some(token)) => format!("{forge} {}", token.word()),
+        (Some(forge), None) => forge.to_string(),
+        (None, _) => String::new(),
+    };
+    let scopes = known.scopes.as_ref().map(|scopes| scopes.join(" "));
+    let says = match expiry.map(|expiry| known.source_of(expiry)) {
+        None => "",
+        Some(Source::Git) => "git",
+        Some(Source::Forge) => "the forge",
+        Some(Source::Person) => "you",
+        Some(Source::Lifetime) => "config.toml",
+        Some(Source::Token) => "the token",
+    };
+    [
+        plain::safe(&key.url()),
+        user,
+        storage,
+        token,
+        plain::safe(scopes.unwrap_or_default().as_bytes()),
+        ends,
+        says.to_owned(),
+        left,
+    ]
+}
+
+fn shown(kind: Kind, listed: &Listed, known: Known, warn: Warn, wall: u64) -> Shown {
+    let Listed {
+        key,
+        expiry,
+        scheme,
+        is_renewable,
+        forgotten,
+        written: _,
+    } = listed;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let ends_from = expiry.map(|expiry| known.source_of(expiry).word());
+    Shown {
+        url: text(&key.url()),
+        protocol: text(&key.protocol),
+        host: text(&key.host),
+        path: key.path.as_deref().map(text),
+        username: key.username.as_deref().map(text),
+        storage: kind.to_string(),
+        plaintext: kind == Kind::File,
+        authtype: scheme.as_deref().map(text),
+        renewable: *is_renewable,
+        ends: expiry.and_then(Expiry::rfc3339),
+        ends_unix: expiry.map(Expiry::unix),
+        ends_from,
+        state: match expiry {
+            None => "unknown",
+            Some(expiry) if expiry.is_past(wall) => "ended",
+            Some(expiry) if expiry.left(wall) <= warn.before.as_secs() => "ends-soon",
+            Some(_) => "good",
+        },
+        forgotten: forgotten
+            .and_then(Expiry::from_unix)
+            .and_then(Expiry::rfc3339),
+        forge: known.forge.map(forge::Kind::word),
+        kind: known.token.map(TokenKind::word),
+        scopes: known.scopes,
+        looked_up: known
+            .asked
+            .and_then(Expiry::from_unix)
+            .and_then(Expiry::rfc3339),
+        lookup: known.outcome.map(Outcome::word),
+    }
+}

@@ -1,0 +1,241 @@
+//! `login`: a person hands over a token.
+
+use std::process::ExitCode;
+
+use super::streams::Streams;
+use super::{Failure, MISUSE, described, guide, open, ui};
+use crate::config::{Flags, Settings, account};
+use crate::credential::Credential;
+use crate::credential::description::Description;
+use crate::credential::expiry::End;
+use crate::credential::key::Key;
+use crate::credential::url;
+use crate::forge::Site;
+use crate::git::Git;
+use crate::helper::Helper;
+use crate::helper::examine::{self, Ssh};
+use crate::helper::finding::Finding;
+use crate::plain;
+use crate::platform::prompt::Dialogue;
+use crate::time;
+
+/// A name that begins as a token does may be one all the same.
+const SHORTEST_TOKEN: usize = 20;
+
+/// Take a new token for a URL, in the place of an old one
+#[derive(clap::Args)]
+// The text is shown to people as it stands; a switch of the command line each.
+#[allow(clippy::doc_markdown, clippy::struct_excessive_bools)]
+pub(super) struct Arguments {
+    /// Such as https://github.com or https://octocat@github.com; in a repository by default the URL of its remote
+    url: Option<String>,
+    /// Who signs in; asked for if neither given here nor in the URL
+    #[arg(long, value_name = "NAME")]
+    username: Option<String>,
+    /// Read the token from standard input instead of asking for it; the URL must be given
+    #[arg(long)]
+    with_token: bool,
+    /// When it ends: the last day it is good (2026-11-26), a moment, or how long from now (90d)
+    #[arg(long, value_name = "DATE|DURATION", value_parser = End::parse)]
+    expires: Option<End>,
+    /// Show the page that creates the token, and open no browser
+    #[arg(long)]
+    no_browser: bool,
+    /// Keep it even if the forge does not take it
+    #[arg(long)]
+    force: bool,
+}
+
+pub(super) fn run(
+    arguments: &Arguments,
+    flags: Flags,
+    streams: &mut Streams,
+) -> Result<ExitCode, Failure> {
+    let given = arguments.url.as_deref().map(described).transpose()?;
+    if given.is_none() && arguments.with_token {
+        return Ok(nowhere(streams));
+    }
+    let mut dialogue = if arguments.with_token {
+        None
+    } else {
+        Some(guide::dialogue(streams)?)
+    };
+    let is_given = given.is_some();
+    let mut description = match given {
+        Some(given) => given,
+        None => match of_remote(streams)? {
+            Some(found) => found,
+            None => return Ok(nowhere(streams)),
+        },
+    };
+    if description.protocol.as_deref() == Some(b"http") {
+        ui::warn(
+            streams,
+            "git sends a token for http:// unencrypted",
+            Some("use the https:// URL if there is one"),
+        );
+    }
+    let (settings, helper) = open(flags, Some(&description))?;
+    if let Some(name) = &arguments.username {
+        description.username = Some(name.clone().into_bytes());
+    }
+    // Beside the rules of others git will ask for this one by its host.
+    let has_rules = settings
+        .accounts
+        .iter()
+        .any(|rule| rule.is_at(&description));
+    if (!is_given || has_rules) && !git_tells_path(&settings, &description) {
+        description.path = None;
+    }
+    account::apply(&settings.accounts, &mut description);
+    if description.username.is_none() {
+        description.username = Some(known_or_asked_username(
+            &helper,
+            &description,
+            dialogue.as_mut(),
+        )?);
+    }
+    let now = time::now();
+    let end = arguments.expires.and_then(|end| end.expiry(now.wall));
+    if end.is_some_and(|end| end.is_past(now.wall)) {
+        return Err(Failure::new(
+            "this token has ended already",
+            "create a new one, and give its own end",
+        ));
+    }
+    let token = if let Some(dialogue) = &mut dialogue {
+        let key = description.key();
+        let issuer = key.as_ref().and_then(|key| helper.issuer(key, None));
+        if let Some((issuer, site)) = issuer.zip(key.as_ref().and_then(Site::of)) {
+            let wish = guide::wish(end, now.wall);
+            let pages = issuer.forge.creation(&site, &wish);
+            guide::show(streams, &pages, !arguments.no_browser)?;
+        }
+        guide::typed_token(dialogue)?
+    } else {
+        guide::piped_token(streams)?
+    };
+    // Somebody has been at the page for a while.
+    let now = time::now();
+    description.password = Some(token);
+    description.expiry = end;
+    let credential = Credential::complete(description)
+        .ok_or_else(|| Failure::new("a token needs a user and a host", None))?;
+    let end = guide::keep(streams, &helper, &credential, arguments.force, now)?;
+    drop(dialogue);
+    let url = plain::safe(&credential.key.url());
+    let end = match (end, arguments.expires) {
+        (Some((end, _)), _) => format!(" until {}", end.day()),
+        (None, Some(_)) => String::new(),
+        (None, None) => format!("; tell its end with 'git credential-pat expires {url} DATE'"),
+    };
+    ui::print(streams, &format!("the token for {url} is kept{end}\n"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Nobody says where the token belongs.
+fn nowhere(streams: &mut Streams) -> ExitCode {
+    ui::complain(
+        streams,
+        "which host is the token for?",
+        Some("give its URL, such as 'git credential-pat login https://github.com'"),
+    );
+    ExitCode::from(MISUSE)
+}
+
+/// Where the usual remote of the repository leads that one is in; `None`: there is none. It is said, for whoever made the
+/// repository chose it.
+fn of_remote(streams: &mut Streams) -> Result<Option<Description>, Failure> {
+    let Some(remote) = examine::usual_remote(&Git::find()?) else {
+        return Ok(None);
+    };
+    let name = plain::safe(remote.name.as_bytes());
+    if let Some(ssh) = Ssh::parse(&remote.url) {
+        let Finding { says, remedy, .. } = ssh.finding(&remote.name, "");
+        return Err(Failure::Plain {
+            what: format!("the remote {says}"),
+            hint: remedy,
+        });
+    }
+    let parsed = url::parse(remote.url.as_bytes());
+    if matches!(parsed, Err(url::Error::Password)) {
+        let what = format!("the URL of the remote {name} holds a password: git asks no helper");
+        return Err(Failure::new(
+            what,
+            "take it out with 'git remote set-url', and end it at its forge",
+        ));
+    }
+    let found = match parsed {
+        Err(error) if remote.url.starts_with("https://") => return Err(error.into()),
+        parsed => parsed.ok(),
+    };
+    let found = found.filter(|found| found.protocol.as_deref() == Some(b"https"));
+    let Some(found) = found else {
+        let what = format!("the remote {name} is not reached over HTTPS: no token serves it");
+        return Err(Failure::new(
+            what,
+            "give the URL that the token is for, such as https://github.com",
+        ));
+    };
+    let shown = found.key().map(|key| key.url()).unwrap_or_default();
+    let text = format!("the remote {name} leads to {}\n", plain::safe(&shown));
+    ui::print(streams, &text)?;
+    Ok(Some(found))
+}
+
+/// Whether git will ask for the token with the path of the repository.
+fn git_tells_path(settings: &Settings, said: &Description) -> bool {
+    let is_ruled = settings
+        .accounts
+        .iter()
+        .any(|account| account.path.is_some() && account.covers(said));
+    let url = said.key().map(|key| key.url()).unwrap_or_default();
+    let is_on = || {
+        let git = Git::find().ok()?;
+        git.is_on_for("credential.useHttpPath", &String::from_utf8_lossy(&url))
+            .ok()?
+    };
+    is_ruled || is_on() == Some(true)
+}
+
+/// The user whose token is replaced, if there is one alone.
+fn known_or_asked_username(
+    helper: &Helper,
+    description: &Description,
+    dialogue: Option<&mut Dialogue>,
+) -> Result<Vec<u8>, Failure> {
+    let mut known: Vec<Vec<u8>> = helper
+        .list()?
+        .value
+        .into_iter()
+        .filter(|(_, listed)| description.fits(&listed.key))
+        .filter_map(|(_, listed)| listed.key.username)
+        .collect();
+    known.sort_unstable();
+    known.dedup();
+    if let [one] = &known[..] {
+        return Ok(one.clone());
+    }
+    let dialogue = dialogue.ok_or_else(|| {
+        Failure::new(
+            "cannot tell whose token it is",
+            "give --username, or the user in the URL",
+        )
+    })?;
+    let key = description.key();
+    let url = key.as_ref().map(Key::url).unwrap_or_default();
+    let name = ui::ask_shown(dialogue, &format!("Username for {}: ", plain::safe(&url)))?;
+    if name.is_empty() {
+        return Err(Failure::new("a token needs a user", None));
+    }
+    let issuer = key.and_then(|key| helper.issuer(&key, Some(name.as_bytes())));
+    let begins_as_token = issuer.is_some_and(|issuer| issuer.token.is_some());
+    if begins_as_token && name.len() >= SHORTEST_TOKEN {
+        // It would stand in every list from now on.
+        return Err(Failure::new(
+            "this is a token, and no user's name: nothing was changed",
+            "it was shown on the terminal: revoke it at its forge",
+        ));
+    }
+    Ok(name.into_bytes())
+}

@@ -1,0 +1,472 @@
+//! The command line: git's operations first, then everything for people.
+
+mod background;
+mod cache;
+mod check;
+mod clean;
+mod completions;
+mod doctor;
+mod expires;
+mod flags;
+mod guide;
+mod import;
+mod list;
+mod login;
+mod logout;
+mod operation;
+mod rotate;
+mod setup;
+pub mod streams;
+pub mod ui;
+
+use std::ffi::OsString;
+use std::io;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, Parser, Subcommand};
+
+use self::flags::{FlagArguments, gits_call, gits_flags};
+use self::streams::Streams;
+use crate::cache::{daemon, message};
+use crate::config::{self, Flags, Settings};
+use crate::credential::description::Description;
+use crate::credential::url;
+use crate::git;
+use crate::helper::Helper;
+use crate::helper::background::COMMAND;
+use crate::places::NoHome;
+use crate::platform::{self, prompt};
+use crate::protocol::Operation;
+use crate::storage;
+use crate::traces;
+
+/// Wrong use of the command line, as everywhere.
+const MISUSE: u8 = 2;
+
+/// Keeps personal access tokens for git: in memory for a while, in the system's keychain, or (only if told to) in a
+/// plaintext file. Warns before a token ends.
+#[derive(Parser)]
+#[command(
+    name = "git-credential-pat",
+    version,
+    propagate_version = true,
+    disable_help_subcommand = true
+)]
+#[command(
+    subcommand_required = true,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
+#[command(
+    after_help = "Set it up with 'git-credential-pat setup'. git then calls get, store and erase by itself \
+    (gitcredentials(7)); options for them go before the operation, in git's configuration."
+)]
+struct CommandLine {
+    #[command(flatten)]
+    flags: FlagArguments,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Setup(setup::Arguments),
+    Login(login::Arguments),
+    List(list::Arguments),
+    Check(check::Arguments),
+    Doctor(doctor::Arguments),
+    Expires(expires::Arguments),
+    Rotate(rotate::Arguments),
+    Logout(logout::Arguments),
+    Import(import::Arguments),
+    Clean(clean::Arguments),
+    Cache(cache::Arguments),
+    Completions(completions::Arguments),
+    /// git asks: which credential fits what stands on standard input?
+    Get,
+    /// git tells: the credential on standard input was accepted
+    Store,
+    /// git tells: the credential on standard input was refused
+    Erase,
+    /// git asks: which capabilities are there?
+    Capability,
+}
+
+/// Why a command did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    #[error(transparent)]
+    Storage(#[from] storage::Error),
+    #[error(transparent)]
+    Url(#[from] url::Error),
+    #[error(transparent)]
+    Git(#[from] git::Error),
+    #[error(transparent)]
+    NoHome(#[from] NoHome),
+    #[error(transparent)]
+    Traces(#[from] traces::Error),
+    #[error("cannot write the output")]
+    Output(#[from] io::Error),
+    #[error(transparent)]
+    Prompt(#[from] prompt::Error),
+    #[error("{what}")]
+    Plain { what: String, hint: Option<String> },
+}
+
+impl Failure {
+    fn new(what: impl Into<String>, hint: impl Into<Option<&'static str>>) -> Self {
+        Self::Plain {
+            what: what.into(),
+            hint: hint.into().map(str::to_owned),
+        }
+    }
+
+    fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Config(error) => Some(error.hint()),
+            Self::Storage(error) => error.hint(),
+            Self::Plain { hint, .. } => hint.as_deref(),
+            Self::Url(_)
+            | Self::Git(_)
+            | Self::NoHome(_)
+            | Self::Traces(_)
+            | Self::Prompt(_)
+            | Self::Output(_) => None,
+        }
+    }
+}
+
+/// Runs the program with the process's arguments and streams.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    ui::announce_panics();
+    platform::reset_signals();
+    platform::survive_file_limit();
+    let arguments: Vec<OsString> = arguments.into_iter().skip(1).collect();
+    if let [word, socket] = &arguments[..]
+        && word == message::COMMAND
+    {
+        return match daemon::run(Path::new(socket)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => ui::last_words("cannot keep tokens in memory", &error),
+        };
+    }
+    if arguments.last().is_some_and(|word| word == COMMAND) {
+        return gits_call(&arguments)
+            .map_or(ExitCode::FAILURE, |(flags, _)| background::run(flags));
+    }
+    let last = arguments.last().map(|word| word.as_encoded_bytes());
+    let is_for_git = last.and_then(Operation::from_word).is_some();
+    let mut streams = match Streams::of_process(is_for_git) {
+        Ok(streams) => streams,
+        Err(error) => return ui::last_words("cannot use standard input and output", &error),
+    };
+    let result = panic::catch_unwind(AssertUnwindSafe(|| run_with(arguments, &mut streams)));
+    result.unwrap_or(ExitCode::FAILURE)
+}
+
+/// Runs the program with other streams.
+fn run_with(arguments: Vec<OsString>, streams: &mut Streams) -> ExitCode {
+    if let Some((flags, word)) = gits_call(&arguments) {
+        if let Some(operation) = Operation::from_word(word.as_encoded_bytes()) {
+            return operation::run(operation, flags, streams);
+        }
+        // A later git may know more operations, and wants silence from who does not (gitcredentials(7)). Who types
+        // one has mistyped a command.
+        let is_ours = CommandLine::command()
+            .get_subcommands()
+            .any(|known| *known.get_name() == *word);
+        if !is_ours && !word.as_encoded_bytes().starts_with(b"-") && !streams.input_is_terminal {
+            return ExitCode::SUCCESS;
+        }
+    }
+    let line = std::iter::once(OsString::from("git-credential-pat")).chain(arguments);
+    match CommandLine::try_parse_from(line) {
+        Ok(line) => carry_out(line, streams),
+        Err(mut error) => {
+            hide_typed(&mut error);
+            ui::print_clap(streams, &error);
+            if error.use_stderr() {
+                ExitCode::from(MISUSE)
+            } else {
+                ExitCode::SUCCESS
+            }
+        }
+    }
+}
+
+/// Whatever was typed may be a token that was pasted there: nothing of it is said back, only which argument it was for.
+fn hide_typed(error: &mut clap::Error) {
+    let hidden = |value: &str| {
+        let hyphen = if value.starts_with('-') { "-" } else { "" };
+        ContextValue::String(format!("{hyphen}…"))
+    };
+    let mut kinds = vec![ContextKind::InvalidValue, ContextKind::InvalidSubcommand];
+    // Elsewhere it is one of ours.
+    if error.kind() == ErrorKind::UnknownArgument {
+        kinds.push(ContextKind::InvalidArg);
+    }
+    for kind in kinds {
+        match error.get(kind) {
+            // Empty: that a value is missing is told.
+            Some(ContextValue::String(value)) if !value.is_empty() => {
+                let hidden = hidden(value);
+                error.insert(kind, hidden);
+            }
+            _ => {}
+        }
+    }
+    error.remove(ContextKind::Suggested);
+}
+
+fn carry_out(line: CommandLine, streams: &mut Streams) -> ExitCode {
+    let CommandLine { flags, command } = line;
+    let flags = flags.into_flags();
+    let result = match command {
+        Command::Get => return operation::run(Operation::Get, flags, streams),
+        Command::Store => return operation::run(Operation::Store, flags, streams),
+        Command::Erase => return operation::run(Operation::Erase, flags, streams),
+        Command::Capability => return operation::run(Operation::Capability, flags, streams),
+        Command::Setup(arguments) => setup::run(&arguments, &flags, streams),
+        Command::Login(arguments) => login::run(&arguments, flags, streams),
+        Command::List(arguments) => list::run(&arguments, flags, streams),
+        Command::Check(arguments) => check::run(&arguments, flags, streams),
+        Command::Doctor(arguments) => doctor::run(&arguments, flags, streams),
+        Command::Expires(arguments) => expires::run(&arguments, flags, streams),
+        Command::Rotate(arguments) => rotate::run(&arguments, flags, streams),
+        Command::Logout(arguments) => logout::run(&arguments, flags, streams),
+        Command::Import(arguments) => import::run(&arguments, flags, streams),
+        Command::Clean(arguments) => clean::run(&arguments, flags, streams),
+        Command::Cache(arguments) => cache::run(&arguments, flags, streams),
+        Command::Completions(arguments) => completions::run(&arguments, streams),
+    };
+    match result {
+        Ok(code) => code,
+        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
+        Err(Failure::Prompt(prompt::Error::Interrupted(status))) => {
+            ui::complain(streams, "interrupted: nothing was changed", None);
+            ExitCode::from(status)
+        }
+        Err(failure) => {
+            ui::error(streams, &failure, failure.hint());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The program's own description of its command line, for the manual page.
+pub fn command_line() -> clap::Command {
+    CommandLine::command()
+}
+
+/// Settings and the helper over them, for a command.
+fn open(flags: Flags, url: Option<&Description>) -> Result<(Settings, Helper), Failure> {
+    let settings = settings(flags, url)?;
+    platform::adopt_user_bus();
+    let helper = Helper::new(&settings, patience());
+    Ok((settings, helper))
+}
+
+/// How long a person may take to unlock the keychain.
+fn patience() -> Duration {
+    operation::prompt_patience()
+}
+
+/// Settings for a command. Without flags it looks where git would: at those in git's configuration.
+fn settings(flags: Flags, url: Option<&Description>) -> Result<Settings, Failure> {
+    platform::harden();
+    let flags = if flags == Flags::default() {
+        gits_flags(url).unwrap_or_default()
+    } else {
+        flags
+    };
+    Ok(Settings::load(flags)?)
+}
+
+/// For who finds nothing where not everybody could be asked.
+fn nothing_known() -> Failure {
+    Failure::new(
+        "cannot tell whether anything is kept: not every storage could be asked",
+        "'git credential-pat doctor' tells what is the matter with it",
+    )
+}
+
+/// What is shown is all there is, or not.
+fn status_of(is_whole: bool) -> ExitCode {
+    if is_whole {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// A URL that a person typed; a bare host is one too. What reaches a repository without any helper is refused.
+fn described(url: &str) -> Result<Description, Failure> {
+    let is_scp_like = !url.contains("://")
+        && url
+            .split('/')
+            .next()
+            .is_some_and(|start| start.contains('@') && start.contains(':'));
+    let protocol = url
+        .split_once("://")
+        .map_or("https", |(protocol, _)| protocol);
+    if is_scp_like || ["ssh", "git", "git+ssh", "ssh+git", "file"].contains(&protocol) {
+        let hint = "tokens serve HTTPS: use the repository's https:// URL";
+        return Err(Failure::new(
+            "git asks no helper for this kind of URL",
+            hint,
+        ));
+    }
+    let described = if url.contains("://") {
+        url::parse(url.as_bytes())?
+    } else {
+        url::parse(format!("https://{url}").as_bytes())?
+    };
+    let is_host = |host: &[u8]| {
+        let is_usual = |byte: &u8| byte.is_ascii_alphanumeric() || b"-.:[]_".contains(byte);
+        host.iter().all(|byte| is_usual(byte) || !byte.is_ascii())
+    };
+    if described.host.as_deref().is_some_and(is_host) {
+        Ok(described)
+    } else {
+        Err(Failure::new(
+            "this is no host's name",
+            "letters, digits, '-' and '.' make one: 'github.com', 'https://git.example.com:8443'",
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Choice;
+    use crate::storage::Kind;
+
+    fn words(line: &str) -> Vec<OsString> {
+        line.split(' ').map(OsString::from).collect()
+    }
+
+    #[test]
+    fn the_quick_reading_of_flags_agrees_with_the_slow_one() {
+        for line in [
+            "get",
+            "--storage memory get",
+            "--storage=memory,file --timeout=90 --max-age 8h store",
+            "--file /f --socket=/s --config /c=d erase",
+        ] {
+            let (quick, word) = gits_call(&words(line)).unwrap();
+            let slow = CommandLine::try_parse_from(words(&format!("x {line}"))).unwrap();
+            assert_eq!(quick, slow.flags.into_flags(), "{line}");
+            assert!(Operation::from_word(word.as_encoded_bytes()).is_some());
+            let again = [quick.arguments(), vec![word]].concat();
+            assert_eq!(gits_call(&again).unwrap().0, quick, "{line}");
+        }
+    }
+
+    #[test]
+    fn every_flag_is_read_quickly() {
+        let line = CommandLine::command();
+        let flags = line
+            .get_arguments()
+            .filter_map(|argument| argument.get_long());
+        for flag in flags.filter(|flag| !matches!(*flag, "help" | "version")) {
+            let value = match flag {
+                "timeout" | "max-age" => "1",
+                "storage" => "memory",
+                _ => "/x",
+            };
+            let (read, _) = gits_call(&words(&format!("--{flag} {value} get"))).unwrap();
+            assert_ne!(read, Flags::default(), "--{flag}");
+        }
+    }
+
+    #[test]
+    fn mistakes_are_left_to_clap() {
+        for line in [
+            "--timeout soon get",
+            "--storage disk get",
+            "--unknown 1 get",
+            "--file relative get",
+            "--timeout",
+            "--timeout 1 --timeout 2 get",
+        ] {
+            assert!(
+                gits_call(&words(line)).is_none_or(|(_, word)| word != "get"),
+                "{line}"
+            );
+            assert!(
+                CommandLine::try_parse_from(words(&format!("x {line}"))).is_err(),
+                "{line}"
+            );
+        }
+        let (flags, _) = gits_call(&words("--storage memory,file get")).unwrap();
+        assert_eq!(
+            flags.storage,
+            Some(Choice::These(vec![Kind::Memory, Kind::File]))
+        );
+    }
+
+    #[test]
+    fn a_token_in_the_wrong_place_is_not_said_back() {
+        for line in [
+            "login one.test made-up-Token",
+            "login one.test --with-token=made-up-Token",
+            "login one.test --token=made-up-Token",
+            "login one.test --token made-up-Token",
+            "login one.test -tmade-up-Token",
+            "made-up-Token",
+            "import https://u:made-up-Token@one.test",
+            "expires one.test made-up-Token",
+            "login one.test --expires made-up-Token",
+            "rotate one.test --expires made-up-Token",
+            "completions made-up-Token",
+            "cache made-up-Token",
+            "--storage=made-up-Token list",
+            "--timeout made-up-Token list",
+            "--file made-up-Token list",
+            "list -- -made-up-Token",
+            "list -- made-up-Token",
+            "list --json=made-up-Token",
+            "login one.test --made-up-Token",
+            "login one.test -- --made-up-Token",
+            "cache status made-up-Token",
+        ] {
+            let mut error = CommandLine::try_parse_from(words(&format!("x {line}")))
+                .err()
+                .unwrap();
+            hide_typed(&mut error);
+            assert!(
+                !error.to_string().contains("made-up-Token"),
+                "{line}: {error}"
+            );
+        }
+        let mut error = CommandLine::try_parse_from(words("x lst")).err().unwrap();
+        hide_typed(&mut error);
+        assert!(error.to_string().contains("'list'"), "{error}");
+        let said = |line: &str| {
+            let mut error = CommandLine::try_parse_from(words(line)).err().unwrap();
+            hide_typed(&mut error);
+            error.to_string()
+        };
+        for (line, part) in [
+            ("x --storage disk list", "'--storage <STORAGE>'"),
+            ("x completions shh", "bash"),
+            ("x expires one.test soon", "<DATE|DURATION|never>"),
+            ("x list --jsn", "'--json'"),
+        ] {
+            assert!(said(line).contains(part), "{}", said(line));
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        CommandLine::command().debug_assert();
+    }
+}

@@ -1,0 +1,210 @@
+//! `rotate`: a new token in the place of an old one, by the forge itself or with a person's help.
+
+use std::process::ExitCode;
+
+use super::streams::Streams;
+use super::{Failure, described, guide, nothing_known, open, ui};
+use crate::config::{Flags, Settings};
+use crate::credential::Credential;
+use crate::credential::expiry::{End, Expiry};
+use crate::forge::{Renewal, Revocation};
+use crate::helper::Helper;
+use crate::helper::rotate::{Error, Plan};
+use crate::plain;
+use crate::time::{self, Now};
+
+/// How long a new token lives, if nobody says.
+const USUAL: u64 = 90 * 86_400;
+
+/// Replace a token by a new one, and end the old one
+///
+/// GitLab does it by itself. Elsewhere the page that creates a token is shown, the new token read, and on consent the old
+/// one revoked.
+#[derive(clap::Args)]
+// The text is shown to people as it stands.
+#[allow(clippy::doc_markdown)]
+pub(super) struct Arguments {
+    /// Such as https://gitlab.com or https://octocat@gitlab.com
+    url: String,
+    /// When the new one ends: the last day it is good (2026-11-26), a moment, or how long from now [default: 90d]
+    #[arg(long, value_name = "DATE|DURATION", value_parser = End::parse)]
+    expires: Option<End>,
+    /// Show the page that creates the token, and open no browser
+    #[arg(long)]
+    no_browser: bool,
+}
+
+pub(super) fn run(
+    arguments: &Arguments,
+    flags: Flags,
+    streams: &mut Streams,
+) -> Result<ExitCode, Failure> {
+    let wanted = described(&arguments.url)?;
+    let (settings, helper) = open(flags, Some(&wanted))?;
+    let now = time::now();
+    let Some(old) = helper.kept_for(&wanted)?.filter(Credential::is_complete) else {
+        let outcome = helper.list()?;
+        if !outcome.is_whole() {
+            ui::notices(streams, &outcome.notices, now.wall);
+            return Err(nothing_known());
+        }
+        return Err(Failure::new(
+            "nothing is kept for this URL",
+            "'git credential-pat list' shows what is",
+        ));
+    };
+    let Some(plan) = helper.plan(&old) else {
+        return Err(Failure::new(
+            "nobody knows which forge this is",
+            "tell it with a [[host]] rule in config.toml",
+        ));
+    };
+    let end = arguments.expires.and_then(|end| end.expiry(now.wall));
+    let end = end.or_else(|| Expiry::from_unix(now.wall + USUAL));
+    let end = end
+        .filter(|end| !end.is_past(now.wall))
+        .ok_or_else(|| Failure::new("the new token would have ended already", None))?;
+    if let Renewal::InPlace { call, needs } = &plan.renewal {
+        in_place(streams, &helper, &settings, &old, (call, needs), end, now)
+    } else {
+        by_hand(
+            streams,
+            &helper,
+            &old,
+            &plan,
+            end,
+            arguments.no_browser,
+            now,
+        )
+    }
+}
+
+fn in_place(
+    streams: &mut Streams,
+    helper: &Helper,
+    settings: &Settings,
+    old: &Credential,
+    how: (&crate::forge::Call, &[&str]),
+    end: Expiry,
+    now: Now,
+) -> Result<ExitCode, Failure> {
+    let url = plain::safe(&old.key.url());
+    let login = format!("create a new one with 'git credential-pat login {url}'");
+    let state = &settings.places.state;
+    let mut announce = || {
+        let what = format!(
+            "the token for {url} is being replaced: if this is cut off, the kept one may be dead"
+        );
+        ui::warn(streams, &what, Some(&login));
+    };
+    let result = helper.rotate(old, how, end, state, &mut announce, now);
+    match result {
+        Ok(new) => {
+            let until = new
+                .expiry
+                .map_or_else(String::new, |end| format!(" until {}", end.day()));
+            let text = format!("the new token for {url} is kept{until}; the old one is dead\n");
+            ui::print(streams, &text)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(error) => {
+            let hint = match &error {
+                error if error.needs_login() => Some(login),
+                error if error.is_doubtful() => Some(format!(
+                    "'git credential-pat check {url}' tells; do not rotate before"
+                )),
+                Error::NoToken(_) => Some(format!(
+                    "nothing was changed here; if it happens again, {login}"
+                )),
+                Error::Private(error) => error.hint().map(str::to_owned),
+                Error::Storage(error) | Error::NotWritable(error) => {
+                    error.hint().map(str::to_owned)
+                }
+                _ => None,
+            };
+            ui::error(streams, &error, hint.as_deref());
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+fn by_hand(
+    streams: &mut Streams,
+    helper: &Helper,
+    old: &Credential,
+    plan: &Plan,
+    end: Expiry,
+    no_browser: bool,
+    now: Now,
+) -> Result<ExitCode, Failure> {
+    let url = plain::safe(&old.key.url());
+    let mut dialogue = guide::dialogue(streams)?;
+    if let Renewal::ByHand { page, how } = &plan.renewal {
+        let text = format!("{how}:\n  {}\n", plain::whole(page));
+        ui::print(streams, &format!("either {text}or "))?;
+    }
+    let wish = guide::wish(Some(end), now.wall);
+    let mut pages = plan.issuer.forge.creation(&plan.site, &wish);
+    // The same kind as before comes first.
+    let kind = plan
+        .issuer
+        .token
+        .map(crate::credential::token::TokenKind::word);
+    pages.sort_by_key(|page| !kind.is_some_and(|kind| page.title.starts_with(kind)));
+    guide::show(streams, &pages, !no_browser)?;
+    let token = guide::typed_token(&mut dialogue)?;
+    let Some(before) = old.token().map(crate::secret::Secret::duplicate) else {
+        return Err(Failure::new("nothing is kept for this URL", None));
+    };
+    if token.is_same(&before) {
+        return Err(Failure::new(
+            "this is the token that is kept already: nothing was changed",
+            None,
+        ));
+    }
+    let mut new = old.duplicate();
+    new.password = Some(token);
+    new.authorization = None;
+    new.refresh_token = None;
+    new.expiry = None;
+    let kept = guide::keep(streams, helper, &new, false, time::now())?;
+    drop(dialogue);
+    let until = kept.map_or_else(String::new, |(end, _)| format!(" until {}", end.day()));
+    ui::print(
+        streams,
+        &format!("the new token for {url} is kept{until}\n"),
+    )?;
+    revoke(streams, helper, plan, &before)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The old one goes on consent only: somebody else may use it, too.
+fn revoke(
+    streams: &mut Streams,
+    helper: &Helper,
+    plan: &Plan,
+    before: &crate::secret::Secret,
+) -> Result<(), Failure> {
+    let forge = plan.issuer.forge.kind();
+    if let Revocation::ByHand(page) = &plan.revocation {
+        let text = format!("remove the old one there: {}\n", plain::whole(page));
+        return Ok(ui::print(streams, &text)?);
+    }
+    let question = format!("Have {forge} revoke the old token, for everybody who uses it? [y/N] ");
+    let answer = ui::ask(streams, &question)?;
+    if !matches!(&answer.to_ascii_lowercase()[..], "y" | "yes") {
+        return Ok(ui::print(streams, "the old token stays good\n")?);
+    }
+    match helper.revoke(before, plan) {
+        Ok(true) => ui::print(streams, "the old token is revoked\n")?,
+        Ok(false) => {
+            let what = format!("{forge} did not revoke the old token: it may still be good");
+            ui::warn(streams, &what, None);
+        }
+        Err(error) => {
+            let what = format!("the old token may still be good: {error}");
+            ui::warn(streams, &what, None);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,144 @@
+//! What a run reads from and writes to: the process's own streams, or a test's.
+
+use std::fs::File;
+use std::io::{self, IsTerminal, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+use crate::platform::{self, boot_time};
+
+/// git writes its request at once, and reads the answer at once; a caller that falls asleep in between is not waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// What a person's command gives us may wait for that person, such as a password manager that asks to be unlocked.
+const PIPED_PATIENCE: Duration = Duration::from_secs(300);
+/// Who does not read our messages still wants the answer.
+const MESSAGE_PATIENCE: Duration = Duration::from_secs(1);
+
+/// The three streams, and what is at their ends.
+pub struct Streams {
+    /// Requests, or a token.
+    pub input: Box<dyn Read>,
+    /// Answers.
+    pub output: Box<dyn Write>,
+    /// Everything for people's eyes only.
+    pub error: Box<dyn Write>,
+    /// A person types the input.
+    pub input_is_terminal: bool,
+    /// The output may be coloured.
+    pub colours_output: bool,
+    /// Messages may be coloured.
+    pub colours_error: bool,
+}
+
+impl Streams {
+    /// The process's own. Colours as <https://no-color.org> wants it. `is_for_git`: a reader who falls asleep is not
+    /// waited for; a person's pager may be.
+    pub fn of_process(is_for_git: bool) -> io::Result<Self> {
+        let wants_colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+            && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+        let input = platform::stdin()?;
+        let input_is_terminal = input.is_terminal();
+        Ok(Self {
+            input: if input_is_terminal {
+                Box::new(input)
+            } else if is_for_git {
+                Box::new(Patient::new(input, PATIENCE))
+            } else {
+                Box::new(Patient::new(input, PIPED_PATIENCE))
+            },
+            output: if is_for_git {
+                Box::new(Patient::new(platform::stdout()?, PATIENCE))
+            } else {
+                Box::new(platform::stdout()?)
+            },
+            error: if is_for_git {
+                Box::new(Patient::new(platform::stderr()?, MESSAGE_PATIENCE))
+            } else {
+                Box::new(io::stderr())
+            },
+            input_is_terminal,
+            colours_output: wants_colour && io::stdout().is_terminal(),
+            colours_error: wants_colour && io::stderr().is_terminal(),
+        })
+    }
+}
+
+/// A pipe that is not waited on for ever.
+struct Patient {
+    source: File,
+    /// How long it may still keep us waiting, all reads or writes together.
+    left: Duration,
+}
+
+impl Patient {
+    fn new(source: File, patience: Duration) -> Self {
+        Self {
+            source,
+            left: patience,
+        }
+    }
+
+    fn wait(
+        &mut self,
+        until_ready: impl FnOnce(BorrowedFd<'_>, Duration) -> io::Result<bool>,
+    ) -> io::Result<()> {
+        let began = boot_time();
+        let is_ready = until_ready(self.source.as_fd(), self.left)?;
+        let waited = boot_time().saturating_sub(began);
+        self.left = self.left.saturating_sub(waited);
+        if is_ready {
+            Ok(())
+        } else {
+            self.left = Duration::ZERO;
+            Err(io::ErrorKind::TimedOut.into())
+        }
+    }
+}
+
+impl Read for Patient {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.wait(platform::wait_readable)?;
+        self.source.read(buffer)
+    }
+}
+
+impl Write for Patient {
+    /// A little at a time: what the pipe says it takes, it takes without making us wait (pipe(7), `PIPE_BUF`).
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.wait(platform::wait_writable)?;
+        self.source.write(&bytes[..bytes.len().min(4096)])
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::OwnedFd;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn a_reader_is_waited_for_no_longer_because_it_reads_a_little() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        let patience = Duration::from_millis(300);
+        let mut patient = Patient::new(File::from(OwnedFd::from(writer)), patience);
+        let sleepy = thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            let mut taken = 0;
+            while let Ok(read @ 1..) = reader.read(&mut bytes) {
+                taken += read;
+                thread::sleep(Duration::from_millis(100));
+            }
+            taken
+        });
+        let answer = vec![b'x'; 1024 * 1024];
+        let error = patient.write_all(&answer).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        drop(patient);
+        assert!(sleepy.join().unwrap() < answer.len());
+    }
+}

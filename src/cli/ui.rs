@@ -1,0 +1,380 @@
+//! The room that prints: messages, and tables.
+
+use std::error::Error;
+use std::fmt::Write as _;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::panic;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use unicode_width::UnicodeWidthChar;
+
+use super::streams::Streams;
+use crate::credential::expiry::Source;
+use crate::credential::key::Key;
+use crate::helper::notice::{Next, Notice};
+use crate::plain;
+use crate::platform;
+use crate::platform::prompt::{self, Dialogue};
+use crate::secret::Buffer;
+use crate::time::in_words;
+
+const BAR: usize = 10;
+/// What a full bar stands for: a tenth of it is three days.
+const FULL_BAR: u64 = 30 * 86_400;
+
+/// What a line of standard error is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Level {
+    Error,
+    Warning,
+    Cause,
+    Hint,
+}
+
+/// Has a panic say where it happened, and no more: its message may hold a value.
+pub fn announce_panics() {
+    panic::set_hook(Box::new(|panic| {
+        let place = panic
+            .location()
+            .map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
+        let patience = Duration::from_secs(1);
+        if platform::wait_writable(io::stderr().as_fd(), patience).unwrap_or(false) {
+            let _ = io::stderr().write_all(format!("error: internal fault{place}\n").as_bytes());
+        }
+    }));
+}
+
+/// For where there are no streams to say it on.
+pub fn last_words(what: &str, cause: &io::Error) -> ExitCode {
+    let text = format!(
+        "error: {what}\ncause: {}\n",
+        plain::whole(&cause.to_string())
+    );
+    let _ = io::stderr().write_all(text.as_bytes());
+    ExitCode::FAILURE
+}
+
+/// Says what went wrong, why, and what can be done: three lines at most.
+pub fn error(streams: &mut Streams, what: &dyn Error, hint: Option<&str>) {
+    report(streams, Level::Error, what, hint);
+}
+
+/// Says that something is wrong, in plain words.
+pub fn complain(streams: &mut Streams, what: &str, hint: Option<&str>) {
+    line(streams, Level::Error, what);
+    if let Some(hint) = hint {
+        line(streams, Level::Hint, hint);
+    }
+}
+
+/// Says that something is not as it might be wanted.
+pub fn warn(streams: &mut Streams, what: &str, hint: Option<&str>) {
+    line(streams, Level::Warning, what);
+    if let Some(hint) = hint {
+        line(streams, Level::Hint, hint);
+    }
+}
+
+/// Says that something did not work and the rest goes on.
+pub fn trouble(streams: &mut Streams, what: &dyn Error, hint: Option<&str>) {
+    report(streams, Level::Warning, what, hint);
+}
+
+/// Asks a question that only a clear yes answers with yes.
+pub fn confirm(streams: &mut Streams, question: &str) -> io::Result<bool> {
+    let answer = ask(streams, &format!("{question} [y/N] "))?;
+    Ok(["y", "yes"].contains(&&answer.to_ascii_lowercase()[..]))
+}
+
+fn report(streams: &mut Streams, level: Level, what: &dyn Error, hint: Option<&str>) {
+    line(streams, level, &what.to_string());
+    let causes = causes(what);
+    if !causes.is_empty() {
+        line(streams, Level::Cause, &causes);
+    }
+    if let Some(hint) = hint {
+        line(streams, Level::Hint, hint);
+    }
+}
+
+/// Says every notice.
+pub fn notices(streams: &mut Streams, notices: &[Notice], wall: u64) {
+    for notice in notices {
+        say(streams, notice, wall);
+    }
+}
+
+fn say(streams: &mut Streams, notice: &Notice, wall: u64) {
+    let renew = |key: &Key| {
+        format!(
+            "replace it with 'git credential-pat login {}'",
+            plain::safe(&key.url())
+        )
+    };
+    match notice {
+        Notice::EndsSoon {
+            key,
+            expiry,
+            source,
+        } => {
+            let left = in_words(expiry.left(wall));
+            // A date that is a guess is said to be one.
+            let guessed = match source {
+                Source::Lifetime => ", by its lifetime in config.toml",
+                Source::Git | Source::Forge | Source::Person | Source::Token => "",
+            };
+            line(
+                streams,
+                Level::Warning,
+                &format!(
+                    "{} ends in {left} ({}{guessed})",
+                    token_of(key),
+                    expiry.day()
+                ),
+            );
+            line(streams, Level::Hint, &renew(key));
+        }
+        Notice::Ended { key, expiry } => {
+            let ago = in_words(wall.saturating_sub(expiry.unix()));
+            line(
+                streams,
+                Level::Warning,
+                &format!("{} ended {ago} ago ({})", token_of(key), expiry.day()),
+            );
+            line(streams, Level::Hint, &renew(key));
+        }
+        Notice::Refused { key, kinds, next } => {
+            let kinds: Vec<String> = kinds.iter().map(ToString::to_string).collect();
+            let what = format!(
+                "{} was refused, and is forgotten ({})",
+                token_of(key),
+                kinds.join(", ")
+            );
+            line(streams, Level::Warning, &what);
+            let hint = match next {
+                Next::Now => renew(key),
+                // git gives up after two answers (git's `http.c`).
+                Next::Another => {
+                    "run the command again: the next token that is kept is tried, and then git asks"
+                        .to_owned()
+                }
+                Next::Asks => format!("run the command again, and git asks; or {}", renew(key)),
+            };
+            line(streams, Level::Hint, &hint);
+        }
+        Notice::Gone { key } => {
+            line(
+                streams,
+                Level::Warning,
+                &format!("{} has ended, and is gone from memory", token_of(key)),
+            );
+            line(streams, Level::Hint, &renew(key));
+        }
+        Notice::EndedBeforeStored { key, expiry } => {
+            let day = expiry.day();
+            line(
+                streams,
+                Level::Warning,
+                &format!("{} is not kept: it ended on {day}", token_of(key)),
+            );
+        }
+        Notice::UnreadableExpiry { key } => {
+            let what = format!(
+                "{} is kept without its end: the date that came with it is none",
+                token_of(key)
+            );
+            line(streams, Level::Warning, &what);
+        }
+        Notice::FellBack { cause, timeout } => {
+            let time = in_words(timeout.as_secs());
+            let what = format!(
+                "the keychain cannot be reached: tokens are kept in memory, for {time} after their last use"
+            );
+            line(streams, Level::Warning, &what);
+            line(streams, Level::Cause, &causes(cause));
+            if let Some(hint) = cause.hint() {
+                line(streams, Level::Hint, hint);
+            }
+        }
+        Notice::PassedOver { cause } => report(streams, Level::Warning, cause, cause.hint()),
+        Notice::Unwritable { key, cause } => {
+            line(
+                streams,
+                Level::Warning,
+                &format!("{} is not answered: its {cause}", token_of(key)),
+            );
+            line(streams, Level::Hint, &renew(key));
+        }
+    }
+}
+
+fn token_of(key: &Key) -> String {
+    let url = plain::safe(&key.url());
+    match key.username.as_deref() {
+        None | Some([]) => format!("the token for {url}"),
+        Some(name) => format!("the token of {} for {url}", plain::safe(name)),
+    }
+}
+
+fn causes(error: &dyn Error) -> String {
+    let mut causes = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        causes.push(cause.to_string());
+        next = cause.source();
+    }
+    causes.join(": ")
+}
+
+/// One line; what is in it can no longer move the cursor.
+fn line(streams: &mut Streams, level: Level, text: &str) {
+    let (word, colour) = match level {
+        Level::Error => ("error", AnsiColor::Red),
+        Level::Warning => ("warning", AnsiColor::Yellow),
+        Level::Cause => ("cause", AnsiColor::BrightBlack),
+        Level::Hint => ("hint", AnsiColor::Cyan),
+    };
+    let style = if streams.colours_error {
+        colour.on_default().bold()
+    } else {
+        Style::new()
+    };
+    // Nobody is left to tell if standard error is gone.
+    let text = format!("{style}{word}:{style:#} {}\n", plain::whole(text));
+    let _ = streams.error.write_all(text.as_bytes());
+}
+
+/// Prints lines of ours on standard output.
+pub fn print(streams: &mut Streams, text: &str) -> io::Result<()> {
+    streams.output.write_all(text.as_bytes())
+}
+
+/// Asks at the terminal, and reads a line.
+pub fn ask(streams: &mut Streams, question: &str) -> io::Result<String> {
+    streams.error.write_all(question.as_bytes())?;
+    let mut line = Vec::new();
+    let mut byte = [0];
+    while streams.input.read(&mut byte)? == 1 && byte[0] != b'\n' && line.len() < 4096 {
+        line.push(byte[0]);
+    }
+    Ok(String::from_utf8_lossy(&line).trim().to_owned())
+}
+
+/// Begins to ask at the terminal, which shows nothing by itself until the dialogue is dropped.
+pub fn dialogue(streams: &mut Streams) -> Result<Dialogue, prompt::Error> {
+    let _ = streams.error.flush();
+    Dialogue::open()
+}
+
+/// Asks, and reads a line that is shown while it is typed: what is shown is what is taken.
+pub fn ask_shown(dialogue: &mut Dialogue, question: &str) -> Result<String, prompt::Error> {
+    let line = dialogue.line_shown(question, plain::is_plain)?;
+    Ok(line.trim().to_owned())
+}
+
+/// Asks, and reads a line that is not shown.
+pub fn ask_secret(dialogue: &mut Dialogue, question: &str) -> Result<Buffer, prompt::Error> {
+    dialogue.hidden_line(question)
+}
+
+/// Prints help or a usage error as `clap` lays it out.
+pub fn print_clap(streams: &mut Streams, message: &clap::Error) {
+    // Whoever gives one word too many may have pasted a token there.
+    if message.kind() == ErrorKind::UnknownArgument
+        && let Some(ContextValue::String(word)) = message.get(ContextKind::InvalidArg)
+        && !word.starts_with('-')
+    {
+        return complain(
+            streams,
+            "there is a word too many on the command line",
+            Some(
+                "see 'git-credential-pat --help'; tokens are read from the terminal or standard input",
+            ),
+        );
+    }
+    let text = message.render();
+    if message.use_stderr() {
+        let text = if streams.colours_error {
+            text.ansi().to_string()
+        } else {
+            text.to_string()
+        };
+        let _ = streams.error.write_all(text.as_bytes());
+    } else {
+        let text = if streams.colours_output {
+            text.ansi().to_string()
+        } else {
+            text.to_string()
+        };
+        let _ = streams.output.write_all(text.as_bytes());
+    }
+}
+
+/// A table with a heading, columns as wide as they need to be, and no frame.
+pub fn table(streams: &mut Streams, heading: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
+    let mut widths: Vec<usize> = heading.iter().map(|cell| width(cell)).collect();
+    for row in rows {
+        for (widest, cell) in widths.iter_mut().zip(row) {
+            *widest = (*widest).max(width(cell));
+        }
+    }
+    let bold = if streams.colours_output {
+        Style::new().bold()
+    } else {
+        Style::new()
+    };
+    let lay = |cells: &mut dyn Iterator<Item = &str>| {
+        let mut text = String::new();
+        for (cell, widest) in cells.zip(&widths) {
+            let _ = write!(
+                text,
+                "{cell}{}  ",
+                " ".repeat(widest.saturating_sub(width(cell)))
+            );
+        }
+        text.trim_end().to_owned()
+    };
+    let head = lay(&mut heading.iter().copied());
+    let mut text = format!("{bold}{head}{bold:#}\n");
+    for row in rows {
+        text.push_str(&lay(&mut row.iter().map(String::as_str)));
+        text.push('\n');
+    }
+    print(streams, &text)
+}
+
+/// How much of thirty days is left, in ten steps: `[####------]`. Anything left at all shows.
+pub fn bar(left: u64) -> String {
+    let steps = left.min(FULL_BAR).div_ceil(FULL_BAR / BAR as u64);
+    let filled = usize::try_from(steps).unwrap_or(BAR);
+    format!("[{}{}]", "#".repeat(filled), "-".repeat(BAR - filled))
+}
+
+fn width(text: &str) -> usize {
+    text.chars()
+        .map(|character| character.width().unwrap_or(0))
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bars() {
+        for (left, shown) in [
+            (0, "[----------]"),
+            (1, "[#---------]"),
+            (3 * 86_400, "[#---------]"),
+            (3 * 86_400 + 1, "[##--------]"),
+            (30 * 86_400, "[##########]"),
+            (400 * 86_400, "[##########]"),
+        ] {
+            assert_eq!(bar(left), shown);
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! `[[account]]`: which account a path belongs to; several tokens on one host, each for its owner.
+//!
+//! git tells the path only where `credential.useHttpPath` is set for it (gitcredentials(7)); `setup` sets that for every
+//! rule. What is kept is kept under the rule's own path, once for the account and not once for every repository.
+
+use serde::Deserialize;
+use serde::de::Error as _;
+
+use crate::credential::description::Description;
+use crate::credential::url;
+
+/// One `[[account]]` of the configuration.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Account {
+    /// As in the rule's URL.
+    pub protocol: Vec<u8>,
+    /// As in the rule's URL, in lower case.
+    pub host: Vec<u8>,
+    /// `None`: the whole host.
+    pub path: Option<Vec<u8>>,
+    /// Who signs in; `None`: whoever does.
+    pub username: Option<Vec<u8>>,
+}
+
+impl std::fmt::Debug for Account {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "Account(path: {}, username: {})",
+            self.path.is_some(),
+            self.username.is_some()
+        )
+    }
+}
+
+impl Account {
+    /// The rule that a URL and a name make.
+    pub fn of(url: Description, username: Option<Vec<u8>>) -> Option<Self> {
+        Some(Self {
+            protocol: url.protocol?,
+            host: url.host?,
+            path: url.path,
+            username: username.or(url.username),
+        })
+    }
+
+    /// The rule's URL, without its user.
+    pub fn url(&self) -> Vec<u8> {
+        let path = self
+            .path
+            .as_ref()
+            .map(|path| [b"/", &path[..]].concat())
+            .unwrap_or_default();
+        [&self.protocol[..], b"://", &self.host, &path].concat()
+    }
+
+    /// Whether the rule is about this host, whoever's the path is.
+    pub fn is_at(&self, said: &Description) -> bool {
+        said.protocol.as_ref() == Some(&self.protocol) && said.host.as_ref() == Some(&self.host)
+    }
+
+    /// Whether the rule is about what `said` describes. Paths are compared by whole segments, and one that leads through
+    /// `.` or `..` belongs to nobody: what is sent to the server leads elsewhere.
+    pub fn covers(&self, said: &Description) -> bool {
+        let is_same_user = match (&self.username, &said.username) {
+            (Some(rule), Some(said)) => rule == said,
+            _ => true,
+        };
+        let covers_path = match (&self.path, &said.path) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(rule), Some(said)) => is_plain(said) && is_within(said, rule),
+        };
+        is_same_user && self.is_at(said) && covers_path
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenAccount {
+    url: String,
+    username: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for Account {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let WrittenAccount { url, username } = WrittenAccount::deserialize(deserializer)?;
+        let said = url::parse(url.as_bytes()).map_err(D::Error::custom)?;
+        if said.path.as_deref().is_some_and(|path| !is_plain(path)) {
+            return Err(D::Error::custom(
+                "the path of an account has no '.', '..' or empty part",
+            ));
+        }
+        let username = username.map(String::into_bytes);
+        Self::of(said, username)
+            .ok_or_else(|| D::Error::custom("an account needs a URL with a host"))
+    }
+}
+
+/// Puts the account's path, and its user where none is said, in the place of the repository's: of all rules that cover
+/// `said` the one with the longest path decides.
+pub fn apply(accounts: &[Account], said: &mut Description) {
+    let covering = accounts.iter().filter(|account| account.covers(said));
+    let length = |account: &&Account| account.path.as_ref().map_or(0, Vec::len);
+    // Of equally long ones the first in the file.
+    // Without a path nobody can tell whose it is: what is kept for an account is for its paths alone.
+    let has_accounts = accounts
+        .iter()
+        .any(|account| account.path.is_some() && account.is_at(said));
+    let is_pathless = said.path.is_none() && has_accounts;
+    let account = covering.rev().max_by_key(length);
+    said.is_pathless = is_pathless;
+    let Some(account) = account else {
+        return;
+    };
+    said.path.clone_from(&account.path);
+    if said.username.is_none() {
+        said.username.clone_from(&account.username);
+    }
+}
+
+fn is_plain(path: &[u8]) -> bool {
+    !path.contains(&b'\\')
+        && path
+            .split(|&byte| byte == b'/')
+            .all(|segment| !matches!(segment, b"" | b"." | b".."))
+}
+
+fn is_within(path: &[u8], folder: &[u8]) -> bool {
+    path.strip_prefix(folder)
+        .is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accounts() -> Vec<Account> {
+        [
+            ("https://one.test/acme", Some("work")),
+            ("https://one.test/acme/secret", None),
+            ("https://one.test/me", Some("home")),
+            ("https://two.test", Some("only")),
+        ]
+        .into_iter()
+        .map(|(rule, name)| {
+            let name = name.map(|name: &str| name.as_bytes().to_vec());
+            Account::of(url::parse(rule.as_bytes()).unwrap(), name).unwrap()
+        })
+        .collect()
+    }
+
+    fn applied(url: &str) -> (Option<String>, Option<String>) {
+        let mut said = url::parse(url.as_bytes()).unwrap();
+        apply(&accounts(), &mut said);
+        let text = |bytes: Option<Vec<u8>>| bytes.map(|bytes| String::from_utf8(bytes).unwrap());
+        (text(said.path), text(said.username))
+    }
+
+    fn some(path: &str, username: &str) -> (Option<String>, Option<String>) {
+        let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        (some(path), some(username))
+    }
+
+    #[test]
+    fn the_longest_path_decides() {
+        assert_eq!(
+            applied("https://one.test/acme/app.git"),
+            some("acme", "work")
+        );
+        assert_eq!(applied("https://one.test/acme"), some("acme", "work"));
+        assert_eq!(
+            applied("https://one.test/acme/secret/x.git"),
+            some("acme/secret", "")
+        );
+        assert_eq!(applied("https://one.test/me/x"), some("me", "home"));
+        assert_eq!(applied("https://two.test/any/thing"), some("", "only"));
+        assert_eq!(applied("https://two.test"), some("", "only"));
+    }
+
+    #[test]
+    fn what_no_rule_covers_stays_as_it_is() {
+        for (url, path, name) in [
+            ("https://one.test", "", ""),
+            ("https://one.test/acmevil/app.git", "acmevil/app.git", ""),
+            ("https://one.test/ACME/app.git", "ACME/app.git", ""),
+            ("http://one.test/acme/app.git", "acme/app.git", ""),
+            ("https://one.test:444/acme/app.git", "acme/app.git", ""),
+            (
+                "https://one.test.evil.test/acme/app.git",
+                "acme/app.git",
+                "",
+            ),
+            (
+                "https://other@one.test/acme/app.git",
+                "acme/app.git",
+                "other",
+            ),
+        ] {
+            assert_eq!(applied(url), some(path, name), "{url}");
+        }
+        assert_eq!(
+            applied("https://work@one.test/acme/app.git"),
+            some("acme", "work")
+        );
+    }
+
+    #[test]
+    fn a_path_that_leads_elsewhere_belongs_to_nobody() {
+        for path in [
+            "acme/../evil/x.git",
+            "acme/./x.git",
+            "acme//x.git",
+            "acme/..",
+            "acme/a%5c..%5cx",
+            "./acme/x",
+            "acme/%2e%2e/evil",
+        ] {
+            let url = format!("https://one.test/{path}");
+            let before = url::parse(url.as_bytes()).unwrap().path;
+            let mut said = url::parse(url.as_bytes()).unwrap();
+            apply(&accounts(), &mut said);
+            assert_eq!((said.path, said.username), (before, None), "{path}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_value() {
+        assert!(!format!("{:?}", accounts()).contains("acme"));
+    }
+}

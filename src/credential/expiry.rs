@@ -1,0 +1,252 @@
+//! When a token ends, and how people say it.
+
+use std::fmt;
+
+use time::format_description::BorrowedFormatItem;
+use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
+use time::{Date, OffsetDateTime, Time};
+
+use crate::time::parse_duration;
+
+/// The last second in which a token is good, in Unix time: git's `password_expiry_utc` (git-credential(1)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Expiry(u64);
+
+const DAY: &[BorrowedFormatItem<'_>] =
+    format_description!("[day padding:none] [month repr:short] [year]");
+
+impl Expiry {
+    /// The largest that fits the twelve digits we read and write: the year 33658.
+    const MAX: u64 = 999_999_999_999;
+
+    /// From Unix seconds; `None` for 0, which git reads as "never", and for what twelve digits cannot hold.
+    pub fn from_unix(seconds: u64) -> Option<Self> {
+        (1..=Self::MAX).contains(&seconds).then_some(Self(seconds))
+    }
+
+    /// Reads one to twelve decimal digits above 0. Git itself reads `12abc` as 12 and much else as "never"; a date that
+    /// is not one is no date here.
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        if text.is_empty() || text.len() > 12 || !text.iter().all(u8::is_ascii_digit) {
+            return None;
+        }
+        Self::from_unix(
+            text.iter()
+                .fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0')),
+        )
+    }
+
+    /// Unix seconds.
+    pub fn unix(self) -> u64 {
+        self.0
+    }
+
+    /// Whether it is over at `wall`. In its last second a token is still good, as git holds it.
+    pub fn is_past(self, wall: u64) -> bool {
+        self.0 < wall
+    }
+
+    /// Seconds left at `wall`; 0 when it is over.
+    pub fn left(self, wall: u64) -> u64 {
+        self.0.saturating_sub(wall)
+    }
+
+    /// The day in UTC, such as `26 Nov 2026`.
+    pub fn day(self) -> String {
+        let moment = i64::try_from(self.0)
+            .ok()
+            .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
+        moment
+            .and_then(|moment| moment.format(DAY).ok())
+            .unwrap_or_else(|| "after the year 9999".to_owned())
+    }
+
+    /// RFC 3339 in UTC, for machines; `None` beyond the year 9999, which the format cannot say.
+    pub fn rfc3339(self) -> Option<String> {
+        let moment = OffsetDateTime::from_unix_timestamp(i64::try_from(self.0).ok()?).ok()?;
+        moment.format(&Rfc3339).ok()
+    }
+}
+
+/// As on the wire: decimal Unix seconds.
+impl fmt::Display for Expiry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Who told when a token ends, the most reliable first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// git, with `password_expiry_utc`: whoever issued the token for it.
+    Git,
+    /// The forge, asked.
+    Forge,
+    /// A person, with `expires` or `login`.
+    Person,
+    /// The `lifetime` of a `[[host]]` rule.
+    Lifetime,
+    /// The token itself: a JWT's `exp`.
+    Token,
+}
+
+impl Source {
+    const ALL: [Self; 5] = [
+        Self::Git,
+        Self::Forge,
+        Self::Person,
+        Self::Lifetime,
+        Self::Token,
+    ];
+
+    /// For people, the journal and machines.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Git => "git",
+            Self::Forge => "forge",
+            Self::Person => "person",
+            Self::Lifetime => "lifetime",
+            Self::Token => "token",
+        }
+    }
+
+    /// By its word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|source| source.word() == word)
+    }
+
+    /// Whether a date from here stands although `other` tells another.
+    pub fn outranks(self, other: Self) -> bool {
+        self < other
+    }
+}
+
+/// What a person says of a token's end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// Never, or nobody knows.
+    Never,
+    /// At this moment.
+    At(Expiry),
+    /// So many seconds from now.
+    In(u64),
+}
+
+impl End {
+    /// As a moment, from `wall` on.
+    pub fn expiry(self, wall: u64) -> Option<Expiry> {
+        match self {
+            Self::Never => None,
+            Self::At(expiry) => Some(expiry),
+            Self::In(seconds) => Expiry::from_unix(wall.saturating_add(seconds)),
+        }
+    }
+
+    /// Reads a person's words. A bare day is good to its last second.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        const WRONG: &str =
+            "not a date such as 2026-11-26, not a duration such as 90d, and not 'never'";
+        if text == "never" {
+            return Ok(Self::Never);
+        }
+        // The library would take a sign before the year, and anything between day and time.
+        let day = Some(text).filter(|text| !text.starts_with('+'));
+        let day = day
+            .and_then(|text| Date::parse(text, format_description!("[year]-[month]-[day]")).ok());
+        let day = day.map(|day| day.with_time(last_second()).assume_utc());
+        let moment =
+            Some(text).filter(|text| matches!(text.as_bytes().get(10), Some(b'T' | b't' | b' ')));
+        let moment = moment.and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok());
+        if let Some(moment) = day.or(moment) {
+            let seconds = u64::try_from(moment.unix_timestamp()).map_err(|_| WRONG)?;
+            return Expiry::from_unix(seconds).map(Self::At).ok_or(WRONG);
+        }
+        match parse_duration(text) {
+            Ok(span) if !span.is_zero() && Expiry::from_unix(span.as_secs()).is_some() => {
+                Ok(Self::In(span.as_secs()))
+            }
+            _ => Err(WRONG),
+        }
+    }
+}
+
+fn last_second() -> Time {
+    Time::from_hms(23, 59, 59).unwrap_or(Time::MIDNIGHT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_digits_are_a_date() {
+        assert_eq!(
+            Expiry::parse(b"1795651200").map(Expiry::unix),
+            Some(1_795_651_200)
+        );
+        assert_eq!(Expiry::parse(b"000000000005").map(Expiry::unix), Some(5));
+        let none: [&[u8]; 12] = [
+            b"-1",
+            b"0",
+            b"",
+            b" 5",
+            b"5 ",
+            b"12abc",
+            b"0x10",
+            b"1e3",
+            b"99999999999999999999",
+            b"18446744073709551615",
+            b"+5",
+            b"0000000000000",
+        ];
+        for text in none {
+            assert_eq!(Expiry::parse(text), None, "{}", text.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn the_last_second_is_still_good() {
+        let expiry = Expiry::from_unix(100).unwrap();
+        assert!(!expiry.is_past(100));
+        assert!(expiry.is_past(101));
+        assert_eq!((expiry.left(40), expiry.left(200)), (60, 0));
+    }
+
+    #[test]
+    fn is_said_as_a_day() {
+        let expiry = Expiry::from_unix(1_795_651_200).unwrap();
+        assert_eq!(expiry.day(), "26 Nov 2026");
+        assert_eq!(expiry.rfc3339().unwrap(), "2026-11-26T00:00:00Z");
+        let far = Expiry::parse(b"999999999999").unwrap();
+        assert_eq!(
+            (far.day(), far.rfc3339()),
+            ("after the year 9999".to_owned(), None)
+        );
+    }
+
+    #[test]
+    fn reads_days_moments_spans_and_never() {
+        let at = |seconds| Ok(End::At(Expiry::from_unix(seconds).unwrap()));
+        assert_eq!(End::parse("2026-11-26"), at(1_795_737_599));
+        assert_eq!(End::parse("2026-11-26T00:00:00Z"), at(1_795_651_200));
+        assert_eq!(End::parse("2026-11-26T02:00:00+02:00"), at(1_795_651_200));
+        assert_eq!(End::parse("90d"), Ok(End::In(90 * 86_400)));
+        assert_eq!(End::parse("never"), Ok(End::Never));
+        for wrong in [
+            "",
+            "tomorrow",
+            "2026-13-01",
+            "2026-02-30",
+            "26.11.2026",
+            "+2026-11-26",
+            "2026-11-26212:00:00Z",
+            "2026-11-26x12:00:00Z",
+            "0",
+            "1969-12-31",
+            "99999999999999999999d",
+        ] {
+            assert!(End::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Which bytes may be a protocol, a host, a path.
+
+/// Longer than any name with a port that DNS allows (RFC 1035: 253), with room for what tests and intranets do.
+const LONGEST_HOST: usize = 1024;
+
+/// A URL scheme (RFC 3986 §3.1).
+pub fn is_protocol(text: &[u8]) -> bool {
+    let rest = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
+    text.first().is_some_and(u8::is_ascii_alphabetic) && text.len() <= 64 && text.iter().all(rest)
+}
+
+/// Something that can stand between `//` and `/` of a URL and cannot be taken for anything else: no user part, no
+/// delimiter, no blank, no control byte, no Unicode line end; brackets only around an IPv6 address.
+///
+/// It need not be a name that exists: what was never stored is never found.
+pub fn is_host(text: &[u8]) -> bool {
+    if text.is_empty() || text.len() > LONGEST_HOST {
+        return false;
+    }
+    let name = match text.strip_prefix(b"[") {
+        None => text,
+        Some(rest) => {
+            let Some(end) = rest.iter().position(|&byte| byte == b']') else {
+                return false;
+            };
+            let (address, port) = (&rest[..end], &rest[end + 1..]);
+            let address_byte = |byte: &u8| {
+                byte.is_ascii_hexdigit() || b":.%".contains(byte) || byte.is_ascii_alphanumeric()
+            };
+            if !address.contains(&b':') || !address.iter().all(address_byte) {
+                return false;
+            }
+            match port.strip_prefix(b":") {
+                _ if port.is_empty() => return true,
+                Some(digits) => return digits.iter().all(u8::is_ascii_digit),
+                None => return false,
+            }
+        }
+    };
+    // The prefix in UTF-8 of U+2028 and U+2029, which some languages take for line ends, and U+0085.
+    let breaks: [&[u8]; 3] = [b"\xE2\x80\xA8", b"\xE2\x80\xA9", b"\xC2\x85"];
+    name.iter()
+        .all(|&byte| !byte.is_ascii_control() && !b" @/\\?#[]<>^`{|}\"".contains(&byte))
+        && !breaks.iter().any(|line_end| {
+            name.windows(line_end.len())
+                .any(|window| window == *line_end)
+        })
+}
+
+/// A path as git passes it: anything but control bytes.
+pub fn is_path(text: &[u8]) -> bool {
+    !text.iter().any(u8::is_ascii_control)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_that_exist() {
+        let hosts: [&[u8]; 9] = [
+            b"github.com",
+            b"localhost:8443",
+            b"127.0.0.1",
+            b"[::1]",
+            b"[fe80::1%25eth0]:8443",
+            b"git_internal",
+            "bücher.example".as_bytes(),
+            b"VICTIM.TEST",
+            b"xn--bcher-kva.example",
+        ];
+        assert!(hosts.iter().all(|host| is_host(host)));
+    }
+
+    #[test]
+    fn hosts_that_are_something_else() {
+        let not: [&[u8]; 20] = [
+            b"",
+            b"good.test@victim.test",
+            b"victim.test/",
+            b"victim.test#",
+            b"victim.test?",
+            b"victim.test\\",
+            b"[victim.test]",
+            b"[::1",
+            b"[::1]x",
+            b"[::1]:80x",
+            b"::1]",
+            b"a b",
+            b"a\tb",
+            b"a\x1b[2Jb",
+            b"a\x7fb",
+            b"a\xE2\x80\xA8b",
+            b"a\xE2\x80\xA9b",
+            b"a\xC2\x85b",
+            b"a\0b",
+            b"a\rb",
+        ];
+        for host in not {
+            assert!(!is_host(host), "{}", host.escape_ascii());
+        }
+        assert!(!is_host(&b"A".repeat(65_530)));
+    }
+
+    #[test]
+    fn protocols() {
+        assert!(
+            [&b"https"[..], b"smtp", b"cert", b"git+ssh"]
+                .iter()
+                .all(|text| is_protocol(text))
+        );
+        assert!(
+            ![&b""[..], b"ht tp", b"http:", b"7z", b"a=b"]
+                .iter()
+                .any(|text| is_protocol(text))
+        );
+    }
+}

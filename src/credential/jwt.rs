@@ -1,0 +1,106 @@
+//! Tokens that tell their own end: JSON web tokens (RFC 7519).
+
+use serde::Deserialize;
+use zeroize::Zeroizing;
+
+use super::expiry::Expiry;
+
+/// Larger than any that is sent in a header.
+const LONGEST: usize = 16 * 1024;
+
+#[derive(Deserialize)]
+struct Header {
+    #[serde(rename = "alg")]
+    _algorithm: String,
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    exp: Option<u64>,
+}
+
+/// The end that a token tells of itself, if it is one of these: as a whole, or after a prefix that ends in `_`. It is not
+/// verified, and need not be: whoever has the token wants to know.
+pub fn end_of(token: &[u8]) -> Option<Expiry> {
+    if token.len() > LONGEST {
+        return None;
+    }
+    // A JSON object begins with `{"`, in this encoding `eyJ`.
+    let start = token.windows(3).position(|window| window == b"eyJ")?;
+    if start > 0 && token[start - 1] != b'_' {
+        return None;
+    }
+    let mut parts = token[start..].split(|&byte| byte == b'.');
+    let (header, claims, signature) = (parts.next()?, parts.next()?, parts.next()?);
+    if parts.next().is_some() || decode(signature).is_none() {
+        return None;
+    }
+    serde_json::from_slice::<Header>(&decode(header)?).ok()?;
+    let claims: Claims = serde_json::from_slice(&decode(claims)?).ok()?;
+    Expiry::from_unix(claims.exp?)
+}
+
+/// base64url without padding (RFC 4648 §5).
+fn decode(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
+    let (mut bits, mut held) = (0_u32, 0);
+    for byte in text {
+        let value = match byte {
+            b'A'..=b'Z' => byte - b'A',
+            b'a'..=b'z' => byte - b'a' + 26,
+            b'0'..=b'9' => byte - b'0' + 52,
+            b'-' => 62,
+            b'_' => 63,
+            _ => return None,
+        };
+        bits = bits << 6 | u32::from(value);
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            bytes.push((bits >> held).to_le_bytes()[0]);
+        }
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: &str = "eyJhbGciOiJIUzI1NiJ9";
+
+    #[test]
+    fn tells_its_end() {
+        // {"exp":1795651200}
+        let claims = "eyJleHAiOjE3OTU2NTEyMDB9";
+        let end = Expiry::from_unix(1_795_651_200);
+        assert_eq!(end_of(format!("{HEADER}.{claims}.c2ln").as_bytes()), end);
+        assert_eq!(
+            end_of(format!("ghs_1234_{HEADER}.{claims}.c2ln").as_bytes()),
+            end
+        );
+        for other in [
+            format!("{HEADER}.{claims}"),
+            format!("{HEADER}.{claims}.c2ln.x"),
+            format!("x{HEADER}.{claims}.c2ln"),
+            format!("{HEADER}.{HEADER}.c2ln"),
+            format!("{claims}.{claims}.c2ln"),
+            format!("{HEADER}.{claims}.c=ln"),
+            // {"exp":"soon"}
+            format!("{HEADER}.eyJleHAiOiJzb29uIn0.c2ln"),
+            format!("{HEADER}.{claims}.{}", "a".repeat(LONGEST)),
+            "eyJ".to_owned(),
+            "ghp_made_up".to_owned(),
+            String::new(),
+        ] {
+            assert_eq!(end_of(other.as_bytes()), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn decodes_what_base64url_is() {
+        assert_eq!(&decode(b"-_8").unwrap()[..], b"\xfb\xff");
+        assert_eq!(&decode(b"").unwrap()[..], b"");
+        assert!(decode(b"a b").is_none() && decode(b"a+b").is_none());
+    }
+}

@@ -1,0 +1,83 @@
+//! Sorts of tokens.
+
+/// What sort of token it is: known by how it begins, never by its length or its letters, which change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TokenKind {
+    /// GitHub's older personal access token, with scopes.
+    Classic,
+    /// GitHub's newer one, with permissions for repositories.
+    FineGrained,
+    /// Issued to an OAuth application.
+    OAuth,
+    /// Issued to a GitHub App for a user.
+    App,
+    /// Issued to a GitHub App's installation; lives for an hour.
+    Installation,
+    /// Renews another token; git cannot use it.
+    Refresh,
+    /// Personal, project or group access token.
+    Access,
+    /// For one repository's deployment.
+    Deploy,
+    /// A CI job's.
+    Job,
+    /// For something else than git: runners, feeds, triggers, agents.
+    Service,
+    /// Bitbucket's app password, retired in 2026.
+    AppPassword,
+    /// Atlassian's API token.
+    Api,
+}
+
+impl TokenKind {
+    const ALL: [Self; 12] = [
+        Self::Classic,
+        Self::FineGrained,
+        Self::OAuth,
+        Self::App,
+        Self::Installation,
+        Self::Refresh,
+        Self::Access,
+        Self::Deploy,
+        Self::Job,
+        Self::Service,
+        Self::AppPassword,
+        Self::Api,
+    ];
+
+    /// For people and machines.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Classic => "classic",
+            Self::FineGrained => "fine-grained",
+            Self::OAuth => "oauth",
+            Self::App => "app",
+            Self::Installation => "installation",
+            Self::Refresh => "refresh",
+            Self::Access => "access",
+            Self::Deploy => "deploy",
+            Self::Job => "job",
+            Self::Service => "service",
+            Self::AppPassword => "app-password",
+            Self::Api => "api",
+        }
+    }
+
+    /// By its word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_read_back() {
+        for kind in TokenKind::ALL {
+            assert_eq!(TokenKind::from_word(kind.word()), Some(kind));
+        }
+        assert_eq!(TokenKind::from_word(""), None);
+    }
+}

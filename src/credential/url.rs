@@ -1,0 +1,182 @@
+//! URLs as people and other programs write them, read strictly.
+
+use super::description::Description;
+use super::host::{is_host, is_path, is_protocol};
+
+/// Why a URL was not taken. Never holds a part of it: people paste tokens into URLs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Error {
+    /// No `://`, or what is before it is not a scheme.
+    #[error("a URL begins with its protocol, such as https://")]
+    Protocol,
+    /// Nothing or something else where the host should be.
+    #[error("the URL names no host that can be")]
+    Host,
+    /// A secret where everybody can see it.
+    #[error("the URL holds a password: leave it out, it is asked for where it is needed")]
+    Password,
+    /// `%` without two digits, or an encoded control character.
+    #[error("the URL holds an encoding or a character that no URL may hold")]
+    Encoding,
+    /// `?` or `#`.
+    #[error("the URL of a repository has no query and no fragment")]
+    Query,
+}
+
+/// Reads `PROTOCOL://[USER@]HOST[:PORT][/PATH]`: the host ends at the first `/`, the user at the last `@` before it.
+///
+/// Stricter than git's own reading (`credential.c`): a password, a query, a fragment, a backslash and encoded control
+/// characters are refused instead of being guessed at.
+pub fn parse(url: &[u8]) -> Result<Description, Error> {
+    let scheme_end = url
+        .windows(3)
+        .position(|window| window == b"://")
+        .ok_or(Error::Protocol)?;
+    let (protocol, rest) = (&url[..scheme_end], &url[scheme_end + 3..]);
+    if !is_protocol(protocol) {
+        return Err(Error::Protocol);
+    }
+    if rest.iter().any(|byte| b"?#".contains(byte)) {
+        return Err(Error::Query);
+    }
+    if rest.contains(&b'\\') {
+        return Err(Error::Encoding);
+    }
+    let (authority, path) = match rest.iter().position(|&byte| byte == b'/') {
+        Some(slash) => (&rest[..slash], &rest[slash..]),
+        None => (rest, &b""[..]),
+    };
+    let (user, host) = match authority.iter().rposition(|&byte| byte == b'@') {
+        Some(at) => (Some(&authority[..at]), &authority[at + 1..]),
+        None => (None, authority),
+    };
+    if user.is_some_and(|user| user.contains(&b':')) {
+        return Err(Error::Password);
+    }
+    let host = decode(host)?.to_ascii_lowercase();
+    if user.is_some_and(|user| user.contains(&b'@'))
+        || !(is_host(&host) || host.is_empty() && protocol == b"cert")
+    {
+        return Err(Error::Host);
+    }
+    let start = path
+        .iter()
+        .position(|&byte| byte != b'/')
+        .unwrap_or(path.len());
+    let end = path
+        .iter()
+        .rposition(|&byte| byte != b'/')
+        .map_or(start, |last| last + 1);
+    let path = decode(&path[start..end])?;
+    Ok(Description {
+        protocol: Some(protocol.to_ascii_lowercase()),
+        host: Some(host),
+        path: (!path.is_empty()).then_some(path),
+        username: user.map(decode).transpose()?,
+        ..Description::default()
+    })
+}
+
+/// Undoes percent-encoding. What comes out holds no control byte.
+pub fn decode(text: &[u8]) -> Result<Vec<u8>, Error> {
+    let mut plain = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let [first, tail @ ..] = rest {
+        rest = tail;
+        if *first == b'%' {
+            let [high, low, tail @ ..] = rest else {
+                return Err(Error::Encoding);
+            };
+            let digit = |byte: u8| {
+                char::from(byte)
+                    .to_digit(16)
+                    .and_then(|value| u8::try_from(value).ok())
+            };
+            let (high, low) = (
+                digit(*high).ok_or(Error::Encoding)?,
+                digit(*low).ok_or(Error::Encoding)?,
+            );
+            plain.push(high << 4 | low);
+            rest = tail;
+        } else {
+            plain.push(*first);
+        }
+    }
+    if is_path(&plain) {
+        Ok(plain)
+    } else {
+        Err(Error::Encoding)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(url: &str) -> Result<[Option<String>; 4], Error> {
+        let said = parse(url.as_bytes())?;
+        let text = |bytes: Option<Vec<u8>>| bytes.map(|bytes| String::from_utf8(bytes).unwrap());
+        Ok([
+            text(said.protocol),
+            text(said.host),
+            text(said.path),
+            text(said.username),
+        ])
+    }
+
+    fn some(parts: [&str; 4]) -> [Option<String>; 4] {
+        parts.map(|part| (!part.is_empty()).then(|| part.to_owned()))
+    }
+
+    #[test]
+    fn reads_what_git_reads() {
+        for (url, expected) in [
+            ("https://example.test", ["https", "example.test", "", ""]),
+            ("https://example.test/", ["https", "example.test", "", ""]),
+            (
+                "https://Example.TEST:8443/a/b.git/",
+                ["https", "example.test:8443", "a/b.git", ""],
+            ),
+            (
+                "https://alice@example.test//a%20b",
+                ["https", "example.test", "a b", "alice"],
+            ),
+            (
+                "https://alice%40corp@example.test",
+                ["https", "example.test", "", "alice@corp"],
+            ),
+            ("smtp://[::1]:25", ["smtp", "[::1]:25", "", ""]),
+        ] {
+            assert_eq!(parts(url), Ok(some(expected)), "{url}");
+        }
+        let cert = parse(b"cert:///home/u/c.pem").unwrap();
+        assert_eq!(
+            (cert.host, cert.path),
+            (Some(Vec::new()), Some(b"home/u/c.pem".to_vec()))
+        );
+    }
+
+    #[test]
+    fn refuses_what_could_be_read_in_two_ways() {
+        for (url, error) in [
+            ("example.test", Error::Protocol),
+            ("://example.test", Error::Protocol),
+            ("https://", Error::Host),
+            ("https:///x", Error::Host),
+            ("https://victim.test:x@evil.test/", Error::Password),
+            ("https://a@victim.test@evil.test/", Error::Host),
+            ("https://victim.test\\@evil.test/", Error::Encoding),
+            ("https://victim.test\\evil.test/", Error::Encoding),
+            ("https://good.test%40victim.test/", Error::Host),
+            ("https://good.test%2fvictim.test/", Error::Host),
+            ("https://one.test?%0ahost=two.test/", Error::Query),
+            ("https://one.test/%0ahost=two.test", Error::Encoding),
+            ("https://one.test/%00", Error::Encoding),
+            ("https://one.test/%4", Error::Encoding),
+            ("https://one.test/%zz", Error::Encoding),
+            ("https://one.test/a#b", Error::Query),
+        ] {
+            assert_eq!(parts(url), Err(error), "{url}");
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! Files of other programs: read within bounds, refused where they are a link or somebody else's, and changed under the
+//! lock that git itself takes.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Write};
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::{AtFlags, Mode, OFlags, fchmod, fstat, openat, renameat, statat, unlinkat};
+use rustix::io::Errno;
+
+use crate::platform::{boot_time, effective_uid};
+use crate::secret::Buffer;
+
+/// Larger than any file of credentials that a person has.
+pub const LARGEST: usize = 16 * 1024 * 1024;
+/// As long as git-credential-store waits (git-config(1), `credentialStore.lockTimeoutMS`).
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Why a file was not used.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Not what it should be.
+    #[error("{} {problem}", path.display())]
+    Strange {
+        /// What was found.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// The system said no.
+    #[error("cannot {action} {}", path.display())]
+    System {
+        /// What was to be done.
+        action: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        cause: io::Error,
+    },
+    /// Another program is changing it, or one that was killed has left its lock.
+    #[error("{} is locked: another program is changing the file beside it", path.display())]
+    Locked {
+        /// The lock.
+        path: PathBuf,
+    },
+}
+
+/// The bytes of a file, if it is there.
+pub fn read(path: &Path) -> Result<Option<Buffer>, Error> {
+    Ok(Folder::of(path)?
+        .map(|folder| folder.read())
+        .transpose()?
+        .flatten()
+        .map(|(bytes, _)| bytes))
+}
+
+/// Takes stretches out of a file, and leaves all the other bytes as they are: `choose` is given the bytes, under the
+/// lock, and returns the stretches in order. The file keeps its mode, and is the old or the new one whatever happens.
+/// Returns how many stretches went.
+pub fn cut(path: &Path, choose: impl FnOnce(&[u8]) -> Vec<Range<usize>>) -> Result<usize, Error> {
+    let Some(folder) = Folder::of(path)? else {
+        return Ok(0);
+    };
+    let mut lock = folder.lock()?;
+    let Some((bytes, mode)) = folder.read()? else {
+        return Ok(0);
+    };
+    let bytes = bytes.as_slice();
+    let stretches = choose(bytes);
+    if stretches.is_empty() {
+        return Ok(0);
+    }
+    let written = (|| {
+        let mut start = 0;
+        for stretch in &stretches {
+            lock.file.write_all(&bytes[start..stretch.start])?;
+            start = stretch.end;
+        }
+        lock.file.write_all(&bytes[start..])?;
+        fchmod(&lock.file, mode)?;
+        lock.file.sync_all()
+    })();
+    written.map_err(|cause| folder.failed("write", cause))?;
+    lock.take_the_place()?;
+    Ok(stretches.len())
+}
+
+/// Removes a file, if `is_meant` finds what it should in it. Returns whether it went.
+pub fn remove(path: &Path, is_meant: impl FnOnce(&[u8]) -> bool) -> Result<bool, Error> {
+    let Some(folder) = Folder::of(path)? else {
+        return Ok(false);
+    };
+    let seen = folder.version();
+    match folder.read()? {
+        Some((bytes, _)) if is_meant(bytes.as_slice()) => {}
+        _ => return Ok(false),
+    }
+    // Nobody locks these: what came in its place meanwhile is another's. The moment between is as short as can be.
+    if seen.is_none() || folder.version() != seen {
+        return Ok(false);
+    }
+    match unlinkat(&folder.descriptor, &folder.name, AtFlags::empty()) {
+        Ok(()) => Ok(true),
+        Err(Errno::NOENT) => Ok(false),
+        Err(cause) => Err(folder.failed("remove", cause.into())),
+    }
+}
+
+/// The names in a folder that is ours, in order, at most `most`; links are left out. Nothing if it is not there.
+pub fn names(path: &Path, most: usize) -> Vec<(OsString, bool)> {
+    use std::os::unix::fs::MetadataExt;
+    let is_ours = std::fs::symlink_metadata(path)
+        .is_ok_and(|found| found.is_dir() && found.uid() == effective_uid());
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    let mut names: Vec<_> = entries
+        .filter(|_| is_ours)
+        .take(most)
+        .filter_map(|entry| {
+            let kind = entry
+                .file_type()
+                .ok()
+                .filter(|kind| kind.is_dir() || kind.is_file())?;
+            Some((entry.file_name(), kind.is_dir()))
+        })
+        .collect();
+    names.sort();
+    names
+}
+
+/// The folder of a file, held open so that nobody can put another in its place, and the file's name in it.
+struct Folder {
+    descriptor: File,
+    name: OsString,
+    path: PathBuf,
+}
+
+impl Folder {
+    fn of(path: &Path) -> Result<Option<Self>, Error> {
+        let strange = || Error::Strange {
+            path: path.to_path_buf(),
+            problem: "is no absolute path of a file",
+        };
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return Err(strange());
+        };
+        if !path.is_absolute() {
+            return Err(strange());
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        match rustix::fs::open(parent, flags, Mode::empty()) {
+            Ok(descriptor) => Ok(Some(Self {
+                descriptor: descriptor.into(),
+                name: name.to_os_string(),
+                path: path.to_path_buf(),
+            })),
+            Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+            Err(cause) => Err(Error::System {
+                action: "open",
+                path: parent.to_path_buf(),
+                cause: cause.into(),
+            }),
+        }
+    }
+
+    fn read(&self) -> Result<Option<(Buffer, Mode)>, Error> {
+        let strange = |problem| Error::Strange {
+            path: self.path.clone(),
+            problem,
+        };
+        // Without NONBLOCK the opening of a named pipe would wait for a writer.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let mut file = match openat(&self.descriptor, &self.name, flags, Mode::empty()) {
+            Ok(descriptor) => File::from(descriptor),
+            Err(Errno::NOENT) => return Ok(None),
+            Err(Errno::LOOP) => return Err(strange("is a link: name the file itself")),
+            Err(cause) => return Err(self.failed("open", cause.into())),
+        };
+        let found = fstat(&file).map_err(|cause| self.failed("look at", cause.into()))?;
+        if !rustix::fs::FileType::from_raw_mode(found.st_mode).is_file() {
+            return Err(strange("is not a plain file"));
+        }
+        if found.st_uid != effective_uid() {
+            return Err(strange("belongs to another user"));
+        }
+        let mut bytes =
+            Buffer::with_capacity(usize::try_from(found.st_size).unwrap_or(0).min(LARGEST) + 1);
+        loop {
+            match bytes.read_from(&mut file, LARGEST + 1 - bytes.as_slice().len()) {
+                Ok(0) => return Ok(Some((bytes, Mode::from_raw_mode(found.st_mode & 0o7777)))),
+                Ok(_) if bytes.as_slice().len() > LARGEST => {
+                    return Err(strange("is far too large"));
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(cause) => return Err(self.failed("read", cause)),
+            }
+        }
+    }
+
+    /// Changes whenever the file is written or replaced.
+    fn version(&self) -> Option<impl PartialEq + use<>> {
+        let found = statat(&self.descriptor, &self.name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+        let changed = (
+            found.st_mtime,
+            found.st_mtime_nsec,
+            found.st_ctime,
+            found.st_ctime_nsec,
+        );
+        Some((found.st_dev, found.st_ino, found.st_size, changed))
+    }
+
+    /// git's lock, and the new file in one: `NAME.lock`, made by whoever changes the file (lockfile.h of git).
+    fn lock(&self) -> Result<Lock<'_>, Error> {
+        let mut name = self.name.clone();
+        name.push(".lock");
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let until = boot_time().saturating_add(PATIENCE);
+        loop {
+            match openat(&self.descriptor, &name, flags, Mode::RUSR | Mode::WUSR) {
+                Ok(descriptor) => {
+                    return Ok(Lock {
+                        folder: self,
+                        file: descriptor.into(),
+                        name,
+                        is_used: false,
+                    });
+                }
+                Err(Errno::EXIST) if boot_time() < until => {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                Err(Errno::EXIST) => {
+                    return Err(Error::Locked {
+                        path: self.path.with_file_name(&name),
+                    });
+                }
+                Err(cause) => return Err(self.failed("lock", cause.into())),
+            }
+        }
+    }
+
+    fn failed(&self, action: &'static str, cause: io::Error) -> Error {
+        Error::System {
+            action,
+            path: self.path.clone(),
+            cause,
+        }
+    }
+}
+
+/// Taken away when dropped, unless it took the file's place.
+struct Lock<'a> {
+    folder: &'a Folder,
+    file: File,
+    name: OsString,
+    is_used: bool,
+}
+
+impl Lock<'_> {
+    fn take_the_place(mut self) -> Result<(), Error> {
+        let folder = &self.folder.descriptor;
+        renameat(folder, &self.name, folder, &self.folder.name)
+            .map_err(|cause| self.folder.failed("replace", cause.into()))?;
+        self.is_used = true;
+        folder
+            .sync_all()
+            .map_err(|cause| self.folder.failed("sync the folder of", cause))
+    }
+}
+
+impl Drop for Lock<'_> {
+    fn drop(&mut self) {
+        if !self.is_used {
+            let name: &OsStr = &self.name;
+            let _ = unlinkat(&self.folder.descriptor, name, AtFlags::empty());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn only_the_stretches_go_and_the_mode_stays() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("file");
+        std::fs::write(&path, b"one\r\ntwo\0\nthree").unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o640)).unwrap();
+        assert_eq!(cut(&path, |_| Vec::new()).unwrap(), 0);
+        assert_eq!(cut(&path, |_| std::iter::once(0..5).collect()).unwrap(), 1);
+        assert_eq!(std::fs::read(&path).unwrap(), b"two\0\nthree");
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o640);
+        assert_eq!(names(home.path(), 10).len(), 1, "no lock is left");
+    }
+
+    #[test]
+    fn a_lock_of_gits_is_respected() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("file");
+        std::fs::write(&path, b"one\n").unwrap();
+        let lock = home.path().join("file.lock");
+        std::fs::write(&lock, b"").unwrap();
+        let refused = cut(&path, |_| panic!("not under the lock"));
+        assert!(matches!(refused, Err(Error::Locked { .. })));
+        assert!(lock.exists() && std::fs::read(&path).unwrap() == b"one\n");
+    }
+
+    #[test]
+    fn links_pipes_and_giants_are_refused() {
+        let home = tempfile::tempdir().unwrap();
+        let (file, link) = (home.path().join("file"), home.path().join("link"));
+        std::fs::write(&file, b"one").unwrap();
+        symlink(&file, &link).unwrap();
+        assert!(matches!(read(&link), Err(Error::Strange { .. })));
+        assert!(cut(&link, |_| panic!("a link")).is_err());
+        assert!(matches!(read(home.path()), Err(Error::Strange { .. })));
+        assert!(read(&home.path().join("none/at all")).unwrap().is_none());
+        assert!(
+            read(Path::new("file")).is_err(),
+            "wherever one happens to be"
+        );
+        let giant = File::create(home.path().join("giant")).unwrap();
+        giant.set_len(LARGEST as u64 + 1).unwrap();
+        assert!(matches!(
+            read(&home.path().join("giant")),
+            Err(Error::Strange { .. })
+        ));
+    }
+
+    #[test]
+    fn a_file_goes_only_if_it_is_the_one() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("file");
+        std::fs::write(&path, b"new").unwrap();
+        assert!(!remove(&path, |bytes| bytes == b"old").unwrap());
+        // Somebody writes a newer one just when the old one was looked at.
+        let replaced = remove(&path, |bytes| {
+            std::fs::write(home.path().join("newer"), b"newer").unwrap();
+            std::fs::rename(home.path().join("newer"), &path).unwrap();
+            bytes == b"new"
+        });
+        assert!(!replaced.unwrap());
+        let rewritten = remove(&path, |bytes| {
+            std::fs::write(&path, b"newest").unwrap();
+            bytes == b"newer"
+        });
+        assert!(!rewritten.unwrap());
+        assert!(remove(&path, |bytes| bytes == b"newest").unwrap());
+        assert!(!remove(&path, |_| true).unwrap());
+    }
+}

@@ -1,0 +1,96 @@
+//! Azure DevOps. Its API about tokens cannot be called with one (learn.microsoft.com/rest/api/azure/devops/tokens).
+
+use super::{Forge, Kind, Page, Renewal, Revocation, Site, Wish};
+use crate::credential::token::TokenKind;
+
+/// Leads to the page of whichever organization one signs in to.
+const PAGE: &str = "https://dev.azure.com/_usersSettings/tokens";
+
+/// Azure DevOps.
+#[derive(Debug)]
+pub struct Azure;
+
+impl Forge for Azure {
+    fn kind(&self) -> Kind {
+        Kind::Azure
+    }
+
+    /// An organization's older address is a name under visualstudio.com. No token is ever sent for being there.
+    fn is_at(&self, host: &str) -> bool {
+        host == "dev.azure.com"
+            || host
+                .strip_suffix(".visualstudio.com")
+                .is_some_and(|organization| !organization.is_empty())
+    }
+
+    fn realms(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// None at the beginning of a token; the mark inside is of newer ones only.
+    fn prefixes(&self) -> &'static [(&'static str, TokenKind)] {
+        &[]
+    }
+
+    fn creation(&self, site: &Site, wish: &Wish) -> Vec<Page> {
+        vec![Page {
+            title: "personal access token",
+            url: page(site),
+            values: vec![
+                ("Name", wish.name.clone()),
+                (
+                    "Organization",
+                    "the one of the repository, not all".to_owned(),
+                ),
+                ("Expiration", wish.last_day.clone()),
+                ("Scopes", "Code: Read & write".to_owned()),
+            ],
+            username: None,
+        }]
+    }
+
+    fn renewal(&self, site: &Site, _token: Option<TokenKind>) -> Renewal {
+        Renewal::ByHand {
+            page: page(site),
+            how: "choose the token, then 'Regenerate'",
+        }
+    }
+
+    fn revocation(&self, site: &Site, _token: Option<TokenKind>) -> Revocation {
+        Revocation::ByHand(page(site))
+    }
+
+    fn pitfalls(&self) -> &'static [&'static str] {
+        &[
+            "Tokens for all organizations stop working on 1 December 2026: create one per organization.",
+            "At dev.azure.com the organization is in the path: set credential.useHttpPath to keep several apart.",
+            "Its tokens end after a year at most: tell the date with 'expires'.",
+        ]
+    }
+}
+
+fn page(site: &Site) -> String {
+    if site.host() == "dev.azure.com" {
+        PAGE.to_owned()
+    } else {
+        site.url("/_usersSettings/tokens")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts() {
+        assert!(Azure.is_at("dev.azure.com") && Azure.is_at("acme.visualstudio.com"));
+        for other in [
+            "visualstudio.com.evil.test",
+            "evilvisualstudio.com",
+            ".visualstudio.com",
+            "x.dev.azure.com",
+        ] {
+            assert!(!Azure.is_at(other), "{other}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Bitbucket Cloud. No documented way to ask a token when it ends; app passwords were removed on 28 July 2026
+//! (community.atlassian.com ba-p/3237429).
+
+use super::{Forge, Kind, Page, Renewal, Revocation, Site, Wish};
+use crate::credential::token::TokenKind;
+
+/// Tokens are Atlassian's, whichever product they are for.
+const PAGE: &str = "https://id.atlassian.com/manage-profile/security/api-tokens";
+
+/// Bitbucket.
+#[derive(Debug)]
+pub struct Bitbucket;
+
+impl Forge for Bitbucket {
+    fn kind(&self) -> Kind {
+        Kind::Bitbucket
+    }
+
+    fn is_at(&self, host: &str) -> bool {
+        host == "bitbucket.org"
+    }
+
+    fn realms(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn prefixes(&self) -> &'static [(&'static str, TokenKind)] {
+        &[
+            ("ATATT", TokenKind::Api),
+            ("ATCTT", TokenKind::Access),
+            ("ATBB", TokenKind::AppPassword),
+        ]
+    }
+
+    fn takes_no_more(&self, _username: &[u8], secret: &[u8]) -> Option<&'static str> {
+        let is_app_password = self.token_kind(secret) == Some(TokenKind::AppPassword);
+        is_app_password.then_some("app password: Bitbucket has taken none since July 2026")
+    }
+
+    fn creation(&self, _site: &Site, wish: &Wish) -> Vec<Page> {
+        vec![Page {
+            title: "API token with scopes",
+            url: PAGE.to_owned(),
+            values: vec![
+                ("Name", wish.name.clone()),
+                ("Expires on", wish.last_day.clone()),
+                ("App", "Bitbucket".to_owned()),
+                (
+                    "Scopes",
+                    "read:repository:bitbucket, write:repository:bitbucket".to_owned(),
+                ),
+            ],
+            username: Some("x-bitbucket-api-token-auth"),
+        }]
+    }
+
+    fn renewal(&self, _site: &Site, _token: Option<TokenKind>) -> Renewal {
+        Renewal::ByHand {
+            page: PAGE.to_owned(),
+            how: "create a new token, then revoke the old one",
+        }
+    }
+
+    fn revocation(&self, _site: &Site, _token: Option<TokenKind>) -> Revocation {
+        Revocation::ByHand(PAGE.to_owned())
+    }
+
+    fn pitfalls(&self) -> &'static [&'static str] {
+        &[
+            "App passwords were removed on 28 July 2026: git gets 410 with one, and never forgets it by itself.",
+            "Its API tokens end after a year at most: tell the date with 'expires'.",
+            "With an API token the username is the Bitbucket username or 'x-bitbucket-api-token-auth', not the e-mail.",
+            "With a repository, project or workspace access token the username is 'x-token-auth'.",
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn app_passwords_are_taken_no_more() {
+        for (secret, is_over) in [
+            ("ATBBx", true),
+            ("ATATTx", false),
+            ("ATCTTx", false),
+            ("opaque", false),
+        ] {
+            let said = Bitbucket.takes_no_more(b"bob", secret.as_bytes());
+            assert_eq!(said.is_some(), is_over, "{secret}");
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Gitea and Forgejo. Their access tokens have no end (go-gitea/gitea#17864), and cannot ask about themselves.
+
+use super::{Forge, Kind, Page, Renewal, Revocation, Site, Wish};
+use crate::credential::token::TokenKind;
+
+const PAGE: &str = "/user/settings/applications";
+
+/// Gitea, Forgejo.
+#[derive(Debug)]
+pub struct Gitea;
+
+impl Forge for Gitea {
+    fn kind(&self) -> Kind {
+        Kind::Gitea
+    }
+
+    fn is_at(&self, host: &str) -> bool {
+        ["gitea.com", "codeberg.org"].contains(&host)
+    }
+
+    fn realms(&self) -> &'static [&'static str] {
+        &["Gitea", "Forgejo"]
+    }
+
+    fn prefixes(&self) -> &'static [(&'static str, TokenKind)] {
+        &[]
+    }
+
+    fn creation(&self, site: &Site, wish: &Wish) -> Vec<Page> {
+        vec![Page {
+            title: "access token",
+            url: site.url(PAGE),
+            values: vec![
+                ("Token name", wish.name.clone()),
+                ("Permissions", "repository: Read and Write".to_owned()),
+            ],
+            username: None,
+        }]
+    }
+
+    fn renewal(&self, site: &Site, _token: Option<TokenKind>) -> Renewal {
+        Renewal::ByHand {
+            page: site.url(PAGE),
+            how: "create a new token, then delete the old one",
+        }
+    }
+
+    fn revocation(&self, site: &Site, _token: Option<TokenKind>) -> Revocation {
+        Revocation::ByHand(site.url(PAGE))
+    }
+
+    fn pitfalls(&self) -> &'static [&'static str] {
+        &[
+            "Its tokens have no end: give them one of your own with 'expires', or a lifetime in config.toml.",
+            "With two-factor authentication git takes no account password, only tokens.",
+        ]
+    }
+}

@@ -1,0 +1,517 @@
+//! GitHub: github.com, and Enterprise Server wherever it is.
+//!
+//! Formats and traps: google/go-github#2649 (two forms of one date), #3708 (a date that is none), docs.github.com for the
+//! rest.
+
+use serde::Deserialize;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+use time::{OffsetDateTime, PrimitiveDateTime};
+
+use super::{
+    Answer, Call, Forge, Found, Kind, Lack, Method, Page, Renewal, Revocation, Signature, Site,
+    Told, Verdict, Wish, checked_name, encoded, scopes_of,
+};
+use crate::credential::expiry::Expiry;
+use crate::credential::token::TokenKind;
+
+/// github.com itself, the one host whose API is elsewhere.
+const PUBLIC: &str = "github.com";
+const ACCEPT: &str = "application/vnd.github+json";
+/// An end this close to the answer's own date is not the token's (google/go-github#3708).
+const TRAP: u64 = 10 * 60;
+
+const IN_UTC: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");
+const WITH_OFFSET: &[BorrowedFormatItem<'_>] = format_description!(
+    "[year]-[month]-[day] [hour]:[minute]:[second] [offset_hour sign:mandatory][offset_minute]"
+);
+
+/// No password of an account is longer (docs.github.com, "Creating a strong password").
+const LONGEST_PASSWORD: usize = 72;
+
+/// GitHub.
+#[derive(Debug)]
+pub struct GitHub;
+
+/// Of `GET /user`, what is wanted of it.
+#[derive(Deserialize)]
+struct User {
+    login: String,
+}
+
+impl Forge for GitHub {
+    fn kind(&self) -> Kind {
+        Kind::GitHub
+    }
+
+    fn is_at(&self, host: &str) -> bool {
+        host == PUBLIC
+    }
+
+    fn realms(&self) -> &'static [&'static str] {
+        &["GitHub"]
+    }
+
+    fn prefixes(&self) -> &'static [(&'static str, TokenKind)] {
+        &[
+            ("ghp_", TokenKind::Classic),
+            ("github_pat_", TokenKind::FineGrained),
+            ("gho_", TokenKind::OAuth),
+            ("ghu_", TokenKind::App),
+            ("ghs_", TokenKind::Installation),
+            ("ghr_", TokenKind::Refresh),
+        ]
+    }
+
+    fn takes_no_more(&self, username: &[u8], secret: &[u8]) -> Option<&'static str> {
+        let is_password = !secret.is_empty() && secret.len() <= LONGEST_PASSWORD;
+        // With a token for the username, or for an application, the other one is anything.
+        let is_other = [b"x-oauth-basic", b"x-access-token" as &[u8]]
+            .iter()
+            .any(|word| [username, secret].contains(word));
+        let may_be_good =
+            !is_password || is_other || is_like_a_token(secret) || is_like_a_token(username);
+        (!may_be_good).then_some("no token: GitHub has taken no passwords since August 2021")
+    }
+
+    fn question(&self, site: &Site, token: Option<TokenKind>) -> Option<Call> {
+        // An installation is no user; the rate limit answers to every token and costs nothing.
+        let path = match token {
+            Some(TokenKind::Refresh) => return None,
+            Some(TokenKind::Installation) => "/rate_limit",
+            _ => "/user",
+        };
+        Some(Call {
+            method: Method::Get,
+            url: api(site, path),
+            signature: Signature::Bearer,
+            accept: ACCEPT,
+        })
+    }
+
+    fn read(&self, answer: &Answer, token: Option<TokenKind>, wall: u64) -> Verdict {
+        match answer.status {
+            200 => Verdict::Good(Found {
+                end: end(answer, token, wall),
+                scopes: answer.header("x-oauth-scopes").and_then(scopes_of),
+                user: serde_json::from_slice::<User>(answer.body.as_slice())
+                    .ok()
+                    .and_then(|user| checked_name(user.login)),
+            }),
+            401 => Verdict::Rejected,
+            403 => Verdict::Blocked {
+                authorize: answer.header("x-github-sso").and_then(authorize_url),
+            },
+            status => Verdict::Unclear { status },
+        }
+    }
+
+    fn lacks(&self, token: Option<TokenKind>, scopes: &[String]) -> Option<Lack> {
+        let has = |scope: &str| scopes.iter().any(|known| known == scope);
+        if token != Some(TokenKind::Classic) || has("repo") {
+            return None;
+        }
+        Some(Lack {
+            scope: "repo",
+            consequence: if has("public_repo") {
+                "git cannot reach private repositories"
+            } else {
+                "git cannot push, and cannot reach private repositories"
+            },
+        })
+    }
+
+    fn creation(&self, site: &Site, wish: &Wish) -> Vec<Page> {
+        let Wish {
+            name,
+            days,
+            last_day,
+        } = wish;
+        let is_public = self.is_at(site.host());
+        let days_or_day = if *days <= 366 {
+            format!("{days} days")
+        } else {
+            format!("until {last_day}")
+        };
+        let classic = Page {
+            title: "classic token",
+            url: site.url(&format!(
+                "/settings/tokens/new?description={}&scopes=repo,workflow&default_expires_at={days}",
+                encoded(name)
+            )),
+            values: vec![
+                ("Note", name.clone()),
+                ("Expiration", days_or_day.clone()),
+                ("Select scopes", "repo, workflow".to_owned()),
+            ],
+            username: None,
+        };
+        // Forty characters are what the form takes.
+        let short: String = name.chars().take(40).collect();
+        // Enterprise Server takes nothing from this address.
+        let query = if is_public {
+            format!(
+                "?name={}&expires_in={}&contents=write&workflows=write",
+                encoded(&short),
+                (*days).clamp(1, 366)
+            )
+        } else {
+            String::new()
+        };
+        let fine_grained = Page {
+            title: "fine-grained token",
+            url: site.url(&format!("/settings/personal-access-tokens/new{query}")),
+            values: vec![
+                ("Token name", short),
+                ("Resource owner", "who owns the repositories".to_owned()),
+                ("Expiration", days_or_day),
+                ("Repository access", "the repositories you need".to_owned()),
+                (
+                    "Permissions",
+                    "Contents: read and write; Workflows: read and write".to_owned(),
+                ),
+            ],
+            username: None,
+        };
+        vec![fine_grained, classic]
+    }
+
+    fn renewal(&self, site: &Site, token: Option<TokenKind>) -> Renewal {
+        Renewal::ByHand {
+            page: list_page(site, token),
+            how: "choose the token, then 'Regenerate token': it keeps its name and scopes",
+        }
+    }
+
+    fn revocation(&self, site: &Site, token: Option<TokenKind>) -> Revocation {
+        // Enterprise Server wants somebody to sign in first.
+        if !self.is_at(site.host()) || token == Some(TokenKind::Installation) {
+            return Revocation::ByHand(list_page(site, token));
+        }
+        Revocation::Reported(Call {
+            method: Method::Post,
+            url: api(site, "/credentials/revoke"),
+            signature: Signature::None,
+            accept: ACCEPT,
+        })
+    }
+
+    fn pitfalls(&self) -> &'static [&'static str] {
+        &[
+            "A classic token must be authorized for each organization with single sign-on ('Configure SSO' beside it).",
+            "An organization may block tokens that live too long: they answer 403 and are not revoked.",
+            "A token that nobody used for a year is revoked.",
+            "A token that appears in a public repository or gist is revoked.",
+            "git over HTTPS takes no account password, only tokens.",
+            "A fine-grained token reaches only the repositories it was given; others seem not to exist (404).",
+        ]
+    }
+}
+
+fn api(site: &Site, path: &str) -> String {
+    if site.host() == PUBLIC {
+        format!("https://api.github.com{path}")
+    } else {
+        site.url(&format!("/api/v3{path}"))
+    }
+}
+
+fn list_page(site: &Site, token: Option<TokenKind>) -> String {
+    site.url(match token {
+        Some(TokenKind::FineGrained) => "/settings/personal-access-tokens",
+        Some(TokenKind::OAuth) => "/settings/applications",
+        Some(TokenKind::App | TokenKind::Installation) => "/settings/apps/authorizations",
+        _ => "/settings/tokens",
+    })
+}
+
+/// The header is there for a token that ends, and only then. A good token's end is ahead: a date in the past, or of the
+/// request itself, is not its end.
+fn end(answer: &Answer, token: Option<TokenKind>, wall: u64) -> Told {
+    const NAME: &str = "github-authentication-token-expiration";
+    if !answer.headers.iter().any(|(name, _)| name == NAME) {
+        // Of a token that always ends, silence tells nothing.
+        return match token {
+            Some(TokenKind::Installation | TokenKind::App) => Told::Unknown,
+            _ => Told::Never,
+        };
+    }
+    let Some(expiry) = answer.header(NAME).and_then(moment) else {
+        return Told::Unknown;
+    };
+    let sent = answer.date().unwrap_or(wall);
+    if expiry.unix() <= sent.saturating_add(TRAP) {
+        Told::Unknown
+    } else {
+        Told::At(expiry)
+    }
+}
+
+/// `2023-01-31 23:00:00 UTC` or `2023-04-26 23:23:18 +0200`.
+fn moment(text: &str) -> Option<Expiry> {
+    let moment = PrimitiveDateTime::parse(text, IN_UTC)
+        .map(PrimitiveDateTime::assume_utc)
+        .or_else(|_| OffsetDateTime::parse(text, WITH_OFFSET))
+        .ok()?;
+    Expiry::from_unix(u64::try_from(moment.unix_timestamp()).ok()?)
+}
+
+/// `required; url=https://…`: a person will be shown it.
+fn authorize_url(header: &str) -> Option<String> {
+    let url = header.strip_prefix("required; url=")?;
+    let is_sane =
+        url.starts_with("https://") && url.len() <= 2048 && !url.contains([' ', '"', '<', '>']);
+    is_sane.then(|| url.to_owned())
+}
+
+/// Of any sort that was, is or may yet be: `gh?_`, `github_`, forty hexadecimal digits (before 2021), `v1.` and a JWT's
+/// beginning.
+fn is_like_a_token(text: &[u8]) -> bool {
+    let is_marked = matches!(text, [b'g', b'h', _, b'_', ..]);
+    let begins = [&b"github_"[..], b"v1.", b"eyJ"];
+    let is_old = text.len() == 40 && text.iter().all(u8::is_ascii_hexdigit);
+    is_marked || is_old || begins.iter().any(|begin| text.starts_with(begin))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::recorded::answer;
+    use super::*;
+    use crate::credential::key::Key;
+
+    const DATE: (&str, &str) = ("date", "Sat, 21 Nov 2026 03:39:39 GMT");
+    const NOW: u64 = 1_795_232_379;
+    const END: &str = "github-authentication-token-expiration";
+
+    fn site(host: &str) -> Site {
+        Site::of(&Key {
+            protocol: b"https".to_vec(),
+            host: host.as_bytes().to_vec(),
+            path: None,
+            username: None,
+        })
+        .unwrap()
+    }
+
+    fn told(headers: &[(&str, &str)]) -> Told {
+        match GitHub.read(&answer(200, headers, "{}"), Some(TokenKind::Classic), NOW) {
+            Verdict::Good(found) => found.end,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn both_forms_of_the_date() {
+        for (text, unix) in [
+            ("2026-11-26 00:00:00 UTC", 1_795_651_200),
+            ("2026-11-26 02:00:00 +0200", 1_795_651_200),
+            ("2026-11-25 16:30:00 -0730", 1_795_651_200),
+        ] {
+            let expected = Told::At(Expiry::from_unix(unix).unwrap());
+            assert_eq!(told(&[DATE, (END, text)]), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn dates_that_are_none_are_unknown() {
+        for text in [
+            "9999-99-99",
+            "9999-99-99 00:00:00 UTC",
+            "2026-02-30 00:00:00 UTC",
+            "2026-11-26",
+            "2026-11-26T00:00:00Z",
+            "2026-11-26 00:00:00",
+            "2026-11-26 00:00:00 CET",
+            "2026-11-26 00:00:00 UTC x",
+            "1926-11-26 00:00:00 UTC",
+            "",
+            "\u{fc}",
+        ] {
+            assert_eq!(told(&[DATE, (END, text)]), Told::Unknown, "{text}");
+        }
+        let twice = [
+            DATE,
+            (END, "2026-11-26 00:00:00 UTC"),
+            (END, "2027-11-26 00:00:00 UTC"),
+        ];
+        assert_eq!(told(&twice), Told::Unknown);
+        assert_eq!(told(&[DATE]), Told::Never);
+    }
+
+    #[test]
+    fn a_date_beside_the_answers_own_is_the_trap() {
+        for text in [
+            "2026-11-21 03:39:39 UTC",
+            "2026-11-21 05:39:40 +0200",
+            "2026-11-21 03:44:00 UTC",
+            "2026-11-21 03:35:00 UTC",
+            "2020-01-01 00:00:00 UTC",
+        ] {
+            assert_eq!(told(&[DATE, (END, text)]), Told::Unknown, "{text}");
+            assert_eq!(told(&[(END, text)]), Told::Unknown, "no date: {text}");
+        }
+        assert_ne!(
+            told(&[DATE, (END, "2026-11-21 04:00:00 UTC")]),
+            Told::Unknown
+        );
+    }
+
+    #[test]
+    fn reads_scopes_and_user() {
+        let good = answer(
+            200,
+            &[DATE, ("x-oauth-scopes", "repo, workflow")],
+            r#"{"login":"octocat","id":1}"#,
+        );
+        let Verdict::Good(found) = GitHub.read(&good, None, NOW) else {
+            panic!()
+        };
+        assert_eq!(found.user.as_deref(), Some("octocat"));
+        assert_eq!(found.scopes.unwrap(), ["repo", "workflow"]);
+        for body in ["", "[]", r#"{"login":5}"#, "{\"login\":\"a\\u001bb\"}"] {
+            let Verdict::Good(found) = GitHub.read(&answer(200, &[], body), None, NOW) else {
+                panic!()
+            };
+            assert_eq!((found.user, found.scopes), (None, None), "{body}");
+        }
+    }
+
+    #[test]
+    fn refusals() {
+        let read = |status, headers: &[(&str, &str)]| {
+            GitHub.read(&answer(status, headers, "{}"), None, NOW)
+        };
+        assert_eq!(read(401, &[]), Verdict::Rejected);
+        let sso = "required; url=https://github.com/orgs/acme/sso?authorization_request=A";
+        assert_eq!(
+            read(403, &[("x-github-sso", sso)]),
+            Verdict::Blocked {
+                authorize: Some(sso["required; url=".len()..].to_owned())
+            }
+        );
+        for other in [
+            "partial-results; organizations=1",
+            "required; url=javascript:x",
+        ] {
+            assert_eq!(
+                read(403, &[("x-github-sso", other)]),
+                Verdict::Blocked { authorize: None }
+            );
+        }
+        for status in [204, 302, 404, 500] {
+            assert_eq!(read(status, &[]), Verdict::Unclear { status });
+        }
+    }
+
+    #[test]
+    fn asks_its_api_host_or_the_same_host() {
+        let url = |host, token| GitHub.question(&site(host), token).map(|call| call.url);
+        assert_eq!(
+            url("github.com", None).unwrap(),
+            "https://api.github.com/user"
+        );
+        assert_eq!(
+            url("git.corp.test:8443", Some(TokenKind::Installation)).unwrap(),
+            "https://git.corp.test:8443/api/v3/rate_limit"
+        );
+        assert_eq!(
+            url("github.com.evil.test", None).unwrap(),
+            "https://github.com.evil.test/api/v3/user"
+        );
+        assert_eq!(url("github.com", Some(TokenKind::Refresh)), None);
+    }
+
+    #[test]
+    fn prefixes_tell_the_kind() {
+        for (token, kind) in [
+            ("ghp_x", Some(TokenKind::Classic)),
+            ("github_pat_x", Some(TokenKind::FineGrained)),
+            ("ghs_1_eyJ.x.y", Some(TokenKind::Installation)),
+            ("xghp_", None),
+            ("0123456789012345678901234567890123456789", None),
+        ] {
+            assert_eq!(GitHub.token_kind(token.as_bytes()), kind, "{token}");
+        }
+    }
+
+    #[test]
+    fn a_classic_token_needs_repo() {
+        let lacks = |kind, scopes: &[&str]| {
+            let scopes: Vec<String> = scopes.iter().map(|&scope| scope.to_owned()).collect();
+            GitHub.lacks(Some(kind), &scopes).map(|lack| lack.scope)
+        };
+        assert_eq!(lacks(TokenKind::Classic, &["read:org"]), Some("repo"));
+        assert_eq!(lacks(TokenKind::Classic, &["public_repo"]), Some("repo"));
+        assert_eq!(lacks(TokenKind::Classic, &["repo"]), None);
+        assert_eq!(lacks(TokenKind::FineGrained, &[]), None);
+    }
+
+    #[test]
+    fn pages_are_filled_in() {
+        let wish = Wish {
+            name: "git on büro".to_owned(),
+            days: 90,
+            last_day: "2027-02-19".to_owned(),
+        };
+        let pages = GitHub.creation(&site("github.com"), &wish);
+        assert_eq!(
+            pages[0].url,
+            "https://github.com/settings/personal-access-tokens/new?name=git%20on%20b%C3%BCro&expires_in=90\
+             &contents=write&workflows=write"
+        );
+        assert_eq!(
+            pages[1].url,
+            "https://github.com/settings/tokens/new?description=git%20on%20b%C3%BCro&scopes=repo,workflow\
+             &default_expires_at=90"
+        );
+        let own = GitHub.creation(&site("git.corp.test"), &wish);
+        assert_eq!(
+            own[0].url,
+            "https://git.corp.test/settings/personal-access-tokens/new"
+        );
+    }
+
+    #[test]
+    fn only_the_public_one_takes_reports() {
+        let reported = GitHub.revocation(&site("github.com"), None);
+        assert!(
+            matches!(reported, Revocation::Reported(call) if call.signature == Signature::None)
+        );
+        assert!(matches!(
+            GitHub.revocation(&site("git.corp.test"), None),
+            Revocation::ByHand(_)
+        ));
+    }
+
+    #[test]
+    fn only_what_is_surely_a_password_is_taken_no_more() {
+        let hex = "0123456789abcdef0123456789ABCDEF01234567";
+        for (username, secret, is_over) in [
+            ("octocat", "hunter2", true),
+            ("octocat", "correct horse battery staple", true),
+            ("octo@example.test", &hex[..39], true),
+            ("octocat", hex, false),
+            ("octocat", "ghp_x", false),
+            ("octocat", "github_pat_x", false),
+            ("octocat", "gho_x", false),
+            ("octocat", "ghu_x", false),
+            ("octocat", "ghs_1_eyJ", false),
+            ("octocat", "ghr_x", false),
+            ("octocat", "ghz_of_a_day_to_come", false),
+            ("octocat", "github_new_x", false),
+            ("octocat", "v1.0123", false),
+            ("octocat", "eyJhbGciOi", false),
+            ("octocat", &"x".repeat(73), false),
+            ("octocat", "", false),
+            ("ghp_x", "x-oauth-basic", false),
+            ("ghp_x", "anything", false),
+            (hex, "x", false),
+            ("x-access-token", "opaque", false),
+            ("octocat", "x-oauth-basic", false),
+        ] {
+            let said = GitHub.takes_no_more(username.as_bytes(), secret.as_bytes());
+            assert_eq!(said.is_some(), is_over, "{username} {secret}");
+        }
+    }
+}

@@ -1,0 +1,491 @@
+//! Forges: hosts that issue tokens. Each says how to ask when a token ends (or that it cannot tell), what a token's
+//! kind is, where a new one is created, and how an old one is renewed and revoked.
+//!
+//! A forge here is knowledge only: it opens no connection and keeps nothing. [`lookup::call`] carries out what it describes.
+//! `helper::forges` names them all and finds the one that issued a token.
+
+use std::fmt::{self, Write as _};
+
+use time::PrimitiveDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
+
+use crate::credential::expiry::Expiry;
+use crate::credential::key::Key;
+use crate::credential::token::TokenKind;
+use crate::secret::Buffer;
+
+pub mod azure;
+pub mod bitbucket;
+pub mod gitea;
+pub mod github;
+pub mod gitlab;
+pub mod lookup;
+
+/// More scopes, or longer ones, than any forge has are no scopes.
+const MOST_SCOPES: usize = 64;
+const LONGEST_SCOPE: usize = 64;
+
+/// Which forge, by the word used in configuration, the journal and JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// github.com and Enterprise Server.
+    GitHub,
+    /// gitlab.com and everybody's own.
+    GitLab,
+    /// Gitea and Forgejo.
+    Gitea,
+    /// Bitbucket Cloud.
+    Bitbucket,
+    /// Azure DevOps Services.
+    Azure,
+}
+
+impl Kind {
+    /// Every one.
+    pub const ALL: [Self; 5] = [
+        Self::GitHub,
+        Self::GitLab,
+        Self::Gitea,
+        Self::Bitbucket,
+        Self::Azure,
+    ];
+
+    /// For configuration and machines.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::GitHub => "github",
+            Self::GitLab => "gitlab",
+            Self::Gitea => "gitea",
+            Self::Bitbucket => "bitbucket",
+            Self::Azure => "azure",
+        }
+    }
+
+    /// By its word; Forgejo speaks as Gitea does.
+    pub fn from_word(word: &str) -> Option<Self> {
+        let word = if word == "forgejo" { "gitea" } else { word };
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+}
+
+/// As it calls itself.
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::GitHub => "GitHub",
+            Self::GitLab => "GitLab",
+            Self::Gitea => "Gitea",
+            Self::Bitbucket => "Bitbucket",
+            Self::Azure => "Azure DevOps",
+        })
+    }
+}
+
+/// A host that issues tokens.
+pub trait Forge: fmt::Debug + Sync {
+    /// Which one this is.
+    fn kind(&self) -> Kind;
+
+    /// Whether `host` is one of the forge's own, known to everybody: byte for byte, with no port. A part of a name
+    /// proves nothing (`github.com.evil.test`).
+    fn is_at(&self, host: &str) -> bool;
+
+    /// What its servers call themselves in `WWW-Authenticate: Basic realm="…"`, whole.
+    fn realms(&self) -> &'static [&'static str];
+
+    /// How its tokens begin, the longer of two that begin alike first.
+    fn prefixes(&self) -> &'static [(&'static str, TokenKind)];
+
+    /// What sort of token this is, if its beginning tells.
+    fn token_kind(&self, token: &[u8]) -> Option<TokenKind> {
+        let mut prefixes = self.prefixes().iter();
+        let found = prefixes.find(|(prefix, _)| token.starts_with(prefix.as_bytes()));
+        found.map(|(_, kind)| *kind)
+    }
+
+    /// Why git, at this forge's own hosts, surely cannot sign in with `secret` any more, whoever's it is. `None`: it may be
+    /// good. What could be a token of whatever sort is one.
+    fn takes_no_more(&self, _username: &[u8], _secret: &[u8]) -> Option<&'static str> {
+        None
+    }
+
+    /// How to ask about a token of this kind, by the token itself. `None`, unless a forge says otherwise: it cannot tell.
+    fn question(&self, _site: &Site, _token: Option<TokenKind>) -> Option<Call> {
+        None
+    }
+
+    /// What an answer to [`Forge::question`] says of the token. `wall`: the present, where the answer has no date.
+    fn read(&self, answer: &Answer, _token: Option<TokenKind>, _wall: u64) -> Verdict {
+        Verdict::Unclear {
+            status: answer.status,
+        }
+    }
+
+    /// The scope that git needs and `scopes` lack.
+    fn lacks(&self, _token: Option<TokenKind>, _scopes: &[String]) -> Option<Lack> {
+        None
+    }
+
+    /// Where a new token is created: the pages, the recommended one first.
+    fn creation(&self, site: &Site, wish: &Wish) -> Vec<Page>;
+
+    /// How an old token is replaced by a new one.
+    fn renewal(&self, site: &Site, token: Option<TokenKind>) -> Renewal;
+
+    /// How a token is made useless at once.
+    fn revocation(&self, site: &Site, token: Option<TokenKind>) -> Revocation;
+
+    /// What people run into, a sentence each.
+    fn pitfalls(&self) -> &'static [&'static str];
+}
+
+/// A forge's web host: what follows `https://`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Site {
+    host: String,
+}
+
+impl Site {
+    /// The site that a credential is for. `None` for what is not HTTPS: over anything else no token is sent.
+    pub fn of(key: &Key) -> Option<Self> {
+        let host = std::str::from_utf8(&key.host).ok()?;
+        let can_be = key.protocol == b"https"
+            && !host.is_empty()
+            && host.bytes().all(|byte| byte.is_ascii_graphic());
+        can_be.then(|| Self {
+            host: host.to_owned(),
+        })
+    }
+
+    /// With its port, if it has one of its own.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// `https://HOST` and `path`.
+    pub fn url(&self, path: &str) -> String {
+        format!("https://{}{path}", self.host)
+    }
+}
+
+/// A request to a forge: a fixed address, which only the key of the credential decides.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// What is done.
+    pub method: Method,
+    /// Where.
+    pub url: String,
+    /// How the token is shown.
+    pub signature: Signature,
+    /// `Accept` of the request.
+    pub accept: &'static str,
+}
+
+/// What a call does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Looks.
+    Get,
+    /// Changes; has a body.
+    Post,
+    /// Removes.
+    Delete,
+}
+
+/// Where in a request the token is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signature {
+    /// `Authorization: Bearer …`.
+    Bearer,
+    /// GitLab's `PRIVATE-TOKEN: …`.
+    PrivateToken,
+    /// `Authorization: Basic …`, as git signs: the secret is what [`basic::encoded`](crate::credential::basic::encoded) makes.
+    Basic,
+    /// Nowhere, or in the body.
+    None,
+}
+
+/// What a forge answered.
+#[derive(Debug)]
+pub struct Answer {
+    /// Of HTTP.
+    pub status: u16,
+    /// In their order; names in lower case.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// At most [`lookup::LARGEST`] bytes; may hold a new token.
+    pub body: Buffer,
+}
+
+impl Answer {
+    /// A header's text, if it came once and is printable ASCII. What came twice, or is anything else, says nothing.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut all = self.headers.iter().filter(|(known, _)| known == name);
+        let (_, value) = all.next().filter(|_| all.next().is_none())?;
+        let is_text = value.iter().all(|byte| matches!(byte, b' '..=b'~'));
+        std::str::from_utf8(value)
+            .ok()
+            .filter(|_| is_text)
+            .map(str::trim)
+    }
+
+    /// When it was sent, by the sender's clock (RFC 9110 §5.6.7), in Unix seconds.
+    pub fn date(&self) -> Option<u64> {
+        const FORM: &[BorrowedFormatItem<'_>] = format_description!(
+            "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+        );
+        let moment = PrimitiveDateTime::parse(self.header("date")?, FORM).ok()?;
+        u64::try_from(moment.assume_utc().unix_timestamp()).ok()
+    }
+}
+
+/// What a forge says of a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is good.
+    Good(Found),
+    /// Its time is over.
+    Ended,
+    /// Somebody revoked it.
+    Revoked,
+    /// It is not taken; why, the forge does not say.
+    Rejected,
+    /// It is good and may not be used: single sign-on, a policy, too many attempts.
+    Blocked {
+        /// Where the owner of the token can open it for an organization, for one hour.
+        authorize: Option<String>,
+    },
+    /// The answer says nothing about the token.
+    Unclear {
+        /// Of HTTP.
+        status: u16,
+    },
+}
+
+/// What a forge tells of a good token.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    /// When it ends.
+    pub end: Told,
+    /// What it may do; `None`: not told.
+    pub scopes: Option<Vec<String>>,
+    /// Who signs in with it.
+    pub user: Option<String>,
+}
+
+/// A forge's word on a token's end.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Told {
+    /// Nothing that can be relied on.
+    #[default]
+    Unknown,
+    /// It has none.
+    Never,
+    /// This moment.
+    At(Expiry),
+}
+
+/// A scope that git needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lack {
+    /// By the forge's name for it.
+    pub scope: &'static str,
+    /// What does not work without it.
+    pub consequence: &'static str,
+}
+
+/// What a new token should be like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wish {
+    /// Under which the forge lists it.
+    pub name: String,
+    /// How long it shall live.
+    pub days: u16,
+    /// The day on which that is over, such as `2026-12-21`.
+    pub last_day: String,
+}
+
+/// A page that creates a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// The kind of token.
+    pub title: &'static str,
+    /// With everything filled in that the forge takes from an address.
+    pub url: String,
+    /// Every value all the same, by the form's own names: addresses like this one have broken before.
+    pub values: Vec<(&'static str, String)>,
+    /// The username that git must give with the token, if it is not the person's own.
+    pub username: Option<&'static str>,
+}
+
+/// How a token is replaced by its successor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Renewal {
+    /// By a call that returns the new token and ends the old one at once. The new one must be stored before anything
+    /// else, and the call never be repeated: reusing a dead token revokes the family.
+    InPlace {
+        /// Signed with the old token; the body is `{"expires_at":"YYYY-MM-DD"}`; the answer holds `token`.
+        call: Call,
+        /// Any one of these must be among its scopes.
+        needs: &'static [&'static str],
+    },
+    /// By hand.
+    ByHand {
+        /// Where.
+        page: String,
+        /// What to do there.
+        how: &'static str,
+    },
+}
+
+/// How a token is revoked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Revocation {
+    /// By a call signed with the token itself.
+    Signed(Call),
+    /// By a call that anybody may make, with the token in the body: `{"credentials":["…"]}`.
+    Reported(Call),
+    /// By hand, on this page.
+    ByHand(String),
+}
+
+/// Reads a list of scopes with commas or blanks between; `None` if it is none.
+pub fn scopes_of(text: &str) -> Option<Vec<String>> {
+    let words = text
+        .split([',', ' '])
+        .map(str::trim)
+        .filter(|word| !word.is_empty());
+    checked_scopes(words.map(str::to_owned).collect())
+}
+
+/// `scopes`, if they can be scopes: they are written down and shown.
+pub fn checked_scopes(scopes: Vec<String>) -> Option<Vec<String>> {
+    let is_scope = |scope: &String| {
+        !scope.is_empty()
+            && scope.len() <= LONGEST_SCOPE
+            && scope
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b":_-./*".contains(&byte))
+    };
+    (scopes.len() <= MOST_SCOPES && scopes.iter().all(is_scope)).then_some(scopes)
+}
+
+/// A name as it may be shown and typed: no control character, not longer than names are.
+pub fn checked_name(name: String) -> Option<String> {
+    let is_name = !name.is_empty() && name.len() <= 256 && !name.chars().any(char::is_control);
+    is_name.then_some(name)
+}
+
+/// `text` as the value of a query (RFC 3986 §2.3: everything but the unreserved is encoded).
+pub fn encoded(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            safe.push(char::from(byte));
+        } else {
+            let _ = write!(safe, "%{byte:02X}");
+        }
+    }
+    safe
+}
+
+#[cfg(test)]
+pub mod recorded {
+    //! Answers as tests write them down.
+    use super::Answer;
+    use crate::secret::Buffer;
+
+    /// With these headers, their names in lower case.
+    pub fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Answer {
+        let mut kept = Buffer::with_capacity(body.len());
+        kept.push(body.as_bytes());
+        Answer {
+            status,
+            headers: headers
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), value.as_bytes().to_vec()))
+                .collect(),
+            body: kept,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::recorded::answer;
+    use super::*;
+
+    #[test]
+    fn words_are_read_back() {
+        for kind in Kind::ALL {
+            assert_eq!(Kind::from_word(kind.word()), Some(kind));
+        }
+        assert_eq!(Kind::from_word("forgejo"), Some(Kind::Gitea));
+        assert_eq!(Kind::from_word("GitHub"), None);
+    }
+
+    #[test]
+    fn a_header_that_is_not_one_text_says_nothing() {
+        let twice = answer(200, &[("x", "a"), ("y", "b"), ("x", "a")], "");
+        assert_eq!((twice.header("x"), twice.header("y")), (None, Some("b")));
+        for garbage in ["a\tb", "\u{e9}", "a\u{7f}", "a\u{1b}[2J"] {
+            assert_eq!(answer(200, &[("x", garbage)], "").header("x"), None);
+        }
+    }
+
+    #[test]
+    fn dates_of_answers() {
+        let date = |text| answer(200, &[("date", text)], "").date();
+        assert_eq!(date("Sat, 21 Nov 2026 03:39:39 GMT"), Some(1_795_232_379));
+        for wrong in [
+            "",
+            "2026-11-21",
+            "Sat, 21 Nov 2026 03:39:39 +0000",
+            "Sat, 31 Feb 2026 00:00:00 GMT",
+            "Sat, 21 Nov 1926 03:39:39 GMT",
+        ] {
+            assert_eq!(date(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn scopes_are_words() {
+        let found = |text: &str| scopes_of(text).map(|scopes| scopes.join("+"));
+        assert_eq!(
+            found("repo, workflow,read:org").unwrap(),
+            "repo+workflow+read:org"
+        );
+        assert_eq!(found("").unwrap(), "");
+        for wrong in ["a\nb=c", "re\u{202e}po", "a=b", &"x".repeat(65)] {
+            assert_eq!(found(wrong), None, "{wrong}");
+        }
+        assert_eq!(found(&"a,".repeat(65)), None);
+    }
+
+    #[test]
+    fn only_https_has_a_site() {
+        let key = |protocol: &str, host: &str| Key {
+            protocol: protocol.as_bytes().to_vec(),
+            host: host.as_bytes().to_vec(),
+            path: None,
+            username: None,
+        };
+        let site = Site::of(&key("https", "one.test:8443")).unwrap();
+        assert_eq!(site.url("/api"), "https://one.test:8443/api");
+        for (protocol, host) in [
+            ("http", "one.test"),
+            ("cert", ""),
+            ("https", "b\u{fc}cher.test"),
+        ] {
+            assert_eq!(Site::of(&key(protocol, host)), None);
+        }
+    }
+
+    #[test]
+    fn query_values_are_encoded() {
+        assert_eq!(
+            encoded("git on büro & co"),
+            "git%20on%20b%C3%BCro%20%26%20co"
+        );
+    }
+}

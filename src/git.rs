@@ -1,0 +1,342 @@
+//! The user's git, for what people ask us to do with its configuration. No operation of git's ever starts it.
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Read, Write};
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use crate::platform::{boot_time, wait_readable};
+use crate::secret::Buffer;
+
+/// `git config` reads and writes a small file.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Why git did not help.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No absolute folder on PATH has it.
+    #[error("cannot find git on PATH")]
+    Missing,
+    /// It could not be run.
+    #[error("cannot run git")]
+    Run(#[source] io::Error),
+    /// It went on for ever.
+    #[error("git config did not end in time")]
+    TooSlow,
+    /// It said no.
+    #[error("git config failed: {0}")]
+    Refused(String),
+}
+
+/// A git that was found.
+#[derive(Debug)]
+pub struct Git {
+    program: PathBuf,
+}
+
+impl Git {
+    /// The first on PATH.
+    pub fn find() -> Result<Self, Error> {
+        let program = Self::on_path("git").ok_or(Error::Missing)?;
+        Ok(Self { program })
+    }
+
+    /// The first program of that name on PATH. Relative and empty entries are passed over: they lead into whatever folder
+    /// one is in.
+    pub fn on_path(name: &str) -> Option<PathBuf> {
+        let path = env::var_os("PATH").unwrap_or_default();
+        env::split_paths(&path)
+            .filter(|folder| folder.is_absolute())
+            .map(|folder| folder.join(name))
+            .find(|program| program.is_file())
+    }
+
+    /// `git config` with `arguments`. Returns what it printed, and `None` where it says that there is nothing (status 1,
+    /// or 5 on removal).
+    pub fn config<I: AsRef<OsStr>>(&self, arguments: &[I]) -> Result<Option<Vec<u8>>, Error> {
+        let mut command = Command::new(&self.program);
+        command.arg("config").args(arguments);
+        let (status, output, complaint) = run(&mut command)?;
+        match status.code() {
+            Some(0) => Ok(Some(output)),
+            Some(1 | 5) => Ok(None),
+            _ => Err(Error::Refused(
+                String::from_utf8_lossy(&complaint).trim().to_owned(),
+            )),
+        }
+    }
+
+    /// Where the repository that one is in keeps its configuration; `None` outside of one.
+    pub fn local_config(&self) -> Result<Option<PathBuf>, Error> {
+        let mut command = Command::new(&self.program);
+        command.args(["rev-parse", "--git-path", "config"]);
+        let (status, mut output, _) = run(&mut command)?;
+        if output.last() == Some(&b'\n') {
+            output.pop();
+        }
+        Ok(status
+            .success()
+            .then(|| PathBuf::from(OsString::from_vec(output))))
+    }
+
+    /// The files that git may write for `scope`, such as `--global` (git-config(1), FILES); `None`: for the repository, and
+    /// one is in none.
+    pub fn config_files(&self, scope: &str) -> Result<Option<Vec<PathBuf>>, Error> {
+        let named = |variable| env::var_os(variable).filter(|path| !path.is_empty());
+        let home = named("HOME").map(PathBuf::from);
+        let files: Vec<PathBuf> = match scope {
+            "--local" => match self.local_config()? {
+                Some(path) => vec![path],
+                None => return Ok(None),
+            },
+            "--system" => match named("GIT_CONFIG_SYSTEM") {
+                Some(path) => vec![path.into()],
+                None => vec!["/etc/gitconfig".into(), "/usr/local/etc/gitconfig".into()],
+            },
+            _ => {
+                if let Some(path) = named("GIT_CONFIG_GLOBAL") {
+                    vec![path.into()]
+                } else {
+                    let settings = named("XDG_CONFIG_HOME").map(PathBuf::from);
+                    let settings = settings.or_else(|| Some(home.as_ref()?.join(".config")));
+                    let files = [
+                        home.as_ref().map(|home| home.join(".gitconfig")),
+                        settings.map(|folder| folder.join("git/config")),
+                    ];
+                    files.into_iter().flatten().collect()
+                }
+            }
+        };
+        let files: io::Result<Vec<_>> = files.iter().map(std::path::absolute).collect();
+        Ok(Some(files.map_err(Error::Run)?))
+    }
+
+    /// `git config -z` with `arguments`, as its values.
+    pub fn config_values<I: AsRef<OsStr>>(&self, arguments: &[I]) -> Result<Vec<OsString>, Error> {
+        let output = self.config(arguments)?.unwrap_or_default();
+        let mut values: Vec<_> = output
+            .split(|&byte| byte == 0)
+            .map(<[u8]>::to_vec)
+            .collect();
+        values.pop();
+        Ok(values.into_iter().map(OsString::from_vec).collect())
+    }
+}
+
+impl Git {
+    /// The values of every setting of the person's and the system's whose name the pattern finds. Asked from nowhere, too:
+    /// a repository that one is in may be somebody else's work.
+    pub fn own_values(&self, pattern: &str) -> Result<Vec<OsString>, Error> {
+        let output = self.config_from_nowhere(&["-z", "--get-regexp", pattern])?;
+        let lines = output.split(|&byte| byte == 0);
+        let value = |line: &[u8]| {
+            let end = line.iter().position(|&byte| byte == b'\n')?;
+            Some(OsString::from_vec(line[end + 1..].to_vec()))
+        };
+        Ok(lines.filter_map(value).collect())
+    }
+
+    fn config_from_nowhere(&self, arguments: &[&str]) -> Result<Vec<u8>, Error> {
+        let mut command = Command::new(&self.program);
+        command.arg("config").args(arguments);
+        leave_repository(&mut command);
+        for name in ["GIT_CONFIG", "GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS"] {
+            command.env_remove(name);
+        }
+        Ok(run(&mut command)?.1)
+    }
+
+    /// Every `http.*` setting that holds for `url`, by name in lower case; `None` for a name alone, which means true. Asked
+    /// from nowhere: a repository's settings, and those that a hook or an outer git hands on, do not count.
+    pub fn http_settings(&self, url: &str) -> Result<Vec<(String, Option<String>)>, Error> {
+        let output = self.config_from_nowhere(&["-z", "--get-urlmatch", "http", url])?;
+        let text = String::from_utf8_lossy(&output);
+        let settings = text.split('\0').filter(|setting| !setting.is_empty());
+        Ok(settings
+            .map(|setting| match setting.split_once('\n') {
+                Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
+                None => (setting.to_owned(), None),
+            })
+            .collect())
+    }
+}
+
+/// One setting, and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// `system`, `global`, `local`, `worktree` or `command`.
+    pub scope: String,
+    /// Such as the file.
+    pub origin: String,
+    /// With its section, in lower case where case does not count.
+    pub key: OsString,
+    /// May be empty.
+    pub value: OsString,
+}
+
+impl Git {
+    /// What it says of itself: `git version 2.47.3`.
+    pub fn version(&self) -> Result<String, Error> {
+        let (_, output, _) = run(Command::new(&self.program).arg("--version"))?;
+        Ok(String::from_utf8_lossy(&output).trim().to_owned())
+    }
+
+    /// Whether a setting that holds for `url` is on; `name` such as `credential.useHttpPath`.
+    pub fn is_on_for(&self, name: &str, url: &str) -> Result<Option<bool>, Error> {
+        let words = ["--type=bool", "--get-urlmatch", name, url];
+        let said = self.config(&words)?;
+        Ok(said.map(|said| said.trim_ascii() == b"true"))
+    }
+
+    /// The branch that one is on; `None`: none, or there is no repository.
+    pub fn branch(&self) -> Result<Option<String>, Error> {
+        self.line(&["symbolic-ref", "--quiet", "--short", "HEAD"])
+    }
+
+    /// Where a remote leads, by `url.*.insteadOf` too. Nobody is asked there.
+    pub fn url_of(&self, remote: &str) -> Result<Option<String>, Error> {
+        self.line(&["ls-remote", "--get-url", "--", remote])
+    }
+
+    /// The line that it prints; `None`: it fails.
+    fn line(&self, arguments: &[&str]) -> Result<Option<String>, Error> {
+        let (status, output, _) = run(Command::new(&self.program).args(arguments))?;
+        let text = String::from_utf8(output).ok();
+        Ok(text
+            .filter(|_| status.success())
+            .map(|text| text.trim_end_matches('\n').to_owned())
+            .filter(|text| !text.is_empty()))
+    }
+
+    /// Every setting whose name the pattern finds, in the order in which git reads them, the repository's too.
+    pub fn settings(&self, pattern: &str) -> Result<Vec<Setting>, Error> {
+        let words = [
+            "-z",
+            "--show-scope",
+            "--show-origin",
+            "--get-regexp",
+            pattern,
+        ];
+        let values = self.config_values(&words)?;
+        let text = |value: &OsString| value.to_string_lossy().into_owned();
+        let settings = values.chunks_exact(3).map(|three| {
+            let line = three[2].clone().into_vec();
+            let end = line.iter().position(|&byte| byte == b'\n');
+            let (key, value) = line.split_at(end.unwrap_or(line.len()));
+            Setting {
+                scope: text(&three[0]),
+                origin: text(&three[1]).trim_start_matches("file:").to_owned(),
+                key: OsString::from_vec(key.to_vec()),
+                value: OsString::from_vec(value.get(1..).unwrap_or_default().to_vec()),
+            }
+        });
+        Ok(settings.collect())
+    }
+
+    /// What git would sign in with, by asking its helpers and nobody else; `None`: none of them knows. Asked from nowhere: a
+    /// repository's helpers are programs of whoever wrote it.
+    pub fn fill(&self, question: &[u8]) -> Result<Option<Buffer>, Error> {
+        let mut command = Command::new(&self.program);
+        command.args(["-c", "core.askPass=", "-c", "credential.interactive=false"]);
+        command.args(["credential", "fill"]);
+        leave_repository(&mut command);
+        command.env_remove("GIT_ASKPASS").env_remove("SSH_ASKPASS");
+        command
+            .env("GIT_TERMINAL_PROMPT", "0")
+            .env("GCM_INTERACTIVE", "never");
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
+        let mut child = command.spawn().map_err(Error::Run)?;
+        if let Some(mut input) = child.stdin.take() {
+            // Who does not read it has no answer either.
+            let _ = input.write_all(question);
+        }
+        let until = boot_time().saturating_add(PATIENCE);
+        let mut answer = Buffer::with_capacity(64 * 1024);
+        if let Some(mut output) = child.stdout.take() {
+            loop {
+                let left = until.saturating_sub(boot_time());
+                if !wait_readable(output.as_fd(), left).map_err(Error::Run)? {
+                    let _ = child.kill();
+                    let _ = child.wait();
+                    return Err(Error::TooSlow);
+                }
+                if answer
+                    .read_from(&mut output, 64 * 1024)
+                    .map_err(Error::Run)?
+                    == 0
+                {
+                    break;
+                }
+            }
+        }
+        let status = child.wait().map_err(Error::Run)?;
+        Ok(status.success().then_some(answer))
+    }
+}
+
+/// Has git be in no repository, wherever we are.
+fn leave_repository(command: &mut Command) {
+    command.current_dir("/").env("GIT_DIR", "/dev/null");
+    command
+        .env_remove("GIT_WORK_TREE")
+        .env_remove("GIT_COMMON_DIR");
+}
+
+/// Runs it, not for ever. Returns how it ended, what it printed, and what it complained of.
+fn run(command: &mut Command) -> Result<(ExitStatus, Vec<u8>, Vec<u8>), Error> {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(Error::Run)?;
+    let asides = read_aside(child.stdout.take())
+        .and_then(|output| Ok((output, read_aside(child.stderr.take())?)));
+    let (output, complaint) = match asides {
+        Ok(asides) => asides,
+        Err(cause) => {
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(Error::Run(cause));
+        }
+    };
+    let until = boot_time().saturating_add(PATIENCE);
+    let status = loop {
+        match child.try_wait().map_err(Error::Run)? {
+            Some(status) => break status,
+            None if boot_time() < until => thread::sleep(Duration::from_millis(2)),
+            None => {
+                let _ = child.kill();
+                let _ = child.wait();
+                return Err(Error::TooSlow);
+            }
+        }
+    };
+    // What it left running may hold the pipes open for ever.
+    let rest = |aside: mpsc::Receiver<Vec<u8>>| {
+        aside
+            .recv_timeout(until.saturating_sub(boot_time()))
+            .map_err(|_| Error::TooSlow)
+    };
+    Ok((status, rest(output)?, rest(complaint)?))
+}
+
+fn read_aside(pipe: Option<impl Read + Send + 'static>) -> io::Result<mpsc::Receiver<Vec<u8>>> {
+    let (say, said) = mpsc::channel();
+    thread::Builder::new().spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            let _ = pipe.read_to_end(&mut bytes);
+        }
+        say.send(bytes)
+    })?;
+    Ok(said)
+}

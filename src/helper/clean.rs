@@ -1,0 +1,386 @@
+//! Finding what is of no use any more, in every storage of ours and at the neighbours', and removing it: exactly what was
+//! found, and only while it is still the same.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::time::Duration;
+
+use super::Outcome;
+use super::forges::takes_no_more;
+use super::neighbours::{Copied, Harvest, Neighbours, kinds_in_git_config};
+use super::notice::Notice;
+use super::open::{open_all, open_rest};
+use crate::config::{Choice, Settings};
+use crate::credential::Credential;
+use crate::credential::description::Description;
+use crate::credential::key::Key;
+use crate::journal::Journal;
+use crate::journal::dead::Dead;
+use crate::journal::fate::Fate;
+use crate::neighbour;
+use crate::storage::{Error, Kind, Storage};
+use crate::time::Now;
+
+/// Everything of ours, whether or not it is in use.
+#[derive(Debug)]
+pub struct Cleaner {
+    storages: Vec<Box<dyn Storage>>,
+    in_use: Vec<Kind>,
+    journal: Journal,
+    /// Read once, so that one secret has one mark.
+    dead: Dead,
+}
+
+/// Something of no use any more.
+#[derive(Debug)]
+pub struct Stale {
+    /// As it was found.
+    pub credential: Credential,
+    /// Where.
+    pub owner: Owner,
+    /// Why it is of no use.
+    pub why: Why,
+    /// When it came to that, in Unix seconds.
+    pub since: Option<u64>,
+    /// Tells it from another secret of the same user; `None`: its secret is gone already.
+    pub mark: Option<String>,
+    /// When it was stored, as far as that is known, in Unix seconds.
+    pub stored: Option<u64>,
+}
+
+/// Why something is of no use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// By what became of it.
+    Fate(Fate),
+    /// Its forge takes nothing of its sort any more.
+    Untaken(&'static str),
+}
+
+impl Why {
+    /// For machines.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Fate(fate) => fate.word(),
+            Self::Untaken(_) => "not-taken",
+        }
+    }
+}
+
+/// Who keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// A storage of ours.
+    Storage(Kind),
+    /// A neighbour: which of the harvest's copies.
+    Neighbour(usize),
+}
+
+/// An entry of ours.
+#[derive(Debug)]
+struct Kept {
+    kind: Kind,
+    credential: Credential,
+    written: Option<u64>,
+}
+
+/// What was found of ours.
+#[derive(Debug, Default)]
+pub struct Ours {
+    /// Of no use any more.
+    pub stale: Vec<Stale>,
+    /// The others.
+    alive: Vec<Kept>,
+    /// How many have ended and can be renewed: they stay.
+    pub renewable: usize,
+}
+
+/// Why something was not removed.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// From a storage of ours.
+    #[error(transparent)]
+    Storage(#[from] Error),
+    /// From a neighbour.
+    #[error(transparent)]
+    Neighbour(#[from] neighbour::Error),
+}
+
+impl Failure {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Storage(error) => error.hint(),
+            Self::Neighbour(error) => error.hint(),
+        }
+    }
+}
+
+impl Cleaner {
+    /// Over the storages that `settings` name first, then over all the others.
+    pub fn open(settings: &Settings, prompt_patience: Duration) -> Self {
+        let mut storages = open_all(settings, prompt_patience);
+        let mut in_use: Vec<Kind> = storages.iter().map(|storage| storage.kind()).collect();
+        if settings.storage == Choice::Auto {
+            in_use = vec![Kind::Memory, Kind::Keychain];
+        }
+        storages.extend(open_rest(settings, prompt_patience));
+        in_use.extend(kinds_in_git_config());
+        let journal = Journal::in_folder(&settings.places.state);
+        // A journal that cannot be read knows of nobody.
+        let dead = journal.dead().unwrap_or_default();
+        Self {
+            storages,
+            in_use,
+            journal,
+            dead,
+        }
+    }
+
+    /// What of ours is of no use any more, as far as it fits `wanted`. What is alive is all of it: a copy of it is, too.
+    pub fn find(&self, wanted: Option<&Description>, now: Now) -> Outcome<Ours> {
+        let mut notices = Vec::new();
+        let mut ours = Ours::default();
+        let mut rest: Vec<Kept> = Vec::new();
+        for storage in &self.storages {
+            match everything(&**storage) {
+                Ok(all) => rest.extend(all),
+                Err(cause) if cause.is_absence() => {}
+                Err(cause) => notices.push(Notice::PassedOver { cause }),
+            }
+        }
+        let is_meant = |kept: &Kept| wanted.is_none_or(|wanted| wanted.fits(&kept.credential.key));
+        rest.retain(|kept| {
+            let credential = &kept.credential;
+            let found = match credential.expiry.filter(|end| end.is_past(now.wall)) {
+                Some(_) if credential.refresh_token.is_some() => {
+                    ours.renewable += usize::from(is_meant(kept));
+                    return false;
+                }
+                Some(end) => Some((Why::Fate(Fate::Ended), Some(end.unix()))),
+                None => match self.dead.fate_of(credential) {
+                    Some((fate @ (Fate::Refused | Fate::Ended), at)) => {
+                        Some((Why::Fate(fate), Some(at)))
+                    }
+                    _ => self.untaken(credential).map(|why| (why, None)),
+                },
+            };
+            let Some((why, since)) = found else {
+                return true;
+            };
+            if is_meant(kept) {
+                let owner = Owner::Storage(kept.kind);
+                let stale = self.stale(credential, owner, why, since, kept.written);
+                ours.stale.push(stale);
+            }
+            false
+        });
+        // What is left is good, as far as we know. Of two under one key the one that lost may go.
+        let mut by_key: HashMap<&Key, Vec<&Kept>> = HashMap::new();
+        for kept in &rest {
+            by_key.entry(&kept.credential.key).or_default().push(kept);
+        }
+        let lost = |kept: &Kept| self.lost(kept, &by_key[&kept.credential.key]);
+        let lost: Vec<Option<u64>> = rest.iter().map(lost).collect();
+        for (kept, lost) in rest.into_iter().zip(lost) {
+            if let Some(since) = lost {
+                if !is_meant(&kept) {
+                    continue;
+                }
+                let (owner, why) = (Owner::Storage(kept.kind), Why::Fate(Fate::Superseded));
+                let stale = self.stale(&kept.credential, owner, why, Some(since), kept.written);
+                ours.stale.push(stale);
+            } else {
+                ours.alive.push(kept);
+            }
+        }
+        Outcome {
+            value: ours,
+            notices,
+        }
+    }
+
+    fn stale(
+        &self,
+        credential: &Credential,
+        owner: Owner,
+        why: Why,
+        since: Option<u64>,
+        written: Option<u64>,
+    ) -> Stale {
+        let known = self.dead.known(credential);
+        Stale {
+            mark: self.dead.mark(credential),
+            stored: written.or_else(|| known.and_then(|known| known.since)),
+            credential: credential.duplicate(),
+            owner,
+            why,
+            since,
+        }
+    }
+
+    /// What its forge surely takes no more. What was kept by this program, or found good by anybody, is not doubted.
+    fn untaken(&self, credential: &Credential) -> Option<Why> {
+        let why = takes_no_more(credential).map(Why::Untaken);
+        why.filter(|_| credential.refresh_token.is_none() && !self.dead.was_good(credential))
+    }
+
+    /// When another secret under the same key took the place of `kept`, by what the journal knows: that it was stored over
+    /// it, or that git found it good after `kept` was written. Which of two is the older is not guessed at.
+    fn lost(&self, kept: &Kept, of_key: &[&Kept]) -> Option<u64> {
+        let fate = self.dead.fate_of(&kept.credential);
+        let since = |winner: &&Kept| {
+            let is_rival = winner.kind != kept.kind
+                && self.in_use.contains(&winner.kind)
+                && !winner.credential.has_same_secrets(&kept.credential)
+                && self.dead.fate_of(&winner.credential).is_none();
+            if !is_rival {
+                return None;
+            }
+            if let Some((_, at)) = fate {
+                return Some(at);
+            }
+            // Memory forgets: then nothing would be left.
+            let known = self.dead.known(&winner.credential);
+            let accepted = known?.accepted.filter(|_| winner.kind != Kind::Memory)?;
+            let is_newer = accepted > kept.written?;
+            (is_newer && !self.dead.was_good(&kept.credential)).then_some(accepted)
+        };
+        of_key.iter().find_map(since)
+    }
+
+    /// Which copies at the neighbours' are as dead as ours: the same secret of the same user at the same host was refused,
+    /// superseded, or has ended, and none of ours that is alive has it.
+    pub fn find_copies(
+        &self,
+        harvest: &Harvest,
+        ours: &Ours,
+        wanted: Option<&Description>,
+        now: Now,
+    ) -> Vec<Stale> {
+        let mut stale = Vec::new();
+        for (number, copied) in harvest.copies.iter().enumerate() {
+            let copy = &copied.found.credential;
+            if wanted.is_some_and(|wanted| !wanted.fits(&copy.key)) {
+                continue;
+            }
+            let end = copy.expiry.filter(|end| end.is_past(now.wall));
+            if end.is_some() && copy.refresh_token.is_some() {
+                continue;
+            }
+            let ended = end.map(|end| (Why::Fate(Fate::Ended), Some(end.unix())));
+            let found = ended.or_else(|| {
+                let mut alive = ours.alive.iter();
+                if alive.any(|alive| is_copy(&alive.credential, copy)) {
+                    return None;
+                }
+                let known = ours
+                    .stale
+                    .iter()
+                    .find(|stale| is_copy(&stale.credential, copy));
+                known
+                    .map(|known| (known.why, known.since))
+                    .or_else(|| {
+                        let fate = self.dead.fate_of(copy);
+                        fate.map(|(fate, at)| (Why::Fate(fate), Some(at)))
+                    })
+                    .or_else(|| self.untaken(copy).map(|why| (why, None)))
+            });
+            if let Some((why, since)) = found {
+                stale.push(self.stale(copy, Owner::Neighbour(number), why, since, None));
+            }
+        }
+        stale
+    }
+
+    /// Everybody that ours are kept for: what a neighbour that does not tell can be asked about.
+    pub fn known(&self, ours: &Ours) -> Vec<Description> {
+        let alive = ours.alive.iter().map(|kept| &kept.credential);
+        let all = alive.chain(ours.stale.iter().map(|stale| &stale.credential));
+        all.map(|kept| Description::of(&kept.key)).collect()
+    }
+
+    /// Removes `stale`, if it is still there with the same secret. Returns how many went.
+    pub fn remove(
+        &self,
+        stale: &Stale,
+        neighbours: &Neighbours,
+        copies: &[Copied],
+        now: Now,
+    ) -> Result<usize, Failure> {
+        // While somebody thought about it git may have found it good.
+        let fate = |dead: &Dead| dead.fate_of(&stale.credential);
+        let has_died = stale.credential.is_complete() && fate(&self.dead).is_some();
+        if has_died && self.journal.dead().is_ok_and(|now| fate(&now).is_none()) {
+            return Ok(0);
+        }
+        match stale.owner {
+            Owner::Neighbour(number) => Ok(neighbours.remove(&copies[number])?),
+            Owner::Storage(kind) => {
+                let mut removed = 0;
+                for storage in self.storages.iter().filter(|kept| kept.kind() == kind) {
+                    removed += remove_from(&**storage, &stale.credential, now)?;
+                }
+                // Copies that turn up later are known by this.
+                if stale.why == Why::Fate(Fate::Ended)
+                    && stale.credential.is_complete()
+                    && removed > 0
+                {
+                    let _ = self.journal.bury(&stale.credential, Fate::Ended, now.wall);
+                }
+                Ok(removed)
+            }
+        }
+    }
+}
+
+/// Every entry of a storage. Of two under one key the later is meant: the keychain gives the newer for both.
+fn everything(storage: &dyn Storage) -> Result<Vec<Kept>, Error> {
+    let mut all: Vec<Kept> = Vec::new();
+    let mut by_key: HashMap<Key, usize> = HashMap::new();
+    for (listed, credential) in storage.all()? {
+        let mut kept = Kept {
+            kind: storage.kind(),
+            credential,
+            written: listed.written,
+        };
+        match by_key.entry(listed.key) {
+            Entry::Occupied(known) => {
+                let known = &mut all[*known.get()];
+                kept.written = kept.written.max(known.written);
+                *known = kept;
+            }
+            Entry::Vacant(new) => {
+                new.insert(all.len());
+                all.push(kept);
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// The same secret of the same user at the same host. The path does not matter.
+fn is_copy(one: &Credential, other: &Credential) -> bool {
+    let (a, b) = (&one.key, &other.key);
+    let same_user = a.protocol == b.protocol && a.host == b.host && a.username == b.username;
+    same_user && one.is_complete() && one.has_same_secrets(other)
+}
+
+/// Memory has wiped a secret that ended: there is nothing to compare, but then what is there now must have ended as well.
+fn remove_from(storage: &dyn Storage, stale: &Credential, now: Now) -> Result<usize, Error> {
+    let exactly = Description::exactly(&stale.key);
+    if !stale.is_complete() {
+        let kept = storage.get(&exactly)?;
+        let has_ended = kept.is_some_and(|kept| !kept.is_complete() && kept.has_ended(now.wall));
+        return if has_ended {
+            storage.erase(&exactly)
+        } else {
+            Ok(0)
+        };
+    }
+    // Another end was told meanwhile: it may be good again.
+    match storage.get(&exactly)? {
+        Some(kept) if kept.has_same_secrets(stale) && kept.expiry != stale.expiry => Ok(0),
+        _ => storage.erase(&stale.as_refused()),
+    }
+}

@@ -1,0 +1,55 @@
+//! git's own endpoint of a repository, asked as git asks when it begins (gitprotocol-http(5), DISCOVERING REFERENCES).
+
+use std::fmt::Write as _;
+
+use crate::credential::Credential;
+use crate::credential::basic;
+use crate::forge::lookup;
+use crate::forge::{Answer, Call, Method, Signature, Site};
+use crate::network::Network;
+
+/// Asks for `service` with the token of `credential`. A place without `.git` at its end may only lead there: then that is
+/// asked, at the same host.
+pub fn ask(
+    site: &Site,
+    credential: &Credential,
+    path: &[u8],
+    service: &str,
+) -> Result<Answer, lookup::Error> {
+    let answer = ask_once(site, credential, path, service)?;
+    if (300..=399).contains(&answer.status) && !path.ends_with(b".git") {
+        return ask_once(site, credential, &[path, b".git"].concat(), service);
+    }
+    Ok(answer)
+}
+
+fn ask_once(
+    site: &Site,
+    credential: &Credential,
+    path: &[u8],
+    service: &str,
+) -> Result<Answer, lookup::Error> {
+    let token = credential.token().ok_or(lookup::Error::Token)?;
+    let name = credential.key.username.as_deref().unwrap_or_default();
+    let call = Call {
+        method: Method::Get,
+        url: format!("{}/info/refs?service={service}", address(site, path)),
+        signature: Signature::Basic,
+        accept: "*/*",
+    };
+    let network = Network::as_git_has_it(site.host());
+    lookup::peek(&call, Some(&basic::encoded(name, token)), &network)
+}
+
+/// The URL of the repository at `path` (RFC 3986 §3.3).
+pub fn address(site: &Site, path: &[u8]) -> String {
+    let mut text = String::with_capacity(path.len());
+    for &byte in path {
+        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            let _ = write!(text, "%{byte:02X}");
+        }
+    }
+    site.url(&format!("/{text}"))
+}

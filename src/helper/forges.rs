@@ -1,0 +1,243 @@
+//! Who issued a token: the one file that names every forge.
+
+use crate::config::host::HostRule;
+use crate::credential::Credential;
+use crate::credential::key::Key;
+use crate::credential::token::TokenKind;
+use crate::forge::azure::Azure;
+use crate::forge::bitbucket::Bitbucket;
+use crate::forge::gitea::Gitea;
+use crate::forge::github::GitHub;
+use crate::forge::gitlab::GitLab;
+use crate::forge::{Forge, Kind, Site};
+use crate::secret::Secret;
+
+const ALL: [&dyn Forge; 5] = [&GitHub, &GitLab, &Gitea, &Bitbucket, &Azure];
+
+/// The forge behind a token, and what sort of token it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Issuer {
+    /// Who issued it.
+    pub forge: &'static dyn Forge,
+    /// `None`: its beginning does not tell.
+    pub token: Option<TokenKind>,
+}
+
+impl Issuer {
+    /// Whether the forge can be asked about this token at `key`'s host.
+    pub fn can_tell(&self, key: &Key) -> bool {
+        Site::of(key).is_some_and(|site| self.forge.question(&site, self.token).is_some())
+    }
+}
+
+/// What there is to go by.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Clues<'a> {
+    /// What the person says of hosts.
+    pub rules: &'a [HostRule],
+    /// What the server calls itself.
+    pub realms: &'a [Vec<u8>],
+    /// What was found out before.
+    pub known: Option<Kind>,
+    /// The token itself.
+    pub token: Option<&'a [u8]>,
+}
+
+impl<'a> Clues<'a> {
+    /// With the token of `credential`.
+    #[must_use]
+    pub fn with_token_of(self, credential: &'a Credential) -> Self {
+        Self {
+            token: credential.token().map(Secret::expose),
+            ..self
+        }
+    }
+}
+
+/// The forge by its name.
+pub fn forge(kind: Kind) -> &'static dyn Forge {
+    let mut all = ALL.into_iter();
+    all.find(|forge| forge.kind() == kind).unwrap_or(&GitHub)
+}
+
+/// Why git surely cannot sign in with `credential` any more, by what everybody knows of its host. No rule and no realm counts
+/// here: only a host that is the forge's own.
+pub fn takes_no_more(credential: &Credential) -> Option<&'static str> {
+    let Credential {
+        key,
+        password: Some(password),
+        authorization: None,
+        ..
+    } = credential
+    else {
+        return None;
+    };
+    let host = std::str::from_utf8(&key.host).ok()?;
+    let is_web = key.protocol == b"https";
+    let forge = ALL.into_iter().find(|forge| is_web && forge.is_at(host))?;
+    forge.takes_no_more(
+        key.username.as_deref().unwrap_or_default(),
+        password.expose(),
+    )
+}
+
+/// Who issues tokens for `key`'s host: a `[[host]]` rule, a host that everybody knows, the realm, what was found out
+/// before, the beginning of the token. Its length and letters tell nothing.
+pub fn issuer(key: &Key, clues: Clues<'_>) -> Option<Issuer> {
+    let Clues {
+        rules,
+        realms,
+        known,
+        token,
+    } = clues;
+    let ruled = || {
+        let rule = rules.iter().find(|rule| rule.fits(key))?;
+        rule.forge.map(forge)
+    };
+    let famous = || {
+        let host = std::str::from_utf8(&key.host).ok()?;
+        let is_web = key.protocol == b"https";
+        ALL.into_iter().find(|forge| is_web && forge.is_at(host))
+    };
+    let self_named = || {
+        let is_named = |forge: &&dyn Forge| {
+            let mut names = forge.realms().iter();
+            names.any(|name| realms.iter().any(|realm| realm == name.as_bytes()))
+        };
+        ALL.into_iter().find(is_named)
+    };
+    let marked = || {
+        let token = token?;
+        ALL.into_iter()
+            .find(|forge| forge.token_kind(token).is_some())
+    };
+    let forge = ruled()
+        .or_else(famous)
+        .or_else(self_named)
+        .or_else(|| known.map(forge))
+        .or_else(marked)?;
+    Some(Issuer {
+        forge,
+        token: token.and_then(|token| forge.token_kind(token)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(protocol: &str, host: &str) -> Key {
+        Key {
+            protocol: protocol.as_bytes().to_vec(),
+            host: host.as_bytes().to_vec(),
+            path: None,
+            username: None,
+        }
+    }
+
+    fn found(host: &str, clues: Clues<'_>) -> Option<Kind> {
+        issuer(&key("https", host), clues).map(|issuer| issuer.forge.kind())
+    }
+
+    #[test]
+    fn the_persons_word_comes_first_and_the_tokens_last() {
+        let rules = [HostRule {
+            protocol: b"https".to_vec(),
+            host: b"one.test".to_vec(),
+            forge: Some(Kind::GitLab),
+            lifetime: None,
+        }];
+        let realms = [b"Forgejo".to_vec()];
+        let all = Clues {
+            rules: &rules,
+            realms: &realms,
+            known: Some(Kind::Azure),
+            token: Some(b"ghp_x"),
+        };
+        assert_eq!(found("one.test", all), Some(Kind::GitLab));
+        assert_eq!(found("gitlab.com", all), Some(Kind::GitLab));
+        assert_eq!(found("two.test", all), Some(Kind::Gitea));
+        let no_realm = Clues { realms: &[], ..all };
+        assert_eq!(found("two.test", no_realm), Some(Kind::Azure));
+        let only_token = Clues {
+            known: None,
+            ..no_realm
+        };
+        assert_eq!(found("two.test", only_token), Some(Kind::GitHub));
+        assert_eq!(found("two.test", Clues::default()), None);
+    }
+
+    #[test]
+    fn a_host_that_looks_like_another_is_another() {
+        for host in [
+            "github.com.evil.test",
+            "evilgithub.com",
+            "api.github.com",
+            "gist.github.com",
+            "github.com:8443",
+            "xn--github-.com",
+        ] {
+            assert_eq!(found(host, Clues::default()), None, "{host}");
+        }
+        let clear = issuer(&key("http", "github.com"), Clues::default());
+        assert!(clear.is_none());
+    }
+
+    #[test]
+    fn neither_length_nor_letters_nor_half_a_realm_tell() {
+        let token = |token| Clues {
+            token: Some(token),
+            ..Clues::default()
+        };
+        assert_eq!(
+            found(
+                "one.test",
+                token(b"0123456789abcdef0123456789abcdef01234567")
+            ),
+            None
+        );
+        assert_eq!(found("one.test", token(&[b'a'; 52])), None);
+        for realm in ["gitea", "Gitea ", "My Gitea", ""] {
+            let realms = [realm.as_bytes().to_vec()];
+            let clues = Clues {
+                realms: &realms,
+                ..Clues::default()
+            };
+            assert_eq!(found("one.test", clues), None, "{realm}");
+        }
+    }
+
+    #[test]
+    fn every_kind_has_its_forge() {
+        for kind in Kind::ALL {
+            assert_eq!(forge(kind).kind(), kind);
+        }
+    }
+
+    #[test]
+    fn a_password_is_over_only_at_the_forge_itself() {
+        use crate::credential::description::Description;
+        let credential = |protocol: &str, host: &str| {
+            let described = Description {
+                username: Some(b"octocat".to_vec()),
+                password: Some(Secret::new(b"made-up")),
+                ..Description::of(&key(protocol, host))
+            };
+            Credential::complete(described).unwrap()
+        };
+        assert!(takes_no_more(&credential("https", "github.com")).is_some());
+        for (protocol, host) in [
+            ("http", "github.com"),
+            ("https", "github.com:8443"),
+            ("https", "ghe.test"),
+            ("https", "gitlab.com"),
+            ("https", "codeberg.org"),
+            ("https", "dev.azure.com"),
+        ] {
+            assert!(
+                takes_no_more(&credential(protocol, host)).is_none(),
+                "{protocol} {host}"
+            );
+        }
+    }
+}

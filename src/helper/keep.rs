@@ -1,0 +1,320 @@
+//! Keeping: what git found good and what a person hands over; with an end, where one is known or can be guessed.
+
+use std::time::Duration;
+
+use super::forges::{Clues, Issuer, issuer};
+use super::notice::Notice;
+use super::round::Round;
+use super::{Helper, Outcome, lookup};
+use crate::credential::Credential;
+use crate::credential::description::Description;
+use crate::credential::expiry::{Expiry, Source};
+use crate::credential::jwt;
+use crate::credential::key::Key;
+use crate::journal::Topic;
+use crate::journal::fate::Fate;
+use crate::journal::known::Known;
+use crate::protocol::read::Request;
+use crate::secret::Secret;
+use crate::storage::{Error, Kind, Storage};
+use crate::time::Now;
+
+/// When a token may end, if nobody tells.
+#[derive(Debug, Clone, Copy)]
+enum Guess {
+    /// So long after it was first stored.
+    After(Duration),
+    /// At this moment.
+    At(Expiry),
+}
+
+impl Helper {
+    /// Keeps what git found good. Half a credential, and one that is not to be kept, are passed over in silence. Returns
+    /// whose token a forge should be asked about, in the background.
+    pub fn store(&self, request: Request, now: Now) -> Result<Outcome<Option<Key>>, Error> {
+        let Request {
+            description,
+            is_ephemeral,
+            has_unreadable_expiry,
+            understands: _,
+            state,
+            realms,
+        } = request;
+        let mut outcome = Outcome {
+            value: None,
+            notices: Vec::new(),
+        };
+        let credential = Credential::complete(description).filter(|_| !is_ephemeral);
+        let Some(mut credential) = credential else {
+            return Ok(outcome);
+        };
+        let is_ours = Round::among(&state).is_some_and(|round| round.is_about(&credential));
+        if is_ours && self.has_another(&credential) {
+            return Ok(outcome);
+        }
+        let key = || credential.key.clone();
+        if let Some(expiry) = credential.expiry.filter(|expiry| expiry.is_past(now.wall)) {
+            outcome
+                .notices
+                .push(Notice::EndedBeforeStored { key: key(), expiry });
+            return Ok(outcome);
+        }
+        if has_unreadable_expiry {
+            outcome
+                .notices
+                .push(Notice::UnreadableExpiry { key: key() });
+        }
+        let guess = self.guess(&credential);
+        // A token whose end git tells, and nobody guesses at, needs no journal to be read.
+        let known = if credential.expiry.is_some() && guess.is_none() {
+            None
+        } else {
+            self.journal.known(&credential).ok()
+        };
+        let mut source = Source::Git;
+        if credential.expiry.is_none()
+            && let Some((guess, by)) = guess
+        {
+            credential.expiry = self.end_of(&credential, known.as_ref(), guess, now)?;
+            source = by;
+        }
+        let learnt = known.clone().flatten().unwrap_or_default();
+        let clues = Clues {
+            rules: &self.hosts,
+            realms: &realms,
+            known: learnt.forge,
+            token: None,
+        };
+        let issuer = issuer(&credential.key, clues.with_token_of(&credential));
+        let kept = self.keep_in_storages(&credential, now)?;
+        outcome.notices.extend(kept.notices);
+        if kept.value {
+            self.note(&credential, issuer.as_ref(), source, Some(now.wall), now);
+        }
+        // Without a journal nobody would know that it was asked already.
+        let may_ask = self.looks_up && known.is_some();
+        let can_tell = || issuer.is_some_and(|issuer| issuer.can_tell(&credential.key));
+        let was_asked = || {
+            self.journal
+                .was_asked(Some(&learnt), lookup::EVERY, now.wall)
+        };
+        if may_ask && lookup::is_wanted(&credential, &learnt) && can_tell() && !was_asked() {
+            outcome.value = Some(credential.key);
+        }
+        Ok(outcome)
+    }
+
+    /// Whether what we answered was replaced while git used it: a server that is slow to accept it makes it no newer.
+    fn has_another(&self, answered: &Credential) -> bool {
+        let key = Description::exactly(&answered.key);
+        let storages = self.storages.iter();
+        let mut kept = storages.filter_map(|storage| storage.get(&key).ok().flatten());
+        let Some(first) = kept.next() else {
+            return false;
+        };
+        let is_it = |kept: &Credential| kept.has_same_secrets(answered);
+        !is_it(&first) && !kept.any(|kept| is_it(&kept))
+    }
+
+    /// How long a token lives by a rule of the person's, or until when by what it says itself.
+    fn guess(&self, credential: &Credential) -> Option<(Guess, Source)> {
+        let mut rules = self.hosts.iter();
+        let rule = rules.find(|rule| rule.fits(&credential.key));
+        if let Some(lifetime) = rule.and_then(|rule| rule.lifetime) {
+            return Some((Guess::After(lifetime), Source::Lifetime));
+        }
+        let end = jwt::end_of(credential.token()?.expose())?;
+        Some((Guess::At(end), Source::Token))
+    }
+
+    /// The end of a token that git hands over without one: the one that is kept already (git before 2.40 leaves it out),
+    /// else the guess.
+    fn end_of(
+        &self,
+        credential: &Credential,
+        known: Option<&Option<Known>>,
+        guess: Guess,
+        now: Now,
+    ) -> Result<Option<Expiry>, Error> {
+        for storage in &self.storages {
+            match storage.get(&Description::exactly(&credential.key)) {
+                Ok(Some(kept)) if kept.has_same_secrets(credential) && kept.expiry.is_some() => {
+                    return Ok(None);
+                }
+                Ok(_) | Err(Error::Unavailable { .. }) => {}
+                Err(cause) => return Err(cause),
+            }
+        }
+        let since = known.and_then(|known| known.as_ref()?.since);
+        let end = match guess {
+            Guess::At(end) => Some(end),
+            Guess::After(lifetime) => {
+                let since = since.unwrap_or(now.wall);
+                Expiry::from_unix(since.saturating_add(lifetime.as_secs()))
+            }
+        };
+        // A guess that is over already was wrong: git has just used it.
+        Ok(end.filter(|end| !end.is_past(now.wall)))
+    }
+
+    /// Keeps `credential`: under `auto` in the keychain, or in memory where that cannot be reached; else in every storage
+    /// of the list. A storage that has it already is not written to: git stores after every command that succeeded.
+    /// `source`: who told its end, if it has one.
+    pub fn keep(
+        &self,
+        credential: &Credential,
+        source: Source,
+        now: Now,
+    ) -> Result<Outcome<()>, Error> {
+        let Outcome { value, notices } = self.keep_in_storages(credential, now)?;
+        if value {
+            let token = credential.token().map(Secret::expose);
+            let issuer = self.issuer(&credential.key, token);
+            self.note(credential, issuer.as_ref(), source, None, now);
+        }
+        Ok(Outcome { value: (), notices })
+    }
+
+    /// Remembers who issued a token that was stored just now, who told its end, and, where git did, when it was accepted. Where there is nothing to remember,
+    /// and nothing older to put right, no journal is begun.
+    fn note(
+        &self,
+        credential: &Credential,
+        issuer: Option<&Issuer>,
+        source: Source,
+        accepted: Option<u64>,
+        now: Now,
+    ) {
+        let is_older = || {
+            let all = self.journal.all_known().unwrap_or_default();
+            all.iter().any(|(key, _)| *key == credential.key)
+        };
+        if issuer.is_none() && credential.expiry.is_none() && !is_older() {
+            return;
+        }
+        // What cannot be remembered is found out again.
+        let _ = self.journal.learn(credential, now.wall, |known| {
+            known.since = known.since.or(Some(now.wall));
+            known.accepted = known.accepted.or(accepted);
+            known.forge = issuer.map(|issuer| issuer.forge.kind()).or(known.forge);
+            known.token = issuer.and_then(|issuer| issuer.token).or(known.token);
+            if let Some(end) = credential.expiry
+                && known.end.is_none_or(|(known, _)| known != end)
+            {
+                known.end = Some((end, source));
+            }
+        });
+    }
+
+    /// Returns whether anything was written.
+    fn keep_in_storages(&self, credential: &Credential, now: Now) -> Result<Outcome<bool>, Error> {
+        let mut notices = Vec::new();
+        if self.is_auto {
+            return self.keep_somewhere(credential, now);
+        }
+        let mut unreached = None;
+        let mut failure = None;
+        let (mut is_kept, mut is_written) = (false, false);
+        for storage in &self.storages {
+            match self.keep_in(&**storage, credential, now) {
+                Ok(written) => (is_kept, is_written) = (true, is_written | written),
+                Err(cause @ Error::Unavailable { .. }) => {
+                    notices.extend(
+                        unreached
+                            .replace(cause)
+                            .map(|cause| Notice::PassedOver { cause }),
+                    );
+                }
+                // The others still get it: a list is there so that one may fail.
+                Err(cause @ Error::Failed { .. }) => failure = Some(cause),
+            }
+        }
+        if let Some(cause) = failure {
+            return Err(cause);
+        }
+        match unreached {
+            Some(cause) if !is_kept => return Err(cause),
+            unreached => notices.extend(unreached.map(|cause| Notice::PassedOver { cause })),
+        }
+        Ok(Outcome {
+            value: is_written,
+            notices,
+        })
+    }
+
+    fn keep_somewhere(&self, credential: &Credential, now: Now) -> Result<Outcome<bool>, Error> {
+        let mut outcome = Outcome {
+            value: false,
+            notices: Vec::new(),
+        };
+        let of_kind = |kind| self.storages.iter().find(|storage| storage.kind() == kind);
+        let (Some(memory), Some(keychain)) = (of_kind(Kind::Memory), of_kind(Kind::Keychain))
+        else {
+            return Ok(outcome);
+        };
+        if is_known(&**memory, credential)? {
+            return Ok(outcome);
+        }
+        match self.keep_in(&**keychain, credential, now) {
+            Ok(written) => {
+                outcome.value = written;
+                // An older secret that memory took in while the keychain was away would be answered first.
+                match memory.erase(&Description::exactly(&credential.key)) {
+                    Ok(_) | Err(Error::Unavailable { .. }) => Ok(outcome),
+                    Err(cause) => Err(cause),
+                }
+            }
+            Err(cause @ Error::Unavailable { .. }) => {
+                outcome.value = self.keep_in(&**memory, credential, now)?;
+                if self.is_news(Topic::Fallback, now) {
+                    outcome.notices.push(Notice::FellBack {
+                        cause,
+                        timeout: self.lifetime.timeout,
+                    });
+                }
+                Ok(outcome)
+            }
+            Err(cause) => Err(cause),
+        }
+    }
+
+    /// Stores it, with what the storage knows of the same secret and git left out; not at all if nothing would change.
+    /// Returns whether it was written.
+    fn keep_in(
+        &self,
+        storage: &dyn Storage,
+        credential: &Credential,
+        now: Now,
+    ) -> Result<bool, Error> {
+        let mut credential = credential.duplicate();
+        let known = storage.get(&Description::exactly(&credential.key))?;
+        if let Some(known) = &known {
+            credential.recall(known);
+            if known.is_same(&credential) {
+                return Ok(false);
+            }
+        }
+        storage.store(&credential)?;
+        // Copies of the old one may lie elsewhere.
+        if let Some(known) = known.filter(Credential::is_complete)
+            && !known.has_same_secrets(&credential)
+        {
+            self.bury(&known, Fate::Superseded, now);
+        }
+        let _ = self.journal.revive(&credential, now.wall);
+        Ok(true)
+    }
+}
+
+/// Whether `storage` has exactly this already. For memory the question itself counts as a use.
+fn is_known(storage: &dyn Storage, credential: &Credential) -> Result<bool, Error> {
+    let mut credential = credential.duplicate();
+    match storage.get(&Description::exactly(&credential.key)) {
+        Ok(Some(known)) => {
+            credential.recall(&known);
+            Ok(known.is_same(&credential))
+        }
+        Ok(None) | Err(Error::Unavailable { .. }) => Ok(false),
+        Err(cause) => Err(cause),
+    }
+}

@@ -1,0 +1,303 @@
+//! Asking forges: about everything that is kept, when a person wants to know (`check`, `login`); about one token in the
+//! background, after git stored it.
+
+use std::time::Duration;
+
+use super::forges::{Clues, Issuer, issuer};
+use super::{Helper, Outcome};
+use crate::credential::Credential;
+use crate::credential::description::Description;
+use crate::credential::expiry::{Expiry, Source};
+use crate::credential::key::Key;
+use crate::credential::token::TokenKind;
+use crate::forge::lookup;
+use crate::forge::{self, Found, Lack, Site, Told, Verdict};
+use crate::journal::known::{self, Known};
+use crate::network::Network;
+use crate::storage::{Error, Kind};
+use crate::time::Now;
+
+/// How often one token is asked about in the background.
+pub const EVERY: Duration = Duration::from_secs(86_400);
+
+/// A credential, and where it is kept.
+type Kept = (Credential, Vec<Kind>);
+
+/// What came of asking a forge about a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// It answered.
+    Told(Verdict),
+    /// It did not.
+    Failed(lookup::Error),
+    /// This forge cannot tell, or not about this kind of token.
+    CannotTell,
+    /// Nobody knows who issued it.
+    NoForge,
+    /// No token is sent over anything but HTTPS.
+    NotHttps,
+}
+
+/// What is known of a token, now that its forge was asked.
+#[derive(Debug)]
+pub struct Report {
+    /// Whose.
+    pub key: Key,
+    /// Where it is kept.
+    pub kinds: Vec<Kind>,
+    /// Who issued it.
+    pub forge: Option<forge::Kind>,
+    /// What sort of token it is.
+    pub token: Option<TokenKind>,
+    /// What came of asking.
+    pub asked: Asked,
+    /// When it ends, and who told so.
+    pub end: Option<(Expiry, Source)>,
+    /// What it may do.
+    pub scopes: Option<Vec<String>>,
+    /// What git needs and it may not do.
+    pub lack: Option<Lack>,
+}
+
+impl Helper {
+    /// Who issues tokens for `key`'s host, and what sort `token` is: by what the person, the host's name and the token
+    /// say. For `login`, before there is a credential.
+    pub fn issuer(&self, key: &Key, token: Option<&[u8]>) -> Option<Issuer> {
+        let clues = Clues {
+            rules: &self.hosts,
+            token,
+            ..Clues::default()
+        };
+        issuer(key, clues)
+    }
+
+    /// Asks about one credential, in the foreground, and writes nothing down.
+    pub fn ask(&self, credential: &Credential, now: Now) -> (Option<Issuer>, Asked) {
+        let known = self.known(credential);
+        let issuer = self.issuer_of(credential, known.forge);
+        (issuer, ask(credential, issuer.as_ref(), now))
+    }
+
+    /// Asks about everything that fits `wanted`, or everything, and writes down what it learns: dates into the storages, the rest into
+    /// the journal.
+    pub fn check(
+        &self,
+        wanted: Option<&Description>,
+        now: Now,
+    ) -> Result<Outcome<Vec<Report>>, Error> {
+        let found = self.all_fitting(wanted)?;
+        let mut outcome = Outcome {
+            value: Vec::new(),
+            notices: found.notices,
+        };
+        // One that did not answer is not asked again for each of its tokens.
+        let mut silent: Vec<(Vec<u8>, lookup::Error)> = Vec::new();
+        for (credential, kinds) in found.value {
+            let host = &credential.key.host;
+            let issuer = self.issuer_of(&credential, self.known(&credential).forge);
+            let asked = match silent.iter().find(|(other, _)| other == host) {
+                Some((_, error)) if issuer.is_some() => Asked::Failed(*error),
+                _ => ask(&credential, issuer.as_ref(), now),
+            };
+            if let Asked::Failed(error) = asked
+                && error.is_of_host()
+            {
+                silent.push((host.clone(), error));
+            }
+            let known = self.settle(&credential, issuer.as_ref(), &asked, now)?;
+            let token = issuer.as_ref().and_then(|issuer| issuer.token);
+            let lack = issuer.as_ref().zip(known.scopes.as_ref());
+            outcome.value.push(Report {
+                kinds,
+                forge: issuer.as_ref().map(|issuer| issuer.forge.kind()),
+                token,
+                asked,
+                end: known.end,
+                lack: lack.and_then(|(issuer, scopes)| issuer.forge.lacks(token, scopes)),
+                scopes: known.scopes,
+                key: credential.key,
+            });
+        }
+        Ok(outcome)
+    }
+
+    /// The background look-up: fetches the token of `key` from where it is kept, asks its forge if nobody did today, and
+    /// writes the end into the entry if its secret is still the same.
+    pub fn look_up(&self, key: &Key, now: Now) -> Result<(), Error> {
+        for storage in &self.storages {
+            let credential = match storage.get(&Description::exactly(key)) {
+                Ok(Some(found)) if found.is_complete() => found,
+                Ok(_) | Err(Error::Unavailable { .. }) => continue,
+                Err(cause) => return Err(cause),
+            };
+            let known = self.known(&credential);
+            let issuer = self.issuer_of(&credential, known.forge);
+            let can_tell = issuer.as_ref().is_some_and(|issuer| issuer.can_tell(key));
+            if can_tell
+                && is_wanted(&credential, &known)
+                && self
+                    .journal
+                    .claim(&credential, EVERY, now.wall)
+                    .unwrap_or(false)
+            {
+                let asked = ask(&credential, issuer.as_ref(), now);
+                self.settle(&credential, issuer.as_ref(), &asked, now)?;
+            }
+            return Ok(());
+        }
+        Ok(())
+    }
+
+    /// Writes down what came of asking about `credential`, and returns what is known now; its end is the one that holds.
+    /// A date changes only where the secret is still the same, and only by a source that is not less reliable.
+    pub fn settle(
+        &self,
+        credential: &Credential,
+        issuer: Option<&Issuer>,
+        asked: &Asked,
+        now: Now,
+    ) -> Result<Known, Error> {
+        let mut known = self.known(credential);
+        let held = credential.expiry.map(|end| (end, known.source_of(end)));
+        let found = match asked {
+            Asked::Told(Verdict::Good(found)) => found.clone(),
+            _ => Found::default(),
+        };
+        known.end = match (found.end, held) {
+            (Told::At(_), Some((_, source))) if source.outranks(Source::Forge) => held,
+            (Told::At(end), _) => Some((end, Source::Forge)),
+            (Told::Never, Some((_, Source::Forge))) => None,
+            (Told::Never | Told::Unknown, _) => held,
+        };
+        let end = known.end.map(|(end, _)| end);
+        if end != credential.expiry {
+            self.redate(credential, end)?;
+        }
+        if let Some(Issuer { forge, token }) = issuer {
+            known.forge = Some(forge.kind());
+            known.token = token.or(known.token);
+        }
+        known.scopes = found.scopes.or(known.scopes);
+        if let Some(outcome) = outcome_of(asked) {
+            known.asked = Some(now.wall);
+            known.outcome = Some(outcome);
+        }
+        let learnt = known.clone();
+        let (since, accepted) = (known.since, known.accepted);
+        // What cannot be remembered is asked for again.
+        let _ = self.journal.learn(credential, now.wall, |known| {
+            *known = Known {
+                since: known.since.or(since),
+                accepted: known.accepted.or(accepted),
+                ..learnt
+            };
+        });
+        Ok(known)
+    }
+
+    /// Gives the entry a new end wherever it is kept with the very secret that was asked about.
+    fn redate(&self, credential: &Credential, end: Option<Expiry>) -> Result<(), Error> {
+        for storage in &self.storages {
+            match storage.redate(credential, end) {
+                Ok(_) | Err(Error::Unavailable { .. }) => {}
+                Err(cause) => return Err(cause),
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything that fits and is complete, each secret once, with the storages it is in.
+    fn all_fitting(&self, wanted: Option<&Description>) -> Result<Outcome<Vec<Kept>>, Error> {
+        let listed = self.list()?;
+        let mut notices = listed.notices;
+        let mut all: Vec<Kept> = Vec::new();
+        for (kind, listed) in listed.value {
+            if wanted.is_some_and(|wanted| !wanted.fits(&listed.key)) {
+                continue;
+            }
+            let mut storages = self.storages.iter();
+            let Some(storage) = storages.find(|storage| storage.kind() == kind) else {
+                continue;
+            };
+            let found = match storage.get(&Description::exactly(&listed.key)) {
+                Ok(found) => found,
+                Err(cause @ Error::Unavailable { .. }) => {
+                    // Once for all that it has.
+                    if !notices.iter().any(|notice| notice.is_about(kind)) {
+                        notices.extend(self.passed_over(cause));
+                    }
+                    None
+                }
+                Err(cause) => return Err(cause),
+            };
+            // Of what has ended a storage may have kept the date only: there is nothing to ask with, and it is told.
+            let Some(found) = found else { continue };
+            let same = all
+                .iter_mut()
+                .find(|(other, _)| other.key == found.key && other.has_same_secrets(&found));
+            match same {
+                Some((_, kinds)) => kinds.push(kind),
+                None => all.push((found, vec![kind])),
+            }
+        }
+        Ok(Outcome {
+            value: all,
+            notices,
+        })
+    }
+
+    /// Who issued the token of `credential`, by all that is known.
+    pub fn issuer_known(&self, credential: &Credential) -> Option<Issuer> {
+        self.issuer_of(credential, self.known(credential).forge)
+    }
+
+    fn issuer_of(&self, credential: &Credential, known: Option<forge::Kind>) -> Option<Issuer> {
+        let clues = Clues {
+            rules: &self.hosts,
+            known,
+            ..Clues::default()
+        };
+        issuer(&credential.key, clues.with_token_of(credential))
+    }
+
+    fn known(&self, credential: &Credential) -> Known {
+        let known = self.journal.known(credential);
+        known.ok().flatten().unwrap_or_default()
+    }
+}
+
+/// Whether a forge's word would be better than what is known of the end.
+pub fn is_wanted(credential: &Credential, known: &Known) -> bool {
+    let source = credential.expiry.map(|end| known.source_of(end));
+    matches!(source, None | Some(Source::Lifetime | Source::Token))
+}
+
+fn ask(credential: &Credential, issuer: Option<&Issuer>, now: Now) -> Asked {
+    let Some(Issuer { forge, token }) = issuer else {
+        return Asked::NoForge;
+    };
+    let Some(site) = Site::of(&credential.key) else {
+        return Asked::NotHttps;
+    };
+    let (Some(call), Some(secret)) = (forge.question(&site, *token), credential.token()) else {
+        return Asked::CannotTell;
+    };
+    let network = Network::as_git_has_it(site.host());
+    match lookup::call(&call, Some(secret), None, &network) {
+        Ok(answer) => Asked::Told(forge.read(&answer, *token, now.wall)),
+        Err(error) => Asked::Failed(error),
+    }
+}
+
+fn outcome_of(asked: &Asked) -> Option<known::Outcome> {
+    Some(match asked {
+        Asked::Told(Verdict::Good(_)) => known::Outcome::Good,
+        Asked::Told(Verdict::Ended) => known::Outcome::Ended,
+        Asked::Told(Verdict::Revoked) => known::Outcome::Revoked,
+        Asked::Told(Verdict::Rejected) => known::Outcome::Rejected,
+        Asked::Told(Verdict::Blocked { .. }) => known::Outcome::Blocked,
+        Asked::Told(Verdict::Unclear { .. }) => known::Outcome::Unclear,
+        Asked::Failed(_) => known::Outcome::Failed,
+        Asked::CannotTell | Asked::NoForge | Asked::NotHttps => return None,
+    })
+}

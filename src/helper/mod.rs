@@ -1,0 +1,383 @@
+//! The helper: what to ask of which storage, and what to say about it.
+
+pub mod background;
+pub mod chain;
+pub mod clean;
+pub mod endpoint;
+pub mod examine;
+pub mod finding;
+pub mod forges;
+pub mod import;
+pub mod keep;
+pub mod lookup;
+pub mod neighbours;
+pub mod notice;
+pub mod open;
+mod refused;
+pub mod rotate;
+mod round;
+pub mod verify;
+pub mod why;
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use self::notice::Notice;
+use self::open::open_all;
+use self::round::Round;
+use crate::config::host::HostRule;
+use crate::config::{Choice, Settings, Warn};
+use crate::credential::Credential;
+use crate::credential::description::Description;
+use crate::credential::expiry::{Expiry, Source};
+use crate::credential::key::Key;
+use crate::journal::dead::Dead;
+use crate::journal::fate::Fate;
+use crate::journal::known::Known;
+use crate::journal::{Journal, Topic};
+use crate::protocol::read::Request;
+use crate::storage::memory::Lifetime;
+use crate::storage::{Error, Kind, Listed, Storage};
+use crate::time::Now;
+
+/// The helper over its storages.
+#[derive(Debug)]
+pub struct Helper {
+    storages: Vec<Box<dyn Storage>>,
+    is_auto: bool,
+    lifetime: Lifetime,
+    warn: Warn,
+    looks_up: bool,
+    hosts: Vec<HostRule>,
+    journal: Journal,
+}
+
+/// What came of an operation: the value, and what a person should hear.
+#[derive(Debug)]
+pub struct Outcome<T> {
+    /// What was asked for.
+    pub value: T,
+    /// To be said, in this order.
+    pub notices: Vec<Notice>,
+}
+
+impl<T> Outcome<T> {
+    /// Whether everybody could be asked. A storage that this system does not have keeps nothing; one that is locked or
+    /// silent may keep what the value lacks.
+    pub fn is_whole(&self) -> bool {
+        !self.notices.iter().any(Notice::leaves_out)
+    }
+}
+
+/// What `get` answers.
+pub struct Answer {
+    /// `None`: nothing; git goes on to the next helper, or asks the person.
+    pub credential: Option<Credential>,
+    /// For git to hand back if the credential is refused.
+    pub state: Option<Vec<u8>>,
+    /// Whether git shall not ask again if it is.
+    pub is_last: bool,
+}
+
+impl Helper {
+    /// Over the storages that `settings` name.
+    pub fn new(settings: &Settings, prompt_patience: Duration) -> Self {
+        Self {
+            storages: open_all(settings, prompt_patience),
+            is_auto: settings.storage == Choice::Auto,
+            lifetime: settings.lifetime,
+            warn: settings.warn,
+            looks_up: settings.looks_up,
+            hosts: settings.hosts.clone(),
+            journal: Journal::in_folder(&settings.places.state),
+        }
+    }
+
+    /// The first credential that fits and is good, with the state that brings git back if it is refused. If there is
+    /// none, one that has ended but can be renewed, without the secret that has ended, so that git hands its refresh token
+    /// to the next helper (git 2.41).
+    pub fn get(&self, request: &Request, now: Now) -> Result<Outcome<Answer>, Error> {
+        let round = Round::among(&request.state).filter(|round| !round.is_last());
+        let mut notices = Vec::new();
+        let mut wanted = request.description.duplicate();
+        if let Some(round) = &round {
+            notices.extend(self.forget_refused(&wanted, round, now));
+            if round.is_for_anyone() {
+                wanted.username = None;
+            }
+        }
+        let mut outcome = match self.find(&wanted, round.as_ref(), now) {
+            // What was forgotten is told, come what may.
+            Err(cause) if !notices.is_empty() => {
+                notices.push(Notice::PassedOver { cause });
+                Outcome {
+                    value: None,
+                    notices: Vec::new(),
+                }
+            }
+            outcome => outcome?,
+        };
+        let has_state = request.understands.state && is_http(&wanted);
+        let found = outcome.value.as_ref();
+        let found = found.filter(|found| has_state && found.is_complete());
+        let next = found.and_then(|found| match &round {
+            None => Round::of(found, wanted.username.is_none()),
+            // The second answer is the last: see `round`.
+            Some(round) => round.last_of(found),
+        });
+        notices.append(&mut outcome.notices);
+        Ok(Outcome {
+            value: Answer {
+                credential: outcome.value,
+                is_last: next.as_ref().is_none_or(Round::is_last),
+                state: next.map(|round| round.to_state()),
+            },
+            notices,
+        })
+    }
+
+    /// The first that fits, is good, and was not refused in this command.
+    fn find(
+        &self,
+        wanted: &Description,
+        refused: Option<&Round>,
+        now: Now,
+    ) -> Result<Outcome<Option<Credential>>, Error> {
+        let mut notices = Vec::new();
+        let mut renewable = None;
+        let passed = Passed {
+            refused,
+            // In the last round one that is known to be dead would be git's last try.
+            dead: refused.map(|_| self.journal.dead().unwrap_or_default()),
+        };
+        for storage in &self.storages {
+            let found = match storage.get(wanted) {
+                Ok(Some(found)) => found,
+                Ok(None) => continue,
+                Err(cause @ Error::Unavailable { .. }) => {
+                    notices.extend(self.passed_over(cause));
+                    continue;
+                }
+                Err(cause @ Error::Failed { .. }) => return Err(cause),
+            };
+            let was_passed = passed.over(&found);
+            if is_good(&found, now) && !was_passed {
+                return Ok(self.answered(found, now));
+            }
+            if let Some(good) = another_good(&**storage, wanted, &passed, now)? {
+                return Ok(self.answered(good, now));
+            }
+            if was_passed {
+                continue;
+            }
+            if let Some(expiry) = found.expiry {
+                notices.push(Notice::Ended {
+                    key: found.key.clone(),
+                    expiry,
+                });
+            }
+            if found.refresh_token.is_some() && renewable.is_none() {
+                renewable = Some(found);
+            }
+        }
+        if let Some(renewable) = &mut renewable {
+            renewable.wipe_ended();
+        }
+        Ok(Outcome {
+            value: renewable,
+            notices,
+        })
+    }
+
+    fn answered(&self, found: Credential, now: Now) -> Outcome<Option<Credential>> {
+        Outcome {
+            notices: self.ends_soon(&found, now).into_iter().collect(),
+            value: Some(found),
+        }
+    }
+
+    /// A journal that cannot be kept stops nothing.
+    fn bury(&self, credential: &Credential, fate: Fate, now: Now) {
+        let _ = self.journal.bury(credential, fate, now.wall);
+    }
+
+    /// Forgets what git, or a person, wants gone, wherever it is. Returns how many entries went. Fails if the only storage
+    /// could not be reached: then nobody knows.
+    pub fn erase(&self, unwanted: &Description) -> Result<Outcome<usize>, Error> {
+        let mut outcome = Outcome {
+            value: 0,
+            notices: Vec::new(),
+        };
+        let mut failure = None;
+        for storage in &self.storages {
+            match storage.erase(unwanted) {
+                Ok(count) => outcome.value += count,
+                Err(cause @ Error::Unavailable { .. }) if self.storages.len() == 1 => {
+                    return Err(cause);
+                }
+                Err(cause @ Error::Unavailable { .. }) => {
+                    outcome.notices.extend(self.passed_over(cause));
+                }
+                // The others are still asked: what is refused should be gone from as many as can be.
+                Err(cause @ Error::Failed { .. }) => failure = Some(cause),
+            }
+        }
+        failure.map_or(Ok(outcome), Err)
+    }
+
+    /// Every entry with the storage it is in. Fails if the only storage could not be reached: then nobody knows.
+    pub fn list(&self) -> Result<Outcome<Vec<(Kind, Listed)>>, Error> {
+        let mut outcome = Outcome {
+            value: Vec::new(),
+            notices: Vec::new(),
+        };
+        for storage in &self.storages {
+            match storage.list() {
+                Ok(all) => outcome
+                    .value
+                    .extend(all.into_iter().map(|listed| (storage.kind(), listed))),
+                Err(cause @ Error::Unavailable { .. }) if self.storages.len() == 1 => {
+                    return Err(cause);
+                }
+                Err(cause @ Error::Unavailable { .. }) => {
+                    outcome.notices.extend(self.passed_over(cause));
+                }
+                Err(cause) => return Err(cause),
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// Every entry's key with what is known of its token.
+    pub fn all_known(&self) -> Vec<(Key, Known)> {
+        // A list without it is still a list.
+        self.journal.all_known().unwrap_or_default()
+    }
+
+    /// Gives every entry that fits `wanted` the end that a person tells. Returns their keys.
+    pub fn tell_end(
+        &self,
+        wanted: &Description,
+        expiry: Option<Expiry>,
+        now: Now,
+    ) -> Result<Outcome<Vec<Key>>, Error> {
+        self.redate_all(wanted, expiry, |credential| {
+            // The date itself is kept with the token.
+            let _ = self.journal.learn(credential, now.wall, |known| {
+                known.since = known.since.or(Some(now.wall));
+                known.end = expiry.map(|expiry| (expiry, Source::Person));
+            });
+        })
+    }
+
+    /// Gives every entry that fits `wanted` another end, in every storage. Returns their keys.
+    fn redate_all(
+        &self,
+        wanted: &Description,
+        end: Option<Expiry>,
+        note: impl Fn(&Credential),
+    ) -> Result<Outcome<Vec<Key>>, Error> {
+        let mut outcome = Outcome {
+            value: Vec::new(),
+            notices: Vec::new(),
+        };
+        for storage in &self.storages {
+            let all = match storage.list() {
+                Ok(all) => all,
+                Err(cause @ Error::Unavailable { .. }) => {
+                    outcome.notices.extend(self.passed_over(cause));
+                    continue;
+                }
+                Err(cause) => return Err(cause),
+            };
+            for Listed { key, .. } in all.into_iter().filter(|listed| wanted.fits(&listed.key)) {
+                let Some(credential) = storage.get(&Description::exactly(&key))? else {
+                    continue;
+                };
+                // Memory wipes a secret at its end: no other date brings it back.
+                if !credential.is_complete() {
+                    outcome.notices.push(Notice::Gone { key });
+                    continue;
+                }
+                if storage.redate(&credential, end)? {
+                    note(&credential);
+                    outcome.value.push(key);
+                }
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// Under `auto` a system without a keychain is an ordinary one; a keychain that is locked or hangs is worth a word.
+    fn passed_over(&self, cause: Error) -> Option<Notice> {
+        (!self.is_auto || !cause.is_absence()).then_some(Notice::PassedOver { cause })
+    }
+
+    fn ends_soon(&self, credential: &Credential, now: Now) -> Option<Notice> {
+        let expiry = credential.expiry?;
+        let is_soon = expiry.left(now.wall) <= self.warn.before.as_secs();
+        (is_soon && self.is_news(Topic::EndOf(credential), now)).then(|| {
+            let known = self.journal.known(credential).ok().flatten();
+            Notice::EndsSoon {
+                key: credential.key.clone(),
+                expiry,
+                source: known.map_or(Source::Git, |known| known.source_of(expiry)),
+            }
+        })
+    }
+
+    /// A journal that cannot be kept silences nothing.
+    fn is_news(&self, topic: Topic<'_>, now: Now) -> bool {
+        self.journal
+            .is_news(topic, self.warn.every, now.wall)
+            .unwrap_or(true)
+    }
+}
+
+/// What is not answered again in this command.
+#[derive(Default)]
+struct Passed<'a> {
+    refused: Option<&'a Round>,
+    dead: Option<Dead>,
+}
+
+impl Passed<'_> {
+    fn over(&self, found: &Credential) -> bool {
+        let dead = self.dead.as_ref();
+        let fate = dead.and_then(|dead| dead.fate_of(found));
+        self.refused.is_some_and(|round| round.is_about(found))
+            || matches!(fate, Some((Fate::Refused | Fate::Ended, _)))
+    }
+}
+
+/// Where the one stored last has ended, or was refused: the last before it that is good, such as another user's.
+fn another_good(
+    storage: &dyn Storage,
+    wanted: &Description,
+    passed: &Passed<'_>,
+    now: Now,
+) -> Result<Option<Credential>, Error> {
+    let may_be_good = |listed: &Listed| {
+        wanted.fits(&listed.key) && !listed.expiry.is_some_and(|expiry| expiry.is_past(now.wall))
+    };
+    // A storage that was written by hand may have several under one key: they are one question.
+    let mut asked = HashSet::new();
+    for listed in storage.list()?.into_iter().rev().filter(may_be_good) {
+        if !asked.insert(listed.key.clone()) {
+            continue;
+        }
+        let found = storage.get(&Description::exactly(&listed.key))?;
+        if let Some(found) = found.filter(|found| is_good(found, now) && !passed.over(found)) {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+fn is_good(credential: &Credential, now: Now) -> bool {
+    credential.is_complete() && !credential.has_ended(now.wall)
+}
+
+fn is_http(description: &Description) -> bool {
+    matches!(description.protocol.as_deref(), Some(b"http" | b"https"))
+}

@@ -1,0 +1,385 @@
+//! From the name of a neighbour to the neighbour: the one file that names them all.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::config::Choice;
+use crate::credential::description::Description;
+use crate::credential::url;
+use crate::git::Git;
+use crate::helper_line;
+use crate::neighbour::environment::Environment;
+use crate::neighbour::gcm::Gcm;
+use crate::neighbour::gh::Gh;
+use crate::neighbour::git_cache::GitCache;
+use crate::neighbour::git_store::GitStore;
+use crate::neighbour::glab::Glab;
+use crate::neighbour::netrc::Netrc;
+use crate::neighbour::{Error, Found, Neighbour};
+use crate::places::{Foreign, NoHome, named_folder};
+use crate::storage::Kind;
+use crate::storage::keychain::Keychain;
+
+/// Where tokens are for most often: a daemon that does not tell what it has is asked for these.
+const FORGES: [&str; 5] = [
+    "https://github.com",
+    "https://gitlab.com",
+    "https://bitbucket.org",
+    "https://codeberg.org",
+    "https://dev.azure.com",
+];
+/// A daemon is asked about so many at most.
+const MOST_KNOWN: usize = 200;
+/// Who signs in with a token if nobody says who: GitHub and GitLab take any name.
+const ANYBODY: &[u8] = b"x-access-token";
+
+/// A neighbour, by a person's word for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// `git-store`, or `git-store:PATH`.
+    GitStore(Option<PathBuf>),
+    /// `netrc`, or `netrc:PATH`.
+    Netrc(Option<PathBuf>),
+    /// `gh`.
+    Gh,
+    /// `glab`.
+    Glab,
+    /// `gcm`.
+    Gcm,
+    /// `git-cache`.
+    GitCache,
+    /// `env:NAME`.
+    Variable(String),
+}
+
+impl Source {
+    /// Every one that is looked for without being named.
+    const ALL: [Self; 6] = [
+        Self::Gcm,
+        Self::Gh,
+        Self::Glab,
+        Self::GitStore(None),
+        Self::Netrc(None),
+        Self::GitCache,
+    ];
+}
+
+/// Not a neighbour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "write git-store, git-store:PATH, netrc, netrc:PATH, gh, glab, gcm, git-cache or env:NAME; paths are absolute"
+)]
+pub struct SourceError;
+
+impl FromStr for Source {
+    type Err = SourceError;
+
+    fn from_str(text: &str) -> Result<Self, SourceError> {
+        let path = |path: &str| {
+            let path = PathBuf::from(path);
+            path.is_absolute().then_some(path).ok_or(SourceError)
+        };
+        match text.split_once(':') {
+            None => Ok(match text {
+                "git-store" => Self::GitStore(None),
+                "netrc" => Self::Netrc(None),
+                "gh" => Self::Gh,
+                "glab" => Self::Glab,
+                "gcm" => Self::Gcm,
+                "git-cache" => Self::GitCache,
+                _ => return Err(SourceError),
+            }),
+            Some(("git-store", file)) => Ok(Self::GitStore(Some(path(file)?))),
+            Some(("netrc", file)) => Ok(Self::Netrc(Some(path(file)?))),
+            Some(("env", name)) => {
+                let is_name = !name.is_empty()
+                    && name
+                        .bytes()
+                        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+                is_name
+                    .then(|| Self::Variable(name.to_owned()))
+                    .ok_or(SourceError)
+            }
+            Some(_) => Err(SourceError),
+        }
+    }
+}
+
+/// The neighbours that are looked at.
+#[derive(Debug)]
+pub struct Neighbours {
+    all: Vec<Box<dyn Neighbour>>,
+    cache: Option<PathBuf>,
+}
+
+/// A credential of a neighbour's.
+#[derive(Debug)]
+pub struct Copied {
+    /// As it was found.
+    pub found: Found,
+    /// Which of [`Neighbours`] has it.
+    owner: usize,
+}
+
+/// What all of them have.
+#[derive(Debug, Default)]
+pub struct Harvest {
+    /// In the order of the neighbours, and in each of them in its own.
+    pub copies: Vec<Copied>,
+    /// By neighbour, how many entries were passed over.
+    pub skipped: Vec<(&'static str, usize)>,
+    /// What could not be read.
+    pub troubles: Vec<Error>,
+}
+
+impl Neighbours {
+    /// Those that are `chosen`; if none is, all that need not be named. `wanted`: what a variable's token is for.
+    /// `prompt_patience`: how long a person may take to unlock the keychain.
+    pub fn open(
+        chosen: &[Source],
+        wanted: Option<&Description>,
+        prompt_patience: Duration,
+    ) -> Result<Self, NoHome> {
+        let Foreign {
+            home,
+            config,
+            cache,
+        } = Foreign::find()?;
+        let keychain = Rc::new(Keychain::open(prompt_patience));
+        let mut neighbours = Self {
+            all: Vec::new(),
+            cache: None,
+        };
+        let chosen = if chosen.is_empty() {
+            &Source::ALL
+        } else {
+            chosen
+        };
+        for source in chosen {
+            let neighbour: Box<dyn Neighbour> = match source {
+                Source::GitStore(Some(file)) => Box::new(GitStore::over(vec![file.clone()])),
+                Source::GitStore(None) => {
+                    let mut files = vec![
+                        home.join(".git-credentials"),
+                        config.join("git").join("credentials"),
+                    ];
+                    for file in configured("store", "--file", &home) {
+                        if !files.contains(&file) {
+                            files.push(file);
+                        }
+                    }
+                    Box::new(GitStore::over(files))
+                }
+                Source::Netrc(Some(file)) => Box::new(Netrc::at(file.clone())),
+                Source::Netrc(None) => Box::new(Netrc::at(
+                    named_folder("NETRC").unwrap_or_else(|| home.join(".netrc")),
+                )),
+                Source::Gh => {
+                    let folder = named_folder("GH_CONFIG_DIR").unwrap_or_else(|| config.join("gh"));
+                    Box::new(Gh::at(folder.join("hosts.yml"), Rc::clone(&keychain)))
+                }
+                Source::Glab => {
+                    let folder =
+                        named_folder("GLAB_CONFIG_DIR").unwrap_or_else(|| config.join("glab-cli"));
+                    Box::new(Glab::at(folder.join("config.yml")))
+                }
+                Source::Gcm => {
+                    let folder = named_folder("GCM_PLAINTEXT_STORE_PATH")
+                        .unwrap_or_else(|| home.join(".gcm").join("store"));
+                    Box::new(Gcm::at(folder, Rc::clone(&keychain)))
+                }
+                Source::GitCache => {
+                    let old = home.join(".git-credential-cache");
+                    let usual = if old.is_dir() {
+                        old
+                    } else {
+                        cache.join("git").join("credential")
+                    };
+                    let named = configured("cache", "--socket", &home).into_iter().next();
+                    neighbours.cache = Some(named.unwrap_or_else(|| usual.join("socket")));
+                    continue;
+                }
+                Source::Variable(name) => {
+                    let mut wanted = wanted.map(Description::duplicate).unwrap_or_default();
+                    wanted.username.get_or_insert_with(|| ANYBODY.to_vec());
+                    Box::new(Environment::variable(name.clone(), wanted))
+                }
+            };
+            neighbours.all.push(neighbour);
+        }
+        Ok(neighbours)
+    }
+
+    /// Reads them all. `known`: what a daemon that does not tell what it has is asked for, besides what the others have.
+    pub fn read(&mut self, known: Vec<Description>) -> Harvest {
+        let mut harvest = Harvest::default();
+        for (owner, neighbour) in self.all.iter().enumerate() {
+            harvest.add(owner, &**neighbour);
+        }
+        if let Some(socket) = self.cache.take() {
+            let mut questions: Vec<Description> = Vec::new();
+            let forges = FORGES
+                .iter()
+                .filter_map(|url| url::parse(url.as_bytes()).ok());
+            let others = harvest
+                .copies
+                .iter()
+                .map(|copied| Description::of(&copied.found.credential.key));
+            for question in known.into_iter().chain(forges).chain(others) {
+                if questions.len() < MOST_KNOWN
+                    && !questions.iter().any(|asked| asked.key() == question.key())
+                {
+                    questions.push(question);
+                }
+            }
+            let cache = GitCache::behind(socket, questions);
+            harvest.add(self.all.len(), &cache);
+            self.all.push(Box::new(cache));
+        }
+        harvest
+    }
+
+    /// The name of who has it.
+    pub fn name_of(&self, copied: &Copied) -> &'static str {
+        self.all[copied.owner].name()
+    }
+
+    /// Takes it away from who has it, if it is still the same. Returns how many copies went.
+    pub fn remove(&self, copied: &Copied) -> Result<usize, Error> {
+        self.all[copied.owner].remove(&copied.found)
+    }
+
+    /// Whether its owner lets anything be taken away.
+    pub fn can_remove(&self, copied: &Copied) -> bool {
+        !["netrc", "env"].contains(&self.name_of(copied))
+    }
+}
+
+impl Harvest {
+    /// A system that has no keychain is an ordinary one, and one that is locked is locked for everybody.
+    fn add(&mut self, owner: usize, neighbour: &dyn Neighbour) {
+        let reading = neighbour.read();
+        let copies = reading.found.into_iter();
+        self.copies
+            .extend(copies.map(|found| Copied { found, owner }));
+        if reading.skipped > 0 {
+            self.skipped.push((neighbour.name(), reading.skipped));
+        }
+        for trouble in reading.troubles {
+            let said = trouble.to_string();
+            let is_known = self.troubles.iter().any(|known| known.to_string() == said);
+            if !trouble.is_absence() && !is_known {
+                self.troubles.push(trouble);
+            }
+        }
+    }
+}
+
+/// The storages that git's configuration names to this program, for some URL or for all.
+pub fn kinds_in_git_config() -> Vec<Kind> {
+    let mut kinds = Vec::new();
+    for value in helper_lines() {
+        if !helper_line::is_ours(&value) {
+            continue;
+        }
+        let words = helper_line::words(&value).unwrap_or_default();
+        let named = option(&words, "--storage").and_then(|(word, _)| word.parse().ok());
+        if let Some(Choice::These(named)) = named {
+            kinds.extend(named);
+        }
+    }
+    kinds
+}
+
+/// The absolute paths that git's configuration gives to its own helper `name` with `flag`.
+fn configured(name: &str, flag: &str, home: &std::path::Path) -> Vec<PathBuf> {
+    let mut paths = Vec::new();
+    for value in helper_lines() {
+        let words = helper_line::words(&value).unwrap_or_default();
+        let command = words.first().map_or("", String::as_str);
+        let file_name = command.rsplit('/').next().unwrap_or_default();
+        if command != name && file_name.strip_prefix("git-credential-") != Some(name) {
+            continue;
+        }
+        let Some((path, is_word)) = option(&words, flag) else {
+            continue;
+        };
+        // The shell puts the home folder there only at the beginning of a word.
+        let path = match path.strip_prefix("~/").filter(|_| is_word) {
+            Some(rest) => home.join(rest),
+            None => PathBuf::from(path),
+        };
+        if path.is_absolute() {
+            paths.push(path);
+        }
+    }
+    paths
+}
+
+/// The value of a flag, and whether it is a word of its own.
+fn option<'a>(words: &'a [String], flag: &str) -> Option<(&'a str, bool)> {
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        if word == flag {
+            return words.next().map(|value| (value.as_str(), true));
+        }
+        let value = word.strip_prefix(flag);
+        if let Some(value) = value.and_then(|rest| rest.strip_prefix('=')) {
+            return Some((value, false));
+        }
+    }
+    None
+}
+
+/// Every `credential.helper`, for all URLs and for some. Without git there is none.
+fn helper_lines() -> Vec<OsString> {
+    let own = |git: Git| git.own_values(r"^credential\.(.*\.)?helper$");
+    Git::find().and_then(own).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_have_words() {
+        for (text, source) in [
+            ("gh", Source::Gh),
+            ("git-store", Source::GitStore(None)),
+            ("git-store:/a:b", Source::GitStore(Some("/a:b".into()))),
+            ("netrc:/n", Source::Netrc(Some("/n".into()))),
+            ("env:GITHUB_TOKEN", Source::Variable("GITHUB_TOKEN".into())),
+        ] {
+            assert_eq!(text.parse(), Ok(source), "{text}");
+        }
+        for text in [
+            "",
+            "store",
+            "gh:x",
+            "env:",
+            "env:A=b",
+            "netrc:relative",
+            "git-store:",
+        ] {
+            assert_eq!(text.parse::<Source>(), Err(SourceError), "{text}");
+        }
+    }
+
+    #[test]
+    fn options_are_words_or_not() {
+        let words = |text: &str| helper_line::words(text.as_ref()).unwrap();
+        assert_eq!(
+            option(&words("store --file ~/x"), "--file"),
+            Some(("~/x", true))
+        );
+        assert_eq!(
+            option(&words("store --file=~/x"), "--file"),
+            Some(("~/x", false))
+        );
+        assert_eq!(option(&words("store --files x"), "--file"), None);
+        assert_eq!(option(&words("store --file"), "--file"), None);
+    }
+}

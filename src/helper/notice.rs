@@ -1,0 +1,99 @@
+//! What a person should hear, as values: the helper decides, the user interface prints.
+
+use std::time::Duration;
+
+use crate::credential::expiry::{Expiry, Source};
+use crate::credential::key::Key;
+use crate::storage::{self, Kind};
+
+/// What follows a refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// The command goes on: another one is answered, or git asks.
+    Now,
+    /// The command fails. The next one is answered with another one that is kept.
+    Another,
+    /// The command fails. In the next one git asks.
+    Asks,
+}
+
+/// Something worth saying on standard error.
+#[derive(Debug)]
+pub enum Notice {
+    /// The token that was answered ends soon.
+    EndsSoon {
+        /// Whose.
+        key: Key,
+        /// When.
+        expiry: Expiry,
+        /// Who told so.
+        source: Source,
+    },
+    /// A token fits and is not answered, for it has ended.
+    Ended {
+        /// Whose.
+        key: Key,
+        /// When.
+        expiry: Expiry,
+    },
+    /// The server refused what was answered; it was forgotten.
+    Refused {
+        /// Whose.
+        key: Key,
+        /// Where it was kept.
+        kinds: Vec<Kind>,
+        /// What comes of it.
+        next: Next,
+    },
+    /// Its secret has ended and was wiped.
+    Gone {
+        /// Whose.
+        key: Key,
+    },
+    /// Something that has ended was to be stored, and was not.
+    EndedBeforeStored {
+        /// Whose.
+        key: Key,
+        /// When.
+        expiry: Expiry,
+    },
+    /// The end that came with it could not be read; stored without one.
+    UnreadableExpiry {
+        /// Whose.
+        key: Key,
+    },
+    /// The keychain could not be reached; memory keeps it instead.
+    FellBack {
+        /// Why.
+        cause: storage::Error,
+        /// Memory forgets what nobody uses for this long.
+        timeout: Duration,
+    },
+    /// A storage was passed over.
+    PassedOver {
+        /// Why.
+        cause: storage::Error,
+    },
+    /// What is kept holds a character that would become another attribute; it was not answered.
+    Unwritable {
+        /// Whose.
+        key: Key,
+        /// Which attribute.
+        cause: crate::protocol::Error,
+    },
+}
+
+impl Notice {
+    /// Whether it tells of a storage that may keep what is not shown.
+    pub fn leaves_out(&self) -> bool {
+        matches!(self, Self::PassedOver { cause } if !cause.is_absence())
+    }
+
+    /// Whether it tells that this storage was passed over.
+    pub fn is_about(&self, storage: Kind) -> bool {
+        matches!(
+            self,
+            Self::PassedOver { cause: storage::Error::Unavailable { kind, .. } } if *kind == storage
+        )
+    }
+}

@@ -1,0 +1,59 @@
+//! From the name of a storage to the storage: the one file that names them all.
+
+use std::time::Duration;
+
+use crate::cache::client::Cache;
+use crate::cache::connect::Socket;
+use crate::config::{Choice, Settings};
+use crate::storage::keychain::Keychain;
+use crate::storage::{Kind, Lost, Storage};
+
+/// The storages of `choice`, in the order in which they are asked. For `auto` memory comes first: asking it costs
+/// nothing where no daemon runs.
+///
+/// `prompt_patience`: how long a person may take to unlock the keychain; zero where nobody would see the question.
+pub fn open_all(settings: &Settings, prompt_patience: Duration) -> Vec<Box<dyn Storage>> {
+    let lost = Lost::default();
+    kinds(settings)
+        .iter()
+        .map(|kind| open(*kind, settings, prompt_patience, &lost))
+        .collect()
+}
+
+/// All the other storages of ours: what is in them is asked for by nobody, and still there.
+pub fn open_rest(settings: &Settings, prompt_patience: Duration) -> Vec<Box<dyn Storage>> {
+    let lost = Lost::default();
+    [Kind::Memory, Kind::Keychain, Kind::File]
+        .into_iter()
+        .filter(|kind| !kinds(settings).contains(kind))
+        .map(|kind| open(kind, settings, prompt_patience, &lost))
+        .collect()
+}
+
+fn kinds(settings: &Settings) -> &[Kind] {
+    match &settings.storage {
+        Choice::Auto => &[Kind::Memory, Kind::Keychain],
+        Choice::These(kinds) => kinds,
+    }
+}
+
+fn open(
+    kind: Kind,
+    settings: &Settings,
+    prompt_patience: Duration,
+    lost: &Lost,
+) -> Box<dyn Storage> {
+    match kind {
+        Kind::Memory => Box::new(cache(settings).counting(lost)),
+        Kind::Keychain => {
+            let keychain = Keychain::open(prompt_patience).after(lost);
+            Box::new(keychain.taking_turns_in(&settings.places.state))
+        }
+        Kind::File => Box::new(settings.file.clone()),
+    }
+}
+
+/// The memory daemon's client, for what only it can do.
+pub fn cache(settings: &Settings) -> Cache {
+    Cache::new(Socket::at(&settings.socket), settings.lifetime)
+}

@@ -1,0 +1,129 @@
+//! What the server refused: forgotten, and told, whichever way git says so.
+
+use super::notice::{Next, Notice};
+use super::round::Round;
+use super::{Helper, Outcome, Passed, another_good, is_good};
+use crate::credential::Credential;
+use crate::credential::description::Description;
+use crate::credential::key::Key;
+use crate::journal::fate::Fate;
+use crate::protocol::read::Request;
+use crate::storage::{Error, Kind};
+use crate::time::Now;
+
+/// How many entries with one refused secret are looked for in a storage.
+const MOST_REFUSED: usize = 16;
+
+impl Helper {
+    /// Erases the refused secret where it would be answered: a newer one, stored in the meantime, stays. A storage that fails
+    /// is told, and keeps nobody from hearing of the others.
+    pub(super) fn forget_refused(
+        &self,
+        wanted: &Description,
+        round: &Round,
+        now: Now,
+    ) -> Vec<Notice> {
+        let mut forgotten: Vec<(Key, Vec<Kind>)> = Vec::new();
+        let mut failed = Vec::new();
+        for storage in &self.storages {
+            // Several users, and paths, may have been given the same token.
+            for _ in 0..MOST_REFUSED {
+                let found = match storage.get(wanted) {
+                    Ok(Some(found)) if round.is_about(&found) => found,
+                    Ok(_) | Err(Error::Unavailable { .. }) => break,
+                    Err(cause) => {
+                        failed.push(Notice::PassedOver { cause });
+                        break;
+                    }
+                };
+                self.bury(&found, Fate::Refused, now);
+                match storage.erase(&found.as_refused()) {
+                    Ok(0) => break,
+                    Ok(_) => {}
+                    Err(cause) => {
+                        failed.push(Notice::PassedOver { cause });
+                        break;
+                    }
+                }
+                let kind = storage.kind();
+                match forgotten.iter_mut().find(|(key, _)| *key == found.key) {
+                    Some((_, kinds)) => kinds.push(kind),
+                    None => forgotten.push((found.key, vec![kind])),
+                }
+            }
+        }
+        let told = forgotten.into_iter().map(|(key, mut kinds)| {
+            kinds.dedup();
+            Notice::Refused {
+                key,
+                kinds,
+                next: Next::Now,
+            }
+        });
+        told.chain(failed).collect()
+    }
+
+    /// Forgets what git says was refused, wherever it is, and notes it, so that `clean` knows copies of it that lie
+    /// elsewhere. For git that was the last try of its command: so what the next one will do is said too.
+    pub fn refuse(&self, request: &Request, now: Now) -> Outcome<Result<(), Error>> {
+        let mut outcome = Outcome {
+            value: Ok(()),
+            notices: Vec::new(),
+        };
+        let refused = &request.description;
+        let Some(credential) = Credential::complete(refused.duplicate()) else {
+            match self.erase(refused) {
+                Ok(erased) => outcome.notices = erased.notices,
+                Err(cause) => outcome.value = Err(cause),
+            }
+            return outcome;
+        };
+        self.bury(&credential, Fate::Refused, now);
+        let mut kinds = Vec::new();
+        for storage in &self.storages {
+            match storage.erase(refused) {
+                Ok(0) => {}
+                Ok(_) => kinds.push(storage.kind()),
+                Err(cause @ Error::Unavailable { .. }) => {
+                    outcome.notices.extend(self.passed_over(cause));
+                }
+                // The others are still asked: what is refused should be gone from as many as can be.
+                Err(cause @ Error::Failed { .. }) => outcome.value = Err(cause),
+            }
+        }
+        if !kinds.is_empty() {
+            let round = Round::among(&request.state);
+            let is_for_anyone = round.is_none_or(|round| round.is_for_anyone());
+            let mut wanted = Description {
+                is_pathless: refused.is_pathless,
+                ..Description::of(&credential.key)
+            };
+            if is_for_anyone {
+                wanted.username = None;
+            }
+            let next = if self.has_good(&wanted, now) {
+                Next::Another
+            } else {
+                Next::Asks
+            };
+            outcome.notices.push(Notice::Refused {
+                key: credential.key,
+                kinds,
+                next,
+            });
+        }
+        outcome
+    }
+
+    /// Whether anything is kept that `get` would answer.
+    fn has_good(&self, wanted: &Description, now: Now) -> bool {
+        self.storages.iter().any(|storage| {
+            let first = storage.get(wanted).ok().flatten();
+            first.is_some_and(|first| {
+                is_good(&first, now)
+                    || another_good(&**storage, wanted, &Passed::default(), now)
+                        .is_ok_and(|another| another.is_some())
+            })
+        })
+    }
+}

@@ -1,0 +1,400 @@
+//! Rotation: a token that its forge replaces by another, and that is dead at once. The new one is stored before anything
+//! else; a lock lets one process rotate at a time; and no call is ever repeated, for the reuse of a dead token revokes its
+//! whole family (`doc/api/personal_access_tokens.md` in gitlabhq/gitlabhq).
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use super::Helper;
+use super::forges::Issuer;
+use super::lookup::Asked;
+use crate::credential::Credential;
+use crate::credential::description::Description;
+use crate::credential::expiry::{End, Expiry, Source};
+use crate::forge::lookup;
+use crate::forge::{Answer, Call, Found, Renewal, Revocation, Site, Told, Verdict};
+use crate::network::Network;
+use crate::private::{self, Folder, Lock};
+use crate::secret::{Buffer, Secret};
+use crate::storage::{self, Storage};
+use crate::time::Now;
+
+/// Why there is no new token in the store.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A storage that cannot be used: found out before the forge was asked.
+    #[error(transparent)]
+    Storage(#[from] storage::Error),
+    /// The lock, or the mark of what is going on.
+    #[error(transparent)]
+    Private(#[from] private::Error),
+    /// Somebody else was faster.
+    #[error("another process has replaced this token just now: nothing was done")]
+    Overtaken,
+    /// The old one is dead, and was before.
+    #[error("the kept token is dead: only a new one helps")]
+    Dead,
+    /// An earlier rotation ended between the forge's answer and the store.
+    #[error("an earlier rotation was cut off: the kept token is dead, and its successor was lost")]
+    CutOff,
+    /// It may not.
+    #[error("the token may not rotate itself: it has neither the scope {0}")]
+    Scope(String),
+    /// The forge said no; nothing has changed.
+    #[error("the forge answers {0}: the kept token was not rotated")]
+    Refused(u16),
+    /// It was never asked.
+    #[error("the kept token was not rotated")]
+    NotAsked(#[source] lookup::Error),
+    /// It did, and we do not know the new token.
+    #[error("the forge's answer was lost: the kept token is dead now")]
+    Lost,
+    /// Nobody knows.
+    #[error("the forge's answer was lost: the kept token may be dead now")]
+    Unknown,
+    /// It said yes, and what came with it is no token.
+    #[error("the forge answered without a new token: the kept one {}", .0.words())]
+    NoToken(Fate),
+    /// Asked before the forge is.
+    #[error("the token is kept where nothing can be written now: it was not rotated")]
+    NotWritable(#[source] storage::Error),
+    /// The store refused what it had promised to take.
+    #[error("the new token could not be stored, and is lost: the kept one is dead now")]
+    Unstored(#[source] storage::Error),
+}
+
+/// What has become of the old token, as its forge tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It is taken all the same.
+    Alive,
+    /// It is taken no longer.
+    Dead,
+    /// Nobody can tell.
+    Unknown,
+}
+
+impl Fate {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Alive => "is still taken",
+            Self::Dead => "is dead now",
+            Self::Unknown => "may be dead now",
+        }
+    }
+}
+
+impl Error {
+    /// Whether only a new token from the forge's page helps.
+    pub fn needs_login(&self) -> bool {
+        matches!(
+            self,
+            Self::Dead
+                | Self::CutOff
+                | Self::Lost
+                | Self::NoToken(Fate::Dead)
+                | Self::Scope(_)
+                | Self::Unstored(_)
+        )
+    }
+
+    /// Whether it has to be found out whether the kept token is good.
+    pub fn is_doubtful(&self) -> bool {
+        matches!(self, Self::Unknown | Self::NoToken(Fate::Unknown))
+    }
+}
+
+/// How the token of a credential is renewed.
+pub struct Plan {
+    /// Who issued it.
+    pub issuer: Issuer,
+    /// Where.
+    pub site: Site,
+    /// By a call, or by hand.
+    pub renewal: Renewal,
+    /// How the old one goes.
+    pub revocation: Revocation,
+}
+
+#[derive(Deserialize)]
+struct Rotated<'a> {
+    #[serde(borrow)]
+    token: Cow<'a, str>,
+    #[serde(borrow)]
+    expires_at: Option<Cow<'a, str>>,
+}
+
+/// The mark of a rotation that has begun, and the right to begin it.
+struct Turn {
+    folder: Folder,
+    name: String,
+    lock: Lock,
+}
+
+impl Helper {
+    /// How `credential` is renewed; `None`: nobody knows its forge.
+    pub fn plan(&self, credential: &Credential) -> Option<Plan> {
+        let issuer = self.issuer_known(credential)?;
+        let site = Site::of(&credential.key)?;
+        Some(Plan {
+            renewal: issuer.forge.renewal(&site, issuer.token),
+            revocation: issuer.forge.revocation(&site, issuer.token),
+            issuer,
+            site,
+        })
+    }
+
+    /// Has the forge replace the token of `old`, and stores the new one. `state`: the folder of lock and mark. `announce` is
+    /// called when the forge is about to be asked: from there to the store a loss cannot be undone.
+    pub fn rotate(
+        &self,
+        old: &Credential,
+        (call, needs): (&Call, &[&str]),
+        end: Expiry,
+        state: &Path,
+        announce: &mut dyn FnMut(),
+        now: Now,
+    ) -> Result<Credential, Error> {
+        let turn = Turn::take(state, old)?;
+        let holders = self.holders(old)?;
+        if holders.is_empty() {
+            return Err(Error::Overtaken);
+        }
+        let was_cut_off = turn.is_marked()?;
+        let (issuer, asked) = self.ask(old, now);
+        let found = match asked {
+            Asked::Told(Verdict::Good(found)) => found,
+            Asked::Told(Verdict::Ended | Verdict::Revoked | Verdict::Rejected) if was_cut_off => {
+                return Err(Error::CutOff);
+            }
+            Asked::Told(Verdict::Ended | Verdict::Revoked | Verdict::Rejected) => {
+                return Err(Error::Dead);
+            }
+            Asked::Told(Verdict::Unclear { status }) => return Err(Error::Refused(status)),
+            Asked::Failed(error) => return Err(Error::NotAsked(error)),
+            _ => return Err(Error::Refused(403)),
+        };
+        let lacks = |scopes: &Vec<String>| !scopes.iter().any(|has| needs.contains(&&has[..]));
+        if found.scopes.as_ref().is_some_and(lacks) {
+            return Err(Error::Scope(needs.join("' nor '")));
+        }
+        let Some(token) = old.token() else {
+            return Err(Error::Dead);
+        };
+        // What cannot be written must not be asked for: the old token would be dead, and the new one lost.
+        probe_all(&holders, old)?;
+        turn.mark()?;
+        announce();
+        let body = format!("{{\"expires_at\":\"{}\"}}", day_after(end));
+        let network = Network::as_git_has_it(Site::of(&old.key).as_ref().map_or("", Site::host));
+        let answer = match lookup::call(call, Some(token), Some(body.as_bytes()), &network) {
+            Ok(answer) if matches!(answer.status, 200 | 201) => answer,
+            Ok(answer) if is_refusal(answer.status) => {
+                turn.unmark();
+                return Err(Error::Refused(answer.status));
+            }
+            Err(error) if was_not_sent(error) => {
+                turn.unmark();
+                return Err(Error::NotAsked(error));
+            }
+            // That the old token is good now proves nothing: a slow forge may still be at it. The mark stays.
+            _ if self.aftermath(old, now) == Fate::Dead => return Err(Error::Lost),
+            _ => return Err(Error::Unknown),
+        };
+        let Some(new) = successor(old, &answer) else {
+            let fate = self.aftermath(old, now);
+            if fate == Fate::Alive {
+                turn.unmark();
+            }
+            return Err(Error::NoToken(fate));
+        };
+        store_everywhere(&holders, &new)?;
+        turn.unmark();
+        let found = Found {
+            end: new.expiry.map_or(Told::Unknown, Told::At),
+            ..found
+        };
+        // It is stored: what cannot be written down beside it is found out again.
+        let _ = self.journal.learn(&new, now.wall, |known| {
+            known.since = Some(now.wall);
+            known.end = new.expiry.map(|end| (end, Source::Forge));
+        });
+        let _ = self.settle(
+            &new,
+            issuer.as_ref(),
+            &Asked::Told(Verdict::Good(found)),
+            now,
+        );
+        Ok(new)
+    }
+
+    /// Revokes `old` by `call`, with it in the body where it does not sign. Returns whether the forge agreed.
+    pub fn revoke(&self, old: &Secret, plan: &Plan) -> Result<bool, lookup::Error> {
+        let network = Network::as_git_has_it(plan.site.host());
+        let answer = match &plan.revocation {
+            Revocation::Signed(call) => lookup::call(call, Some(old), None, &network)?,
+            Revocation::Reported(call) => {
+                let is_plain = |byte: &u8| byte.is_ascii_graphic() && !b"\"\\".contains(byte);
+                if !old.expose().iter().all(is_plain) {
+                    return Err(lookup::Error::Token);
+                }
+                let mut body = Buffer::with_capacity(64 + old.expose().len());
+                body.push(b"{\"credentials\":[\"");
+                body.push(old.expose());
+                body.push(b"\"]}");
+                lookup::call(call, None, Some(body.as_slice()), &network)?
+            }
+            Revocation::ByHand(_) => return Ok(false),
+        };
+        Ok((200..300).contains(&answer.status))
+    }
+
+    /// The storages that have this very secret, each of them ready to take another.
+    fn holders(&self, old: &Credential) -> Result<Vec<&dyn Storage>, Error> {
+        let mut holders: Vec<&dyn Storage> = Vec::new();
+        for storage in &self.storages {
+            match storage.get(&Description::exactly(&old.key)) {
+                Ok(Some(kept)) if kept.has_same_secrets(old) => {
+                    storage.check()?;
+                    holders.push(&**storage);
+                }
+                Ok(_) | Err(storage::Error::Unavailable { .. }) => {}
+                Err(cause) => return Err(cause.into()),
+            }
+        }
+        Ok(holders)
+    }
+
+    /// What has become of the old token, when the answer is lost. To look is no reuse.
+    fn aftermath(&self, old: &Credential, now: Now) -> Fate {
+        match self.ask(old, now).1 {
+            // Whoever says yes to anything tells no scopes.
+            Asked::Told(Verdict::Good(found)) if found.scopes.is_some() => Fate::Alive,
+            Asked::Told(Verdict::Revoked | Verdict::Ended | Verdict::Rejected) => Fate::Dead,
+            _ => Fate::Unknown,
+        }
+    }
+}
+
+/// Answers that a forge, or what redirects to it, gives before it does anything. A gateway may give others afterwards.
+fn is_refusal(status: u16) -> bool {
+    (300..400).contains(&status) || matches!(status, 400 | 401 | 403 | 404 | 405 | 422 | 429)
+}
+
+impl Turn {
+    /// Waits for whoever rotates the same token.
+    fn take(state: &Path, old: &Credential) -> Result<Self, Error> {
+        let folder = Folder::make(state)?;
+        let mut hash = Sha256::new();
+        hash.update(old.key.url());
+        hash.update([0]);
+        hash.update(old.key.username.as_deref().unwrap_or_default());
+        let mut name = "rotation-".to_owned();
+        for byte in hash.finalize().iter().take(8) {
+            let _ = write!(name, "{byte:02x}");
+        }
+        let lock = folder.lock(&name)?;
+        Ok(Self { folder, name, lock })
+    }
+
+    fn is_marked(&self) -> Result<bool, Error> {
+        Ok(self.folder.read(&self.name)?.is_some())
+    }
+
+    fn mark(&self) -> Result<(), Error> {
+        let text: &[u8] = b"a rotation has begun\n";
+        Ok(self.folder.replace(&self.name, &[text], &self.lock)?)
+    }
+
+    fn unmark(&self) {
+        // One that stays makes the next rotation look twice.
+        let _ = std::fs::remove_file(self.folder.path().join(&self.name));
+    }
+}
+
+/// Errors from before the first byte of the request.
+fn was_not_sent(error: lookup::Error) -> bool {
+    matches!(
+        error,
+        lookup::Error::Certificate(_)
+            | lookup::Error::Authorities
+            | lookup::Error::Address
+            | lookup::Error::Token
+            | lookup::Error::LeftOut
+    )
+}
+
+fn successor(old: &Credential, answer: &Answer) -> Option<Credential> {
+    let Rotated { token, expires_at } = serde_json::from_slice(answer.body.as_slice()).ok()?;
+    let is_token = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
+    let mut new = old.duplicate();
+    match (&mut new.password, &mut new.authorization) {
+        (Some(password), _) if is_token => *password = Secret::new(token.as_bytes()),
+        (None, Some(authorization)) if is_token => {
+            authorization.parameters = Secret::new(token.as_bytes());
+        }
+        _ => return None,
+    }
+    // Its last day begins at 00:00 UTC, and then it is over.
+    new.expiry = expires_at
+        .and_then(|day| End::parse(&format!("{day}T00:00:00Z")).ok())
+        .and_then(|end| end.expiry(0));
+    Some(new)
+}
+
+/// The last date that can be written.
+const FAR: u64 = 999_999_999_999;
+
+/// Whether one of them at least takes something new just now: another date for the old token, and its own again.
+fn probe_all(holders: &[&dyn Storage], old: &Credential) -> Result<(), Error> {
+    let other = old
+        .expiry
+        .map_or(FAR, |end| end.unix().saturating_sub(1).max(1));
+    let other = Expiry::from_unix(other);
+    let mut failure = None;
+    let mut takes = false;
+    for storage in holders {
+        match storage
+            .redate(old, other)
+            .and_then(|_| storage.redate(old, old.expiry))
+        {
+            Ok(is_there) => takes |= is_there,
+            Err(cause) => failure = Some(cause),
+        }
+    }
+    match failure {
+        Some(cause) if !takes => Err(Error::NotWritable(cause)),
+        _ => Ok(()),
+    }
+}
+
+/// In all that had the old one: one is enough for a new token to be kept.
+fn store_everywhere(holders: &[&dyn Storage], new: &Credential) -> Result<(), Error> {
+    let mut failure = None;
+    let mut is_kept = false;
+    for storage in holders {
+        match storage.store(new) {
+            Ok(()) => is_kept = true,
+            Err(cause) => failure = Some(cause),
+        }
+    }
+    match failure {
+        Some(cause) if !is_kept => Err(Error::Unstored(cause)),
+        _ => Ok(()),
+    }
+}
+
+/// The day at whose start a token may end that is to be good until `end`.
+fn day_after(end: Expiry) -> String {
+    let moment = Expiry::from_unix(end.unix().saturating_add(1)).unwrap_or(end);
+    moment
+        .rfc3339()
+        .unwrap_or_default()
+        .chars()
+        .take(10)
+        .collect()
+}

@@ -1,0 +1,131 @@
+//! Whether git checks who it hands the token to.
+
+use std::env;
+
+use super::finding::Finding;
+use crate::credential::description::Description;
+use crate::credential::url;
+use crate::git::{Git, Setting};
+use crate::helper_line::quoted;
+
+const TITLE: &str = "certificates";
+/// git looks whether it is set, and not what it is set to.
+const VARIABLE: &str = "GIT_SSL_NO_VERIFY";
+const CONSEQUENCE: &str =
+    "whoever stands in between can take the token, for git does not check the server's certificate";
+
+/// What keeps git from checking the certificate of `url`, or of any server.
+pub fn examine(git: Option<&Git>, url: Option<&Description>) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if url.is_some_and(|url| url.protocol.as_deref() != Some(b"https")) {
+        return findings;
+    }
+    if env::var_os(VARIABLE).is_some() {
+        let says = format!("{VARIABLE} is set: {CONSEQUENCE}; this program does");
+        findings.push(Finding::problem(TITLE, says, format!("unset {VARIABLE}")));
+    }
+    let key = url.and_then(Description::key);
+    let (Some(git), Some(key)) = (git, key) else {
+        return findings;
+    };
+    let shown = String::from_utf8_lossy(&key.url()).into_owned();
+    if !matches!(git.is_on_for("http.sslVerify", &shown), Ok(Some(false))) {
+        return findings;
+    }
+    let settings = git.settings(r"^http\.(.*\.)?sslverify$");
+    let covering = settings.unwrap_or_default().into_iter();
+    let covering = covering.filter(|setting| is_off(setting) && covers(setting, url));
+    // The longest URL is the one that git takes; of equals the last.
+    let longest = covering.max_by_key(|setting| setting.key.len());
+    findings.push(match longest {
+        Some(setting) => {
+            let name = setting.key.to_string_lossy();
+            let says = format!(
+                "{name} is off ({}, {}): {CONSEQUENCE}",
+                setting.scope, setting.origin
+            );
+            Finding::problem(TITLE, says, remedy(&setting))
+        }
+        None => Finding::problem(
+            TITLE,
+            format!("http.sslVerify is off: {CONSEQUENCE}"),
+            format!(
+                "git config --show-origin --get-urlmatch http.sslVerify {}",
+                quoted(shown.as_ref())
+            ),
+        ),
+    });
+    findings
+}
+
+/// As git reads truth.
+fn is_off(setting: &Setting) -> bool {
+    let value = setting.value.to_string_lossy().to_ascii_lowercase();
+    matches!(&value[..], "false" | "no" | "off" | "0")
+}
+
+/// `http.sslVerify`, or `http.URL.sslVerify` of this host, or of a pattern.
+fn covers(setting: &Setting, asked: Option<&Description>) -> bool {
+    let key = setting.key.to_string_lossy();
+    let context = key
+        .strip_prefix("http.")
+        .and_then(|rest| rest.strip_suffix(".sslverify"));
+    let (Some(context), Some(asked)) = (context, asked) else {
+        return true;
+    };
+    context.contains('*')
+        || url::parse(context.as_bytes())
+            .is_ok_and(|context| context.protocol == asked.protocol && context.host == asked.host)
+}
+
+fn remedy(setting: &Setting) -> String {
+    let key = quoted(&setting.key);
+    let own = "where the certificate is your own, name its authority in http.sslCAInfo";
+    match &setting.scope[..] {
+        "command" => format!(
+            "take {key} out of the command line, GIT_CONFIG_COUNT or GIT_CONFIG_PARAMETERS; {own}"
+        ),
+        // It may stand in an included file.
+        _ if setting.origin.starts_with('/') => format!(
+            "git config --file {} --unset-all {key}; {own}",
+            quoted(setting.origin.as_ref())
+        ),
+        scope => format!("git config --{scope} --unset-all {key}; {own}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn setting(key: &str, value: &str) -> Setting {
+        Setting {
+            scope: "global".to_owned(),
+            origin: "/home/octocat/.gitconfig".to_owned(),
+            key: key.into(),
+            value: value.into(),
+        }
+    }
+
+    #[test]
+    fn settings_are_for_their_hosts() {
+        let asked = url::parse(b"https://one.test:8443/acme/r.git").unwrap();
+        for (key, is_covering) in [
+            ("http.sslverify", true),
+            ("http.https://one.test:8443.sslverify", true),
+            ("http.https://one.test:8443/acme.sslverify", true),
+            ("http.https://*.test:8443.sslverify", true),
+            ("http.https://one.test.sslverify", false),
+            ("http.https://two.test:8443.sslverify", false),
+        ] {
+            assert_eq!(
+                covers(&setting(key, "false"), Some(&asked)),
+                is_covering,
+                "{key}"
+            );
+        }
+        for (value, off) in [("false", true), ("NO", true), ("true", false), ("", false)] {
+            assert_eq!(is_off(&setting("http.sslverify", value)), off, "{value}");
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! The value of git's `credential.helper` as git hands it to a shell: read, recognised, written.
+
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+/// The program's name, wherever it is installed.
+pub const PROGRAM: &str = "git-credential-pat";
+
+/// Every setting that names a helper, for `git config`.
+pub const KEYS: &str = r"^credential\.(.*\.)?helper$";
+
+/// The words of a value, as the shell would split them. `None` where that takes a shell: variables, substitutions, pipes.
+pub fn words(value: &OsStr) -> Option<Vec<String>> {
+    let value = value.to_str()?;
+    let command = value.strip_prefix('!').unwrap_or(value);
+    let mut words = Vec::new();
+    let mut word: Option<String> = None;
+    let mut quote = None;
+    let mut characters = command.chars();
+    while let Some(character) = characters.next() {
+        match (character, quote) {
+            (' ' | '\t', None) => words.extend(word.take()),
+            ('\\', None) => word.get_or_insert_default().push(characters.next()?),
+            ('\'' | '"', None) => {
+                quote = Some(character);
+                word.get_or_insert_default();
+            }
+            (_, Some(end)) if character == end => quote = None,
+            ('$' | '`' | '\\', Some('"'))
+            | ('$' | '`' | '|' | '&' | ';' | '<' | '>' | '(' | ')' | '*' | '?' | '\n', None) => {
+                return None;
+            }
+            _ => word.get_or_insert_default().push(character),
+        }
+    }
+    words.extend(word);
+    quote.is_none().then_some(words)
+}
+
+/// Whether a value runs this program, from wherever and with whatever options. Without a path git puts `git credential-`
+/// before it (gitcredentials(7)).
+pub fn is_ours(value: &OsStr) -> bool {
+    let words = words(value).unwrap_or_default();
+    let first = words.first().map_or("", String::as_str);
+    first == "pat"
+        || Path::new(OsStr::from_bytes(first.as_bytes())).file_name() == Some(OsStr::new(PROGRAM))
+}
+
+/// What may be shown of another helper's value: which program it runs. The rest may hold a password.
+pub fn named(value: &OsStr) -> String {
+    let is_harmless = |c: &char| c.is_alphanumeric() || "-_./+~".contains(*c);
+    let text = value.to_string_lossy();
+    if let Some(command) = text.strip_prefix('!') {
+        let first: String = command
+            .trim_start()
+            .chars()
+            .take_while(is_harmless)
+            .collect();
+        return format!("a shell command (!{first}…)");
+    }
+    let (first, is_all) = match words(value) {
+        Some(mut words) if !words.is_empty() => (words.remove(0), words.is_empty()),
+        _ => (String::new(), false),
+    };
+    let is_path = first.starts_with('/') && !first.contains(['=', '@', ':']);
+    let is_whole = is_path || first.chars().all(|c| is_harmless(&c));
+    let first = if is_whole && !first.is_empty() {
+        first
+    } else {
+        text.chars().take_while(is_harmless).collect()
+    };
+    if is_all && is_whole {
+        first
+    } else {
+        format!("{first} …")
+    }
+}
+
+/// As a shell reads it back: with a backslash before what means something to it. Not in quotes: git takes a value for an
+/// absolute path by its first byte.
+pub fn quoted(word: &OsStr) -> String {
+    if word.is_empty() {
+        return "''".to_owned();
+    }
+    let mut quoted = String::new();
+    for character in word.to_string_lossy().chars() {
+        let is_plain = character.is_alphanumeric() || "-_./:=,+@%~".contains(character);
+        if !is_plain {
+            quoted.push('\\');
+        }
+        quoted.push(character);
+    }
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_its_own_lines() {
+        for value in [
+            "/home/a/.local/bin/git-credential-pat",
+            "/home/a/.local/bin/git-credential-pat --storage memory",
+            "/with\\ space/git-credential-pat",
+            "!'/with space/git-credential-pat' --timeout 5",
+            "pat",
+            "pat --storage file",
+        ] {
+            assert!(is_ours(value.as_ref()), "{value}");
+        }
+        for value in [
+            "",
+            "cache",
+            "path",
+            "/usr/bin/git-credential-patch",
+            "!echo git-credential-pat",
+            "store --file pat",
+        ] {
+            assert!(!is_ours(value.as_ref()), "{value}");
+        }
+    }
+
+    #[test]
+    fn of_another_helper_only_the_program_is_told() {
+        for (value, shown) in [
+            ("store", "store"),
+            ("/usr/lib/git core/x", "/usr/lib/git …"),
+            ("/opt/a\\ b/helper", "/opt/a b/helper"),
+            ("store --file made-up-Secret", "store …"),
+            (
+                "!f() { echo username=u; echo password=made-up-Secret; }; f",
+                "a shell command (!f…)",
+            ),
+            ("!echo password=made-up-Secret", "a shell command (!echo…)"),
+            ("!TOKEN=made-up-Secret x", "a shell command (!TOKEN…)"),
+            ("TOKEN=made-up-Secret x", "TOKEN …"),
+            ("https://u:made-up-Secret@one.test", "https …"),
+            ("x; echo made-up-Secret", "x …"),
+            ("!'/a b' made-up-Secret", "a shell command (!…)"),
+        ] {
+            assert_eq!(named(value.as_ref()), shown, "{value}");
+        }
+    }
+
+    #[test]
+    fn what_is_quoted_is_read_back() {
+        for word in [
+            "/a b/$x'y",
+            "",
+            "plain",
+            "--file=ü `id` \\ \"q\" ;&|<>()*?",
+            "~/x",
+        ] {
+            let value = format!("{} {}", quoted("first".as_ref()), quoted(word.as_ref()));
+            assert_eq!(words(value.as_ref()).unwrap(), ["first", word], "{value}");
+        }
+        assert_eq!(
+            quoted("/plain/git-credential-pat".as_ref()),
+            "/plain/git-credential-pat"
+        );
+    }
+
+    #[test]
+    fn what_takes_a_shell_is_not_guessed_at() {
+        for value in [
+            "pat --file $HOME/x",
+            "pat \"$(id)\"",
+            "pat; id",
+            "pat 'open",
+            "pat \\",
+        ] {
+            assert_eq!(words(value.as_ref()), None, "{value}");
+        }
+    }
+}

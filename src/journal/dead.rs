@@ -1,0 +1,253 @@
+//! Which secrets are of no use any more, so that a copy of one is known wherever it turns up.
+
+use super::fate::Fate;
+use super::known::{Known, Outcome};
+use super::{Contents, Entry, Error, Fingerprint, Journal, Topic};
+use crate::credential::Credential;
+use crate::credential::key::Key;
+use crate::private::Folder;
+
+/// What the journal said of the dead, at one moment.
+#[derive(Default)]
+pub struct Dead(Option<Contents>);
+
+impl std::fmt::Debug for Dead {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Dead")
+    }
+}
+
+impl Dead {
+    /// Whether `credential` holds a secret that died at its host for its user, and when. What was refused or replaced under
+    /// another path may be good under its own: some forges' tokens are for one organization or repository alone.
+    pub fn fate_of(&self, credential: &Credential) -> Option<(Fate, u64)> {
+        let contents = self.0.as_ref()?;
+        let fingerprint = contents.fingerprint(credential);
+        let mut entries = contents.entries.iter();
+        entries.find_map(|entry| {
+            let (fate, at) = entry.death()?;
+            let reaches = entry.is_of(&credential.key, &fingerprint)
+                && fate.reaches(entry.path(), credential.key.path.as_deref());
+            reaches.then_some((fate, at))
+        })
+    }
+}
+
+impl Dead {
+    /// What is known of this very secret under this very key.
+    pub fn known(&self, credential: &Credential) -> Option<&Known> {
+        let contents = self.0.as_ref()?;
+        let about = contents.about(Topic::EndOf(credential));
+        let mut entries = contents.entries.iter();
+        let found = entries.find(|entry| entry.about == about)?;
+        Some(&found.known)
+    }
+
+    /// Whether this secret was ever kept by us for its user, or found good, under whatever path.
+    pub fn was_good(&self, credential: &Credential) -> bool {
+        let Some(contents) = &self.0 else {
+            return false;
+        };
+        let fingerprint = contents.fingerprint(credential);
+        contents.entries.iter().any(|entry| {
+            let Known {
+                since,
+                accepted,
+                outcome,
+                ..
+            } = &entry.known;
+            let is_good = since.is_some() || accepted.is_some() || *outcome == Some(Outcome::Good);
+            is_good && entry.is_of(&credential.key, &fingerprint)
+        })
+    }
+
+    /// Tells two secrets apart in what a person is shown, and nothing about either: the beginning of the fingerprint.
+    pub fn mark(&self, credential: &Credential) -> Option<String> {
+        let contents = self.0.as_ref().filter(|_| credential.is_complete())?;
+        let Fingerprint(mut digits) = contents.fingerprint(credential);
+        digits.truncate(6);
+        Some(digits)
+    }
+}
+
+impl Journal {
+    /// Notes that `credential`'s secret is dead.
+    pub fn bury(&self, credential: &Credential, fate: Fate, wall: u64) -> Result<(), Error> {
+        self.change(wall, |contents| {
+            let about = contents.about(Topic::EndOf(credential));
+            contents.entry(about).fate = Some((fate, wall));
+            true
+        })
+        .map(drop)
+    }
+
+    /// Takes it back: `credential` was accepted after all. Writes nothing if nobody thought otherwise.
+    pub fn revive(&self, credential: &Credential, wall: u64) -> Result<(), Error> {
+        if self.dead()?.fate_of(credential).is_none() {
+            return Ok(());
+        }
+        self.change(wall, |contents| {
+            let fingerprint = contents.fingerprint(credential);
+            for entry in &mut contents.entries {
+                if entry.death().is_some() && entry.is_of(&credential.key, &fingerprint) {
+                    entry.fate = None;
+                    entry.known.outcome = entry
+                        .known
+                        .outcome
+                        .filter(|&said| Fate::told_by(said).is_none());
+                }
+            }
+            true
+        })
+        .map(drop)
+    }
+
+    /// All that is known to be dead.
+    pub fn dead(&self) -> Result<Dead, Error> {
+        let contents = match Folder::open(&self.folder)? {
+            Some(folder) => Contents::read(&folder)?,
+            None => None,
+        };
+        // Marks are wanted where there is no journal yet, too.
+        let contents = contents.or_else(|| Contents::new().ok());
+        Ok(Dead(contents))
+    }
+}
+
+impl Entry {
+    fn is_of(&self, key: &Key, fingerprint: &Fingerprint) -> bool {
+        let same_user = |known: &Key| {
+            known.protocol == key.protocol
+                && known.host == key.host
+                && known.username == key.username
+        };
+        self.about
+            .as_ref()
+            .is_some_and(|(known, kept)| same_user(known) && kept.is_same(fingerprint))
+    }
+
+    fn path(&self) -> Option<&[u8]> {
+        self.about.as_ref()?.0.path.as_deref()
+    }
+
+    /// By what git said, else by what its forge said.
+    fn death(&self) -> Option<(Fate, u64)> {
+        let told = || Some((Fate::told_by(self.known.outcome?)?, self.known.asked?));
+        self.fate.or_else(told)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::{KEPT, MOST_DEAD};
+    use super::*;
+    use crate::credential::description::Description;
+    use crate::secret::Secret;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    fn token(username: &str, password: &str) -> Credential {
+        let described = Description {
+            protocol: Some(b"https".to_vec()),
+            host: Some(b"example.test".to_vec()),
+            username: Some(username.as_bytes().to_vec()),
+            password: Some(Secret::new(password.as_bytes())),
+            ..Description::default()
+        };
+        Credential::complete(described).unwrap()
+    }
+
+    fn journal() -> (tempfile::TempDir, Journal) {
+        let home = tempfile::tempdir().unwrap();
+        let journal = Journal::in_folder(&home.path().join("state"));
+        (home, journal)
+    }
+
+    #[test]
+    fn knows_the_dead_by_their_secret() {
+        let (_home, journal) = journal();
+        let (old, new) = (token("alice", "one"), token("alice", "two"));
+        let fate = |credential: &Credential| journal.dead().unwrap().fate_of(credential);
+        journal.revive(&new, 1000).unwrap();
+        assert!(!journal.folder.exists(), "nothing to take back");
+        journal.bury(&old, Fate::Refused, 1000).unwrap();
+        assert_eq!(fate(&old), Some((Fate::Refused, 1000)));
+        assert_eq!((fate(&new), fate(&token("bob", "one"))), (None, None));
+        let mut elsewhere = token("alice", "one");
+        elsewhere.key.path = Some(b"a.git".to_vec());
+        assert_eq!(fate(&elsewhere), Some((Fate::Refused, 1000)));
+
+        assert!(journal.is_news(Topic::EndOf(&old), DAY, 1001).unwrap());
+        assert!(!journal.is_news(Topic::EndOf(&old), DAY, 1002).unwrap());
+        assert_eq!(fate(&old), Some((Fate::Refused, 1000)), "and still dead");
+        journal.bury(&old, Fate::Superseded, 1003).unwrap();
+        assert!(!journal.is_news(Topic::EndOf(&old), DAY, 1004).unwrap());
+        journal.revive(&old, 1005).unwrap();
+        assert_eq!(fate(&old), None);
+        assert!(!journal.is_news(Topic::EndOf(&old), DAY, 1006).unwrap());
+    }
+
+    #[test]
+    fn marks_tell_secrets_apart_and_nothing_else() {
+        let (_home, journal) = journal();
+        let mark = |dead: &Dead, password: &str| dead.mark(&token("alice", password)).unwrap();
+        let dead = journal.dead().unwrap();
+        assert_eq!(mark(&dead, "one"), mark(&dead, "one"));
+        assert_ne!(mark(&dead, "one"), mark(&dead, "two"));
+        let other = journal.dead().unwrap();
+        assert_ne!(mark(&dead, "one"), mark(&other, "one"), "another key");
+        assert!(!journal.folder.exists(), "nothing is written for it");
+        journal
+            .bury(&token("alice", "x"), Fate::Refused, 1000)
+            .unwrap();
+        let (dead, again) = (journal.dead().unwrap(), journal.dead().unwrap());
+        assert_eq!(mark(&dead, "one"), mark(&again, "one"), "the journal's key");
+        let mut wiped = token("alice", "one");
+        wiped.wipe_ended();
+        assert_eq!(dead.mark(&wiped), None);
+    }
+
+    #[test]
+    fn what_a_forge_says_of_a_secret_counts() {
+        let (_home, journal) = journal();
+        let token = token("alice", "one");
+        for (said, expected) in [
+            (Outcome::Good, None),
+            (Outcome::Rejected, None),
+            (Outcome::Ended, Some((Fate::Ended, 1000))),
+            (Outcome::Revoked, Some((Fate::Refused, 1000))),
+        ] {
+            journal
+                .learn(&token, 1000, |known| {
+                    known.asked = Some(1000);
+                    known.outcome = Some(said);
+                })
+                .unwrap();
+            assert_eq!(journal.dead().unwrap().fate_of(&token), expected);
+        }
+        journal.revive(&token, 1001).unwrap();
+        assert_eq!(journal.dead().unwrap().fate_of(&token), None);
+    }
+
+    #[test]
+    fn the_dead_are_bounded_and_forgotten() {
+        let mut contents = Contents::new().unwrap();
+        for number in 0..MOST_DEAD as u64 + 10 {
+            let about = Some((token("alice", "").key, Fingerprint(number.to_string())));
+            contents.entry(about).fate = Some((Fate::Refused, 1000 + number));
+        }
+        contents.entries.insert(
+            0,
+            Entry {
+                said: Some(1000),
+                ..Entry::default()
+            },
+        );
+        contents.forget(2000);
+        assert_eq!(contents.entries.len(), MOST_DEAD + 1);
+        contents.forget(1100 + KEPT);
+        assert_eq!(contents.entries.len(), MOST_DEAD - 91);
+    }
+}

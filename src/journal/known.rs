@@ -1,0 +1,146 @@
+//! What is known of one token, beside what its storage keeps.
+
+use crate::credential::expiry::{Expiry, Source};
+use crate::credential::token::TokenKind;
+use crate::forge::{self, checked_scopes};
+use crate::secret::Buffer;
+
+/// What is known of one token.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Who issued it.
+    pub forge: Option<forge::Kind>,
+    /// What sort of token it is.
+    pub token: Option<TokenKind>,
+    /// What it may do.
+    pub scopes: Option<Vec<String>>,
+    /// When it ends, and who told so. The storage's date holds; this one tells where it is from if it is the same.
+    pub end: Option<(Expiry, Source)>,
+    /// When it was first stored, in Unix seconds.
+    pub since: Option<u64>,
+    /// When git first found it good in our sight, in Unix seconds: only its own word counts, not that somebody stored it.
+    pub accepted: Option<u64>,
+    /// When its forge was last asked, in Unix seconds.
+    pub asked: Option<u64>,
+    /// What came of that.
+    pub outcome: Option<Outcome>,
+}
+
+impl Known {
+    /// Who told `expiry`: git, unless it was somebody else that we know of.
+    pub fn source_of(&self, expiry: Expiry) -> Source {
+        match self.end {
+            Some((end, source)) if end == expiry => source,
+            _ => Source::Git,
+        }
+    }
+}
+
+/// What came of asking a forge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// The token is good.
+    Good,
+    /// Its time is over.
+    Ended,
+    /// Somebody revoked it.
+    Revoked,
+    /// It is not taken.
+    Rejected,
+    /// It is good and may not be used.
+    Blocked,
+    /// The forge said nothing about it.
+    Unclear,
+    /// There was no answer.
+    Failed,
+    /// Somebody is asking, or was stopped while asking.
+    Pending,
+}
+
+impl Outcome {
+    const ALL: [Self; 8] = [
+        Self::Good,
+        Self::Ended,
+        Self::Revoked,
+        Self::Rejected,
+        Self::Blocked,
+        Self::Unclear,
+        Self::Failed,
+        Self::Pending,
+    ];
+
+    /// For the journal and machines.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Ended => "ended",
+            Self::Revoked => "revoked",
+            Self::Rejected => "rejected",
+            Self::Blocked => "blocked",
+            Self::Unclear => "unclear",
+            Self::Failed => "failed",
+            Self::Pending => "pending",
+        }
+    }
+
+    /// By its word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|outcome| outcome.word() == word)
+    }
+}
+
+impl Known {
+    /// Takes over what one line says; what another version wrote, and we cannot read, is not known.
+    pub(super) fn read(&mut self, key: &[u8], text: &str) {
+        match key {
+            b"forge" => self.forge = forge::Kind::from_word(text),
+            b"kind" => self.token = TokenKind::from_word(text),
+            b"scopes" => {
+                let words = text.split(',').filter(|word| !word.is_empty());
+                self.scopes = checked_scopes(words.map(str::to_owned).collect());
+            }
+            b"end" => {
+                self.end = text.split_once(' ').and_then(|(end, source)| {
+                    Some((Expiry::parse(end.as_bytes())?, Source::from_word(source)?))
+                });
+            }
+            b"since" => self.since = text.parse().ok(),
+            b"accepted" => self.accepted = text.parse().ok(),
+            b"asked" => self.asked = text.parse().ok(),
+            b"outcome" => self.outcome = Outcome::from_word(text),
+            _ => {}
+        }
+    }
+
+    /// As lines.
+    pub(super) fn write(&self, out: &mut Buffer) {
+        let Self {
+            forge,
+            token,
+            scopes,
+            end,
+            since,
+            accepted,
+            asked,
+            outcome,
+        } = self;
+        let lines = [
+            ("forge", forge.map(|forge| forge.word().to_owned())),
+            ("kind", token.map(|token| token.word().to_owned())),
+            ("scopes", scopes.as_ref().map(|scopes| scopes.join(","))),
+            (
+                "end",
+                end.map(|(end, source)| format!("{end} {}", source.word())),
+            ),
+            ("since", since.map(|since| since.to_string())),
+            ("accepted", accepted.map(|accepted| accepted.to_string())),
+            ("asked", asked.map(|asked| asked.to_string())),
+            ("outcome", outcome.map(|outcome| outcome.word().to_owned())),
+        ];
+        for (key, value) in lines {
+            if let Some(value) = value {
+                out.push(format!("{key}={value}\n").as_bytes());
+            }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Looking up what is known of tokens, and adding to it.
+
+use std::time::Duration;
+
+use super::known::{Known, Outcome};
+use super::{Contents, Entry, Error, Journal, Topic, is_within};
+use crate::credential::Credential;
+use crate::credential::key::Key;
+use crate::private::Folder;
+
+impl Journal {
+    /// What is known of this secret of this user.
+    pub fn known(&self, credential: &Credential) -> Result<Option<Known>, Error> {
+        let Some(folder) = Folder::open(&self.folder)? else {
+            return Ok(None);
+        };
+        let contents = Contents::read(&folder)?;
+        Ok(contents.and_then(|contents| {
+            let about = contents.about(Topic::EndOf(credential));
+            let mut entries = contents.entries.into_iter();
+            let found = entries.find(|entry| entry.about == about);
+            found.map(|entry| entry.known)
+        }))
+    }
+
+    /// What is known of everything, by key: of several secrets of one user, the one stored or asked about last.
+    pub fn all_known(&self) -> Result<Vec<(Key, Known)>, Error> {
+        let Some(folder) = Folder::open(&self.folder)? else {
+            return Ok(Vec::new());
+        };
+        let contents = Contents::read(&folder)?;
+        let mut found: Vec<(Key, Known)> = Vec::new();
+        for entry in contents.into_iter().flat_map(|contents| contents.entries) {
+            let Entry {
+                about,
+                said: _,
+                fate: _,
+                known,
+            } = entry;
+            let Some((key, _)) = about else { continue };
+            let moment = |known: &Known| known.since.max(known.asked);
+            match found.iter_mut().find(|(other, _)| *other == key) {
+                Some((_, other)) if moment(other) <= moment(&known) => *other = known,
+                Some(_) => {}
+                None => found.push((key, known)),
+            }
+        }
+        Ok(found)
+    }
+
+    /// Writes down what `learn` learns of this secret. What changes nothing is not written.
+    pub fn learn(
+        &self,
+        credential: &Credential,
+        wall: u64,
+        learn: impl FnOnce(&mut Known),
+    ) -> Result<(), Error> {
+        self.change(wall, |contents| {
+            let about = contents.about(Topic::EndOf(credential));
+            let entry = contents.entry(about);
+            let before = entry.known.clone();
+            learn(&mut entry.known);
+            entry.known != before
+        })
+        .map(drop)
+    }
+
+    /// Whether the forge of this token was asked, by whomever, within `every` before `wall`.
+    pub fn was_asked(&self, known: Option<&Known>, every: Duration, wall: u64) -> bool {
+        known.is_some_and(|known| is_within(known.asked, every, wall))
+    }
+
+    /// Takes the right to ask the forge of this token now: one process in the time `every` has it, and it counts as asked
+    /// even if that process comes to nothing.
+    pub fn claim(
+        &self,
+        credential: &Credential,
+        every: Duration,
+        wall: u64,
+    ) -> Result<bool, Error> {
+        self.change(wall, |contents| {
+            let about = contents.about(Topic::EndOf(credential));
+            let known = &mut contents.entry(about).known;
+            if is_within(known.asked, every, wall) {
+                return false;
+            }
+            known.asked = Some(wall);
+            known.outcome = Some(Outcome::Pending);
+            true
+        })
+    }
+}

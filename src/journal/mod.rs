@@ -1,0 +1,535 @@
+//! What we know of a token and no storage keeps: who issued it, what it may do, who told its end, when its forge was asked
+//! and with what outcome, when it was last spoken of, and that it is dead. No secret is in it.
+
+pub mod dead;
+pub mod fate;
+pub mod known;
+mod learnt;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+
+use self::fate::Fate;
+use self::known::Known;
+use crate::credential::Credential;
+use crate::credential::description::Description;
+use crate::credential::key::Key;
+use crate::private::{self, Folder};
+use crate::protocol::read::{self, Lines};
+use crate::protocol::{self, write};
+use crate::secret::Buffer;
+
+const NAME: &str = "journal";
+/// `get` may have to wait for another process's journal, but not for long.
+const PATIENCE: Duration = Duration::from_millis(200);
+/// What nobody spoke of for so long is forgotten: longer than a token may live at most forges.
+const KEPT: u64 = 400 * 86_400;
+const MOST: usize = 2000;
+/// Of the dead, the newest so many are known.
+const MOST_DEAD: usize = 500;
+
+/// A file in the state folder.
+#[derive(Debug)]
+pub struct Journal {
+    folder: PathBuf,
+}
+
+/// What may be spoken of.
+#[derive(Debug, Clone, Copy)]
+pub enum Topic<'a> {
+    /// The end of this one's secret.
+    EndOf(&'a Credential),
+    /// That the keychain could not be reached, and memory was used.
+    Fallback,
+}
+
+/// Why the journal was not kept.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The folder or file.
+    #[error(transparent)]
+    File(#[from] private::Error),
+    /// It cannot be written down.
+    #[error(transparent)]
+    Line(#[from] protocol::Error),
+    /// The system gave no random bytes.
+    #[error("cannot make a key for the journal")]
+    Random,
+    /// Another process keeps it.
+    #[error("the journal is in use")]
+    Busy,
+}
+
+/// One paragraph of knowledge, under what it is about.
+#[derive(Default)]
+struct Entry {
+    /// `None`: not about a token.
+    about: Option<(Key, Fingerprint)>,
+    /// When it was last spoken of, in Unix seconds.
+    said: Option<u64>,
+    /// What became of the token, and when.
+    fate: Option<(Fate, u64)>,
+    known: Known,
+}
+
+impl Entry {
+    /// When anything of it was written.
+    fn moment(&self) -> u64 {
+        let Known {
+            since,
+            accepted,
+            asked,
+            ..
+        } = self.known;
+        let died = self.fate.map(|(_, at)| at);
+        [self.said, since, accepted, asked, died]
+            .into_iter()
+            .flatten()
+            .max()
+            .unwrap_or(0)
+    }
+}
+
+/// Tells two secrets of one user apart, and nothing about either: keyed by random bytes of this journal's own.
+#[derive(Clone, PartialEq, Eq)]
+struct Fingerprint(String);
+
+impl Fingerprint {
+    fn is_same(&self, other: &Self) -> bool {
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+    }
+}
+
+/// All of it.
+struct Contents {
+    key: [u8; 32],
+    entries: Vec<Entry>,
+}
+
+impl Journal {
+    /// In `folder`, which need not exist.
+    pub fn in_folder(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_path_buf(),
+        }
+    }
+
+    /// Whether nobody spoke of `topic` within `every` before `wall`; if so, notes that somebody does now.
+    pub fn is_news(&self, topic: Topic<'_>, every: Duration, wall: u64) -> Result<bool, Error> {
+        if every.is_zero() {
+            return Ok(true);
+        }
+        let is_recent = |contents: &Contents| {
+            let about = contents.about(topic);
+            let entry = contents.entries.iter().find(|entry| entry.about == about);
+            entry.is_some_and(|entry| is_within(entry.said, every, wall))
+        };
+        // Without the lock first: on most days this is all.
+        if let Some(folder) = Folder::open(&self.folder)?
+            && let Some(contents) = Contents::read(&folder)?
+            && is_recent(&contents)
+        {
+            return Ok(false);
+        }
+        self.change(wall, |contents| {
+            if is_recent(contents) {
+                return false;
+            }
+            contents.entry(contents.about(topic)).said = Some(wall);
+            true
+        })
+    }
+
+    /// Under the lock; written if `change` says so, which is returned.
+    fn change(&self, wall: u64, change: impl FnOnce(&mut Contents) -> bool) -> Result<bool, Error> {
+        let folder = Folder::make(&self.folder)?;
+        let lock = folder
+            .lock_within("journal.lock", PATIENCE)?
+            .ok_or(Error::Busy)?;
+        let mut contents = Contents::read(&folder)?.map_or_else(Contents::new, Ok)?;
+        if !change(&mut contents) {
+            return Ok(false);
+        }
+        contents.forget(wall);
+        folder.replace(NAME, &[contents.write()?.as_slice()], &lock)?;
+        Ok(true)
+    }
+}
+
+/// A date in the future was written before the clock was set back.
+fn is_within(moment: Option<u64>, every: Duration, wall: u64) -> bool {
+    moment.is_some_and(|moment| moment <= wall && wall - moment < every.as_secs())
+}
+
+impl Contents {
+    fn new() -> Result<Self, Error> {
+        let mut key = [0; 32];
+        getrandom::fill(&mut key).map_err(|_| Error::Random)?;
+        Ok(Self {
+            key,
+            entries: Vec::new(),
+        })
+    }
+
+    /// The entry about this, now the last: what is oldest goes first when there is too much.
+    fn entry(&mut self, about: Option<(Key, Fingerprint)>) -> &mut Entry {
+        let mut found = Entry {
+            about,
+            ..Entry::default()
+        };
+        if let Some(at) = self
+            .entries
+            .iter()
+            .position(|entry| entry.about == found.about)
+        {
+            found = self.entries.remove(at);
+        }
+        self.entries.push(found);
+        let last = self.entries.len() - 1;
+        &mut self.entries[last]
+    }
+
+    /// Drops what is too old or too much. A flood of words does not drive out the dead, nor the other way round.
+    fn forget(&mut self, wall: u64) {
+        self.entries
+            .retain(|entry| wall.saturating_sub(entry.moment()) < KEPT);
+        for (is_dead, most) in [(true, MOST_DEAD), (false, MOST)] {
+            let is_such = |entry: &Entry| entry.fate.is_some() == is_dead;
+            let count = self.entries.iter().filter(|entry| is_such(entry)).count();
+            let mut surplus = count.saturating_sub(most);
+            self.entries.retain(|entry| {
+                let goes = surplus > 0 && is_such(entry);
+                surplus -= usize::from(goes);
+                !goes
+            });
+        }
+    }
+
+    fn about(&self, topic: Topic<'_>) -> Option<(Key, Fingerprint)> {
+        match topic {
+            Topic::Fallback => None,
+            Topic::EndOf(credential) => {
+                Some((credential.key.clone(), self.fingerprint(credential)))
+            }
+        }
+    }
+
+    fn fingerprint(&self, credential: &Credential) -> Fingerprint {
+        // HMAC takes a key of any length (RFC 2104).
+        let Ok(mut code) = Hmac::<Sha256>::new_from_slice(&self.key) else {
+            return Fingerprint(String::new());
+        };
+        let parameters = credential
+            .authorization
+            .as_ref()
+            .map(|authorization| &authorization.parameters);
+        for secret in [credential.password.as_ref(), parameters] {
+            code.update(&[u8::from(secret.is_some())]);
+            if let Some(secret) = secret {
+                code.update(&(secret.expose().len() as u64).to_le_bytes());
+                code.update(secret.expose());
+            }
+        }
+        Fingerprint(hex(&code.finalize().into_bytes()[..16]))
+    }
+
+    /// A journal that cannot be read is begun anew: nothing in it is worth a failure.
+    fn read(folder: &Folder) -> Result<Option<Self>, Error> {
+        match folder.read(NAME) {
+            Ok(bytes) => Ok(bytes.and_then(|bytes| Self::parse(bytes.as_slice()))),
+            // Not one that we wrote: begun anew, like any that cannot be read.
+            Err(private::Error::System { cause, .. })
+                if cause.kind() == io::ErrorKind::FileTooLarge =>
+            {
+                Ok(None)
+            }
+            Err(cause) => Err(cause.into()),
+        }
+    }
+
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let mut lines = Lines::new(bytes);
+        let first = lines.find_map(|line| line.ok().filter(|line| line.key == b"key"))?;
+        let mut contents = Self {
+            key: unhex(first.value)?,
+            entries: Vec::new(),
+        };
+        // To the end of the first paragraph.
+        lines.by_ref().for_each(drop);
+        let mut rest = lines.rest();
+        while !rest.is_empty() {
+            let mut lines = Lines::new(rest);
+            let mut fingerprint = None;
+            let mut entry = Entry::default();
+            for line in lines.by_ref() {
+                let line = line.ok()?;
+                let Ok(text) = std::str::from_utf8(line.value) else {
+                    continue;
+                };
+                match line.key {
+                    b"token" => fingerprint = Some(Fingerprint(text.to_owned())),
+                    b"said" => entry.said = text.parse().ok(),
+                    key => match Fate::from_word(key) {
+                        Some(fate) => entry.fate = text.parse().ok().map(|at| (fate, at)),
+                        None => entry.known.read(key, text),
+                    },
+                }
+            }
+            entry.about = match fingerprint {
+                Some(fingerprint) => {
+                    Some((read::entry(Lines::new(rest)).ok()?.key()?, fingerprint))
+                }
+                None => None,
+            };
+            contents.entries.push(entry);
+            rest = lines.rest();
+        }
+        Some(contents)
+    }
+
+    fn write(&self) -> Result<Buffer, Error> {
+        let mut out = Buffer::with_capacity(4096);
+        out.push(format!("key={}\n\n", hex(&self.key)).as_bytes());
+        for Entry {
+            about,
+            said,
+            fate,
+            known,
+        } in &self.entries
+        {
+            if let Some((key, Fingerprint(fingerprint))) = about {
+                write::description(&Description::of(key), &mut out)?;
+                out.push(format!("token={fingerprint}\n").as_bytes());
+            }
+            if let Some(said) = said {
+                out.push(format!("said={said}\n").as_bytes());
+            }
+            if let Some((fate, at)) = fate {
+                out.push(format!("{}={at}\n", fate.word()).as_bytes());
+            }
+            known.write(&mut out);
+            out.push(b"\n");
+        }
+        Ok(out)
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(text: &[u8]) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if text.len() != 64 {
+        return None;
+    }
+    for (byte, digits) in bytes.iter_mut().zip(text.chunks(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::known::Outcome;
+    use super::*;
+    use crate::credential::expiry::{Expiry, Source};
+    use crate::credential::token::TokenKind;
+    use crate::forge;
+    use crate::secret::Secret;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    fn token(username: &str, password: &str) -> Credential {
+        let described = Description {
+            protocol: Some(b"https".to_vec()),
+            host: Some(b"example.test".to_vec()),
+            username: Some(username.as_bytes().to_vec()),
+            password: Some(Secret::new(password.as_bytes())),
+            ..Description::default()
+        };
+        Credential::complete(described).unwrap()
+    }
+
+    fn journal() -> (tempfile::TempDir, Journal) {
+        let home = tempfile::tempdir().unwrap();
+        let journal = Journal::in_folder(&home.path().join("state"));
+        (home, journal)
+    }
+
+    #[test]
+    fn once_a_day_per_token() {
+        let (_home, journal) = journal();
+        let news = |credential, wall| {
+            journal
+                .is_news(Topic::EndOf(credential), DAY, wall)
+                .unwrap()
+        };
+        let (alice, renewed, bob) = (
+            token("alice", "one"),
+            token("alice", "two"),
+            token("bob", "one"),
+        );
+        assert!(news(&alice, 1_000_000));
+        assert!(!news(&alice, 1_000_000 + 86_399));
+        assert!(news(&renewed, 1_000_001), "another secret of the same user");
+        assert!(news(&bob, 1_000_002), "the same secret of another user");
+        assert!(news(&alice, 1_000_000 + 86_400));
+        assert!(news(&alice, 500_000), "after the clock was set back");
+        assert!(!news(&alice, 500_001));
+    }
+
+    #[test]
+    fn fallback_is_a_topic_of_its_own() {
+        let (_home, journal) = journal();
+        assert!(
+            journal
+                .is_news(Topic::EndOf(&token("alice", "one")), DAY, 1000)
+                .unwrap()
+        );
+        assert!(journal.is_news(Topic::Fallback, DAY, 1000).unwrap());
+        assert!(!journal.is_news(Topic::Fallback, DAY, 1001).unwrap());
+        assert!(
+            !journal
+                .is_news(Topic::EndOf(&token("alice", "one")), DAY, 1001)
+                .unwrap()
+        );
+    }
+
+    #[test]
+    fn holds_no_secret_and_nothing_that_repeats_elsewhere() {
+        let (_home, one) = journal();
+        let (_other_home, two) = journal();
+        let said = |journal: &Journal| {
+            journal
+                .is_news(Topic::EndOf(&token("alice", "made-up-token")), DAY, 1000)
+                .unwrap();
+            std::fs::read_to_string(journal.folder.join(NAME)).unwrap()
+        };
+        let (one, two) = (said(&one), said(&two));
+        assert!(!one.contains("made-up-token"));
+        let fingerprint = |text: &str| {
+            text.lines()
+                .find(|line| line.starts_with("token="))
+                .unwrap()
+                .to_owned()
+        };
+        assert_ne!(fingerprint(&one), fingerprint(&two));
+    }
+
+    #[test]
+    fn a_broken_journal_is_begun_anew() {
+        let (_home, journal) = journal();
+        assert!(journal.is_news(Topic::Fallback, DAY, 1000).unwrap());
+        for broken in ["", "nonsense", "key=00\n\nsaid=1\n", "key=\n", "too long"] {
+            std::fs::write(journal.folder.join(NAME), broken).unwrap();
+            if broken == "too long" {
+                let file = std::fs::File::options()
+                    .write(true)
+                    .open(journal.folder.join(NAME));
+                file.unwrap().set_len(1024 * 1024 * 1024).unwrap();
+            }
+            assert!(
+                journal.is_news(Topic::Fallback, DAY, 1000).unwrap(),
+                "{broken}"
+            );
+            assert!(
+                !journal.is_news(Topic::Fallback, DAY, 1000).unwrap(),
+                "{broken}"
+            );
+        }
+    }
+
+    #[test]
+    fn knowledge_is_kept_by_secret() {
+        let (_home, journal) = journal();
+        let (old, new) = (token("alice", "one"), token("alice", "two"));
+        let learnt = Known {
+            forge: Some(forge::Kind::GitHub),
+            token: Some(TokenKind::Classic),
+            scopes: Some(vec!["repo".to_owned(), "read:org".to_owned()]),
+            end: Expiry::from_unix(5000).map(|end| (end, Source::Forge)),
+            since: Some(900),
+            accepted: Some(999),
+            asked: Some(1000),
+            outcome: Some(Outcome::Good),
+        };
+        assert_eq!(journal.known(&old).unwrap(), None);
+        journal
+            .learn(&old, 1000, |known| *known = learnt.clone())
+            .unwrap();
+        assert!(journal.is_news(Topic::EndOf(&old), DAY, 1001).unwrap());
+        assert_eq!(journal.known(&old).unwrap().as_ref(), Some(&learnt));
+        assert_eq!(journal.known(&new).unwrap(), None);
+        journal
+            .learn(&new, 1002, |known| known.since = Some(1002))
+            .unwrap();
+        let all = journal.all_known().unwrap();
+        assert_eq!(
+            (all.len(), all[0].1.since),
+            (1, Some(1002)),
+            "the later one"
+        );
+        assert_eq!(
+            learnt.source_of(Expiry::from_unix(5000).unwrap()),
+            Source::Forge
+        );
+        assert_eq!(
+            learnt.source_of(Expiry::from_unix(5001).unwrap()),
+            Source::Git
+        );
+        let path = journal.folder.join(NAME);
+        let before = std::fs::metadata(&path).unwrap().modified().unwrap();
+        journal.learn(&old, 1003, |_| {}).unwrap();
+        assert_eq!(
+            std::fs::metadata(&path).unwrap().modified().unwrap(),
+            before
+        );
+    }
+
+    #[test]
+    fn one_claims_and_the_rest_wait_for_tomorrow() {
+        let (_home, journal) = journal();
+        let alice = token("alice", "one");
+        assert!(journal.claim(&alice, DAY, 1000).unwrap());
+        assert!(!journal.claim(&alice, DAY, 1001).unwrap());
+        let known = journal.known(&alice).unwrap();
+        assert!(journal.was_asked(known.as_ref(), DAY, 1001));
+        assert_eq!(known.unwrap().outcome, Some(Outcome::Pending));
+        assert!(journal.claim(&alice, DAY, 1000 + 86_400).unwrap());
+        assert!(journal.claim(&token("alice", "two"), DAY, 1001).unwrap());
+    }
+
+    #[test]
+    fn reads_older_and_newer_journals() {
+        let (_home, journal) = journal();
+        let alice = token("alice", "one");
+        assert!(journal.is_news(Topic::EndOf(&alice), DAY, 1000).unwrap());
+        let path = journal.folder.join(NAME);
+        let older = std::fs::read_to_string(&path).unwrap();
+        assert!(older.ends_with("said=1000\n\n"), "{older}");
+        let newer = format!(
+            "{}forge=sourcehut\nkind=\nscopes=a b\nend=x y\nsince=-1\nasked=soon\noutcome=fine\nmood=good\n\n",
+            older.trim_end_matches('\n').to_owned() + "\n"
+        );
+        std::fs::write(&path, newer).unwrap();
+        assert_eq!(journal.known(&alice).unwrap(), Some(Known::default()));
+        assert!(!journal.is_news(Topic::EndOf(&alice), DAY, 1001).unwrap());
+    }
+
+    #[test]
+    fn every_time_needs_no_file() {
+        let (_home, journal) = journal();
+        assert!(
+            journal
+                .is_news(Topic::Fallback, Duration::ZERO, 1000)
+                .unwrap()
+        );
+        assert!(!journal.folder.exists());
+    }
+}

@@ -1,0 +1,324 @@
+//! Git Credential Manager: items of the Secret Service, and its store of plaintext files (git-ecosystem/
+//! git-credential-manager: `SecretServiceCollection.cs`, `PlaintextCredentialStore.cs`).
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use super::{Error, Found, MOST, Neighbour, Place, Reading};
+use crate::credential::description::Description;
+use crate::credential::url;
+use crate::foreign;
+use crate::secret::Secret;
+use crate::storage::keychain::Keychain;
+
+const SCHEMA: (&str, &str) = ("xdg:schema", "com.microsoft.GitCredentialManager");
+/// Before the URL in the name of a service (`credential.namespace`, which hardly anybody sets); some entries have none.
+const NAMESPACE: &str = "git:";
+/// `NAMESPACE/protocol/host/path…/account.credential`.
+const SUFFIX: &[u8] = b".credential";
+const DEEPEST: usize = 8;
+
+/// Its items, and its folder.
+#[derive(Debug)]
+pub struct Gcm {
+    folder: PathBuf,
+    keychain: Rc<Keychain>,
+}
+
+impl Gcm {
+    /// With `folder` for its plaintext store.
+    pub fn at(folder: PathBuf, keychain: Rc<Keychain>) -> Self {
+        Self { folder, keychain }
+    }
+}
+
+impl Neighbour for Gcm {
+    fn name(&self) -> &'static str {
+        "gcm"
+    }
+
+    fn places(&self) -> Vec<Place> {
+        vec![
+            Place::Keychain(HashMap::new()),
+            Place::File(self.folder.clone()),
+        ]
+    }
+
+    fn read(&self) -> Reading {
+        let mut reading = Reading::default();
+        match self.keychain.others(vec![(SCHEMA.0, SCHEMA.1.to_owned())]) {
+            Ok(items) => {
+                for item in items {
+                    let text = |name: &str| item.attributes.get(name).map(String::as_bytes);
+                    let place = Place::Keychain(item.attributes.clone());
+                    match described(text("service"), text("account"), item.secret.duplicate()) {
+                        Said::Token(said) => reading.take(Found::new(said, place)),
+                        Said::Strange => reading.skipped += 1,
+                        Said::Renewal => {}
+                    }
+                }
+            }
+            Err(error) => reading.troubles.push(error.into()),
+        }
+        let mut left = MOST;
+        read_folder(&self.folder, 0, &mut left, &mut reading);
+        reading
+    }
+
+    fn remove(&self, found: &Found) -> Result<usize, Error> {
+        let Some(secret) = found.secret() else {
+            return Ok(0);
+        };
+        match &found.place {
+            Place::Keychain(attributes) => Ok(self.keychain.remove_other(attributes, secret)?),
+            Place::File(path) => {
+                let is_gone = foreign::remove(path, |bytes| match said(bytes) {
+                    Said::Token(said) => Found::new(said, found.place.clone())
+                        .is_some_and(|kept| kept.is_same(found)),
+                    Said::Renewal | Said::Strange => false,
+                })?;
+                Ok(usize::from(is_gone))
+            }
+            _ => Ok(0),
+        }
+    }
+}
+
+fn read_folder(folder: &Path, depth: usize, left: &mut usize, reading: &mut Reading) {
+    for (name, is_folder) in foreign::names(folder, *left) {
+        let path = folder.join(&name);
+        *left = left.saturating_sub(1);
+        if is_folder {
+            if depth < DEEPEST {
+                read_folder(&path, depth + 1, left, reading);
+            } else {
+                reading.skipped += 1;
+            }
+        } else if name.as_encoded_bytes().ends_with(SUFFIX) {
+            match foreign::read(&path) {
+                Ok(Some(bytes)) => {
+                    let place = Place::File(path);
+                    match said(bytes.as_slice()) {
+                        Said::Token(said) => reading.take(Found::new(said, place)),
+                        Said::Strange => reading.skipped += 1,
+                        Said::Renewal => {}
+                    }
+                }
+                Ok(None) => {}
+                Err(error) => reading.troubles.push(error.into()),
+            }
+        }
+    }
+}
+
+/// What an item or a file is.
+enum Said {
+    Token(Description),
+    /// A refresh token, which GCM keeps as an entry of its own, and only GCM can use.
+    Renewal,
+    Strange,
+}
+
+/// A file: the secret on the first line, `service=` and `account=` on others.
+fn said(bytes: &[u8]) -> Said {
+    let mut lines = bytes
+        .split(|&byte| byte == b'\n')
+        .map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let secret = Secret::new(lines.next().unwrap_or_default());
+    let (mut service, mut account) = (None, None);
+    for line in lines {
+        for (name, slot) in [
+            (&b"service="[..], &mut service),
+            (b"account=", &mut account),
+        ] {
+            if let Some(value) = line.strip_prefix(name)
+                && slot.replace(value).is_some()
+            {
+                return Said::Strange;
+            }
+        }
+    }
+    described(service, account, secret)
+}
+
+fn described(service: Option<&[u8]>, account: Option<&[u8]>, secret: Secret) -> Said {
+    let (Some(service), Some(account)) = (service, account) else {
+        return Said::Strange;
+    };
+    let url = service.strip_prefix(NAMESPACE.as_bytes());
+    let Ok(said) = url::parse(url.unwrap_or(service)) else {
+        return Said::Strange;
+    };
+    // Without the namespace it is only its URL that tells an entry of git's.
+    let is_web = matches!(said.protocol.as_deref(), Some(b"https" | b"http"));
+    if url.is_none() && !is_web {
+        return Said::Strange;
+    }
+    let host = said.host.as_deref().unwrap_or_default();
+    let is_renewal = host.starts_with(b"oauth-refresh-token.")
+        || host.starts_with(b"refresh_token.")
+        || said
+            .path
+            .as_deref()
+            .is_some_and(|path| path.ends_with(b"refresh_token"));
+    if is_renewal {
+        return Said::Renewal;
+    }
+    Said::Token(Description {
+        // GCM names the account in its own attribute; a user in the URL is the same, or nobody's.
+        username: Some(account.to_vec()),
+        password: Some(secret),
+        ..said
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use keyring::{CredentialStore, mock};
+
+    use super::*;
+
+    fn gcm() -> (tempfile::TempDir, Gcm) {
+        let home = tempfile::tempdir().unwrap();
+        let store = mock::Store::new().unwrap() as Arc<CredentialStore>;
+        let gcm = Gcm::at(home.path().join("store"), Rc::new(Keychain::over(&store)));
+        (home, gcm)
+    }
+
+    fn write(gcm: &Gcm, path: &str, text: &str) -> PathBuf {
+        let path = gcm.folder.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    #[test]
+    fn reads_the_files_and_removes_one() {
+        let (_home, gcm) = gcm();
+        let path = write(
+            &gcm,
+            "git/https/github.com/alice.credential",
+            "tok-one\nservice=git:https://github.com\naccount=alice\n",
+        );
+        write(
+            &gcm,
+            "git/https/dev.azure.com/acme/bob.credential",
+            "tok-two\r\nservice=git:https://dev.azure.com/acme\r\naccount=bob\r\n",
+        );
+        write(
+            &gcm,
+            "git/https/bitbucket.org/refresh_token/bob.credential",
+            "tok-three\nservice=git:https://bitbucket.org/refresh_token\naccount=bob\n",
+        );
+        let reading = gcm.read();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let rows: Vec<_> = reading
+            .found
+            .iter()
+            .map(|found| text(&found.credential.key.url()))
+            .collect();
+        assert_eq!(rows, ["https://dev.azure.com/acme", "https://github.com"]);
+        assert_eq!((reading.skipped, reading.troubles.len()), (0, 0));
+        let one = &reading.found[1];
+        std::fs::write(
+            &path,
+            "tok-new\nservice=git:https://github.com\naccount=alice\n",
+        )
+        .unwrap();
+        assert_eq!(gcm.remove(one).unwrap(), 0);
+        std::fs::write(
+            &path,
+            "tok-one\nservice=git:https://github.com\naccount=alice\n",
+        )
+        .unwrap();
+        assert_eq!(gcm.remove(one).unwrap(), 1);
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_service_may_stand_without_its_namespace() {
+        let (_home, gcm) = gcm();
+        let text = "tok-one\nservice=https://one.test/acme\naccount=alice\n";
+        let path = write(&gcm, "https/one.test/acme/alice.credential", text);
+        let reading = gcm.read();
+        let [one] = &reading.found[..] else {
+            panic!("{reading:?}");
+        };
+        assert_eq!(one.credential.key.url(), b"https://one.test/acme");
+        assert_eq!(one.credential.key.username.as_deref(), Some(&b"alice"[..]));
+        let other = text.replace("https:", "git:https:").replace("one", "two");
+        std::fs::write(&path, other).unwrap();
+        assert_eq!(gcm.remove(one).unwrap(), 0, "another one by now");
+        std::fs::write(&path, text).unwrap();
+        assert_eq!(gcm.remove(one).unwrap(), 1);
+        let renewal = "tok\nservice=https://bitbucket.org/refresh_token\naccount=bob\n";
+        write(&gcm, "https/bitbucket.org/bob.credential", renewal);
+        let reading = gcm.read();
+        assert_eq!((reading.found.len(), reading.skipped), (0, 0));
+    }
+
+    #[test]
+    fn what_is_no_plain_file_of_ones_own_is_not_read() {
+        use std::os::unix::fs::{chown, symlink};
+        let (home, gcm) = gcm();
+        let text = "tok-one\nservice=https://one.test\naccount=alice\n";
+        let outside = home.path().join("outside");
+        std::fs::create_dir_all(&outside).unwrap();
+        std::fs::write(outside.join("a.credential"), text).unwrap();
+        std::fs::create_dir_all(gcm.folder.join("git")).unwrap();
+        symlink(&outside, gcm.folder.join("git/linked")).unwrap();
+        symlink(
+            outside.join("a.credential"),
+            gcm.folder.join("git/a.credential"),
+        )
+        .unwrap();
+        let giant = std::fs::File::create(gcm.folder.join("git/giant.credential")).unwrap();
+        giant.set_len(foreign::LARGEST as u64 + 1).unwrap();
+        let pipe = gcm.folder.join("git/pipe.credential");
+        let mode = rustix::fs::Mode::RUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        let mut troubles = 1;
+        // Only root gives files away.
+        if crate::platform::effective_uid() == 0 {
+            let path = write(&gcm, "git/theirs.credential", text);
+            chown(path, Some(65_534), None).unwrap();
+            let path = write(&gcm, "theirs/alice.credential", text);
+            chown(path.parent().unwrap(), Some(65_534), None).unwrap();
+            troubles += 1;
+        }
+        let reading = gcm.read();
+        assert!(reading.found.is_empty(), "{:?}", reading.found);
+        assert_eq!(reading.troubles.len(), troubles, "{:?}", reading.troubles);
+    }
+
+    #[test]
+    fn hostile_files_are_counted() {
+        let (_home, gcm) = gcm();
+        for (number, text) in [
+            "",
+            "tok-one\n",
+            "tok-one\nservice=git:https://one.test\n",
+            "tok-one\nservice=other:https://one.test\naccount=a\n",
+            "tok-one\nservice=ssh://one.test\naccount=a\n",
+            "tok-one\nservice=one.test\naccount=a\n",
+            "tok-one\nservice=git:git:https://one.test\naccount=a\n",
+            "tok-one\nservice=https://good.test@evil.test@x\naccount=a\n",
+            "tok-one\nservice=git:https://good.test@evil.test@x\naccount=a\n",
+            "tok-one\nservice=git:https://one.test\nservice=git:https://two.test\naccount=a\n",
+            "\nservice=git:https://one.test\naccount=a\n",
+            "tok\x1bone\nservice=git:https://one.test\naccount=a\n",
+        ]
+        .iter()
+        .enumerate()
+        {
+            write(&gcm, &format!("git/https/{number}.credential"), text);
+        }
+        write(&gcm, "git/https/readme.txt", "tok");
+        std::os::unix::fs::symlink("/", gcm.folder.join("root")).unwrap();
+        let reading = gcm.read();
+        assert_eq!((reading.found.len(), reading.skipped), (0, 12));
+    }
+}

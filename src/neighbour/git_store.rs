@@ -1,0 +1,225 @@
+//! git-credential-store: a line for each credential, as a URL with its secret in it (git-credential-store(1)).
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+use zeroize::Zeroizing;
+
+use super::{Error, Found, Neighbour, Place, Reading};
+use crate::credential::description::Description;
+use crate::credential::url::decode;
+use crate::foreign;
+use crate::secret::{Buffer, Secret};
+
+/// git's own limit for a line of a credential.
+const LONGEST: usize = 64 * 1024;
+
+/// Its files, in the order in which it asks them.
+#[derive(Debug)]
+pub struct GitStore {
+    files: Vec<PathBuf>,
+}
+
+impl GitStore {
+    /// In `files`.
+    pub fn over(files: Vec<PathBuf>) -> Self {
+        Self { files }
+    }
+}
+
+impl Neighbour for GitStore {
+    fn name(&self) -> &'static str {
+        "git-store"
+    }
+
+    fn places(&self) -> Vec<Place> {
+        self.files.iter().cloned().map(Place::File).collect()
+    }
+
+    fn read(&self) -> Reading {
+        let mut reading = Reading::default();
+        for path in &self.files {
+            match foreign::read(path) {
+                Ok(bytes) => {
+                    let bytes = bytes.as_ref().map_or(&b""[..], Buffer::as_slice);
+                    for line in lines(bytes) {
+                        let text = &bytes[line];
+                        // git passes over blank lines and comments, too.
+                        if text.is_empty() || text[0] == b'#' {
+                            continue;
+                        }
+                        let place = Place::File(path.clone());
+                        reading.take(said(text).and_then(|said| Found::new(said, place)));
+                    }
+                }
+                Err(error) => reading.troubles.push(error.into()),
+            }
+        }
+        reading
+    }
+
+    fn remove(&self, found: &Found) -> Result<usize, Error> {
+        let Place::File(path) = &found.place else {
+            return Ok(0);
+        };
+        let removed = foreign::cut(path, |bytes| {
+            let is_meant = |line: &Range<usize>| {
+                said(&bytes[line.clone()])
+                    .and_then(|said| Found::new(said, found.place.clone()))
+                    .is_some_and(|kept| kept.is_same(found))
+            };
+            let with_end = |line: Range<usize>| line.start..(line.end + 1).min(bytes.len());
+            lines(bytes).filter(is_meant).map(with_end).collect()
+        })?;
+        Ok(removed)
+    }
+}
+
+/// The lines without their ends. A carriage return is part of its line, as for git.
+fn lines(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    let mut start = 0;
+    bytes
+        .split_inclusive(|&byte| byte == b'\n')
+        .map(move |line| {
+            let end = start + line.len();
+            let text = start..end - usize::from(line.ends_with(b"\n"));
+            start = end;
+            text
+        })
+}
+
+/// What a line says, read as git reads it: the user ends at the first `:`, the secret at the first `@`, the host at the
+/// first of `/?#`. A line without a user or without a secret is none.
+fn said(line: &[u8]) -> Option<Description> {
+    if line.len() > LONGEST {
+        return None;
+    }
+    let scheme = line.windows(3).position(|three| three == b"://")?;
+    let (protocol, rest) = (&line[..scheme], &line[scheme + 3..]);
+    let end = rest.iter().position(|byte| b"/?#".contains(byte));
+    let (authority, path) = rest.split_at(end.unwrap_or(rest.len()));
+    let at = authority.iter().position(|&byte| byte == b'@')?;
+    let (user, host) = (&authority[..at], &authority[at + 1..]);
+    let colon = user.iter().position(|&byte| byte == b':')?;
+    let secret = Zeroizing::new(decode(&user[colon + 1..]).ok()?);
+    let path = match path {
+        [] | b"/" => None,
+        [b'/', path @ ..] => Some(decode(path).ok()?),
+        _ => return None,
+    };
+    Some(Description {
+        protocol: Some(protocol.to_ascii_lowercase()),
+        host: Some(decode(host).ok()?),
+        path,
+        username: Some(decode(&user[..colon]).ok()?),
+        password: Some(Secret::new(&secret)),
+        ..Description::default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store(text: &[u8]) -> (tempfile::TempDir, PathBuf, GitStore) {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join(".git-credentials");
+        std::fs::write(&path, text).unwrap();
+        let store = GitStore::over(vec![home.path().join("none"), path.clone()]);
+        (home, path, store)
+    }
+
+    fn shown(found: &Found) -> [String; 3] {
+        let key = &found.credential.key;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        [
+            text(&key.url()),
+            text(key.username.as_deref().unwrap()),
+            text(found.secret().unwrap().expose()),
+        ]
+    }
+
+    #[test]
+    fn reads_what_git_writes() {
+        let (_home, _, store) = store(
+            b"https://alice:tok-%40one@One.test\nhttps://bob%40corp:tok-two@two.test%3a8443/a/b.git\nhttp://:tok-three@[::1]:80\n",
+        );
+        let reading = store.read();
+        let shown: Vec<_> = reading.found.iter().map(shown).collect();
+        assert_eq!(
+            shown,
+            [
+                ["https://one.test", "alice", "tok-@one"],
+                ["https://two.test:8443/a/b.git", "bob@corp", "tok-two"],
+                ["http://[::1]:80", "", "tok-three"],
+            ]
+        );
+        assert_eq!((reading.skipped, reading.troubles.len()), (0, 0));
+        assert!(reading.found.iter().all(|found| found.place.is_plaintext()));
+    }
+
+    #[test]
+    fn hostile_lines_are_counted_and_kept_byte_for_byte() {
+        let mut text = Vec::new();
+        let hostile: [&[u8]; 11] = [
+            b"https://victim:topsecret@victim.test\r\n",
+            b"https://u:p%0Ahost%3Dx@h.test\n",
+            b"https://u:p@good.test@evil.test\n",
+            b"https://u:p@good.test%40evil.test\n",
+            b"https://u:p@a\0b.test\n",
+            b"https://u:p@evil.test?good.test\n",
+            b"https://u@no-secret.test\n",
+            b"https://u:@no-secret.test\n",
+            b"nonsense\n",
+            b"ht tp://u:p@h.test\n",
+            b"https://u:%zz@h.test\n",
+        ];
+        text.extend_from_slice(b"# a comment\n\n");
+        for line in hostile {
+            text.extend_from_slice(line);
+        }
+        let huge = format!("https://u:{}@h.test\n", "x".repeat(1024 * 1024));
+        text.extend_from_slice(huge.as_bytes());
+        let kept = text.clone();
+        text.extend_from_slice(b"https://alice:tok-one@one.test");
+        let (_home, path, store) = store(&text);
+        let reading = store.read();
+        assert_eq!((reading.found.len(), reading.skipped), (1, 12));
+        assert_eq!(store.remove(&reading.found[0]).unwrap(), 1);
+        assert_eq!(std::fs::read(path).unwrap(), kept);
+    }
+
+    #[test]
+    fn the_same_line_twice_is_one() {
+        let line = "https://alice:tok@one.test\n";
+        let (_home, path, store) = store(format!("{line}{line}").as_bytes());
+        let reading = store.read();
+        assert_eq!((reading.found.len(), reading.skipped), (1, 0));
+        assert_eq!(store.remove(&reading.found[0]).unwrap(), 2);
+        assert_eq!(std::fs::read(path).unwrap(), b"");
+    }
+
+    #[test]
+    fn only_the_same_secret_goes() {
+        let (_home, path, store) =
+            store(b"https://alice:tok-old@one.test\nhttps://bob:tok-bob@one.test\n");
+        let reading = store.read();
+        let new = "https://alice:tok-new@one.test\nhttps://bob:tok-bob@one.test\n";
+        std::fs::write(&path, new).unwrap();
+        assert_eq!(store.remove(&reading.found[0]).unwrap(), 0);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), new);
+        assert_eq!(store.remove(&reading.found[1]).unwrap(), 1);
+        assert_eq!(
+            std::fs::read_to_string(&path).unwrap(),
+            "https://alice:tok-new@one.test\n"
+        );
+    }
+
+    #[test]
+    fn never_more_than_so_many() {
+        let line = |number: usize| format!("https://a:tok@{number}.test\n");
+        let text: String = (0..super::super::MOST + 5).map(line).collect();
+        let (_home, _, store) = store(text.as_bytes());
+        assert_eq!(store.read().skipped, 5);
+    }
+}

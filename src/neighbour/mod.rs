@@ -1,0 +1,234 @@
+//! Other helpers and programs that keep credentials for git: what of theirs can be read, and what can be taken away.
+//!
+//! A neighbour does not prompt, print or decide, and does not know its neighbours. What it finds is foreign: what is not
+//! well-formed is passed over and counted, and never repeated.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::credential::Credential;
+use crate::credential::description::Description;
+use crate::credential::expiry::Expiry;
+use crate::credential::host::{is_host, is_path, is_protocol};
+use crate::credential::key::Key;
+use crate::secret::Secret;
+use crate::{foreign, storage, yaml};
+
+pub mod environment;
+pub mod gcm;
+pub mod gh;
+pub mod git_cache;
+pub mod git_store;
+pub mod glab;
+pub mod netrc;
+
+/// The most that is taken from one neighbour: what is beyond it is counted as passed over.
+pub const MOST: usize = 10_000;
+/// Longer than any name or token.
+const LONGEST: usize = 16 * 1024;
+
+/// Somebody else who keeps credentials.
+pub trait Neighbour: fmt::Debug {
+    /// Its word on the command line.
+    fn name(&self) -> &'static str;
+
+    /// Where it keeps things, whether or not anything is there.
+    fn places(&self) -> Vec<Place>;
+
+    /// All that it has. One place that fails does not keep the others from being read.
+    fn read(&self) -> Reading;
+
+    /// Takes `found` away, where it still is and still has that secret (compared in constant time), as often as it is in
+    /// that place. Nothing else changes. Returns how often it went.
+    fn remove(&self, found: &Found) -> Result<usize, Error>;
+}
+
+/// Where a credential of a neighbour's is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// A file, in plaintext.
+    File(PathBuf),
+    /// The system's keychain, as an item with these attributes (empty: any).
+    Keychain(HashMap<String, String>),
+    /// The memory of a daemon behind this socket.
+    Daemon(PathBuf),
+    /// A variable of the environment.
+    Variable(String),
+}
+
+impl Place {
+    /// Whether everybody who can read files or look at processes can read it there.
+    pub fn is_plaintext(&self) -> bool {
+        matches!(self, Self::File(_) | Self::Variable(_))
+    }
+}
+
+/// May hold bytes of a file's name: make it safe before a terminal sees it.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Keychain(_) => f.write_str("keychain"),
+            Self::Daemon(_) => f.write_str("memory"),
+            Self::Variable(name) => write!(f, "${name}"),
+        }
+    }
+}
+
+/// A credential of a neighbour's.
+#[derive(Debug)]
+pub struct Found {
+    /// Complete.
+    pub credential: Credential,
+    /// Where it is.
+    pub place: Place,
+}
+
+impl Found {
+    /// A credential of `said`, if that is one: with the host grammar of the wire, and with nothing in it that could
+    /// become another line.
+    pub fn new(said: Description, place: Place) -> Option<Self> {
+        let mut said = said;
+        let host = said.host.as_mut()?;
+        host.make_ascii_lowercase();
+        let is_line = |text: &[u8]| text.len() <= LONGEST && is_path(text);
+        let is_sound = is_protocol(said.protocol.as_deref()?)
+            && is_host(host)
+            && said.path.as_deref().is_none_or(is_line)
+            && said.username.as_deref().is_some_and(is_line);
+        let password = said.password.as_ref()?.expose();
+        let is_secret = !password.is_empty() && is_line(password);
+        let credential = Credential::complete(said).filter(|_| is_sound && is_secret)?;
+        Some(Self { credential, place })
+    }
+
+    /// For HTTPS, as most of them are.
+    pub fn for_host(
+        host: &[u8],
+        username: &[u8],
+        secret: &[u8],
+        expiry: Option<Expiry>,
+        place: Place,
+    ) -> Option<Self> {
+        let said = Description {
+            protocol: Some(b"https".to_vec()),
+            host: Some(host.to_vec()),
+            username: Some(username.to_vec()),
+            password: Some(Secret::new(secret)),
+            expiry,
+            ..Description::default()
+        };
+        Self::new(said, place)
+    }
+
+    /// Whether both are kept under the same key and sign in with the same secret.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.credential.key == other.credential.key
+            && self.credential.has_same_secrets(&other.credential)
+    }
+
+    /// Its secret.
+    pub fn secret(&self) -> Option<&Secret> {
+        self.credential.password.as_ref()
+    }
+}
+
+/// What came of reading a neighbour.
+#[derive(Debug, Default)]
+pub struct Reading {
+    /// What can be used, in the order in which the neighbour would answer.
+    pub found: Vec<Found>,
+    /// How many entries were not well-formed, or cannot be used.
+    pub skipped: usize,
+    /// What could not be read at all.
+    pub troubles: Vec<Error>,
+    /// Where in `found` what has this key is.
+    by_key: HashMap<Key, Vec<usize>>,
+}
+
+impl Reading {
+    /// Takes `found` in, or counts it as passed over. What is in the same place twice is one.
+    pub fn take(&mut self, found: Option<Found>) {
+        let Some(found) = found else {
+            self.skipped += 1;
+            return;
+        };
+        let key = found.credential.key.clone();
+        let same_key = self.by_key.entry(key).or_default();
+        let is_known = same_key.iter().any(|&at| {
+            let known = &self.found[at];
+            known.place == found.place && known.is_same(&found)
+        });
+        if is_known {
+            return;
+        }
+        if self.found.len() < MOST {
+            same_key.push(self.found.len());
+            self.found.push(found);
+        } else {
+            self.skipped += 1;
+        }
+    }
+}
+
+/// Why a neighbour was not read, or not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Its file.
+    #[error(transparent)]
+    File(#[from] foreign::Error),
+    /// Its file does not say what we understand.
+    #[error("cannot read {}", path.display())]
+    Wording {
+        /// The file.
+        path: PathBuf,
+        /// Where.
+        #[source]
+        cause: yaml::Error,
+    },
+    /// Its items in the keychain.
+    #[error(transparent)]
+    Keychain(#[from] storage::Error),
+    /// Its daemon does not answer as it should.
+    #[error("cannot ask {}: {problem}", path.display())]
+    Daemon {
+        /// The socket.
+        path: PathBuf,
+        /// What is wrong.
+        problem: &'static str,
+    },
+    /// It is there, and only another program can read it.
+    #[error("cannot read {}: it is encrypted", path.display())]
+    Encrypted {
+        /// The file.
+        path: PathBuf,
+    },
+    /// No such variable, or nothing in it.
+    #[error("the environment variable {0} is not set")]
+    Unset(String),
+    /// It is only read.
+    #[error("nothing is removed from {0}")]
+    ReadOnly(&'static str),
+}
+
+impl Error {
+    /// What to do about it.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Keychain(error) => error.hint(),
+            Self::Encrypted { .. } => {
+                Some("decrypt it to a file of its own, and name that with 'netrc:PATH'")
+            }
+            Self::File(foreign::Error::Locked { .. }) => {
+                Some("try again; if no git is running, the lock is a leftover and can be removed")
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether there just is no such thing on this system.
+    pub fn is_absence(&self) -> bool {
+        matches!(self, Self::Keychain(error) if error.is_absence())
+    }
+}

@@ -1,0 +1,303 @@
+//! netrc: words in a file, read by curl, ftp and others (netrc(5)). Only read: it belongs to more programs than git.
+
+use std::path::PathBuf;
+
+use zeroize::Zeroizing;
+
+use super::{Error, Found, Neighbour, Place, Reading};
+use crate::credential::description::Description;
+use crate::foreign;
+use crate::secret::{Buffer, Secret};
+
+/// Longer than any word that is a name or a secret.
+const LONGEST: usize = 16 * 1024;
+
+/// Its file, and what may stand beside it, encrypted.
+#[derive(Debug)]
+pub struct Netrc {
+    file: PathBuf,
+}
+
+impl Netrc {
+    /// In `file`.
+    pub fn at(file: PathBuf) -> Self {
+        Self { file }
+    }
+
+    fn encrypted(&self) -> PathBuf {
+        let mut path = self.file.clone().into_os_string();
+        path.push(".gpg");
+        path.into()
+    }
+}
+
+impl Neighbour for Netrc {
+    fn name(&self) -> &'static str {
+        "netrc"
+    }
+
+    fn places(&self) -> Vec<Place> {
+        vec![Place::File(self.file.clone())]
+    }
+
+    fn read(&self) -> Reading {
+        let mut reading = Reading::default();
+        match foreign::read(&self.file) {
+            Ok(bytes) => {
+                let bytes = bytes.as_ref().map_or(&b""[..], Buffer::as_slice);
+                let place = Place::File(self.file.clone());
+                for entry in entries(bytes) {
+                    reading.take(entry.and_then(|said| Found::new(said, place.clone())));
+                }
+            }
+            Err(error) => reading.troubles.push(error.into()),
+        }
+        let path = self.encrypted();
+        if path.symlink_metadata().is_ok() {
+            reading.troubles.push(Error::Encrypted { path });
+        }
+        reading
+    }
+
+    fn remove(&self, _: &Found) -> Result<usize, Error> {
+        Err(Error::ReadOnly("netrc"))
+    }
+}
+
+/// Each entry; `None` for one that says nothing that can be used: the default, which fits every host and so none of
+/// ours, and one with a word that is not known, after which nothing is certain.
+fn entries(bytes: &[u8]) -> Vec<Option<Description>> {
+    let mut entries = Vec::new();
+    let mut entry: Option<Entry> = None;
+    let mut words = Words { rest: bytes };
+    while let Some(word) = words.next() {
+        let open = match &word[..] {
+            b"machine" => Some(Entry {
+                host: words.next(),
+                ..Entry::default()
+            }),
+            b"default" => Some(Entry {
+                is_broken: true,
+                ..Entry::default()
+            }),
+            b"macdef" => {
+                words.skip_macro();
+                continue;
+            }
+            _ => None,
+        };
+        if open.is_some() {
+            entries.extend(std::mem::replace(&mut entry, open).map(Entry::said));
+            continue;
+        }
+        let Some(entry) = &mut entry else {
+            continue;
+        };
+        let slot = match &word[..] {
+            b"login" | b"user" | b"username" => &mut entry.login,
+            b"password" => &mut entry.password,
+            b"protocol" => &mut entry.protocol,
+            b"port" => &mut entry.port,
+            b"account" => {
+                words.next();
+                continue;
+            }
+            _ => {
+                entry.is_broken = true;
+                continue;
+            }
+        };
+        let value = words.next();
+        if value.is_none() || slot.is_some() {
+            entry.is_broken = true;
+        }
+        *slot = value;
+    }
+    entries.extend(entry.map(Entry::said));
+    entries
+}
+
+/// What stands between one `machine` and the next.
+#[derive(Default)]
+struct Entry {
+    host: Option<Zeroizing<Vec<u8>>>,
+    login: Option<Zeroizing<Vec<u8>>>,
+    password: Option<Zeroizing<Vec<u8>>>,
+    protocol: Option<Zeroizing<Vec<u8>>>,
+    port: Option<Zeroizing<Vec<u8>>>,
+    is_broken: bool,
+}
+
+impl Entry {
+    fn said(self) -> Option<Description> {
+        if self.is_broken {
+            return None;
+        }
+        let mut host = self.host?.to_vec();
+        match self.port {
+            Some(port) if port.iter().all(u8::is_ascii_digit) => {
+                host.push(b':');
+                host.extend_from_slice(&port);
+            }
+            // git's netrc helper takes a word there for the protocol.
+            Some(_) => return None,
+            None => {}
+        }
+        let protocol = self
+            .protocol
+            .map_or_else(|| b"https".to_vec(), |said| said.to_vec());
+        Some(Description {
+            protocol: Some(protocol),
+            host: Some(host),
+            username: Some(self.login?.to_vec()),
+            password: Some(Secret::new(&self.password?)),
+            ..Description::default()
+        })
+    }
+}
+
+/// The words of the file. As for curl, a word may stand in double quotes, with `\` before what is meant as it is.
+struct Words<'a> {
+    rest: &'a [u8],
+}
+
+impl Words<'_> {
+    /// To the blank line that ends a macro, or to the end.
+    fn skip_macro(&mut self) {
+        let end = self.rest.windows(2).position(|two| two == b"\n\n");
+        let dos = self.rest.windows(4).position(|four| four == b"\r\n\r\n");
+        let end = end
+            .map(|at| at + 2)
+            .into_iter()
+            .chain(dos.map(|at| at + 4))
+            .min();
+        self.rest = end.map_or(&[], |end| &self.rest[end..]);
+    }
+}
+
+impl Iterator for Words<'_> {
+    type Item = Zeroizing<Vec<u8>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let start = self
+                .rest
+                .iter()
+                .position(|byte| !byte.is_ascii_whitespace())?;
+            self.rest = &self.rest[start..];
+            if self.rest[0] != b'#' {
+                break;
+            }
+            let end = self.rest.iter().position(|&byte| byte == b'\n');
+            self.rest = end.map_or(&[], |end| &self.rest[end..]);
+        }
+        let is_quoted = self.rest[0] == b'"';
+        let most = self.rest.len().min(LONGEST);
+        let mut word = Zeroizing::new(Vec::with_capacity(64));
+        let mut at = usize::from(is_quoted);
+        while let Some(&byte) = self.rest.get(at) {
+            at += 1;
+            match byte {
+                b'"' if is_quoted => break,
+                b'\\' if is_quoted => {
+                    word.extend(self.rest.get(at));
+                    at += 1;
+                }
+                byte if byte.is_ascii_whitespace() && !is_quoted => {
+                    // A line end may be the first of two that end a macro.
+                    at -= 1;
+                    break;
+                }
+                // What is too long becomes too long for what comes after, and is not used.
+                byte if word.len() <= most => word.push(byte),
+                _ => {}
+            }
+        }
+        self.rest = self.rest.get(at..).unwrap_or_default();
+        Some(word)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> (Vec<[String; 3]>, usize) {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join(".netrc");
+        std::fs::write(&path, text).unwrap();
+        let reading = Netrc::at(path).read();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let shown = |found: &Found| {
+            let key = &found.credential.key;
+            [
+                text(&key.url()),
+                text(key.username.as_deref().unwrap()),
+                text(found.secret().unwrap().expose()),
+            ]
+        };
+        (reading.found.iter().map(shown).collect(), reading.skipped)
+    }
+
+    fn rows(rows: &[[&str; 3]]) -> Vec<[String; 3]> {
+        rows.iter().map(|row| row.map(str::to_owned)).collect()
+    }
+
+    #[test]
+    fn reads_words_in_any_lay_out() {
+        let text = "machine one.test login alice password tok-one\nmachine Two.test\n\tlogin bob\n\taccount x\n\tpassword \"tok \\\"two\\\"\"\n# machine three.test login x password y\nmachine four.test port 8443 protocol http username carol password tok-four # comment\n";
+        let expected = rows(&[
+            ["https://one.test", "alice", "tok-one"],
+            ["https://two.test", "bob", "tok \"two\""],
+            ["http://four.test:8443", "carol", "tok-four"],
+        ]);
+        assert_eq!(read(text), (expected, 0));
+    }
+
+    #[test]
+    fn a_macro_is_no_entry_and_a_default_fits_no_host() {
+        let text = "machine one.test login alice password tok-one\nmacdef init\nmachine evil.test login x password y\n\nmachine two.test login bob password tok-two\ndefault login anonymous password me@there\n";
+        let expected = rows(&[
+            ["https://one.test", "alice", "tok-one"],
+            ["https://two.test", "bob", "tok-two"],
+        ]);
+        assert_eq!(read(text), (expected, 1));
+        assert_eq!(
+            read("macdef init\nmachine evil.test login x password y\n"),
+            (vec![], 0)
+        );
+    }
+
+    #[test]
+    fn hostile_words_are_counted() {
+        let huge = "x".repeat(1024 * 1024);
+        for text in [
+            "machine good.test@evil.test login a password b",
+            "machine one.test login a",
+            "machine one.test password b",
+            "machine one.test login a password",
+            "machine one.test login a passwort b password c",
+            "machine one.test login a login b password c",
+            "machine one.test login a password \"b\nhost=evil.test\"",
+            "machine one.test port https login a password b",
+            "machine one\x1b[2J.test login a password b",
+            &format!("machine one.test login a password {huge}"),
+        ] {
+            assert_eq!(read(text), (vec![], 1), "{}", &text[..text.len().min(80)]);
+        }
+        assert_eq!(read(""), (vec![], 0));
+        assert_eq!(read("login a password b"), (vec![], 0));
+    }
+
+    #[test]
+    fn what_is_encrypted_is_named_and_nothing_is_removed() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join(".netrc");
+        std::fs::write(&path, "machine one.test login a password b").unwrap();
+        std::fs::write(home.path().join(".netrc.gpg"), "x").unwrap();
+        let netrc = Netrc::at(path);
+        let reading = netrc.read();
+        assert!(matches!(reading.troubles[..], [Error::Encrypted { .. }]));
+        assert!(netrc.remove(&reading.found[0]).is_err());
+    }
+}

@@ -1,0 +1,185 @@
+//! How to reach a host as git does: its proxy, and the certificates it trusts. Asked for by commands that people run and by
+//! the detached look-up, never by git's operations.
+
+use std::env;
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::git::Git;
+
+/// How to get there: what git would do.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Network {
+    /// The proxy, if one is to be used.
+    pub proxy: Option<String>,
+    /// Certificates to trust instead of the system's.
+    pub authorities: Option<PathBuf>,
+    /// `http.sslVerify`.
+    pub verifies: bool,
+}
+
+/// The proxy's address may hold a password.
+impl fmt::Debug for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Network")
+            .field("proxy", &self.proxy.as_ref().map(|_| "[REDACTED]"))
+            .field("authorities", &self.authorities)
+            .field("verifies", &self.verifies)
+            .finish()
+    }
+}
+
+impl Network {
+    /// As the environment has it: `https_proxy`, `all_proxy`, `no_proxy`, `GIT_SSL_CAINFO`. The system's certificates, or
+    /// those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name.
+    pub fn of_environment(host: &str) -> Self {
+        Self::from_settings(host, &[], |name| env::var_os(name))
+    }
+
+    /// The same under git's `http.proxy`, `http.sslCAInfo`, `http.sslVerify` and `http.<url>.*`. Starts git, if there is one.
+    /// Only the person's and the system's settings count: no repository's.
+    pub fn as_git_has_it(host: &str) -> Self {
+        let settings = Git::find().and_then(|git| git.http_settings(&format!("https://{host}/")));
+        Self::from_settings(host, &settings.unwrap_or_default(), |name| {
+            env::var_os(name)
+        })
+    }
+
+    fn from_settings(
+        host: &str,
+        settings: &[(String, Option<String>)],
+        variable: impl Fn(&str) -> Option<OsString>,
+    ) -> Self {
+        let set = |name: &str| {
+            let mut all = settings.iter().rev();
+            all.find(|(key, _)| key == name).map(|(_, value)| value)
+        };
+        let text = |name: &str| {
+            variable(name)?
+                .into_string()
+                .ok()
+                .filter(|text| !text.is_empty())
+        };
+        let first = |names: &[&str]| names.iter().find_map(|name| text(name));
+        // As curl has it: an empty setting overrides the environment and means none.
+        let proxy = match set("http.proxy").and_then(Option::as_deref) {
+            Some(proxy) => Some(proxy.to_owned()).filter(|proxy| !proxy.is_empty()),
+            None => first(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]),
+        };
+        let exempt = first(&["no_proxy", "NO_PROXY"]).unwrap_or_default();
+        let home = || variable("HOME").map(PathBuf::from);
+        let authorities = text("GIT_SSL_CAINFO").map(PathBuf::from).or_else(|| {
+            let path = set("http.sslcainfo")?
+                .as_deref()
+                .filter(|path| !path.is_empty())?;
+            match path.strip_prefix("~/") {
+                Some(rest) => home().map(|home| home.join(rest)),
+                None => Some(PathBuf::from(path)),
+            }
+        });
+        let verifies = set("http.sslverify").is_none_or(|value| {
+            let word = value.as_deref().unwrap_or("true").to_ascii_lowercase();
+            !matches!(&word[..], "false" | "no" | "off" | "0" | "")
+        });
+        Self {
+            proxy: proxy.filter(|_| !is_exempt(host, &exempt)),
+            authorities,
+            verifies,
+        }
+    }
+}
+
+/// `no_proxy` as curl reads it: names with all that is below them, separated by commas or blanks; `*` is everything.
+fn is_exempt(host: &str, list: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or(rest),
+        None => host.split(':').next().unwrap_or(host),
+    };
+    list.split([',', ' '])
+        .map(|entry| entry.trim().trim_start_matches('.'))
+        .filter(|entry| !entry.is_empty())
+        .any(|entry| {
+            let is_below = || {
+                let above = name.len().checked_sub(entry.len() + 1);
+                above.is_some_and(|at| {
+                    name.as_bytes()[at] == b'.' && name[at + 1..].eq_ignore_ascii_case(entry)
+                })
+            };
+            entry == "*" || name.eq_ignore_ascii_case(entry) || is_below()
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn network(settings: &[(&str, Option<&str>)], variables: &[(&str, &str)]) -> Network {
+        let settings: Vec<_> = settings
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.map(str::to_owned)))
+            .collect();
+        Network::from_settings("git.corp.test:8443", &settings, |name| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| OsString::from(value))
+        })
+    }
+
+    #[test]
+    fn gits_settings_come_before_the_environment() {
+        let environment = [("HTTPS_PROXY", "http://env:1"), ("HOME", "/home/u")];
+        let proxy = |settings: &[(&str, Option<&str>)]| network(settings, &environment).proxy;
+        assert_eq!(proxy(&[]).as_deref(), Some("http://env:1"));
+        assert_eq!(
+            proxy(&[("http.proxy", Some("p:2"))]).as_deref(),
+            Some("p:2")
+        );
+        assert_eq!(proxy(&[("http.proxy", Some(""))]), None);
+        let authorities = network(&[("http.sslcainfo", Some("~/ca.pem"))], &environment);
+        assert_eq!(
+            authorities.authorities,
+            Some(PathBuf::from("/home/u/ca.pem"))
+        );
+        let variable = network(
+            &[("http.sslcainfo", Some("/a"))],
+            &[("GIT_SSL_CAINFO", "/b")],
+        );
+        assert_eq!(variable.authorities, Some(PathBuf::from("/b")));
+    }
+
+    #[test]
+    fn a_proxys_password_is_not_shown() {
+        let network = network(&[("http.proxy", Some("http://u:made-up@p:2"))], &[]);
+        let shown = format!("{network:?}");
+        assert!(shown.contains("proxy: Some") && !shown.contains("made-up"));
+    }
+
+    #[test]
+    fn certificates_are_verified_unless_git_is_told_otherwise() {
+        let verifies = |value| network(&[("http.sslverify", value)], &[]).verifies;
+        assert!(network(&[], &[]).verifies && verifies(None) && verifies(Some("true")));
+        assert!(!verifies(Some("false")) && !verifies(Some("0")));
+    }
+
+    #[test]
+    fn exemptions_are_names_and_what_is_below() {
+        for (list, expected) in [
+            ("corp.test", true),
+            (".corp.test", true),
+            ("git.corp.test", true),
+            ("a,CORP.test", true),
+            ("*", true),
+            ("orp.test", false),
+            ("x.git.corp.test", false),
+            ("", false),
+        ] {
+            assert_eq!(is_exempt("git.corp.test:8443", list), expected, "{list}");
+        }
+        assert!(is_exempt("[::1]:8443", "::1"));
+        let exempt = network(
+            &[("http.proxy", Some("p:2"))],
+            &[("no_proxy", "git.corp.test")],
+        );
+        assert_eq!(exempt.proxy, None);
+    }
+}

@@ -1,0 +1,117 @@
+//! Where our files are, on this system and for this user.
+
+use std::env;
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use directories::{BaseDirs, ProjectDirs};
+use sha2::{Digest, Sha256};
+
+use crate::platform::{effective_uid, host_name};
+
+/// Neither `HOME` nor the user database names a home folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("cannot find your home folder: set HOME to its whole path")]
+pub struct NoHome;
+
+/// The folders of this user. None of them need exist.
+#[derive(Debug, Clone)]
+pub struct Places {
+    /// What the person decides: `config.toml`.
+    pub config: PathBuf,
+    /// The plaintext file, where it is asked for.
+    pub data: PathBuf,
+    /// What we remember: the journal.
+    pub state: PathBuf,
+}
+
+impl Places {
+    /// By the XDG base directory specification, or the system's own custom (the `directories` crate).
+    pub fn find() -> Result<Self, NoHome> {
+        refuse_relative_home(env::var_os("HOME").as_deref())?;
+        let folders = ProjectDirs::from("", "", "git-credential-pat").ok_or(NoHome)?;
+        let data = folders.data_local_dir().to_path_buf();
+        Ok(Self {
+            config: folders.config_dir().to_path_buf(),
+            state: folders
+                .state_dir()
+                .map_or_else(|| data.join("state"), Path::to_path_buf),
+            data,
+        })
+    }
+
+    /// The daemon's socket: in the runtime folder if that is ours alone, else beside the journal. There its name tells
+    /// the host, since a home folder may be shared by several, and a socket is not.
+    pub fn socket(&self) -> PathBuf {
+        match runtime_folder() {
+            Some(folder) => folder.join("git-credential-pat").join("socket"),
+            None => self
+                .state
+                .join("run")
+                .join(format!("socket-{}", host_tag())),
+        }
+    }
+}
+
+/// The folders in which other programs keep their files: by the XDG base directory specification on every system, as
+/// git and its companions find them.
+#[derive(Debug, Clone)]
+pub struct Foreign {
+    /// The person's home folder.
+    pub home: PathBuf,
+    /// `XDG_CONFIG_HOME`, or `~/.config`.
+    pub config: PathBuf,
+    /// `XDG_CACHE_HOME`, or `~/.cache`.
+    pub cache: PathBuf,
+}
+
+impl Foreign {
+    /// By the environment.
+    pub fn find() -> Result<Self, NoHome> {
+        refuse_relative_home(env::var_os("HOME").as_deref())?;
+        let home = BaseDirs::new().ok_or(NoHome)?.home_dir().to_path_buf();
+        let named = |name, default| named_folder(name).unwrap_or_else(|| home.join(default));
+        Ok(Self {
+            config: named("XDG_CONFIG_HOME", ".config"),
+            cache: named("XDG_CACHE_HOME", ".cache"),
+            home,
+        })
+    }
+}
+
+/// A home that depends on where one happens to be is none: it would lead into a repository that somebody sent.
+fn refuse_relative_home(home: Option<&OsStr>) -> Result<(), NoHome> {
+    let home = home.filter(|home| !home.is_empty()).map(Path::new);
+    if home.is_none_or(Path::is_absolute) {
+        Ok(())
+    } else {
+        Err(NoHome)
+    }
+}
+
+/// A folder that an environment variable names; `None` if it is none, or depends on where one happens to be.
+pub fn named_folder(variable: &str) -> Option<PathBuf> {
+    env::var_os(variable)
+        .map(PathBuf::from)
+        .filter(|folder| folder.is_absolute())
+}
+
+/// `XDG_RUNTIME_DIR`, if it is what its specification promises: a folder of ours, closed to others.
+fn runtime_folder() -> Option<PathBuf> {
+    let folder = PathBuf::from(env::var_os("XDG_RUNTIME_DIR")?);
+    let found = fs::symlink_metadata(&folder).ok()?;
+    let is_ours = found.is_dir() && found.uid() == effective_uid() && found.mode() & 0o077 == 0;
+    (is_ours && folder.is_absolute()).then_some(folder)
+}
+
+/// Short, and the same for the same host.
+fn host_tag() -> String {
+    let digest = Sha256::digest(host_name().as_encoded_bytes());
+    let short = digest
+        .iter()
+        .take(6)
+        .fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
+    format!("{short:012x}")
+}

@@ -1,0 +1,18 @@
+//! The operating system behind one face: nothing above this room asks which system it runs on.
+
+#[cfg(not(unix))]
+compile_error!("git-credential-pat does not run on this system yet: see docs/architecture.md");
+
+pub mod arena;
+pub mod prompt;
+#[cfg(unix)]
+mod quiet;
+#[cfg(unix)]
+mod unix;
+
+#[cfg(unix)]
+pub use unix::{
+    Pages, Signals, adopt_user_bus, boot_time, close_inherited, effective_uid, end_after, harden,
+    host_name, own_program, peer_uid, reset_signals, stderr, stdin, stdout, survive_file_limit,
+    wait_readable, wait_writable,
+};

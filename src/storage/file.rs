@@ -1,0 +1,526 @@
+//! Credentials in a plaintext file, for those who ask for it by name.
+//!
+//! Entries are attribute lines with a blank line after each; the one stored last stands last. What does not read as an
+//! entry is passed over, and kept byte for byte when the file is written anew.
+
+use std::ffi::OsString;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use super::{Error, Kind, Listed, Storage};
+use crate::credential::Credential;
+use crate::credential::description::Description;
+use crate::credential::expiry::Expiry;
+use crate::private::{self, Folder};
+use crate::protocol::read::{self, Lines};
+use crate::protocol::write;
+use crate::secret::Buffer;
+
+const BANNER: &[u8] = b"# Credentials kept by git-credential-pat, IN PLAINTEXT: keep this file out of backups and repositories.\n\n";
+
+/// A file of credentials, and beside it its lock.
+#[derive(Debug, Clone)]
+pub struct PlaintextFile {
+    folder: PathBuf,
+    name: OsString,
+    is_default: bool,
+}
+
+impl PlaintextFile {
+    /// In our own data folder, which nobody else can look into.
+    pub fn in_folder(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_path_buf(),
+            name: "credentials".into(),
+            is_default: true,
+        }
+    }
+
+    /// Where a person wants it. `None` if the path ends in no name that can be a file's.
+    pub fn at(path: &Path) -> Option<Self> {
+        let name = path.file_name()?.to_owned();
+        if private::is_reserved(&name) {
+            return None;
+        }
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        Some(Self {
+            folder: folder.unwrap_or(Path::new(".")).to_path_buf(),
+            name,
+            is_default: false,
+        })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> PathBuf {
+        self.folder.join(&self.name)
+    }
+
+    /// How many paragraphs of the file are neither entries nor comments.
+    pub fn count_unreadable(&self) -> Result<usize, Error> {
+        let contents = self.contents("read")?;
+        let bytes = contents.as_ref().map_or(&b""[..], Buffer::as_slice);
+        let is_comment = |paragraph: &[u8]| {
+            paragraph
+                .split(|&byte| byte == b'\n')
+                .all(|line| line.is_empty() || line[0] == b'#')
+        };
+        let unreadable = |range: &Range<usize>| {
+            !is_comment(&bytes[range.clone()]) && parse(&bytes[range.clone()]).is_none()
+        };
+        Ok(paragraphs(bytes).filter(unreadable).count())
+    }
+
+    fn open(&self) -> Result<Option<Folder>, private::Error> {
+        if self.is_default {
+            Folder::open(&self.folder)
+        } else {
+            Folder::open_readable(&self.folder)
+        }
+    }
+
+    fn contents(&self, operation: &'static str) -> Result<Option<Buffer>, Error> {
+        let read = || {
+            self.open()?
+                .map_or(Ok(None), |folder| folder.read(&self.name))
+        };
+        read().map_err(|cause| failed(operation, cause))
+    }
+
+    /// Under the lock: hands the file's bytes to `change` and writes what that returns, if it returns something.
+    fn rewrite<T>(
+        &self,
+        folder: &Folder,
+        operation: &'static str,
+        patience: Patience,
+        change: impl FnOnce(&[u8]) -> Result<(Option<New>, T), crate::protocol::Error>,
+    ) -> Result<T, Error> {
+        let lock = match patience {
+            Patience::Queue => folder.lock(&self.name),
+            Patience::Moment => folder.lock_soon(&self.name),
+        };
+        let lock = lock.map_err(|cause| failed(operation, cause))?;
+        let old = folder
+            .read(&self.name)
+            .map_err(|cause| failed(operation, cause))?;
+        let old = old.as_ref().map_or(&b""[..], Buffer::as_slice);
+        let (new, result) = change(old).map_err(|cause| failed(operation, cause))?;
+        if let Some(new) = new {
+            let pieces = new.pieces(old);
+            folder
+                .replace(&self.name, &pieces, &lock)
+                .map_err(|cause| failed(operation, cause))?;
+        }
+        Ok(result)
+    }
+}
+
+/// How long others may keep the file.
+#[derive(Clone, Copy)]
+enum Patience {
+    /// As long as each of them gets on: what is not stored is lost.
+    Queue,
+    /// Not long: what is not erased will be refused again, and git waits.
+    Moment,
+}
+
+/// A file to be written: the old one without some paragraphs, and with something at its end.
+struct New {
+    /// In order.
+    removed: Vec<Range<usize>>,
+    added: Option<Buffer>,
+}
+
+impl New {
+    fn pieces<'a>(&'a self, old: &'a [u8]) -> Vec<&'a [u8]> {
+        let mut pieces = Vec::with_capacity(self.removed.len() + 3);
+        let mut start = 0;
+        for range in &self.removed {
+            pieces.push(&old[start..range.start]);
+            start = range.end;
+        }
+        pieces.push(&old[start..]);
+        if let Some(added) = &self.added {
+            pieces.push(match &old[start..] {
+                b"" => b"",
+                kept if kept.ends_with(b"\n\n") || kept.ends_with(b"\n\r\n") => b"",
+                kept if kept.ends_with(b"\n") => b"\n",
+                _ => b"\n\n",
+            });
+            pieces.push(added.as_slice());
+        }
+        pieces.retain(|piece| !piece.is_empty());
+        pieces
+    }
+}
+
+impl Storage for PlaintextFile {
+    fn kind(&self) -> Kind {
+        Kind::File
+    }
+
+    fn get(&self, wanted: &Description) -> Result<Option<Credential>, Error> {
+        let contents = self.contents("look")?;
+        let bytes = contents.as_ref().map_or(&b""[..], Buffer::as_slice);
+        Ok(entries_that_fit(bytes, wanted)
+            .map(|(_, credential)| credential)
+            .last())
+    }
+
+    fn store(&self, credential: &Credential) -> Result<(), Error> {
+        let folder = if self.is_default {
+            Folder::make(&self.folder).map(Some)
+        } else {
+            self.open()
+        };
+        let folder = folder
+            .map_err(|cause| failed("store", cause))?
+            .ok_or_else(|| {
+                failed(
+                    "store",
+                    private::Error::System {
+                        action: "open",
+                        path: self.folder.clone(),
+                        cause: rustix::io::Errno::NOENT.into(),
+                    },
+                )
+            })?;
+        self.rewrite(&folder, "store", Patience::Queue, |old| {
+            let same_key = Description::exactly(&credential.key);
+            let (replaced, known): (Vec<_>, Vec<_>) = entries_that_fit(old, &same_key).unzip();
+            if known.last().is_some_and(|known| known.is_same(credential)) {
+                return Ok((None, ()));
+            }
+            let mut added = Buffer::with_capacity(512);
+            if old.is_empty() {
+                added.push(BANNER);
+            }
+            write::entry(credential, &mut added)?;
+            added.push(b"\n");
+            let new = New {
+                removed: replaced,
+                added: Some(added),
+            };
+            Ok((Some(new), ()))
+        })
+    }
+
+    fn redate(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {
+        let Some(folder) = self.open().map_err(|cause| failed("store", cause))? else {
+            return Ok(false);
+        };
+        self.rewrite(&folder, "store", Patience::Queue, |old| {
+            let same_key = Description::exactly(&kept.key);
+            let (replaced, mut known): (Vec<_>, Vec<_>) = entries_that_fit(old, &same_key).unzip();
+            let Some(mut found) = known.pop().filter(|found| found.has_same_secrets(kept)) else {
+                return Ok((None, false));
+            };
+            if found.expiry == end {
+                return Ok((None, true));
+            }
+            found.expiry = end;
+            let mut added = Buffer::with_capacity(512);
+            write::entry(&found, &mut added)?;
+            added.push(b"\n");
+            Ok((
+                Some(New {
+                    removed: replaced,
+                    added: Some(added),
+                }),
+                true,
+            ))
+        })
+    }
+
+    fn erase(&self, unwanted: &Description) -> Result<usize, Error> {
+        let Some(folder) = self.open().map_err(|cause| failed("erase", cause))? else {
+            return Ok(0);
+        };
+        self.rewrite(&folder, "erase", Patience::Moment, |old| {
+            let named = entries_that_fit(old, unwanted)
+                .filter(|(_, credential)| credential.is_named_by(unwanted));
+            let removed: Vec<_> = named.map(|(range, _)| range).collect();
+            let count = removed.len();
+            let new = (count > 0).then_some(New {
+                removed,
+                added: None,
+            });
+            Ok((new, count))
+        })
+    }
+
+    fn list(&self) -> Result<Vec<Listed>, Error> {
+        let contents = self.contents("list")?;
+        let bytes = contents.as_ref().map_or(&b""[..], Buffer::as_slice);
+        Ok(paragraphs(bytes)
+            .filter_map(|range| parse(&bytes[range]))
+            .map(|credential| Listed::of(&credential))
+            .collect())
+    }
+
+    /// In one reading: a file may hold very many.
+    fn all(&self) -> Result<Vec<(Listed, Credential)>, Error> {
+        let contents = self.contents("list")?;
+        let bytes = contents.as_ref().map_or(&b""[..], Buffer::as_slice);
+        Ok(paragraphs(bytes)
+            .filter_map(|range| parse(&bytes[range]))
+            .map(|credential| (Listed::of(&credential), credential))
+            .collect())
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        self.contents("read").map(drop)
+    }
+}
+
+/// The stretches of `bytes` that end with a blank line, or at the end.
+fn paragraphs(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> {
+    let mut start = 0;
+    std::iter::from_fn(move || {
+        let mut end = start;
+        while end < bytes.len() {
+            let length = bytes[end..]
+                .iter()
+                .position(|&byte| byte == b'\n')
+                .map_or(bytes.len() - end, |at| at + 1);
+            let is_blank = matches!(&bytes[end..end + length], b"\n" | b"\r\n");
+            end += length;
+            if is_blank {
+                break;
+            }
+        }
+        let paragraph = start..end;
+        start = end;
+        (!paragraph.is_empty()).then_some(paragraph)
+    })
+}
+
+fn parse(paragraph: &[u8]) -> Option<Credential> {
+    read::entry(Lines::new(paragraph))
+        .ok()
+        .and_then(Credential::complete)
+}
+
+/// The host is compared first, without taking the entry apart: a file may hold very many.
+fn entries_that_fit<'a>(
+    bytes: &'a [u8],
+    wanted: &'a Description,
+) -> impl Iterator<Item = (Range<usize>, Credential)> + 'a {
+    let host = wanted.host.as_deref();
+    let has_host = move |paragraph: &[u8]| {
+        let line =
+            Lines::new(paragraph).find_map(|line| line.ok().filter(|line| line.key == b"host"));
+        line.is_some_and(|line| host.is_some_and(|host| line.value.eq_ignore_ascii_case(host)))
+    };
+    paragraphs(bytes)
+        .filter(move |range| has_host(&bytes[range.clone()]))
+        .filter_map(move |range| {
+            let credential = parse(&bytes[range.clone()])?;
+            wanted.fits(&credential.key).then_some((range, credential))
+        })
+}
+
+fn failed(operation: &'static str, cause: impl std::error::Error + Send + Sync + 'static) -> Error {
+    Error::Failed {
+        operation,
+        kind: Kind::File,
+        cause: Box::new(cause),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+    use super::*;
+    use crate::secret::Secret;
+
+    fn described(host: &str, username: &str) -> Description {
+        Description {
+            protocol: Some(b"https".to_vec()),
+            host: Some(host.as_bytes().to_vec()),
+            username: Some(username.as_bytes().to_vec()),
+            ..Description::default()
+        }
+    }
+
+    fn credential(host: &str, username: &str, password: &str) -> Credential {
+        let password = Some(Secret::new(password.as_bytes()));
+        Credential::complete(Description {
+            password,
+            ..described(host, username)
+        })
+        .unwrap()
+    }
+
+    fn storage() -> (tempfile::TempDir, PlaintextFile) {
+        let home = tempfile::tempdir().unwrap();
+        let file = PlaintextFile::in_folder(&home.path().join("data"));
+        (home, file)
+    }
+
+    #[test]
+    fn is_made_private_and_named_plaintext() {
+        let (_home, file) = storage();
+        file.store(&credential("one.test", "alice", "a")).unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&file.folder), mode(&file.path())), (0o700, 0o600));
+        let text = std::fs::read_to_string(file.path()).unwrap();
+        assert!(text.starts_with("# Credentials kept by git-credential-pat, IN PLAINTEXT"));
+        assert_eq!(file.count_unreadable().unwrap(), 0);
+    }
+
+    #[test]
+    fn an_identical_store_writes_nothing() {
+        let (_home, file) = storage();
+        file.store(&credential("one.test", "alice", "a")).unwrap();
+        std::fs::set_permissions(&file.folder, PermissionsExt::from_mode(0o700)).unwrap();
+        let before = std::fs::metadata(file.path()).unwrap();
+        file.store(&credential("one.test", "alice", "a")).unwrap();
+        let after = std::fs::metadata(file.path()).unwrap();
+        assert_eq!(
+            (before.ino(), before.mtime_nsec()),
+            (after.ino(), after.mtime_nsec())
+        );
+    }
+
+    #[test]
+    fn what_is_not_an_entry_stays_byte_for_byte() {
+        let (_home, file) = storage();
+        file.store(&credential("one.test", "alice", "a")).unwrap();
+        let strange = b"https://victim:topsecret@victim.test\r\n\nprotocol=https\nhost=x\0y\n\nhost=a\nhost=b\r\n\r\nprotocol=https\nhost=two.test\nusername=bob\npassword=no end";
+        let mut bytes = std::fs::read(file.path()).unwrap();
+        bytes.extend_from_slice(strange);
+        std::fs::write(file.path(), &bytes).unwrap();
+        assert_eq!(file.count_unreadable().unwrap(), 3);
+        assert_eq!(
+            file.get(&described("two.test", "bob"))
+                .unwrap()
+                .unwrap()
+                .password
+                .unwrap()
+                .expose(),
+            b"no end"
+        );
+        file.store(&credential("one.test", "alice", "b")).unwrap();
+        let after = std::fs::read(file.path()).unwrap();
+        assert!(after.windows(strange.len()).any(|window| window == strange));
+        assert_eq!(
+            file.get(&described("one.test", "alice"))
+                .unwrap()
+                .unwrap()
+                .password
+                .unwrap()
+                .expose(),
+            b"b"
+        );
+        assert_eq!(file.list().unwrap().len(), 2);
+    }
+
+    #[test]
+    fn looser_files_and_links_are_refused_with_a_remedy() {
+        let (home, file) = storage();
+        file.store(&credential("one.test", "alice", "a")).unwrap();
+        std::fs::set_permissions(file.path(), PermissionsExt::from_mode(0o644)).unwrap();
+        let error = file.get(&described("one.test", "alice")).unwrap_err();
+        assert_eq!(
+            error.hint().unwrap(),
+            format!("close it with 'chmod 600 {}'", file.path().display())
+        );
+        std::fs::set_permissions(file.path(), PermissionsExt::from_mode(0o600)).unwrap();
+        std::fs::set_permissions(&file.folder, PermissionsExt::from_mode(0o755)).unwrap();
+        assert!(
+            file.store(&credential("one.test", "alice", "b"))
+                .unwrap_err()
+                .hint()
+                .unwrap()
+                .contains("chmod 700")
+        );
+        std::fs::set_permissions(&file.folder, PermissionsExt::from_mode(0o700)).unwrap();
+        let elsewhere = home.path().join("elsewhere");
+        std::fs::rename(file.path(), &elsewhere).unwrap();
+        symlink(&elsewhere, file.path()).unwrap();
+        assert!(file.get(&described("one.test", "alice")).is_err());
+        assert!(file.erase(&described("one.test", "alice")).is_err());
+    }
+
+    #[test]
+    fn erase_takes_every_entry_that_fits_and_only_the_named_secret() {
+        let (_home, file) = storage();
+        for (name, password) in [("alice", "a"), ("bob", "b")] {
+            file.store(&credential("one.test", name, password)).unwrap();
+        }
+        let stale = Description {
+            password: Some(Secret::new(b"old")),
+            ..described("one.test", "alice")
+        };
+        assert_eq!(file.erase(&stale).unwrap(), 0);
+        assert_eq!(file.erase(&Description::default()).unwrap(), 0);
+        assert_eq!(
+            file.erase(&Description {
+                username: None,
+                ..described("one.test", "")
+            })
+            .unwrap(),
+            2
+        );
+        assert!(file.list().unwrap().is_empty());
+    }
+
+    #[test]
+    fn only_the_same_secret_is_redated() {
+        let (_home, file) = storage();
+        let (old, new) = (
+            credential("one.test", "alice", "old"),
+            credential("one.test", "alice", "new"),
+        );
+        assert!(!file.redate(&new, Expiry::from_unix(5)).unwrap() && !file.folder.exists());
+        file.store(&new).unwrap();
+        assert!(!file.redate(&old, Expiry::from_unix(5)).unwrap());
+        assert!(file.redate(&new, Expiry::from_unix(5)).unwrap());
+        let found = file.get(&described("one.test", "alice")).unwrap().unwrap();
+        assert_eq!(
+            (found.expiry, found.password.unwrap().expose()),
+            (Expiry::from_unix(5), &b"new"[..])
+        );
+        assert_eq!(file.list().unwrap().len(), 1);
+    }
+
+    #[test]
+    fn absent_is_empty() {
+        let (_home, file) = storage();
+        assert!(file.get(&described("one.test", "alice")).unwrap().is_none());
+        assert_eq!(file.erase(&described("one.test", "alice")).unwrap(), 0);
+        assert!(file.list().unwrap().is_empty() && file.check().is_ok());
+        assert!(!file.folder.exists());
+    }
+
+    #[test]
+    fn a_leftover_is_taken_away() {
+        let (_home, file) = storage();
+        file.store(&credential("one.test", "alice", "a")).unwrap();
+        let leftover = file.folder.join(".credentials.git-credential-pat-new");
+        std::fs::write(&leftover, b"password=half").unwrap();
+        std::fs::set_permissions(&leftover, PermissionsExt::from_mode(0o600)).unwrap();
+        file.store(&credential("one.test", "alice", "b")).unwrap();
+        assert!(!leftover.exists());
+    }
+
+    #[test]
+    fn all_of_it_in_one_reading_is_what_single_questions_tell() {
+        let home = tempfile::tempdir().unwrap();
+        let file = PlaintextFile::in_folder(&home.path().join("own"));
+        for (host, username) in [("one.test", "a"), ("one.test", "b"), ("two.test", "a")] {
+            file.store(&credential(host, username, "made-up")).unwrap();
+        }
+        let listed = file.list().unwrap();
+        let all = file.all().unwrap();
+        assert_eq!(all.len(), 3);
+        for (listed, (same, kept)) in listed.iter().zip(&all) {
+            assert_eq!(listed, same);
+            let found = file.get(&Description::exactly(&listed.key)).unwrap();
+            assert!(found.unwrap().is_same(kept));
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! Waiting, but not for ever; and longer only for a person at a prompt.
+
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use crate::platform::boot_time;
+
+/// A prompt that opens meanwhile says nothing here, so whoever waits looks again; not without a pause, though.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// The answer did not come in time.
+#[derive(Debug)]
+pub(super) struct Late;
+
+/// The time that a person takes: it is not held against who answers.
+#[derive(Debug, Default)]
+pub(super) struct Prompts(Mutex<Taken>);
+
+#[derive(Debug, Default)]
+struct Taken {
+    before: Duration,
+    /// Since when one is open, and how much of its time is held against who answers all the same.
+    open: Option<(Duration, Duration)>,
+}
+
+impl Prompts {
+    /// Makes a call in which a person may be asked. `doubt`: what took no longer was no prompt. An outcome of which
+    /// `is_answer` is false came from nobody, and is held against who should have answered.
+    pub(super) fn during<T>(
+        &self,
+        doubt: Duration,
+        call: impl FnOnce() -> T,
+        is_answer: impl FnOnce(&T) -> bool,
+    ) -> T {
+        let began = boot_time();
+        self.taken().open = Some((began, doubt));
+        let answer = call();
+        let took = boot_time().saturating_sub(began);
+        let mut taken = self.taken();
+        taken.open = None;
+        if took > doubt && is_answer(&answer) {
+            taken.before += took;
+        }
+        answer
+    }
+
+    /// Of all that were, and of the one that is open.
+    pub(super) fn time(&self) -> Duration {
+        let taken = self.taken();
+        let open = taken.open.map(|(since, doubt)| {
+            let took = boot_time().saturating_sub(since);
+            took.saturating_sub(doubt)
+        });
+        taken.before + open.unwrap_or_default()
+    }
+
+    fn taken(&self) -> MutexGuard<'_, Taken> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Does `work` on a thread of its own and waits for it at most `limit`, and `patience` more while a prompt is open. What
+/// comes too late is dropped, and wiped, over there; a thread that hangs in a call that nobody answers ends with the
+/// process.
+pub(super) fn within<T: Send + 'static>(
+    limit: Duration,
+    patience: Duration,
+    prompts: &Arc<Prompts>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Late> {
+    let (answer, answered) = channel();
+    let began = boot_time();
+    let prompts_before = prompts.time();
+    let started = thread::Builder::new()
+        .name("keychain".to_owned())
+        .spawn(move || answer.send(work()).is_ok());
+    let Ok(worker) = started else {
+        return Err(Late);
+    };
+    let mut left = limit;
+    loop {
+        match answered.recv_timeout(left.max(LOOK)) {
+            Ok(result) => return Ok(result),
+            Err(RecvTimeoutError::Timeout) => {}
+            // It panicked: that is a fault of ours, and goes on as one.
+            Err(RecvTimeoutError::Disconnected) => match worker.join() {
+                Err(panic) => std::panic::resume_unwind(panic),
+                Ok(_) => return Err(Late),
+            },
+        }
+        let prompted = prompts.time().saturating_sub(prompts_before).min(patience);
+        let waited = boot_time().saturating_sub(began).saturating_sub(prompted);
+        left = limit.saturating_sub(waited);
+        if left.is_zero() {
+            return Err(Late);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    const LONG: Duration = Duration::from_secs(60);
+    const SHORT: Duration = Duration::from_millis(100);
+
+    fn nobody() -> Arc<Prompts> {
+        Arc::default()
+    }
+
+    #[test]
+    fn answers_or_gives_up() {
+        let none = Duration::ZERO;
+        assert_eq!(within(LONG, none, &nobody(), || 5).unwrap(), 5);
+        let (_open, never) = channel::<()>();
+        assert!(within(SHORT, none, &nobody(), move || never.recv()).is_err());
+    }
+
+    #[test]
+    #[should_panic(expected = "made up")]
+    fn a_panic_comes_through() {
+        let _ = within(LONG, Duration::ZERO, &nobody(), || panic!("made up"));
+    }
+
+    #[test]
+    fn without_a_prompt_nobodys_patience_counts() {
+        let (_open, never) = channel::<()>();
+        let began = Instant::now();
+        assert!(within(SHORT, LONG, &nobody(), move || never.recv()).is_err());
+        assert!(began.elapsed() < LONG / 6, "{:?}", began.elapsed());
+    }
+
+    #[test]
+    fn a_person_at_a_prompt_is_waited_for() {
+        let prompts = nobody();
+        let asking = Arc::clone(&prompts);
+        let work = move || {
+            asking.during(Duration::ZERO, || thread::sleep(5 * SHORT), |()| true);
+            5
+        };
+        assert_eq!(within(SHORT, LONG, &prompts, work).unwrap(), 5);
+    }
+
+    #[test]
+    fn a_prompt_too_is_given_up() {
+        let prompts = nobody();
+        let asking = Arc::clone(&prompts);
+        let (_open, never) = channel::<()>();
+        let began = Instant::now();
+        let work = move || asking.during(Duration::ZERO, || never.recv(), |_| true);
+        assert!(within(SHORT, 2 * SHORT, &prompts, work).is_err());
+        assert!(began.elapsed() >= 3 * SHORT, "{:?}", began.elapsed());
+        assert!(began.elapsed() < LONG / 6, "{:?}", began.elapsed());
+    }
+
+    #[test]
+    fn what_nobody_answered_was_no_prompt() {
+        let prompts = nobody();
+        prompts.during(Duration::ZERO, || thread::sleep(SHORT), |()| false);
+        assert!(prompts.time().is_zero(), "{prompts:?}");
+        prompts.during(LONG, || thread::sleep(SHORT), |()| true);
+        assert!(prompts.time().is_zero(), "{prompts:?}");
+        prompts.during(Duration::ZERO, || thread::sleep(SHORT), |()| true);
+        assert!(prompts.time() >= SHORT, "{prompts:?}");
+    }
+}

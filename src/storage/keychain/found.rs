@@ -1,0 +1,247 @@
+//! Finding items, and reading what they hold.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use keyring::{CredentialStore, Entry};
+use zeroize::Zeroizing;
+
+use super::attributes::{Attributes, Schema, Seen, Spelling};
+use super::native;
+use crate::credential::Credential;
+use crate::credential::description::Description;
+use crate::credential::key::Key;
+use crate::protocol;
+use crate::protocol::read;
+use crate::storage::{Cause, Error, Kind, Listed};
+
+/// An item that may be meant.
+pub(super) struct Found {
+    pub(super) entry: Entry,
+    pub(super) schema: Schema,
+    /// When, in Unix seconds: known of what [`newest_first`] has put in order.
+    pub(super) written: Option<u64>,
+    seen: Seen,
+}
+
+impl Found {
+    pub(super) fn is_hidden(&self) -> bool {
+        self.seen == Seen::Hidden
+    }
+
+    pub(super) fn key(&self) -> Option<&Key> {
+        match &self.seen {
+            Seen::Key(key) => Some(key),
+            Seen::Hidden | Seen::Foreign => None,
+        }
+    }
+
+    /// What the item holds, whole or not; `None` if it does not read, or has gone in the meantime.
+    pub(super) fn read(&self) -> Result<Option<Credential>, Failure> {
+        let text = match self.entry.get_secret() {
+            Ok(text) => Zeroizing::new(text),
+            Err(keyring::Error::NoEntry) => return Ok(None),
+            Err(error) => return Err(error.into()),
+        };
+        let (Some(key), Ok(mut body)) = (self.key(), read::body(&text)) else {
+            return Ok(None);
+        };
+        if self.schema == Schema::Authorization {
+            body.password = None;
+        }
+        let Key {
+            protocol,
+            host,
+            path,
+            username,
+        } = key.clone();
+        Ok(Credential::partial(Description {
+            protocol: Some(protocol),
+            host: Some(host),
+            path,
+            username,
+            ..body
+        }))
+    }
+}
+
+/// What fits, and what is hidden and may fit. Attributes only narrow the search: [`Description::fits`] decides.
+pub(super) fn find(
+    store: &CredentialStore,
+    wanted: &Description,
+    spelling: Spelling,
+) -> Result<Vec<Found>, Failure> {
+    let mut found = Vec::new();
+    for schema in Schema::ALL {
+        for attributes in schema.searches(wanted, spelling) {
+            found.extend(search(store, schema, &attributes)?);
+        }
+    }
+    found.retain(|item| {
+        item.key().map_or_else(
+            || item.is_hidden() && spelling == Spelling::AsKept,
+            |key| wanted.fits(key),
+        )
+    });
+    Ok(found)
+}
+
+pub(super) fn search(
+    store: &CredentialStore,
+    schema: Schema,
+    attributes: &Attributes,
+) -> Result<Vec<Found>, Failure> {
+    let mut found = Vec::new();
+    for entry in store.search(&map(attributes))? {
+        match seen(schema, &entry) {
+            Ok(seen) => found.push(Found {
+                written: None,
+                seen,
+                entry,
+                schema,
+            }),
+            // Gone in the meantime.
+            Err(keyring::Error::NoEntry) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(found)
+}
+
+fn seen(schema: Schema, entry: &Entry) -> keyring::Result<Seen> {
+    schema.key(&entry.get_attributes()?, || native::label(entry))
+}
+
+/// Opens what is hidden, and keeps of it what fits. Fails if it stays locked: then nobody knows.
+pub(super) fn reveal(found: &mut Vec<Found>, wanted: &Description) -> Result<(), Failure> {
+    for item in found.iter_mut().filter(|item| item.is_hidden()) {
+        drop(Zeroizing::new(item.entry.get_secret()?));
+        item.seen = seen(item.schema, &item.entry)?;
+    }
+    found.retain(|item| item.key().is_some_and(|key| wanted.fits(key)));
+    Ok(())
+}
+
+/// The times are asked for only where there is something to put in order.
+pub(super) fn newest_first(found: Vec<Found>) -> Result<Vec<Found>, Failure> {
+    if found.len() < 2 {
+        return Ok(found);
+    }
+    let mut dated = Vec::with_capacity(found.len());
+    for mut item in found {
+        match native::stored(&item.entry) {
+            Ok(stored) => {
+                item.written = (stored.modified > 0).then_some(stored.modified);
+                dated.push((stored, item));
+            }
+            Err(keyring::Error::NoEntry) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    dated.sort_by_key(|(stored, _)| Reverse(*stored));
+    Ok(dated.into_iter().map(|(_, item)| item).collect())
+}
+
+/// Every entry, the one stored last at the end. Of a locked one the end stays unknown.
+pub(super) fn list(store: &CredentialStore) -> Result<Vec<Listed>, Failure> {
+    let mut found = Vec::new();
+    for schema in Schema::ALL {
+        for attributes in schema.everything() {
+            found.extend(search(store, schema, &attributes)?);
+        }
+    }
+    if found.is_empty() {
+        // A keyring that was never open does not tell which items are git's.
+        native::check(store, true)?;
+    }
+    let mut listed = Vec::new();
+    for item in newest_first(found)?.into_iter().rev() {
+        let known = match item.read() {
+            Err(Failure::Keyring(keyring::Error::NoStorageAccess(_))) if !item.is_hidden() => None,
+            known => known?,
+        };
+        let Some(key) = item.key() else {
+            continue;
+        };
+        // Of one alone nobody has asked.
+        let stored = || native::stored(&item.entry).ok();
+        let written = item.written.or_else(|| Some(stored()?.modified));
+        listed.push(Listed {
+            written: written.filter(|&moment| moment > 0),
+            ..known.map_or_else(
+                || Listed {
+                    key: key.clone(),
+                    expiry: None,
+                    scheme: None,
+                    is_renewable: false,
+                    forgotten: None,
+                    written: None,
+                },
+                |known| Listed::of(&known),
+            )
+        });
+    }
+    Ok(listed)
+}
+
+/// False if it has gone in the meantime.
+pub(super) fn delete(entry: &Entry) -> Result<bool, Failure> {
+    match entry.delete_credential() {
+        Ok(()) => Ok(true),
+        Err(keyring::Error::NoEntry) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// As the keyring interface takes them.
+pub(super) fn map(attributes: &Attributes) -> HashMap<&str, &str> {
+    let attributes = attributes.iter();
+    attributes
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect()
+}
+
+/// Why an operation ended, before it has a name.
+pub(super) enum Failure {
+    Keyring(keyring::Error),
+    Protocol(protocol::Error),
+    NotText,
+}
+
+impl Failure {
+    /// The texts of a store's errors may hold what it was asked, and those of two of them the secret itself: only causes
+    /// that were written for people are handed on.
+    pub(super) fn into_error(self, operation: &'static str) -> Error {
+        let kind = Kind::Keychain;
+        let failed = |cause: Cause| Error::Failed {
+            operation,
+            kind,
+            cause,
+        };
+        match self {
+            Self::Keyring(keyring::Error::NoStorageAccess(cause)) => {
+                Error::Unavailable { kind, cause }
+            }
+            Self::Keyring(keyring::Error::PlatformFailure(cause)) => failed(cause),
+            Self::Keyring(keyring::Error::NoEntry) => failed("the item has gone".into()),
+            Self::Keyring(keyring::Error::TooLong(..)) => {
+                failed("it is longer than the keychain allows".into())
+            }
+            Self::Keyring(_) => failed("the keychain answered something unexpected".into()),
+            Self::Protocol(error) => failed(error.into()),
+            Self::NotText => failed("the keychain keeps text only, and this is none".into()),
+        }
+    }
+}
+
+impl From<keyring::Error> for Failure {
+    fn from(error: keyring::Error) -> Self {
+        Self::Keyring(error)
+    }
+}
+
+impl From<protocol::Error> for Failure {
+    fn from(error: protocol::Error) -> Self {
+        Self::Protocol(error)
+    }
+}

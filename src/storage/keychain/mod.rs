@@ -1,0 +1,467 @@
+//! Credentials in the operating system's keychain, as the items that git's own helpers keep there.
+//!
+//! What git-credential-libsecret stored is found, updated and erased; what is stored here it finds. The service may be
+//! locked, hung or not there: every question is answered within three seconds and the time that a prompt may wait.
+
+mod attributes;
+mod bus;
+mod deadline;
+mod found;
+mod native;
+pub mod others;
+mod secret_service;
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use keyring::CredentialStore;
+
+use self::attributes::{Schema, Spelling, label};
+use self::deadline::Prompts;
+use self::found::{Failure, Found, delete, find, list, map, newest_first, reveal};
+use self::others::{Attributes, Other};
+use super::{Advice, Error, Kind, Listed, Lost, Storage};
+use crate::credential::Credential;
+use crate::credential::description::Description;
+use crate::credential::expiry::Expiry;
+use crate::credential::key::Key;
+use crate::platform::boot_time;
+use crate::private::{Folder, Lock};
+use crate::protocol::write;
+use crate::secret::{Buffer, Secret};
+
+/// How long all of an operation may take where nobody is prompted. Above the two seconds after which one unanswered call
+/// ends by itself, below the three that git's user may be kept waiting.
+const MARGIN: Duration = Duration::from_millis(2700);
+
+/// What is left of it however much was lost elsewhere: enough for a service that is not hung.
+const LEAST: Duration = Duration::from_millis(700);
+
+/// How long to wait for one's turn; what is left of [`MARGIN`] is for the service.
+const TURN: Duration = Duration::from_millis(1200);
+
+/// A failure that took longer is a service that does not answer; the next question would take as long.
+const SLOW: Duration = Duration::from_secs(1);
+
+/// The keychain. Nothing is opened before the first question.
+pub struct Keychain {
+    patience: Duration,
+    /// One connection that may prompt, and one that never does.
+    asking: Arc<OnceLock<Arc<CredentialStore>>>,
+    quiet: Arc<OnceLock<Arc<CredentialStore>>>,
+    prompts: Arc<Prompts>,
+    /// Once it did not answer in time it is not asked again: the next wait would be as long.
+    is_lost: Cell<bool>,
+    /// A person who did not unlock it when asked is not asked again.
+    is_declined: Cell<bool>,
+    /// Where those who make an item take turns.
+    turns: Option<PathBuf>,
+    /// What those who were asked before have cost.
+    lost: Lost,
+}
+
+impl Keychain {
+    /// The system's own. `prompt_patience`: how long a prompt for the keychain's password may wait for a person; zero:
+    /// none appears.
+    pub fn open(prompt_patience: Duration) -> Self {
+        Self {
+            patience: prompt_patience,
+            asking: Arc::default(),
+            quiet: Arc::default(),
+            prompts: Arc::default(),
+            is_lost: Cell::new(false),
+            is_declined: Cell::new(false),
+            turns: None,
+            lost: Lost::default(),
+        }
+    }
+
+    /// What was waited in vain for others is not waited again here.
+    #[must_use]
+    pub fn after(self, lost: &Lost) -> Self {
+        Self {
+            lost: lost.clone(),
+            ..self
+        }
+    }
+
+    /// With a folder of ours where processes that make an item take turns: the service itself would let each make one.
+    #[must_use]
+    pub fn taking_turns_in(self, folder: &Path) -> Self {
+        Self {
+            turns: Some(folder.to_path_buf()),
+            ..self
+        }
+    }
+
+    /// Over a given store of the keyring interface, which is taken not to prompt.
+    pub fn over(store: &Arc<CredentialStore>) -> Self {
+        let keychain = Self::open(Duration::ZERO);
+        let _ = keychain.quiet.set(Arc::clone(store));
+        keychain
+    }
+
+    /// The items of another program that have these attributes.
+    pub fn others(&self, attributes: Attributes) -> Result<Vec<Other>, Error> {
+        self.ask("look", self.patience, move |store| {
+            others::find(store, &attributes)
+        })
+    }
+
+    /// Removes an item of another program: the one with exactly these attributes, if it still keeps `secret`. Returns
+    /// how many went.
+    pub fn remove_other(
+        &self,
+        attributes: &HashMap<String, String>,
+        secret: &Secret,
+    ) -> Result<usize, Error> {
+        let (attributes, secret) = (attributes.clone(), secret.duplicate());
+        self.ask("erase", self.patience, move |store| {
+            others::remove(store, &attributes, &secret)
+        })
+    }
+
+    /// Asks the store, but not for ever. `patience`: see [`Keychain::open`].
+    fn ask<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        patience: Duration,
+        question: impl FnOnce(&CredentialStore) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, Error> {
+        let unavailable = |message: &str, hint: &str| Error::Unavailable {
+            kind: Kind::Keychain,
+            cause: Box::new(Advice {
+                message: message.to_owned(),
+                hint: hint.to_owned(),
+                is_absence: false,
+            }),
+        };
+        let late = || {
+            unavailable(
+                "the keyring service does not answer",
+                "restart it, or choose another storage with '--storage'",
+            )
+        };
+        if self.is_lost.get() {
+            return Err(late());
+        }
+        if self.is_declined.get() && !patience.is_zero() {
+            return Err(unavailable(
+                "the keyring was not unlocked when you were asked to",
+                "run the command again, or unlock it in the desktop's password manager",
+            ));
+        }
+        let slot = Arc::clone(if patience.is_zero() {
+            &self.quiet
+        } else {
+            &self.asking
+        });
+        let (began, prompted) = (boot_time(), self.prompts.time());
+        let prompts = Arc::clone(&self.prompts);
+        let limit = self.lost.left_of(MARGIN).max(LEAST);
+        let answer = deadline::within(limit, patience, &self.prompts, move || {
+            let store = if let Some(store) = slot.get() {
+                Arc::clone(store)
+            } else {
+                let opened = native::open(patience, &prompts)?;
+                Arc::clone(slot.get_or_init(|| opened))
+            };
+            question(&*store)
+        });
+        let Ok(answer) = answer else {
+            self.is_lost.set(true);
+            return Err(late());
+        };
+        answer.map_err(|failure| {
+            let error = failure.into_error(operation);
+            let prompted = self.prompts.time().saturating_sub(prompted);
+            let is_slow = boot_time().saturating_sub(began) > SLOW.saturating_add(prompted);
+            if matches!(error, Error::Unavailable { .. }) {
+                self.is_lost.set(is_slow);
+                self.is_declined.set(!prompted.is_zero());
+            }
+            error
+        })
+    }
+}
+
+impl Storage for Keychain {
+    fn kind(&self) -> Kind {
+        Kind::Keychain
+    }
+
+    /// Without unlocking anything if what fits is open, or if nothing fits.
+    fn get(&self, wanted: &Description) -> Result<Option<Credential>, Error> {
+        let wanted = wanted.duplicate();
+        self.ask("look", self.patience, move |store| get(store, &wanted))
+    }
+
+    fn store(&self, credential: &Credential) -> Result<(), Error> {
+        let credential = credential.duplicate();
+        let turns = self.turns.clone();
+        self.ask("store", self.patience, move |store| {
+            put(store, &credential, turns.as_deref())
+        })
+    }
+
+    /// The keychain knows no condition: between the comparison and the writing there is a moment, as short as can be.
+    fn redate(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {
+        let kept = kept.duplicate();
+        let turns = self.turns.clone();
+        self.ask("store", self.patience, move |store| {
+            redate(store, &kept, end, turns.as_deref())
+        })
+    }
+
+    fn erase(&self, unwanted: &Description) -> Result<usize, Error> {
+        let unwanted = unwanted.duplicate();
+        self.ask("erase", self.patience, move |store| erase(store, &unwanted))
+    }
+
+    /// Of a locked entry the end stays unknown: nobody is prompted for a list.
+    fn list(&self) -> Result<Vec<Listed>, Error> {
+        self.ask("list", Duration::ZERO, list)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        self.ask("read", Duration::ZERO, |store| {
+            Ok(native::check(store, true)?)
+        })
+    }
+}
+
+impl fmt::Debug for Keychain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Keychain")
+    }
+}
+
+fn get(store: &CredentialStore, wanted: &Description) -> Result<Option<Credential>, Failure> {
+    let mut found = find(store, wanted, Spelling::AsKept)?;
+    if found.iter().all(Found::is_hidden) {
+        reveal(&mut found, wanted)?;
+    }
+    if found.is_empty() {
+        found = find(store, wanted, Spelling::Any)?;
+    }
+    let mut locked = None;
+    for item in newest_first(found)? {
+        match item.read() {
+            Ok(Some(credential)) if credential.is_complete() => return Ok(Some(credential)),
+            Ok(_) => {}
+            // Another one may be in a keyring that is open.
+            Err(Failure::Keyring(error @ keyring::Error::NoStorageAccess(_))) => {
+                locked = locked.or(Some(error));
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    if let Some(error) = locked {
+        return Err(error.into());
+    }
+    native::check(store, false)?;
+    Ok(None)
+}
+
+/// The item is updated where it is; a new one goes where the system keeps new ones. Should two who store at once both make
+/// one all the same, the next to store leaves one of them.
+fn put(
+    store: &CredentialStore,
+    credential: &Credential,
+    turns: Option<&Path>,
+) -> Result<(), Failure> {
+    let key = &credential.key;
+    let mut text = Buffer::with_capacity(256);
+    write::body(credential, &mut text)?;
+    let schema = match credential.password {
+        Some(_) => Schema::Password,
+        None => Schema::Authorization,
+    };
+    let attributes = schema.attributes(key).ok_or(Failure::NotText)?;
+
+    let mut found = items_of(store, key)?;
+    let mut turn = None;
+    if !found.iter().any(|item| item.schema == schema) {
+        turn = turns.and_then(take_turn);
+        // Waited for in vain, too: whoever was first has made one meanwhile.
+        if turns.is_some() {
+            found = items_of(store, key)?;
+        }
+    }
+    let (same, other): (Vec<_>, Vec<_>) = newest_first(found)?
+        .into_iter()
+        .partition(|item| item.schema == schema);
+    if let Some(item) = same.first() {
+        let known = item.read()?;
+        if !known.is_some_and(|known| known.is_same(credential)) {
+            item.entry.set_secret(text.as_slice())?;
+        }
+    } else {
+        let user = String::from_utf8_lossy(key.username.as_deref().unwrap_or_default());
+        let new = store.build(&label(key), &user, Some(&map(&attributes)))?;
+        new.set_secret(text.as_slice())?;
+    }
+    drop(turn);
+    for item in same.iter().skip(1).chain(&other) {
+        delete(&item.entry)?;
+    }
+    Ok(())
+}
+
+fn items_of(store: &CredentialStore, key: &Key) -> Result<Vec<Found>, Failure> {
+    let wanted = Description::of(key);
+    let mut found = find(store, &wanted, Spelling::AsKept)?;
+    reveal(&mut found, &wanted)?;
+    found.retain(|item| item.key() == Some(key));
+    if found.is_empty() {
+        found = find(store, &wanted, Spelling::Any)?;
+        found.retain(|item| item.key() == Some(key));
+    }
+    Ok(found)
+}
+
+/// `None`: it takes too long, or there is no such folder. Then an item is made out of turn.
+fn take_turn(folder: &Path) -> Option<Lock> {
+    let folder = Folder::make(folder).ok()?;
+    folder.lock_within("keychain.lock", TURN).ok()?
+}
+
+fn redate(
+    store: &CredentialStore,
+    kept: &Credential,
+    end: Option<Expiry>,
+    turns: Option<&Path>,
+) -> Result<bool, Failure> {
+    match get(store, &Description::exactly(&kept.key))? {
+        Some(mut found) if found.has_same_secrets(kept) => {
+            found.expiry = end;
+            put(store, &found, turns)?;
+            Ok(true)
+        }
+        _ => Ok(false),
+    }
+}
+
+fn erase(store: &CredentialStore, unwanted: &Description) -> Result<usize, Failure> {
+    // What hides its attributes can only be found as it is spelled here. Unlocked, it is found below as well.
+    let mut hidden = find(store, unwanted, Spelling::AsKept)?;
+    hidden.retain(Found::is_hidden);
+    reveal(&mut hidden, unwanted)?;
+    let found = find(store, unwanted, Spelling::Any)?;
+    if found.is_empty() {
+        native::check(store, false)?;
+    }
+    let names_secret = unwanted.password.is_some() || unwanted.credential.is_some();
+    let mut erased = 0;
+    for item in found.into_iter().filter(|item| !item.is_hidden()) {
+        let is_named = !names_secret || item.read()?.is_some_and(|kept| kept.is_named_by(unwanted));
+        if is_named && delete(&item.entry)? {
+            erased += 1;
+        }
+    }
+    Ok(erased)
+}
+
+#[cfg(test)]
+mod tests {
+    use keyring::api::CredentialStoreApi;
+    use keyring::{Error as KeyringError, mock};
+
+    use super::*;
+
+    fn wanted() -> Description {
+        Description {
+            protocol: Some(b"https".to_vec()),
+            host: Some(b"one.test".to_vec()),
+            ..Description::default()
+        }
+    }
+
+    /// Over a store with one item, which answers with `error` when it is first asked.
+    fn failing(error: KeyringError) -> Keychain {
+        let store = mock::Store::new().unwrap();
+        let entry = store.build("one.test", "alice", None).unwrap();
+        entry.set_secret(b"made-up").unwrap();
+        let mocked = entry.as_any().downcast_ref::<mock::Cred>().unwrap();
+        mocked.set_error(error);
+        Keychain::over(&(store as Arc<CredentialStore>))
+    }
+
+    #[test]
+    fn no_access_is_unavailable_and_keeps_its_advice() {
+        let advice = || Advice {
+            message: "locked".to_owned(),
+            hint: "unlock it".to_owned(),
+            is_absence: false,
+        };
+        let locked = || failing(KeyringError::NoStorageAccess(Box::new(advice())));
+        let errors = [
+            locked().get(&wanted()).unwrap_err(),
+            locked().erase(&wanted()).unwrap_err(),
+            locked().list().unwrap_err(),
+        ];
+        for error in errors {
+            assert!(matches!(error, Error::Unavailable { .. }));
+            assert_eq!(error.hint(), Some("unlock it"));
+        }
+    }
+
+    #[test]
+    fn other_errors_are_failures_and_hold_no_secret() {
+        for error in [
+            KeyringError::PlatformFailure("disk full".into()),
+            KeyringError::BadEncoding(b"made-up".to_vec()),
+            KeyringError::BadDataFormat(b"made-up".to_vec(), "made-up".into()),
+            KeyringError::Invalid("made-up".to_owned(), "made-up".to_owned()),
+        ] {
+            let error = failing(error).get(&wanted()).unwrap_err();
+            assert!(matches!(
+                error,
+                Error::Failed {
+                    operation: "look",
+                    ..
+                }
+            ));
+            let said = format!("{error:?}");
+            let bytes = format!("{:?}", b"made-up");
+            assert!(!said.contains("made-up") && !said.contains(bytes.trim_matches(['[', ']'])));
+        }
+    }
+
+    #[test]
+    fn what_has_gone_is_not_found() {
+        let gone = || failing(KeyringError::NoEntry);
+        assert!(gone().get(&wanted()).unwrap().is_none());
+        assert_eq!(gone().erase(&wanted()).unwrap(), 0);
+        assert!(gone().list().unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_is_not_text_is_kept_nowhere() {
+        let store = mock::Store::new().unwrap();
+        let keychain = Keychain::over(&(store as Arc<CredentialStore>));
+        let strange = Description {
+            username: Some(b"\xFF".to_vec()),
+            password: Some(crate::secret::Secret::new(b"made-up")),
+            ..wanted()
+        };
+        assert!(keychain.get(&strange).unwrap().is_none());
+        let strange = Credential::complete(strange).unwrap();
+        assert!(matches!(
+            keychain.store(&strange),
+            Err(Error::Failed {
+                operation: "store",
+                ..
+            })
+        ));
+    }
+
+    #[test]
+    fn debug_tells_nothing() {
+        assert_eq!(format!("{:?}", Keychain::open(Duration::ZERO)), "Keychain");
+    }
+}

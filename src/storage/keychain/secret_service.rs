@@ -1,0 +1,394 @@
+//! The Secret Service (gnome-keyring and others) as a store of the keyring interface.
+//!
+//! Over dbus-secret-service with a Plain session: the secret goes over the user's own bus as it is. Diffie-Hellman would
+//! hide it only from those who can already listen on that bus, and costs more than everything else here together.
+#![cfg(all(unix, not(target_os = "macos")))]
+// A path such as `service::Item::delete` has one lifetime for its item, and is refused.
+#![allow(clippy::redundant_closure_for_method_calls)]
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use dbus_secret_service::{self as service, EncryptionType, Path, SecretService};
+use keyring::api::{CredentialApi, CredentialStoreApi};
+use keyring::{Credential, Entry, Error, Result};
+
+use super::attributes::Stored;
+use super::bus;
+use super::deadline::Prompts;
+use crate::storage::Advice;
+
+/// What libsecret gives its passwords.
+const CONTENT_TYPE: &str = "text/plain";
+
+/// After this long the D-Bus library takes one call for unanswered: what took longer waited for a person.
+const REPLY: Duration = Duration::from_secs(2);
+
+/// A connection, and whether and how long there were prompts on it.
+struct Connection {
+    service: Mutex<SecretService>,
+    may_prompt: bool,
+    prompts: Arc<Prompts>,
+}
+
+impl Connection {
+    /// One call at a time: an answer must not go to another's question.
+    fn call<T>(
+        &self,
+        call: impl FnOnce(&SecretService) -> std::result::Result<T, service::Error>,
+    ) -> Result<T> {
+        let service = self.service.lock().unwrap_or_else(PoisonError::into_inner);
+        call(&service).map_err(|error| translated(&error))
+    }
+
+    /// A call in which the service may ask a person. `doubt`: see [`Prompts::during`].
+    fn ask<T>(
+        &self,
+        doubt: Duration,
+        call: impl FnOnce() -> std::result::Result<T, service::Error>,
+    ) -> std::result::Result<T, service::Error> {
+        let was_there = |answer: &_| matches!(answer, Ok(_) | Err(service::Error::Prompt));
+        self.prompts.during(doubt, call, was_there)
+    }
+}
+
+/// The service. New items go to its default collection, and nowhere else: making a collection would prompt.
+pub(super) struct SecretServiceStore {
+    connection: Arc<Connection>,
+}
+
+impl SecretServiceStore {
+    /// Connects to the session bus that the environment names. `patience`: how long a prompt may wait for a person.
+    pub(super) fn connect(patience: Duration, prompts: Arc<Prompts>) -> Result<Self> {
+        if !bus::is_socket() {
+            return Err(translated(&service::Error::Unavailable));
+        }
+        let seconds = patience.as_millis().div_ceil(1000);
+        let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
+        let may_prompt = seconds > 0;
+        // The crate counts a second for every message that comes in, and one does before a prompt is answered.
+        let seconds = seconds.saturating_add(u64::from(may_prompt));
+        let service =
+            SecretService::connect_with_max_prompt_timeout(EncryptionType::Plain, seconds)
+                .map_err(|error| unreachable_service(&error))?;
+        let connection = Connection {
+            service: Mutex::new(service),
+            may_prompt,
+            prompts,
+        };
+        Ok(Self {
+            connection: Arc::new(connection),
+        })
+    }
+
+    /// Whether there is a default collection and, if that matters, whether it is open.
+    pub(super) fn check(&self, must_be_open: bool) -> Result<()> {
+        self.connection.call(|service| {
+            let collection = service.get_default_collection()?;
+            if must_be_open && collection.is_locked()? {
+                Err(service::Error::Locked)
+            } else {
+                Ok(())
+            }
+        })
+    }
+}
+
+impl CredentialStoreApi for SecretServiceStore {
+    fn vendor(&self) -> String {
+        "Secret Service, by git-credential-pat".to_owned()
+    }
+
+    fn id(&self) -> String {
+        env!("CARGO_PKG_VERSION").to_owned()
+    }
+
+    /// An item still to be made: `service` is its label, `modifiers` are its attributes; the user is among these.
+    fn build(
+        &self,
+        service: &str,
+        _user: &str,
+        modifiers: Option<&HashMap<&str, &str>>,
+    ) -> Result<Entry> {
+        let modifiers = modifiers.into_iter().flatten();
+        Ok(Entry::new_with_credential(Arc::new(NewItem {
+            connection: Arc::clone(&self.connection),
+            label: service.to_owned(),
+            attributes: modifiers
+                .map(|(&name, &value)| (name.to_owned(), value.to_owned()))
+                .collect(),
+        })))
+    }
+
+    /// By attributes. Locked items are found too, and nothing is unlocked.
+    fn search(&self, spec: &HashMap<&str, &str>) -> Result<Vec<Entry>> {
+        Ok(search(&self.connection, spec)?
+            .into_iter()
+            .map(|item| Entry::new_with_credential(Arc::new(item)))
+            .collect())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl fmt::Debug for SecretServiceStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretServiceStore")
+    }
+}
+
+/// An item that is there.
+pub(super) struct Item {
+    connection: Arc<Connection>,
+    path: Path<'static>,
+    is_locked: AtomicBool,
+}
+
+impl Item {
+    pub(super) fn stored(&self) -> Result<Stored> {
+        let number = self
+            .path
+            .rsplit('/')
+            .next()
+            .and_then(|last| last.parse().ok());
+        self.call(|item| {
+            Ok(Stored {
+                modified: item.get_modified()?,
+                created: item.get_created()?,
+                number: number.unwrap_or(0),
+            })
+        })
+    }
+
+    pub(super) fn label(&self) -> Result<String> {
+        self.call(|item| item.get_label())
+    }
+
+    fn call<T>(
+        &self,
+        call: impl FnOnce(&service::Item<'_>) -> std::result::Result<T, service::Error>,
+    ) -> Result<T> {
+        self.connection
+            .call(|service| call(&service::Item::new(service, self.path.clone())))
+    }
+
+    /// Prompts if that is allowed. Without that nothing is asked: the service would make a prompt that nobody shows.
+    fn unlock(&self) -> Result<()> {
+        if self.is_locked.load(Ordering::Relaxed) {
+            if !self.connection.may_prompt {
+                return Err(translated(&service::Error::Locked));
+            }
+            self.call(|item| self.connection.ask(Duration::ZERO, || item.unlock()))?;
+            self.is_locked.store(false, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+impl CredentialApi for Item {
+    fn set_secret(&self, secret: &[u8]) -> Result<()> {
+        self.unlock()?;
+        self.call(|item| item.set_secret(secret, CONTENT_TYPE))
+    }
+
+    fn get_secret(&self) -> Result<Vec<u8>> {
+        self.unlock()?;
+        self.call(|item| item.get_secret())
+    }
+
+    fn get_attributes(&self) -> Result<HashMap<String, String>> {
+        self.call(|item| item.get_attributes())
+    }
+
+    fn delete_credential(&self) -> Result<()> {
+        self.unlock()?;
+        self.call(|item| self.connection.ask(REPLY, || item.delete()))
+    }
+
+    fn get_credential(&self) -> Result<Option<Arc<Credential>>> {
+        Ok(None)
+    }
+
+    fn get_specifiers(&self) -> Option<(String, String)> {
+        None
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl fmt::Debug for Item {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Item")
+    }
+}
+
+/// An item to be made in the default collection.
+struct NewItem {
+    connection: Arc<Connection>,
+    label: String,
+    attributes: HashMap<String, String>,
+}
+
+impl NewItem {
+    fn spec(&self) -> HashMap<&str, &str> {
+        let attributes = self.attributes.iter();
+        attributes
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect()
+    }
+
+    fn made(&self) -> Result<Item> {
+        let mut found = search(&self.connection, &self.spec())?;
+        match (found.pop(), found.is_empty()) {
+            (None, _) => Err(Error::NoEntry),
+            (Some(item), true) => Ok(item),
+            (Some(_), false) => Err(Error::Ambiguous(Vec::new())),
+        }
+    }
+}
+
+impl CredentialApi for NewItem {
+    /// The collection is opened first: then making the item needs no prompt.
+    fn set_secret(&self, secret: &[u8]) -> Result<()> {
+        let connection = &self.connection;
+        connection.call(|service| {
+            let collection = service.get_default_collection()?;
+            if collection.is_locked()? {
+                if !connection.may_prompt {
+                    return Err(service::Error::Locked);
+                }
+                connection.ask(Duration::ZERO, || collection.unlock())?;
+            }
+            // Not in the place of another: gnome-keyring would take one that has these attributes and a path besides.
+            let (label, spec) = (&self.label, self.spec());
+            connection
+                .ask(REPLY, || {
+                    collection.create_item(label, spec, secret, false, CONTENT_TYPE)
+                })
+                .map(drop)
+        })
+    }
+
+    fn get_secret(&self) -> Result<Vec<u8>> {
+        self.made()?.get_secret()
+    }
+
+    fn get_attributes(&self) -> Result<HashMap<String, String>> {
+        self.made()?.get_attributes()
+    }
+
+    fn delete_credential(&self) -> Result<()> {
+        self.made()?.delete_credential()
+    }
+
+    fn get_credential(&self) -> Result<Option<Arc<Credential>>> {
+        Ok(Some(Arc::new(self.made()?)))
+    }
+
+    fn get_specifiers(&self) -> Option<(String, String)> {
+        None
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+impl fmt::Debug for NewItem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("NewItem")
+    }
+}
+
+fn search(connection: &Arc<Connection>, spec: &HashMap<&str, &str>) -> Result<Vec<Item>> {
+    connection.call(|service| {
+        let found = service.search_items(spec.clone())?;
+        let item = |path, is_locked| Item {
+            connection: Arc::clone(connection),
+            path,
+            is_locked: AtomicBool::new(is_locked),
+        };
+        let open = found
+            .unlocked
+            .into_iter()
+            .map(|found| item(found.path, false));
+        let locked = found.locked.into_iter().map(|found| item(found.path, true));
+        Ok(open.chain(locked).collect())
+    })
+}
+
+/// Whatever keeps a connection from coming up, the service is not there.
+fn unreachable_service(error: &service::Error) -> Error {
+    match translated(error) {
+        Error::PlatformFailure(cause) | Error::NoStorageAccess(cause) => {
+            Error::NoStorageAccess(cause)
+        }
+        _ => translated(&service::Error::Unavailable),
+    }
+}
+
+/// By the D-Bus name of the error alone: its text is foreign, and may repeat what was asked.
+fn translated(error: &service::Error) -> Error {
+    let advice = |message: &str, hint: &str, is_absence| {
+        Error::NoStorageAccess(Box::new(Advice {
+            message: message.to_owned(),
+            hint: hint.to_owned(),
+            is_absence,
+        }))
+    };
+    let locked = || {
+        advice(
+            "the keyring is locked",
+            "unlock it in the desktop's password manager, or sign in to the desktop again",
+            false,
+        )
+    };
+    let absent = || {
+        advice(
+            "no keyring service answers on the user's message bus",
+            "start one, such as gnome-keyring, or choose another storage with '--storage'",
+            true,
+        )
+    };
+    match error {
+        service::Error::Locked | service::Error::Prompt => locked(),
+        service::Error::NoResult => advice(
+            "the keyring service has no default keyring",
+            "create one in the desktop's password manager",
+            true,
+        ),
+        service::Error::Unavailable => absent(),
+        service::Error::Dbus(error) => match error.name().unwrap_or_default() {
+            "org.freedesktop.Secret.Error.IsLocked" => locked(),
+            "org.freedesktop.Secret.Error.NoSuchObject"
+            | "org.freedesktop.DBus.Error.UnknownObject"
+            | "org.freedesktop.DBus.Error.UnknownMethod" => Error::NoEntry,
+            "org.freedesktop.Secret.Error.NoSession" => absent(),
+            "org.freedesktop.DBus.Error.NoReply"
+            | "org.freedesktop.DBus.Error.Timeout"
+            | "org.freedesktop.DBus.Error.TimedOut"
+            | "org.freedesktop.DBus.Error.Disconnected" => advice(
+                "the keyring service does not answer",
+                "restart it, or choose another storage with '--storage'",
+                false,
+            ),
+            // The bus's own errors: nobody there, no permission, no bus.
+            name if name.starts_with("org.freedesktop.DBus.Error.")
+                && !name.ends_with(".InvalidArgs")
+                && !name.ends_with(".Failed") =>
+            {
+                absent()
+            }
+            name => Error::PlatformFailure(format!("the keyring service answered {name}").into()),
+        },
+        _ => Error::PlatformFailure("the keyring service gave an answer that does not read".into()),
+    }
+}

@@ -1,0 +1,417 @@
+//! Credentials in the memory of one process, each for a while.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::fmt;
+use std::time::Duration;
+
+use super::{Error, Kind, Listed, Storage};
+use crate::credential::Credential;
+use crate::credential::description::Description;
+use crate::credential::expiry::Expiry;
+use crate::credential::key::Key;
+use crate::time::{Clock, Now};
+
+/// How long an entry is kept. The earlier of the two ends it, and so does the end of its token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lifetime {
+    /// Forgotten when nobody used it for this long.
+    pub timeout: Duration,
+    /// Forgotten this long after it was stored, used or not.
+    pub max_age: Duration,
+}
+
+/// The storage inside the daemon.
+pub struct Memory {
+    clock: Clock,
+    sites: RefCell<HashMap<Site, Vec<Entry>>>,
+}
+
+/// Protocol and host: no question goes without them, so they lead straight to the few entries that can fit.
+#[derive(PartialEq, Eq, Hash)]
+struct Site {
+    protocol: Vec<u8>,
+    host: Vec<u8>,
+}
+
+struct Entry {
+    credential: Credential,
+    lifetime: Lifetime,
+    stored: Duration,
+    used: Duration,
+}
+
+impl Entry {
+    /// On the clock that nobody sets.
+    fn forgotten(&self) -> Duration {
+        let Lifetime { timeout, max_age } = self.lifetime;
+        self.used
+            .saturating_add(timeout)
+            .min(self.stored.saturating_add(max_age))
+    }
+
+    /// Wipes secrets that have ended; false if nothing worth keeping is left.
+    fn age(&mut self, now: Now) -> bool {
+        if self.credential.has_ended(now.wall) {
+            self.credential.wipe_ended();
+        }
+        now.boot < self.forgotten()
+    }
+}
+
+impl Memory {
+    /// Nothing yet.
+    pub fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            sites: RefCell::default(),
+        }
+    }
+
+    /// As [`Storage::store`], for `lifetime`. Storing the same secret again counts as a use: its age goes on.
+    pub fn store_for(&self, credential: &Credential, lifetime: Lifetime) {
+        let now = (self.clock)();
+        let mut sites = self.sites.borrow_mut();
+        let entries = sites.entry(Site::of(&credential.key)).or_default();
+        entries.retain_mut(|entry| entry.age(now));
+        let known = entries
+            .iter()
+            .position(|entry| entry.credential.key == credential.key);
+        // Before the old one goes: there may be no memory for the new one.
+        let credential = credential.duplicate();
+        let known = known.map(|at| entries.remove(at));
+        let entry = match known {
+            // Its age goes on, whatever else was learnt of it.
+            Some(known) if known.credential.has_same_secrets(&credential) => Entry {
+                credential,
+                lifetime,
+                used: now.boot,
+                ..known
+            },
+            _ => Entry {
+                credential,
+                lifetime,
+                stored: now.boot,
+                used: now.boot,
+            },
+        };
+        if now.boot < entry.forgotten() {
+            entries.push(entry);
+        }
+    }
+
+    /// Forgets what is due, and tells how long until something will be; `None` if nothing is kept.
+    pub fn sweep(&self) -> Option<Duration> {
+        let now = (self.clock)();
+        let mut sites = self.sites.borrow_mut();
+        let mut next: Option<Duration> = None;
+        sites.retain(|_, entries| {
+            entries.retain_mut(|entry| {
+                let is_kept = entry.age(now);
+                if is_kept {
+                    let ends = entry
+                        .credential
+                        .expiry
+                        .filter(|_| entry.credential.is_complete());
+                    // One second more: in its last second a token is still good.
+                    let ends = ends.map(|expiry| Duration::from_secs(expiry.left(now.wall) + 1));
+                    let due = entry.forgotten().saturating_sub(now.boot);
+                    let due = ends.map_or(due, |ends| ends.min(due));
+                    next = Some(next.map_or(due, |next| next.min(due)));
+                }
+                is_kept
+            });
+            !entries.is_empty()
+        });
+        next
+    }
+
+    /// Forgets everything, and tells how many entries that were.
+    pub fn clear(&self) -> usize {
+        let count = self.len();
+        self.sites.borrow_mut().clear();
+        count
+    }
+
+    /// How many entries are kept.
+    pub fn len(&self) -> usize {
+        self.sites.borrow().values().map(Vec::len).sum()
+    }
+
+    /// Whether nothing is kept.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Storage for Memory {
+    fn kind(&self) -> Kind {
+        Kind::Memory
+    }
+
+    fn get(&self, wanted: &Description) -> Result<Option<Credential>, Error> {
+        let now = (self.clock)();
+        let mut sites = self.sites.borrow_mut();
+        let Some(entries) = Site::wanted(wanted).and_then(|site| sites.get_mut(&site)) else {
+            return Ok(None);
+        };
+        entries.retain_mut(|entry| entry.age(now));
+        let found = entries
+            .iter_mut()
+            .rev()
+            .find(|entry| wanted.fits(&entry.credential.key));
+        Ok(found.map(|entry| {
+            entry.used = now.boot;
+            entry.credential.duplicate()
+        }))
+    }
+
+    /// For as long as nobody says otherwise: to the daemon, clients always say. See [`Memory::store_for`].
+    fn store(&self, credential: &Credential) -> Result<(), Error> {
+        self.store_for(
+            credential,
+            Lifetime {
+                timeout: Duration::MAX,
+                max_age: Duration::MAX,
+            },
+        );
+        Ok(())
+    }
+
+    fn redate(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {
+        let mut sites = self.sites.borrow_mut();
+        let entries = sites.get_mut(&Site::of(&kept.key));
+        let same = entries.into_iter().flatten().find(|entry| {
+            let credential = &entry.credential;
+            credential.key == kept.key
+                && credential.is_complete()
+                && credential.has_same_secrets(kept)
+        });
+        Ok(same.map(|entry| entry.credential.expiry = end).is_some())
+    }
+
+    fn erase(&self, unwanted: &Description) -> Result<usize, Error> {
+        let mut sites = self.sites.borrow_mut();
+        let Some(entries) = Site::wanted(unwanted).and_then(|site| sites.get_mut(&site)) else {
+            return Ok(0);
+        };
+        let before = entries.len();
+        entries.retain(|entry| !entry.credential.is_named_by(unwanted));
+        Ok(before - entries.len())
+    }
+
+    fn list(&self) -> Result<Vec<Listed>, Error> {
+        self.sweep();
+        let now = (self.clock)();
+        let sites = self.sites.borrow();
+        let mut entries: Vec<&Entry> = sites.values().flatten().collect();
+        entries.sort_by_key(|entry| entry.stored);
+        let forgotten = |entry: &Entry| {
+            let left = entry.forgotten().saturating_sub(now.boot).as_secs();
+            now.wall.checked_add(left)
+        };
+        Ok(entries
+            .into_iter()
+            .map(|entry| Listed {
+                forgotten: forgotten(entry),
+                ..Listed::of(&entry.credential)
+            })
+            .collect())
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Memory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Memory({} entries)", self.len())
+    }
+}
+
+impl Site {
+    fn of(key: &Key) -> Self {
+        Self {
+            protocol: key.protocol.clone(),
+            host: key.host.clone(),
+        }
+    }
+
+    fn wanted(description: &Description) -> Option<Self> {
+        Some(Self {
+            protocol: description.protocol.clone()?,
+            host: description.host.clone()?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::secret::Secret;
+
+    thread_local! {
+        static NOW: Cell<Now> = const { Cell::new(Now { boot: Duration::from_secs(1000), wall: 1_000_000 }) };
+    }
+
+    fn at(boot: u64, wall: u64) {
+        NOW.set(Now {
+            boot: Duration::from_secs(1000 + boot),
+            wall: 1_000_000 + wall,
+        });
+    }
+
+    fn described(username: &str) -> Description {
+        Description {
+            protocol: Some(b"https".to_vec()),
+            host: Some(b"example.test".to_vec()),
+            username: Some(username.as_bytes().to_vec()),
+            ..Description::default()
+        }
+    }
+
+    fn credential(username: &str, password: &str, expiry: Option<u64>) -> Credential {
+        let password = Some(Secret::new(password.as_bytes()));
+        let expiry = expiry.and_then(|after| Expiry::from_unix(1_000_000 + after));
+        Credential::complete(Description {
+            password,
+            expiry,
+            ..described(username)
+        })
+        .unwrap()
+    }
+
+    fn memory() -> Memory {
+        at(0, 0);
+        Memory::new(|| NOW.get())
+    }
+
+    fn lifetime(timeout: u64, max_age: u64) -> Lifetime {
+        Lifetime {
+            timeout: Duration::from_secs(timeout),
+            max_age: Duration::from_secs(max_age),
+        }
+    }
+
+    fn has(memory: &Memory, username: &str) -> bool {
+        memory
+            .get(&described(username))
+            .unwrap()
+            .is_some_and(|found| found.is_complete())
+    }
+
+    #[test]
+    fn use_renews_the_timeout_but_not_the_age() {
+        let memory = memory();
+        memory.store_for(&credential("alice", "one", None), lifetime(60, 100));
+        at(59, 59);
+        assert!(has(&memory, "alice"));
+        at(99, 99);
+        memory.store_for(&credential("alice", "one", None), lifetime(60, 100));
+        assert!(has(&memory, "alice"));
+        at(100, 100);
+        assert!(!has(&memory, "alice"));
+    }
+
+    #[test]
+    fn unused_it_goes_at_the_timeout() {
+        let memory = memory();
+        memory.store_for(&credential("alice", "one", None), lifetime(60, 100));
+        assert_eq!(memory.sweep(), Some(Duration::from_secs(60)));
+        at(60, 60);
+        assert_eq!((memory.sweep(), memory.len()), (None, 0));
+    }
+
+    #[test]
+    fn learning_an_end_prolongs_nothing() {
+        let memory = memory();
+        memory.store_for(&credential("alice", "one", None), lifetime(100, 100));
+        at(90, 90);
+        memory.store_for(&credential("alice", "one", Some(5000)), lifetime(100, 100));
+        at(100, 100);
+        assert!(!has(&memory, "alice"));
+    }
+
+    #[test]
+    fn only_the_same_secret_is_redated() {
+        let memory = memory();
+        let (old, new) = (
+            credential("alice", "one", None),
+            credential("alice", "two", None),
+        );
+        memory.store(&new).unwrap();
+        assert!(!memory.redate(&old, Expiry::from_unix(5_000_000)).unwrap());
+        assert!(memory.redate(&new, Expiry::from_unix(5_000_000)).unwrap());
+        assert_eq!(
+            memory.get(&described("alice")).unwrap().unwrap().expiry,
+            Expiry::from_unix(5_000_000)
+        );
+        memory.clear();
+        assert!(!memory.redate(&new, None).unwrap() && memory.is_empty());
+    }
+
+    #[test]
+    fn a_new_secret_begins_a_new_age() {
+        let memory = memory();
+        memory.store_for(&credential("alice", "one", None), lifetime(100, 100));
+        at(90, 90);
+        memory.store_for(&credential("alice", "two", None), lifetime(100, 100));
+        at(150, 150);
+        assert!(has(&memory, "alice"));
+    }
+
+    #[test]
+    fn setting_the_wall_clock_moves_no_lifetime() {
+        let memory = memory();
+        memory.store_for(&credential("alice", "one", None), lifetime(60, 100));
+        NOW.set(Now {
+            wall: 10,
+            ..NOW.get()
+        });
+        assert!(has(&memory, "alice"));
+        NOW.set(Now {
+            boot: Duration::from_secs(1060),
+            wall: 10,
+        });
+        assert!(!has(&memory, "alice"));
+    }
+
+    #[test]
+    fn an_ended_secret_is_wiped_and_its_end_remembered() {
+        let memory = memory();
+        memory.store_for(&credential("alice", "one", Some(10)), lifetime(60, 100));
+        assert_eq!(memory.sweep(), Some(Duration::from_secs(11)));
+        at(10, 10);
+        assert!(has(&memory, "alice"));
+        at(11, 11);
+        let found = memory.get(&described("alice")).unwrap().unwrap();
+        assert!(found.password.is_none() && found.has_ended(1_000_011));
+    }
+
+    #[test]
+    fn the_one_stored_last_answers() {
+        let memory = memory();
+        for name in ["alice", "bob", "alice"] {
+            memory.store(&credential(name, "one", None)).unwrap();
+        }
+        let anyone = Description {
+            username: None,
+            ..described("")
+        };
+        assert_eq!(
+            memory.get(&anyone).unwrap().unwrap().key.username.unwrap(),
+            b"alice"
+        );
+        assert_eq!(memory.len(), 2);
+    }
+
+    #[test]
+    fn no_time_is_not_kept() {
+        let memory = memory();
+        memory.store_for(&credential("alice", "one", None), lifetime(0, 100));
+        assert!(memory.is_empty() && memory.list().unwrap().is_empty());
+    }
+}

@@ -1,0 +1,201 @@
+//! Places where credentials are kept, behind one contract.
+//!
+//! A storage does not prompt, print or decide. The same conformance tests run over every one of them.
+
+use std::cell::Cell;
+use std::fmt;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::credential::Credential;
+use crate::credential::description::Description;
+use crate::credential::expiry::Expiry;
+use crate::credential::key::Key;
+use crate::private;
+
+pub mod file;
+pub mod keychain;
+pub mod memory;
+
+/// A place where credentials are kept.
+pub trait Storage: fmt::Debug {
+    /// Which one this is.
+    fn kind(&self) -> Kind;
+
+    /// The credential that fits.
+    ///
+    /// Nothing fits: `None`. Several fit: the one stored last. Ended: returned all the same, possibly without the
+    /// secrets that have ended, since its refresh token may be wanted and its end is worth telling.
+    fn get(&self, wanted: &Description) -> Result<Option<Credential>, Error>;
+
+    /// Keeps `credential` in the place of the entry with the identical key. An identical entry is not written again.
+    fn store(&self, credential: &Credential) -> Result<(), Error>;
+
+    /// Gives the entry with `kept`'s key the end `end`, if its secrets are still `kept`'s: one that was replaced or erased
+    /// in the meantime stays as it is. Returns whether there was such an entry.
+    fn redate(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error>;
+
+    /// Removes every entry that fits `unwanted` and, if it names a secret, has that secret. A blank description removes
+    /// nothing. Returns how many went.
+    fn erase(&self, unwanted: &Description) -> Result<usize, Error>;
+
+    /// Every entry, without secrets, in the order they were stored where the storage knows it.
+    fn list(&self) -> Result<Vec<Listed>, Error>;
+
+    /// Every entry whole, in the same order. What is locked away or has gone in the meantime is left out.
+    fn all(&self) -> Result<Vec<(Listed, Credential)>, Error> {
+        let mut all = Vec::new();
+        for listed in self.list()? {
+            match self.get(&Description::exactly(&listed.key)) {
+                Ok(Some(kept)) => all.push((listed, kept)),
+                Ok(None) | Err(Error::Unavailable { .. }) => {}
+                Err(cause) => return Err(cause),
+            }
+        }
+        Ok(all)
+    }
+
+    /// Whether it could be used now. Changes nothing.
+    fn check(&self) -> Result<(), Error>;
+}
+
+/// The time that was waited in vain, for all storages together: what one of them has cost, the next need not cost again.
+/// Copies count as one.
+#[derive(Debug, Clone, Default)]
+pub struct Lost(Rc<Cell<Duration>>);
+
+impl Lost {
+    /// So much more.
+    pub fn add(&self, time: Duration) {
+        self.0.set(self.0.get().saturating_add(time));
+    }
+
+    /// What of `patience` is left.
+    pub fn left_of(&self, patience: Duration) -> Duration {
+        patience.saturating_sub(self.0.get())
+    }
+}
+
+/// Which storage, by the word used in configuration and messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A daemon of ours, for a while.
+    Memory,
+    /// The operating system's.
+    Keychain,
+    /// Plaintext on disk.
+    File,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Memory => "memory",
+            Self::Keychain => "keychain",
+            Self::File => "file",
+        })
+    }
+}
+
+/// An entry as it may be shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// What it is kept under.
+    pub key: Key,
+    /// When its secrets end.
+    pub expiry: Option<Expiry>,
+    /// For authtype/credential entries: the scheme, such as `Bearer`.
+    pub scheme: Option<Vec<u8>>,
+    /// Whether a refresh token is kept with it.
+    pub is_renewable: bool,
+    /// When it will be forgotten if nobody uses it, in Unix seconds; `None`: kept until removed.
+    pub forgotten: Option<u64>,
+    /// When it was last written, in Unix seconds, where the storage knows.
+    pub written: Option<u64>,
+}
+
+impl Listed {
+    /// What may be shown of `credential`.
+    pub fn of(credential: &Credential) -> Self {
+        let Credential {
+            key,
+            password: _,
+            authorization,
+            expiry,
+            refresh_token,
+        } = credential;
+        Self {
+            key: key.clone(),
+            expiry: *expiry,
+            scheme: authorization
+                .as_ref()
+                .map(|authorization| authorization.scheme.clone()),
+            is_renewable: refresh_token.is_some(),
+            forgotten: None,
+            written: None,
+        }
+    }
+}
+
+/// Why a storage did not do what it was asked. Who acts next differs, so there are two kinds.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Not there, locked, or not answering: ask the next storage.
+    #[error("cannot reach the {kind} storage")]
+    Unavailable {
+        /// Which storage.
+        kind: Kind,
+        /// Why.
+        #[source]
+        cause: Cause,
+    },
+    /// There, and it went wrong: stop and say so.
+    #[error("cannot {operation} in the {kind} storage")]
+    Failed {
+        /// What was to be done: `look`, `store`, `erase` …
+        operation: &'static str,
+        /// Which storage.
+        kind: Kind,
+        /// Why.
+        #[source]
+        cause: Cause,
+    },
+}
+
+/// What went wrong underneath; holds no value from the wire.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// What a person can do about a failure, said on a line of its own.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Advice {
+    /// What is wrong.
+    pub message: String,
+    /// What to do, such as a command to run.
+    pub hint: String,
+    /// Nothing is wrong: this system just has no such storage.
+    pub is_absence: bool,
+}
+
+impl Error {
+    /// Whether this system just has no such storage, which is nothing to complain of where it was not asked for.
+    pub fn is_absence(&self) -> bool {
+        let (Self::Unavailable { cause, .. } | Self::Failed { cause, .. }) = self;
+        cause
+            .downcast_ref::<Advice>()
+            .is_some_and(|advice| advice.is_absence)
+    }
+
+    /// What to do about it, if the storage knows.
+    pub fn hint(&self) -> Option<&str> {
+        let (Self::Unavailable { cause, .. } | Self::Failed { cause, .. }) = self;
+        let advice = cause
+            .downcast_ref::<Advice>()
+            .map(|advice| advice.hint.as_str());
+        advice.or_else(|| {
+            cause
+                .downcast_ref::<private::Error>()
+                .and_then(private::Error::hint)
+        })
+    }
+}

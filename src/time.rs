@@ -1,0 +1,153 @@
+//! Moments and durations: the two clocks, how people write a duration, how we write one back.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::platform;
+
+/// What the clocks say at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Now {
+    /// Since the machine started, suspended time included; nobody can set it.
+    pub boot: Duration,
+    /// Seconds since 1970 in UTC; people and network time set it.
+    pub wall: u64,
+}
+
+/// Where the present comes from, so that a test can bring its own.
+pub type Clock = fn() -> Now;
+
+/// The machine's clocks.
+pub fn now() -> Now {
+    let wall = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    Now {
+        boot: platform::boot_time(),
+        wall: wall.as_secs(),
+    }
+}
+
+/// A duration that cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "not a duration: write a number of seconds, or a number with s, m, h, d or w, such as 8h or 7d"
+)]
+pub struct DurationError;
+
+const UNITS: [(char, u64); 5] = [
+    ('w', 7 * 86_400),
+    ('d', 86_400),
+    ('h', 3600),
+    ('m', 60),
+    ('s', 1),
+];
+
+/// Reads `90`, `90s`, `15m`, `8h`, `7d`, `2w` and sums such as `1h30m`. A bare number is seconds, as in git's own cache.
+pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
+    if let Ok(seconds) = text.parse::<u64>().map_err(|_| DurationError)
+        && text.bytes().all(|byte| byte.is_ascii_digit())
+    {
+        return Ok(Duration::from_secs(seconds));
+    }
+    let mut total: u64 = 0;
+    let mut rest = text;
+    while !rest.is_empty() {
+        let digits = rest
+            .find(|c: char| !c.is_ascii_digit())
+            .ok_or(DurationError)?;
+        let number: u64 = rest[..digits].parse().map_err(|_| DurationError)?;
+        let unit = rest[digits..].chars().next().ok_or(DurationError)?;
+        let (_, seconds) = UNITS
+            .iter()
+            .find(|(name, _)| *name == unit)
+            .ok_or(DurationError)?;
+        let part = number.checked_mul(*seconds).ok_or(DurationError)?;
+        total = total.checked_add(part).ok_or(DurationError)?;
+        rest = &rest[digits + unit.len_utf8()..];
+    }
+    if text.is_empty() {
+        Err(DurationError)
+    } else {
+        Ok(Duration::from_secs(total))
+    }
+}
+
+/// Says a span in a unit that fits it, rounded down: `5 days`, `1 hour`, `40 minutes`.
+pub fn in_words(seconds: u64) -> String {
+    let (number, unit) = match seconds {
+        3600 => (1, "hour"),
+        86_400 => (1, "day"),
+        0..120 => (seconds, "second"),
+        120..7200 => (seconds / 60, "minute"),
+        7200..172_800 => (seconds / 3600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    format!("{number} {unit}{}", if number == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_people_write() {
+        for (text, seconds) in [
+            ("0", 0),
+            ("900", 900),
+            ("90s", 90),
+            ("15m", 900),
+            ("8h", 28_800),
+            ("7d", 604_800),
+            ("2w", 1_209_600),
+            ("1h30m", 5400),
+        ] {
+            assert_eq!(
+                parse_duration(text),
+                Ok(Duration::from_secs(seconds)),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn refuses_the_rest() {
+        for text in [
+            "",
+            "h",
+            "-1",
+            "+1",
+            "1.5h",
+            "1 h",
+            "1y",
+            "1H",
+            "h1",
+            "1h30",
+            "99999999999999999999",
+            "9999999999999999w",
+            "１h",
+            "5é",
+        ] {
+            assert_eq!(parse_duration(text), Err(DurationError), "{text}");
+        }
+    }
+
+    #[test]
+    fn words_round_down() {
+        for (seconds, words) in [
+            (0, "0 seconds"),
+            (1, "1 second"),
+            (119, "119 seconds"),
+            (120, "2 minutes"),
+            (7199, "119 minutes"),
+            (3600, "1 hour"),
+            (7200, "2 hours"),
+            (86_400, "1 day"),
+            (172_799, "47 hours"),
+            (172_800, "2 days"),
+            (73 * 3600, "3 days"),
+            (5 * 86_400 + 1, "5 days"),
+        ] {
+            assert_eq!(in_words(seconds), words);
+        }
+    }
+}

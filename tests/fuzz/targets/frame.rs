@@ -1,0 +1,68 @@
+//! What comes over the daemon's socket: no frame is read as more than it is, and what is read is written back the same.
+#![no_main]
+
+use git_credential_pat::cache::message::{self, HEADER, Header, Word};
+use git_credential_pat::protocol::LIMIT;
+use git_credential_pat::secret::Buffer;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    if let Some((head, _)) = data.split_first_chunk::<HEADER>() {
+        let announced = u32::from_le_bytes([head[8], head[9], head[10], head[11]]) as usize;
+        if let Some(Header { word, length }) = Header::parse(head, LIMIT) {
+            assert!(
+                head.starts_with(b"gcpt")
+                    && head[6..8] == [0, 0]
+                    && length == announced
+                    && length <= LIMIT
+            );
+            // Of another version nothing is understood but "leave".
+            assert!(head[4] == message::VERSION || word.is_none() || word == Some(Word::Stop));
+        }
+    }
+    let body = data.get(HEADER..).unwrap_or(data);
+    let mut out = Buffer::with_capacity(64);
+    if let Ok((credential, lifetime)) = message::read_store(body) {
+        assert!(credential.is_complete());
+        message::push_store(&credential, lifetime, &mut out).expect("what was read can be written");
+        let (back, kept) =
+            message::read_store(out.as_slice()).expect("what was written can be read");
+        assert!(back.is_same(&credential) && kept == lifetime);
+    }
+    out.truncate(0);
+    if let Ok(description) = message::read_description(body) {
+        assert!(
+            description.protocol.is_some() && description.host.is_some(),
+            "fits everything"
+        );
+        message::push_description(&description, &mut out).expect("what was read can be written");
+        let back = message::read_description(out.as_slice()).expect("what was written can be read");
+        assert!(back.key() == description.key() && back.is_exact == description.is_exact);
+    }
+    out.truncate(0);
+    if let Ok(listed) = message::read_listed(body) {
+        for one in &listed {
+            message::push_listed(one, &mut out).expect("what was read can be written");
+        }
+        assert_eq!(
+            message::read_listed(out.as_slice()).expect("what was written can be read"),
+            listed
+        );
+    }
+    out.truncate(0);
+    if let Ok(status) = message::read_status(body) {
+        message::push_status(&status, &mut out);
+        assert_eq!(
+            message::read_status(out.as_slice()).expect("what was written can be read"),
+            status
+        );
+    }
+    out.truncate(0);
+    if let Ok(count) = message::read_count(body) {
+        message::push_count(count, &mut out);
+        assert_eq!(
+            message::read_count(out.as_slice()).expect("what was written can be read"),
+            count
+        );
+    }
+});

@@ -1,0 +1,140 @@
+//! What a caller hands on: signals that it blocks or ignores, limits, descriptors that are not what they should be.
+
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::net::UnixListener;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::attributes::lines;
+use crate::process::{self, Guard};
+use crate::sandbox::{PROGRAM, Sandbox};
+use crate::tool;
+
+/// The program under test, started by a shell that does something first.
+fn after(sandbox: &Sandbox, first: &str, words: &str) -> Command {
+    let mut command = sandbox.command("/bin/sh");
+    command.args(["-c", &format!("{first}; exec \"$0\" \"$@\""), PROGRAM]);
+    command.args(words.split_whitespace());
+    command
+}
+
+#[test]
+fn children_are_waited_for_whatever_the_caller_ignores() {
+    let sandbox = Sandbox::new();
+    // Not by a shell's trap: some undo this one when they start a program.
+    let ignoring = |word: &str| {
+        let mut command = sandbox.command(tool::need("env"));
+        command.args(["--ignore-signal=CHLD", PROGRAM, word]);
+        process::run(&mut command, b"")
+    };
+    let setup = ignoring("setup").succeeded();
+    assert!(setup.text().contains(PROGRAM), "{setup:?}");
+    let doctor = ignoring("doctor");
+    assert!(!doctor.text().contains("install git"), "{doctor:?}");
+}
+
+#[test]
+fn too_few_descriptors_are_told() {
+    let sandbox = Sandbox::new();
+    for words in ["--storage file get", "--storage file store"] {
+        let request = lines(&[("protocol", "https"), ("host", "one.test")]);
+        let output = process::run(&mut after(&sandbox, "ulimit -n 4", words), &request);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert!(output.stderr.starts_with("error: "), "{output:?}");
+        assert!(output.stderr.contains("Too many open files"), "{output:?}");
+    }
+}
+
+/// Only another user has few enough processes for the limit to mean anything.
+#[test]
+fn too_few_processes_are_told() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let mut setup = sandbox.command(tool::need("prlimit"));
+    setup.args(["--nproc=2", "setpriv", "--reuid=54321", "--clear-groups"]);
+    setup.args([PROGRAM, "setup", "--dry-run"]).current_dir("/");
+    for name in ["CONFIG", "DATA", "STATE", "CACHE"] {
+        setup.env(format!("XDG_{name}_HOME"), "/nowhere");
+    }
+    let output = process::run(&mut setup, b"");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(output.stderr.contains("cannot run git"), "{output:?}");
+}
+
+#[test]
+fn a_daemon_ends_when_told_to_whatever_the_caller_blocked() {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.path("run/git-credential-pat");
+    fs::DirBuilder::new().mode(0o700).create(&folder).unwrap();
+    let socket = folder.join("socket");
+    let listener = UnixListener::bind(&socket).unwrap();
+    let mut daemon = sandbox.command(tool::need("env"));
+    daemon.args(["--block-signal", PROGRAM, "serve-memory"]);
+    daemon
+        .arg(&socket)
+        .stdin(Stdio::from(OwnedFd::from(listener)));
+    let mut daemon = Guard(daemon.spawn().unwrap());
+    sandbox.ask("cache status --json", b"").succeeded();
+    kill_process(Pid::from_child(&daemon.0), Signal::TERM).unwrap();
+    let ended = process::until_within(Duration::from_secs(10), || {
+        !matches!(daemon.0.try_wait(), Ok(None))
+    });
+    if !ended {
+        let _ = daemon.0.kill();
+    }
+    assert!(ended);
+}
+
+/// Its input never ends here, and its ten seconds do.
+#[test]
+fn a_look_up_ends_in_time_whatever_the_caller_blocked() {
+    let sandbox = Sandbox::new();
+    let mut look_up = sandbox.command(tool::need("env"));
+    look_up.args(["--block-signal", PROGRAM, "look-up-one"]);
+    look_up.stdin(Stdio::piped());
+    let mut look_up = Guard(look_up.spawn().unwrap());
+    let ended = process::until_within(Duration::from_secs(30), || {
+        !matches!(look_up.0.try_wait(), Ok(None))
+    });
+    if !ended {
+        let _ = look_up.0.kill();
+    }
+    assert!(ended);
+}
+
+/// Not a minute after, either: it is gone before it could take anything away.
+#[test]
+fn a_daemon_without_its_socket_leaves_at_once() {
+    let sandbox = Sandbox::new();
+    let request = lines(&[
+        ("protocol", "https"),
+        ("host", "one.test"),
+        ("username", "alice"),
+        ("password", "tok-one"),
+    ]);
+    sandbox.ask("--storage memory store", &request).succeeded();
+    let socket = sandbox.path("run/git-credential-pat/socket");
+    let other = UnixListener::bind(sandbox.path("other")).unwrap();
+    let inputs = [Stdio::null(), Stdio::from(OwnedFd::from(other))];
+    for input in inputs {
+        let mut daemon = sandbox.command(PROGRAM);
+        daemon.arg("serve-memory").arg(&socket).stdin(input);
+        let mut daemon = Guard(daemon.spawn().unwrap());
+        let mut status = None;
+        process::until_within(Duration::from_secs(10), || {
+            status = daemon.0.try_wait().unwrap();
+            status.is_some()
+        });
+        assert_eq!(status.and_then(|status| status.code()), Some(1));
+    }
+    assert!(socket.exists());
+    let question = lines(&[("protocol", "https"), ("host", "one.test")]);
+    let answer = sandbox.ask("--storage memory get", &question).succeeded();
+    assert!(answer.text().contains("tok-one"), "{answer:?}");
+}

@@ -1,0 +1,788 @@
+//! The commands for people, over storages that git has filled.
+
+use std::fs;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::attributes::{Answer, lines};
+use crate::process;
+use crate::sandbox::{PROGRAM, Sandbox};
+use crate::terminal::Session;
+
+const DAY: u64 = 86_400;
+
+fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
+}
+
+fn store(sandbox: &Sandbox, flags: &str, host: &str, username: &str, password: &str) {
+    let pairs = [
+        ("protocol", "https"),
+        ("host", host),
+        ("username", username),
+        ("password", password),
+    ];
+    sandbox
+        .ask(&format!("{flags} store"), &lines(&pairs))
+        .succeeded();
+}
+
+fn get(sandbox: &Sandbox, flags: &str, host: &str) -> Answer {
+    let output = sandbox.ask(
+        &format!("{flags} get"),
+        &lines(&[("protocol", "https"), ("host", host)]),
+    );
+    Answer::read(&output.succeeded().stdout)
+}
+
+#[test]
+fn list_shows_everything_but_secrets() {
+    let sandbox = Sandbox::new();
+    assert_eq!(
+        sandbox.ask("--storage file list", b"").succeeded().text(),
+        "nothing is kept\n"
+    );
+    assert_eq!(
+        sandbox
+            .ask("--storage file list --json", b"")
+            .succeeded()
+            .text(),
+        "[]\n"
+    );
+    store(&sandbox, "--storage file", "one.test", "alice", "tok-one");
+    store(&sandbox, "--storage memory", "two.test", "bob", "tok-two");
+    sandbox
+        .ask("--storage memory,file expires two.test 12d", b"")
+        .succeeded();
+    let table = sandbox
+        .ask("--storage memory,file list", b"")
+        .succeeded()
+        .text();
+    let rows: Vec<Vec<&str>> = table
+        .lines()
+        .map(|row| {
+            row.split("  ")
+                .map(str::trim)
+                .filter(|cell| !cell.is_empty())
+                .collect()
+        })
+        .collect();
+    assert_eq!(
+        rows[0],
+        ["URL", "USER", "STORAGE", "ENDS", "SAYS", "TIME LEFT"],
+        "{table}"
+    );
+    assert_eq!(rows[1][..2], ["https://two.test", "bob"], "{table}");
+    assert_eq!(rows[1][4], "you", "{table}");
+    assert!(rows[1][5].starts_with("[####------] 1"), "{table}");
+    assert_eq!(
+        rows[2],
+        ["https://one.test", "alice", "file (plaintext)", "unknown"],
+        "{table}"
+    );
+    let json = sandbox
+        .ask("--storage memory,file list --json", b"")
+        .succeeded()
+        .text();
+    for part in [
+        "\"storage\": \"memory\"",
+        "\"plaintext\": true",
+        "\"state\": \"good\"",
+        "\"state\": \"unknown\"",
+    ] {
+        assert!(json.contains(part), "{part}: {json}");
+    }
+    for shown in [table, json] {
+        assert!(!shown.contains("tok-"), "{shown}");
+    }
+}
+
+#[test]
+fn names_cannot_drive_the_terminal() {
+    let sandbox = Sandbox::new();
+    let name = "a\x1b]0;pwn\x07\x1b[2J\u{9b}31m\u{202e}b\tc\u{2028}d";
+    store(&sandbox, "--storage file", "one.test", name, "tok-one");
+    let table = sandbox.ask("--storage file list", b"").succeeded().text();
+    assert!(
+        table.contains(r"a\x1b]0;pwn\x07\x1b[2J\u{9b}31m\u{202e}b\x09c\u{2028}d"),
+        "{table}"
+    );
+    assert_eq!(table.lines().count(), 2, "{table}");
+    let soon = sandbox
+        .ask("--storage file expires one.test 1d", b"")
+        .succeeded()
+        .text();
+    let warned = sandbox.ask(
+        "--storage file get",
+        &lines(&[("protocol", "https"), ("host", "one.test")]),
+    );
+    for shown in [table, soon, warned.stderr] {
+        assert!(
+            !shown.chars().any(|c| c.is_control() && c != '\n'),
+            "{shown:?}"
+        );
+    }
+}
+
+#[test]
+fn logout_forgets_in_every_storage() {
+    let sandbox = Sandbox::new();
+    for flags in ["--storage file", "--storage memory"] {
+        for name in ["alice", "bob"] {
+            store(&sandbox, flags, "one.test", name, "tok-one");
+        }
+        store(&sandbox, flags, "two.test", "alice", "tok-two");
+    }
+    let both = "--storage memory,file";
+    let said = sandbox
+        .ask(&format!("{both} logout https://alice@one.test"), b"")
+        .succeeded();
+    assert_eq!(said.text(), "forgot 2 credentials\n");
+    assert_eq!(get(&sandbox, both, "one.test").get("username"), Some("bob"));
+    sandbox
+        .ask(&format!("{both} logout one.test"), b"")
+        .succeeded();
+    assert!(!get(&sandbox, both, "one.test").has_secret());
+    assert!(get(&sandbox, both, "two.test").has_secret());
+    let nothing = sandbox
+        .ask(&format!("{both} logout one.test"), b"")
+        .succeeded();
+    assert_eq!(nothing.text(), "nothing is kept for this URL\n");
+}
+
+/// Stopped in the middle of everything, until it is dropped.
+struct Stopped(Pid);
+
+impl Stopped {
+    fn daemon_of(sandbox: &Sandbox) -> Self {
+        let said = sandbox.ask("cache status --json", b"").succeeded().text();
+        let process = said
+            .split_once("\"process\": ")
+            .and_then(|(_, rest)| rest.split(',').next())
+            .and_then(|number| number.trim().parse().ok())
+            .and_then(Pid::from_raw)
+            .unwrap();
+        kill_process(process, Signal::STOP).unwrap();
+        Self(process)
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        let _ = kill_process(self.0, Signal::CONT);
+    }
+}
+
+#[test]
+fn a_storage_that_does_not_answer_is_not_called_empty() {
+    let sandbox = Sandbox::new();
+    store(
+        &sandbox,
+        "--storage memory",
+        "victim.test",
+        "alice",
+        "tok-one",
+    );
+    store(&sandbox, "--storage file", "other.test", "bob", "tok-two");
+    let stopped = Stopped::daemon_of(&sandbox);
+    for words in [
+        "--storage memory logout victim.test",
+        "--storage memory,file logout victim.test",
+        "--storage memory,file logout other.test",
+        "--storage memory,file expires victim.test 1d",
+        "--storage memory,file rotate victim.test",
+        "--storage memory list",
+        "--storage memory list --json",
+        "--storage memory,file list",
+        "--storage memory check",
+        "--storage memory,file check",
+        "--storage auto list",
+        "--storage memory,file clean --yes",
+        "--storage memory,file clean --dry-run",
+    ] {
+        let said = sandbox.ask(words, b"");
+        assert_eq!(said.status.code(), Some(1), "{words}: {said:?}");
+        assert!(
+            said.stderr.contains("cannot reach the memory storage"),
+            "{words}: {said:?}"
+        );
+        for wrong in ["nothing is kept", "nothing is stale\n", "[]"] {
+            assert!(
+                !said.text().contains(wrong) && !said.stderr.contains(wrong),
+                "{words}: {said:?}"
+            );
+        }
+    }
+    drop(stopped);
+    // What this system does not have keeps nothing.
+    let nothing = sandbox.ask("--storage keychain,file logout none.test", b"");
+    assert_eq!(nothing.succeeded().text(), "nothing is kept for this URL\n");
+}
+
+#[test]
+fn expires_tells_an_end_and_takes_it_back() {
+    let sandbox = Sandbox::new();
+    for flags in ["--storage file", "--storage memory"] {
+        store(&sandbox, flags, "one.test", "alice", "tok-one");
+        sandbox
+            .ask(&format!("{flags} expires one.test 90d"), b"")
+            .succeeded();
+        let answer = get(&sandbox, flags, "one.test");
+        let end: u64 = answer.get("password_expiry_utc").unwrap().parse().unwrap();
+        assert!(
+            (now() + 89 * DAY..=now() + 90 * DAY).contains(&end),
+            "{answer:?}"
+        );
+        assert_eq!(answer.get("password"), Some("tok-one"));
+        sandbox
+            .ask(
+                &format!("{flags} expires https://alice@one.test 2098-12-31"),
+                b"",
+            )
+            .succeeded();
+        assert_eq!(
+            get(&sandbox, flags, "one.test").get("password_expiry_utc"),
+            Some("4070908799")
+        );
+        sandbox
+            .ask(&format!("{flags} expires one.test never"), b"")
+            .succeeded();
+        assert_eq!(
+            get(&sandbox, flags, "one.test").get("password_expiry_utc"),
+            None
+        );
+        let unknown = sandbox.ask(&format!("{flags} expires two.test 1d"), b"");
+        assert!(
+            unknown.status.code() == Some(1) && unknown.stderr.contains("nothing is kept"),
+            "{unknown:?}"
+        );
+    }
+}
+
+/// What git was told with `setup`, a person need not repeat.
+#[test]
+fn commands_look_where_git_would() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.path("my tokens");
+    let mut setup = sandbox.helper("--storage file setup");
+    setup.arg("--file").arg(&file);
+    process::run(&mut setup, b"").succeeded();
+    let pairs = [
+        ("protocol", "https"),
+        ("host", "one.test"),
+        ("username", "alice"),
+        ("password", "tok-one"),
+    ];
+    process::run(&mut sandbox.git(&["credential", "approve"]), &lines(&pairs)).succeeded();
+    let listed = sandbox.ask("list", b"").succeeded().text();
+    assert!(
+        listed.contains("alice") && listed.contains("file (plaintext)"),
+        "{listed}"
+    );
+    assert_eq!(
+        sandbox.ask("--storage memory list", b"").succeeded().text(),
+        "nothing is kept\n"
+    );
+    assert_eq!(
+        sandbox.ask("logout one.test", b"").succeeded().text(),
+        "forgot 1 credential\n"
+    );
+}
+
+#[test]
+fn urls_that_need_no_token_are_said_to() {
+    let sandbox = Sandbox::new();
+    for url in [
+        "ssh://git@one.test/a",
+        "git@one.test:a/b.git",
+        "file:///srv/a.git",
+    ] {
+        let output = sandbox.ask(&format!("--storage file logout {url}"), b"");
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert!(
+            output
+                .stderr
+                .contains("git asks no helper for this kind of URL"),
+            "{output:?}"
+        );
+    }
+    let unencrypted = sandbox
+        .ask(
+            "--storage file login --with-token --username a http://one.test",
+            b"tok",
+        )
+        .succeeded();
+    assert!(
+        unencrypted
+            .stderr
+            .starts_with("warning: git sends a token for http:// unencrypted"),
+        "{unencrypted:?}"
+    );
+}
+
+/// git before 2.40 hands a token back without its end: that must not wipe the end out.
+#[test]
+fn an_end_that_was_told_survives_an_older_gits_store() {
+    let sandbox = Sandbox::new();
+    for flags in ["--storage file", "--storage memory"] {
+        store(&sandbox, flags, "one.test", "alice", "tok-one");
+        sandbox
+            .ask(&format!("{flags} expires one.test 2098-12-31"), b"")
+            .succeeded();
+        store(&sandbox, flags, "one.test", "alice", "tok-one");
+        assert_eq!(
+            get(&sandbox, flags, "one.test").get("password_expiry_utc"),
+            Some("4070908799")
+        );
+        store(&sandbox, flags, "one.test", "alice", "tok-new");
+        assert_eq!(
+            get(&sandbox, flags, "one.test").get("password_expiry_utc"),
+            None,
+            "another token, another end"
+        );
+    }
+}
+
+#[test]
+fn login_takes_a_token_from_standard_input() {
+    let sandbox = Sandbox::new();
+    let login = |words: &str, input: &[u8]| {
+        sandbox.ask(&format!("--storage file login --with-token {words}"), input)
+    };
+    login(
+        "--username alice one.test --expires 2098-12-31",
+        b"tok-one\n",
+    )
+    .succeeded();
+    let answer = get(&sandbox, "--storage file", "one.test");
+    assert_eq!(
+        (answer.get("password"), answer.get("password_expiry_utc")),
+        (Some("tok-one"), Some("4070908799"))
+    );
+    login("one.test", b"tok-two").succeeded();
+    let answer = get(&sandbox, "--storage file", "one.test");
+    assert_eq!(
+        (answer.get("username"), answer.get("password")),
+        (Some("alice"), Some("tok-two"))
+    );
+    assert_eq!(answer.get("password_expiry_utc"), None);
+    for (words, input) in [
+        ("two.test", &b"tok"[..]),
+        ("--username a one.test", b""),
+        ("--username a one.test", b"two\nlines"),
+        ("--username a --expires 2001-01-01 one.test", b"tok"),
+        ("https://a:tok-secret@one.test", b"tok"),
+    ] {
+        let refused = login(words, input);
+        assert_eq!(refused.status.code(), Some(1), "{words}: {refused:?}");
+        assert!(!refused.stderr.contains("tok-secret"), "{refused:?}");
+    }
+    assert_eq!(
+        get(&sandbox, "--storage file", "one.test").get("password"),
+        Some("tok-two")
+    );
+}
+
+#[test]
+fn login_asks_at_the_terminal_and_shows_nothing() {
+    let sandbox = Sandbox::new();
+    let mut session = Session::start(&sandbox.helper("--storage file login https://one.test"));
+    session.answer("Username for https://one.test", "alice");
+    session.answer("Token", "tok-typed");
+    let (status, shown) = session.finish();
+    assert!(status.success(), "{shown}");
+    assert!(!shown.contains("tok-typed"), "{shown}");
+    assert_eq!(
+        get(&sandbox, "--storage file", "one.test").get("password"),
+        Some("tok-typed")
+    );
+}
+
+#[test]
+fn a_mistyped_flag_does_not_repeat_its_value() {
+    let sandbox = Sandbox::new();
+    for words in [
+        "login --password=tok-secret one.test",
+        "login --password tok-secret one.test",
+        "--token=tok-secret get",
+    ] {
+        let output = sandbox.ask(words, b"");
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        assert!(!output.stderr.contains("tok-secret"), "{output:?}");
+    }
+}
+
+#[test]
+fn cache_tells_forgets_and_leaves() {
+    let sandbox = Sandbox::new();
+    assert_eq!(
+        sandbox.ask("cache status", b"").succeeded().text(),
+        "no daemon is running\n"
+    );
+    store(&sandbox, "--storage memory", "one.test", "alice", "tok-one");
+    assert!(
+        sandbox
+            .ask("cache status", b"")
+            .succeeded()
+            .text()
+            .contains("keeping 1 credential\n")
+    );
+    assert!(
+        sandbox
+            .ask("cache status --json", b"")
+            .succeeded()
+            .text()
+            .contains("\"entries\": 1")
+    );
+    assert_eq!(
+        sandbox.ask("cache clear", b"").succeeded().text(),
+        "forgot 1 credential\n"
+    );
+    assert!(!get(&sandbox, "--storage memory", "one.test").has_secret());
+    assert_eq!(
+        sandbox.ask("cache stop", b"").succeeded().text(),
+        "the daemon has left\n"
+    );
+    assert_eq!(
+        sandbox.ask("cache stop", b"").succeeded().text(),
+        "no daemon is running\n"
+    );
+}
+
+#[test]
+fn setup_writes_what_undo_takes_back() {
+    let sandbox = Sandbox::new();
+    sandbox.configure_git("[credential]\n\thelper = cache\n");
+    let config = || fs::read_to_string(sandbox.path("gitconfig")).unwrap();
+    let before = config();
+    let shown = sandbox.ask("setup --dry-run", b"").succeeded().text();
+    assert!(shown.contains(PROGRAM), "{shown}");
+    assert_eq!(config(), before, "a dry run writes nothing");
+    let setup = sandbox
+        .ask("--storage memory --timeout 8h setup", b"")
+        .succeeded();
+    assert!(
+        setup.stderr.contains("git asks another helper too: cache"),
+        "{setup:?}"
+    );
+    assert!(
+        config().contains(&format!(
+            "\thelper = {PROGRAM} --storage memory --timeout 28800\n"
+        )),
+        "{}",
+        config()
+    );
+    let once = config();
+    let again = sandbox
+        .ask("--storage memory --timeout 8h setup", b"")
+        .succeeded();
+    assert_eq!(
+        (again.text(), config()),
+        ("git asks this helper already\n".to_owned(), once)
+    );
+    sandbox.ask("setup", b"").succeeded();
+    assert_eq!(
+        config().matches(PROGRAM).count(),
+        1,
+        "the older line is replaced: {}",
+        config()
+    );
+    sandbox.ask("setup https://one.test", b"").succeeded();
+    assert!(
+        config().contains("[credential \"https://one.test\"]"),
+        "{}",
+        config()
+    );
+    sandbox.ask("setup --undo", b"").succeeded();
+    assert_eq!(config(), before);
+    sandbox.ask("setup --undo", b"").succeeded();
+}
+
+/// Files that git's own removal of a line would not give back as they were.
+#[test]
+fn undo_gives_every_file_back_byte_for_byte() {
+    for before in [
+        None,
+        Some(""),
+        Some("[credential]\n\thelper = cache"),
+        Some("[credential] helper = cache ; of old\n[credential]\n[user]\n"),
+        Some("# mine\r\n[credential \"https://one.test\"]\r\n\thelper = store\r\n"),
+    ] {
+        let sandbox = Sandbox::new();
+        let path = sandbox.path("gitconfig");
+        match before {
+            Some(text) => fs::write(&path, text).unwrap(),
+            None => fs::remove_file(&path).unwrap(),
+        }
+        for words in [
+            "setup",
+            "--storage file setup",
+            "setup https://one.test",
+            "setup --replace",
+            "setup two.test",
+        ] {
+            sandbox.ask(words, b"").succeeded();
+        }
+        assert!(fs::read_to_string(&path).unwrap().contains(PROGRAM));
+        sandbox.ask("setup --undo", b"").succeeded();
+        assert_eq!(fs::read_to_string(&path).ok().as_deref(), before);
+    }
+}
+
+/// What somebody wrote in the meantime stays, and our lines go all the same.
+#[test]
+fn undo_after_other_changes_takes_our_lines_alone() {
+    let sandbox = Sandbox::new();
+    sandbox.ask("setup", b"").succeeded();
+    sandbox.ask("setup one.test", b"").succeeded();
+    sandbox.configure_git("[alias]\n\tco = checkout\n");
+    sandbox.ask("setup --undo", b"").succeeded();
+    let config = fs::read_to_string(sandbox.path("gitconfig")).unwrap();
+    assert!(
+        !config.contains(PROGRAM) && config.contains("co = checkout"),
+        "{config}"
+    );
+}
+
+#[test]
+fn setup_for_one_repository_alone() {
+    let sandbox = Sandbox::new();
+    let outside = sandbox.ask("setup --local", b"");
+    assert_eq!(outside.status.code(), Some(1), "{outside:?}");
+    process::run(&mut sandbox.git(&["init", "--quiet"]), b"").succeeded();
+    let path = sandbox.path("work/.git/config");
+    let before = fs::read(&path).unwrap();
+    sandbox.ask("setup --local --replace", b"").succeeded();
+    let config = fs::read_to_string(&path).unwrap();
+    assert!(
+        config.contains("\thelper = \n") || config.contains("\thelper = \"\"\n"),
+        "{config}"
+    );
+    assert!(
+        config.contains(PROGRAM)
+            && !fs::read_to_string(sandbox.path("gitconfig"))
+                .unwrap()
+                .contains(PROGRAM)
+    );
+    sandbox.ask("setup --local --undo", b"").succeeded();
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+/// git hands the value to a shell: a folder with a blank and a quote must come through.
+#[test]
+fn setup_works_from_a_folder_with_a_strange_name() {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.path("it's a $HOME");
+    fs::create_dir(&folder).unwrap();
+    let program = folder.join("git-credential-pat");
+    fs::copy(PROGRAM, &program).unwrap();
+    let file = folder.join("cre dentials");
+    let mut setup = sandbox.command(&program);
+    setup
+        .args(["--storage", "file", "--file"])
+        .arg(&file)
+        .arg("setup");
+    process::run(&mut setup, b"").succeeded();
+    let pairs = [
+        ("protocol", "https"),
+        ("host", "one.test"),
+        ("username", "alice"),
+        ("password", "tok-one"),
+    ];
+    process::run(&mut sandbox.git(&["credential", "approve"]), &lines(&pairs)).succeeded();
+    assert!(fs::read_to_string(&file).unwrap().contains("tok-one"));
+    let filled = process::run(
+        &mut sandbox.git(&["credential", "fill"]),
+        &lines(&pairs[..2]),
+    )
+    .succeeded();
+    assert_eq!(
+        Answer::read(&filled.stdout).get("password"),
+        Some("tok-one")
+    );
+}
+
+#[test]
+fn a_bad_configuration_answers_nothing() {
+    let sandbox = Sandbox::new();
+    store(&sandbox, "--storage file", "one.test", "alice", "tok-one");
+    let folder = sandbox.path("config/git-credential-pat");
+    fs::create_dir(&folder).unwrap();
+    let config = folder.join("config.toml");
+    fs::write(&config, "storage = 'file'\n[warn]\nbefore = 'soon'\n").unwrap();
+    let output = sandbox.ask(
+        "get",
+        &lines(&[("protocol", "https"), ("host", "one.test")]),
+    );
+    assert_eq!(
+        (output.status.code(), output.text()),
+        (Some(1), String::new())
+    );
+    assert!(
+        output
+            .stderr
+            .starts_with(&format!("error: {}:3:10: ", config.display())),
+        "{output:?}"
+    );
+    fs::write(&config, "storage = 'file'\n[warn]\nbefore = '2d'\n").unwrap();
+    assert!(get(&sandbox, "", "one.test").has_secret());
+    let missing = sandbox.ask(
+        "--config /nowhere/at-all.toml get",
+        &lines(&[("protocol", "https"), ("host", "one.test")]),
+    );
+    assert_eq!(
+        (missing.status.code(), missing.text()),
+        (Some(1), String::new())
+    );
+}
+
+#[test]
+fn unknown_words_are_silent_for_git_and_wrong_for_people() {
+    let sandbox = Sandbox::new();
+    let output = sandbox.ask("frobnicate", b"protocol=https\nhost=one.test\n");
+    assert_eq!(
+        (output.status.code(), output.text(), output.stderr),
+        (Some(0), String::new(), String::new())
+    );
+    for words in [
+        "",
+        "get store",
+        "--timeout soon get",
+        "--storage disk get",
+        "--timeout",
+    ] {
+        let output = sandbox.ask(words, b"");
+        assert_eq!(
+            (output.status.code(), output.text()),
+            (Some(2), String::new()),
+            "{words}"
+        );
+        assert!(!output.stderr.is_empty());
+    }
+    let (status, shown) = Session::start(&sandbox.helper("lisst")).finish();
+    assert_eq!(status.code(), Some(2));
+    assert!(shown.contains("list"), "{shown}");
+}
+
+#[test]
+fn a_home_that_is_no_whole_path_is_none() {
+    let sandbox = Sandbox::new();
+    let mut store = sandbox.helper("--storage file store");
+    for name in ["CONFIG", "DATA", "STATE", "CACHE"] {
+        store.env_remove(format!("XDG_{name}_HOME"));
+    }
+    store.env("HOME", "home").env("XDG_RUNTIME_DIR", "run");
+    let request = lines(&[
+        ("protocol", "https"),
+        ("host", "one.test"),
+        ("username", "alice"),
+        ("password", "tok-one"),
+    ]);
+    let output = process::run(&mut store, &request);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(output.stderr.contains("set HOME"), "{output:?}");
+    assert!(sandbox.files("work").is_empty());
+}
+
+#[test]
+fn hosts_that_are_none_are_refused() {
+    let sandbox = Sandbox::new();
+    let before = sandbox.files("gitconfig");
+    for url in ["ht!tp", "https://a'b.test", "https://a(b).test", "a$b"] {
+        for word in ["setup", "--storage file logout"] {
+            let output = sandbox.ask(&format!("{word} {url}"), b"");
+            assert_eq!(output.status.code(), Some(1), "{output:?}");
+            assert!(output.stderr.contains("no host"), "{output:?}");
+        }
+    }
+    assert_eq!(sandbox.files("gitconfig"), before);
+    for url in [
+        "bücher.test",
+        "[::1]:8443",
+        "a_b.test",
+        "https://me@one.test:1/x!y",
+    ] {
+        sandbox
+            .ask(&format!("--storage file logout {url}"), b"")
+            .succeeded();
+    }
+}
+
+#[test]
+fn undo_tells_who_asks_all_the_same() {
+    let sandbox = Sandbox::new();
+    process::run(&mut sandbox.git(&["init", "--quiet"]), b"").succeeded();
+    sandbox.ask("setup", b"").succeeded();
+    let local = sandbox.ask("setup --undo --local", b"").succeeded();
+    assert!(!local.text().contains("does not ask"), "{local:?}");
+    assert!(
+        local
+            .stderr
+            .contains("git still asks this helper (global, "),
+        "{local:?}"
+    );
+    let included = sandbox.path("included");
+    fs::write(&included, format!("[credential]\n\thelper = {PROGRAM}\n")).unwrap();
+    sandbox.configure_git(&format!("[include]\n\tpath = {}\n", included.display()));
+    let global = sandbox.ask("setup --undo", b"").succeeded();
+    let place = format!(
+        "git still asks this helper (global, {})",
+        included.display()
+    );
+    assert!(global.stderr.contains(&place), "{global:?}");
+    sandbox.configure_git("[include]\n\tpath = /dev/null\n");
+    fs::write(&included, "").unwrap();
+    let nobody = sandbox.ask("setup --undo", b"").succeeded();
+    assert_eq!(nobody.stderr, "");
+}
+
+#[test]
+fn setup_shows_no_secret_of_another_helper() {
+    let sandbox = Sandbox::new();
+    sandbox.configure_git(
+        "[credential]\n\thelper = \"!f() { echo username=u; echo password=tok-secret; }; f\"\n",
+    );
+    for words in ["setup --dry-run", "setup", "doctor", "doctor --json"] {
+        let output = sandbox.ask(words, b"");
+        let shown = output.text() + &output.stderr;
+        assert!(!shown.contains("tok-secret"), "{shown}");
+        assert!(shown.contains("a shell command (!f…)"), "{shown}");
+    }
+}
+
+#[test]
+fn no_usage_error_repeats_a_value() {
+    let sandbox = Sandbox::new();
+    for words in [
+        "import https://u:tok-secret@one.test",
+        "expires one.test tok-secret",
+        "login one.test --expires tok-secret",
+        "completions tok-secret",
+        "--storage=tok-secret list",
+        "list -- -tok-secret",
+        "login one.test --tok-secret",
+    ] {
+        let output = sandbox.ask(words, b"");
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        assert!(!output.stderr.contains("tok-secret"), "{output:?}");
+    }
+}
+
+#[test]
+fn completions_are_scripts() {
+    let sandbox = Sandbox::new();
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = sandbox
+            .ask(&format!("completions {shell}"), b"")
+            .succeeded();
+        assert!(script.text().contains("logout"), "{shell}");
+        if shell == "bash" {
+            let mut check = sandbox.command("/bin/bash");
+            process::run(check.arg("-n"), &script.stdout).succeeded();
+        }
+    }
+}

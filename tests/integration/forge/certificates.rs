@@ -1,0 +1,156 @@
+//! A private authority, and certificates of its and of others' making.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::process;
+use crate::sandbox::Sandbox;
+use crate::tool;
+
+const SETTINGS: &str = "[req]
+distinguished_name = name
+[name]
+[authority]
+basicConstraints = critical, CA:TRUE
+keyUsage = critical, keyCertSign
+subjectKeyIdentifier = hash
+[localhost]
+basicConstraints = critical, CA:FALSE
+subjectAltName = DNS:localhost, IP:127.0.0.1
+[elsewhere]
+basicConstraints = critical, CA:FALSE
+subjectAltName = DNS:elsewhere.example.test
+";
+
+/// What a server says it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Certificate {
+    /// `localhost`, signed by the authority that the tests trust.
+    Good,
+    /// Signed by the same authority, for another name.
+    OtherName,
+    /// `localhost`, signed by nobody but itself.
+    SelfSigned,
+    /// `localhost`, signed by an authority of the same name that nobody trusts.
+    Stranger,
+}
+
+/// They lie in a folder of the sandbox's; each is made when it is first needed.
+#[derive(Debug, Clone)]
+pub struct Certificates {
+    folder: PathBuf,
+}
+
+impl Certificates {
+    pub fn new(sandbox: &Sandbox) -> Self {
+        let folder = sandbox.path("certificates");
+        let certificates = Self { folder };
+        if !certificates.folder.exists() {
+            fs::create_dir(&certificates.folder).unwrap();
+            fs::write(certificates.folder.join("settings"), SETTINGS).unwrap();
+            certificates.make_authority(sandbox, "authority");
+        }
+        certificates
+    }
+
+    /// For whoever is to trust [`Certificate::Good`].
+    pub fn authority(&self) -> PathBuf {
+        self.folder.join("authority.pem")
+    }
+
+    /// What a server needs to show `certificate`.
+    pub fn server(&self, sandbox: &Sandbox, certificate: Certificate) -> Arc<ServerConfig> {
+        let (name, signer, section) = match certificate {
+            Certificate::Good => ("good", Some("authority"), "localhost"),
+            Certificate::OtherName => ("other-name", Some("authority"), "elsewhere"),
+            Certificate::SelfSigned => ("self-signed", None, "localhost"),
+            Certificate::Stranger => ("stranger", Some("other-authority"), "localhost"),
+        };
+        if let Some(signer) = signer
+            && !self.folder.join(format!("{signer}.pem")).exists()
+        {
+            self.make_authority(sandbox, signer);
+        }
+        let path = self.folder.join(format!("{name}.pem"));
+        let key = self.folder.join(format!("{name}.key"));
+        if !path.exists() {
+            match signer {
+                None => self.self_sign(sandbox, name, "localhost", section),
+                Some(signer) => self.sign(sandbox, name, signer, section),
+            }
+        }
+        configuration(&path, &key)
+    }
+
+    fn make_authority(&self, sandbox: &Sandbox, name: &str) {
+        self.self_sign(sandbox, name, "Test authority", "authority");
+    }
+
+    fn self_sign(&self, sandbox: &Sandbox, name: &str, subject: &str, section: &str) {
+        self.request(
+            sandbox,
+            name,
+            subject,
+            &["-x509", "-days", "30", "-extensions", section],
+            "pem",
+        );
+    }
+
+    fn sign(&self, sandbox: &Sandbox, name: &str, signer: &str, section: &str) {
+        self.request(sandbox, name, "localhost", &[], "csr");
+        let mut openssl = sandbox.command(tool::need("openssl"));
+        openssl
+            .current_dir(&self.folder)
+            .args(["x509", "-req", "-days", "30"]);
+        openssl.arg("-in").arg(format!("{name}.csr"));
+        openssl.arg("-CA").arg(format!("{signer}.pem"));
+        openssl.arg("-CAkey").arg(format!("{signer}.key"));
+        openssl.args([
+            "-CAcreateserial",
+            "-extfile",
+            "settings",
+            "-extensions",
+            section,
+        ]);
+        openssl.arg("-out").arg(format!("{name}.pem"));
+        process::run(&mut openssl, b"").succeeded();
+    }
+
+    fn request(&self, sandbox: &Sandbox, name: &str, subject: &str, how: &[&str], ending: &str) {
+        let mut openssl = sandbox.command(tool::need("openssl"));
+        openssl
+            .current_dir(&self.folder)
+            .args(["req", "-config", "settings", "-new"]);
+        openssl.args([
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+        ]);
+        openssl.arg("-subj").arg(format!("/CN={subject}")).args(how);
+        openssl.arg("-keyout").arg(format!("{name}.key"));
+        openssl.arg("-out").arg(format!("{name}.{ending}"));
+        process::run(&mut openssl, b"").succeeded();
+    }
+}
+
+fn configuration(certificate: &Path, key: &Path) -> Arc<ServerConfig> {
+    let chain = CertificateDer::pem_file_iter(certificate).unwrap();
+    let chain = chain.collect::<Result<Vec<_>, _>>().unwrap();
+    let key = PrivateKeyDer::from_pem_file(key).unwrap();
+    let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
+    let builder = builder.with_safe_default_protocol_versions().unwrap();
+    Arc::new(
+        builder
+            .with_no_client_auth()
+            .with_single_cert(chain, key)
+            .unwrap(),
+    )
+}

@@ -1,0 +1,281 @@
+//! `check`: how it ends, what it says, and JSON as the schema in `docs` has it.
+
+use serde_json::Value;
+
+use super::schema::{faults, of};
+use super::work::{DAY, Work, in_days, midnight_in_days};
+use super::{Fate, Manner, Speaks, Token, now};
+use crate::process::Output;
+
+const CLASSIC: &str = "ghp_classic0123456789";
+const GITLAB: &str = "glpat-first.0123456789";
+const PLAIN: &str = "0123456789abcdef0123456789abcdef01234567";
+
+/// With one token that was stored before anybody asked.
+fn with(speaks: Speaks, token: Token) -> Work {
+    let work = Work::without_lookups(speaks);
+    work.store("alice", &token.secret);
+    work.look_up(true);
+    work.forge.issue(token);
+    work
+}
+
+/// Checks twice, for people and for machines: both end alike, and the JSON is what the schema says.
+#[track_caller]
+fn check(work: &Work, code: i32) -> (Output, Value) {
+    let output = work.ask(&format!("check {}", work.forge.url()), b"");
+    assert_eq!(output.status.code(), Some(code), "{output:?}");
+    let (also, json) = check_json(work, "");
+    assert_eq!(also, code, "{json:#}");
+    let everything = work.ask("check", b"");
+    assert_eq!(everything.status.code(), Some(code), "{everything:?}");
+    for token in work.forge.tokens() {
+        let shown = format!("{}{}{json}", output.text(), output.stderr);
+        assert!(!shown.contains(&token.secret), "{shown}");
+    }
+    (output, json)
+}
+
+#[track_caller]
+fn check_json(work: &Work, url: &str) -> (i32, Value) {
+    let output = work.ask(&format!("check {url} --json"), b"");
+    let json: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {output:?}"));
+    assert_eq!(faults(&of("check"), &json), [""; 0], "{json:#}");
+    (output.status.code().unwrap(), json)
+}
+
+fn is_said(json: &Value, word: &str) -> bool {
+    json.to_string().contains(&format!("\"{word}\""))
+}
+
+#[test]
+fn fine() {
+    let work = with(
+        Speaks::GitHub,
+        Token::new("classic", CLASSIC).ends(in_days(100)),
+    );
+    let (output, json) = check(&work, 0);
+    assert!(
+        is_said(&json, "repo") && is_said(&json, "workflow"),
+        "{json:#}"
+    );
+    assert!(output.text().contains("repo"), "{output:?}");
+    assert_eq!(
+        work.only_one()["ends_unix"],
+        work.forge.tokens()[0].ends.unwrap(),
+        "not kept"
+    );
+}
+
+#[test]
+fn fine_without_end() {
+    let work = with(Speaks::GitHub, Token::new("classic", CLASSIC));
+    check(&work, 0);
+}
+
+#[test]
+fn ends_soon() {
+    let work = with(
+        Speaks::GitHub,
+        Token::new("classic", CLASSIC).ends(in_days(5)),
+    );
+    let (output, json) = check(&work, 3);
+    assert!(output.text().contains("5 days"), "{output:?}");
+    assert!(is_said(&json, "ends-soon"), "{json:#}");
+    let work = with(
+        Speaks::GitLab,
+        Token::new("first", GITLAB).ends(midnight_in_days(5)),
+    );
+    check(&work, 3);
+}
+
+#[test]
+fn github_says_only_that_it_is_dead() {
+    for token in [
+        Token::new("revoked", CLASSIC).fate(Fate::Revoked),
+        Token::new("ended", CLASSIC).ends(now() - DAY),
+    ] {
+        let work = with(Speaks::GitHub, token);
+        let (_, json) = check(&work, 4);
+        assert!(is_said(&json, "rejected"), "{json:#}");
+        assert_eq!(
+            work.kept().as_deref(),
+            Some(CLASSIC),
+            "check removes nothing"
+        );
+    }
+}
+
+#[test]
+fn an_end_that_was_known_tells_why_it_is_dead() {
+    let work = with(
+        Speaks::GitHub,
+        Token::new("ended", CLASSIC).ends(now() - DAY),
+    );
+    work.ask(&format!("expires {} 2020-01-01", work.forge.url()), b"")
+        .succeeded();
+    let (_, json) = check(&work, 4);
+    assert!(is_said(&json, "ended"), "{json:#}");
+}
+
+/// Where the forge says why, so do we: by its status, or by its word.
+#[test]
+fn gitlab_tells_revoked_from_ended() {
+    for tells in [false, true] {
+        let work = with(
+            Speaks::GitLab,
+            Token::new("revoked", GITLAB).fate(Fate::Revoked),
+        );
+        work.forge.set(|state| state.tells_of_the_dead = tells);
+        let (output, json) = check(&work, 4);
+        assert!(
+            is_said(&json, "revoked") && !is_said(&json, "ended"),
+            "{tells}: {json:#}"
+        );
+        assert!(output.text().contains("revoked"), "{output:?}");
+
+        let work = with(
+            Speaks::GitLab,
+            Token::new("ended", GITLAB).ends(midnight_in_days(0)),
+        );
+        work.forge.set(|state| state.tells_of_the_dead = tells);
+        let (output, json) = check(&work, 4);
+        assert!(
+            is_said(&json, "ended") && !is_said(&json, "revoked"),
+            "{tells}: {json:#}"
+        );
+        assert!(output.text().contains("ended"), "{output:?}");
+    }
+}
+
+#[test]
+fn a_token_that_nobody_knows() {
+    for (speaks, secret) in [(Speaks::GitHub, CLASSIC), (Speaks::GitLab, GITLAB)] {
+        let work = Work::without_lookups(speaks);
+        work.store("alice", secret);
+        work.look_up(true);
+        let (_, json) = check(&work, 4);
+        assert!(is_said(&json, "rejected"), "{json:#}");
+    }
+}
+
+#[test]
+fn the_worst_of_several_decides() {
+    let work = Work::without_lookups(Speaks::GitHub);
+    for (user, token) in [
+        ("alice", Token::new("good", "ghp_good").ends(in_days(100))),
+        ("bob", Token::new("soon", "ghp_soon").ends(in_days(5))),
+        ("carol", Token::new("dead", "ghp_dead").fate(Fate::Revoked)),
+    ] {
+        work.store(user, &token.secret);
+        work.forge.issue(token);
+    }
+    work.look_up(true);
+    let (code, json) = check_json(&work, "");
+    assert_eq!(code, 4);
+    assert!(
+        is_said(&json, "alice") && is_said(&json, "bob") && is_said(&json, "carol"),
+        "{json:#}"
+    );
+    let at = |user: &str| {
+        work.forge
+            .url()
+            .replace("https://", &format!("https://{user}@"))
+    };
+    assert_eq!(check_json(&work, &at("alice")).0, 0);
+    assert_eq!(check_json(&work, &at("bob")).0, 3);
+    assert_eq!(check_json(&work, &at("carol")).0, 4);
+    assert_eq!(
+        work.forge.asked().len(),
+        6,
+        "one request for each, never more"
+    );
+}
+
+#[test]
+fn nobody_answers() {
+    let work = with(
+        Speaks::GitHub,
+        Token::new("classic", CLASSIC).ends(in_days(100)),
+    );
+    work.forge.answer(Manner::Status(500));
+    check(&work, 1);
+    work.forge.answer(Manner::Rude);
+    check(&work, 1);
+    // What was known before says no more than that nobody answers now.
+    work.forge.answer(Manner::Honest);
+    check(&work, 0);
+}
+
+#[test]
+fn blocked_by_the_organization() {
+    let work = with(
+        Speaks::GitHub,
+        Token::new("sso", CLASSIC).fate(Fate::NeedsSso),
+    );
+    let output = work.ask("check", b"");
+    let link = format!(
+        "{}/orgs/acme/sso?authorization_request=AAAA",
+        work.forge.url()
+    );
+    assert!(
+        output.text().contains(&link) || output.stderr.contains(&link),
+        "{output:?}"
+    );
+    let (code, json) = check_json(&work, "");
+    assert_eq!(Some(code), output.status.code());
+    assert!(
+        code != 0 && json.to_string().contains(&link),
+        "{code}: {json:#}"
+    );
+    work.forge
+        .change("sso", |token| token.fate = Fate::LivesTooLong);
+    assert_eq!(check_json(&work, "").0, code);
+}
+
+#[test]
+fn forges_that_tell_no_end() {
+    for speaks in [Speaks::Gitea, Speaks::Bitbucket, Speaks::Azure] {
+        let work = with(speaks, Token::new("plain", PLAIN).scopes(&["read:user"]));
+        check(&work, 0);
+        let url = work.forge.url();
+        work.ask(&format!("expires {url} 5d"), b"").succeeded();
+        check(&work, 3);
+        work.ask(&format!("expires {url} 2020-01-01"), b"")
+            .succeeded();
+        check(&work, 4);
+    }
+}
+
+#[test]
+fn nothing_of_the_forges_reaches_the_terminal_raw() {
+    let work = with(
+        Speaks::GitHub,
+        Token::new("classic", CLASSIC).ends(in_days(100)),
+    );
+    let evil = "required; url=https://evil.test/\u{1b}[2J\u{9b}1m\u{202e}";
+    let header = |name: &str, value: &str| (name.to_owned(), value.as_bytes().to_vec());
+    for headers in [
+        vec![header("X-OAuth-Scopes", "repo, \u{1b}[31mred\u{7}")],
+        vec![header("X-OAuth-Scopes", "\u{202e}oper")],
+        vec![header("X-GitHub-SSO", evil)],
+    ] {
+        work.forge.answer(Manner::Headers(headers));
+        for words in ["check", "check --json", "list", "list --json"] {
+            let output = work.ask(words, b"");
+            let shown = output.text() + &output.stderr;
+            assert!(
+                !shown.contains(['\u{1b}', '\u{7}', '\u{9b}', '\u{202e}']),
+                "{shown:?}"
+            );
+        }
+    }
+    let body = r#"{"login":"\u001b[2Jevil\nline","id":1}"#;
+    work.forge.answer(Manner::Body(body.as_bytes().to_vec()));
+    let output = work.ask("check", b"");
+    assert!(
+        !output.text().contains('\u{1b}') && !output.stderr.contains('\u{1b}'),
+        "{output:?}"
+    );
+}

@@ -1,0 +1,474 @@
+//! `rotate`: the store always holds a working token, or the old one and a word about it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use super::work::{HOUR, Work, in_days, midnight_in_days};
+use super::{Fate, Manner, Proxy, Speaks, Token};
+use crate::process::{Output, run};
+use crate::sandbox::PROGRAM;
+use crate::terminal::Session;
+use crate::tool;
+
+const GITLAB: &str = "glpat-first.0123456789";
+const CLASSIC: &str = "ghp_old0123456789";
+const ROTATE: &str = "/api/v4/personal_access_tokens/self/rotate";
+
+/// Every call of the system on the way from the old token to the new one.
+const CALLS: &[&str] = &[
+    "openat",
+    "flock",
+    "mkdir",
+    "socket",
+    "connect",
+    "sendto",
+    "recvfrom",
+    "read",
+    "write",
+    "fsync",
+    "rename",
+    "renameat",
+    "renameat2",
+    "unlink",
+    "unlinkat",
+    "close",
+];
+/// No rotation makes as many of one kind.
+const MANY: usize = 400;
+
+fn with(token: Token) -> Work {
+    let work = Work::without_lookups(Speaks::GitLab);
+    work.store("alice", &token.secret);
+    work.forge.issue(token);
+    work
+}
+
+fn rotate(work: &Work) -> Output {
+    work.ask(&format!("rotate {}", work.forge.url()), b"")
+}
+
+/// How often the forge was asked to rotate.
+fn rotations(work: &Work) -> usize {
+    let asked = work.forge.asked().into_iter();
+    asked.filter(|(_, path, _)| path == ROTATE).count()
+}
+
+/// Whether the forge takes what is kept.
+fn is_good(work: &Work) -> bool {
+    let kept = work.kept().expect("something is kept");
+    let tokens = work.forge.tokens();
+    tokens
+        .iter()
+        .any(|token| token.secret == kept && token.fate == Fate::Good)
+}
+
+#[test]
+fn the_new_token_is_kept_with_its_end() {
+    for (words, ends) in [
+        ("", midnight_in_days(90)),
+        ("--expires 30d", midnight_in_days(30)),
+    ] {
+        let work = with(Token::new("first", GITLAB).ends(midnight_in_days(5)));
+        let output = work
+            .ask(&format!("rotate {words} {}", work.forge.url()), b"")
+            .succeeded();
+        let tokens = work.forge.tokens();
+        assert_eq!(tokens.len(), 2);
+        assert_eq!(work.kept().as_deref(), Some(&tokens[1].secret[..]));
+        let kept = work.only_one();
+        assert!(
+            kept["ends_unix"].as_u64().unwrap().abs_diff(ends) < HOUR,
+            "{kept:#}"
+        );
+        assert_eq!(kept["ends_from"], "forge", "{kept:#}");
+        let shown = output.text() + &output.stderr;
+        assert!(
+            tokens.iter().all(|token| !shown.contains(&token.secret)),
+            "{shown}"
+        );
+        assert!(output.stderr.contains("if this is cut off"), "{output:?}");
+        rotate(&work).succeeded();
+        assert!(is_good(&work));
+    }
+}
+
+#[test]
+fn what_cannot_be_rotated_is_left_alone() {
+    let work = with(Token::new("first", GITLAB).scopes(&["write_repository"]));
+    let output = rotate(&work);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(output.stderr.contains("self_rotate"), "{output:?}");
+    assert!(is_good(&work));
+    let work = with(Token::new("first", GITLAB).fate(Fate::Revoked));
+    let output = rotate(&work);
+    assert!(output.stderr.contains("only a new one helps"), "{output:?}");
+    assert!(
+        output.stderr.contains("git credential-pat login"),
+        "{output:?}"
+    );
+    assert_eq!(rotations(&work), 0, "a dead token is never reused");
+    let work = with(Token::new("first", GITLAB));
+    let output = work.ask(&format!("rotate --expires 400d {}", work.forge.url()), b"");
+    assert!(output.stderr.contains("answers 400"), "{output:?}");
+    assert!(is_good(&work));
+    rotate(&work).succeeded();
+}
+
+#[test]
+fn a_lost_answer_is_told_and_never_repeated() {
+    let work = with(Token::new("first", GITLAB));
+    work.forge.answer(Manner::Held);
+    thread::scope(|scope| {
+        let rotation = scope.spawn(|| rotate(&work));
+        work.forge.wait_until_asked(1);
+        // The question is answered, and then every answer is lost.
+        work.forge.answer(Manner::Rude);
+        let output = rotation.join().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert!(output.stderr.contains("answer was lost"), "{output:?}");
+    });
+    assert_eq!(
+        work.kept().as_deref(),
+        Some(GITLAB),
+        "the old one, and a word about it"
+    );
+    work.forge.answer(Manner::Honest);
+    let output = rotate(&work);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(
+        output.stderr.contains("an earlier rotation was cut off"),
+        "{output:?}"
+    );
+    assert!(
+        output.stderr.contains("git credential-pat login"),
+        "{output:?}"
+    );
+    assert_eq!(rotations(&work), 1, "never repeated");
+    assert_eq!(work.forge.tokens()[1].fate, Fate::Good, "the family lives");
+    // With a new token all is well again.
+    work.forge.issue(Token::new("second", "glpat-second"));
+    let words = format!("login --with-token --username alice {}", work.forge.url());
+    work.ask(&words, b"glpat-second").succeeded();
+    rotate(&work).succeeded();
+    assert!(is_good(&work));
+}
+
+/// What a forge says that is none, or a proxy in its place.
+#[test]
+fn an_answer_without_a_token_is_told_as_that() {
+    let described = |active: bool| {
+        format!(
+            "{{\"id\":1,\"name\":\"x\",\"revoked\":{},\"active\":{active},\"scopes\":[\"api\"],\"expires_at\":null}}",
+            !active
+        )
+    };
+    for (body, said, hint) in [
+        (
+            "{}".to_owned(),
+            "may be dead now",
+            "git credential-pat check",
+        ),
+        (
+            "<html>".to_owned(),
+            "may be dead now",
+            "do not rotate before",
+        ),
+        (
+            "{\"token\":\"\"}".to_owned(),
+            "may be dead now",
+            "git credential-pat check",
+        ),
+        (
+            "{\"token\":\"a b\"}".to_owned(),
+            "may be dead now",
+            "git credential-pat check",
+        ),
+        (
+            described(true),
+            "is still taken",
+            "nothing was changed here",
+        ),
+        (
+            described(false),
+            "is dead now",
+            "create a new one with 'git credential-pat login",
+        ),
+    ] {
+        let work = with(Token::new("first", GITLAB));
+        work.forge.answer(Manner::Held);
+        let output = thread::scope(|scope| {
+            let rotation = scope.spawn(|| rotate(&work));
+            work.forge.wait_until_asked(1);
+            work.forge.answer(Manner::Body(body.clone().into_bytes()));
+            rotation.join().unwrap()
+        });
+        assert_eq!(output.status.code(), Some(1), "{body}: {output:?}");
+        let what = format!("the forge answered without a new token: the kept one {said}");
+        assert!(output.stderr.contains(&what), "{body}: {output:?}");
+        assert!(output.stderr.contains(hint), "{body}: {output:?}");
+        assert!(
+            !output.stderr.contains("cannot reach"),
+            "{body}: {output:?}"
+        );
+        assert_eq!(rotations(&work), 1, "never repeated");
+        assert_eq!(work.kept().as_deref(), Some(GITLAB), "{body}");
+    }
+}
+
+/// The forge behind it may have been reached.
+/// It says that the old token is good while it is still busy replacing it.
+#[test]
+fn a_slow_forge_is_not_said_to_have_done_nothing() {
+    let work = with(Token::new("first", GITLAB));
+    work.forge.answer(Manner::Held);
+    let output = thread::scope(|scope| {
+        let rotation = scope.spawn(|| rotate(&work));
+        work.forge.wait_until_asked(1);
+        work.forge.answer(Manner::Status(408));
+        rotation.join().unwrap()
+    });
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(output.stderr.contains("may be dead now"), "{output:?}");
+    assert!(output.stderr.contains("do not rotate before"), "{output:?}");
+}
+
+#[test]
+fn a_gateway_that_fails_leaves_it_open() {
+    let work = with(Token::new("first", GITLAB));
+    let proxy = Manner::Status(502);
+    work.forge.answer(Manner::Held);
+    let output = thread::scope(|scope| {
+        let rotation = scope.spawn(|| rotate(&work));
+        work.forge.wait_until_asked(1);
+        work.forge.answer(proxy);
+        rotation.join().unwrap()
+    });
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(output.stderr.contains("may be dead now"), "{output:?}");
+    assert_eq!(rotations(&work), 1);
+}
+
+/// As somebody whom modes stop: root is not.
+#[test]
+fn what_cannot_be_stored_is_not_asked_for() {
+    let work = with(Token::new("first", GITLAB));
+    let folder = work.sandbox.path("data/git-credential-pat");
+    let set = |mode| fs::set_permissions(&folder, fs::Permissions::from_mode(mode)).unwrap();
+    let program = work.sandbox.path("program");
+    fs::copy(PROGRAM, &program).unwrap();
+    let is_root = rustix::process::geteuid().is_root();
+    if is_root {
+        let mut chown = Command::new(tool::need("chown"));
+        chown
+            .args(["-R", "65534:65534"])
+            .arg(work.sandbox.path("."));
+        assert!(chown.status().unwrap().success());
+    }
+    let ask = |words: &str, input: &str| {
+        let asked = work.command(words);
+        let mut command = if is_root {
+            let mut command = work.trusting(work.sandbox.command(tool::need("setpriv")));
+            command.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
+            command.arg(&program);
+            command
+        } else {
+            work.trusting(work.sandbox.command(&program))
+        };
+        run(command.args(asked.get_args()), input.as_bytes())
+    };
+    let url = work.forge.url();
+    set(0o500);
+    let output = ask(&format!("rotate {url}"), "");
+    set(0o700);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(
+        output
+            .stderr
+            .contains("kept where nothing can be written now: it was not rotated"),
+        "{output:?}"
+    );
+    assert!(!output.stderr.contains("being replaced"), "{output:?}");
+    assert_eq!(rotations(&work), 0, "{:?}", work.forge.asked());
+    let question = format!("protocol=https\nhost={}\n\n", work.forge.host());
+    let kept = ask("get", &question).succeeded().text();
+    assert!(kept.contains(&format!("password={GITLAB}\n")), "{kept}");
+    let checked = ask("check", "");
+    assert_eq!(checked.status.code(), Some(0), "{checked:?}");
+    // With the folder as it was all is well.
+    ask(&format!("rotate {url}"), "").succeeded();
+    assert_eq!(rotations(&work), 1);
+}
+
+#[test]
+fn of_two_at_once_one_wins() {
+    let work = with(Token::new("first", GITLAB));
+    work.forge.answer(Manner::Late(Duration::from_millis(300)));
+    let outputs: Vec<Output> = thread::scope(|scope| {
+        let both: Vec<_> = (0..2).map(|_| scope.spawn(|| rotate(&work))).collect();
+        both.into_iter().map(|one| one.join().unwrap()).collect()
+    });
+    let winners = outputs
+        .iter()
+        .filter(|output| output.status.success())
+        .count();
+    assert_eq!(winners, 1, "{outputs:?}");
+    let loser = outputs
+        .iter()
+        .find(|output| !output.status.success())
+        .unwrap();
+    assert!(
+        loser
+            .stderr
+            .contains("another process has replaced this token"),
+        "{loser:?}"
+    );
+    assert_eq!(rotations(&work), 1);
+    assert!(is_good(&work), "the family lives");
+}
+
+/// Killed at every call of the system: what is kept is good, or it is the old one and both the killed one and the next
+/// say so.
+#[test]
+fn killed_at_every_step() {
+    let work = Work::without_lookups(Speaks::GitLab);
+    let (mut killed, mut lost) = (0, 0);
+    for call in CALLS {
+        for number in 1.. {
+            assert!(number < MANY, "{call}");
+            let secret = format!("glpat-{call}-{number}");
+            work.store("alice", &secret);
+            work.forge
+                .issue(Token::new(&format!("{call} {number}"), &secret));
+            let output = traced(&work, call, number);
+            if output.status.code().is_some() {
+                // A child of ours may have been killed in our place; without a kill this kind of call is through.
+                let log = fs::read_to_string(work.sandbox.path("strace.log")).unwrap_or_default();
+                assert!(is_good(&work), "{call} {number}: {output:?}");
+                if log.contains("SIGKILL") {
+                    continue;
+                }
+                break;
+            }
+            killed += 1;
+            let at = format!("{call} {number}: {output:?}");
+            if !is_good(&work) {
+                lost += 1;
+                assert_eq!(work.kept(), Some(secret), "{at}");
+                assert!(
+                    output
+                        .stderr
+                        .contains("if this is cut off, the kept one may be dead"),
+                    "{at}"
+                );
+                let before = rotations(&work);
+                let next = rotate(&work);
+                assert!(
+                    next.stderr.contains("an earlier rotation was cut off"),
+                    "{at}: {next:?}"
+                );
+                assert_eq!(rotations(&work), before, "{at}: never repeated");
+            }
+        }
+    }
+    assert!(killed > 50, "killed {killed} times");
+    // The way from the forge's answer to the store is there, and short.
+    assert!(lost > 0 && lost < killed / 2, "{lost} of {killed}");
+}
+
+fn traced(work: &Work, call: &str, number: usize) -> Output {
+    let program = work.command(&format!("rotate {}", work.forge.url()));
+    let mut strace: Command = work.trusting(work.sandbox.command(tool::need("strace")));
+    strace
+        .args(["-f", "-qq", "-o"])
+        .arg(work.sandbox.path("strace.log"));
+    strace.arg("-e").arg(format!("trace=?{call}"));
+    strace
+        .arg("-e")
+        .arg(format!("inject=?{call}:signal=SIGKILL:when={number}"));
+    strace.arg(program.get_program()).args(program.get_args());
+    run(&mut strace, b"")
+}
+
+/// github.com itself, as far as anybody behind its proxy can tell: it revokes what it is told of, by whomever.
+#[test]
+fn github_revokes_on_consent() {
+    for (answer, fate, said) in [
+        ("n", Fate::Good, "the old token stays good"),
+        ("", Fate::Good, "the old token stays good"),
+        ("y", Fate::Revoked, "the old token is revoked"),
+    ] {
+        let work = Work::without_lookups(Speaks::GitHub);
+        let proxy = Proxy::leading_to(Some(work.forge.host()));
+        work.sandbox.configure_git(&format!(
+            "[http]\n\tproxy = {}\n\tsslVerify = false\n",
+            proxy.url()
+        ));
+        let old =
+            format!("protocol=https\nhost=github.com\nusername=alice\npassword={CLASSIC}\n\n");
+        work.ask("store", old.as_bytes()).succeeded();
+        work.forge.issue(Token::new("old", CLASSIC));
+        work.forge
+            .issue(Token::new("new", "ghp_new").ends(in_days(90)));
+        let mut session = Session::start(&work.command("rotate --no-browser github.com"));
+        session.answer("Token (not shown): ", "ghp_new");
+        session.answer("[y/N]", answer);
+        let (status, shown) = session.finish();
+        assert!(status.success(), "{shown}");
+        assert!(shown.contains(said), "{shown}");
+        assert!(shown.contains("default_expires_at=90"), "{shown}");
+        assert!(
+            !shown.contains("ghp_new") && !shown.contains(CLASSIC),
+            "{shown}"
+        );
+        assert_eq!(work.forge.tokens()[0].fate, fate);
+        assert_eq!(work.forge.tokens()[1].fate, Fate::Good);
+        assert!(
+            proxy
+                .asked()
+                .iter()
+                .all(|head| head.starts_with("CONNECT api.github.com:443"))
+        );
+    }
+}
+
+/// An Enterprise Server lets nobody revoke a token without signing in: the page is shown.
+#[test]
+fn github_is_guided() {
+    let work = Work::without_lookups(Speaks::GitHub);
+    work.store("alice", CLASSIC);
+    work.forge.issue(Token::new("old", CLASSIC));
+    work.forge
+        .issue(Token::new("new", "ghp_new").ends(in_days(90)));
+    let url = work.forge.url();
+    let mut session = Session::start(&work.command(&format!("rotate --no-browser {url}")));
+    session.answer("Token (not shown): ", "ghp_new");
+    let (status, shown) = session.finish();
+    assert!(status.success(), "{shown}");
+    assert!(shown.contains("/settings/tokens/new"), "{shown}");
+    assert!(shown.contains("remove the old one there"), "{shown}");
+    assert!(
+        !shown.contains("ghp_new") && !shown.contains(CLASSIC),
+        "{shown}"
+    );
+    assert_eq!(work.kept().as_deref(), Some("ghp_new"));
+    assert_eq!(work.only_one()["ends_from"], "forge");
+}
+
+#[test]
+fn the_same_token_or_a_dead_one_changes_nothing() {
+    let work = Work::without_lookups(Speaks::GitHub);
+    work.store("alice", CLASSIC);
+    work.forge.issue(Token::new("old", CLASSIC));
+    for typed in [CLASSIC, "ghp_nobodys"] {
+        let url = work.forge.url();
+        let mut session = Session::start(&work.command(&format!("rotate --no-browser {url}")));
+        session.answer("Token (not shown): ", typed);
+        let (status, shown) = session.finish();
+        assert_eq!(status.code(), Some(1), "{shown}");
+        assert!(shown.contains("nothing was changed"), "{shown}");
+        assert_eq!(work.kept().as_deref(), Some(CLASSIC));
+    }
+}

@@ -1,0 +1,41 @@
+//! The end-to-end tests: the program itself, behind real gits, with real servers and keyrings. `tests/run` runs them all.
+#![allow(clippy::unwrap_used, clippy::print_stderr, unreachable_pub)]
+
+// What the tests stand on.
+mod alone;
+mod askpass;
+mod attributes;
+mod flow;
+mod git;
+mod https;
+mod keyring;
+mod process;
+mod sandbox;
+mod terminal;
+mod tool;
+
+// The tests.
+mod accounts;
+mod bounds;
+mod callers;
+mod commands;
+mod conformance;
+mod corpus;
+mod fallback;
+mod faults;
+mod file_faults;
+mod forge;
+mod git_flow;
+mod import_law;
+mod install;
+mod keychain;
+mod lookups;
+mod manual;
+mod neighbours;
+mod protocol_corpus;
+mod races;
+mod second_chances;
+mod setup;
+mod single_flight;
+mod stateful;
+mod warnings;

@@ -1,0 +1,409 @@
+//! The manual page is what the program says of itself, and the manual leaves nothing out.
+//!
+//! `UPDATE_DOCS=1 cargo test --test integration manual` writes the page anew.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use clap_mangen::Man;
+use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
+use git_credential_pat::cli::command_line;
+
+/// The day of the release, for the foot of the page: without one, what follows it would take its place.
+const WRITTEN: &str = "2026-11-21";
+
+/// What stands at the end of the manual page; the rest comes from the program.
+const OWN_SECTIONS: &str = include_str!("../../docs/sections.roff");
+
+fn project(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(project(path)).unwrap()
+}
+
+#[test]
+fn the_manual_page_is_current() {
+    let page = manual_page();
+    let path = project("docs/git-credential-pat.1");
+    if std::env::var_os("UPDATE_DOCS").is_some_and(|value| value == "1") {
+        fs::write(&path, &page).unwrap();
+    }
+    let kept = fs::read_to_string(&path).unwrap_or_default();
+    let differs = page
+        .lines()
+        .zip(kept.lines())
+        .find(|(now, kept)| now != kept);
+    assert!(
+        page == kept,
+        "docs/git-credential-pat.1 is not what the program says of itself, first at {differs:?}: run \
+         'UPDATE_DOCS=1 cargo test --test integration manual' and look at the difference"
+    );
+}
+
+#[test]
+fn the_manual_names_every_command_and_option() {
+    let manual = read("docs/manual.md");
+    let mut missing = Vec::new();
+    let mut line = command_line();
+    line.build();
+    let mut look = |command: &clap::Command, name: &str| {
+        let heading = name.replacen("git-credential-pat", "git credential-pat", 1);
+        if !manual.contains(&heading) {
+            missing.push(heading);
+        }
+        for long in command.get_arguments().filter_map(clap::Arg::get_long) {
+            if !manual.contains(&format!("--{long}")) {
+                missing.push(format!("{name} --{long}"));
+            }
+        }
+    };
+    every_command(&line, "git-credential-pat", &mut look);
+    assert!(missing.is_empty(), "not in docs/manual.md: {missing:?}");
+}
+
+#[test]
+fn the_manual_names_every_setting() {
+    let manual = read("docs/manual.md");
+    let home = tempfile::tempdir().unwrap();
+    let settings = settings(home.path());
+    assert!(
+        settings.iter().any(|setting| setting == "memory.max_age"),
+        "{settings:?}"
+    );
+    for setting in settings {
+        let name = format!("`{setting}`");
+        assert!(manual.contains(&name), "not in docs/manual.md: {name}");
+    }
+}
+
+/// Every name in brackets in docs/security.md is that of a test, a line of the table of faults, or a program here.
+#[test]
+fn promises_name_tests_that_exist() {
+    let faults = read_all("tests/faults", "py");
+    let mut named = 0;
+    let mut missing = Vec::new();
+    for list in brackets(&read("docs/security.md")) {
+        for name in list
+            .split(", ")
+            .map(str::trim)
+            .flat_map(|range| range.split(" to "))
+        {
+            named += 1;
+            let exists = match name
+                .strip_prefix('`')
+                .and_then(|name| name.strip_suffix('`'))
+            {
+                Some(name) => match name.rsplit_once("::") {
+                    Some((module, test)) => has_test(module, test),
+                    None => project(name.split(' ').next().unwrap_or_default()).is_file(),
+                },
+                None => faults.contains(&format!("@fault(\"{name}\",")),
+            };
+            if !exists {
+                missing.push(name.to_owned());
+            }
+        }
+    }
+    assert!(named > 40, "only {named} names were read");
+    assert!(
+        missing.is_empty(),
+        "named in docs/security.md, but nowhere: {missing:?}"
+    );
+    assert!(!has_test("races", "no_such_test") && !has_test("no_such_room", "in_memory"));
+}
+
+/// What stands in brackets and is no link.
+fn brackets(text: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    for part in text.split('[').skip(1) {
+        if let Some((inside, after)) = part.split_once(']')
+            && !after.starts_with('(')
+        {
+            found.push(inside.replace('\n', " "));
+        }
+    }
+    found
+}
+
+fn has_test(module: &str, test: &str) -> bool {
+    let path = format!("tests/integration/{}", module.replace("::", "/"));
+    let places = [
+        format!("{path}.rs"),
+        format!("{path}/mod.rs"),
+        module.to_owned(),
+    ];
+    let mut texts = places
+        .iter()
+        .filter_map(|path| fs::read_to_string(project(path)).ok());
+    let wanted = format!("fn {test}() {{");
+    texts.any(|text| {
+        let mut parts = text.split("#[test]\n").skip(1);
+        parts.any(|part| {
+            let first = part.lines().find(|line| line.contains("fn "));
+            first.is_some_and(|line| line.trim() == wanted)
+        })
+    })
+}
+
+fn read_all(folder: &str, extension: &str) -> String {
+    fs::read_dir(project(folder))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|found| found == extension))
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect()
+}
+
+#[test]
+fn the_manual_names_every_field_of_the_json() {
+    let manual = read("docs/manual.md");
+    let home = tempfile::tempdir().unwrap();
+    let login = "--storage file login https://example.test --username nobody --with-token";
+    run(home.path(), login, "made-up\n");
+    let mut fields = 0;
+    for line in ["--storage file list --json", "cache status --json"] {
+        let (json, _) = run(home.path(), line, "");
+        let names = json
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix('"'));
+        for name in names.filter_map(|line| line.split_once("\":").map(|(name, _)| name)) {
+            fields += 1;
+            assert!(
+                manual.contains(&format!("`{name}`")),
+                "not in docs/manual.md: {name}"
+            );
+        }
+    }
+    assert!(fields >= 13 + 7, "{fields} fields");
+}
+
+/// Every setting of `config.toml`, as the program itself tells where it meets a name it does not know.
+fn settings(home: &Path) -> Vec<String> {
+    let mut settings = Vec::new();
+    for name in expected(home, "no_such_name = 1\n") {
+        let inner = expected(home, &format!("[{name}]\nno_such_name = 1\n"));
+        if inner.is_empty() {
+            settings.push(name);
+        } else {
+            settings.extend(inner.into_iter().map(|inner| format!("{name}.{inner}")));
+        }
+    }
+    settings
+}
+
+fn expected(home: &Path, config: &str) -> Vec<String> {
+    fs::write(home.join("config.toml"), config).unwrap();
+    let path = home.join("config.toml");
+    let (_, error) = run(home, &format!("--config {} list", path.display()), "");
+    let Some((_, names)) = error.split_once("unknown field `no_such_name`, expected ") else {
+        return Vec::new();
+    };
+    let first = names.lines().next().unwrap_or_default();
+    first
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Runs the program with `home` for its home. Returns what it printed, and what it complained of.
+fn run(home: &Path, line: &str, input: &str) -> (String, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_git-credential-pat"))
+        .args(line.split(' '))
+        .env_clear()
+        .env("HOME", home)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let _ = std::io::Write::write_all(&mut stdin, input.as_bytes());
+    drop(stdin);
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (text(output.stdout), text(output.stderr))
+}
+
+fn every_command(command: &clap::Command, name: &str, look: &mut impl FnMut(&clap::Command, &str)) {
+    look(command, name);
+    for inner in command.get_subcommands() {
+        every_command(inner, &format!("{name} {}", inner.get_name()), look);
+    }
+}
+
+fn manual_page() -> String {
+    let line = command_line();
+    let man = Man::new(line.clone())
+        .title("GIT-CREDENTIAL-PAT")
+        .date(WRITTEN)
+        .manual("Git Manual");
+    let mut page = Vec::new();
+    man.render_title(&mut page).unwrap();
+    let mut page = String::from_utf8(page).unwrap();
+    let about = line.get_about().unwrap().to_string().replace('\n', " ");
+    let mut head = Roff::new();
+    head.control("SH", ["NAME"]);
+    head.text([roman(
+        "git-credential-pat - keep personal access tokens for git, and warn before they end",
+    )]);
+    head.control("SH", ["SYNOPSIS"]);
+    head.control("nf", []);
+    for command in line.get_subcommands() {
+        leaves(command, "git credential-pat", &mut |command, name| {
+            head.text(usage(command, name));
+        });
+    }
+    head.control("fi", []);
+    head.control("SH", ["DESCRIPTION"]);
+    head.text([roman(format!("{about}."))]);
+    head.control("PP", []);
+    let after = line.get_after_help().unwrap().to_string();
+    head.text([roman(after.replace('\n', " "))]);
+    head.control("SH", ["COMMANDS"]);
+    for command in line.get_subcommands() {
+        leaves(command, "", &mut |command, name| {
+            head.control("SS", [name.trim()]);
+            let text = command.get_long_about().or(command.get_about());
+            for (at, paragraph) in text.unwrap().to_string().split("\n\n").enumerate() {
+                if at > 0 {
+                    head.control("PP", []);
+                }
+                let paragraph = paragraph.replace('\n', " ");
+                let end = if paragraph.ends_with(['.', '?']) {
+                    ""
+                } else {
+                    "."
+                };
+                head.text([roman(format!("{paragraph}{end}"))]);
+            }
+            options(&mut head, command);
+        });
+    }
+    head.control("SH", ["OPTIONS"]);
+    head.text([roman(
+        "Every command takes these. In git's configuration they stand before git's own word:",
+    )]);
+    head.control("PP", []);
+    head.text([bold(
+        "credential.helper = /home/octocat/.local/bin/git-credential-pat --storage memory --timeout 8h",
+    )]);
+    options(&mut head, &line);
+    let _ = write!(page, "{}", without_preamble(&head.render()));
+    page.push_str(OWN_SECTIONS);
+    wrapped(&page)
+}
+
+/// With no line of text longer than 80 bytes; lines that are set as they stand, and requests, stay as they are.
+fn wrapped(page: &str) -> String {
+    let mut text = String::new();
+    let mut is_set_as_it_stands = false;
+    for line in page.lines() {
+        match line {
+            ".nf" => is_set_as_it_stands = true,
+            ".fi" => is_set_as_it_stands = false,
+            _ => {}
+        }
+        if is_set_as_it_stands || line.starts_with('.') {
+            text.push_str(line);
+            text.push('\n');
+            continue;
+        }
+        let mut length = 0;
+        for word in line.split(' ') {
+            // A line that begins with one of these would be a request.
+            let may_begin = !word.starts_with(['.', '\'']);
+            if length > 0 && length + 1 + word.len() > 80 && may_begin {
+                text.push('\n');
+                length = 0;
+            } else if length > 0 {
+                text.push(' ');
+                length += 1;
+            }
+            text.push_str(word);
+            length += word.len();
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// The commands that have none below them.
+fn leaves(command: &clap::Command, before: &str, look: &mut impl FnMut(&clap::Command, &str)) {
+    let name = format!("{before} {}", command.get_name());
+    if command.has_subcommands() {
+        for inner in command.get_subcommands() {
+            leaves(inner, &name, look);
+        }
+    } else {
+        look(command, &name);
+    }
+}
+
+/// The name, then what may and what must stand after it.
+fn usage(command: &clap::Command, name: &str) -> Vec<Inline> {
+    let mut words = vec![bold(name)];
+    for argument in command.get_arguments() {
+        let value = value_of(argument);
+        let is_required = argument.is_required_set();
+        words.push(roman(if is_required { " " } else { " [" }));
+        if let Some(long) = argument.get_long() {
+            words.push(bold(format!("--{long}")));
+            if let Some(value) = value {
+                words.push(roman(" "));
+                words.push(italic(value));
+            }
+        } else {
+            words.push(italic(value.unwrap_or_default()));
+        }
+        if !is_required {
+            words.push(roman("]"));
+        }
+    }
+    words
+}
+
+fn options(page: &mut Roff, command: &clap::Command) {
+    for argument in command.get_arguments() {
+        page.control("TP", []);
+        let value = value_of(argument);
+        match (argument.get_long(), value) {
+            (Some(long), Some(value)) => {
+                page.text([bold(format!("--{long}")), roman(" "), italic(value)])
+            }
+            (Some(long), None) => page.text([bold(format!("--{long}"))]),
+            (None, value) => page.text([italic(value.unwrap_or_default())]),
+        };
+        let help = argument.get_long_help().or(argument.get_help());
+        let help = help.map_or_else(String::new, ToString::to_string);
+        let choices: Vec<_> = argument
+            .get_possible_values()
+            .iter()
+            .map(|value| value.get_name().to_owned())
+            .collect();
+        let choices = if choices.is_empty() || value_of(argument).is_none() {
+            String::new()
+        } else {
+            format!(": {}", choices.join(", "))
+        };
+        page.text([roman(format!("{}{choices}.", help.replace('\n', " ")))]);
+    }
+}
+
+fn value_of(argument: &clap::Arg) -> Option<String> {
+    if !argument.get_action().takes_values() {
+        return None;
+    }
+    let names = argument.get_value_names().map(|names| names.join(" "));
+    Some(names.unwrap_or_else(|| argument.get_id().as_str().to_uppercase()))
+}
+
+/// Every piece would bring the definitions that stand at the head of a page.
+fn without_preamble(text: &str) -> &str {
+    text.find(".SH").map_or(text, |start| &text[start..])
+}

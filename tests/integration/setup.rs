@@ -1,0 +1,340 @@
+//! What `setup` writes, `setup --undo` takes back: every file is byte for byte as it was, whatever was in it, wherever it
+//! is, and in whatever order. What somebody else changed meanwhile stays.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use crate::process;
+use crate::sandbox::Sandbox;
+
+const ONE: &str = "https://one.test";
+const TWO: &str = "https://bob@two.test:8443/deep";
+
+const FILES: [Option<&str>; 10] = [
+    None,
+    Some(""),
+    Some("[user]\n\tname = a"),
+    Some("[user]\r\n\tname = a\r\n[credential]\r\n\thelper = store\r\n"),
+    Some("# first\n[credential] ; mine\n\t# a comment\n\thelper = cache\n\n# last\n\n"),
+    Some("[credential]\n\thelper =\n\thelper = store\n[user]\n\tname = a\n"),
+    Some(
+        "[credential \"https://one.test\"]\n\tusername = alice\n[http]\n\tcookieFile = made-up\n[credential]\n\thelper = store",
+    ),
+    Some(
+        "[credential \"https://one.test/acme\"]\n\tuseHttpPath = false\n[credential \"https://one.test\"]\n\thelper = \n",
+    ),
+    Some(
+        "[credential \"https://one.test/acme\"]\n\tuseHttpPath = true\n\thelper = !f() { :; }; f\n",
+    ),
+    Some("[alias]\n\tx = \"!git log \\\n--all\"\n\n\n[credential]\n"),
+];
+
+const PLANS: [&[&str]; 12] = [
+    &["setup", "setup --undo"],
+    &["setup --replace", "setup --undo"],
+    &["setup ONE", "setup --undo ONE"],
+    &["setup --replace ONE", "setup --undo ONE"],
+    &["setup --replace ONE", "setup --undo"],
+    &["setup --replace TWO", "setup --undo TWO"],
+    &["setup", "setup", "--storage file setup", "setup --undo"],
+    &[
+        "setup --replace ONE",
+        "--storage file setup ONE",
+        "--storage memory setup --replace ONE",
+        "setup --undo ONE",
+    ],
+    &[
+        "setup ONE",
+        "setup --replace TWO",
+        "setup --replace",
+        "setup --undo",
+    ],
+    &[
+        "setup --replace ONE",
+        "setup --replace TWO",
+        "setup",
+        "setup --undo ONE",
+        "setup --undo TWO",
+        "setup --undo",
+    ],
+    &[
+        "setup",
+        "setup --replace ONE",
+        "--storage file setup",
+        "setup TWO",
+        "setup --undo TWO",
+        "setup --undo ONE",
+        "setup --undo",
+    ],
+    &[
+        "setup --replace TWO",
+        "setup --replace ONE",
+        "setup --undo --dry-run",
+        "setup --undo TWO",
+        "setup --undo ONE",
+    ],
+];
+
+fn words(line: &str) -> String {
+    line.replace("ONE", ONE).replace("TWO", TWO)
+}
+
+fn with_rules() -> Sandbox {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.path("config/git-credential-pat");
+    fs::create_dir_all(&folder).unwrap();
+    let rules = "[[account]]\nurl = 'https://one.test/acme'\n[[account]]\nurl = 'https://two.test:8443/x'\n";
+    fs::write(folder.join("config.toml"), rules).unwrap();
+    sandbox
+}
+
+fn put(path: &Path, text: Option<&str>) {
+    match text {
+        Some(text) => fs::write(path, text).unwrap(),
+        None => drop(fs::remove_file(path)),
+    }
+}
+
+fn is(path: &Path) -> Option<String> {
+    path.exists().then(|| fs::read_to_string(path).unwrap())
+}
+
+/// Where a file of git's settings is.
+type Place = fn(&Sandbox) -> PathBuf;
+
+#[test]
+fn every_file_is_as_it_was() {
+    let sandbox = with_rules();
+    let file = sandbox.path("gitconfig");
+    for before in FILES {
+        for plan in PLANS {
+            put(&file, before);
+            for line in plan {
+                sandbox.ask(&words(line), b"").succeeded();
+                if !line.contains("--undo") {
+                    assert_ne!(is(&file).as_deref(), before, "{plan:?}");
+                }
+            }
+            assert_eq!(is(&file).as_deref(), before, "{plan:?}");
+            let state = sandbox.files("state/git-credential-pat/setup--global");
+            let noted = state.iter().all(|(_, bytes)| bytes.is_empty());
+            assert!(noted, "{plan:?}: {state:?}");
+        }
+    }
+}
+
+/// The other of two URLs keeps what was written for it, and every setting is read by git itself.
+#[test]
+fn only_that_urls_lines_go() {
+    for before in FILES {
+        let sandbox = with_rules();
+        let file = sandbox.path("gitconfig");
+        put(&file, before);
+        let helpers = |url: &str| {
+            let key = format!("credential.{url}.helper");
+            let mut git = sandbox.git(&["config", "--global", "--get-all", &key]);
+            process::run(&mut git, b"").text()
+        };
+        let first = helpers(ONE);
+        for line in ["setup --replace ONE", "setup --replace TWO"] {
+            sandbox.ask(&words(line), b"").succeeded();
+        }
+        let second = helpers(TWO);
+        assert!(second.starts_with('\n') && second.contains("git-credential-pat"));
+        sandbox.ask(&words("setup --undo ONE"), b"").succeeded();
+        assert_eq!((helpers(ONE), helpers(TWO)), (first, second), "{before:?}");
+        sandbox.ask(&words("setup --undo TWO"), b"").succeeded();
+        assert_eq!(is(&file).as_deref(), before);
+    }
+}
+
+/// Wherever git keeps its settings, links among them.
+#[test]
+fn everywhere() {
+    let at_home = |sandbox: &Sandbox| sandbox.path("home/.gitconfig");
+    let in_settings = |sandbox: &Sandbox| {
+        let folder = sandbox.path("config/git");
+        fs::create_dir_all(&folder).unwrap();
+        folder.join("config")
+    };
+    let linked = |sandbox: &Sandbox| {
+        let real = sandbox.path("work/dotfiles");
+        symlink(&real, sandbox.path("home/.gitconfig")).unwrap();
+        real
+    };
+    let of_repository = |sandbox: &Sandbox| {
+        process::run(&mut sandbox.git(&["init", "--quiet", "."]), b"").succeeded();
+        sandbox.path("work/.git/config")
+    };
+    let of_system = |sandbox: &Sandbox| sandbox.path("work/system");
+    let places: [(&str, Place); 5] = [
+        ("--global", at_home),
+        ("--global", in_settings),
+        ("--global", linked),
+        ("--local", of_repository),
+        ("--system", of_system),
+    ];
+    for (number, (scope, place)) in places.into_iter().enumerate() {
+        for before in [FILES[0], FILES[2], FILES[6]] {
+            let sandbox = with_rules();
+            let file = place(&sandbox);
+            // A repository without its settings is none, and git writes to the settings folder only what is there.
+            let before = if before.is_none() && [1, 3].contains(&number) {
+                is(&file)
+            } else {
+                before.map(str::to_owned)
+            };
+            if number == 1 && before.is_none() {
+                continue;
+            }
+            put(&file, before.as_deref());
+            if before.is_some() {
+                fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
+            }
+            for line in [
+                "setup --replace ONE",
+                "setup",
+                "--storage file setup --replace",
+                "setup --undo ONE",
+                "setup --undo",
+            ] {
+                let line = words(line).replace("setup", &format!("setup {scope}"));
+                let mut helper = sandbox.helper(&line);
+                helper.env_remove("GIT_CONFIG_GLOBAL");
+                helper.env("GIT_CONFIG_SYSTEM", sandbox.path("work/system"));
+                let said = process::run(&mut helper, b"").succeeded();
+                if !line.contains("--undo") {
+                    assert_ne!(is(&file), before, "{scope} {number}: {said:?}");
+                }
+            }
+            assert_eq!(is(&file), before, "{scope} {number}");
+            if number == 2 {
+                let link = sandbox.path("home/.gitconfig");
+                assert!(fs::symlink_metadata(link).unwrap().is_symlink());
+            }
+            if before.is_some() {
+                let mode = fs::metadata(&file).unwrap().permissions().mode();
+                assert_eq!(mode & 0o777, 0o640, "{scope} {number}");
+            }
+        }
+    }
+}
+
+/// One repository's settings are no other's.
+#[test]
+fn each_repository_is_taken_back_by_itself() {
+    let sandbox = Sandbox::new();
+    let run = |folder: &str, words: &str| {
+        let mut helper = sandbox.helper(words);
+        helper.current_dir(sandbox.path(folder));
+        process::run(&mut helper, b"").succeeded();
+    };
+    let config = |folder: &str| fs::read(sandbox.path(folder).join(".git/config")).unwrap();
+    for folder in ["work/a", "work/b"] {
+        let mut git = sandbox.git(&["init", "--quiet", folder.trim_start_matches("work/")]);
+        process::run(&mut git, b"").succeeded();
+    }
+    let before = config("work/a");
+    for folder in ["work/a", "work/b"] {
+        run(folder, "setup --local");
+    }
+    let other = config("work/b");
+    run("work/a", "setup --local --undo");
+    assert_eq!(
+        (config("work/a"), config("work/b")),
+        (before.clone(), other)
+    );
+    run("work/b", "setup --local --undo");
+    assert_eq!(config("work/b"), before);
+}
+
+/// Somebody changes the file between: what they wrote stays, what setup wrote goes.
+#[test]
+fn what_was_changed_meanwhile_stays() {
+    for (plan, undo) in [
+        (&["setup"][..], &["setup --undo"][..]),
+        (&["setup --replace ONE"], &["setup --undo ONE"]),
+        (
+            &["setup --replace ONE", "setup --replace TWO", "setup"],
+            &["setup --undo ONE", "setup --undo TWO", "setup --undo"],
+        ),
+        (
+            &["setup ONE", "--storage file setup --replace ONE"],
+            &["setup --undo"],
+        ),
+    ] {
+        for edit in [
+            &["config", "--global", "user.email", "a@example.test"][..],
+            &[
+                "config",
+                "--global",
+                "--add",
+                "credential.https://one.test.helper",
+                "store",
+            ],
+            &["config", "--global", "--add", "credential.helper", "store"],
+            &[
+                "config",
+                "--global",
+                "credential.https://one.test.username",
+                "alice",
+            ],
+            &[
+                "config",
+                "--global",
+                "credential.https://one.test/acme.username",
+                "alice",
+            ],
+            &["config", "--global", "--unset-all", "user.name"],
+        ] {
+            let sandbox = with_rules();
+            let file = sandbox.path("gitconfig");
+            let before = "# mine\n[user]\n\tname = a\n[core]\n\tpager = less";
+            // What the same edit makes of the file without us.
+            put(&file, Some(before));
+            process::run(&mut sandbox.git(edit), b"").succeeded();
+            let list = || {
+                let mut git = sandbox.git(&["config", "--global", "--list"]);
+                process::run(&mut git, b"").succeeded().text()
+            };
+            let mut expected: Vec<_> = list().lines().map(str::to_owned).collect();
+            expected.sort();
+
+            put(&file, Some(before));
+            for line in plan {
+                sandbox.ask(&words(line), b"").succeeded();
+            }
+            process::run(&mut sandbox.git(edit), b"").succeeded();
+            for line in undo {
+                sandbox.ask(&words(line), b"").succeeded();
+            }
+            let mut left: Vec<_> = list().lines().map(str::to_owned).collect();
+            left.sort();
+            let text = is(&file).unwrap();
+            assert_eq!(left, expected, "{plan:?} {edit:?}: {text}");
+            assert!(text.starts_with("# mine\n"), "{text}");
+        }
+    }
+}
+
+/// git's own lock on the file is respected, and nothing is left beside it.
+#[test]
+fn a_lock_of_gits_is_respected() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.path("gitconfig");
+    let before = is(&file);
+    sandbox.ask("setup --replace", b"").succeeded();
+    let after = is(&file);
+    let lock = sandbox.path("gitconfig.lock");
+    fs::write(&lock, "").unwrap();
+    let refused = sandbox.ask("setup --undo", b"");
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    assert!(refused.stderr.contains("cannot lock"), "{refused:?}");
+    assert_eq!(is(&file), after);
+    assert!(lock.exists());
+    fs::remove_file(&lock).unwrap();
+    sandbox.ask("setup --undo", b"").succeeded();
+    assert_eq!(is(&file), before);
+    assert!(!lock.exists());
+}

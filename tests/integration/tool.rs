@@ -1,0 +1,27 @@
+//! The programs of others that the tests need.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// Where `tool` is. A test that needs one that is missing fails, and says how to mend it.
+pub fn need(tool: &str) -> PathBuf {
+    find(tool).unwrap_or_else(|| {
+        panic!("{tool} is not installed: tests/run installs what the tests need, or leaves out the tests that need it")
+    })
+}
+
+/// The first of that name on `PATH`, or where system daemons are kept.
+pub fn find(tool: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let system = ["/usr/sbin", "/sbin", "/usr/local/sbin"].map(PathBuf::from);
+    std::env::split_paths(&path)
+        .chain(system)
+        .map(|folder| folder.join(tool))
+        .find(|program| is_executable(program))
+}
+
+fn is_executable(program: &Path) -> bool {
+    program
+        .metadata()
+        .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
