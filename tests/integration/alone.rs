@@ -30,7 +30,8 @@ pub fn alone(name: &str, test: impl FnOnce()) {
     );
 }
 
-/// The processes whose parent we are now, with their names.
+/// The running programs under test whose parent we are now, with their names. Git leaves some of its own behind, for a moment:
+/// since 2.47 fetch has `git maintenance` detach itself.
 pub fn children() -> Vec<(Pid, String)> {
     let own = getpid().as_raw_nonzero().get().to_string();
     let entries = fs::read_dir("/proc").unwrap().flatten();
@@ -42,7 +43,8 @@ pub fn children() -> Vec<(Pid, String)> {
         let mut fields = after.split_whitespace();
         let (phase, parent) = (fields.next()?, fields.next()?);
         let name = before.split_once('(')?.1.to_owned();
-        (parent == own && phase != "Z").then_some((Pid::from_raw(pid)?, name))
+        let is_running = parent == own && phase != "Z" && name.starts_with("git-credential-");
+        is_running.then_some((Pid::from_raw(pid)?, name))
     };
     processes.filter_map(child).collect()
 }

@@ -26,6 +26,7 @@ pub struct Session {
     answered: usize,
     child: Guard,
     is_open: Arc<AtomicBool>,
+    before: Termios,
 }
 
 impl Session {
@@ -42,6 +43,7 @@ impl Session {
             File::from(rustix::fs::open(path, flags, Mode::empty()).unwrap())
         };
 
+        let before = tcgetattr(&terminal).unwrap();
         let mut leader = Command::new(tool::need("setsid"));
         // Whoever runs the tests may ignore signals that a terminal sends, as nohup(1) does.
         leader
@@ -93,6 +95,7 @@ impl Session {
             answered: 0,
             child,
             is_open,
+            before,
         }
     }
 
@@ -111,6 +114,11 @@ impl Session {
     pub fn paste(&self, keys: Vec<u8>) {
         let mut keyboard = self.keyboard.try_clone().unwrap();
         thread::spawn(move || drop(keyboard.write_all(&keys)));
+    }
+
+    /// How the terminal was set when nobody had it.
+    pub fn before(&self) -> &Termios {
+        &self.before
     }
 
     /// How the terminal is set.

@@ -21,7 +21,6 @@ const PROMPT: &str = "Token (not shown): ";
 /// The program with `words` in a shell that outlives it: "status N" is the last thing shown.
 struct Shelled {
     session: Session,
-    before: String,
 }
 
 impl Shelled {
@@ -37,9 +36,9 @@ impl Shelled {
         );
         let mut command = work.trusting(work.sandbox.command(tool::need("sh")));
         command.args(["-c", &line]);
-        let session = Session::start(&command);
-        let before = shown_modes(&session.modes());
-        Self { session, before }
+        Self {
+            session: Session::start(&command),
+        }
     }
 
     fn pid(&mut self) -> Pid {
@@ -57,7 +56,10 @@ impl Shelled {
     fn ends(mut self, status: u8) -> String {
         let last = format!("status {status}.");
         self.session.press(&last, b"");
-        assert_eq!(shown_modes(&self.session.modes()), self.before);
+        assert_eq!(
+            shown_modes(&self.session.modes()),
+            shown_modes(self.session.before())
+        );
         self.session.type_ahead(b"\n");
         let (_, shown) = self.session.finish();
         assert!(shown.contains("rest []"), "{shown}");
@@ -476,7 +478,10 @@ fn ctrl_c_while_the_forge_is_asked() {
             return false;
         }
         assert_eq!(shelled.session.shown().matches("status 130.").count(), 1);
-        assert_eq!(shown_modes(&shelled.session.modes()), shelled.before);
+        assert_eq!(
+            shown_modes(&shelled.session.modes()),
+            shown_modes(shelled.session.before())
+        );
         assert_eq!(work.listed().len(), 0);
         true
     });
