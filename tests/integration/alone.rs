@@ -30,8 +30,8 @@ pub fn alone(name: &str, test: impl FnOnce()) {
     );
 }
 
-/// The running programs under test whose parent we are now, with their names. Git leaves some of its own behind, for a moment:
-/// since 2.47 fetch has `git maintenance` detach itself.
+/// The running processes whose parent we are now, with their names, but for git's own: since 2.47 `git maintenance` goes on
+/// for a moment when fetch has ended.
 pub fn children() -> Vec<(Pid, String)> {
     let own = getpid().as_raw_nonzero().get().to_string();
     let entries = fs::read_dir("/proc").unwrap().flatten();
@@ -43,7 +43,7 @@ pub fn children() -> Vec<(Pid, String)> {
         let mut fields = after.split_whitespace();
         let (phase, parent) = (fields.next()?, fields.next()?);
         let name = before.split_once('(')?.1.to_owned();
-        let is_running = parent == own && phase != "Z" && name.starts_with("git-credential-");
+        let is_running = parent == own && phase != "Z" && name != "git";
         is_running.then_some((Pid::from_raw(pid)?, name))
     };
     processes.filter_map(child).collect()
