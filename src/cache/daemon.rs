@@ -14,7 +14,7 @@ use super::connect::Socket;
 use super::connection::{Connection, Progress};
 use super::message::{self, HEADER, Status, Word};
 use super::place::Place;
-use crate::platform::{self, Signals, arena, boot_time, effective_uid, peer_uid};
+use crate::platform::{self, Signals, arena, boot_time, effective_uid, heap, peer_uid};
 use crate::protocol::{Error, write};
 use crate::secret::Buffer;
 use crate::storage::Storage;
@@ -52,7 +52,7 @@ pub fn run(socket: &Path) -> io::Result<()> {
     let daemon = Daemon {
         memory: Memory::new(time::now),
         started: now,
-        connections: Vec::new(),
+        connections: Vec::with_capacity(most),
         most,
         empty_since: now,
         next_sweep: now + SWEEP,
@@ -219,6 +219,10 @@ impl Daemon {
             !self.is_asked_to_leave
                 && without_panic(|| self.attend_to(connection, now, &mut pending)).unwrap_or(false)
         });
+        // Whoever is dropped asks again; what they hold may be the memory that is missing.
+        if heap::is_running_out() {
+            connections.clear();
+        }
         self.connections = connections;
     }
 
@@ -259,6 +263,7 @@ impl Daemon {
     fn answer(&mut self, word: Word, lines: &[u8]) -> Result<Buffer, Error> {
         let answer = match word {
             Word::Get => self.get(lines),
+            Word::Store if heap::is_short() => message::compose_word(Word::Busy),
             Word::Store => message::read_store(lines).and_then(|(credential, lifetime)| {
                 self.memory.store_for(&credential, lifetime);
                 self.next_sweep = self.next_sweep.min(boot_time() + SWEEP);
