@@ -23,6 +23,13 @@ subjectKeyIdentifier = hash
 [localhost]
 basicConstraints = critical, CA:FALSE
 subjectAltName = DNS:localhost, IP:127.0.0.1
+[own-authority]
+basicConstraints = critical, CA:TRUE
+subjectAltName = DNS:localhost, IP:127.0.0.1
+[clients]
+basicConstraints = critical, CA:FALSE
+extendedKeyUsage = clientAuth
+subjectAltName = DNS:localhost, IP:127.0.0.1
 [elsewhere]
 basicConstraints = critical, CA:FALSE
 subjectAltName = DNS:elsewhere.example.test
@@ -37,6 +44,12 @@ pub enum Certificate {
     OtherName,
     /// `localhost`, signed by nobody but itself.
     SelfSigned,
+    /// `localhost`, and an authority that has signed itself: what `openssl req -x509` makes when nothing else is said.
+    OwnAuthority,
+    /// `localhost`, signed by the authority that the tests trust, and over since yesterday.
+    Ended,
+    /// The same, for clients only.
+    ForClients,
     /// `localhost`, signed by an authority of the same name that nobody trusts.
     Stranger,
 }
@@ -64,12 +77,20 @@ impl Certificates {
         self.folder.join("authority.pem")
     }
 
+    /// For whoever is to trust [`Certificate::OwnAuthority`].
+    pub fn own_authority(&self) -> PathBuf {
+        self.folder.join("own-authority.pem")
+    }
+
     /// What a server needs to show `certificate`.
     pub fn server(&self, sandbox: &Sandbox, certificate: Certificate) -> Arc<ServerConfig> {
         let (name, signer, section) = match certificate {
             Certificate::Good => ("good", Some("authority"), "localhost"),
             Certificate::OtherName => ("other-name", Some("authority"), "elsewhere"),
             Certificate::SelfSigned => ("self-signed", None, "localhost"),
+            Certificate::OwnAuthority => ("own-authority", None, "own-authority"),
+            Certificate::Ended => ("ended", Some("authority"), "localhost"),
+            Certificate::ForClients => ("clients", Some("authority"), "clients"),
             Certificate::Stranger => ("stranger", Some("other-authority"), "localhost"),
         };
         if let Some(signer) = signer
@@ -105,9 +126,10 @@ impl Certificates {
     fn sign(&self, sandbox: &Sandbox, name: &str, signer: &str, section: &str) {
         self.request(sandbox, name, "localhost", &[], "csr");
         let mut openssl = sandbox.command(tool::need("openssl"));
+        let days = if name == "ended" { "-1" } else { "30" };
         openssl
             .current_dir(&self.folder)
-            .args(["x509", "-req", "-days", "30"]);
+            .args(["x509", "-req", "-days", days]);
         openssl.arg("-in").arg(format!("{name}.csr"));
         openssl.arg("-CA").arg(format!("{signer}.pem"));
         openssl.arg("-CAkey").arg(format!("{signer}.key"));

@@ -305,6 +305,11 @@ impl Forge {
         self.certificates.authority()
     }
 
+    /// The same for [`Certificate::OwnAuthority`].
+    pub fn own_authority(&self) -> PathBuf {
+        self.certificates.own_authority()
+    }
+
     /// From now on there is this token.
     pub fn issue(&self, token: Token) {
         let mut state = self.state();
