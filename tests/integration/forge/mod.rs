@@ -25,6 +25,8 @@ mod itself;
 mod learnt;
 mod login;
 mod rotate;
+mod rotate_broken_off;
+mod rotate_everywhere;
 
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::PathBuf;
