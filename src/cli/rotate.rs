@@ -149,14 +149,22 @@ fn told(streams: &mut Streams, rotated: &Rotated, url: &str, login: &str) -> Res
         others,
         left,
         is_settled,
+        is_late,
     } = rotated;
     let until = new
         .expiry
         .map_or_else(String::new, |end| format!(" until {}", end.day()));
-    let mut text = format!("the new token for {url} is kept{until}; the old one is dead\n");
+    let mut text = if *is_late {
+        format!(
+            "an earlier rotation of the token for {url} was cut off: its new one is kept{until} in the dead one's place\n"
+        )
+    } else {
+        format!("the new token for {url} is kept{until}; the old one is dead\n")
+    };
     for key in others {
         let _ = writeln!(text, "it is also in the old one's place in {}", named(key));
     }
+    let again = format!("'git credential-pat rotate {url}'");
     for left in left {
         let Left {
             key,
@@ -172,14 +180,15 @@ fn told(streams: &mut Streams, rotated: &Rotated, url: &str, login: &str) -> Res
             ui::warn(streams, &what, Some(next));
         } else {
             let what = format!("the {kind} storage still has the old, dead token for {entry}");
-            let clean = "when it can be written, 'git credential-pat clean' removes it";
-            ui::warn(streams, &what, Some(clean));
+            let again = format!("when it can be written, {again} puts the new one there");
+            ui::warn(streams, &what, Some(&again));
         }
     }
     if !is_settled {
         let what = format!("only memory has the new token for {url}, and it forgets");
-        let again = format!("when the storage can be written, {login}");
-        ui::warn(streams, &what, Some(&again));
+        let is_erased = left.iter().all(|left| left.is_erased);
+        let lasting = is_erased.then(|| format!("when the storage can be written, {login}"));
+        ui::warn(streams, &what, lasting.as_deref());
     }
     Ok(ui::print(streams, &text)?)
 }

@@ -58,7 +58,7 @@ impl Helper {
         };
         for storage in &self.storages {
             let storage = &**storage;
-            let (kept, unasked) = entries(storage, old)?;
+            let (kept, unasked) = entries(storage, &old.key, &|kept| kept.has_token_of(old))?;
             if kept.is_empty() {
                 holders.others.push(storage);
             }
@@ -71,6 +71,16 @@ impl Helper {
         }
         holders.all.sort_by_key(Holder::forgets);
         Ok(holders)
+    }
+
+    /// What is kept at the host of `key` with the token that the journal calls `name`.
+    pub(super) fn named(&self, name: &str, key: &Key, wall: u64) -> Option<Credential> {
+        let is_it = |kept: &Credential| {
+            let called = self.journal.name_of(kept, wall);
+            called.is_ok_and(|called| called.as_deref() == Some(name))
+        };
+        let mut storages = self.storages.iter();
+        storages.find_map(|storage| entries(&**storage, key, &is_it).ok()?.0.pop())
     }
 }
 
@@ -97,9 +107,14 @@ impl Holders<'_> {
         Ok(true)
     }
 
-    /// Puts `token` in the place of the old one. What cannot take it loses the old one, if it lets go of that. Fails if no
-    /// storage at all keeps the new one.
-    pub(super) fn replace(&self, token: &Secret, end: Option<Expiry>) -> Result<Replaced, Error> {
+    /// Puts `token` in the place of the old one; `note` hears when the first has it. What cannot take it loses the old one,
+    /// if it lets go of that. Fails if no storage at all keeps the new one.
+    pub(super) fn replace(
+        &self,
+        token: &Secret,
+        end: Option<Expiry>,
+        note: &dyn Fn(&Credential),
+    ) -> Result<Replaced, Error> {
         let mut replaced = Replaced {
             kept: Vec::new(),
             left: Vec::new(),
@@ -113,6 +128,9 @@ impl Holders<'_> {
             match storage.store(&new) {
                 Ok(()) => {
                     lasts |= !holder.forgets();
+                    if replaced.kept.is_empty() {
+                        note(&new);
+                    }
                     if replaced.kept.iter().all(|other| other.key != new.key) {
                         replaced.kept.push(new);
                     }
@@ -129,6 +147,7 @@ impl Holders<'_> {
         }
         if replaced.kept.is_empty() {
             lasts = self.rescue(token, end, &mut replaced);
+            replaced.kept.iter().for_each(note);
         }
         replaced.is_settled = lasts || !should_last;
         match replaced.left.pop() {
@@ -155,17 +174,18 @@ impl Holders<'_> {
     }
 }
 
-/// Those of `storage` with the token of `old`, and why it did not tell of all.
+/// Those of `storage` at the host of `wanted` that are meant, its own first, and why it did not tell of all.
 fn entries(
     storage: &dyn Storage,
-    old: &Credential,
+    wanted: &Key,
+    is_meant: &dyn Fn(&Credential) -> bool,
 ) -> Result<(Vec<Credential>, Option<Error>), Error> {
     let (mut kept, mut unasked) = (Vec::new(), None);
-    let mut keys = vec![old.key.clone()];
+    let mut keys = vec![wanted.clone()];
     match storage.list() {
         Ok(all) => {
             for listed in all {
-                let is_same_host = listed.key.host.eq_ignore_ascii_case(&old.key.host);
+                let is_same_host = listed.key.host.eq_ignore_ascii_case(&wanted.host);
                 if is_same_host && !keys.contains(&listed.key) {
                     keys.push(listed.key);
                 }
@@ -176,7 +196,7 @@ fn entries(
     }
     for key in keys {
         match storage.get(&Description::exactly(&key)) {
-            Ok(found) => kept.extend(found.filter(|found| found.has_token_of(old))),
+            Ok(found) => kept.extend(found.filter(is_meant)),
             Err(cause @ Error::Unavailable { .. }) => {
                 unasked.get_or_insert(cause);
             }

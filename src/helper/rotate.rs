@@ -9,10 +9,10 @@ use serde::Deserialize;
 
 use super::Helper;
 use super::forges::Issuer;
-use super::holders::{Left, Replaced};
+use super::holders::{Holders, Left, Replaced};
 use super::lookup::Asked;
 use super::notice::Notice;
-use super::turn::Turn;
+use super::turn::{Mark, Turn};
 use crate::credential::Credential;
 use crate::credential::expiry::{End, Expiry, Source};
 use crate::credential::key::Key;
@@ -145,6 +145,8 @@ pub struct Rotated {
     pub left: Vec<Left>,
     /// Whether it lasts where the old one did. Until then the mark of the rotation stays.
     pub is_settled: bool,
+    /// An earlier rotation made it, and was cut off before it was everywhere.
+    pub is_late: bool,
 }
 
 impl Helper {
@@ -178,15 +180,15 @@ impl Helper {
         if !holders.are_of(&old.key) {
             return Err(Error::Overtaken);
         }
-        let was_cut_off = turn.is_marked()?;
-        let (issuer, asked) = self.ask(old, now);
+        let cut_off = turn.left()?;
+        let asked = self.ask(old, now).1;
         let found = match asked {
             Asked::Told(Verdict::Good(found)) => found,
-            Asked::Told(Verdict::Ended | Verdict::Revoked | Verdict::Rejected) if was_cut_off => {
-                return Err(Error::CutOff);
-            }
             Asked::Told(Verdict::Ended | Verdict::Revoked | Verdict::Rejected) => {
-                return Err(Error::Dead);
+                let Some(mark) = cut_off else {
+                    return Err(Error::Dead);
+                };
+                return self.finish(&mark, old, &holders, turn, now);
             }
             Asked::Told(Verdict::Unclear { status }) => return Err(Error::Refused(status)),
             Asked::Failed(error) => return Err(Error::NotAsked(error)),
@@ -229,22 +231,70 @@ impl Helper {
             }
             return Err(Error::NoToken(fate));
         };
-        let Replaced {
-            kept,
-            left,
-            is_settled,
-        } = holders.replace(&token, end).map_err(Error::Unstored)?;
-        if left.is_empty() && is_settled {
-            turn.end();
-        } else if is_settled {
-            turn.unmark();
-        }
-        // Copies of it may lie elsewhere.
-        self.bury(old, journal::fate::Fate::Superseded, now);
         let found = Found {
             end: end.map_or(Told::Unknown, Told::At),
             ..found
         };
+        self.put(&token, found, old, &holders, turn, now)
+    }
+
+    /// What a rotation that was cut off has stored somewhere goes wherever the dead one still is.
+    fn finish(
+        &self,
+        mark: &Mark,
+        old: &Credential,
+        holders: &Holders<'_>,
+        turn: Turn,
+        now: Now,
+    ) -> Result<Rotated, Error> {
+        let name = mark.successor.as_deref().ok_or(Error::CutOff)?;
+        let new = self.named(name, &old.key, now.wall).ok_or(Error::CutOff)?;
+        let (Asked::Told(Verdict::Good(found)), Some(token)) = (self.ask(&new, now).1, new.token())
+        else {
+            return Err(Error::CutOff);
+        };
+        let found = Found {
+            end: new.expiry.map_or(found.end, Told::At),
+            ..found
+        };
+        let rotated = self.put(token, found, old, holders, turn, now)?;
+        Ok(Rotated {
+            is_late: true,
+            ..rotated
+        })
+    }
+
+    /// Stores `token` in the place of `old`, and writes down what was `found` of it.
+    fn put(
+        &self,
+        token: &Secret,
+        found: Found,
+        old: &Credential,
+        holders: &Holders<'_>,
+        turn: Turn,
+        now: Now,
+    ) -> Result<Rotated, Error> {
+        let end = match found.end {
+            Told::At(end) => Some(end),
+            Told::Never | Told::Unknown => None,
+        };
+        let note = |new: &Credential| {
+            if let Ok(Some(name)) = self.journal.name_of(new, now.wall) {
+                turn.name_successor(&name);
+            }
+        };
+        let replaced = holders.replace(token, end, &note);
+        let Replaced {
+            kept,
+            left,
+            is_settled,
+        } = replaced.map_err(Error::Unstored)?;
+        // While somebody still has the old one the mark tells the next run what to put there.
+        if left.iter().all(|left| left.is_erased) && is_settled {
+            turn.end();
+        }
+        // Copies of it may lie elsewhere.
+        self.bury(old, journal::fate::Fate::Superseded, now);
         let asked = Asked::Told(Verdict::Good(found));
         for new in &kept {
             // It is stored: what cannot be written down beside it is found out again.
@@ -252,14 +302,16 @@ impl Helper {
                 known.since = Some(now.wall);
                 known.end = new.expiry.map(|end| (end, Source::Forge));
             });
+            let issuer = self.issuer_known(new);
             let _ = self.settle(new, issuer.as_ref(), &asked, now);
         }
         let others = kept.iter().map(|new| new.key.clone());
         Ok(Rotated {
-            new: old.with_token(&token, end),
+            new: old.with_token(token, end),
             others: others.filter(|key| *key != old.key).collect(),
             left,
             is_settled,
+            is_late: false,
         })
     }
 

@@ -5,6 +5,14 @@ use std::path::Path;
 
 use crate::private::{Error, Folder, Lock};
 
+const BEGUN: &[u8] = b"a rotation has begun\n";
+
+/// That a rotation has begun.
+pub(super) struct Mark {
+    /// What the new token is called, if it is kept somewhere.
+    pub(super) successor: Option<String>,
+}
+
 /// One process at a time has it.
 pub(super) struct Turn {
     folder: Folder,
@@ -21,14 +29,28 @@ impl Turn {
         Ok(Self { folder, name, lock })
     }
 
-    /// Whether somebody had begun, and did not come to an end.
-    pub(super) fn is_marked(&self) -> Result<bool, Error> {
-        Ok(self.folder.read(&self.name)?.is_some())
+    /// What somebody has left who had begun, and did not come to an end.
+    pub(super) fn left(&self) -> Result<Option<Mark>, Error> {
+        let text = self.folder.read(&self.name)?;
+        Ok(text.map(|text| {
+            let rest = text.as_slice().strip_prefix(BEGUN);
+            let successor = rest.and_then(|rest| std::str::from_utf8(rest).ok());
+            let successor = successor.map(str::trim).filter(|name| !name.is_empty());
+            Mark {
+                successor: successor.map(str::to_owned),
+            }
+        }))
     }
 
     pub(super) fn mark(&self) -> Result<(), Error> {
-        let text: &[u8] = b"a rotation has begun\n";
-        self.folder.replace(&self.name, &[text], &self.lock)
+        self.folder.replace(&self.name, &[BEGUN], &self.lock)
+    }
+
+    /// The new token is called `successor`, and kept somewhere: the rest can be done by anybody.
+    pub(super) fn name_successor(&self, successor: &str) {
+        // Without it the next to try has to say that it was lost.
+        let text = [BEGUN, successor.as_bytes(), b"\n"];
+        let _ = self.folder.replace(&self.name, &text, &self.lock);
     }
 
     /// Nothing is open any more.

@@ -29,6 +29,7 @@ const FILE_CALLS: &[&str] = &[
     "close",
 ];
 const MEMORY_CALLS: &[&str] = &["connect", "sendto", "poll", "ppoll"];
+const KEYCHAIN_CALLS: &[&str] = &["sendmsg", "sendto"];
 
 fn rotations(work: &Work) -> usize {
     let asked = work.forge.asked().into_iter();
@@ -39,9 +40,16 @@ fn rotations(work: &Work) -> usize {
 /// after, wherever it was killed.
 #[test]
 fn a_kill_in_the_rehearsal_changes_no_end() {
-    for (storage, calls) in [("file", FILE_CALLS), ("memory", MEMORY_CALLS)] {
+    for (storage, calls) in [
+        ("file", FILE_CALLS),
+        ("memory", MEMORY_CALLS),
+        ("keychain", KEYCHAIN_CALLS),
+    ] {
         for ends in [None, Some(in_days(40))] {
-            let work = Work::without_lookups(Speaks::GitLab);
+            let mut work = Work::without_lookups(Speaks::GitLab);
+            if storage == "keychain" {
+                work.sandbox.start_keyring();
+            }
             let token = Token::new("first", FIRST).scopes(&["api"]);
             work.forge.issue(Token { ends, ..token });
             let helper = |words: &str| {
@@ -107,6 +115,30 @@ fn a_signal_waits_until_the_new_token_is_kept() {
         assert_eq!(tokens[1].fate, Fate::Good);
         assert_eq!(work.kept().as_deref(), Some(&tokens[1].secret[..]));
     }
+}
+
+/// A storage that hangs has left a thread behind, to which the system may give the signal.
+#[test]
+fn a_signal_waits_beside_a_keyring_that_hangs() {
+    let mut work = Work::without_lookups(Speaks::GitLab);
+    work.sandbox.start_keyring();
+    work.store("alice", FIRST);
+    work.forge.issue(Token::new("first", FIRST));
+    work.sandbox.hang_keyring();
+    work.forge.answer(Manner::Late(Duration::from_millis(700)));
+    let words = format!("--storage keychain,file rotate {}", work.forge.url());
+    let mut command = work.trusting(work.sandbox.helper(&words));
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.stdin(Stdio::null()).spawn().unwrap();
+    work.forge.wait_until_asked(2);
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.signal(), Some(2), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("cannot reach the keychain storage"), "{said}");
+    let tokens = work.forge.tokens();
+    assert_eq!(tokens[1].fate, Fate::Good);
+    assert_eq!(work.kept().as_deref(), Some(&tokens[1].secret[..]));
 }
 
 /// Before it there is nothing to wait for.
