@@ -108,3 +108,27 @@ impl Drop for Waiting {
 extern "C" fn note(signal: c_int) {
     let _ = CAME.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rustix::process::{Signal, getpid, kill_process};
+
+    use super::*;
+
+    /// Those of the tests are such: without a handler one of them would end them all.
+    #[test]
+    fn threads_that_began_before_wait_too() {
+        let waiting = Waiting::begin();
+        kill_process(getpid(), Signal::USR1).unwrap();
+        let mut pauses = 0;
+        while CAME.load(Ordering::SeqCst) == 0 && pauses < 1000 {
+            std::thread::sleep(Duration::from_millis(10));
+            pauses += 1;
+        }
+        // It is not to end the tests now.
+        assert_eq!(CAME.swap(0, Ordering::SeqCst), SIGUSR1);
+        drop(waiting);
+    }
+}

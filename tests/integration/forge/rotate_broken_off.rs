@@ -117,30 +117,6 @@ fn a_signal_waits_until_the_new_token_is_kept() {
     }
 }
 
-/// A storage that hangs has left a thread behind, to which the system may give the signal.
-#[test]
-fn a_signal_waits_beside_a_keyring_that_hangs() {
-    let mut work = Work::without_lookups(Speaks::GitLab);
-    work.sandbox.start_keyring();
-    work.store("alice", FIRST);
-    work.forge.issue(Token::new("first", FIRST));
-    work.sandbox.hang_keyring();
-    work.forge.answer(Manner::Late(Duration::from_millis(700)));
-    let words = format!("--storage keychain,file rotate {}", work.forge.url());
-    let mut command = work.trusting(work.sandbox.helper(&words));
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child = command.stdin(Stdio::null()).spawn().unwrap();
-    work.forge.wait_until_asked(2);
-    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.signal(), Some(2), "{output:?}");
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("cannot reach the keychain storage"), "{said}");
-    let tokens = work.forge.tokens();
-    assert_eq!(tokens[1].fate, Fate::Good);
-    assert_eq!(work.kept().as_deref(), Some(&tokens[1].secret[..]));
-}
-
 /// Before it there is nothing to wait for.
 #[test]
 fn a_signal_before_the_question_ends_it_at_once() {
