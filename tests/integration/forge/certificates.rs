@@ -30,6 +30,15 @@ subjectAltName = DNS:localhost, IP:127.0.0.1
 basicConstraints = critical, CA:FALSE
 extendedKeyUsage = clientAuth
 subjectAltName = DNS:localhost, IP:127.0.0.1
+[ca]
+default_ca = dated
+[dated]
+database = index
+default_md = sha256
+rand_serial = yes
+policy = any
+[any]
+commonName = supplied
 [elsewhere]
 basicConstraints = critical, CA:FALSE
 subjectAltName = DNS:elsewhere.example.test
@@ -48,6 +57,8 @@ pub enum Certificate {
     OwnAuthority,
     /// `localhost`, signed by the authority that the tests trust, and over since yesterday.
     Ended,
+    /// The same, from next year on.
+    Early,
     /// The same, for clients only.
     ForClients,
     /// `localhost`, signed by an authority of the same name that nobody trusts.
@@ -90,6 +101,7 @@ impl Certificates {
             Certificate::SelfSigned => ("self-signed", None, "localhost"),
             Certificate::OwnAuthority => ("own-authority", None, "own-authority"),
             Certificate::Ended => ("ended", Some("authority"), "localhost"),
+            Certificate::Early => ("early", Some("authority"), "localhost"),
             Certificate::ForClients => ("clients", Some("authority"), "clients"),
             Certificate::Stranger => ("stranger", Some("other-authority"), "localhost"),
         };
@@ -103,6 +115,9 @@ impl Certificates {
         if !path.exists() {
             match signer {
                 None => self.self_sign(sandbox, name, "localhost", section),
+                Some(signer) if certificate == Certificate::Early => {
+                    self.sign_for_later(sandbox, name, signer, section);
+                }
                 Some(signer) => self.sign(sandbox, name, signer, section),
             }
         }
@@ -140,6 +155,32 @@ impl Certificates {
             "-extensions",
             section,
         ]);
+        openssl.arg("-out").arg(format!("{name}.pem"));
+        process::run(&mut openssl, b"").succeeded();
+    }
+
+    /// Only openssl-ca(1) takes a first day; it wants a list of what it has signed.
+    fn sign_for_later(&self, sandbox: &Sandbox, name: &str, signer: &str, section: &str) {
+        self.request(sandbox, name, "localhost", &[], "csr");
+        fs::write(self.folder.join("index"), "").unwrap();
+        let mut openssl = sandbox.command(tool::need("openssl"));
+        openssl.current_dir(&self.folder).args([
+            "ca",
+            "-batch",
+            "-notext",
+            "-rand_serial",
+            "-outdir",
+            ".",
+        ]);
+        let year = (time::OffsetDateTime::now_utc().year() + 1).to_string();
+        openssl
+            .arg("-startdate")
+            .arg(format!("{year}1231000000Z"))
+            .args(["-days", "900", "-config", "settings"]);
+        openssl.arg("-cert").arg(format!("{signer}.pem"));
+        openssl.arg("-keyfile").arg(format!("{signer}.key"));
+        openssl.args(["-extensions", section]);
+        openssl.arg("-in").arg(format!("{name}.csr"));
         openssl.arg("-out").arg(format!("{name}.pem"));
         process::run(&mut openssl, b"").succeeded();
     }

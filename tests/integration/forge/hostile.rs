@@ -358,6 +358,7 @@ fn what_is_wrong_with_a_certificate_is_said() {
         ),
         (Certificate::Stranger, "is signed with another key"),
         (Certificate::Ended, "has expired"),
+        (Certificate::Early, "is not valid yet"),
         (Certificate::ForClients, "is not one for servers"),
         (
             Certificate::OwnAuthority,
