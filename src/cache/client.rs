@@ -305,6 +305,12 @@ impl Storage for Cache {
         Ok(count > 0)
     }
 
+    fn rehearse(&self, kept: &Credential) -> Result<bool, Error> {
+        let found = self.get(&Description::exactly(&kept.key))?;
+        let same = found.filter(|found| found.is_complete() && found.has_same_secrets(kept));
+        same.map_or(Ok(false), |same| self.redate(&same, same.expiry))
+    }
+
     fn erase(&self, unwanted: &Description) -> Result<usize, Error> {
         let question =
             message::compose(Word::Erase, |out| message::push_description(unwanted, out));

@@ -1,5 +1,6 @@
 //! `rotate`: a new token in the place of an old one, by the forge itself or with a person's help.
 
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use super::streams::Streams;
@@ -7,10 +8,15 @@ use super::{Failure, described, guide, nothing_known, open, ui};
 use crate::config::{Flags, Settings};
 use crate::credential::Credential;
 use crate::credential::expiry::{End, Expiry};
+use crate::credential::key::Key;
 use crate::forge::{Renewal, Revocation};
 use crate::helper::Helper;
-use crate::helper::rotate::{Error, Plan};
+use crate::helper::holders::Left;
+use crate::helper::notice::Notice;
+use crate::helper::rotate::{Error, Plan, Rotated};
+use crate::journal;
 use crate::plain;
+use crate::platform::ending::Waiting;
 use crate::time::{self, Now};
 
 /// How long a new token lives, if nobody says.
@@ -91,21 +97,27 @@ fn in_place(
     let url = plain::safe(&old.key.url());
     let login = format!("create a new one with 'git credential-pat login {url}'");
     let state = &settings.places.state;
-    let mut announce = || {
+    // What comes with the forge's answer is kept before a signal ends us, and what came of it is said.
+    let mut waiting = None;
+    let mut announce = |unasked: &[Notice]| {
+        ui::notices(streams, unasked, now.wall);
+        if !unasked.is_empty() {
+            let what = "if this token is kept there, too, it stays there, and is dead";
+            let clean = "'git credential-pat clean' finds it when the storage can be reached";
+            ui::warn(streams, what, Some(clean));
+        }
         let what = format!(
             "the token for {url} is being replaced: if this is cut off, the kept one may be dead"
         );
         ui::warn(streams, &what, Some(&login));
+        waiting = Some(Waiting::begin());
     };
     let result = helper.rotate(old, how, end, state, &mut announce, now);
     match result {
-        Ok(new) => {
-            let until = new
-                .expiry
-                .map_or_else(String::new, |end| format!(" until {}", end.day()));
-            let text = format!("the new token for {url} is kept{until}; the old one is dead\n");
-            ui::print(streams, &text)?;
-            Ok(ExitCode::SUCCESS)
+        Ok(rotated) => {
+            told(streams, &rotated, &url, &login)?;
+            let is_everywhere = rotated.left.is_empty();
+            Ok(ExitCode::from(u8::from(!is_everywhere)))
         }
         Err(error) => {
             let hint = match &error {
@@ -116,7 +128,9 @@ fn in_place(
                 Error::NoToken(_) => Some(format!(
                     "nothing was changed here; if it happens again, {login}"
                 )),
-                Error::Private(error) => error.hint().map(str::to_owned),
+                Error::Private(error) | Error::Journal(journal::Error::File(error)) => {
+                    error.hint().map(str::to_owned)
+                }
                 Error::Storage(error) | Error::NotWritable(error) => {
                     error.hint().map(str::to_owned)
                 }
@@ -125,6 +139,65 @@ fn in_place(
             ui::error(streams, &error, hint.as_deref());
             Ok(ExitCode::FAILURE)
         }
+    }
+}
+
+/// Where the new token is, and where it is not.
+fn told(streams: &mut Streams, rotated: &Rotated, url: &str, login: &str) -> Result<(), Failure> {
+    let Rotated {
+        new,
+        others,
+        left,
+        is_settled,
+        is_late,
+    } = rotated;
+    let until = new
+        .expiry
+        .map_or_else(String::new, |end| format!(" until {}", end.day()));
+    let mut text = if *is_late {
+        format!(
+            "an earlier rotation of the token for {url} was cut off: its new one is kept{until} in the dead one's place\n"
+        )
+    } else {
+        format!("the new token for {url} is kept{until}; the old one is dead\n")
+    };
+    for key in others {
+        let _ = writeln!(text, "it is also in the old one's place in {}", named(key));
+    }
+    let again = format!("'git credential-pat rotate {url}'");
+    for left in left {
+        let Left {
+            key,
+            kind,
+            cause,
+            is_erased,
+        } = left;
+        ui::error(streams, cause, cause.hint());
+        let entry = named(key);
+        if *is_erased {
+            let what = format!("the {kind} storage keeps no token for {entry} any more");
+            let next = "what git uses next is kept there again, when it can be written";
+            ui::warn(streams, &what, Some(next));
+        } else {
+            let what = format!("the {kind} storage still has the old, dead token for {entry}");
+            let again = format!("when it can be written, {again} puts the new one there");
+            ui::warn(streams, &what, Some(&again));
+        }
+    }
+    if !is_settled {
+        let what = format!("only memory has the new token for {url}, and it forgets");
+        let is_erased = left.iter().all(|left| left.is_erased);
+        let lasting = is_erased.then(|| format!("when the storage can be written, {login}"));
+        ui::warn(streams, &what, lasting.as_deref());
+    }
+    Ok(ui::print(streams, &text)?)
+}
+
+fn named(key: &Key) -> String {
+    let url = plain::safe(&key.url());
+    match &key.username {
+        Some(user) => format!("{} at {url}", plain::safe(user)),
+        None => url,
     }
 }
 

@@ -102,6 +102,25 @@ impl Credential {
             .or(bearer.map(|authorization| &authorization.parameters))
     }
 
+    /// Whether a forge would take both for the same, whoever's they are.
+    pub fn has_token_of(&self, other: &Self) -> bool {
+        let tokens = self.token().zip(other.token());
+        tokens.is_some_and(|(one, two)| one.is_same(two))
+    }
+
+    /// A copy with `token` in the place of its own, which ends at `end`.
+    #[must_use]
+    pub fn with_token(&self, token: &Secret, end: Option<Expiry>) -> Self {
+        let mut new = self.duplicate();
+        new.expiry = end;
+        match (&mut new.password, &mut new.authorization) {
+            (Some(password), _) => *password = token.duplicate(),
+            (None, Some(authorization)) => authorization.parameters = token.duplicate(),
+            (None, None) => {}
+        }
+        new
+    }
+
     /// Whether its end has passed at `wall` (Unix seconds).
     pub fn has_ended(&self, wall: u64) -> bool {
         self.expiry.is_some_and(|expiry| expiry.is_past(wall))

@@ -295,14 +295,46 @@ mod https {
                 _ => Error::Tls,
             };
         };
-        Error::Certificate(match cause {
-            CertificateError::UnknownIssuer => "is issued by nobody this system trusts",
+        Error::Certificate(fault(cause))
+    }
+
+    /// What is wrong, for whoever has made it.
+    #[allow(deprecated)]
+    fn fault(cause: &CertificateError) -> &'static str {
+        match cause {
+            CertificateError::UnknownIssuer => {
+                "is issued by nobody this system trusts: name its authority in http.sslCAInfo if it is your own"
+            }
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 "is for another name"
             }
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => "has expired",
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+                "has expired, if this computer's clock is right"
+            }
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                "is not valid yet, if this computer's clock is right"
+            }
             CertificateError::Revoked => "is revoked",
+            CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+                "is not one for servers"
+            }
+            CertificateError::BadSignature => {
+                "is signed with another key than the trusted authority of that name has"
+            }
+            CertificateError::UnsupportedSignatureAlgorithm
+            | CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+            | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+                "is signed in a way that is not trusted, such as with SHA-1"
+            }
+            // The library that finds these is rustls's own, and names them by their words alone.
+            CertificateError::Other(other) => match &other.0.to_string()[..] {
+                "CaUsedAsEndEntity" => {
+                    "is a certificate authority's own: have that sign another one for the server (CA:FALSE), and trust the authority"
+                }
+                "UnsupportedCertVersion" => "is of a version before X.509 v3",
+                _ => "is not valid",
+            },
             _ => "is not valid",
-        })
+        }
     }
 }

@@ -114,14 +114,10 @@ pub fn remotes(git: &Git, host: Option<&str>) -> Vec<Finding> {
             continue;
         };
         let option = if kind == "pushurl" { "--push " } else { "" };
-        let mut finding = ssh.finding(name, option);
-        match host {
-            // Nobody asked about this one: SSH may be what is wanted.
-            None => finding.outcome = super::finding::Outcome::Note,
-            Some(host) if host.split(':').next() != Some(&ssh.host) => continue,
-            Some(_) => {}
+        let is_asked = host.is_none_or(|host| host.split(':').next() == Some(&ssh.host));
+        if is_asked {
+            findings.push(ssh.finding(name, option));
         }
-        findings.push(finding);
     }
     findings
 }

@@ -7,6 +7,7 @@ pub mod endpoint;
 pub mod examine;
 pub mod finding;
 pub mod forges;
+pub mod holders;
 pub mod import;
 pub mod keep;
 pub mod lookup;
@@ -16,6 +17,7 @@ pub mod open;
 mod refused;
 pub mod rotate;
 mod round;
+mod turn;
 pub mod verify;
 pub mod why;
 

@@ -3,24 +3,26 @@
 //! whole family (`doc/api/personal_access_tokens.md` in gitlabhq/gitlabhq).
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
 use std::path::Path;
 
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 
 use super::Helper;
 use super::forges::Issuer;
+use super::holders::{Holders, Left, Replaced};
 use super::lookup::Asked;
+use super::notice::Notice;
+use super::turn::{Mark, Turn};
 use crate::credential::Credential;
-use crate::credential::description::Description;
 use crate::credential::expiry::{End, Expiry, Source};
+use crate::credential::key::Key;
 use crate::forge::lookup;
 use crate::forge::{Answer, Call, Found, Renewal, Revocation, Site, Told, Verdict};
+use crate::journal;
 use crate::network::Network;
-use crate::private::{self, Folder, Lock};
+use crate::private;
 use crate::secret::{Buffer, Secret};
-use crate::storage::{self, Storage};
+use crate::storage;
 use crate::time::Now;
 
 /// Why there is no new token in the store.
@@ -32,6 +34,9 @@ pub enum Error {
     /// The lock, or the mark of what is going on.
     #[error(transparent)]
     Private(#[from] private::Error),
+    /// Without the journal nobody could tell whether another process is at it.
+    #[error("the token was not rotated")]
+    Journal(#[from] journal::Error),
     /// Somebody else was faster.
     #[error("another process has replaced this token just now: nothing was done")]
     Overtaken,
@@ -60,7 +65,9 @@ pub enum Error {
     #[error("the forge answered without a new token: the kept one {}", .0.words())]
     NoToken(Fate),
     /// Asked before the forge is.
-    #[error("the token is kept where nothing can be written now: it was not rotated")]
+    #[error(
+        "the token is kept where nothing can be written now: it was not rotated, and nothing has changed"
+    )]
     NotWritable(#[source] storage::Error),
     /// The store refused what it had promised to take.
     #[error("the new token could not be stored, and is lost: the kept one is dead now")]
@@ -121,18 +128,25 @@ pub struct Plan {
 }
 
 #[derive(Deserialize)]
-struct Rotated<'a> {
+struct Said<'a> {
     #[serde(borrow)]
     token: Cow<'a, str>,
     #[serde(borrow)]
     expires_at: Option<Cow<'a, str>>,
 }
 
-/// The mark of a rotation that has begun, and the right to begin it.
-struct Turn {
-    folder: Folder,
-    name: String,
-    lock: Lock,
+/// What came of it: the new token is kept.
+pub struct Rotated {
+    /// Under the key that was asked for, or another of its host.
+    pub new: Credential,
+    /// The other entries of the host that had the same token, and have the new one.
+    pub others: Vec<Key>,
+    /// Where it could not be put.
+    pub left: Vec<Left>,
+    /// Whether it lasts where the old one did. Until then the mark of the rotation stays.
+    pub is_settled: bool,
+    /// An earlier rotation made it, and was cut off before it was everywhere.
+    pub is_late: bool,
 }
 
 impl Helper {
@@ -148,31 +162,33 @@ impl Helper {
         })
     }
 
-    /// Has the forge replace the token of `old`, and stores the new one. `state`: the folder of lock and mark. `announce` is
-    /// called when the forge is about to be asked: from there to the store a loss cannot be undone.
+    /// Has the forge replace the token of `old`, and stores the new one wherever the old one is. `state`: the folder of lock
+    /// and mark. `announce` is called, with who could not be asked, when the forge is about to be: from there until this
+    /// returns a loss cannot be undone, so the caller lets no signal end the process.
     pub fn rotate(
         &self,
         old: &Credential,
         (call, needs): (&Call, &[&str]),
         end: Expiry,
         state: &Path,
-        announce: &mut dyn FnMut(),
+        announce: &mut dyn FnMut(&[Notice]),
         now: Now,
-    ) -> Result<Credential, Error> {
-        let turn = Turn::take(state, old)?;
+    ) -> Result<Rotated, Error> {
+        let name = self.journal.name_of(old, now.wall)?.ok_or(Error::Dead)?;
+        let turn = Turn::take(state, &name)?;
         let holders = self.holders(old)?;
-        if holders.is_empty() {
+        if !holders.are_of(&old.key) {
             return Err(Error::Overtaken);
         }
-        let was_cut_off = turn.is_marked()?;
-        let (issuer, asked) = self.ask(old, now);
+        let cut_off = turn.left()?;
+        let asked = self.ask(old, now).1;
         let found = match asked {
             Asked::Told(Verdict::Good(found)) => found,
-            Asked::Told(Verdict::Ended | Verdict::Revoked | Verdict::Rejected) if was_cut_off => {
-                return Err(Error::CutOff);
-            }
             Asked::Told(Verdict::Ended | Verdict::Revoked | Verdict::Rejected) => {
-                return Err(Error::Dead);
+                let Some(mark) = cut_off else {
+                    return Err(Error::Dead);
+                };
+                return self.finish(&mark, old, &holders, turn, now);
             }
             Asked::Told(Verdict::Unclear { status }) => return Err(Error::Refused(status)),
             Asked::Failed(error) => return Err(Error::NotAsked(error)),
@@ -186,11 +202,14 @@ impl Helper {
             return Err(Error::Dead);
         };
         // What cannot be written must not be asked for: the old token would be dead, and the new one lost.
-        probe_all(&holders, old)?;
-        turn.mark()?;
-        announce();
+        if !holders.rehearse().map_err(Error::NotWritable)? {
+            return Err(Error::Overtaken);
+        }
         let body = format!("{{\"expires_at\":\"{}\"}}", day_after(end));
+        // It starts git, which Ctrl-C ends: before the announcement.
         let network = Network::as_git_has_it(Site::of(&old.key).as_ref().map_or("", Site::host));
+        turn.mark()?;
+        announce(&holders.unasked);
         let answer = match lookup::call(call, Some(token), Some(body.as_bytes()), &network) {
             Ok(answer) if matches!(answer.status, 200 | 201) => answer,
             Ok(answer) if is_refusal(answer.status) => {
@@ -205,31 +224,95 @@ impl Helper {
             _ if self.aftermath(old, now) == Fate::Dead => return Err(Error::Lost),
             _ => return Err(Error::Unknown),
         };
-        let Some(new) = successor(old, &answer) else {
+        let Some((token, end)) = successor(&answer) else {
             let fate = self.aftermath(old, now);
             if fate == Fate::Alive {
                 turn.unmark();
             }
             return Err(Error::NoToken(fate));
         };
-        store_everywhere(&holders, &new)?;
-        turn.unmark();
         let found = Found {
-            end: new.expiry.map_or(Told::Unknown, Told::At),
+            end: end.map_or(Told::Unknown, Told::At),
             ..found
         };
-        // It is stored: what cannot be written down beside it is found out again.
-        let _ = self.journal.learn(&new, now.wall, |known| {
-            known.since = Some(now.wall);
-            known.end = new.expiry.map(|end| (end, Source::Forge));
-        });
-        let _ = self.settle(
-            &new,
-            issuer.as_ref(),
-            &Asked::Told(Verdict::Good(found)),
-            now,
-        );
-        Ok(new)
+        self.put(&token, found, old, &holders, turn, now)
+    }
+
+    /// What a rotation that was cut off has stored somewhere goes wherever the dead one still is.
+    fn finish(
+        &self,
+        mark: &Mark,
+        old: &Credential,
+        holders: &Holders<'_>,
+        turn: Turn,
+        now: Now,
+    ) -> Result<Rotated, Error> {
+        let name = mark.successor.as_deref().ok_or(Error::CutOff)?;
+        let new = self.named(name, &old.key, now.wall).ok_or(Error::CutOff)?;
+        let (Asked::Told(Verdict::Good(found)), Some(token)) = (self.ask(&new, now).1, new.token())
+        else {
+            return Err(Error::CutOff);
+        };
+        let found = Found {
+            end: new.expiry.map_or(found.end, Told::At),
+            ..found
+        };
+        let rotated = self.put(token, found, old, holders, turn, now)?;
+        Ok(Rotated {
+            is_late: true,
+            ..rotated
+        })
+    }
+
+    /// Stores `token` in the place of `old`, and writes down what was `found` of it.
+    fn put(
+        &self,
+        token: &Secret,
+        found: Found,
+        old: &Credential,
+        holders: &Holders<'_>,
+        turn: Turn,
+        now: Now,
+    ) -> Result<Rotated, Error> {
+        let end = match found.end {
+            Told::At(end) => Some(end),
+            Told::Never | Told::Unknown => None,
+        };
+        let note = |new: &Credential| {
+            if let Ok(Some(name)) = self.journal.name_of(new, now.wall) {
+                turn.name_successor(&name);
+            }
+        };
+        let replaced = holders.replace(token, end, &note);
+        let Replaced {
+            kept,
+            left,
+            is_settled,
+        } = replaced.map_err(Error::Unstored)?;
+        // While somebody still has the old one the mark tells the next run what to put there.
+        if left.iter().all(|left| left.is_erased) && is_settled {
+            turn.end();
+        }
+        // Copies of it may lie elsewhere.
+        self.bury(old, journal::fate::Fate::Superseded, now);
+        let asked = Asked::Told(Verdict::Good(found));
+        for new in &kept {
+            // It is stored: what cannot be written down beside it is found out again.
+            let _ = self.journal.learn(new, now.wall, |known| {
+                known.since = Some(now.wall);
+                known.end = new.expiry.map(|end| (end, Source::Forge));
+            });
+            let issuer = self.issuer_known(new);
+            let _ = self.settle(new, issuer.as_ref(), &asked, now);
+        }
+        let others = kept.iter().map(|new| new.key.clone());
+        Ok(Rotated {
+            new: old.with_token(token, end),
+            others: others.filter(|key| *key != old.key).collect(),
+            left,
+            is_settled,
+            is_late: false,
+        })
     }
 
     /// Revokes `old` by `call`, with it in the body where it does not sign. Returns whether the forge agreed.
@@ -253,22 +336,6 @@ impl Helper {
         Ok((200..300).contains(&answer.status))
     }
 
-    /// The storages that have this very secret, each of them ready to take another.
-    fn holders(&self, old: &Credential) -> Result<Vec<&dyn Storage>, Error> {
-        let mut holders: Vec<&dyn Storage> = Vec::new();
-        for storage in &self.storages {
-            match storage.get(&Description::exactly(&old.key)) {
-                Ok(Some(kept)) if kept.has_same_secrets(old) => {
-                    storage.check()?;
-                    holders.push(&**storage);
-                }
-                Ok(_) | Err(storage::Error::Unavailable { .. }) => {}
-                Err(cause) => return Err(cause.into()),
-            }
-        }
-        Ok(holders)
-    }
-
     /// What has become of the old token, when the answer is lost. To look is no reuse.
     fn aftermath(&self, old: &Credential, now: Now) -> Fate {
         match self.ask(old, now).1 {
@@ -285,37 +352,6 @@ fn is_refusal(status: u16) -> bool {
     (300..400).contains(&status) || matches!(status, 400 | 401 | 403 | 404 | 405 | 422 | 429)
 }
 
-impl Turn {
-    /// Waits for whoever rotates the same token.
-    fn take(state: &Path, old: &Credential) -> Result<Self, Error> {
-        let folder = Folder::make(state)?;
-        let mut hash = Sha256::new();
-        hash.update(old.key.url());
-        hash.update([0]);
-        hash.update(old.key.username.as_deref().unwrap_or_default());
-        let mut name = "rotation-".to_owned();
-        for byte in hash.finalize().iter().take(8) {
-            let _ = write!(name, "{byte:02x}");
-        }
-        let lock = folder.lock(&name)?;
-        Ok(Self { folder, name, lock })
-    }
-
-    fn is_marked(&self) -> Result<bool, Error> {
-        Ok(self.folder.read(&self.name)?.is_some())
-    }
-
-    fn mark(&self) -> Result<(), Error> {
-        let text: &[u8] = b"a rotation has begun\n";
-        Ok(self.folder.replace(&self.name, &[text], &self.lock)?)
-    }
-
-    fn unmark(&self) {
-        // One that stays makes the next rotation look twice.
-        let _ = std::fs::remove_file(self.folder.path().join(&self.name));
-    }
-}
-
 /// Errors from before the first byte of the request.
 fn was_not_sent(error: lookup::Error) -> bool {
     matches!(
@@ -328,64 +364,15 @@ fn was_not_sent(error: lookup::Error) -> bool {
     )
 }
 
-fn successor(old: &Credential, answer: &Answer) -> Option<Credential> {
-    let Rotated { token, expires_at } = serde_json::from_slice(answer.body.as_slice()).ok()?;
+/// The new token and its end.
+fn successor(answer: &Answer) -> Option<(Secret, Option<Expiry>)> {
+    let Said { token, expires_at } = serde_json::from_slice(answer.body.as_slice()).ok()?;
     let is_token = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
-    let mut new = old.duplicate();
-    match (&mut new.password, &mut new.authorization) {
-        (Some(password), _) if is_token => *password = Secret::new(token.as_bytes()),
-        (None, Some(authorization)) if is_token => {
-            authorization.parameters = Secret::new(token.as_bytes());
-        }
-        _ => return None,
-    }
     // Its last day begins at 00:00 UTC, and then it is over.
-    new.expiry = expires_at
+    let end = expires_at
         .and_then(|day| End::parse(&format!("{day}T00:00:00Z")).ok())
         .and_then(|end| end.expiry(0));
-    Some(new)
-}
-
-/// The last date that can be written.
-const FAR: u64 = 999_999_999_999;
-
-/// Whether one of them at least takes something new just now: another date for the old token, and its own again.
-fn probe_all(holders: &[&dyn Storage], old: &Credential) -> Result<(), Error> {
-    let other = old
-        .expiry
-        .map_or(FAR, |end| end.unix().saturating_sub(1).max(1));
-    let other = Expiry::from_unix(other);
-    let mut failure = None;
-    let mut takes = false;
-    for storage in holders {
-        match storage
-            .redate(old, other)
-            .and_then(|_| storage.redate(old, old.expiry))
-        {
-            Ok(is_there) => takes |= is_there,
-            Err(cause) => failure = Some(cause),
-        }
-    }
-    match failure {
-        Some(cause) if !takes => Err(Error::NotWritable(cause)),
-        _ => Ok(()),
-    }
-}
-
-/// In all that had the old one: one is enough for a new token to be kept.
-fn store_everywhere(holders: &[&dyn Storage], new: &Credential) -> Result<(), Error> {
-    let mut failure = None;
-    let mut is_kept = false;
-    for storage in holders {
-        match storage.store(new) {
-            Ok(()) => is_kept = true,
-            Err(cause) => failure = Some(cause),
-        }
-    }
-    match failure {
-        Some(cause) if !is_kept => Err(Error::Unstored(cause)),
-        _ => Ok(()),
-    }
+    is_token.then(|| (Secret::new(token.as_bytes()), end))
 }
 
 /// The day at whose start a token may end that is to be good until `end`.

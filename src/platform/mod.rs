@@ -4,6 +4,8 @@
 compile_error!("git-credential-pat does not run on this system yet: see docs/architecture.md");
 
 pub mod arena;
+#[cfg(unix)]
+pub mod ending;
 pub mod heap;
 pub mod prompt;
 #[cfg(unix)]

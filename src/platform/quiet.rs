@@ -8,7 +8,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
 use std::time::Duration;
 
-use libc::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, c_int};
+use libc::{SIGCONT, SIGTSTP, c_int};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::retry_on_intr;
 use rustix::process::getpgrp;
@@ -17,10 +17,7 @@ use rustix::termios::{
     tcgetattr, tcgetpgrp, tcsetattr,
 };
 
-use super::boot_time;
-
-/// What ends the program.
-const ENDING: [c_int; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
+use super::{boot_time, ending};
 
 /// The one terminal that is not as it was; null: none.
 static HELD: AtomicPtr<Held> = AtomicPtr::new(ptr::null_mut());
@@ -115,7 +112,7 @@ impl Quiet {
             held,
             signals: Vec::new(),
         };
-        for signal in ENDING {
+        for signal in ending::signals() {
             quiet.handle(signal, put_back_and_end);
         }
         quiet.handle(SIGTSTP, stay);
@@ -159,7 +156,7 @@ impl Quiet {
             libc::sigaction(signal, ptr::null(), before.as_mut_ptr());
             before.assume_init()
         };
-        if before.sa_sigaction == libc::SIG_IGN && ENDING.contains(&signal) {
+        if before.sa_sigaction == libc::SIG_IGN && ![SIGTSTP, SIGCONT].contains(&signal) {
             return;
         }
         // SAFETY: all zeros are a value of its type: no flags, an empty mask.

@@ -190,6 +190,12 @@ impl Storage for Memory {
         Ok(same.map(|entry| entry.credential.expiry = end).is_some())
     }
 
+    fn rehearse(&self, kept: &Credential) -> Result<bool, Error> {
+        let found = self.get(&Description::exactly(&kept.key))?;
+        let same = found.filter(|found| found.is_complete() && found.has_same_secrets(kept));
+        same.map_or(Ok(false), |same| self.redate(&same, same.expiry))
+    }
+
     fn erase(&self, unwanted: &Description) -> Result<usize, Error> {
         let mut sites = self.sites.borrow_mut();
         let Some(entries) = Site::wanted(unwanted).and_then(|site| sites.get_mut(&site)) else {

@@ -35,6 +35,10 @@ pub trait Storage: fmt::Debug {
     /// in the meantime stays as it is. Returns whether there was such an entry.
     fn redate(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error>;
 
+    /// Writes the entry with `kept`'s key once more, just as it is, if its secrets are still `kept`'s: so it is found out
+    /// whether it could be replaced now, and nothing that anybody reads changes. Returns whether there was such an entry.
+    fn rehearse(&self, kept: &Credential) -> Result<bool, Error>;
+
     /// Removes every entry that fits `unwanted` and, if it names a secret, has that secret. A blank description removes
     /// nothing. Returns how many went.
     fn erase(&self, unwanted: &Description) -> Result<usize, Error>;

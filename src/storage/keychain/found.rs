@@ -63,6 +63,17 @@ impl Found {
             ..body
         }))
     }
+
+    /// Byte for byte: another program's lines stay, too. Returns whether it is still there.
+    pub(super) fn write_again(&self) -> Result<bool, Failure> {
+        let text = match self.entry.get_secret() {
+            Ok(text) => Zeroizing::new(text),
+            Err(keyring::Error::NoEntry) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        };
+        self.entry.set_secret(&text)?;
+        Ok(true)
+    }
 }
 
 /// What fits, and what is hidden and may fit. Attributes only narrow the search: [`Description::fits`] decides.

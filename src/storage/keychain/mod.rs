@@ -217,6 +217,11 @@ impl Storage for Keychain {
         })
     }
 
+    fn rehearse(&self, kept: &Credential) -> Result<bool, Error> {
+        let kept = kept.duplicate();
+        self.ask("store", self.patience, move |store| rehearse(store, &kept))
+    }
+
     fn erase(&self, unwanted: &Description) -> Result<usize, Error> {
         let unwanted = unwanted.duplicate();
         self.ask("erase", self.patience, move |store| erase(store, &unwanted))
@@ -344,6 +349,16 @@ fn redate(
         }
         _ => Ok(false),
     }
+}
+
+fn rehearse(store: &CredentialStore, kept: &Credential) -> Result<bool, Failure> {
+    for item in newest_first(items_of(store, &kept.key)?)? {
+        let known = item.read()?;
+        if known.is_some_and(|known| known.is_complete() && known.has_same_secrets(kept)) {
+            return item.write_again();
+        }
+    }
+    Ok(false)
 }
 
 fn erase(store: &CredentialStore, unwanted: &Description) -> Result<usize, Failure> {

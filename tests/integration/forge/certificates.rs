@@ -23,6 +23,22 @@ subjectKeyIdentifier = hash
 [localhost]
 basicConstraints = critical, CA:FALSE
 subjectAltName = DNS:localhost, IP:127.0.0.1
+[own-authority]
+basicConstraints = critical, CA:TRUE
+subjectAltName = DNS:localhost, IP:127.0.0.1
+[clients]
+basicConstraints = critical, CA:FALSE
+extendedKeyUsage = clientAuth
+subjectAltName = DNS:localhost, IP:127.0.0.1
+[ca]
+default_ca = dated
+[dated]
+database = index
+default_md = sha256
+rand_serial = yes
+policy = any
+[any]
+commonName = supplied
 [elsewhere]
 basicConstraints = critical, CA:FALSE
 subjectAltName = DNS:elsewhere.example.test
@@ -37,6 +53,14 @@ pub enum Certificate {
     OtherName,
     /// `localhost`, signed by nobody but itself.
     SelfSigned,
+    /// `localhost`, and an authority that has signed itself: what `openssl req -x509` makes when nothing else is said.
+    OwnAuthority,
+    /// `localhost`, signed by the authority that the tests trust, and over since yesterday.
+    Ended,
+    /// The same, from next year on.
+    Early,
+    /// The same, for clients only.
+    ForClients,
     /// `localhost`, signed by an authority of the same name that nobody trusts.
     Stranger,
 }
@@ -64,12 +88,21 @@ impl Certificates {
         self.folder.join("authority.pem")
     }
 
+    /// For whoever is to trust [`Certificate::OwnAuthority`].
+    pub fn own_authority(&self) -> PathBuf {
+        self.folder.join("own-authority.pem")
+    }
+
     /// What a server needs to show `certificate`.
     pub fn server(&self, sandbox: &Sandbox, certificate: Certificate) -> Arc<ServerConfig> {
         let (name, signer, section) = match certificate {
             Certificate::Good => ("good", Some("authority"), "localhost"),
             Certificate::OtherName => ("other-name", Some("authority"), "elsewhere"),
             Certificate::SelfSigned => ("self-signed", None, "localhost"),
+            Certificate::OwnAuthority => ("own-authority", None, "own-authority"),
+            Certificate::Ended => ("ended", Some("authority"), "localhost"),
+            Certificate::Early => ("early", Some("authority"), "localhost"),
+            Certificate::ForClients => ("clients", Some("authority"), "clients"),
             Certificate::Stranger => ("stranger", Some("other-authority"), "localhost"),
         };
         if let Some(signer) = signer
@@ -82,6 +115,9 @@ impl Certificates {
         if !path.exists() {
             match signer {
                 None => self.self_sign(sandbox, name, "localhost", section),
+                Some(signer) if certificate == Certificate::Early => {
+                    self.sign_for_later(sandbox, name, signer, section);
+                }
                 Some(signer) => self.sign(sandbox, name, signer, section),
             }
         }
@@ -105,9 +141,10 @@ impl Certificates {
     fn sign(&self, sandbox: &Sandbox, name: &str, signer: &str, section: &str) {
         self.request(sandbox, name, "localhost", &[], "csr");
         let mut openssl = sandbox.command(tool::need("openssl"));
+        let days = if name == "ended" { "-1" } else { "30" };
         openssl
             .current_dir(&self.folder)
-            .args(["x509", "-req", "-days", "30"]);
+            .args(["x509", "-req", "-days", days]);
         openssl.arg("-in").arg(format!("{name}.csr"));
         openssl.arg("-CA").arg(format!("{signer}.pem"));
         openssl.arg("-CAkey").arg(format!("{signer}.key"));
@@ -118,6 +155,32 @@ impl Certificates {
             "-extensions",
             section,
         ]);
+        openssl.arg("-out").arg(format!("{name}.pem"));
+        process::run(&mut openssl, b"").succeeded();
+    }
+
+    /// Only openssl-ca(1) takes a first day; it wants a list of what it has signed.
+    fn sign_for_later(&self, sandbox: &Sandbox, name: &str, signer: &str, section: &str) {
+        self.request(sandbox, name, "localhost", &[], "csr");
+        fs::write(self.folder.join("index"), "").unwrap();
+        let mut openssl = sandbox.command(tool::need("openssl"));
+        openssl.current_dir(&self.folder).args([
+            "ca",
+            "-batch",
+            "-notext",
+            "-rand_serial",
+            "-outdir",
+            ".",
+        ]);
+        let year = (time::OffsetDateTime::now_utc().year() + 1).to_string();
+        openssl
+            .arg("-startdate")
+            .arg(format!("{year}1231000000Z"))
+            .args(["-days", "900", "-config", "settings"]);
+        openssl.arg("-cert").arg(format!("{signer}.pem"));
+        openssl.arg("-keyfile").arg(format!("{signer}.key"));
+        openssl.args(["-extensions", section]);
+        openssl.arg("-in").arg(format!("{name}.csr"));
         openssl.arg("-out").arg(format!("{name}.pem"));
         process::run(&mut openssl, b"").succeeded();
     }

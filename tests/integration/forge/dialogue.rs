@@ -263,6 +263,39 @@ fn signals_that_end_it_leave_the_terminal_as_it_was() {
     assert_eq!(work.listed().len(), 1);
 }
 
+/// Whatever ends a process that does nothing about it, be it a clock, a limit or somebody's script.
+#[test]
+fn every_signal_that_ends_it_leaves_the_terminal_as_it_was() {
+    let work = Work::with(Speaks::GitHub);
+    let words = format!("login --no-browser --username a {}", work.forge.url());
+    for (signal, status) in [
+        (Signal::USR1, 138),
+        (Signal::USR2, 140),
+        (Signal::ALARM, 142),
+        (Signal::VTALARM, 154),
+        (Signal::PROF, 155),
+        (Signal::XCPU, 152),
+        (Signal::XFSZ, 153),
+        (Signal::SYS, 159),
+        (Signal::TRAP, 133),
+        (Signal::ABORT, 134),
+        #[cfg(target_os = "linux")]
+        (Signal::STKFLT, 144),
+        #[cfg(target_os = "linux")]
+        (Signal::IO, 157),
+        #[cfg(target_os = "linux")]
+        (Signal::POWER, 158),
+    ] {
+        let mut shelled = Shelled::start(&work, &words);
+        let pid = shelled.pid();
+        shelled.session.press(PROMPT, b"half-typed");
+        assert!(is_quiet(&shelled.session.modes()));
+        kill_process(pid, signal).unwrap();
+        let shown = shelled.ends(status);
+        assert!(!shown.contains("half-typed"), "{shown}");
+    }
+}
+
 /// In the middle of what is done between two questions, too.
 #[test]
 fn signals_between_questions() {

@@ -337,6 +337,29 @@ fn an_ssh_url_takes_no_token() {
     );
 }
 
+/// The same remote is the same problem, whether it is named or one is in its repository.
+#[test]
+fn an_ssh_remote_is_a_problem_without_a_url_too() {
+    let work = Work::without_lookups(Speaks::GitHub);
+    work.git(&["init", "-q"]).succeeded();
+    let ssh = "git@localhost:acme/r.git";
+    let about_remotes = |url: &str| {
+        let (output, json) = doctor(&work, url);
+        let all = json.as_array().unwrap().iter();
+        let all = all.filter(|finding| finding["title"] == "remote");
+        let all: Vec<Value> = all.cloned().collect();
+        (output.status.code(), all)
+    };
+    let (_, none) = about_remotes("");
+    assert!(none.is_empty(), "{none:?}");
+    work.git(&["remote", "add", "origin", ssh]).succeeded();
+    let (status, of_repository) = about_remotes("");
+    let (other_status, of_url) = about_remotes(ssh);
+    assert_eq!((status, other_status), (Some(1), Some(1)));
+    assert_eq!(of_repository, of_url);
+    assert_eq!(of_url[0]["outcome"], "problem");
+}
+
 #[test]
 fn another_helper_that_answers_first() {
     let work = Work::without_lookups(Speaks::GitHub);

@@ -344,6 +344,48 @@ fn wrong_certificates_get_no_token() {
     });
 }
 
+/// Whoever runs a forge of their own is told what is wrong with its certificate.
+#[test]
+fn what_is_wrong_with_a_certificate_is_said() {
+    let work = Work::without_lookups(Speaks::GitLab);
+    work.store("alice", "glpat-alice");
+    work.forge.issue(Token::new("alice", "glpat-alice"));
+    for (certificate, said) in [
+        (Certificate::OtherName, "is for another name"),
+        (
+            Certificate::SelfSigned,
+            "is issued by nobody this system trusts",
+        ),
+        (Certificate::Stranger, "is signed with another key"),
+        (Certificate::Ended, "has expired"),
+        (Certificate::Early, "is not valid yet"),
+        (Certificate::ForClients, "is not one for servers"),
+        (
+            Certificate::OwnAuthority,
+            "is a certificate authority's own",
+        ),
+    ] {
+        work.forge.show(&work.sandbox, certificate);
+        let mut command = work.command(&format!("doctor {}", work.forge.url()));
+        if certificate == Certificate::OwnAuthority {
+            // Trusted as git trusts it: with that alone git would go on.
+            let authority = work.forge.own_authority();
+            command.env("GIT_SSL_CAINFO", &authority);
+            command.env("SSL_CERT_FILE", &authority);
+            let mut git = work.trusting(work.sandbox.git(&["ls-remote", &work.forge.repository()]));
+            git.env("GIT_SSL_CAINFO", &authority);
+            let told = process::run(&mut git, b"").stderr;
+            assert!(!told.contains("certificate"), "{told}");
+        }
+        let output = process::run(&mut command, b"");
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let shown = output.text();
+        let what = format!("the forge's certificate {said}");
+        assert!(shown.contains(&what), "{certificate:?}: {output:?}");
+    }
+    assert_eq!(work.forge.asked(), []);
+}
+
 /// What lies in the folder one works in decides nothing.
 #[test]
 fn a_repository_sends_the_token_nowhere() {

@@ -25,6 +25,8 @@ mod itself;
 mod learnt;
 mod login;
 mod rotate;
+mod rotate_broken_off;
+mod rotate_everywhere;
 
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -303,6 +305,11 @@ impl Forge {
     /// The certificate to trust, for `GIT_SSL_CAINFO` or `SSL_CERT_FILE`.
     pub fn authority(&self) -> PathBuf {
         self.certificates.authority()
+    }
+
+    /// The same for [`Certificate::OwnAuthority`].
+    pub fn own_authority(&self) -> PathBuf {
+        self.certificates.own_authority()
     }
 
     /// From now on there is this token.

@@ -380,6 +380,11 @@ fn killed_at_every_step() {
 
 fn traced(work: &Work, call: &str, number: usize) -> Output {
     let program = work.command(&format!("rotate {}", work.forge.url()));
+    killed_at(work, &program, call, number)
+}
+
+/// Runs `program`, and kills it at the system call of this kind and number.
+pub(super) fn killed_at(work: &Work, program: &Command, call: &str, number: usize) -> Output {
     let mut strace: Command = work.trusting(work.sandbox.command(tool::need("strace")));
     strace
         .args(["-f", "-qq", "-o"])

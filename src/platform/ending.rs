@@ -1,0 +1,134 @@
+//! Signals that end a process which does nothing about them, and how they are kept waiting.
+#![allow(unsafe_code)]
+
+use std::marker::PhantomData;
+use std::mem::MaybeUninit;
+use std::ptr;
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use libc::{
+    SIGABRT, SIGALRM, SIGHUP, SIGINT, SIGPROF, SIGQUIT, SIGSYS, SIGTERM, SIGTRAP, SIGUSR1, SIGUSR2,
+    SIGVTALRM, SIGXCPU, SIGXFSZ, c_int,
+};
+
+/// What a person, a shell, a supervisor or a clock sends. Not SIGPIPE, which Rust ignores, and not what the processor raises:
+/// nothing can be trusted then.
+const COMMON: [c_int; 14] = [
+    SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGXCPU,
+    SIGXFSZ, SIGSYS, SIGTRAP, SIGABRT,
+];
+
+/// All of them that this system has.
+pub(super) fn signals() -> Vec<c_int> {
+    #[cfg(target_os = "linux")]
+    {
+        let mut all = COMMON.to_vec();
+        all.extend([libc::SIGIO, libc::SIGPWR, libc::SIGSTKFLT]);
+        all.extend(libc::SIGRTMIN()..=libc::SIGRTMAX());
+        all
+    }
+    #[cfg(not(target_os = "linux"))]
+    COMMON.to_vec()
+}
+
+/// The first that came while it was kept waiting, and reached a thread that began before.
+static CAME: AtomicI32 = AtomicI32::new(0);
+
+/// Until it is dropped no signal that can wait ends the process; then the first that came does, as it would have.
+pub struct Waiting {
+    before: libc::sigset_t,
+    handlers: Vec<(c_int, libc::sigaction)>,
+    // The mask is a thread's.
+    _thread: PhantomData<*const ()>,
+}
+
+impl Waiting {
+    /// From now on.
+    pub fn begin() -> Self {
+        let mut waiting = MaybeUninit::<libc::sigset_t>::uninit();
+        let mut before = MaybeUninit::<libc::sigset_t>::uninit();
+        let signals = signals().into_iter();
+        // An abort is a fault of our own.
+        let signals: Vec<c_int> = signals.filter(|&signal| signal != SIGABRT).collect();
+        // SAFETY: both are valid places for a set; the first is made before it is read, the second written by the last call.
+        let before = unsafe {
+            libc::sigemptyset(waiting.as_mut_ptr());
+            for &signal in &signals {
+                libc::sigaddset(waiting.as_mut_ptr(), signal);
+            }
+            libc::pthread_sigmask(libc::SIG_BLOCK, waiting.as_ptr(), before.as_mut_ptr());
+            before.assume_init()
+        };
+        // A thread that hangs in a storage has no such mask.
+        let mut handlers = Vec::new();
+        for signal in signals {
+            // SAFETY: all zeros are a value of its type: no flags, an empty mask.
+            let mut action: libc::sigaction = unsafe { MaybeUninit::zeroed().assume_init() };
+            action.sa_sigaction = note as *const () as libc::sighandler_t;
+            action.sa_flags = libc::SA_RESTART;
+            let mut was = MaybeUninit::<libc::sigaction>::zeroed();
+            // SAFETY: `was` is a valid place for the answer; `action` is whole, and its handler stores a number.
+            unsafe {
+                if libc::sigaction(signal, ptr::null(), was.as_mut_ptr()) != 0 {
+                    continue;
+                }
+                let was = was.assume_init();
+                if was.sa_sigaction == libc::SIG_DFL
+                    && libc::sigaction(signal, &raw const action, ptr::null_mut()) == 0
+                {
+                    handlers.push((signal, was));
+                }
+            }
+        }
+        Self {
+            before,
+            handlers,
+            _thread: PhantomData,
+        }
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        for (signal, was) in &self.handlers {
+            // SAFETY: as it was when this began.
+            unsafe { libc::sigaction(*signal, was, ptr::null_mut()) };
+        }
+        let came = CAME.swap(0, Ordering::SeqCst);
+        // SAFETY: `before` is a whole set. What is raised waits, as what came to this thread does, until the mask goes.
+        unsafe {
+            if came != 0 {
+                libc::raise(came);
+            }
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.before, ptr::null_mut());
+        }
+    }
+}
+
+extern "C" fn note(signal: c_int) {
+    let _ = CAME.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rustix::process::{Signal, getpid, kill_process};
+
+    use super::*;
+
+    /// Those of the tests are such: without a handler one of them would end them all.
+    #[test]
+    fn threads_that_began_before_wait_too() {
+        let waiting = Waiting::begin();
+        kill_process(getpid(), Signal::USR1).unwrap();
+        let mut pauses = 0;
+        while CAME.load(Ordering::SeqCst) == 0 && pauses < 1000 {
+            std::thread::sleep(Duration::from_millis(10));
+            pauses += 1;
+        }
+        // It is not to end the tests now.
+        assert_eq!(CAME.swap(0, Ordering::SeqCst), SIGUSR1);
+        drop(waiting);
+    }
+}

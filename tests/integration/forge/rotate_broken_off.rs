@@ -1,0 +1,170 @@
+//! `rotate` broken off: in the rehearsal, while the forge thinks, by whatever signal.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::rotate::killed_at;
+use super::work::{Work, in_days};
+use super::{Fate, Manner, Speaks, Token};
+use crate::process::Output;
+
+const FIRST: &str = "glpat-first.0123456789";
+const ROTATE: &str = "/api/v4/personal_access_tokens/self/rotate";
+
+/// What a storage is written with.
+const FILE_CALLS: &[&str] = &[
+    "openat",
+    "flock",
+    "write",
+    "fsync",
+    "rename",
+    "renameat",
+    "renameat2",
+    "unlink",
+    "unlinkat",
+    "close",
+];
+const MEMORY_CALLS: &[&str] = &["connect", "sendto", "poll", "ppoll"];
+const KEYCHAIN_CALLS: &[&str] = &["sendmsg", "sendto"];
+
+fn rotations(work: &Work) -> usize {
+    let asked = work.forge.asked().into_iter();
+    asked.filter(|(_, path, _)| path == ROTATE).count()
+}
+
+/// The forge refuses, so that all that is written to the storage is the rehearsal. Every end that is read before is read
+/// after, wherever it was killed.
+#[test]
+fn a_kill_in_the_rehearsal_changes_no_end() {
+    for (storage, calls) in [
+        ("file", FILE_CALLS),
+        ("memory", MEMORY_CALLS),
+        ("keychain", KEYCHAIN_CALLS),
+    ] {
+        for ends in [None, Some(in_days(40))] {
+            let mut work = Work::without_lookups(Speaks::GitLab);
+            if storage == "keychain" {
+                work.sandbox.start_keyring();
+            }
+            let token = Token::new("first", FIRST).scopes(&["api"]);
+            work.forge.issue(Token { ends, ..token });
+            let helper = |words: &str| {
+                let words = format!("--storage {storage} {words}");
+                work.trusting(work.sandbox.helper(&words))
+            };
+            let ask = |words: &str, input: &[u8]| crate::process::run(&mut helper(words), input);
+            ask("store", &work.credential("alice", FIRST)).succeeded();
+            ask("check", b"");
+            let look = || {
+                let json = ask("list --json", b"").succeeded().stdout;
+                let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+                json[0]["ends_unix"].clone()
+            };
+            let before = look();
+            assert_eq!(before.is_null(), ends.is_none(), "{before}");
+            let program = helper(&format!("rotate --expires 400d {}", work.forge.url()));
+            let mut killed = 0;
+            for call in calls {
+                for number in 1.. {
+                    let output = killed_at(&work, &program, call, number);
+                    assert_eq!(look(), before, "{storage} {call} {number}: {output:?}");
+                    if output.status.code().is_some() {
+                        assert!(output.stderr.contains("answers 400"), "{output:?}");
+                        break;
+                    }
+                    killed += 1;
+                }
+            }
+            assert!(killed > 5, "{storage}: killed {killed} times");
+            assert_eq!(work.forge.tokens()[0].fate, Fate::Good);
+        }
+    }
+}
+
+/// Ctrl-C and the like between the question and the answer: the new token is kept first.
+#[test]
+fn a_signal_waits_until_the_new_token_is_kept() {
+    for signal in [
+        Signal::INT,
+        Signal::TERM,
+        Signal::HUP,
+        Signal::QUIT,
+        Signal::USR1,
+        Signal::ALARM,
+    ] {
+        let work = Work::without_lookups(Speaks::GitLab);
+        work.store("alice", FIRST);
+        work.forge.issue(Token::new("first", FIRST));
+        work.forge.answer(Manner::Late(Duration::from_millis(700)));
+        let mut command = work.command(&format!("rotate {}", work.forge.url()));
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let child = command.stdin(Stdio::null()).spawn().unwrap();
+        work.forge.wait_until_asked(2);
+        let pid = Pid::from_child(&child);
+        kill_process(pid, signal).unwrap();
+        kill_process(pid, signal).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.signal(), Some(signal.as_raw()), "{output:?}");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(said.contains("the new token for"), "{output:?}");
+        let tokens = work.forge.tokens();
+        assert_eq!(tokens[1].fate, Fate::Good);
+        assert_eq!(work.kept().as_deref(), Some(&tokens[1].secret[..]));
+    }
+}
+
+/// Before it there is nothing to wait for.
+#[test]
+fn a_signal_before_the_question_ends_it_at_once() {
+    let work = Work::without_lookups(Speaks::GitLab);
+    work.store("alice", FIRST);
+    work.forge.issue(Token::new("first", FIRST));
+    work.forge.answer(Manner::Silent);
+    let mut command = work.command(&format!("rotate {}", work.forge.url()));
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.stdin(Stdio::null()).spawn().unwrap();
+    work.forge.wait_until_asked(1);
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    let status = child.wait().unwrap();
+    assert_eq!(status.signal(), Some(Signal::INT.as_raw()));
+    assert_eq!(rotations(&work), 0);
+}
+
+/// That the old token is good proves nothing while the forge is still at it.
+#[test]
+fn an_answer_that_comes_too_late_leaves_it_open() {
+    let work = Work::without_lookups(Speaks::GitLab);
+    work.store("alice", FIRST);
+    work.forge.issue(Token::new("first", FIRST));
+    work.forge.answer(Manner::Held);
+    let output: Output = thread::scope(|scope| {
+        let words = format!("rotate {}", work.forge.url());
+        let rotation = scope.spawn(|| work.ask(&{ words }, b""));
+        work.forge.wait_until_asked(1);
+        // Longer than anybody waits; and who asks about the old one meanwhile hears that it is good.
+        work.forge.answer(Manner::Late(Duration::from_secs(5)));
+        work.forge.wait_until_asked(2);
+        work.forge.answer(Manner::Honest);
+        let output = rotation.join().unwrap();
+        assert_eq!(work.forge.tokens()[0].fate, Fate::Good, "still at it");
+        output
+    });
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(output.stderr.contains("may be dead now"), "{output:?}");
+    assert!(output.stderr.contains("do not rotate before"), "{output:?}");
+    // The old token was asked about, and was good.
+    assert_eq!(work.forge.asked().len(), 3, "{:?}", work.forge.asked());
+    assert!(crate::process::until(
+        || work.forge.tokens()[0].fate == Fate::Revoked
+    ));
+    let next = work.ask(&format!("rotate {}", work.forge.url()), b"");
+    assert!(
+        next.stderr.contains("an earlier rotation was cut off"),
+        "the mark stays: {next:?}"
+    );
+    assert_eq!(rotations(&work), 1, "never repeated");
+}
