@@ -35,6 +35,14 @@ pub trait Storage: fmt::Debug {
     /// in the meantime stays as it is. Returns whether there was such an entry.
     fn redate(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error>;
 
+    /// Makes the entry that is kept under `key`, if there is one, the one stored last.
+    fn put_last(&self, key: &Key) -> Result<(), Error> {
+        match self.get(&Description::exactly(key))? {
+            Some(kept) if kept.is_complete() => self.store(&kept),
+            _ => Ok(()),
+        }
+    }
+
     /// Removes every entry that fits `unwanted` and, if it names a secret, has that secret. A blank description removes
     /// nothing. Returns how many went.
     fn erase(&self, unwanted: &Description) -> Result<usize, Error>;

@@ -122,6 +122,37 @@ pub(super) fn reveal(found: &mut Vec<Found>, wanted: &Description) -> Result<(),
     Ok(())
 }
 
+/// The one stored last that fits and is whole.
+pub(super) fn get(
+    store: &CredentialStore,
+    wanted: &Description,
+) -> Result<Option<Credential>, Failure> {
+    let mut found = find(store, wanted, Spelling::AsKept)?;
+    if found.iter().all(Found::is_hidden) {
+        reveal(&mut found, wanted)?;
+    }
+    if found.is_empty() {
+        found = find(store, wanted, Spelling::Any)?;
+    }
+    let mut locked = None;
+    for item in newest_first(found)? {
+        match item.read() {
+            Ok(Some(credential)) if credential.is_complete() => return Ok(Some(credential)),
+            Ok(_) => {}
+            // Another one may be in a keyring that is open.
+            Err(Failure::Keyring(error @ keyring::Error::NoStorageAccess(_))) => {
+                locked = locked.or(Some(error));
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    if let Some(error) = locked {
+        return Err(error.into());
+    }
+    native::check(store, false)?;
+    Ok(None)
+}
+
 /// The times are asked for only where there is something to put in order.
 pub(super) fn newest_first(found: Vec<Found>) -> Result<Vec<Found>, Failure> {
     if found.len() < 2 {

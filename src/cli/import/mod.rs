@@ -1,0 +1,352 @@
+//! `import`: takes over what other helpers keep. Shows it first.
+
+mod json;
+
+use std::process::ExitCode;
+
+use super::streams::Streams;
+use super::{Failure, described, open, patience, ui};
+use crate::config::Flags;
+use crate::credential::description::Description;
+use crate::credential::expiry::Expiry;
+use crate::helper::Helper;
+use crate::helper::import::{Offer, Verdict};
+use crate::helper::neighbours::{Harvest, Neighbours, Source};
+use crate::plain;
+use crate::time::{self, Now};
+
+/// Take over the credentials of other helpers: shows them first, and asks
+///
+/// Without FROM: of all that are found.
+#[derive(clap::Args)]
+// The text is shown to people as it stands.
+#[allow(clippy::doc_markdown, clippy::struct_excessive_bools)]
+pub(super) struct Arguments {
+    /// git-store, git-store:PATH, netrc, netrc:PATH, gh, glab, gcm, git-cache, or env:NAME for a token in a variable of
+    /// the environment
+    #[arg(value_name = "FROM", value_parser = str::parse::<Source>)]
+    from: Vec<Source>,
+    /// Only what is for this URL, such as https://github.com or https://octocat@github.com; for env:NAME: what the token
+    /// is for
+    #[arg(long, value_name = "URL")]
+    url: Option<String>,
+    /// Show what would be taken over, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+    /// Take theirs where another secret is kept here
+    #[arg(long)]
+    replace: bool,
+    /// Take even what is known here to have been refused, or superseded by another
+    #[arg(long)]
+    refused: bool,
+    /// Then take what is kept here for good out of where it came from
+    #[arg(long)]
+    remove_source: bool,
+    /// For machines
+    #[arg(long)]
+    json: bool,
+}
+
+/// What has come of the offers so far.
+struct Work<'a> {
+    arguments: &'a Arguments,
+    neighbours: &'a Neighbours,
+    harvest: &'a Harvest,
+    offers: &'a [Offer],
+    imported: Vec<bool>,
+    /// By copy.
+    removed: Vec<bool>,
+    has_failed: bool,
+}
+
+pub(super) fn run(
+    arguments: &Arguments,
+    flags: Flags,
+    streams: &mut Streams,
+) -> Result<ExitCode, Failure> {
+    let wanted = arguments.url.as_deref().map(described).transpose()?;
+    let names_variable = |source: &Source| matches!(source, Source::Variable(_));
+    if wanted.is_none() && arguments.from.iter().any(names_variable) {
+        return Err(Failure::new(
+            "what is the token in the variable for?",
+            "give --url, such as --url https://octocat@github.com",
+        ));
+    }
+    let (settings, helper) = open(flags, wanted.as_ref())?;
+    let now = time::now();
+    let mut neighbours = Neighbours::open(&arguments.from, wanted.as_ref(), patience())?;
+    let harvest = neighbours.read(known(&helper, wanted.as_ref()));
+    say_troubles(streams, &harvest);
+    let outcome = helper.weigh(&harvest, wanted.as_ref(), &settings.accounts, now)?;
+    ui::notices(streams, &outcome.notices, now.wall);
+
+    let is_unknown = |offer: &Offer| offer.verdict == Verdict::Unknown;
+    let mut work = Work {
+        arguments,
+        neighbours: &neighbours,
+        harvest: &harvest,
+        offers: &outcome.value,
+        imported: vec![false; outcome.value.len()],
+        removed: vec![false; harvest.copies.len()],
+        has_failed: (!arguments.from.is_empty() && !harvest.troubles.is_empty())
+            || outcome.value.iter().any(is_unknown),
+    };
+    if !arguments.json {
+        work.show(streams)?;
+    }
+    let is_answered = work.store_wanted(&helper, now, streams)?;
+    if is_answered && arguments.remove_source {
+        work.remove_sources(&helper, streams)?;
+    }
+    if arguments.json {
+        let json =
+            serde_json::to_string_pretty(&json::shown(&work)).map_err(std::io::Error::from)?;
+        ui::print(streams, &format!("{json}\n"))?;
+    }
+    Ok(if is_answered && !work.has_failed {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// What git's cache is asked for.
+fn known(helper: &Helper, wanted: Option<&Description>) -> Vec<Description> {
+    let kept = helper.list().map(|outcome| outcome.value);
+    let kept = kept.unwrap_or_default().into_iter();
+    let kept = kept.map(|(_, listed)| Description::of(&listed.key));
+    wanted
+        .map(Description::duplicate)
+        .into_iter()
+        .chain(kept)
+        .collect()
+}
+
+/// What could not be read does not keep the rest from being shown.
+pub(super) fn say_troubles(streams: &mut Streams, harvest: &Harvest) {
+    for trouble in &harvest.troubles {
+        ui::trouble(streams, trouble, trouble.hint());
+    }
+    for (name, count) in &harvest.skipped {
+        let what = match count {
+            1 => format!("1 entry of {name} is not well-formed, or cannot be used: passed over"),
+            _ => {
+                format!(
+                    "{count} entries of {name} are not well-formed, or cannot be used: passed over"
+                )
+            }
+        };
+        ui::warn(streams, &what, None);
+    }
+}
+
+impl Work<'_> {
+    fn is_wanted(&self, offer: &Offer) -> bool {
+        offer.is_wanted(self.arguments.replace, self.arguments.refused)
+    }
+
+    fn show(&self, streams: &mut Streams) -> Result<(), Failure> {
+        if self.offers.is_empty() {
+            ui::print(streams, "nothing is found\n")?;
+            return Ok(());
+        }
+        let rows: Vec<Vec<String>> = self
+            .offers
+            .iter()
+            .map(|offer| {
+                let key = &offer.credential.key;
+                let user = key.username.as_deref().unwrap_or(b"-");
+                vec![
+                    plain::safe(&key.url()),
+                    plain::safe(user),
+                    self.sources_of(offer),
+                    self.fate_of(offer),
+                ]
+            })
+            .collect();
+        ui::table(streams, &["URL", "USER", "FROM", "WHAT"], &rows)?;
+        Ok(())
+    }
+
+    fn sources_of(&self, offer: &Offer) -> String {
+        let copies = offer.copies.iter().map(|&at| &self.harvest.copies[at]);
+        let names: Vec<String> = copies
+            .map(|copied| {
+                let place = plain::safe(copied.found.place.to_string().as_bytes());
+                format!("{} {place}", self.neighbours.name_of(copied))
+            })
+            .collect();
+        names.join(", ")
+    }
+
+    fn fate_of(&self, offer: &Offer) -> String {
+        let expiry = offer.credential.expiry;
+        match offer.verdict {
+            Verdict::New => match expiry {
+                Some(expiry) => format!("new, ends {}", expiry.day()),
+                None => "new".to_owned(),
+            },
+            Verdict::Same => "same".to_owned(),
+            Verdict::End => match expiry {
+                Some(expiry) => format!("same, and ends {}", expiry.day()),
+                None => "same".to_owned(),
+            },
+            Verdict::Different if self.arguments.replace => {
+                "different: takes the place of what is kept".to_owned()
+            }
+            Verdict::Different => "different: what is kept stays".to_owned(),
+            Verdict::Unknown => "unknown: what may be kept does not answer".to_owned(),
+            Verdict::Second => "different from the one above: stays there".to_owned(),
+            Verdict::Dead { fate, since, .. } => {
+                let day = Expiry::from_unix(since).map_or_else(String::new, Expiry::day);
+                let what = if self.is_wanted(offer) {
+                    "imported all the same"
+                } else {
+                    "stays there"
+                };
+                format!("{} {day}: {what}", fate.word())
+            }
+            Verdict::Ended => expiry.map_or_else(
+                || "ended".to_owned(),
+                |expiry| format!("ended {}", expiry.day()),
+            ),
+        }
+    }
+
+    /// Asks, and stores. Returns false if nobody could be asked.
+    fn store_wanted(
+        &mut self,
+        helper: &Helper,
+        now: Now,
+        streams: &mut Streams,
+    ) -> Result<bool, Failure> {
+        let wanted: Vec<usize> = (0..self.offers.len())
+            .filter(|&at| self.is_wanted(&self.offers[at]))
+            .collect();
+        let Arguments {
+            dry_run, yes, json, ..
+        } = self.arguments;
+        if wanted.is_empty() || *dry_run {
+            if !*dry_run && !*json && !self.offers.is_empty() {
+                ui::print(streams, "nothing is to be imported\n")?;
+            }
+            return Ok(true);
+        }
+        if !*yes && !may_ask(streams) {
+            return Ok(false);
+        }
+        let question = format!("Import {}?", counted(wanted.len()));
+        if !*yes && !ui::confirm(streams, &question)? {
+            ui::print(streams, "nothing was changed\n")?;
+            return Ok(true);
+        }
+        let offers: Vec<&Offer> = wanted.iter().map(|&at| &self.offers[at]).collect();
+        let outcome = helper.take_over(&offers, now)?;
+        ui::notices(streams, &outcome.notices, now.wall);
+        for &at in &wanted {
+            self.imported[at] = true;
+        }
+        if !*json {
+            ui::print(streams, &format!("imported {}\n", counted(wanted.len())))?;
+        }
+        Ok(true)
+    }
+
+    /// Only what a storage keeps that forgets nothing, and as it was seen.
+    fn remove_sources(&mut self, helper: &Helper, streams: &mut Streams) -> Result<(), Failure> {
+        let Arguments {
+            dry_run, yes, json, ..
+        } = self.arguments;
+        let mut meant = Vec::new();
+        let mut fleeting = 0;
+        for (at, offer) in self.offers.iter().enumerate() {
+            let is_same = matches!(offer.verdict, Verdict::Same | Verdict::End);
+            if !(self.imported[at] || is_same) {
+                continue;
+            }
+            if !helper.keeps_for_good(&offer.credential)? {
+                fleeting += offer.copies.len();
+                continue;
+            }
+            meant.extend(&offer.copies);
+        }
+        if fleeting > 0 && !*dry_run {
+            let what = format!(
+                "{} stay where they are: here only memory has them",
+                copies(fleeting)
+            );
+            ui::warn(
+                streams,
+                &what,
+                Some("import with '--storage keychain' before their source is removed"),
+            );
+        }
+        let is_fixed = |at: &usize| !self.neighbours.can_remove(&self.harvest.copies[*at]);
+        let (fixed, meant): (Vec<usize>, Vec<usize>) = meant.into_iter().partition(is_fixed);
+        for at in fixed {
+            let copied = &self.harvest.copies[at];
+            let place = plain::safe(copied.found.place.to_string().as_bytes());
+            ui::warn(
+                streams,
+                &format!("{place} is only read: remove the token there yourself"),
+                None,
+            );
+        }
+        if meant.is_empty() || *dry_run {
+            return Ok(());
+        }
+        let question = format!("Remove {} from where they came from?", copies(meant.len()));
+        if !*yes && !ui::confirm(streams, &question)? {
+            return Ok(());
+        }
+        let mut count = 0;
+        for at in meant {
+            match self.neighbours.remove(&self.harvest.copies[at]) {
+                Ok(removed) => {
+                    self.removed[at] = removed > 0;
+                    count += usize::from(removed > 0);
+                }
+                Err(error) => {
+                    self.has_failed = true;
+                    ui::error(streams, &error, error.hint());
+                }
+            }
+        }
+        if !*json {
+            ui::print(
+                streams,
+                &format!("removed {} at the source\n", copies(count)),
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether somebody is there to be asked; if not, says so.
+fn may_ask(streams: &mut Streams) -> bool {
+    if !streams.input_is_terminal {
+        ui::complain(
+            streams,
+            "nothing was imported: there is nobody to ask",
+            Some("look at what is shown, and add --yes"),
+        );
+    }
+    streams.input_is_terminal
+}
+
+fn counted(count: usize) -> String {
+    match count {
+        1 => "1 credential".to_owned(),
+        _ => format!("{count} credentials"),
+    }
+}
+
+fn copies(count: usize) -> String {
+    match count {
+        1 => "1 copy".to_owned(),
+        _ => format!("{count} copies"),
+    }
+}
