@@ -1050,6 +1050,38 @@ fn the_table_tells_secrets_apart() {
     count(&json.text(), &format!("\"secret\": \"{}\"", &one[1..]), 2);
 }
 
+/// Without a journal, too, one secret has one mark today and tomorrow; where nothing can be kept it has none.
+#[test]
+fn a_mark_is_the_same_the_next_time() {
+    for is_closed in [false, true] {
+        let sandbox = Sandbox::new();
+        approve(&sandbox, "store", "github.com", "octo", "made-up password");
+        let file = sandbox.path("data/git-credential-pat");
+        fs::create_dir(&file).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o700)).unwrap();
+        let kept = "protocol=https\nhost=github.com\nusername=octo\npassword=made-up password\n\n";
+        write(file.join("credentials"), kept);
+        fs::set_permissions(file.join("credentials"), fs::Permissions::from_mode(0o600)).unwrap();
+        if is_closed {
+            write(sandbox.path("state/git-credential-pat"), "no folder");
+        }
+        let marks = || {
+            let shown = sandbox
+                .ask("--storage file clean --dry-run", b"")
+                .succeeded();
+            shows_no_secret(&shown);
+            column(&shown, "SECRET", "STORED")
+        };
+        let first = marks();
+        assert_eq!(first.len(), 2, "{first:?}");
+        assert_eq!(first, marks());
+        assert!(
+            first.iter().all(|mark| mark.starts_with('#') != is_closed),
+            "{first:?}"
+        );
+    }
+}
+
 /// What git said was refused is known again wherever a copy of it lies.
 #[test]
 fn copies_of_a_refused_secret_go_and_newer_ones_stay() {
