@@ -150,12 +150,16 @@ impl Helper {
                 ..Description::default()
             };
             for (at, storage) in self.storages.iter().enumerate() {
-                let first = storage.get(&wanted).ok().flatten();
-                let good = first.filter(|first| is_good(first, now)).or_else(|| {
-                    another_good(&**storage, &wanted, &Passed::default(), now)
-                        .ok()
-                        .flatten()
-                });
+                // Where nothing fits, all of it need not be looked through.
+                let Ok(Some(first)) = storage.get(&wanted) else {
+                    continue;
+                };
+                let good = if is_good(&first, now) {
+                    Some(first)
+                } else {
+                    let another = another_good(&**storage, &wanted, &Passed::default(), now);
+                    another.ok().flatten()
+                };
                 answering.extend(good.map(|good| Answering {
                     storage: at,
                     wanted: wanted.duplicate(),

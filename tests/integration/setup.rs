@@ -188,7 +188,8 @@ fn no_password_in_a_key_is_shown() {
             let key = "credential.https://alice:***@one.test.helper";
             let key = key.replace('*', "\\*");
             assert!(output.text().contains(&key), "{output:?}");
-            assert!(output.stderr.contains(&key), "{output:?}");
+            let edit = "take it out with: git config --global --edit";
+            assert!(output.stderr.contains(edit), "{output:?}");
         }
     }
     assert!(!is(&file).unwrap().contains("git-credential-pat"));

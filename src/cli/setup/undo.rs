@@ -9,7 +9,7 @@ use super::super::streams::Streams;
 use super::super::{Failure, ui};
 use super::{Change, command, files, traces_folder};
 use crate::git::{Git, Setting};
-use crate::helper_line::{KEYS, is_ours};
+use crate::helper_line::{KEYS, is_ours, without_password};
 use crate::places::Places;
 use crate::plain;
 use crate::traces::{self, Chosen};
@@ -103,10 +103,13 @@ pub(super) fn tell_resets(
     streams: &mut Streams,
 ) {
     for key in keys {
-        let hint = format!(
-            "if 'setup --replace' wrote it, take it out with: {}",
+        // A command with a password in it is not shown, and one without it would change nothing.
+        let mends = if without_password(key) == *key {
             command(scope, true, key, OsStr::new(""))
-        );
+        } else {
+            format!("git config {scope} --edit")
+        };
+        let hint = format!("if 'setup --replace' wrote it, take it out with: {mends}");
         for file in files {
             let text = fs::read(file).unwrap_or_default();
             for line in empty_lines(&text, key.as_bytes()) {
