@@ -102,6 +102,7 @@ pub(super) fn run(
     let copies = cleaner.find_copies(&harvest, &ours, wanted.as_ref(), now);
     let mut stale = std::mem::take(&mut ours.stale);
     stale.extend(copies);
+    cleaner.mark(&mut stale, now);
     if ours.renewable > 0 {
         let what = format!(
             "{} that ended can be renewed, and stay",

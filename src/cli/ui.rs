@@ -109,12 +109,8 @@ pub fn notices(streams: &mut Streams, notices: &[Notice], wall: u64) {
 }
 
 fn say(streams: &mut Streams, notice: &Notice, wall: u64) {
-    let renew = |key: &Key| {
-        format!(
-            "replace it with 'git credential-pat login {}'",
-            plain::safe(&key.url())
-        )
-    };
+    let login = |key: &Key| format!("git credential-pat login {}", plain::safe(&key.url()));
+    let renew = |key: &Key| format!("replace it with '{}'", login(key));
     match notice {
         Notice::EndsSoon {
             key,
@@ -156,7 +152,12 @@ fn say(streams: &mut Streams, notice: &Notice, wall: u64) {
             );
             line(streams, Level::Warning, &what);
             let hint = match next {
-                Next::Now => renew(key),
+                Next::Answered => renew(key),
+                Next::Typed => format!(
+                    "type a new one where git asks for it now; if the next command asks again, git did not hand it over: \
+                     keep it with '{}'",
+                    login(key)
+                ),
                 // git gives up after two answers (git's `http.c`).
                 Next::Another => {
                     "run the command again: the next token that is kept is tried, and then git asks"

@@ -27,7 +27,7 @@ pub struct Cleaner {
     storages: Vec<Box<dyn Storage>>,
     in_use: Vec<Kind>,
     journal: Journal,
-    /// Read once, so that one secret has one mark.
+    /// Read once.
     dead: Dead,
 }
 
@@ -42,7 +42,7 @@ pub struct Stale {
     pub why: Why,
     /// When it came to that, in Unix seconds.
     pub since: Option<u64>,
-    /// Tells it from another secret of the same user; `None`: its secret is gone already.
+    /// Tells it from another secret of the same user; `None`: its secret is gone already, or nothing could tell.
     pub mark: Option<String>,
     /// When it was stored, as far as that is known, in Unix seconds.
     pub stored: Option<u64>,
@@ -210,12 +210,25 @@ impl Cleaner {
     ) -> Stale {
         let known = self.dead.known(credential);
         Stale {
-            mark: self.dead.mark(credential),
+            mark: None,
             stored: written.or_else(|| known.and_then(|known| known.since)),
             credential: credential.duplicate(),
             owner,
             why,
             since,
+        }
+    }
+
+    /// Gives each its mark. Where it would be another one the next time, there is none.
+    pub fn mark(&self, stale: &mut [Stale], now: Now) {
+        if stale.is_empty() {
+            return;
+        }
+        let marked = self.journal.marked(now.wall).ok();
+        for stale in stale {
+            stale.mark = marked
+                .as_ref()
+                .and_then(|dead| dead.mark(&stale.credential));
         }
     }
 

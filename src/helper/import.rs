@@ -1,12 +1,13 @@
 //! Taking over what neighbours keep: what would happen with each credential of theirs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::neighbours::Harvest;
-use super::{Helper, Outcome};
+use super::{Helper, Outcome, Passed, another_good, is_good};
 use crate::config::account::{self, Account};
 use crate::credential::Credential;
 use crate::credential::description::Description;
+use crate::credential::expiry::Source;
 use crate::credential::key::Key;
 use crate::journal::fate::Fate;
 use crate::storage::{Error, Kind, Storage};
@@ -26,6 +27,8 @@ pub enum Verdict {
     End,
     /// Another secret is kept under its key.
     Different,
+    /// A storage that may keep something under its key does not answer.
+    Unknown,
     /// Another neighbour, or another place of the same, has another secret for the same key, and comes first.
     Second,
     /// Its time is over.
@@ -51,11 +54,21 @@ impl Verdict {
             Self::Same => "same",
             Self::End => "same-with-end",
             Self::Different => "different",
+            Self::Unknown => "unknown",
             Self::Second => "second",
             Self::Ended => "ended",
             Self::Dead { fate, .. } => fate.word(),
         }
     }
+}
+
+/// Why a storage says nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    /// This system has none.
+    Absent,
+    /// It is locked, or does not answer.
+    Silent,
 }
 
 /// A credential that could be taken over: once, however many copies there are of it.
@@ -80,12 +93,83 @@ impl Offer {
                 is_second,
                 ..
             } => insists && !is_second && (replaces || !is_different),
-            Verdict::Same | Verdict::Second | Verdict::Ended => false,
+            Verdict::Same | Verdict::Second | Verdict::Ended | Verdict::Unknown => false,
         }
     }
 }
 
+/// Who is answered for a host without a word of a user or a path, by storage.
+struct Answering {
+    storage: usize,
+    wanted: Description,
+    key: Key,
+}
+
 impl Helper {
+    /// Keeps the offers. Whoever answered for a host before answers afterwards; where nobody did, the first of the offers
+    /// does, as it did where it comes from, and one for all paths rather than one for a single path: here the one stored last
+    /// answers.
+    pub fn take_over(&self, offers: &[&Offer], now: Now) -> Result<Outcome<()>, Error> {
+        let answering = self.answering(offers, now);
+        let (with_path, without): (Vec<&Offer>, Vec<&Offer>) = offers
+            .iter()
+            .rev()
+            .partition(|offer| offer.credential.key.path.is_some());
+        let mut notices = Vec::new();
+        for offer in with_path.into_iter().chain(without) {
+            let outcome = self.keep(&offer.credential, Source::Git, now)?;
+            notices.extend(outcome.notices);
+        }
+        for Answering {
+            storage,
+            wanted,
+            key,
+        } in answering
+        {
+            let storage = &self.storages[storage];
+            let is_it = |kept: Credential| kept.key == key;
+            if !storage.get(&wanted)?.is_some_and(is_it) {
+                storage.put_last(&key)?;
+            }
+        }
+        Ok(Outcome { value: (), notices })
+    }
+
+    /// A storage that cannot be reached answers nothing.
+    fn answering(&self, offers: &[&Offer], now: Now) -> Vec<Answering> {
+        let mut hosts = HashSet::new();
+        let mut answering = Vec::new();
+        for offer in offers {
+            let Key { protocol, host, .. } = &offer.credential.key;
+            if !hosts.insert((protocol, host)) {
+                continue;
+            }
+            let wanted = Description {
+                protocol: Some(protocol.clone()),
+                host: Some(host.clone()),
+                ..Description::default()
+            };
+            for (at, storage) in self.storages.iter().enumerate() {
+                // Where nothing fits, all of it need not be looked through.
+                let Ok(Some(first)) = storage.get(&wanted) else {
+                    continue;
+                };
+                let good = if is_good(&first, now) {
+                    Some(first)
+                } else {
+                    let another = another_good(&**storage, &wanted, &Passed::default(), now);
+                    another.ok().flatten()
+                };
+                answering.extend(good.map(|good| Answering {
+                    storage: at,
+                    wanted: wanted.duplicate(),
+                    key: good.key,
+                }));
+            }
+        }
+        answering
+    }
+
     /// What would happen with each of `harvest` that fits `wanted`, under the key that `accounts` give it, as for `store`.
     pub fn weigh(
         &self,
@@ -96,11 +180,14 @@ impl Helper {
     ) -> Result<Outcome<Vec<Offer>>, Error> {
         let mut offers = merged(harvest, wanted, accounts);
         let mut notices = Vec::new();
-        let mut unreached = vec![false; self.storages.len()];
+        let mut unreached = vec![None; self.storages.len()];
         // A question for each of very many would take long: then everything is read at once.
         let is_much = offers.len() > MANY;
         let everything = |storage: &dyn Storage| {
-            let all = is_much.then(|| storage.all().ok())??.into_iter();
+            let all = is_much.then(|| storage.all().ok())??;
+            // What was left out may be locked away.
+            let is_whole = storage.list().is_ok_and(|listed| listed.len() <= all.len());
+            let all = is_whole.then_some(all)?.into_iter();
             Some(all.map(|(listed, kept)| (listed.key, kept)).collect())
         };
         let all: Vec<Option<HashMap<Key, Credential>>> = self
@@ -136,7 +223,7 @@ impl Helper {
                 (verdict, Some((fate, since))) => Verdict::Dead {
                     fate,
                     since,
-                    is_different: verdict == Verdict::Different,
+                    is_different: matches!(verdict, Verdict::Different | Verdict::Unknown),
                     is_second,
                 },
                 (verdict, None) => verdict,
@@ -148,20 +235,24 @@ impl Helper {
         })
     }
 
-    /// Held against what is kept under its key. A storage that was not reached once is not asked again.
+    /// Held against what is kept under its key. A storage that was not reached once is not asked again; one that this system
+    /// does not have keeps nothing.
     fn compare(
         &self,
         offered: &Credential,
         all: &[Option<HashMap<Key, Credential>>],
-        unreached: &mut [bool],
+        unreached: &mut [Option<Missing>],
         now: Now,
     ) -> Result<Outcome<Verdict>, Error> {
         let mut notices = Vec::new();
         let mut value = Verdict::New;
         let exactly = Description::exactly(&offered.key);
         let storages = self.storages.iter().zip(unreached).zip(all);
-        for ((storage, is_unreached), all) in storages {
-            if *is_unreached {
+        for ((storage, missing), all) in storages {
+            if let Some(missing) = missing {
+                if *missing == Missing::Silent {
+                    value = Verdict::Unknown;
+                }
                 continue;
             }
             let found = match all {
@@ -181,7 +272,13 @@ impl Helper {
                 }
                 Ok(_) => {}
                 Err(cause @ Error::Unavailable { .. }) => {
-                    *is_unreached = true;
+                    let is_absence = cause.is_absence();
+                    *missing = Some(if is_absence {
+                        Missing::Absent
+                    } else {
+                        value = Verdict::Unknown;
+                        Missing::Silent
+                    });
                     notices.extend(self.passed_over(cause));
                 }
                 Err(cause) => return Err(cause),

@@ -86,7 +86,7 @@ impl Helper {
             token: None,
         };
         let issuer = issuer(&credential.key, clues.with_token_of(&credential));
-        let kept = self.keep_in_storages(&credential, now)?;
+        let kept = self.keep_in_storages(&credential, is_ours, now)?;
         outcome.notices.extend(kept.notices);
         if kept.value {
             self.note(&credential, issuer.as_ref(), source, Some(now.wall), now);
@@ -166,7 +166,7 @@ impl Helper {
         source: Source,
         now: Now,
     ) -> Result<Outcome<()>, Error> {
-        let Outcome { value, notices } = self.keep_in_storages(credential, now)?;
+        let Outcome { value, notices } = self.keep_in_storages(credential, false, now)?;
         if value {
             let token = credential.token().map(Secret::expose);
             let issuer = self.issuer(&credential.key, token);
@@ -206,17 +206,22 @@ impl Helper {
         });
     }
 
-    /// Returns whether anything was written.
-    fn keep_in_storages(&self, credential: &Credential, now: Now) -> Result<Outcome<bool>, Error> {
+    /// Returns whether anything was written. `is_ours`: see [`Helper::keep_in`].
+    fn keep_in_storages(
+        &self,
+        credential: &Credential,
+        is_ours: bool,
+        now: Now,
+    ) -> Result<Outcome<bool>, Error> {
         let mut notices = Vec::new();
         if self.is_auto {
-            return self.keep_somewhere(credential, now);
+            return self.keep_somewhere(credential, is_ours, now);
         }
         let mut unreached = None;
         let mut failure = None;
         let (mut is_kept, mut is_written) = (false, false);
         for storage in &self.storages {
-            match self.keep_in(&**storage, credential, now) {
+            match self.keep_in(&**storage, credential, is_ours, now) {
                 Ok(written) => (is_kept, is_written) = (true, is_written | written),
                 Err(cause @ Error::Unavailable { .. }) => {
                     notices.extend(
@@ -242,7 +247,12 @@ impl Helper {
         })
     }
 
-    fn keep_somewhere(&self, credential: &Credential, now: Now) -> Result<Outcome<bool>, Error> {
+    fn keep_somewhere(
+        &self,
+        credential: &Credential,
+        is_ours: bool,
+        now: Now,
+    ) -> Result<Outcome<bool>, Error> {
         let mut outcome = Outcome {
             value: false,
             notices: Vec::new(),
@@ -255,7 +265,7 @@ impl Helper {
         if is_known(&**memory, credential)? {
             return Ok(outcome);
         }
-        match self.keep_in(&**keychain, credential, now) {
+        match self.keep_in(&**keychain, credential, is_ours, now) {
             Ok(written) => {
                 outcome.value = written;
                 // An older secret that memory took in while the keychain was away would be answered first.
@@ -265,7 +275,7 @@ impl Helper {
                 }
             }
             Err(cause @ Error::Unavailable { .. }) => {
-                outcome.value = self.keep_in(&**memory, credential, now)?;
+                outcome.value = self.keep_in(&**memory, credential, is_ours, now)?;
                 if self.is_news(Topic::Fallback, now) {
                     outcome.notices.push(Notice::FellBack {
                         cause,
@@ -280,10 +290,14 @@ impl Helper {
 
     /// Stores it, with what the storage knows of the same secret and git left out; not at all if nothing would change.
     /// Returns whether it was written.
+    ///
+    /// `is_ours`: we have answered it in this command. Then it takes no place from another one that nothing ill is known of:
+    /// that it was accepted at the command's beginning says nothing of its end, and the other one is what is left then.
     fn keep_in(
         &self,
         storage: &dyn Storage,
         credential: &Credential,
+        is_ours: bool,
         now: Now,
     ) -> Result<bool, Error> {
         let mut credential = credential.duplicate();
@@ -291,6 +305,16 @@ impl Helper {
         if let Some(known) = &known {
             credential.recall(known);
             if known.is_same(&credential) {
+                return Ok(false);
+            }
+            let is_other = !known.has_same_secrets(&credential);
+            let is_alive = known.is_complete() && !known.has_ended(now.wall);
+            let is_dead = || {
+                self.journal
+                    .dead()
+                    .is_ok_and(|dead| dead.fate_of(known).is_some())
+            };
+            if is_ours && is_other && is_alive && !is_dead() {
                 return Ok(false);
             }
         }

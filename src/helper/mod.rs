@@ -119,8 +119,11 @@ impl Helper {
             }
             outcome => outcome?,
         };
-        let has_state = request.understands.state && is_http(&wanted);
         let found = outcome.value.as_ref();
+        if found.is_some_and(Credential::is_complete) {
+            notices.iter_mut().for_each(Notice::goes_on);
+        }
+        let has_state = request.understands.state && is_http(&wanted);
         let found = found.filter(|found| has_state && found.is_complete());
         let next = found.and_then(|found| match &round {
             None => Round::of(found, wanted.username.is_none()),

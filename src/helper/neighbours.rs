@@ -112,7 +112,8 @@ impl FromStr for Source {
 #[derive(Debug)]
 pub struct Neighbours {
     all: Vec<Box<dyn Neighbour>>,
-    cache: Option<PathBuf>,
+    /// git's cache, and before which of the others it was named.
+    cache: Option<(PathBuf, usize)>,
 }
 
 /// A credential of a neighbour's.
@@ -127,7 +128,8 @@ pub struct Copied {
 /// What all of them have.
 #[derive(Debug, Default)]
 pub struct Harvest {
-    /// In the order of the neighbours, and in each of them in its own.
+    /// In the order in which the neighbours were named, and in each of them in its own: the first that it would answer with
+    /// comes first.
     pub copies: Vec<Copied>,
     /// By neighbour, how many entries were passed over.
     pub skipped: Vec<(&'static str, usize)>,
@@ -199,7 +201,8 @@ impl Neighbours {
                         cache.join("git").join("credential")
                     };
                     let named = configured("cache", "--socket", &home).into_iter().next();
-                    neighbours.cache = Some(named.unwrap_or_else(|| usual.join("socket")));
+                    let socket = named.unwrap_or_else(|| usual.join("socket"));
+                    neighbours.cache = Some((socket, neighbours.all.len()));
                     continue;
                 }
                 Source::Variable(name) => {
@@ -219,7 +222,7 @@ impl Neighbours {
         for (owner, neighbour) in self.all.iter().enumerate() {
             harvest.add(owner, &**neighbour);
         }
-        if let Some(socket) = self.cache.take() {
+        if let Some((socket, place)) = self.cache.take() {
             let mut questions: Vec<Description> = Vec::new();
             let forges = FORGES
                 .iter()
@@ -236,8 +239,13 @@ impl Neighbours {
                 }
             }
             let cache = GitCache::behind(socket, questions);
+            let count = harvest.copies.len();
             harvest.add(self.all.len(), &cache);
             self.all.push(Box::new(cache));
+            // Asked last, for it must be asked by name; named when it was named.
+            let is_after = |copied: &Copied| copied.owner >= place;
+            let at = harvest.copies.iter().position(is_after).unwrap_or(count);
+            harvest.copies[at..].rotate_left(count - at);
         }
         harvest
     }

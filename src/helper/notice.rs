@@ -9,8 +9,12 @@ use crate::storage::{self, Kind};
 /// What follows a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
-    /// The command goes on: another one is answered, or git asks.
-    Now,
+    /// The command goes on: another one is answered.
+    Answered,
+    /// The command goes on: git asks. Where it was refused in the middle of its command, git does not hand over what is
+    /// typed: it thanks for a credential once in a command (git's `credential.c`, `approved`), and nothing that it tells us
+    /// says whether it has done so.
+    Typed,
     /// The command fails. The next one is answered with another one that is kept.
     Another,
     /// The command fails. In the next one git asks.
@@ -84,6 +88,13 @@ pub enum Notice {
 }
 
 impl Notice {
+    /// Another one is answered in the place of what was refused.
+    pub(super) fn goes_on(&mut self) {
+        if let Self::Refused { next, .. } = self {
+            *next = Next::Answered;
+        }
+    }
+
     /// Whether it tells of a storage that may keep what is not shown.
     pub fn leaves_out(&self) -> bool {
         matches!(self, Self::PassedOver { cause } if !cause.is_absence())

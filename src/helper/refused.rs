@@ -57,7 +57,7 @@ impl Helper {
             Notice::Refused {
                 key,
                 kinds,
-                next: Next::Now,
+                next: Next::Typed,
             }
         });
         told.chain(failed).collect()

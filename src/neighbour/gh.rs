@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use super::{Error, Found, Neighbour, Place, Reading};
 use crate::credential::host::is_host;
+use crate::credential::key::Key;
 use crate::foreign;
 use crate::secret::Buffer;
 use crate::storage::keychain::Keychain;
@@ -114,6 +115,11 @@ impl Neighbour for Gh {
                 break;
             }
         }
+        // Whom gh itself signs in comes first.
+        reading.found.sort_by_key(|found| {
+            let Key { host, username, .. } = &found.credential.key;
+            active(&leaves, host) != username.as_deref()
+        });
         reading
     }
 

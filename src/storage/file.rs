@@ -11,6 +11,7 @@ use super::{Error, Kind, Listed, Storage};
 use crate::credential::Credential;
 use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
+use crate::credential::key::Key;
 use crate::private::{self, Folder};
 use crate::protocol::read::{self, Lines};
 use crate::protocol::write;
@@ -246,6 +247,27 @@ impl Storage for PlaintextFile {
                 added: None,
             };
             Ok((is_there.then_some(same), is_there))
+        })
+    }
+
+    fn put_last(&self, key: &Key) -> Result<(), Error> {
+        let Some(folder) = self.open().map_err(|cause| failed("store", cause))? else {
+            return Ok(());
+        };
+        self.rewrite(&folder, "store", Patience::Queue, |old| {
+            let same_key = Description::exactly(key);
+            let (replaced, mut known): (Vec<_>, Vec<_>) = entries_that_fit(old, &same_key).unzip();
+            let Some(found) = known.pop() else {
+                return Ok((None, ()));
+            };
+            let mut added = Buffer::with_capacity(512);
+            write::entry(&found, &mut added)?;
+            added.push(b"\n");
+            let new = New {
+                removed: replaced,
+                added: Some(added),
+            };
+            Ok((Some(new), ()))
         })
     }
 

@@ -38,6 +38,8 @@ struct Entry {
     credential: Credential,
     lifetime: Lifetime,
     stored: Duration,
+    /// When it was stored last, be it with the secret that it had.
+    written: Duration,
     used: Duration,
 }
 
@@ -85,6 +87,7 @@ impl Memory {
             Some(known) if known.credential.has_same_secrets(&credential) => Entry {
                 credential,
                 lifetime,
+                written: now.boot,
                 used: now.boot,
                 ..known
             },
@@ -92,6 +95,7 @@ impl Memory {
                 credential,
                 lifetime,
                 stored: now.boot,
+                written: now.boot,
                 used: now.boot,
             },
         };
@@ -211,7 +215,7 @@ impl Storage for Memory {
         let now = (self.clock)();
         let sites = self.sites.borrow();
         let mut entries: Vec<&Entry> = sites.values().flatten().collect();
-        entries.sort_by_key(|entry| entry.stored);
+        entries.sort_by_key(|entry| entry.written);
         let forgotten = |entry: &Entry| {
             let left = entry.forgotten().saturating_sub(now.boot).as_secs();
             now.wall.checked_add(left)

@@ -39,6 +39,14 @@ pub trait Storage: fmt::Debug {
     /// whether it could be replaced now, and nothing that anybody reads changes. Returns whether there was such an entry.
     fn rehearse(&self, kept: &Credential) -> Result<bool, Error>;
 
+    /// Makes the entry that is kept under `key`, if there is one, the one stored last.
+    fn put_last(&self, key: &Key) -> Result<(), Error> {
+        match self.get(&Description::exactly(key))? {
+            Some(kept) if kept.is_complete() => self.store(&kept),
+            _ => Ok(()),
+        }
+    }
+
     /// Removes every entry that fits `unwanted` and, if it names a secret, has that secret. A blank description removes
     /// nothing. Returns how many went.
     fn erase(&self, unwanted: &Description) -> Result<usize, Error>;

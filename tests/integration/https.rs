@@ -35,7 +35,9 @@ impl Server {
         let listens = process::until(|| folder.join("fcgi.sock").exists());
         assert!(listens, "fcgiwrap did not start");
 
-        write_passwords(sandbox, &folder, token);
+        for way in [ASKED, SENT] {
+            write_passwords(sandbox, &folder.join(way), token);
+        }
         // Between our letting go of a port and nginx taking it another may take it: then with the next.
         for _ in 0..20 {
             let port = TcpListener::bind("127.0.0.1:0")
@@ -91,7 +93,15 @@ impl Server {
 
     /// From now on it takes this token of `alice`'s and no other.
     pub fn takes(&self, sandbox: &Sandbox, token: &str) {
-        write_passwords(sandbox, &self.folder, token);
+        for way in [ASKED, SENT] {
+            write_passwords(sandbox, &self.folder.join(way), token);
+        }
+    }
+
+    /// The same, but what it has is still told to whoever has the token of before: as if that were revoked between a
+    /// command's two requests.
+    pub fn takes_in_the_middle(&self, sandbox: &Sandbox, token: &str) {
+        write_passwords(sandbox, &self.folder.join(SENT), token);
     }
 }
 
@@ -103,15 +113,21 @@ fn started(command: &mut Command) -> Guard {
     Guard(command.process_group(0).spawn().unwrap())
 }
 
-fn write_passwords(sandbox: &Sandbox, folder: &Path, token: &str) {
+/// Who may ask what there is (`GET info/refs`).
+const ASKED: &str = "htpasswd";
+/// Who may fetch or push (`POST git-upload-pack`).
+const SENT: &str = "htpasswd-sent";
+
+fn write_passwords(sandbox: &Sandbox, file: &Path, token: &str) {
     let mut openssl = sandbox.command(tool::need("openssl"));
     openssl.args(["passwd", "-apr1", "-stdin"]);
     let hash = process::run(&mut openssl, token.as_bytes())
         .succeeded()
         .text();
     // nginx reads it at every request: never half of it.
-    fs::write(folder.join("htpasswd.new"), format!("alice:{hash}")).unwrap();
-    fs::rename(folder.join("htpasswd.new"), folder.join("htpasswd")).unwrap();
+    let new = file.with_extension("new");
+    fs::write(&new, format!("alice:{hash}")).unwrap();
+    fs::rename(new, file).unwrap();
 }
 
 fn make_certificate(sandbox: &Sandbox, folder: &Path) {
@@ -194,12 +210,13 @@ http {{
   access_log {folder}/access.log; client_max_body_size 0;
   client_body_temp_path {folder}/tmp; fastcgi_temp_path {folder}/tmp; proxy_temp_path {folder}/tmp;
   uwsgi_temp_path {folder}/tmp; scgi_temp_path {folder}/tmp;
+  map $request_method $passwords {{ default {ASKED}; POST {SENT}; }}
   map $http_authorization $has_bearer {{ default 0; \"Bearer {bearer}\" 1; }}
   server {{
     listen 127.0.0.1:{port} ssl; server_name localhost;
     ssl_certificate {folder}/cert.pem; ssl_certificate_key {folder}/key.pem;
     location ~ ^/basic(?<repository>/.*)$ {{
-      auth_basic \"git\"; auth_basic_user_file {folder}/htpasswd;
+      auth_basic \"git\"; auth_basic_user_file {folder}/$passwords;
       fastcgi_param REMOTE_USER $remote_user;
       {common}
     }}

@@ -541,6 +541,167 @@ fn a_repositorys_settings_name_no_source() {
     count(&said.text(), "https://github.com", 1);
 }
 
+/// Who is answered for a host where nobody says who.
+fn first(sandbox: &Sandbox, flags: &str, host: &str) -> Option<String> {
+    let question = lines(&[("protocol", "https"), ("host", host)]);
+    let output = sandbox.ask(&format!("{flags} get"), &question).succeeded();
+    let answer = Answer::read(&output.stdout);
+    answer.get("password").map(str::to_owned)
+}
+
+/// Of several users of one host: whoever answered where they come from answers here, and who answered here before goes on.
+fn who_answered_goes_on(flags: &str, needs_keyring: bool) {
+    let new = || {
+        let mut sandbox = Sandbox::new();
+        if needs_keyring {
+            sandbox.start_keyring();
+        }
+        sandbox
+    };
+    let store = |sandbox: &Sandbox, host: &str, username: &str, password: &str| {
+        let pairs = pairs(host, username, password);
+        sandbox.ask(&format!("{flags} store"), &pairs).succeeded();
+    };
+    let sandbox = new();
+    write(
+        sandbox.path("config/gh/hosts.yml"),
+        "github.com:\n    users:\n        anna:\n            oauth_token: made-up-anna\n        octo:\n            oauth_token: made-up-octo\n        zoe:\n            oauth_token: made-up-zoe\n    user: octo\n    oauth_token: made-up-octo\n",
+    );
+    write(
+        sandbox.path("home/.git-credentials"),
+        "https://alice:made-up-path@one.test/a.git\nhttps://bob:made-up-bob@one.test\nhttps://carol:made-up-carol@one.test\nhttps://dora:made-up-dora@two.test\nhttps://emil:made-up-emil@two.test\n",
+    );
+    write(
+        sandbox.path("home/.netrc"),
+        "machine one.test login nina password made-up-nina\nmachine three.test login nina password made-up-nina\nmachine three.test login olga password made-up-olga\n",
+    );
+    store(&sandbox, "two.test", "old", "made-up-older");
+    store(&sandbox, "two.test", "kept", "made-up-kept");
+    let done = sandbox
+        .ask(&format!("{flags} import --yes gh git-store netrc"), b"")
+        .succeeded();
+    shows_no_secret(&done);
+    let answers = || {
+        ["github.com", "one.test", "two.test", "three.test"]
+            .map(|host| first(&sandbox, flags, host).unwrap())
+    };
+    let expected = [
+        "made-up-octo",
+        "made-up-bob",
+        "made-up-kept",
+        "made-up-nina",
+    ];
+    assert_eq!(answers(), expected, "{flags}");
+    let listed = sandbox
+        .ask(&format!("{flags} list --json"), b"")
+        .succeeded();
+    shows_no_secret(&listed);
+    for (host, username) in [
+        ("one.test", "alice"),
+        ("two.test", "old"),
+        ("github.com", "zoe"),
+    ] {
+        assert!(get(&sandbox, flags, host, username).has_secret(), "{host}");
+    }
+    // What is refused goes, and the one before it in the source is next.
+    let refused = pairs("github.com", "octo", "made-up-octo");
+    sandbox.ask(&format!("{flags} erase"), &refused).succeeded();
+    assert_eq!(
+        first(&sandbox, flags, "github.com").as_deref(),
+        Some("made-up-anna")
+    );
+
+    // The source that is named first comes first; another secret in the place of the kept one answers as that did.
+    let sandbox = new();
+    write(
+        sandbox.path("home/.git-credentials"),
+        "https://bob:made-up-bob@one.test\nhttps://kept:made-up-new@two.test\nhttps://dora:made-up-dora@two.test\n",
+    );
+    write(
+        sandbox.path("home/.netrc"),
+        "machine one.test login nina password made-up-nina\n",
+    );
+    store(&sandbox, "two.test", "kept", "made-up-kept");
+    let words = format!("{flags} import --yes --replace netrc git-store");
+    sandbox.ask(&words, b"").succeeded();
+    assert_eq!(
+        first(&sandbox, flags, "one.test").as_deref(),
+        Some("made-up-nina")
+    );
+    assert_eq!(
+        first(&sandbox, flags, "two.test").as_deref(),
+        Some("made-up-new")
+    );
+}
+
+#[test]
+fn who_answered_goes_on_in_memory() {
+    who_answered_goes_on("--storage memory", false);
+}
+
+#[test]
+fn who_answered_goes_on_in_a_file() {
+    who_answered_goes_on("--storage file", false);
+}
+
+#[test]
+fn who_answered_goes_on_in_a_keyring() {
+    who_answered_goes_on("--storage keychain", true);
+}
+
+/// git's cache takes the place that it was named at.
+#[test]
+fn the_cache_comes_where_it_is_named() {
+    for (sources, expected) in [
+        ("git-cache git-store", "made-up-cora"),
+        ("git-store git-cache", "made-up-bob"),
+    ] {
+        let sandbox = Sandbox::new();
+        approve(&sandbox, "cache", "github.com", "cora", "made-up-cora");
+        approve(&sandbox, "store", "github.com", "bob", "made-up-bob");
+        let words = format!("--storage file import --yes {sources}");
+        sandbox.ask(&words, b"").succeeded();
+        let answered = first(&sandbox, "--storage file", "github.com");
+        assert_eq!(answered.as_deref(), Some(expected), "{sources}");
+    }
+}
+
+/// Nobody knows what a storage keeps that does not answer: nothing is called new, and nothing is put beside it.
+#[test]
+fn keyring_that_does_not_answer_makes_nothing_new() {
+    for stop in [Sandbox::hang_keyring, Sandbox::lock_keyring] {
+        let mut sandbox = Sandbox::new();
+        sandbox.start_keyring();
+        store(
+            &sandbox,
+            "--storage keychain",
+            "one.test",
+            "alice",
+            "made-up-kept",
+        );
+        let lines: String = (0..150)
+            .map(|number| format!("https://u:made-up-{number}@h{number}.test\n"))
+            .collect();
+        let source = "https://alice:made-up-theirs@one.test\n";
+        for source in [source.to_owned(), format!("{source}{lines}")] {
+            write(sandbox.path("home/.git-credentials"), &source);
+            stop(&sandbox);
+            for flags in ["", "--storage keychain"] {
+                let said = sandbox.ask(&format!("{flags} import --yes git-store"), b"");
+                assert_eq!(said.status.code(), Some(1), "{said:?}");
+                shows_no_secret(&said);
+                count(&said.text(), "new", 0);
+                assert!(
+                    said.text()
+                        .contains("unknown: what may be kept does not answer"),
+                    "{said:?}"
+                );
+            }
+            assert!(!get(&sandbox, "--storage memory", "one.test", "alice").has_secret());
+        }
+    }
+}
+
 /// However large a source and what is kept here are: no question for each of one in all of the other.
 #[test]
 fn a_huge_source_is_weighed_in_time() {
@@ -887,6 +1048,38 @@ fn the_table_tells_secrets_apart() {
         .succeeded();
     shows_no_secret(&json);
     count(&json.text(), &format!("\"secret\": \"{}\"", &one[1..]), 2);
+}
+
+/// Without a journal, too, one secret has one mark today and tomorrow; where nothing can be kept it has none.
+#[test]
+fn a_mark_is_the_same_the_next_time() {
+    for is_closed in [false, true] {
+        let sandbox = Sandbox::new();
+        approve(&sandbox, "store", "github.com", "octo", "made-up password");
+        let file = sandbox.path("data/git-credential-pat");
+        fs::create_dir(&file).unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o700)).unwrap();
+        let kept = "protocol=https\nhost=github.com\nusername=octo\npassword=made-up password\n\n";
+        write(file.join("credentials"), kept);
+        fs::set_permissions(file.join("credentials"), fs::Permissions::from_mode(0o600)).unwrap();
+        if is_closed {
+            write(sandbox.path("state/git-credential-pat"), "no folder");
+        }
+        let marks = || {
+            let shown = sandbox
+                .ask("--storage file clean --dry-run", b"")
+                .succeeded();
+            shows_no_secret(&shown);
+            column(&shown, "SECRET", "STORED")
+        };
+        let first = marks();
+        assert_eq!(first.len(), 2, "{first:?}");
+        assert_eq!(first, marks());
+        assert!(
+            first.iter().all(|mark| mark.starts_with('#') != is_closed),
+            "{first:?}"
+        );
+    }
 }
 
 /// What git said was refused is known again wherever a copy of it lies.

@@ -88,6 +88,77 @@ fn an_older_git_knows_of_none() {
     }
 }
 
+/// The token is revoked between a command's two requests. git has thanked for it already, and does not hand over what is
+/// typed then: the command succeeds, what is said of it is true, and the next one keeps what it asks for.
+#[test]
+fn refused_in_the_middle_of_a_command() {
+    for git in git::all().iter().filter(|git| git.version >= KNOWS_STATE) {
+        let flow = Flow::new(&ours("file"), false, git);
+        flow.git(&["clone", "--quiet", &flow.server.url("basic"), "r"])
+            .succeeded();
+        flow.server.takes_in_the_middle(&flow.sandbox, NEW_TOKEN);
+        flow.askpass.answers("alice", NEW_TOKEN);
+        flow.askpass.forget();
+        let fetched = flow.git(&["-C", "r", "fetch"]).succeeded();
+        let host = flow.server.host();
+        for said in [
+            format!("the token of alice for https://{host} was refused, and is forgotten (file)"),
+            format!(
+                "if the next command asks again, git did not hand it over: keep it with 'git credential-pat login https://{host}'"
+            ),
+        ] {
+            assert!(fetched.stderr.contains(&said), "{said}: {fetched:?}");
+        }
+        assert_eq!(flow.passwords_asked(), 1);
+        assert_ne!(flow.kept().as_deref(), Some(TOKEN));
+
+        flow.server.takes(&flow.sandbox, NEW_TOKEN);
+        flow.git(&["-C", "r", "fetch"]).succeeded();
+        assert_eq!(flow.kept().as_deref(), Some(NEW_TOKEN));
+        flow.askpass.forget();
+        flow.fetch_and_push();
+        assert_eq!(flow.askpass.questions(), [""; 0]);
+    }
+}
+
+/// The same, and another storage has a good one: what git thanked for at first does not take its place, and it is answered.
+#[test]
+fn refused_in_the_middle_where_another_is_good() {
+    if Git::new().version < KNOWS_STATE {
+        return;
+    }
+    let flow = Flow::new(&ours("memory,file"), false, &Git::new());
+    let host = flow.server.host();
+    for (storage, password) in [("memory", TOKEN), ("file", NEW_TOKEN)] {
+        let pairs = [
+            ("protocol", "https"),
+            ("host", &host[..]),
+            ("username", "alice"),
+            ("password", password),
+        ];
+        flow.sandbox
+            .ask(&format!("--storage {storage} store"), &lines(&pairs))
+            .succeeded();
+    }
+    flow.server.takes_in_the_middle(&flow.sandbox, NEW_TOKEN);
+    let cloned = flow
+        .git(&["clone", "--quiet", &flow.server.url("basic"), "r"])
+        .succeeded();
+    assert!(
+        cloned.stderr.contains("is forgotten (memory)"),
+        "{cloned:?}"
+    );
+    assert!(
+        cloned.stderr.contains("hint: replace it with"),
+        "{cloned:?}"
+    );
+    assert_eq!(flow.askpass.questions(), [""; 0]);
+    assert_eq!(flow.kept().as_deref(), Some(NEW_TOKEN));
+    flow.server.takes(&flow.sandbox, NEW_TOKEN);
+    flow.fetch_and_push();
+    assert_eq!(flow.askpass.questions(), [""; 0]);
+}
+
 /// Stale in memory, good in the file: nobody is asked.
 #[test]
 fn another_storage_answers_next() {

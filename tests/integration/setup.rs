@@ -124,6 +124,77 @@ fn every_file_is_as_it_was() {
     }
 }
 
+/// Where the trace is lost nobody knows who wrote the empty line before ours: it stays, and is told with what takes it out.
+#[test]
+fn a_reset_without_a_trace_is_told() {
+    let before = "[credential]\n\thelper = store\n";
+    for url in ["", ONE] {
+        let sandbox = Sandbox::new();
+        let file = sandbox.path("gitconfig");
+        put(&file, Some(before));
+        let told = "an empty 'helper =' is left in";
+        for line in ["setup --replace", "setup --undo --dry-run", "setup --undo"] {
+            let output = sandbox.ask(&format!("{line} {url}"), b"").succeeded();
+            assert!(!output.stderr.contains(told), "{line}: {output:?}");
+        }
+        assert_eq!(is(&file).as_deref(), Some(before));
+
+        sandbox
+            .ask(&format!("setup --replace {url}"), b"")
+            .succeeded();
+        fs::remove_dir_all(sandbox.path("state/git-credential-pat")).unwrap();
+        for line in ["setup --undo --dry-run", "setup --undo"] {
+            let output = sandbox.ask(&format!("{line} {url}"), b"").succeeded();
+            let number = if url.is_empty() { 3 } else { 4 };
+            let place = format!("{told} {}, line {number}:", file.display());
+            assert!(output.stderr.contains(&place), "{output:?}");
+            let command = output.stderr.lines().find_map(|line| {
+                let (_, command) = line.split_once("take it out with: ")?;
+                Some(command.to_owned())
+            });
+            let command = command.expect("the command");
+            if line == "setup --undo" {
+                let mut shell = sandbox.command("/bin/sh");
+                process::run(shell.args(["-c", &command]), b"").succeeded();
+            }
+        }
+        let left = is(&file).unwrap();
+        assert!(
+            left.starts_with(before) && !left.contains("helper =\n"),
+            "{left}"
+        );
+    }
+}
+
+/// A URL in a key may hold a password, whoever wrote it there.
+#[test]
+fn no_password_in_a_key_is_shown() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.path("gitconfig");
+    let ours = "[credential \"https://alice:made-up@one.test\"]\n\thelper =\n\thelper = /usr/bin/git-credential-pat\n";
+    put(&file, Some(ours));
+    for words in [
+        "doctor",
+        "doctor https://alice@one.test",
+        "setup --dry-run https://alice:made-up@one.test",
+        "setup --undo --dry-run",
+        "setup --undo",
+    ] {
+        let output = sandbox.ask(words, b"");
+        for shown in [output.text(), output.stderr.clone()] {
+            assert!(!shown.contains("made-up"), "{words}: {output:?}");
+        }
+        if words.contains("--undo") {
+            let key = "credential.https://alice:***@one.test.helper";
+            let key = key.replace('*', "\\*");
+            assert!(output.text().contains(&key), "{output:?}");
+            let edit = "take it out with: git config --global --edit";
+            assert!(output.stderr.contains(edit), "{output:?}");
+        }
+    }
+    assert!(!is(&file).unwrap().contains("git-credential-pat"));
+}
+
 /// The other of two URLs keeps what was written for it, and every setting is read by git itself.
 #[test]
 fn only_that_urls_lines_go() {

@@ -13,6 +13,7 @@ use crate::credential::description::Description;
 use crate::credential::key::Key;
 use crate::protocol;
 use crate::protocol::read;
+use crate::secret::Buffer;
 use crate::storage::{Cause, Error, Kind, Listed};
 
 /// An item that may be meant.
@@ -64,13 +65,18 @@ impl Found {
         }))
     }
 
-    /// Byte for byte: another program's lines stay, too. Returns whether it is still there.
+    /// Byte for byte: another program's lines stay, too. gnome-keyring passes over a secret that is the same: so with an
+    /// empty line more at first, which means nothing, should we be killed between the two. Returns whether it is still there.
     pub(super) fn write_again(&self) -> Result<bool, Failure> {
         let text = match self.entry.get_secret() {
             Ok(text) => Zeroizing::new(text),
             Err(keyring::Error::NoEntry) => return Ok(false),
             Err(error) => return Err(error.into()),
         };
+        let mut longer = Buffer::with_capacity(text.len() + 1);
+        longer.push(&text);
+        longer.push(b"\n");
+        self.entry.set_secret(longer.as_slice())?;
         self.entry.set_secret(&text)?;
         Ok(true)
     }
@@ -131,6 +137,37 @@ pub(super) fn reveal(found: &mut Vec<Found>, wanted: &Description) -> Result<(),
     }
     found.retain(|item| item.key().is_some_and(|key| wanted.fits(key)));
     Ok(())
+}
+
+/// The one stored last that fits and is whole.
+pub(super) fn get(
+    store: &CredentialStore,
+    wanted: &Description,
+) -> Result<Option<Credential>, Failure> {
+    let mut found = find(store, wanted, Spelling::AsKept)?;
+    if found.iter().all(Found::is_hidden) {
+        reveal(&mut found, wanted)?;
+    }
+    if found.is_empty() {
+        found = find(store, wanted, Spelling::Any)?;
+    }
+    let mut locked = None;
+    for item in newest_first(found)? {
+        match item.read() {
+            Ok(Some(credential)) if credential.is_complete() => return Ok(Some(credential)),
+            Ok(_) => {}
+            // Another one may be in a keyring that is open.
+            Err(Failure::Keyring(error @ keyring::Error::NoStorageAccess(_))) => {
+                locked = locked.or(Some(error));
+            }
+            Err(failure) => return Err(failure),
+        }
+    }
+    if let Some(error) = locked {
+        return Err(error.into());
+    }
+    native::check(store, false)?;
+    Ok(None)
 }
 
 /// The times are asked for only where there is something to put in order.

@@ -5,6 +5,7 @@
 
 mod attributes;
 mod bus;
+mod change;
 mod deadline;
 mod found;
 mod native;
@@ -16,13 +17,15 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::thread;
 use std::time::Duration;
 
 use keyring::CredentialStore;
 
-use self::attributes::{Schema, Spelling, label};
+use self::attributes::Spelling;
+use self::change::{put, redate, rehearse, touch};
 use self::deadline::Prompts;
-use self::found::{Failure, Found, delete, find, list, map, newest_first, reveal};
+use self::found::{Failure, Found, delete, find, get, list, reveal};
 use self::others::{Attributes, Other};
 use super::{Advice, Error, Kind, Listed, Lost, Storage};
 use crate::credential::Credential;
@@ -30,9 +33,7 @@ use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
 use crate::platform::boot_time;
-use crate::private::{Folder, Lock};
-use crate::protocol::write;
-use crate::secret::{Buffer, Secret};
+use crate::secret::Secret;
 
 /// How long all of an operation may take where nobody is prompted. Above the two seconds after which one unanswered call
 /// ends by itself, below the three that git's user may be kept waiting.
@@ -41,8 +42,8 @@ const MARGIN: Duration = Duration::from_millis(2700);
 /// What is left of it however much was lost elsewhere: enough for a service that is not hung.
 const LEAST: Duration = Duration::from_millis(700);
 
-/// How long to wait for one's turn; what is left of [`MARGIN`] is for the service.
-const TURN: Duration = Duration::from_millis(1200);
+/// After this long the service tells another second.
+const SECOND: Duration = Duration::from_millis(1020);
 
 /// A failure that took longer is a service that does not answer; the next question would take as long.
 const SLOW: Duration = Duration::from_secs(1);
@@ -58,6 +59,8 @@ pub struct Keychain {
     is_lost: Cell<bool>,
     /// A person who did not unlock it when asked is not asked again.
     is_declined: Cell<bool>,
+    /// When something was stored, by the clock that nobody sets.
+    stored: Cell<Option<Duration>>,
     /// Where those who make an item take turns.
     turns: Option<PathBuf>,
     /// What those who were asked before have cost.
@@ -75,6 +78,7 @@ impl Keychain {
             prompts: Arc::default(),
             is_lost: Cell::new(false),
             is_declined: Cell::new(false),
+            stored: Cell::new(None),
             turns: None,
             lost: Lost::default(),
         }
@@ -203,9 +207,11 @@ impl Storage for Keychain {
     fn store(&self, credential: &Credential) -> Result<(), Error> {
         let credential = credential.duplicate();
         let turns = self.turns.clone();
-        self.ask("store", self.patience, move |store| {
+        let stored = self.ask("store", self.patience, move |store| {
             put(store, &credential, turns.as_deref())
-        })
+        });
+        self.stored.set(Some(boot_time()));
+        stored
     }
 
     /// The keychain knows no condition: between the comparison and the writing there is a moment, as short as can be.
@@ -220,6 +226,15 @@ impl Storage for Keychain {
     fn rehearse(&self, kept: &Credential) -> Result<bool, Error> {
         let kept = kept.duplicate();
         self.ask("store", self.patience, move |store| rehearse(store, &kept))
+    }
+
+    /// The service counts in seconds: of two items that were written in one, the newer counts as the one stored last.
+    fn put_last(&self, key: &Key) -> Result<(), Error> {
+        if let Some(stored) = self.stored.get() {
+            thread::sleep(SECOND.saturating_sub(boot_time().saturating_sub(stored)));
+        }
+        let key = key.clone();
+        self.ask("store", self.patience, move |store| touch(store, &key))
     }
 
     fn erase(&self, unwanted: &Description) -> Result<usize, Error> {
@@ -243,122 +258,6 @@ impl fmt::Debug for Keychain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Keychain")
     }
-}
-
-fn get(store: &CredentialStore, wanted: &Description) -> Result<Option<Credential>, Failure> {
-    let mut found = find(store, wanted, Spelling::AsKept)?;
-    if found.iter().all(Found::is_hidden) {
-        reveal(&mut found, wanted)?;
-    }
-    if found.is_empty() {
-        found = find(store, wanted, Spelling::Any)?;
-    }
-    let mut locked = None;
-    for item in newest_first(found)? {
-        match item.read() {
-            Ok(Some(credential)) if credential.is_complete() => return Ok(Some(credential)),
-            Ok(_) => {}
-            // Another one may be in a keyring that is open.
-            Err(Failure::Keyring(error @ keyring::Error::NoStorageAccess(_))) => {
-                locked = locked.or(Some(error));
-            }
-            Err(failure) => return Err(failure),
-        }
-    }
-    if let Some(error) = locked {
-        return Err(error.into());
-    }
-    native::check(store, false)?;
-    Ok(None)
-}
-
-/// The item is updated where it is; a new one goes where the system keeps new ones. Should two who store at once both make
-/// one all the same, the next to store leaves one of them.
-fn put(
-    store: &CredentialStore,
-    credential: &Credential,
-    turns: Option<&Path>,
-) -> Result<(), Failure> {
-    let key = &credential.key;
-    let mut text = Buffer::with_capacity(256);
-    write::body(credential, &mut text)?;
-    let schema = match credential.password {
-        Some(_) => Schema::Password,
-        None => Schema::Authorization,
-    };
-    let attributes = schema.attributes(key).ok_or(Failure::NotText)?;
-
-    let mut found = items_of(store, key)?;
-    let mut turn = None;
-    if !found.iter().any(|item| item.schema == schema) {
-        turn = turns.and_then(take_turn);
-        // Waited for in vain, too: whoever was first has made one meanwhile.
-        if turns.is_some() {
-            found = items_of(store, key)?;
-        }
-    }
-    let (same, other): (Vec<_>, Vec<_>) = newest_first(found)?
-        .into_iter()
-        .partition(|item| item.schema == schema);
-    if let Some(item) = same.first() {
-        let known = item.read()?;
-        if !known.is_some_and(|known| known.is_same(credential)) {
-            item.entry.set_secret(text.as_slice())?;
-        }
-    } else {
-        let user = String::from_utf8_lossy(key.username.as_deref().unwrap_or_default());
-        let new = store.build(&label(key), &user, Some(&map(&attributes)))?;
-        new.set_secret(text.as_slice())?;
-    }
-    drop(turn);
-    for item in same.iter().skip(1).chain(&other) {
-        delete(&item.entry)?;
-    }
-    Ok(())
-}
-
-fn items_of(store: &CredentialStore, key: &Key) -> Result<Vec<Found>, Failure> {
-    let wanted = Description::of(key);
-    let mut found = find(store, &wanted, Spelling::AsKept)?;
-    reveal(&mut found, &wanted)?;
-    found.retain(|item| item.key() == Some(key));
-    if found.is_empty() {
-        found = find(store, &wanted, Spelling::Any)?;
-        found.retain(|item| item.key() == Some(key));
-    }
-    Ok(found)
-}
-
-/// `None`: it takes too long, or there is no such folder. Then an item is made out of turn.
-fn take_turn(folder: &Path) -> Option<Lock> {
-    let folder = Folder::make(folder).ok()?;
-    folder.lock_within("keychain.lock", TURN).ok()?
-}
-
-fn redate(
-    store: &CredentialStore,
-    kept: &Credential,
-    end: Option<Expiry>,
-    turns: Option<&Path>,
-) -> Result<bool, Failure> {
-    match get(store, &Description::exactly(&kept.key))? {
-        Some(mut found) if found.has_same_secrets(kept) => {
-            found.expiry = end;
-            put(store, &found, turns)?;
-            Ok(true)
-        }
-        _ => Ok(false),
-    }
-}
-
-fn rehearse(store: &CredentialStore, kept: &Credential) -> Result<bool, Failure> {
-    for item in newest_first(items_of(store, &kept.key)?)? {
-        let known = item.read()?;
-        if known.is_some_and(|known| known.is_complete() && known.has_same_secrets(kept)) {
-            return item.write_again();
-        }
-    }
-    Ok(false)
 }
 
 fn erase(store: &CredentialStore, unwanted: &Description) -> Result<usize, Failure> {

@@ -1,5 +1,7 @@
 //! `setup`: tells git to ask us, and takes that back.
 
+mod undo;
+
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -11,12 +13,12 @@ use super::streams::Streams;
 use super::{Failure, described, ui};
 use crate::config::account::Account;
 use crate::config::{self, Choice, Flags, Settings};
-use crate::git::{Git, Setting};
-use crate::helper_line::{KEYS, PROGRAM, is_ours, named, quoted};
+use crate::git::Git;
+use crate::helper_line::{PROGRAM, is_ours, named, quoted, without_password};
 use crate::places::Places;
 use crate::plain;
 use crate::platform;
-use crate::traces::{self, Before, Chosen};
+use crate::traces::{self, Before};
 
 /// Have git ask this helper, or (--undo) no longer
 ///
@@ -28,7 +30,8 @@ use crate::traces::{self, Before, Chosen};
 pub(super) struct Arguments {
     /// Only for this URL
     url: Option<String>,
-    /// Take back what setup wrote; without a URL, for every URL
+    /// Take back what setup wrote, and every other line that runs this helper, whoever wrote it; without a URL, for every
+    /// URL
     #[arg(long)]
     undo: bool,
     /// Have git ask no helper that stands before this one
@@ -69,9 +72,12 @@ pub(super) fn run(
     };
     let places = Places::find().map_err(config::Error::from)?;
     let label = key(arguments.url.as_deref())?;
+    let mut is_noted = false;
     if arguments.undo {
         let only = arguments.url.is_some().then_some(&*label);
-        take_back(&git, &places, scope, only, arguments.dry_run, streams)?;
+        let is_done = undo::take_back(&git, &places, scope, only, arguments.dry_run, streams)?;
+        // What is only shown still stands there.
+        is_noted = arguments.dry_run && is_done;
     }
     let settings = Settings::load(flags.clone())?;
     let paths = path_keys(&settings.accounts, arguments.url.as_deref())?;
@@ -79,9 +85,9 @@ pub(super) fn run(
         let keys = if arguments.url.is_some() {
             vec![label.clone()]
         } else {
-            every_key(&git, scope)?
+            undo::every_key(&git, scope)?
         };
-        removals(&git, scope, keys)?
+        undo::removals(&git, scope, keys)?
     } else {
         additions(
             &git,
@@ -112,6 +118,7 @@ pub(super) fn run(
         };
         ui::print(streams, &format!("{what}\n"))?;
     }
+    let resets = undo::resets(&git, scope, &changes)?;
     let files = files(&git, scope)?;
     let folder = traces_folder(&places, scope);
     for Change {
@@ -130,12 +137,10 @@ pub(super) fn run(
         } else {
             &["--add".as_ref(), &key, &value]
         };
-        let shown = words
-            .iter()
-            .map(|word| quoted(word))
-            .collect::<Vec<_>>()
-            .join(" ");
-        ui::print(streams, &format!("git config {scope} {shown}\n"))?;
+        ui::print(
+            streams,
+            &format!("{}\n", command(scope, is_removal, &key, &value)),
+        )?;
         if arguments.dry_run {
             continue;
         }
@@ -153,23 +158,24 @@ pub(super) fn run(
             );
         }
     }
+    if arguments.undo && !is_noted {
+        undo::tell_resets(scope, &files, &resets, streams);
+    }
     if arguments.undo && !arguments.dry_run {
-        tell_rest(&git, arguments.url.is_some().then_some(&*label), streams);
+        undo::tell_rest(&git, arguments.url.is_some().then_some(&*label), streams);
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// Other scopes, and files that are included, may ask us as before.
-fn tell_rest(git: &Git, key: Option<&OsStr>, streams: &mut Streams) {
-    let settings = git.settings(KEYS).unwrap_or_default();
-    let is_rest =
-        |setting: &&Setting| is_ours(&setting.value) && key.is_none_or(|key| setting.key == *key);
-    for rest in settings.iter().filter(is_rest) {
-        let place = plain::safe(format!("{}, {}", rest.scope, rest.origin).as_bytes());
-        let what = format!("git still asks this helper ({place})");
-        let hint = "--undo takes back what --global (the default), --local or --system wrote";
-        ui::warn(streams, &what, Some(hint));
-    }
+/// The command as it is shown: whole, but for a password in the key.
+fn command(scope: &str, is_removal: bool, key: &OsStr, value: &OsStr) -> String {
+    let words = if is_removal {
+        "--fixed-value --unset-all"
+    } else {
+        "--add"
+    };
+    let (key, value) = (quoted(&without_password(key)), quoted(value));
+    plain::whole(&format!("git config {scope} {words} {key} {value}"))
 }
 
 /// For git to tell the path, which the rules for accounts go by (gitcredentials(7), `useHttpPath`).
@@ -198,39 +204,6 @@ fn files(git: &Git, scope: &str) -> Result<Vec<PathBuf>, Failure> {
     git.config_files(scope)?.ok_or_else(outside)
 }
 
-/// Takes back what is noted of `scope`: byte for byte, where nobody has changed the file since. Each repository has its
-/// own, and they share one note.
-fn take_back(
-    git: &Git,
-    places: &Places,
-    scope: &str,
-    key: Option<&OsStr>,
-    is_dry: bool,
-    streams: &mut Streams,
-) -> Result<(), Failure> {
-    let files = match scope {
-        "--local" => Some(files(git, scope)?),
-        _ => None,
-    };
-    let chosen = Chosen {
-        label: key.map(OsStr::as_bytes),
-        files: files.as_deref(),
-    };
-    let folder = traces_folder(places, scope);
-    let (done, what) = if is_dry {
-        let noted = traces::noted(&folder, chosen)?;
-        (noted, "what setup wrote would be taken back")
-    } else {
-        let done = traces::take_back(&folder, chosen)?;
-        (done, "what setup wrote is taken back")
-    };
-    for file in &done {
-        let file = plain::safe(file.as_os_str().as_bytes());
-        ui::print(streams, &format!("{file}: {what}\n"))?;
-    }
-    Ok(())
-}
-
 /// `credential.helper`, or `credential.URL.helper`; the URL is put together anew from its checked parts.
 fn key(url: Option<&str>) -> Result<OsString, Failure> {
     let Some(url) = url else {
@@ -251,29 +224,6 @@ fn key(url: Option<&str>) -> Result<OsString, Failure> {
     }
     key.extend_from_slice(b".helper");
     Ok(OsStr::from_bytes(&key).to_owned())
-}
-
-/// Every `credential.*helper` that is set.
-fn every_key(git: &Git, scope: &str) -> Result<Vec<OsString>, Failure> {
-    let mut keys = git.config_values(&[scope, "-z", "--name-only", "--get-regexp", KEYS])?;
-    keys.dedup();
-    Ok(keys)
-}
-
-fn removals(git: &Git, scope: &str, keys: Vec<OsString>) -> Result<Vec<Change>, Failure> {
-    let mut changes = Vec::new();
-    for key in keys {
-        let values =
-            git.config_values(&[OsStr::new(scope), "-z".as_ref(), "--get-all".as_ref(), &key])?;
-        for value in values.into_iter().filter(|value| is_ours(value)) {
-            changes.push(Change {
-                key: key.clone(),
-                value,
-                is_removal: true,
-            });
-        }
-    }
-    Ok(changes)
 }
 
 /// Our line, in the place of an older one of ours. Other helpers stay, and are named; with `replaces`, an empty line has

@@ -1,14 +1,14 @@
 //! `import`: takes over what other helpers keep. Shows it first.
 
-use std::process::ExitCode;
+mod json;
 
-use serde::Serialize;
+use std::process::ExitCode;
 
 use super::streams::Streams;
 use super::{Failure, described, open, patience, ui};
 use crate::config::Flags;
 use crate::credential::description::Description;
-use crate::credential::expiry::{Expiry, Source as Told};
+use crate::credential::expiry::Expiry;
 use crate::helper::Helper;
 use crate::helper::import::{Offer, Verdict};
 use crate::helper::neighbours::{Harvest, Neighbours, Source};
@@ -50,28 +50,6 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-#[derive(Serialize)]
-struct Shown {
-    url: String,
-    protocol: String,
-    host: String,
-    path: Option<String>,
-    username: Option<String>,
-    sources: Vec<ShownSource>,
-    ends: Option<String>,
-    ends_unix: Option<u64>,
-    verdict: &'static str,
-    imported: bool,
-}
-
-#[derive(Serialize)]
-struct ShownSource {
-    from: &'static str,
-    place: String,
-    plaintext: bool,
-    removed: bool,
-}
-
 /// What has come of the offers so far.
 struct Work<'a> {
     arguments: &'a Arguments,
@@ -105,6 +83,7 @@ pub(super) fn run(
     let outcome = helper.weigh(&harvest, wanted.as_ref(), &settings.accounts, now)?;
     ui::notices(streams, &outcome.notices, now.wall);
 
+    let is_unknown = |offer: &Offer| offer.verdict == Verdict::Unknown;
     let mut work = Work {
         arguments,
         neighbours: &neighbours,
@@ -112,7 +91,8 @@ pub(super) fn run(
         offers: &outcome.value,
         imported: vec![false; outcome.value.len()],
         removed: vec![false; harvest.copies.len()],
-        has_failed: !arguments.from.is_empty() && !harvest.troubles.is_empty(),
+        has_failed: (!arguments.from.is_empty() && !harvest.troubles.is_empty())
+            || outcome.value.iter().any(is_unknown),
     };
     if !arguments.json {
         work.show(streams)?;
@@ -122,7 +102,8 @@ pub(super) fn run(
         work.remove_sources(&helper, streams)?;
     }
     if arguments.json {
-        let json = serde_json::to_string_pretty(&work.shown()).map_err(std::io::Error::from)?;
+        let json =
+            serde_json::to_string_pretty(&json::shown(&work)).map_err(std::io::Error::from)?;
         ui::print(streams, &format!("{json}\n"))?;
     }
     Ok(if is_answered && !work.has_failed {
@@ -217,6 +198,7 @@ impl Work<'_> {
                 "different: takes the place of what is kept".to_owned()
             }
             Verdict::Different => "different: what is kept stays".to_owned(),
+            Verdict::Unknown => "unknown: what may be kept does not answer".to_owned(),
             Verdict::Second => "different from the one above: stays there".to_owned(),
             Verdict::Dead { fate, since, .. } => {
                 let day = Expiry::from_unix(since).map_or_else(String::new, Expiry::day);
@@ -261,9 +243,10 @@ impl Work<'_> {
             ui::print(streams, "nothing was changed\n")?;
             return Ok(true);
         }
+        let offers: Vec<&Offer> = wanted.iter().map(|&at| &self.offers[at]).collect();
+        let outcome = helper.take_over(&offers, now)?;
+        ui::notices(streams, &outcome.notices, now.wall);
         for &at in &wanted {
-            let outcome = helper.keep(&self.offers[at].credential, Told::Git, now)?;
-            ui::notices(streams, &outcome.notices, now.wall);
             self.imported[at] = true;
         }
         if !*json {
@@ -339,37 +322,6 @@ impl Work<'_> {
             )?;
         }
         Ok(())
-    }
-
-    fn shown(&self) -> Vec<Shown> {
-        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        let source = |&at: &usize| {
-            let copied = &self.harvest.copies[at];
-            ShownSource {
-                from: self.neighbours.name_of(copied),
-                place: copied.found.place.to_string(),
-                plaintext: copied.found.place.is_plaintext(),
-                removed: self.removed[at],
-            }
-        };
-        let offers = self.offers.iter().zip(&self.imported);
-        offers
-            .map(|(offer, imported)| {
-                let key = &offer.credential.key;
-                Shown {
-                    url: text(&key.url()),
-                    protocol: text(&key.protocol),
-                    host: text(&key.host),
-                    path: key.path.as_deref().map(text),
-                    username: key.username.as_deref().map(text),
-                    sources: offer.copies.iter().map(source).collect(),
-                    ends: offer.credential.expiry.and_then(Expiry::rfc3339),
-                    ends_unix: offer.credential.expiry.map(Expiry::unix),
-                    verdict: offer.verdict.word(),
-                    imported: *imported,
-                }
-            })
-            .collect()
     }
 }
 
