@@ -116,10 +116,14 @@ impl Neighbour for Gh {
             }
         }
         // Whom gh itself signs in comes first.
-        reading.found.sort_by_key(|found| {
-            let Key { host, username, .. } = &found.credential.key;
-            active(&leaves, host) != username.as_deref()
-        });
+        let is_same_host =
+            |one: &Found, two: &Found| one.credential.key.host == two.credential.key.host;
+        for of_host in reading.found.chunk_by_mut(is_same_host) {
+            of_host.sort_by_key(|found| {
+                let Key { host, username, .. } = &found.credential.key;
+                active(&leaves, host) != username.as_deref()
+            });
+        }
         reading
     }
 
