@@ -131,13 +131,11 @@ impl Failure {
         match self {
             Self::Config(error) => Some(error.hint()),
             Self::Storage(error) => error.hint(),
+            Self::Traces(error) => error.hint(),
             Self::Plain { hint, .. } => hint.as_deref(),
-            Self::Url(_)
-            | Self::Git(_)
-            | Self::NoHome(_)
-            | Self::Traces(_)
-            | Self::Prompt(_)
-            | Self::Output(_) => None,
+            Self::Url(_) | Self::Git(_) | Self::NoHome(_) | Self::Prompt(_) | Self::Output(_) => {
+                None
+            }
         }
     }
 }

@@ -37,6 +37,16 @@ pub enum Error {
     },
 }
 
+impl Error {
+    /// What to do about it, where that is known.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Folder(error) => error.hint(),
+            Self::File { .. } => None,
+        }
+    }
+}
+
 /// A file as it was before it is changed.
 #[derive(Debug)]
 pub struct Before {

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
+use crate::tool;
+
 /// Guards against hangs; no test measures time.
 pub const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -79,6 +81,20 @@ pub fn run_within(deadline: Duration, command: &mut Command, input: &[u8]) -> Ou
         stdout,
         stderr: String::from_utf8_lossy(&stderr).into_owned(),
     }
+}
+
+/// `command`, which ignores no signal: whoever runs the tests may, as nohup(1) does.
+pub fn heeding_signals(command: &Command) -> Command {
+    let mut heeding = Command::new(tool::need("env"));
+    heeding.arg("--default-signal");
+    heeding.arg(command.get_program()).args(command.get_args());
+    heeding.env_clear();
+    let set = |(key, value): (_, Option<_>)| Some((key, value?));
+    heeding.envs(command.get_envs().filter_map(set));
+    if let Some(folder) = command.get_current_dir() {
+        heeding.current_dir(folder);
+    }
+    heeding
 }
 
 /// The exit status of `child`, within the deadline.

@@ -166,6 +166,126 @@ fn a_reset_without_a_trace_is_told() {
     }
 }
 
+/// What the person wrote stays where it was, and no command that is shown would take it out.
+#[test]
+fn without_a_trace_the_persons_own_lines_are_safe() {
+    let sandbox = with_rules();
+    let file = sandbox.path("gitconfig");
+    put(&file, Some("[credential]\n\thelper =\n\thelper = store\n"));
+    sandbox.ask("setup --replace", b"").succeeded();
+    fs::remove_dir_all(sandbox.path("state/git-credential-pat")).unwrap();
+    let output = sandbox.ask("setup --undo", b"").succeeded();
+    assert_eq!(
+        output
+            .stderr
+            .matches("an empty 'helper =' is left in")
+            .count(),
+        2,
+        "{output:?}"
+    );
+    assert!(
+        !output.stderr.contains("--unset-all credential.helper"),
+        "{output:?}"
+    );
+    let edit = format!("git config --file {} --edit", file.display());
+    assert!(output.stderr.contains(&edit), "{output:?}");
+
+    // What rules for accounts had it write is told, too, with the command that takes it out.
+    let told = format!(
+        "credential.https://one.test/acme.usehttppath is left in {}",
+        file.display()
+    );
+    assert!(output.stderr.contains(&told), "{output:?}");
+    for line in output
+        .stderr
+        .lines()
+        .filter(|line| line.contains("--unset-all"))
+    {
+        let (_, command) = line.split_once("take it out with: ").unwrap();
+        let mut shell = sandbox.command("/bin/sh");
+        process::run(shell.args(["-c", command]), b"").succeeded();
+    }
+    assert!(!is(&file).unwrap().contains("useHttpPath"));
+    assert!(
+        is(&file)
+            .unwrap()
+            .starts_with("[credential]\n\thelper =\n\thelper = store\n")
+    );
+}
+
+/// Git writes to the one, once the other is there; it goes on reading both.
+#[test]
+fn undo_finds_its_lines_in_either_global_file() {
+    let sandbox = Sandbox::new();
+    let at = |sandbox: &Sandbox, words: &str| {
+        let mut helper = sandbox.helper(words);
+        process::run(helper.env_remove("GIT_CONFIG_GLOBAL"), b"").succeeded()
+    };
+    let (elder, younger) = (
+        sandbox.path("config/git/config"),
+        sandbox.path("home/.gitconfig"),
+    );
+    fs::create_dir_all(elder.parent().unwrap()).unwrap();
+    put(&elder, Some("[user]\n\tname = a\n"));
+    at(&sandbox, "setup");
+    assert!(is(&elder).unwrap().contains("git-credential-pat"));
+    put(&younger, Some("[user]\n\temail = a@example.test\n"));
+    fs::remove_dir_all(sandbox.path("state/git-credential-pat")).unwrap();
+    let output = at(&sandbox, "setup --undo");
+    assert!(
+        !is(&elder).unwrap().contains("git-credential-pat"),
+        "{output:?}"
+    );
+    assert!(
+        !output.text().contains("no line of this helper"),
+        "{output:?}"
+    );
+}
+
+/// A state folder that others may write to is not believed; the lines go all the same.
+#[test]
+fn undo_does_without_traces_that_are_not_private() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.path("gitconfig");
+    sandbox.ask("setup", b"").succeeded();
+    let traces = sandbox.path("state/git-credential-pat/setup--global");
+    fs::set_permissions(&traces, fs::Permissions::from_mode(0o777)).unwrap();
+    let output = sandbox.ask("setup --undo", b"").succeeded();
+    assert!(output.stderr.contains("hint: "), "{output:?}");
+    assert!(
+        !is(&file).unwrap().contains("git-credential-pat"),
+        "{output:?}"
+    );
+}
+
+/// Whoever is asked for single URLs is named, with the command that changes it there.
+#[test]
+fn other_helpers_of_single_urls_are_named() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.path("gitconfig");
+    let one = "[credential \"https://one.test\"]\n\thelper =\n\thelper = !/usr/bin/gh auth git-credential\n";
+    let told =
+        "warning: git asks another helper too for https://one.test: a shell command (!/usr/bin/gh";
+    for (words, is_told) in [
+        ("setup", true),
+        ("setup --replace", true),
+        ("setup https://one.test", true),
+        ("setup --replace https://one.test", false),
+        ("setup https://two.test", false),
+    ] {
+        put(&file, Some(one));
+        let output = sandbox.ask(words, b"").succeeded();
+        assert_eq!(output.stderr.contains(told), is_told, "{words}: {output:?}");
+        sandbox.ask("setup --undo", b"").succeeded();
+    }
+    put(&file, Some(&format!("{one}\thelper =\n")));
+    let output = sandbox.ask("setup", b"").succeeded();
+    assert!(
+        !output.stderr.contains("another helper"),
+        "it is forgotten already: {output:?}"
+    );
+}
+
 /// A URL in a key may hold a password, whoever wrote it there.
 #[test]
 fn no_password_in_a_key_is_shown() {
@@ -188,8 +308,11 @@ fn no_password_in_a_key_is_shown() {
             let key = "credential.https://alice:***@one.test.helper";
             let key = key.replace('*', "\\*");
             assert!(output.text().contains(&key), "{output:?}");
-            let edit = "take it out with: git config --global --edit";
-            assert!(output.stderr.contains(edit), "{output:?}");
+            let edit = format!(
+                "take it out with: git config --file {} --edit",
+                file.display()
+            );
+            assert!(output.stderr.contains(&edit), "{output:?}");
         }
     }
     assert!(!is(&file).unwrap().contains("git-credential-pat"));

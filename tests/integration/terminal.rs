@@ -14,7 +14,7 @@ use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
 
-use crate::process::{DEADLINE, Guard, wait_for};
+use crate::process::{DEADLINE, Guard, heeding_signals, wait_for};
 use crate::tool;
 
 /// A program at a terminal of its own.
@@ -44,12 +44,10 @@ impl Session {
         };
 
         let before = tcgetattr(&terminal).unwrap();
+        let command = heeding_signals(command);
         let mut leader = Command::new(tool::need("setsid"));
-        // Whoever runs the tests may ignore signals that a terminal sends, as nohup(1) does.
         leader
             .args(["--ctty", "--wait"])
-            .arg(tool::need("env"))
-            .arg("--default-signal")
             .arg(command.get_program())
             .args(command.get_args());
         leader.env_clear();

@@ -13,8 +13,8 @@ use super::streams::Streams;
 use super::{Failure, described, ui};
 use crate::config::account::Account;
 use crate::config::{self, Choice, Flags, Settings};
-use crate::git::Git;
-use crate::helper_line::{PROGRAM, is_ours, named, quoted, without_password};
+use crate::git::{Git, Setting};
+use crate::helper_line::{KEYS, PROGRAM, is_ours, named, quoted, without_password};
 use crate::places::Places;
 use crate::plain;
 use crate::platform;
@@ -51,6 +51,9 @@ pub(super) struct Arguments {
     local: bool,
 }
 
+/// The key of helpers for every URL.
+const EVERYWHERE: &str = "credential.helper";
+
 /// What is to be done to git's configuration.
 struct Change {
     key: OsString,
@@ -72,37 +75,18 @@ pub(super) fn run(
     };
     let places = Places::find().map_err(config::Error::from)?;
     let label = key(arguments.url.as_deref())?;
-    let mut is_noted = false;
     if arguments.undo {
         let only = arguments.url.is_some().then_some(&*label);
-        let is_done = undo::take_back(&git, &places, scope, only, arguments.dry_run, streams)?;
-        // What is only shown still stands there.
-        is_noted = arguments.dry_run && is_done;
+        return undo::run(&git, &places, scope, only, arguments.dry_run, streams);
     }
     let settings = Settings::load(flags.clone())?;
     let paths = path_keys(&settings.accounts, arguments.url.as_deref())?;
-    let mut changes = if arguments.undo {
-        let keys = if arguments.url.is_some() {
-            vec![label.clone()]
-        } else {
-            undo::every_key(&git, scope)?
-        };
-        undo::removals(&git, scope, keys)?
-    } else {
-        additions(
-            &git,
-            scope,
-            &label,
-            helper_value(flags)?,
-            arguments.replace,
-            streams,
-        )?
-    };
+    let place = [OsStr::new(scope)];
+    let helper = helper_value(flags)?;
+    let mut changes = additions(&git, &place, &label, helper, arguments.replace, streams)?;
     for key in paths {
-        let is_set =
-            git.config_values(&[OsStr::new(scope), "-z".as_ref(), "--get-all".as_ref(), &key])?;
-        // What stood there before is the person's: only what the trace tells of is taken back.
-        if !arguments.undo && !is_set.iter().any(|value| value == "true") {
+        let is_set = values(&git, &place, &key)?;
+        if !is_set.iter().any(|value| value == "true") {
             changes.push(Change {
                 key,
                 value: "true".into(),
@@ -111,71 +95,59 @@ pub(super) fn run(
         }
     }
     if changes.is_empty() {
-        let what = if arguments.undo {
-            format!("no line of this helper is left in what 'git config {scope}' changes")
-        } else {
-            "git asks this helper already".to_owned()
-        };
-        ui::print(streams, &format!("{what}\n"))?;
+        ui::print(streams, "git asks this helper already\n")?;
     }
-    let resets = undo::resets(&git, scope, &changes)?;
     let files = files(&git, scope)?;
     let folder = traces_folder(&places, scope);
-    for Change {
-        key,
-        value,
-        is_removal,
-    } in changes
-    {
-        let words: &[&OsStr] = if is_removal {
-            &[
-                "--fixed-value".as_ref(),
-                "--unset-all".as_ref(),
-                &key,
-                &value,
-            ]
-        } else {
-            &["--add".as_ref(), &key, &value]
-        };
-        ui::print(
-            streams,
-            &format!("{}\n", command(scope, is_removal, &key, &value)),
-        )?;
+    for change in changes {
+        ui::print(streams, &format!("{}\n", change.command(&place)))?;
         if arguments.dry_run {
             continue;
         }
         // Each by itself: what stands between two changes is none of ours to note.
         let befores: Result<Vec<_>, _> = files.iter().map(|file| Before::look(file)).collect();
         let befores = befores?;
-        git.config(&[&[OsStr::new(scope)], words].concat())?;
-        if !arguments.undo
-            && let Err(error) = traces::note(&folder, label.as_bytes(), befores)
-        {
-            ui::warn(
-                streams,
-                &format!("{error}: --undo will remove its lines, and may leave an empty section"),
-                None,
-            );
+        change.make(&git, &place)?;
+        if let Err(error) = traces::note(&folder, label.as_bytes(), befores) {
+            let what =
+                format!("{error}: --undo will remove its lines, and may leave an empty section");
+            ui::warn(streams, &what, error.hint());
         }
-    }
-    if arguments.undo && !is_noted {
-        undo::tell_resets(scope, &files, &resets, streams);
-    }
-    if arguments.undo && !arguments.dry_run {
-        undo::tell_rest(&git, arguments.url.is_some().then_some(&*label), streams);
     }
     Ok(ExitCode::SUCCESS)
 }
 
-/// The command as it is shown: whole, but for a password in the key.
-fn command(scope: &str, is_removal: bool, key: &OsStr, value: &OsStr) -> String {
-    let words = if is_removal {
-        "--fixed-value --unset-all"
-    } else {
-        "--add"
-    };
-    let (key, value) = (quoted(&without_password(key)), quoted(value));
-    plain::whole(&format!("git config {scope} {words} {key} {value}"))
+/// What stands under `key` in the file or scope that `place` names for `git config`.
+fn values(git: &Git, place: &[&OsStr], key: &OsStr) -> Result<Vec<OsString>, Failure> {
+    let words = [place, &["-z".as_ref(), "--get-all".as_ref(), key]].concat();
+    Ok(git.config_values(&words)?)
+}
+
+impl Change {
+    /// In the file or scope that `place` names for `git config`.
+    fn make(&self, git: &Git, place: &[&OsStr]) -> Result<(), Failure> {
+        let Self { key, value, .. } = self;
+        let words: &[&OsStr] = if self.is_removal {
+            &["--fixed-value".as_ref(), "--unset-all".as_ref(), key, value]
+        } else {
+            &["--add".as_ref(), key, value]
+        };
+        git.config(&[place, words].concat())?;
+        Ok(())
+    }
+
+    /// The command as it is shown: whole, but for a password in the key.
+    fn command(&self, place: &[&OsStr]) -> String {
+        let words = if self.is_removal {
+            "--fixed-value --unset-all"
+        } else {
+            "--add"
+        };
+        let place: Vec<String> = place.iter().map(|word| quoted(word)).collect();
+        let (place, key) = (place.join(" "), quoted(&without_password(&self.key)));
+        let value = quoted(&self.value);
+        plain::whole(&format!("git config {place} {words} {key} {value}"))
+    }
 }
 
 /// For git to tell the path, which the rules for accounts go by (gitcredentials(7), `useHttpPath`).
@@ -207,7 +179,7 @@ fn files(git: &Git, scope: &str) -> Result<Vec<PathBuf>, Failure> {
 /// `credential.helper`, or `credential.URL.helper`; the URL is put together anew from its checked parts.
 fn key(url: Option<&str>) -> Result<OsString, Failure> {
     let Some(url) = url else {
-        return Ok("credential.helper".into());
+        return Ok(EVERYWHERE.into());
     };
     let parts = described(url)?;
     let mut key = b"credential.".to_vec();
@@ -230,17 +202,14 @@ fn key(url: Option<&str>) -> Result<OsString, Failure> {
 /// git forget those that stand before ours (gitcredentials(7), `helper`).
 fn additions(
     git: &Git,
-    scope: &str,
+    place: &[&OsStr],
     key: &OsStr,
     value: OsString,
     replaces: bool,
     streams: &mut Streams,
 ) -> Result<Vec<Change>, Failure> {
-    let values =
-        git.config_values(&[OsStr::new(scope), "-z".as_ref(), "--get-all".as_ref(), key])?;
-    if !replaces {
-        name_others(git, key, streams)?;
-    }
+    let values = values(git, place, key)?;
+    name_others(git, key, replaces, streams)?;
     let is_reset = values
         .iter()
         .rev()
@@ -267,29 +236,56 @@ fn additions(
     Ok(changes)
 }
 
-/// Says which other helpers git asks, whatever file tells it to.
-fn name_others(git: &Git, key: &OsStr, streams: &mut Streams) -> Result<(), Failure> {
-    let mut keys = vec![OsStr::new("credential.helper"), key];
-    keys.dedup();
-    let mut others: Vec<OsString> = Vec::new();
-    for key in keys {
-        for value in git.config_values(&["-z".as_ref(), "--get-all".as_ref(), key])? {
-            if value.is_empty() {
-                others.clear();
-            } else if !is_ours(&value) {
-                others.push(value);
-            }
+/// Says which other helpers git asks, whatever file tells it to, and for which URLs; of what `--replace` has it forget,
+/// nothing.
+fn name_others(
+    git: &Git,
+    own: &OsStr,
+    replaces: bool,
+    streams: &mut Streams,
+) -> Result<(), Failure> {
+    let mut others: Vec<Setting> = Vec::new();
+    for setting in git.settings(KEYS)? {
+        if setting.value.is_empty() {
+            // An empty one of everywhere has git forget those of single URLs, too.
+            others.retain(|other| setting.key != EVERYWHERE && setting.key != other.key);
+        } else if !is_ours(&setting.value) && concerns(&setting.key, own) {
+            others.push(setting);
         }
     }
-    for other in others {
-        let what = format!(
-            "git asks another helper too: {}",
-            plain::safe(named(&other).as_bytes())
-        );
-        let hint = "it may answer first, and it keeps a copy of every token; --replace has git ask this one alone";
+    for Setting { key, value, .. } in others {
+        if replaces && (key == own || key == EVERYWHERE) {
+            continue;
+        }
+        let url = url_of(&without_password(&key));
+        let place = url.map_or_else(String::new, |url| format!(" for {}", plain::safe(&url)));
+        let helper = plain::safe(named(&value).as_bytes());
+        let what = format!("git asks another helper too{place}: {helper}");
+        let hint = if place.is_empty() {
+            "it may answer first, and it keeps a copy of every token; --replace has git ask this one alone"
+        } else {
+            "it may answer first, and it keeps a copy of every token; 'setup --replace' with that URL has git ask this one alone there"
+        };
         ui::warn(streams, &what, Some(hint));
     }
     Ok(())
+}
+
+/// The URL in a key such as `credential.URL.helper`.
+fn url_of(key: &OsStr) -> Option<Vec<u8>> {
+    let rest = key.as_bytes().strip_prefix(b"credential.")?;
+    let end = rest.iter().rposition(|&byte| byte == b'.')?;
+    Some(rest[..end].to_vec())
+}
+
+/// Whether git may look under `other` for a URL for which it looks under `key`. A pattern may mean anything.
+fn concerns(other: &OsStr, key: &OsStr) -> bool {
+    let host = |key: &OsStr| {
+        let url = url_of(key)?;
+        let described = described(std::str::from_utf8(&url).ok()?).ok()?;
+        described.host.map(|host| host.to_ascii_lowercase())
+    };
+    host(other).is_none_or(|one| host(key).is_none_or(|two| one == two))
 }
 
 /// The value of `credential.helper`: our absolute path, which saves git a start of itself, with the flags that were given.

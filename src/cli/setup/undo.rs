@@ -3,34 +3,83 @@
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use super::super::streams::Streams;
 use super::super::{Failure, ui};
-use super::{Change, command, files, traces_folder};
+use super::{Change, concerns, files, traces_folder, values};
 use crate::git::{Git, Setting};
-use crate::helper_line::{KEYS, is_ours, without_password};
+use crate::helper_line::{KEYS, is_ours, quoted, without_password};
 use crate::places::Places;
 use crate::plain;
 use crate::traces::{self, Chosen};
 
-/// Takes back what is noted of `scope`: byte for byte, where nobody has changed the file since. Each repository has its
-/// own, and they share one note. Returns whether there was something.
-pub(super) fn take_back(
+/// What was noted goes byte for byte; of the rest each line that runs this program, in every file that git may write for
+/// `scope`. `only`: under this key alone.
+pub(super) fn run(
     git: &Git,
     places: &Places,
     scope: &str,
+    only: Option<&OsStr>,
+    is_dry: bool,
+    streams: &mut Streams,
+) -> Result<ExitCode, Failure> {
+    let files = files(git, scope)?;
+    let is_done = match take_back(places, scope, &files, only, is_dry, streams) {
+        Err(Failure::Traces(error)) => {
+            let what =
+                format!("{error}: lines are taken out one by one, and may leave an empty section");
+            ui::warn(streams, &what, error.hint());
+            false
+        }
+        is_done => is_done?,
+    };
+    let mut is_any = false;
+    for file in files.iter().filter(|file| file.exists()) {
+        let place = [OsStr::new("--file"), file.as_os_str()];
+        let keys = match only {
+            Some(only) => vec![only.to_owned()],
+            None => keys_of(git, &place, KEYS)?,
+        };
+        let removals = removals(git, &place, keys)?;
+        let resets = resets(git, &place, &removals)?;
+        for change in &removals {
+            is_any = true;
+            ui::print(streams, &format!("{}\n", change.command(&place)))?;
+            if !is_dry {
+                change.make(git, &place)?;
+            }
+        }
+        // What is only shown still stands there; and beside a line without a trace, others may have none.
+        if !(is_dry && is_done || removals.is_empty()) {
+            tell_resets(file, &resets, streams);
+            tell_paths(git, &place, only, streams)?;
+        }
+    }
+    if !is_any {
+        let what = format!("no line of this helper is left in what 'git config {scope}' changes");
+        ui::print(streams, &format!("{what}\n"))?;
+    }
+    if !is_dry {
+        tell_rest(git, only, streams);
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Takes back what is noted of `scope`: byte for byte, where nobody has changed the file since. Each repository has its
+/// own, and they share one note. Returns whether there was something.
+fn take_back(
+    places: &Places,
+    scope: &str,
+    files: &[PathBuf],
     key: Option<&OsStr>,
     is_dry: bool,
     streams: &mut Streams,
 ) -> Result<bool, Failure> {
-    let files = match scope {
-        "--local" => Some(files(git, scope)?),
-        _ => None,
-    };
     let chosen = Chosen {
         label: key.map(OsStr::as_bytes),
-        files: files.as_deref(),
+        files: (scope == "--local").then_some(files),
     };
     let folder = traces_folder(places, scope);
     let (done, what) = if is_dry {
@@ -47,23 +96,21 @@ pub(super) fn take_back(
     Ok(!done.is_empty())
 }
 
-/// Every `credential.*helper` that is set.
-pub(super) fn every_key(git: &Git, scope: &str) -> Result<Vec<OsString>, Failure> {
-    let mut keys = git.config_values(&[scope, "-z", "--name-only", "--get-regexp", KEYS])?;
+/// Every key that is set there, and fits.
+fn keys_of(git: &Git, place: &[&OsStr], pattern: &str) -> Result<Vec<OsString>, Failure> {
+    let words = ["-z", "--name-only", "--get-regexp", pattern].map(OsStr::new);
+    let mut keys = git.config_values(&[place, &words].concat())?;
     keys.dedup();
     Ok(keys)
 }
 
-pub(super) fn removals(
-    git: &Git,
-    scope: &str,
-    keys: Vec<OsString>,
-) -> Result<Vec<Change>, Failure> {
+fn removals(git: &Git, place: &[&OsStr], keys: Vec<OsString>) -> Result<Vec<Change>, Failure> {
     let mut changes = Vec::new();
     for key in keys {
-        let values =
-            git.config_values(&[OsStr::new(scope), "-z".as_ref(), "--get-all".as_ref(), &key])?;
-        for value in values.into_iter().filter(|value| is_ours(value)) {
+        for value in values(git, place, &key)?
+            .into_iter()
+            .filter(|value| is_ours(value))
+        {
             changes.push(Change {
                 key: key.clone(),
                 value,
@@ -76,19 +123,11 @@ pub(super) fn removals(
 
 /// The keys of which an empty line stands right before one of ours that goes: `--replace` writes it, and where its trace is
 /// lost nobody knows whether it did.
-pub(super) fn resets(git: &Git, scope: &str, changes: &[Change]) -> Result<Vec<OsString>, Failure> {
+fn resets(git: &Git, place: &[&OsStr], removals: &[Change]) -> Result<Vec<OsString>, Failure> {
     let mut keys: Vec<OsString> = Vec::new();
-    for Change {
-        key, is_removal, ..
-    } in changes
-    {
-        if !is_removal || keys.contains(key) {
-            continue;
-        }
-        let values =
-            git.config_values(&[OsStr::new(scope), "-z".as_ref(), "--get-all".as_ref(), key])?;
+    for Change { key, .. } in removals {
         let is_reset = |two: &[OsString]| two[0].is_empty() && is_ours(&two[1]);
-        if values.windows(2).any(is_reset) {
+        if !keys.contains(key) && values(git, place, key)?.windows(2).any(is_reset) {
             keys.push(key.clone());
         }
     }
@@ -96,31 +135,64 @@ pub(super) fn resets(git: &Git, scope: &str, changes: &[Change]) -> Result<Vec<O
 }
 
 /// Says where they stand, and what takes them out.
-pub(super) fn tell_resets(
-    scope: &str,
-    files: &[PathBuf],
-    keys: &[OsString],
-    streams: &mut Streams,
-) {
+fn tell_resets(file: &Path, keys: &[OsString], streams: &mut Streams) {
+    let text = fs::read(file).unwrap_or_default();
     for key in keys {
-        // A command with a password in it is not shown, and one without it would change nothing.
-        let mends = if without_password(key) == *key {
-            command(scope, true, key, OsStr::new(""))
-        } else {
-            format!("git config {scope} --edit")
-        };
-        let hint = format!("if 'setup --replace' wrote it, take it out with: {mends}");
-        for file in files {
-            let text = fs::read(file).unwrap_or_default();
-            for line in empty_lines(&text, key.as_bytes()) {
-                let place = plain::safe(file.as_os_str().as_bytes());
-                let what = format!(
-                    "an empty 'helper =' is left in {place}, line {line}: git asks no helper that stands before it"
-                );
-                ui::warn(streams, &what, Some(&hint));
-            }
+        let lines = empty_lines(&text, key.as_bytes());
+        // A command takes out all of them, the person's too.
+        let removal = (lines.len() == 1).then(|| Change {
+            key: key.clone(),
+            value: OsString::new(),
+            is_removal: true,
+        });
+        let hint = taken_out("setup --replace", removal, file);
+        for line in lines {
+            let place = plain::safe(file.as_os_str().as_bytes());
+            let what = format!(
+                "an empty 'helper =' is left in {place}, line {line}: git asks no helper that stands before it"
+            );
+            ui::warn(streams, &what, Some(&hint));
         }
     }
+}
+
+/// Rules for accounts have setup write these; nobody knows now whether it did.
+fn tell_paths(
+    git: &Git,
+    place: &[&OsStr; 2],
+    only: Option<&OsStr>,
+    streams: &mut Streams,
+) -> Result<(), Failure> {
+    let file = Path::new(place[1]);
+    for key in keys_of(git, place, r"^credential\..*\.usehttppath$")? {
+        if only.is_some_and(|only| !concerns(&key, only)) {
+            continue;
+        }
+        let shown = plain::safe(without_password(&key).as_bytes());
+        let what = format!(
+            "{shown} is left in {}: git tells its helpers the path there",
+            plain::safe(file.as_os_str().as_bytes())
+        );
+        let is = values(git, place, &key)?;
+        let removal = (is == ["true"]).then(|| Change {
+            key,
+            value: "true".into(),
+            is_removal: true,
+        });
+        ui::warn(streams, &what, Some(&taken_out("setup", removal, file)));
+    }
+    Ok(())
+}
+
+/// `None`: no command does just that. One with a password in it is not shown, and without it it would change nothing.
+fn taken_out(writer: &str, removal: Option<Change>, file: &Path) -> String {
+    let place = [OsStr::new("--file"), file.as_os_str()];
+    let shown = removal.filter(|removal| without_password(&removal.key) == removal.key);
+    let command = match shown {
+        Some(removal) => removal.command(&place),
+        None => plain::whole(&format!("git config --file {} --edit", quoted(place[1]))),
+    };
+    format!("if '{writer}' wrote it, take it out with: {command}")
 }
 
 /// The numbers of the lines that set `key`, a `credential.*helper`, to nothing (git-config(1), CONFIGURATION FILE). Who wrote
@@ -172,7 +244,7 @@ fn helper_of(heading: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Other scopes, and files that are included, may ask us as before.
-pub(super) fn tell_rest(git: &Git, key: Option<&OsStr>, streams: &mut Streams) {
+fn tell_rest(git: &Git, key: Option<&OsStr>, streams: &mut Streams) {
     let settings = git.settings(KEYS).unwrap_or_default();
     let is_rest =
         |setting: &&Setting| is_ours(&setting.value) && key.is_none_or(|key| setting.key == *key);

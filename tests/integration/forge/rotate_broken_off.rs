@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use super::rotate::killed_at;
 use super::work::{Work, in_days};
 use super::{Fate, Manner, Speaks, Token};
-use crate::process::Output;
+use crate::process::{Output, heeding_signals};
 
 const FIRST: &str = "glpat-first.0123456789";
 const ROTATE: &str = "/api/v4/personal_access_tokens/self/rotate";
@@ -100,7 +100,7 @@ fn a_signal_waits_until_the_new_token_is_kept() {
         work.store("alice", FIRST);
         work.forge.issue(Token::new("first", FIRST));
         work.forge.answer(Manner::Late(Duration::from_millis(700)));
-        let mut command = work.command(&format!("rotate {}", work.forge.url()));
+        let mut command = heeding_signals(&work.command(&format!("rotate {}", work.forge.url())));
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.stdin(Stdio::null()).spawn().unwrap();
         work.forge.wait_until_asked(2);
@@ -124,7 +124,7 @@ fn a_signal_before_the_question_ends_it_at_once() {
     work.store("alice", FIRST);
     work.forge.issue(Token::new("first", FIRST));
     work.forge.answer(Manner::Silent);
-    let mut command = work.command(&format!("rotate {}", work.forge.url()));
+    let mut command = heeding_signals(&work.command(&format!("rotate {}", work.forge.url())));
     command.stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = command.stdin(Stdio::null()).spawn().unwrap();
     work.forge.wait_until_asked(1);
