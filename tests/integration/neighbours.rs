@@ -978,6 +978,83 @@ fn keyring_leftovers_of_gits_own_helper_are_known_by_what_they_are() {
     assert_eq!(again.text(), "nothing is stale\n");
 }
 
+/// Two schemas of git's own helper, before and since git 2.43, leave several items under one key. Only the newest answers.
+#[test]
+fn keyring_items_behind_a_newer_one_are_listed_each() {
+    const OLDER: &str = "org.gnome.keyring.NetworkPassword";
+    const SINCE: &str = "org.git.Password";
+    let mut sandbox = Sandbox::new();
+    sandbox.start_keyring();
+    let put = |schema: &str, host: &str, more: &[&str], secret: &str| {
+        let mut tool = sandbox.command(tool::need("secret-tool"));
+        tool.args(["store", "--label=Git: made up", "xdg:schema", schema]);
+        tool.args(["protocol", "https", "user", "alice", "server", host]);
+        process::run(tool.args(more), secret.as_bytes()).succeeded();
+    };
+    let ended = "made-up-ended\npassword_expiry_utc=1000000000";
+    put(OLDER, "github.com", &[], "made-up account password");
+    put(OLDER, "upgraded.test", &[], "made-up-older");
+    put(SINCE, "back.test", &[], "made-up-older");
+    put(SINCE, "ended.test", &[], ended);
+    put(OLDER, "hidden.test", &[], "made-up-good");
+    put(OLDER, "copy.test", &[], "made-up-newer");
+    put(SINCE, "thrice.test", &[], "made-up-older");
+    put(SINCE, "thrice.test", &["extra", "yes"], "made-up-older");
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    put(SINCE, "github.com", &[], "ghp_made-up-newer");
+    put(SINCE, "upgraded.test", &[], "made-up-newer");
+    put(OLDER, "back.test", &[], "made-up-newer");
+    put(OLDER, "ended.test", &[], "made-up-newer");
+    put(SINCE, "hidden.test", &[], ended);
+    put(SINCE, "copy.test", &[], "made-up-newer");
+    put(OLDER, "thrice.test", &[], "made-up-newer");
+    // What others keep of it is not judged by that.
+    write(
+        sandbox.path("home/.git-credentials"),
+        "https://alice:made-up-older@upgraded.test\n",
+    );
+
+    let list = sandbox.ask("list", b"").succeeded();
+    shows_no_secret(&list);
+    count(&list.text(), "alice", 7);
+    let dry = sandbox.ask("clean --dry-run", b"").succeeded();
+    shows_no_secret(&dry);
+    let rows = listed(&dry);
+    let meant = [
+        "https://github.com alice keychain no token",
+        "https://upgraded.test alice keychain superseded ",
+        "https://back.test alice keychain superseded ",
+        "https://ended.test alice keychain ended 9 Sep 2001",
+        "https://hidden.test alice keychain ended 9 Sep 2001",
+        "https://thrice.test alice keychain (2 items) superseded ",
+    ];
+    assert_eq!(rows.len(), meant.len(), "{rows:#?}");
+    for row in meant {
+        let is_it = |found: &&String| found.starts_with(row);
+        assert_eq!(rows.iter().filter(is_it).count(), 1, "{row}: {rows:#?}");
+    }
+    let done = sandbox.ask("clean --yes", b"").succeeded();
+    assert_eq!(listed(&done), rows, "exactly what was listed");
+    assert!(done.text().ends_with("removed 6 credentials\n"), "{done:?}");
+    let secrets = |host: &str| {
+        let mut tool = sandbox.command(tool::need("secret-tool"));
+        tool.args(["search", "--all", "--unlock", "server", host]);
+        let found = process::run(&mut tool, b"").text();
+        let found = found
+            .lines()
+            .filter_map(|line| line.strip_prefix("secret = "));
+        found.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(secrets("github.com"), ["ghp_made-up-newer"]);
+    for host in ["upgraded.test", "back.test", "ended.test", "thrice.test"] {
+        assert_eq!(secrets(host), ["made-up-newer"], "{host}");
+    }
+    assert_eq!(secrets("hidden.test"), ["made-up-good"]);
+    assert_eq!(secrets("copy.test"), ["made-up-newer", "made-up-newer"]);
+    let again = sandbox.ask("clean --yes", b"").succeeded();
+    assert_eq!(again.text(), "nothing is stale\n");
+}
+
 /// Memory forgets: what is in the keyring beside a newer one there may be all that is left tomorrow.
 #[test]
 fn keyring_items_beside_memory_are_not_superfluous() {

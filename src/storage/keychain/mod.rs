@@ -25,7 +25,7 @@ use keyring::CredentialStore;
 use self::attributes::Spelling;
 use self::change::{put, redate, rehearse, touch};
 use self::deadline::Prompts;
-use self::found::{Failure, Found, delete, find, get, list, reveal};
+use self::found::{Failure, Found, all, delete, find, get, list, reveal};
 use self::others::{Attributes, Other};
 use super::{Advice, Error, Kind, Listed, Lost, Storage};
 use crate::credential::Credential;
@@ -245,6 +245,20 @@ impl Storage for Keychain {
     /// Of a locked entry the end stays unknown: nobody is prompted for a list.
     fn list(&self) -> Result<Vec<Listed>, Error> {
         self.ask("list", Duration::ZERO, list)
+    }
+
+    /// Every item, even behind another one under the same key. What is open is read without a prompt, and who does not
+    /// unlock the rest is not asked for each of it.
+    fn all(&self) -> Result<Vec<(Listed, Credential)>, Error> {
+        let (open, locked) = self.ask("list", Duration::ZERO, |store| all(store, false))?;
+        if locked == 0 || self.patience.is_zero() {
+            return Ok(open);
+        }
+        match self.ask("list", self.patience, |store| all(store, true)) {
+            Ok((all, _)) => Ok(all),
+            Err(Error::Unavailable { .. }) => Ok(open),
+            Err(cause) => Err(cause),
+        }
     }
 
     fn check(&self) -> Result<(), Error> {
