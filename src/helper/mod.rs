@@ -1,5 +1,6 @@
 //! The helper: what to ask of which storage, and what to say about it.
 
+pub mod answering;
 pub mod background;
 pub mod chain;
 pub mod clean;

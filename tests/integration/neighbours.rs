@@ -649,6 +649,119 @@ fn who_answered_goes_on_in_a_keyring() {
     who_answered_goes_on("--storage keychain", true);
 }
 
+/// What git is answered for `more` of a host.
+fn answered(sandbox: &Sandbox, flags: &str, host: &str, more: &[(&str, &str)]) -> Option<String> {
+    let question = [&[("protocol", "https"), ("host", host)], more].concat();
+    let output = sandbox.ask(&format!("{flags} get"), &lines(&question));
+    let answer = Answer::read(&output.succeeded().stdout);
+    answer.get("password").map(str::to_owned)
+}
+
+/// Every question that an import could change, not only the host's.
+fn whoever_answered_a_path_or_a_user_goes_on(flags: &str, needs_keyring: bool) {
+    for has_rules in [true, false] {
+        let mut sandbox = Sandbox::new();
+        if needs_keyring {
+            sandbox.start_keyring();
+        }
+        if has_rules {
+            write(
+                sandbox.path("config/git-credential-pat/config.toml"),
+                "[[account]]\nurl = 'https://one.test/acme'\n",
+            );
+        }
+        for (name, path, password) in [
+            ("uma", "acme/r.git", "made-up-acme"),
+            ("alice", "a.git", "made-up-a"),
+            ("bob", "", "made-up-host"),
+        ] {
+            let mut pairs = vec![
+                ("protocol", "https"),
+                ("host", "one.test"),
+                ("username", name),
+                ("password", password),
+            ];
+            if !path.is_empty() {
+                pairs.push(("path", path));
+            }
+            let words = format!("{flags} store");
+            sandbox.ask(&words, &lines(&pairs)).succeeded();
+            if needs_keyring {
+                std::thread::sleep(std::time::Duration::from_millis(1100));
+            }
+        }
+        write(
+            sandbox.path("home/.git-credentials"),
+            "https://theirs:made-up-theirs@one.test/acme/r.git\nhttps://alice:made-up-other@one.test/c.git\n",
+        );
+        let questions: [&[(&str, &str)]; 5] = [
+            &[],
+            &[("path", "acme/r.git")],
+            &[("path", "a.git")],
+            &[("username", "alice")],
+            &[("username", "bob")],
+        ];
+        let answers = || questions.map(|more| answered(&sandbox, flags, "one.test", more));
+        let before = answers();
+        assert_eq!(before[0].as_deref(), Some("made-up-host"));
+        assert_eq!(before[1].as_deref(), Some("made-up-acme"));
+        let words = format!("{flags} import git-store --yes");
+        let done = sandbox.ask(&words, b"").succeeded();
+        shows_no_secret(&done);
+        assert!(
+            done.text().ends_with("imported 2 credentials\n"),
+            "{done:?}"
+        );
+        assert_eq!(answers(), before, "{flags}, rules: {has_rules}");
+        let theirs = [("username", "theirs"), ("path", "acme/r.git")];
+        assert!(answered(&sandbox, flags, "one.test", &theirs).is_some());
+    }
+}
+
+#[test]
+fn whoever_answered_a_path_goes_on_in_memory() {
+    whoever_answered_a_path_or_a_user_goes_on("--storage memory", false);
+}
+
+#[test]
+fn whoever_answered_a_path_goes_on_in_a_file() {
+    whoever_answered_a_path_or_a_user_goes_on("--storage file", false);
+}
+
+#[test]
+fn whoever_answered_a_path_goes_on_in_a_keyring() {
+    whoever_answered_a_path_or_a_user_goes_on("--storage keychain", true);
+}
+
+/// A storage of a list that fails keeps nobody in the others from answering; nor does one that has forgotten.
+#[test]
+fn whoever_answered_from_a_list_goes_on() {
+    for (is_broken, forgets) in [(true, false), (false, true)] {
+        let sandbox = Sandbox::new();
+        let flags = "--storage memory,file";
+        store(&sandbox, flags, "one.test", "kept", "made-up-kept");
+        approve(&sandbox, "store", "one.test", "theirs", "made-up-theirs");
+        if forgets {
+            sandbox.ask("cache clear", b"").succeeded();
+        }
+        // A folder in the place of its lock: it is read, and cannot be written.
+        let lock = sandbox.path("data/git-credential-pat/credentials.lock");
+        if is_broken {
+            fs::remove_file(&lock).unwrap();
+            fs::create_dir(&lock).unwrap();
+        }
+        let done = sandbox.ask(&format!("{flags} import --yes git-store"), b"");
+        shows_no_secret(&done);
+        assert_eq!(done.status.success(), !is_broken, "{done:?}");
+        assert!(get(&sandbox, "--storage memory", "one.test", "theirs").has_secret());
+        assert_eq!(
+            first(&sandbox, flags, "one.test").as_deref(),
+            Some("made-up-kept"),
+            "broken: {is_broken}"
+        );
+    }
+}
+
 /// git's cache takes the place that it was named at.
 #[test]
 fn the_cache_comes_where_it_is_named() {
