@@ -49,6 +49,7 @@ struct Shown {
     owner: String,
     place: Option<String>,
     plaintext: bool,
+    items: usize,
     secret: Option<String>,
     stored: Option<String>,
     reason: &'static str,
@@ -201,12 +202,16 @@ fn show(
     for (number, (stale, step)) in stale.iter().zip(steps).enumerate() {
         let key = &stale.credential.key;
         let (owner, place, _) = whereabouts(stale, neighbours, harvest);
-        let place = place.map_or(owner.clone(), |place| format!("{owner} {place}"));
+        let mut place = place.map_or(owner.clone(), |place| format!("{owner} {place}"));
+        if stale.items > 1 {
+            place = format!("{place} ({} items)", stale.items);
+        }
         let since = stale.since.and_then(Expiry::from_unix).map(Expiry::day);
         let stored = stale.stored.and_then(Expiry::from_unix);
         let mut why = match stale.why {
             Why::Fate(fate) => fate.word().to_owned(),
             Why::Untaken(says) => says.to_owned(),
+            Why::Behind => stale.why.word().to_owned(),
         };
         if let Some(day) = since {
             why = format!("{why} {day}");
@@ -317,6 +322,7 @@ fn shown(stale: &Stale, step: Step, neighbours: &Neighbours, harvest: &Harvest) 
         owner,
         place,
         plaintext,
+        items: stale.items,
         secret: stale.mark.clone(),
         stored: stale
             .stored

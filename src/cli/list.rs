@@ -1,5 +1,7 @@
 //! `list`: everything that is kept, without a secret.
 
+use std::cell::LazyCell;
+use std::collections::{HashMap, HashSet};
 use std::process::ExitCode;
 
 use serde::Serialize;
@@ -8,8 +10,11 @@ use super::streams::Streams;
 use super::{Failure, nothing_known, open, status_of, ui};
 use crate::config::{Flags, Warn};
 use crate::credential::expiry::{Expiry, Source};
+use crate::credential::key::Key;
 use crate::credential::token::TokenKind;
 use crate::forge;
+use crate::git::Git;
+use crate::helper::answering::answering;
 use crate::journal::known::{Known, Outcome};
 use crate::plain;
 use crate::storage::{Kind, Listed};
@@ -44,6 +49,7 @@ struct Shown {
     scopes: Option<Vec<String>>,
     looked_up: Option<String>,
     lookup: Option<&'static str>,
+    answers: bool,
 }
 
 pub(super) fn run(
@@ -67,26 +73,37 @@ pub(super) fn run(
     if outcome.value.is_empty() && !is_whole {
         return Err(nothing_known());
     }
+    let answers = answering(&outcome.value, &settings.accounts, wall, path_teller());
+    let all = outcome.value.iter().zip(&answers);
     if arguments.json {
-        let shown: Vec<Shown> = outcome
-            .value
-            .iter()
-            .map(|(kind, listed)| shown(*kind, listed, known(listed), settings.warn, wall))
+        let shown: Vec<Shown> = all
+            .map(|((kind, listed), answers)| Shown {
+                answers: *answers,
+                ..shown(*kind, listed, known(listed), settings.warn, wall)
+            })
             .collect();
         let json = serde_json::to_string_pretty(&shown).map_err(std::io::Error::from)?;
         ui::print(streams, &format!("{json}\n"))?;
     } else if outcome.value.is_empty() {
         ui::print(streams, "nothing is kept\n")?;
     } else {
-        let rows: Vec<[String; 8]> = outcome
-            .value
-            .iter()
-            .map(|(kind, listed)| row(*kind, listed, &known(listed), wall))
+        let mut by_host: HashMap<_, HashSet<&Key>> = HashMap::new();
+        for (_, Listed { key, .. }) in &outcome.value {
+            let host = (&key.protocol, &key.host);
+            by_host.entry(host).or_default().insert(key);
+        }
+        let is_one_of_several = |key: &Key| by_host[&(&key.protocol, &key.host)].len() > 1;
+        let rows: Vec<[String; 9]> = all
+            .map(|((kind, listed), answers)| {
+                let is_marked = *answers && is_one_of_several(&listed.key);
+                row(*kind, listed, &known(listed), is_marked, wall)
+            })
             .collect();
         // What nothing is known of takes no room.
         let heads = [
             "URL",
             "USER",
+            "ANSWERS",
             "STORAGE",
             "TOKEN",
             "SCOPES",
@@ -95,7 +112,7 @@ pub(super) fn run(
             "TIME LEFT",
         ];
         let is_shown = |column: usize| {
-            !["TOKEN", "SCOPES", "SAYS"].contains(&heads[column])
+            !["ANSWERS", "TOKEN", "SCOPES", "SAYS"].contains(&heads[column])
                 || rows.iter().any(|row| !row[column].is_empty())
         };
         let columns: Vec<usize> = (0..heads.len())
@@ -111,7 +128,27 @@ pub(super) fn run(
     Ok(status_of(is_whole))
 }
 
-fn row(kind: Kind, listed: &Listed, known: &Known, wall: u64) -> [String; 8] {
+/// Whether git tells the path of what is kept under a key, by its own settings.
+fn path_teller() -> impl Fn(&Key) -> bool {
+    // Most people have no such setting: then git is asked once.
+    let git = LazyCell::new(|| {
+        let git = Git::find().ok()?;
+        let settings = git.settings(r"^credential\.(.*\.)?usehttppath$").ok()?;
+        (!settings.is_empty()).then_some(git)
+    });
+    move |key| {
+        let url = key.url();
+        let is_on = || {
+            let git = git.as_ref()?;
+            git.is_on_for("credential.useHttpPath", &String::from_utf8_lossy(&url))
+                .ok()?
+        };
+        let is_http = matches!(&key.protocol[..], b"http" | b"https");
+        !is_http || is_on() == Some(true)
+    }
+}
+
+fn row(kind: Kind, listed: &Listed, known: &Known, is_marked: bool, wall: u64) -> [String; 9] {
     let Listed {
         key,
         expiry,
@@ -170,6 +207,7 @@ fn row(kind: Kind, listed: &Listed, known: &Known, wall: u64) -> [String; 8] {
     [
         plain::safe(&key.url()),
         user,
+        if is_marked { "yes" } else { "" }.to_owned(),
         storage,
         token,
         plain::safe(scopes.unwrap_or_default().as_bytes()),
@@ -220,5 +258,6 @@ fn shown(kind: Kind, listed: &Listed, known: Known, warn: Warn, wall: u64) -> Sh
             .and_then(Expiry::from_unix)
             .and_then(Expiry::rfc3339),
         lookup: known.outcome.map(Outcome::word),
+        answers: false,
     }
 }

@@ -2,11 +2,11 @@
 //! found, and only while it is still the same.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::time::Duration;
 
 use super::Outcome;
 use super::forges::takes_no_more;
+use super::kept::{Kept, everything, remove_behind, remove_from};
 use super::neighbours::{Copied, Harvest, Neighbours, kinds_in_git_config};
 use super::notice::Notice;
 use super::open::{open_all, open_rest};
@@ -46,6 +46,8 @@ pub struct Stale {
     pub mark: Option<String>,
     /// When it was stored, as far as that is known, in Unix seconds.
     pub stored: Option<u64>,
+    /// How many items keep it there: all of them go.
+    pub items: usize,
 }
 
 /// Why something is of no use.
@@ -55,6 +57,8 @@ pub enum Why {
     Fate(Fate),
     /// Its forge takes nothing of its sort any more.
     Untaken(&'static str),
+    /// A newer one is kept under its key in the same storage, and answers in its place.
+    Behind,
 }
 
 impl Why {
@@ -63,6 +67,7 @@ impl Why {
         match self {
             Self::Fate(fate) => fate.word(),
             Self::Untaken(_) => "not-taken",
+            Self::Behind => Fate::Superseded.word(),
         }
     }
 }
@@ -74,14 +79,6 @@ pub enum Owner {
     Storage(Kind),
     /// A neighbour: which of the harvest's copies.
     Neighbour(usize),
-}
-
-/// An entry of ours.
-#[derive(Debug)]
-struct Kept {
-    kind: Kind,
-    credential: Credential,
-    written: Option<u64>,
 }
 
 /// What was found of ours.
@@ -169,9 +166,7 @@ impl Cleaner {
                 return true;
             };
             if is_meant(kept) {
-                let owner = Owner::Storage(kept.kind);
-                let stale = self.stale(credential, owner, why, since, kept.written);
-                ours.stale.push(stale);
+                ours.stale.push(self.stale_of_ours(kept, why, since));
             }
             false
         });
@@ -181,15 +176,12 @@ impl Cleaner {
             by_key.entry(&kept.credential.key).or_default().push(kept);
         }
         let lost = |kept: &Kept| self.lost(kept, &by_key[&kept.credential.key]);
-        let lost: Vec<Option<u64>> = rest.iter().map(lost).collect();
+        let lost: Vec<Option<(Why, Option<u64>)>> = rest.iter().map(lost).collect();
         for (kept, lost) in rest.into_iter().zip(lost) {
-            if let Some(since) = lost {
-                if !is_meant(&kept) {
-                    continue;
+            if let Some((why, since)) = lost {
+                if is_meant(&kept) {
+                    ours.stale.push(self.stale_of_ours(&kept, why, since));
                 }
-                let (owner, why) = (Owner::Storage(kept.kind), Why::Fate(Fate::Superseded));
-                let stale = self.stale(&kept.credential, owner, why, Some(since), kept.written);
-                ours.stale.push(stale);
             } else {
                 ours.alive.push(kept);
             }
@@ -200,22 +192,25 @@ impl Cleaner {
         }
     }
 
-    fn stale(
-        &self,
-        credential: &Credential,
-        owner: Owner,
-        why: Why,
-        since: Option<u64>,
-        written: Option<u64>,
-    ) -> Stale {
+    fn stale(&self, credential: &Credential, owner: Owner, why: Why, since: Option<u64>) -> Stale {
         let known = self.dead.known(credential);
         Stale {
             mark: None,
-            stored: written.or_else(|| known.and_then(|known| known.since)),
+            stored: known.and_then(|known| known.since),
             credential: credential.duplicate(),
             owner,
             why,
             since,
+            items: 1,
+        }
+    }
+
+    fn stale_of_ours(&self, kept: &Kept, why: Why, since: Option<u64>) -> Stale {
+        let stale = self.stale(&kept.credential, Owner::Storage(kept.kind), why, since);
+        Stale {
+            stored: kept.written.or(stale.stored),
+            items: kept.items,
+            ..stale
         }
     }
 
@@ -238,10 +233,14 @@ impl Cleaner {
         why.filter(|_| credential.refresh_token.is_none() && !self.dead.was_good(credential))
     }
 
-    /// When another secret under the same key took the place of `kept`, by what the journal knows: that it was stored over
-    /// it, or that git found it good after `kept` was written. Which of two is the older is not guessed at.
-    fn lost(&self, kept: &Kept, of_key: &[&Kept]) -> Option<u64> {
+    /// Whether and when another secret under the same key took the place of `kept`. In the same storage the newer one
+    /// answers. Of two storages the journal must know it: that the other was stored over it, or that git found the other good
+    /// after `kept` was written. Which of these is the older is not guessed at.
+    fn lost(&self, kept: &Kept, of_key: &[&Kept]) -> Option<(Why, Option<u64>)> {
         let fate = self.dead.fate_of(&kept.credential);
+        if let Some(newer) = self.newer_than(kept, of_key) {
+            return Some((Why::Behind, newer.written));
+        }
         let since = |winner: &&Kept| {
             let is_rival = winner.kind != kept.kind
                 && self.in_use.contains(&winner.kind)
@@ -259,7 +258,23 @@ impl Cleaner {
             let is_newer = accepted > kept.written?;
             (is_newer && !self.dead.was_good(&kept.credential)).then_some(accepted)
         };
-        of_key.iter().find_map(since)
+        let since = of_key.iter().find_map(since)?;
+        Some((Why::Fate(Fate::Superseded), Some(since)))
+    }
+
+    /// What answers in the place of `kept` in the same storage, where nothing speaks for `kept`.
+    fn newer_than<'a>(&self, kept: &Kept, of_key: &[&'a Kept]) -> Option<&'a Kept> {
+        let after = of_key
+            .iter()
+            .skip_while(|other| !std::ptr::eq(**other, kept));
+        let newer = after
+            .skip(1)
+            .filter(|other| other.kind == kept.kind)
+            .last()?;
+        let known = self.dead.known(&kept.credential);
+        let accepted = known.and_then(|known| known.accepted);
+        let is_newer = accepted.is_none_or(|accepted| Some(accepted) <= newer.written);
+        (is_newer && self.dead.fate_of(&newer.credential).is_none()).then_some(newer)
     }
 
     /// Which copies at the neighbours' are as dead as ours: the same secret of the same user at the same host was refused,
@@ -287,10 +302,11 @@ impl Cleaner {
                 if alive.any(|alive| is_copy(&alive.credential, copy)) {
                     return None;
                 }
+                // That it is behind another one somewhere says nothing of what others keep.
                 let known = ours
                     .stale
                     .iter()
-                    .find(|stale| is_copy(&stale.credential, copy));
+                    .find(|stale| stale.why != Why::Behind && is_copy(&stale.credential, copy));
                 known
                     .map(|known| (known.why, known.since))
                     .or_else(|| {
@@ -300,7 +316,7 @@ impl Cleaner {
                     .or_else(|| self.untaken(copy).map(|why| (why, None)))
             });
             if let Some((why, since)) = found {
-                stale.push(self.stale(copy, Owner::Neighbour(number), why, since, None));
+                stale.push(self.stale(copy, Owner::Neighbour(number), why, since));
             }
         }
         stale
@@ -332,7 +348,10 @@ impl Cleaner {
             Owner::Storage(kind) => {
                 let mut removed = 0;
                 for storage in self.storages.iter().filter(|kept| kept.kind() == kind) {
-                    removed += remove_from(&**storage, &stale.credential, now)?;
+                    removed += match stale.why {
+                        Why::Behind => remove_behind(&**storage, &stale.credential)?,
+                        _ => remove_from(&**storage, &stale.credential, now)?,
+                    };
                 }
                 // Copies that turn up later are known by this.
                 if stale.why == Why::Fate(Fate::Ended)
@@ -347,53 +366,9 @@ impl Cleaner {
     }
 }
 
-/// Every entry of a storage. Of two under one key the later is meant: the keychain gives the newer for both.
-fn everything(storage: &dyn Storage) -> Result<Vec<Kept>, Error> {
-    let mut all: Vec<Kept> = Vec::new();
-    let mut by_key: HashMap<Key, usize> = HashMap::new();
-    for (listed, credential) in storage.all()? {
-        let mut kept = Kept {
-            kind: storage.kind(),
-            credential,
-            written: listed.written,
-        };
-        match by_key.entry(listed.key) {
-            Entry::Occupied(known) => {
-                let known = &mut all[*known.get()];
-                kept.written = kept.written.max(known.written);
-                *known = kept;
-            }
-            Entry::Vacant(new) => {
-                new.insert(all.len());
-                all.push(kept);
-            }
-        }
-    }
-    Ok(all)
-}
-
 /// The same secret of the same user at the same host. The path does not matter.
 fn is_copy(one: &Credential, other: &Credential) -> bool {
     let (a, b) = (&one.key, &other.key);
     let same_user = a.protocol == b.protocol && a.host == b.host && a.username == b.username;
     same_user && one.is_complete() && one.has_same_secrets(other)
-}
-
-/// Memory has wiped a secret that ended: there is nothing to compare, but then what is there now must have ended as well.
-fn remove_from(storage: &dyn Storage, stale: &Credential, now: Now) -> Result<usize, Error> {
-    let exactly = Description::exactly(&stale.key);
-    if !stale.is_complete() {
-        let kept = storage.get(&exactly)?;
-        let has_ended = kept.is_some_and(|kept| !kept.is_complete() && kept.has_ended(now.wall));
-        return if has_ended {
-            storage.erase(&exactly)
-        } else {
-            Ok(0)
-        };
-    }
-    // Another end was told meanwhile: it may be good again.
-    match storage.get(&exactly)? {
-        Some(kept) if kept.has_same_secrets(stale) && kept.expiry != stale.expiry => Ok(0),
-        _ => storage.erase(&stale.as_refused()),
-    }
 }

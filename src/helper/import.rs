@@ -1,9 +1,9 @@
 //! Taking over what neighbours keep: what would happen with each credential of theirs.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::neighbours::Harvest;
-use super::{Helper, Outcome, Passed, another_good, is_good};
+use super::{Helper, Outcome};
 use crate::config::account::{self, Account};
 use crate::credential::Credential;
 use crate::credential::description::Description;
@@ -98,76 +98,31 @@ impl Offer {
     }
 }
 
-/// Who is answered for a host without a word of a user or a path, by storage.
-struct Answering {
-    storage: usize,
-    wanted: Description,
-    key: Key,
-}
-
 impl Helper {
-    /// Keeps the offers. Whoever answered for a host before answers afterwards; where nobody did, the first of the offers
+    /// Keeps the offers. Whoever answered a question before answers it afterwards; where nobody did, the first of the offers
     /// does, as it did where it comes from, and one for all paths rather than one for a single path: here the one stored last
     /// answers.
     pub fn take_over(&self, offers: &[&Offer], now: Now) -> Result<Outcome<()>, Error> {
-        let answering = self.answering(offers, now);
+        let keys: Vec<&Key> = offers.iter().map(|offer| &offer.credential.key).collect();
+        let before = self.standings(&keys, now);
         let (with_path, without): (Vec<&Offer>, Vec<&Offer>) = offers
             .iter()
             .rev()
             .partition(|offer| offer.credential.key.path.is_some());
         let mut notices = Vec::new();
+        let mut result = Ok(());
         for offer in with_path.into_iter().chain(without) {
-            let outcome = self.keep(&offer.credential, Source::Git, now)?;
-            notices.extend(outcome.notices);
-        }
-        for Answering {
-            storage,
-            wanted,
-            key,
-        } in answering
-        {
-            let storage = &self.storages[storage];
-            let is_it = |kept: Credential| kept.key == key;
-            if !storage.get(&wanted)?.is_some_and(is_it) {
-                storage.put_last(&key)?;
+            match self.keep(&offer.credential, Source::Git, now) {
+                Ok(outcome) => notices.extend(outcome.notices),
+                Err(cause) => {
+                    // One storage of a list may have it all the same.
+                    result = Err(cause);
+                    break;
+                }
             }
         }
+        result.and(self.restore(&before, now))?;
         Ok(Outcome { value: (), notices })
-    }
-
-    /// A storage that cannot be reached answers nothing.
-    fn answering(&self, offers: &[&Offer], now: Now) -> Vec<Answering> {
-        let mut hosts = HashSet::new();
-        let mut answering = Vec::new();
-        for offer in offers {
-            let Key { protocol, host, .. } = &offer.credential.key;
-            if !hosts.insert((protocol, host)) {
-                continue;
-            }
-            let wanted = Description {
-                protocol: Some(protocol.clone()),
-                host: Some(host.clone()),
-                ..Description::default()
-            };
-            for (at, storage) in self.storages.iter().enumerate() {
-                // Where nothing fits, all of it need not be looked through.
-                let Ok(Some(first)) = storage.get(&wanted) else {
-                    continue;
-                };
-                let good = if is_good(&first, now) {
-                    Some(first)
-                } else {
-                    let another = another_good(&**storage, &wanted, &Passed::default(), now);
-                    another.ok().flatten()
-                };
-                answering.extend(good.map(|good| Answering {
-                    storage: at,
-                    wanted: wanted.duplicate(),
-                    key: good.key,
-                }));
-            }
-        }
-        answering
     }
 
     /// What would happen with each of `harvest` that fits `wanted`, under the key that `accounts` give it, as for `store`.

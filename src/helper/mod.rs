@@ -1,5 +1,6 @@
 //! The helper: what to ask of which storage, and what to say about it.
 
+pub mod answering;
 pub mod background;
 pub mod chain;
 pub mod clean;
@@ -10,6 +11,7 @@ pub mod forges;
 pub mod holders;
 pub mod import;
 pub mod keep;
+mod kept;
 pub mod lookup;
 pub mod neighbours;
 pub mod notice;
@@ -230,7 +232,8 @@ impl Helper {
         failure.map_or(Ok(outcome), Err)
     }
 
-    /// Every entry with the storage it is in. Fails if the only storage could not be reached: then nobody knows.
+    /// Every key with the storage it is in, once: of several entries the one that answers. Fails if the only storage could
+    /// not be reached: then nobody knows.
     pub fn list(&self) -> Result<Outcome<Vec<(Kind, Listed)>>, Error> {
         let mut outcome = Outcome {
             value: Vec::new(),
@@ -238,9 +241,15 @@ impl Helper {
         };
         for storage in &self.storages {
             match storage.list() {
-                Ok(all) => outcome
-                    .value
-                    .extend(all.into_iter().map(|listed| (storage.kind(), listed))),
+                Ok(all) => {
+                    let mut told = HashSet::new();
+                    let at = outcome.value.len();
+                    let newest = all.into_iter().rev();
+                    let newest = newest.filter(|listed| told.insert(listed.key.clone()));
+                    let newest = newest.map(|listed| (storage.kind(), listed));
+                    outcome.value.extend(newest);
+                    outcome.value[at..].reverse();
+                }
                 Err(cause @ Error::Unavailable { .. }) if self.storages.len() == 1 => {
                     return Err(cause);
                 }

@@ -54,7 +54,8 @@ pub trait Storage: fmt::Debug {
     /// Every entry, without secrets, in the order they were stored where the storage knows it.
     fn list(&self) -> Result<Vec<Listed>, Error>;
 
-    /// Every entry whole, in the same order. What is locked away or has gone in the meantime is left out.
+    /// Every entry whole, in the same order, also where several are kept under one key: the last of them is the one that
+    /// [`Storage::get`] answers. What is locked away or has gone in the meantime is left out.
     fn all(&self) -> Result<Vec<(Listed, Credential)>, Error> {
         let mut all = Vec::new();
         for listed in self.list()? {

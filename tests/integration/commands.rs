@@ -101,6 +101,107 @@ fn list_shows_everything_but_secrets() {
     }
 }
 
+/// Of several users the one whom `get` answers is marked, and nobody where there is no choice.
+#[test]
+fn list_tells_who_answers() {
+    let sandbox = Sandbox::new();
+    let keep = |flags: &str, host: &str, path: &str, username: &str| {
+        let password = format!("tok-{username}");
+        let mut pairs = vec![
+            ("protocol", "https"),
+            ("host", host),
+            ("username", username),
+            ("password", &password),
+        ];
+        if !path.is_empty() {
+            pairs.push(("path", path));
+        }
+        let words = format!("{flags} store");
+        sandbox.ask(&words, &lines(&pairs)).succeeded();
+    };
+    let answered = |flags: &str, host: &str, path: &str| {
+        let mut pairs = vec![("protocol", "https"), ("host", host)];
+        if !path.is_empty() {
+            pairs.push(("path", path));
+        }
+        let output = sandbox.ask(&format!("{flags} get"), &lines(&pairs));
+        let answer = Answer::read(&output.succeeded().stdout);
+        answer.get("username").unwrap_or_default().to_owned()
+    };
+    // By host, in the order of the list: user and storage of those that answer.
+    let marked = |flags: &str, host: &str| {
+        let words = format!("{flags} list --json");
+        let json = sandbox.ask(&words, b"").succeeded().text();
+        let all: serde_json::Value = serde_json::from_str(&json).unwrap();
+        let all = all.as_array().unwrap().iter();
+        let answers = all.filter(|one| one["host"] == host && one["answers"] == true);
+        let name = |one: &serde_json::Value| {
+            let text = |name: &str| one[name].as_str().unwrap_or_default().to_owned();
+            format!("{} {}", text("username"), text("storage"))
+        };
+        answers.map(name).collect::<Vec<_>>()
+    };
+    let both = "--storage memory,file";
+    keep("--storage memory", "alone.test", "", "alice");
+    keep("--storage file", "alone.test", "", "alice");
+    let table = || sandbox.ask(&format!("{both} list"), b"").succeeded().text();
+    assert!(!table().contains("ANSWERS"), "{}", table());
+    assert_eq!(marked(both, "alone.test"), ["alice memory"]);
+
+    // The first storage in the list that has one answers, and of it the one stored last.
+    for user in ["uma", "alice", "bob"] {
+        keep("--storage file", "one.test", "", user);
+    }
+    assert_eq!(marked(both, "one.test"), ["bob file"]);
+    assert_eq!(answered(both, "one.test", ""), "bob");
+    keep("--storage memory", "one.test", "", "alice");
+    assert_eq!(marked(both, "one.test"), ["alice memory"]);
+    assert_eq!(answered(both, "one.test", ""), "alice");
+    assert_eq!(marked("--storage file,memory", "one.test"), ["bob file"]);
+    let marks: Vec<bool> = table()
+        .lines()
+        .filter(|row| row.contains("//one.test"))
+        .map(|row| row.contains("  yes  "))
+        .collect();
+    assert_eq!(marks, [true, false, false, false], "{}", table());
+    assert_eq!(table().matches("  yes  ").count(), 1, "{}", table());
+    // What has ended answers nothing.
+    let words = "--storage file expires https://bob@one.test 2020-01-01";
+    sandbox.ask(words, b"").succeeded();
+    assert_eq!(marked("--storage file", "one.test"), ["alice file"]);
+    assert_eq!(answered("--storage file", "one.test", ""), "alice");
+
+    // git tells the path where it is told to.
+    let file = "--storage file";
+    keep(file, "two.test", "acme/r.git", "work");
+    keep(file, "two.test", "", "home");
+    assert_eq!(marked(file, "two.test"), ["home file"]);
+    sandbox.configure_git("[credential \"https://two.test\"]\n\tuseHttpPath = true\n");
+    assert_eq!(marked(file, "two.test"), ["work file", "home file"]);
+    assert_eq!(answered(file, "two.test", "acme/r.git"), "work");
+
+    // An account's answer under its path, and nowhere else.
+    let folder = sandbox.path("config/git-credential-pat");
+    fs::create_dir_all(&folder).unwrap();
+    let rules = "[[account]]\nurl = 'https://three.test/acme'\n[[account]]\nurl = 'https://three.test/me'\nusername = 'me'\n";
+    fs::write(folder.join("config.toml"), rules).unwrap();
+    for (path, user) in [
+        ("acme/r.git", "old"),
+        ("acme/r.git", "work"),
+        ("me/r.git", "me"),
+        ("me/r.git", "other"),
+    ] {
+        keep(file, "three.test", path, user);
+    }
+    assert_eq!(marked(file, "three.test"), ["work file", "me file"]);
+    keep(file, "three.test", "", "rest");
+    let all = ["work file", "me file", "rest file"];
+    assert_eq!(marked(file, "three.test"), all);
+    assert_eq!(answered(file, "three.test", "acme/x"), "work");
+    assert_eq!(answered(file, "three.test", "me/x"), "me");
+    assert_eq!(answered(file, "three.test", ""), "rest");
+}
+
 #[test]
 fn names_cannot_drive_the_terminal() {
     let sandbox = Sandbox::new();

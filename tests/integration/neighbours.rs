@@ -649,6 +649,119 @@ fn who_answered_goes_on_in_a_keyring() {
     who_answered_goes_on("--storage keychain", true);
 }
 
+/// What git is answered for `more` of a host.
+fn answered(sandbox: &Sandbox, flags: &str, host: &str, more: &[(&str, &str)]) -> Option<String> {
+    let question = [&[("protocol", "https"), ("host", host)], more].concat();
+    let output = sandbox.ask(&format!("{flags} get"), &lines(&question));
+    let answer = Answer::read(&output.succeeded().stdout);
+    answer.get("password").map(str::to_owned)
+}
+
+/// Every question that an import could change, not only the host's.
+fn whoever_answered_a_path_or_a_user_goes_on(flags: &str, needs_keyring: bool) {
+    for has_rules in [true, false] {
+        let mut sandbox = Sandbox::new();
+        if needs_keyring {
+            sandbox.start_keyring();
+        }
+        if has_rules {
+            write(
+                sandbox.path("config/git-credential-pat/config.toml"),
+                "[[account]]\nurl = 'https://one.test/acme'\n",
+            );
+        }
+        for (name, path, password) in [
+            ("uma", "acme/r.git", "made-up-acme"),
+            ("alice", "a.git", "made-up-a"),
+            ("bob", "", "made-up-host"),
+        ] {
+            let mut pairs = vec![
+                ("protocol", "https"),
+                ("host", "one.test"),
+                ("username", name),
+                ("password", password),
+            ];
+            if !path.is_empty() {
+                pairs.push(("path", path));
+            }
+            let words = format!("{flags} store");
+            sandbox.ask(&words, &lines(&pairs)).succeeded();
+            if needs_keyring {
+                std::thread::sleep(std::time::Duration::from_millis(1100));
+            }
+        }
+        write(
+            sandbox.path("home/.git-credentials"),
+            "https://theirs:made-up-theirs@one.test/acme/r.git\nhttps://alice:made-up-other@one.test/c.git\n",
+        );
+        let questions: [&[(&str, &str)]; 5] = [
+            &[],
+            &[("path", "acme/r.git")],
+            &[("path", "a.git")],
+            &[("username", "alice")],
+            &[("username", "bob")],
+        ];
+        let answers = || questions.map(|more| answered(&sandbox, flags, "one.test", more));
+        let before = answers();
+        assert_eq!(before[0].as_deref(), Some("made-up-host"));
+        assert_eq!(before[1].as_deref(), Some("made-up-acme"));
+        let words = format!("{flags} import git-store --yes");
+        let done = sandbox.ask(&words, b"").succeeded();
+        shows_no_secret(&done);
+        assert!(
+            done.text().ends_with("imported 2 credentials\n"),
+            "{done:?}"
+        );
+        assert_eq!(answers(), before, "{flags}, rules: {has_rules}");
+        let theirs = [("username", "theirs"), ("path", "acme/r.git")];
+        assert!(answered(&sandbox, flags, "one.test", &theirs).is_some());
+    }
+}
+
+#[test]
+fn whoever_answered_a_path_goes_on_in_memory() {
+    whoever_answered_a_path_or_a_user_goes_on("--storage memory", false);
+}
+
+#[test]
+fn whoever_answered_a_path_goes_on_in_a_file() {
+    whoever_answered_a_path_or_a_user_goes_on("--storage file", false);
+}
+
+#[test]
+fn whoever_answered_a_path_goes_on_in_a_keyring() {
+    whoever_answered_a_path_or_a_user_goes_on("--storage keychain", true);
+}
+
+/// A storage of a list that fails keeps nobody in the others from answering; nor does one that has forgotten.
+#[test]
+fn whoever_answered_from_a_list_goes_on() {
+    for (is_broken, forgets) in [(true, false), (false, true)] {
+        let sandbox = Sandbox::new();
+        let flags = "--storage memory,file";
+        store(&sandbox, flags, "one.test", "kept", "made-up-kept");
+        approve(&sandbox, "store", "one.test", "theirs", "made-up-theirs");
+        if forgets {
+            sandbox.ask("cache clear", b"").succeeded();
+        }
+        // A folder in the place of its lock: it is read, and cannot be written.
+        let lock = sandbox.path("data/git-credential-pat/credentials.lock");
+        if is_broken {
+            fs::remove_file(&lock).unwrap();
+            fs::create_dir(&lock).unwrap();
+        }
+        let done = sandbox.ask(&format!("{flags} import --yes git-store"), b"");
+        shows_no_secret(&done);
+        assert_eq!(done.status.success(), !is_broken, "{done:?}");
+        assert!(get(&sandbox, "--storage memory", "one.test", "theirs").has_secret());
+        assert_eq!(
+            first(&sandbox, flags, "one.test").as_deref(),
+            Some("made-up-kept"),
+            "broken: {is_broken}"
+        );
+    }
+}
+
 /// git's cache takes the place that it was named at.
 #[test]
 fn the_cache_comes_where_it_is_named() {
@@ -974,6 +1087,83 @@ fn keyring_leftovers_of_gits_own_helper_are_known_by_what_they_are() {
     for user in ["dora", "erin"] {
         assert!(get(&sandbox, "", "forge.test", user).has_secret());
     }
+    let again = sandbox.ask("clean --yes", b"").succeeded();
+    assert_eq!(again.text(), "nothing is stale\n");
+}
+
+/// Two schemas of git's own helper, before and since git 2.43, leave several items under one key. Only the newest answers.
+#[test]
+fn keyring_items_behind_a_newer_one_are_listed_each() {
+    const OLDER: &str = "org.gnome.keyring.NetworkPassword";
+    const SINCE: &str = "org.git.Password";
+    let mut sandbox = Sandbox::new();
+    sandbox.start_keyring();
+    let put = |schema: &str, host: &str, more: &[&str], secret: &str| {
+        let mut tool = sandbox.command(tool::need("secret-tool"));
+        tool.args(["store", "--label=Git: made up", "xdg:schema", schema]);
+        tool.args(["protocol", "https", "user", "alice", "server", host]);
+        process::run(tool.args(more), secret.as_bytes()).succeeded();
+    };
+    let ended = "made-up-ended\npassword_expiry_utc=1000000000";
+    put(OLDER, "github.com", &[], "made-up account password");
+    put(OLDER, "upgraded.test", &[], "made-up-older");
+    put(SINCE, "back.test", &[], "made-up-older");
+    put(SINCE, "ended.test", &[], ended);
+    put(OLDER, "hidden.test", &[], "made-up-good");
+    put(OLDER, "copy.test", &[], "made-up-newer");
+    put(SINCE, "thrice.test", &[], "made-up-older");
+    put(SINCE, "thrice.test", &["extra", "yes"], "made-up-older");
+    std::thread::sleep(std::time::Duration::from_millis(1100));
+    put(SINCE, "github.com", &[], "ghp_made-up-newer");
+    put(SINCE, "upgraded.test", &[], "made-up-newer");
+    put(OLDER, "back.test", &[], "made-up-newer");
+    put(OLDER, "ended.test", &[], "made-up-newer");
+    put(SINCE, "hidden.test", &[], ended);
+    put(SINCE, "copy.test", &[], "made-up-newer");
+    put(OLDER, "thrice.test", &[], "made-up-newer");
+    // What others keep of it is not judged by that.
+    write(
+        sandbox.path("home/.git-credentials"),
+        "https://alice:made-up-older@upgraded.test\n",
+    );
+
+    let list = sandbox.ask("list", b"").succeeded();
+    shows_no_secret(&list);
+    count(&list.text(), "alice", 7);
+    let dry = sandbox.ask("clean --dry-run", b"").succeeded();
+    shows_no_secret(&dry);
+    let rows = listed(&dry);
+    let meant = [
+        "https://github.com alice keychain no token",
+        "https://upgraded.test alice keychain superseded ",
+        "https://back.test alice keychain superseded ",
+        "https://ended.test alice keychain ended 9 Sep 2001",
+        "https://hidden.test alice keychain ended 9 Sep 2001",
+        "https://thrice.test alice keychain (2 items) superseded ",
+    ];
+    assert_eq!(rows.len(), meant.len(), "{rows:#?}");
+    for row in meant {
+        let is_it = |found: &&String| found.starts_with(row);
+        assert_eq!(rows.iter().filter(is_it).count(), 1, "{row}: {rows:#?}");
+    }
+    let done = sandbox.ask("clean --yes", b"").succeeded();
+    assert_eq!(listed(&done), rows, "exactly what was listed");
+    assert!(done.text().ends_with("removed 6 credentials\n"), "{done:?}");
+    let secrets = |host: &str| {
+        let mut tool = sandbox.command(tool::need("secret-tool"));
+        tool.args(["search", "--all", "--unlock", "server", host]);
+        let found = process::run(&mut tool, b"").text();
+        let found = found
+            .lines()
+            .filter_map(|line| line.strip_prefix("secret = "));
+        found.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(secrets("github.com"), ["ghp_made-up-newer"]);
+    for host in ["upgraded.test", "back.test", "ended.test", "thrice.test"] {
+        assert_eq!(secrets(host), ["made-up-newer"], "{host}");
+    }
+    assert_eq!(secrets("hidden.test"), ["made-up-good"]);
+    assert_eq!(secrets("copy.test"), ["made-up-newer", "made-up-newer"]);
     let again = sandbox.ask("clean --yes", b"").succeeded();
     assert_eq!(again.text(), "nothing is stale\n");
 }

@@ -65,6 +65,26 @@ impl Found {
         }))
     }
 
+    /// As it may be shown, with what is `known` of its secrets; `None`: it tells no key.
+    fn listed(&self, known: Option<&Credential>) -> Option<Listed> {
+        let key = self.key()?.clone();
+        // Of one alone nobody has asked.
+        let stored = || native::stored(&self.entry).ok();
+        let written = self.written.or_else(|| Some(stored()?.modified));
+        let unknown = Listed {
+            key,
+            expiry: None,
+            scheme: None,
+            is_renewable: false,
+            forgotten: None,
+            written: None,
+        };
+        Some(Listed {
+            written: written.filter(|&moment| moment > 0),
+            ..known.map_or(unknown, Listed::of)
+        })
+    }
+
     /// Byte for byte: another program's lines stay, too. gnome-keyring passes over a secret that is the same: so with an
     /// empty line more at first, which means nothing, should we be killed between the two. Returns whether it is still there.
     pub(super) fn write_again(&self) -> Result<bool, Failure> {
@@ -192,6 +212,43 @@ pub(super) fn newest_first(found: Vec<Found>) -> Result<Vec<Found>, Failure> {
 
 /// Every entry, the one stored last at the end. Of a locked one the end stays unknown.
 pub(super) fn list(store: &CredentialStore) -> Result<Vec<Listed>, Failure> {
+    let mut listed = Vec::new();
+    for item in everything(store)? {
+        let known = match item.read() {
+            Err(failure) if failure.is_locked() && !item.is_hidden() => None,
+            known => known?,
+        };
+        listed.extend(item.listed(known.as_ref()));
+    }
+    Ok(listed)
+}
+
+/// Every item that is whole, in the order of [`list`]: each by itself, even where several are kept under one key. Besides,
+/// how many are locked; `must_be_open`: then none may be.
+pub(super) fn all(
+    store: &CredentialStore,
+    must_be_open: bool,
+) -> Result<(Vec<(Listed, Credential)>, usize), Failure> {
+    let (mut all, mut locked) = (Vec::new(), 0);
+    for item in everything(store)? {
+        let known = match item.read() {
+            Err(failure) if failure.is_locked() && !item.is_hidden() && !must_be_open => {
+                locked += 1;
+                None
+            }
+            known => known?,
+        };
+        if let Some(known) = known.filter(Credential::is_complete)
+            && let Some(listed) = item.listed(Some(&known))
+        {
+            all.push((listed, known));
+        }
+    }
+    Ok((all, locked))
+}
+
+/// Every item that may be git's, the one stored last at the end.
+fn everything(store: &CredentialStore) -> Result<Vec<Found>, Failure> {
     let mut found = Vec::new();
     for schema in Schema::ALL {
         for attributes in schema.everything() {
@@ -202,34 +259,11 @@ pub(super) fn list(store: &CredentialStore) -> Result<Vec<Listed>, Failure> {
         // A keyring that was never open does not tell which items are git's.
         native::check(store, true)?;
     }
-    let mut listed = Vec::new();
-    for item in newest_first(found)?.into_iter().rev() {
-        let known = match item.read() {
-            Err(Failure::Keyring(keyring::Error::NoStorageAccess(_))) if !item.is_hidden() => None,
-            known => known?,
-        };
-        let Some(key) = item.key() else {
-            continue;
-        };
-        // Of one alone nobody has asked.
-        let stored = || native::stored(&item.entry).ok();
-        let written = item.written.or_else(|| Some(stored()?.modified));
-        listed.push(Listed {
-            written: written.filter(|&moment| moment > 0),
-            ..known.map_or_else(
-                || Listed {
-                    key: key.clone(),
-                    expiry: None,
-                    scheme: None,
-                    is_renewable: false,
-                    forgotten: None,
-                    written: None,
-                },
-                |known| Listed::of(&known),
-            )
-        });
-    }
-    Ok(listed)
+    // Another program's secrets are not read.
+    found.retain(|item| item.seen != Seen::Foreign);
+    let mut found = newest_first(found)?;
+    found.reverse();
+    Ok(found)
 }
 
 /// False if it has gone in the meantime.
@@ -257,6 +291,10 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    pub(super) fn is_locked(&self) -> bool {
+        matches!(self, Self::Keyring(keyring::Error::NoStorageAccess(_)))
+    }
+
     /// The texts of a store's errors may hold what it was asked, and those of two of them the secret itself: only causes
     /// that were written for people are handed on.
     pub(super) fn into_error(self, operation: &'static str) -> Error {

@@ -12,7 +12,7 @@ mod native;
 pub mod others;
 mod secret_service;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ use keyring::CredentialStore;
 use self::attributes::Spelling;
 use self::change::{put, redate, rehearse, touch};
 use self::deadline::Prompts;
-use self::found::{Failure, Found, delete, find, get, list, reveal};
+use self::found::{Failure, Found, all, delete, find, get, list, reveal};
 use self::others::{Attributes, Other};
 use super::{Advice, Error, Kind, Listed, Lost, Storage};
 use crate::credential::Credential;
@@ -61,6 +61,8 @@ pub struct Keychain {
     is_declined: Cell<bool>,
     /// When something was stored, by the clock that nobody sets.
     stored: Cell<Option<Duration>>,
+    /// What was put last, and when.
+    put_last: RefCell<Vec<(Key, Duration)>>,
     /// Where those who make an item take turns.
     turns: Option<PathBuf>,
     /// What those who were asked before have cost.
@@ -79,6 +81,7 @@ impl Keychain {
             is_lost: Cell::new(false),
             is_declined: Cell::new(false),
             stored: Cell::new(None),
+            put_last: RefCell::default(),
             turns: None,
             lost: Lost::default(),
         }
@@ -230,11 +233,23 @@ impl Storage for Keychain {
 
     /// The service counts in seconds: of two items that were written in one, the newer counts as the one stored last.
     fn put_last(&self, key: &Key) -> Result<(), Error> {
-        if let Some(stored) = self.stored.get() {
-            thread::sleep(SECOND.saturating_sub(boot_time().saturating_sub(stored)));
+        let last = {
+            let put_last = self.put_last.borrow();
+            // Items of another host answer other questions.
+            let mut near = put_last
+                .iter()
+                .rev()
+                .filter(|(other, _)| other.host == key.host && other.protocol == key.protocol);
+            self.stored.get().max(near.next().map(|(_, at)| *at))
+        };
+        if let Some(last) = last {
+            thread::sleep(SECOND.saturating_sub(boot_time().saturating_sub(last)));
         }
         let key = key.clone();
-        self.ask("store", self.patience, move |store| touch(store, &key))
+        let touched = key.clone();
+        let put = self.ask("store", self.patience, move |store| touch(store, &touched));
+        self.put_last.borrow_mut().push((key, boot_time()));
+        put
     }
 
     fn erase(&self, unwanted: &Description) -> Result<usize, Error> {
@@ -245,6 +260,20 @@ impl Storage for Keychain {
     /// Of a locked entry the end stays unknown: nobody is prompted for a list.
     fn list(&self) -> Result<Vec<Listed>, Error> {
         self.ask("list", Duration::ZERO, list)
+    }
+
+    /// Every item, even behind another one under the same key. What is open is read without a prompt, and who does not
+    /// unlock the rest is not asked for each of it.
+    fn all(&self) -> Result<Vec<(Listed, Credential)>, Error> {
+        let (open, locked) = self.ask("list", Duration::ZERO, |store| all(store, false))?;
+        if locked == 0 || self.patience.is_zero() {
+            return Ok(open);
+        }
+        match self.ask("list", self.patience, |store| all(store, true)) {
+            Ok((all, _)) => Ok(all),
+            Err(Error::Unavailable { .. }) => Ok(open),
+            Err(cause) => Err(cause),
+        }
     }
 
     fn check(&self) -> Result<(), Error> {
