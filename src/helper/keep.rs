@@ -263,6 +263,7 @@ impl Helper {
             return Ok(outcome);
         };
         if is_known(&**memory, credential)? {
+            self.revive(credential, now);
             return Ok(outcome);
         }
         match self.keep_in(&**keychain, credential, is_ours, now) {
@@ -305,6 +306,8 @@ impl Helper {
         if let Some(known) = &known {
             credential.recall(known);
             if known.is_same(&credential) {
+                // It may have been refused where another storage was asked.
+                self.revive(&credential, now);
                 return Ok(false);
             }
             let is_other = !known.has_same_secrets(&credential);
@@ -325,8 +328,13 @@ impl Helper {
         {
             self.bury(&known, Fate::Superseded, now);
         }
-        let _ = self.journal.revive(&credential, now.wall);
+        self.revive(&credential, now);
         Ok(true)
+    }
+
+    /// What is stored is alive, whatever was thought of it. A journal that cannot be kept stops nothing.
+    fn revive(&self, credential: &Credential, now: Now) {
+        let _ = self.journal.revive(credential, now.wall);
     }
 }
 

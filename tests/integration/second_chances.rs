@@ -5,6 +5,7 @@ use crate::flow::{Flow, NEW_TOKEN, TOKEN, ours};
 use crate::git::{self, Git};
 use crate::keychain::helper_folder;
 use crate::process;
+use crate::sandbox::Sandbox;
 
 /// The first git that hands `state[]` back.
 const KNOWS_STATE: (u32, u32) = (2, 46);
@@ -528,4 +529,60 @@ fn a_second_question_erases_exactly_what_was_refused() {
     // Who does not announce the capability sees nothing of it.
     let plain = process::run(&mut sandbox.helper("--storage file get"), &lines(&site)).succeeded();
     assert_eq!(plain.text(), "username=alice\npassword=tok-three\n");
+}
+
+/// A refusal that reached only one storage: what git uses with success afterwards is not dead, and `clean` leaves it.
+#[test]
+fn what_is_used_again_is_alive() {
+    let mut sandbox = Sandbox::new();
+    sandbox.start_keyring();
+    let site = [("protocol", "https"), ("host", "git.example.test")];
+    let alices = [&site[..], &[("username", "alice"), ("password", TOKEN)]].concat();
+    let credential = lines(&alices);
+    // The one that keeps it, the one where it was refused.
+    for (keeps, refused) in [("file", "memory"), ("auto", "file")] {
+        let ask = |storage: &str, words: &str| {
+            let words = format!("--storage {storage} {words}");
+            process::run(&mut sandbox.helper(&words), &credential).succeeded()
+        };
+        let dead = || ask(keeps, "clean --dry-run --json").text();
+        ask(keeps, "store");
+        ask(refused, "erase");
+        assert!(dead().contains("\"refused\""), "{keeps}: {}", dead());
+        ask(keeps, "store");
+        assert!(!dead().contains("\"refused\""), "{keeps}: {}", dead());
+        ask(keeps, "clean --yes");
+        let kept = process::run(
+            &mut sandbox.helper(&format!("--storage {keeps} get")),
+            &lines(&site),
+        );
+        assert_eq!(
+            Answer::read(&kept.stdout).get("password"),
+            Some(TOKEN),
+            "{keeps}"
+        );
+        // Where nothing is to be taken back, nothing is written.
+        let before = sandbox.files("state");
+        let journal = std::fs::metadata(sandbox.path("state/git-credential-pat/journal"));
+        let before = (before, journal.unwrap().modified().unwrap());
+        ask(keeps, "store");
+        let journal = std::fs::metadata(sandbox.path("state/git-credential-pat/journal"));
+        assert!(
+            (sandbox.files("state"), journal.unwrap().modified().unwrap()) == before,
+            "{keeps}"
+        );
+        ask(keeps, "erase");
+    }
+    // Memory that took it in while the keychain was away.
+    let away = |words: &str| {
+        let mut helper = sandbox.helper(words);
+        helper.env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent");
+        process::run(&mut helper, &credential).succeeded()
+    };
+    away("store");
+    away("--storage file erase");
+    let dead = || away("clean --dry-run --json").text();
+    assert!(dead().contains("\"refused\""), "{}", dead());
+    away("store");
+    assert!(!dead().contains("\"refused\""), "{}", dead());
 }
