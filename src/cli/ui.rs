@@ -228,6 +228,11 @@ fn after_refusal(next: Next, key: &Key) -> String {
             "run the command again: the next token that is kept is tried, and then git asks"
                 .to_owned()
         }
+        Next::OfAnother => {
+            "run the command again: git asks if its URL names the user; else the token of another \
+                     user is tried"
+                .to_owned()
+        }
         Next::Asks => format!("run the command again, and git asks; or {}", renew(key)),
     }
 }

@@ -679,3 +679,56 @@ fn a_slow_command_leaves_the_newer_token() {
         }
     }
 }
+
+/// An older git does not tell for whom its command was: the hint says nothing that may be untrue of the next one.
+#[test]
+fn an_older_git_hears_nothing_untrue_of_the_next_command() {
+    const EITHER: &str = "hint: run the command again: git asks if its URL names the user; else the token of another user is tried";
+    for git in git::all().iter().filter(|git| git.version < KNOWS_STATE) {
+        let store = |flow: &Flow, storage: &str, username: &str, password: &str| {
+            let host = flow.server.host();
+            let pairs = [
+                ("protocol", "https"),
+                ("host", &host[..]),
+                ("username", username),
+                ("password", password),
+            ];
+            let words = format!("--storage {storage} store");
+            flow.sandbox.ask(&words, &lines(&pairs)).succeeded();
+        };
+        // Whose else is kept, and where; what is said then.
+        for (left, hint) in [
+            (Some(("bob", "file")), EITHER),
+            (Some(("alice", "file")), AGAIN),
+            (None, ASKS),
+        ] {
+            for names_user in [true, false] {
+                let flow = Flow::new(&ours("memory,file"), false, git);
+                store(&flow, "memory", "alice", "tok-dead");
+                if let Some((username, storage)) = left {
+                    store(&flow, storage, username, TOKEN);
+                }
+                let url = flow.server.url("basic");
+                let url = if names_user {
+                    url.replace("https://", "https://alice@")
+                } else {
+                    url
+                };
+                let refused = flow.git(&["ls-remote", &url]);
+                assert!(!refused.status.success(), "{refused:?}");
+                assert!(
+                    refused.stderr.contains(hint) && !refused.stderr.contains("tok-"),
+                    "{left:?}: {refused:?}"
+                );
+                // What was said is true.
+                flow.git(&["ls-remote", &url]);
+                let asks = left.is_none() || (names_user && hint == EITHER);
+                assert_eq!(
+                    flow.passwords_asked(),
+                    usize::from(asks),
+                    "{left:?}, {names_user}"
+                );
+            }
+        }
+    }
+}
