@@ -109,8 +109,6 @@ pub fn notices(streams: &mut Streams, notices: &[Notice], wall: u64) {
 }
 
 fn say(streams: &mut Streams, notice: &Notice, wall: u64) {
-    let login = |key: &Key| format!("git credential-pat login {}", plain::safe(&key.url()));
-    let renew = |key: &Key| format!("replace it with '{}'", login(key));
     match notice {
         Notice::EndsSoon {
             key,
@@ -151,20 +149,15 @@ fn say(streams: &mut Streams, notice: &Notice, wall: u64) {
                 kinds.join(", ")
             );
             line(streams, Level::Warning, &what);
-            let hint = match next {
-                Next::Answered => renew(key),
-                Next::Typed => format!(
-                    "type a new one where git asks for it now; if the next command asks again, git did not hand it over: \
-                     keep it with '{}'",
-                    login(key)
-                ),
-                // git gives up after two answers (git's `http.c`).
-                Next::Another => {
-                    "run the command again: the next token that is kept is tried, and then git asks"
-                        .to_owned()
-                }
-                Next::Asks => format!("run the command again, and git asks; or {}", renew(key)),
-            };
+            line(streams, Level::Hint, &after_refusal(*next, key));
+        }
+        Notice::NewerStays { key } => {
+            let what = format!(
+                "{} is not kept: it was replaced or refused a short time ago, and the newer one stays",
+                token_of(key)
+            );
+            line(streams, Level::Warning, &what);
+            let hint = format!("to go back to the old one, keep it with '{}'", login(key));
             line(streams, Level::Hint, &hint);
         }
         Notice::Gone { key } => {
@@ -210,6 +203,37 @@ fn say(streams: &mut Streams, notice: &Notice, wall: u64) {
             );
             line(streams, Level::Hint, &renew(key));
         }
+    }
+}
+
+fn login(key: &Key) -> String {
+    format!("git credential-pat login {}", plain::safe(&key.url()))
+}
+
+fn renew(key: &Key) -> String {
+    format!("replace it with '{}'", login(key))
+}
+
+/// What a person may do about a refusal.
+fn after_refusal(next: Next, key: &Key) -> String {
+    match next {
+        Next::Answered => renew(key),
+        Next::Typed => format!(
+            "type a new one where git asks for it now; if the next command asks again, git did not hand it over: \
+                     keep it with '{}'",
+            login(key)
+        ),
+        // git gives up after two answers (git's `http.c`).
+        Next::Another => {
+            "run the command again: the next token that is kept is tried, and then git asks"
+                .to_owned()
+        }
+        Next::OfAnother => {
+            "run the command again: git asks if its URL names the user; else the token of another \
+                     user is tried"
+                .to_owned()
+        }
+        Next::Asks => format!("run the command again, and git asks; or {}", renew(key)),
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::forges::{Clues, Issuer, issuer};
 use super::notice::Notice;
+use super::place::Word;
 use super::round::Round;
 use super::{Helper, Outcome, lookup};
 use crate::credential::Credential;
@@ -11,12 +12,10 @@ use crate::credential::description::Description;
 use crate::credential::expiry::{Expiry, Source};
 use crate::credential::jwt;
 use crate::credential::key::Key;
-use crate::journal::Topic;
-use crate::journal::fate::Fate;
 use crate::journal::known::Known;
 use crate::protocol::read::Request;
 use crate::secret::Secret;
-use crate::storage::{Error, Kind, Storage};
+use crate::storage::Error;
 use crate::time::Now;
 
 /// When a token may end, if nobody tells.
@@ -36,7 +35,7 @@ impl Helper {
             description,
             is_ephemeral,
             has_unreadable_expiry,
-            understands: _,
+            understands,
             state,
             realms,
         } = request;
@@ -49,9 +48,14 @@ impl Helper {
             return Ok(outcome);
         };
         let is_ours = Round::among(&state).is_some_and(|round| round.is_about(&credential));
-        if is_ours && self.has_another(&credential) {
-            return Ok(outcome);
-        }
+        let word = match is_ours {
+            true if self.has_another(&credential) => return Ok(outcome),
+            true => Word::Answered,
+            // Who speaks of states would have handed back ours.
+            false if understands.state => Word::Chosen,
+            false if self.died_lately(&credential, now) => Word::Late,
+            false => Word::Accepted,
+        };
         let key = || credential.key.clone();
         if let Some(expiry) = credential.expiry.filter(|expiry| expiry.is_past(now.wall)) {
             outcome
@@ -86,7 +90,7 @@ impl Helper {
             token: None,
         };
         let issuer = issuer(&credential.key, clues.with_token_of(&credential));
-        let kept = self.keep_in_storages(&credential, is_ours, now)?;
+        let kept = self.keep_in_storages(&credential, word, now)?;
         outcome.notices.extend(kept.notices);
         if kept.value {
             self.note(&credential, issuer.as_ref(), source, Some(now.wall), now);
@@ -166,7 +170,7 @@ impl Helper {
         source: Source,
         now: Now,
     ) -> Result<Outcome<()>, Error> {
-        let Outcome { value, notices } = self.keep_in_storages(credential, false, now)?;
+        let Outcome { value, notices } = self.keep_in_storages(credential, Word::Chosen, now)?;
         if value {
             let token = credential.token().map(Secret::expose);
             let issuer = self.issuer(&credential.key, token);
@@ -204,141 +208,5 @@ impl Helper {
                 known.end = Some((end, source));
             }
         });
-    }
-
-    /// Returns whether anything was written. `is_ours`: see [`Helper::keep_in`].
-    fn keep_in_storages(
-        &self,
-        credential: &Credential,
-        is_ours: bool,
-        now: Now,
-    ) -> Result<Outcome<bool>, Error> {
-        let mut notices = Vec::new();
-        if self.is_auto {
-            return self.keep_somewhere(credential, is_ours, now);
-        }
-        let mut unreached = None;
-        let mut failure = None;
-        let (mut is_kept, mut is_written) = (false, false);
-        for storage in &self.storages {
-            match self.keep_in(&**storage, credential, is_ours, now) {
-                Ok(written) => (is_kept, is_written) = (true, is_written | written),
-                Err(cause @ Error::Unavailable { .. }) => {
-                    notices.extend(
-                        unreached
-                            .replace(cause)
-                            .map(|cause| Notice::PassedOver { cause }),
-                    );
-                }
-                // The others still get it: a list is there so that one may fail.
-                Err(cause @ Error::Failed { .. }) => failure = Some(cause),
-            }
-        }
-        if let Some(cause) = failure {
-            return Err(cause);
-        }
-        match unreached {
-            Some(cause) if !is_kept => return Err(cause),
-            unreached => notices.extend(unreached.map(|cause| Notice::PassedOver { cause })),
-        }
-        Ok(Outcome {
-            value: is_written,
-            notices,
-        })
-    }
-
-    fn keep_somewhere(
-        &self,
-        credential: &Credential,
-        is_ours: bool,
-        now: Now,
-    ) -> Result<Outcome<bool>, Error> {
-        let mut outcome = Outcome {
-            value: false,
-            notices: Vec::new(),
-        };
-        let of_kind = |kind| self.storages.iter().find(|storage| storage.kind() == kind);
-        let (Some(memory), Some(keychain)) = (of_kind(Kind::Memory), of_kind(Kind::Keychain))
-        else {
-            return Ok(outcome);
-        };
-        if is_known(&**memory, credential)? {
-            return Ok(outcome);
-        }
-        match self.keep_in(&**keychain, credential, is_ours, now) {
-            Ok(written) => {
-                outcome.value = written;
-                // An older secret that memory took in while the keychain was away would be answered first.
-                match memory.erase(&Description::exactly(&credential.key)) {
-                    Ok(_) | Err(Error::Unavailable { .. }) => Ok(outcome),
-                    Err(cause) => Err(cause),
-                }
-            }
-            Err(cause @ Error::Unavailable { .. }) => {
-                outcome.value = self.keep_in(&**memory, credential, is_ours, now)?;
-                if self.is_news(Topic::Fallback, now) {
-                    outcome.notices.push(Notice::FellBack {
-                        cause,
-                        timeout: self.lifetime.timeout,
-                    });
-                }
-                Ok(outcome)
-            }
-            Err(cause) => Err(cause),
-        }
-    }
-
-    /// Stores it, with what the storage knows of the same secret and git left out; not at all if nothing would change.
-    /// Returns whether it was written.
-    ///
-    /// `is_ours`: we have answered it in this command. Then it takes no place from another one that nothing ill is known of:
-    /// that it was accepted at the command's beginning says nothing of its end, and the other one is what is left then.
-    fn keep_in(
-        &self,
-        storage: &dyn Storage,
-        credential: &Credential,
-        is_ours: bool,
-        now: Now,
-    ) -> Result<bool, Error> {
-        let mut credential = credential.duplicate();
-        let known = storage.get(&Description::exactly(&credential.key))?;
-        if let Some(known) = &known {
-            credential.recall(known);
-            if known.is_same(&credential) {
-                return Ok(false);
-            }
-            let is_other = !known.has_same_secrets(&credential);
-            let is_alive = known.is_complete() && !known.has_ended(now.wall);
-            let is_dead = || {
-                self.journal
-                    .dead()
-                    .is_ok_and(|dead| dead.fate_of(known).is_some())
-            };
-            if is_ours && is_other && is_alive && !is_dead() {
-                return Ok(false);
-            }
-        }
-        storage.store(&credential)?;
-        // Copies of the old one may lie elsewhere.
-        if let Some(known) = known.filter(Credential::is_complete)
-            && !known.has_same_secrets(&credential)
-        {
-            self.bury(&known, Fate::Superseded, now);
-        }
-        let _ = self.journal.revive(&credential, now.wall);
-        Ok(true)
-    }
-}
-
-/// Whether `storage` has exactly this already. For memory the question itself counts as a use.
-fn is_known(storage: &dyn Storage, credential: &Credential) -> Result<bool, Error> {
-    let mut credential = credential.duplicate();
-    match storage.get(&Description::exactly(&credential.key)) {
-        Ok(Some(known)) => {
-            credential.recall(&known);
-            Ok(known.is_same(&credential))
-        }
-        Ok(None) | Err(Error::Unavailable { .. }) => Ok(false),
-        Err(cause) => Err(cause),
     }
 }

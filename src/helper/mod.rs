@@ -16,6 +16,7 @@ pub mod lookup;
 pub mod neighbours;
 pub mod notice;
 pub mod open;
+mod place;
 mod refused;
 pub mod rotate;
 mod round;

@@ -19,6 +19,8 @@ pub enum Next {
     Another,
     /// The command fails. In the next one git asks.
     Asks,
+    /// The command fails. Only another user's is left, and nobody knows whether the next one asks for anybody.
+    OfAnother,
 }
 
 /// Something worth saying on standard error.
@@ -48,6 +50,11 @@ pub enum Notice {
         kinds: Vec<Kind>,
         /// What comes of it.
         next: Next,
+    },
+    /// What git thanks for was replaced, or refused, a short time ago: the newer one stays.
+    NewerStays {
+        /// Whose.
+        key: Key,
     },
     /// Its secret has ended and was wiped.
     Gone {

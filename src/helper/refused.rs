@@ -93,19 +93,8 @@ impl Helper {
         }
         if !kinds.is_empty() {
             let round = Round::among(&request.state);
-            let is_for_anyone = round.is_none_or(|round| round.is_for_anyone());
-            let mut wanted = Description {
-                is_pathless: refused.is_pathless,
-                ..Description::of(&credential.key)
-            };
-            if is_for_anyone {
-                wanted.username = None;
-            }
-            let next = if self.has_good(&wanted, now) {
-                Next::Another
-            } else {
-                Next::Asks
-            };
+            let is_for_anyone = round.map(|round| round.is_for_anyone());
+            let next = self.next(refused, &credential.key, is_for_anyone, now);
             outcome.notices.push(Notice::Refused {
                 key: credential.key,
                 kinds,
@@ -113,6 +102,33 @@ impl Helper {
             });
         }
         outcome
+    }
+
+    /// What the next command will do. git before 2.46 does not tell whether this one was for anybody, so that the next one may
+    /// be, or for one user.
+    fn next(
+        &self,
+        refused: &Description,
+        key: &Key,
+        is_for_anyone: Option<bool>,
+        now: Now,
+    ) -> Next {
+        let of_user = Description {
+            is_pathless: refused.is_pathless,
+            ..Description::of(key)
+        };
+        let of_anyone = Description {
+            username: None,
+            ..of_user.duplicate()
+        };
+        let has_good = |wanted: &Description| self.has_good(wanted, now);
+        match is_for_anyone {
+            Some(false) if has_good(&of_user) => Next::Another,
+            Some(false) => Next::Asks,
+            _ if !has_good(&of_anyone) => Next::Asks,
+            None if !has_good(&of_user) => Next::OfAnother,
+            Some(true) | None => Next::Another,
+        }
     }
 
     /// Whether anything is kept that `get` would answer.

@@ -131,6 +131,48 @@ fn a_newer_token_in_the_keychain_replaces_the_one_in_memory() {
     );
 }
 
+/// While a slow command uses what the keychain has, the keychain is away and memory takes in a newer one: the command's
+/// thanks take it from nobody, whether git hands back our state or is too old to.
+#[test]
+fn a_slow_command_leaves_the_newer_token_in_memory() {
+    for hands_back in [true, false] {
+        let (sandbox, _askpass) = home(true);
+        let newer = String::from_utf8(credential())
+            .unwrap()
+            .replace("tok-secret", "tok-newer");
+        let kept = || {
+            let got = sandbox.ask("get", &asked(&[])).succeeded();
+            Answer::read(&got.stdout).get("password").map(str::to_owned)
+        };
+        sandbox.ask("store", &credential()).succeeded();
+        let answer = sandbox.ask("get", &asked(&[])).succeeded();
+        let answer = Answer::read(&answer.stdout);
+        let state = answer.get("state[]").expect("a state");
+        let mut away = sandbox.helper("store");
+        away.env(BUS, "unix:path=/nonexistent");
+        process::run(&mut away, newer.as_bytes()).succeeded();
+        let thanks = if hands_back {
+            asked(&[("password", "tok-secret"), ("state[]", state)])
+        } else {
+            credential()
+        };
+        for _ in 0..2 {
+            let stored = sandbox.ask("store", &thanks).succeeded();
+            assert_eq!(kept().as_deref(), Some("tok-newer"), "{stored:?}");
+        }
+        // What is new to the keychain is the newest.
+        let newest = String::from_utf8(credential())
+            .unwrap()
+            .replace("tok-secret", "tok-newest");
+        sandbox.ask("store", newest.as_bytes()).succeeded();
+        assert_eq!(kept_in(&sandbox), ["keychain"]);
+        assert_eq!(kept().as_deref(), Some("tok-newest"));
+        // And what memory had is known as replaced: a slow command that was answered it changes nothing.
+        sandbox.ask("store", newer.as_bytes()).succeeded();
+        assert_eq!(kept().as_deref(), Some("tok-newest"));
+    }
+}
+
 /// git goes on to its prompt, what is typed there is kept in memory, and nothing is lost in the keychain.
 fn goes_on(make_unreachable: impl Fn(&Sandbox), display: Option<&str>) {
     let (sandbox, askpass) = home(true);

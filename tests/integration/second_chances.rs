@@ -5,6 +5,7 @@ use crate::flow::{Flow, NEW_TOKEN, TOKEN, ours};
 use crate::git::{self, Git};
 use crate::keychain::helper_folder;
 use crate::process;
+use crate::sandbox::Sandbox;
 
 /// The first git that hands `state[]` back.
 const KNOWS_STATE: (u32, u32) = (2, 46);
@@ -459,7 +460,7 @@ fn what_we_answered_ourselves_replaces_nothing_newer() {
             Some("tok-two"),
             "{storage}"
         );
-        // Without our state it is a person's own choice.
+        // Who speaks of states and hands back none of ours was answered by somebody else.
         ask("store", &alice("tok-one"));
         assert_eq!(ask("get", &[]).get("password"), Some("tok-one"));
         sandbox.ask("cache stop", b"");
@@ -528,4 +529,206 @@ fn a_second_question_erases_exactly_what_was_refused() {
     // Who does not announce the capability sees nothing of it.
     let plain = process::run(&mut sandbox.helper("--storage file get"), &lines(&site)).succeeded();
     assert_eq!(plain.text(), "username=alice\npassword=tok-three\n");
+}
+
+/// A refusal that reached only one storage: what git uses with success afterwards is not dead, and `clean` leaves it.
+#[test]
+fn what_is_used_again_is_alive() {
+    let mut sandbox = Sandbox::new();
+    sandbox.start_keyring();
+    let site = [("protocol", "https"), ("host", "git.example.test")];
+    let alices = [&site[..], &[("username", "alice"), ("password", TOKEN)]].concat();
+    let credential = lines(&alices);
+    // The one that keeps it, the one where it was refused.
+    for (keeps, refused) in [("file", "memory"), ("auto", "file")] {
+        let ask = |storage: &str, words: &str| {
+            let words = format!("--storage {storage} {words}");
+            process::run(&mut sandbox.helper(&words), &credential).succeeded()
+        };
+        let dead = || ask(keeps, "clean --dry-run --json").text();
+        ask(keeps, "store");
+        ask(refused, "erase");
+        assert!(dead().contains("\"refused\""), "{keeps}: {}", dead());
+        ask(keeps, "store");
+        assert!(!dead().contains("\"refused\""), "{keeps}: {}", dead());
+        ask(keeps, "clean --yes");
+        let kept = process::run(
+            &mut sandbox.helper(&format!("--storage {keeps} get")),
+            &lines(&site),
+        );
+        assert_eq!(
+            Answer::read(&kept.stdout).get("password"),
+            Some(TOKEN),
+            "{keeps}"
+        );
+        // Where nothing is to be taken back, nothing is written.
+        let before = sandbox.files("state");
+        let journal = std::fs::metadata(sandbox.path("state/git-credential-pat/journal"));
+        let before = (before, journal.unwrap().modified().unwrap());
+        ask(keeps, "store");
+        let journal = std::fs::metadata(sandbox.path("state/git-credential-pat/journal"));
+        assert!(
+            (sandbox.files("state"), journal.unwrap().modified().unwrap()) == before,
+            "{keeps}"
+        );
+        ask(keeps, "erase");
+    }
+    // Memory that took it in while the keychain was away.
+    let away = |words: &str| {
+        let mut helper = sandbox.helper(words);
+        helper.env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/nonexistent");
+        process::run(&mut helper, &credential).succeeded()
+    };
+    away("store");
+    away("--storage file erase");
+    let dead = || away("clean --dry-run --json").text();
+    assert!(dead().contains("\"refused\""), "{}", dead());
+    away("store");
+    assert!(!dead().contains("\"refused\""), "{}", dead());
+}
+
+/// An older git hands no state back: what was replaced or refused a short time ago does not come back by its thanks.
+#[test]
+fn what_was_replaced_lately_does_not_come_back() {
+    for storage in ["file", "memory", "memory,file"] {
+        let sandbox = Sandbox::new();
+        let site = [("protocol", "https"), ("host", "one.test")];
+        let ask = |operation: &str, password: &str| {
+            let mut pairs = site.to_vec();
+            if !password.is_empty() {
+                pairs.extend([("username", "alice"), ("password", password)]);
+            }
+            let words = format!("--storage {storage} {operation}");
+            sandbox.ask(&words, &lines(&pairs)).succeeded()
+        };
+        let kept = || {
+            let answer = Answer::read(&ask("get", "").stdout);
+            answer.get("password").map(str::to_owned)
+        };
+        ask("store", "tok-one");
+        assert_eq!(ask("store", "tok-two").stderr, "");
+        let late = ask("store", "tok-one").stderr;
+        assert!(
+            late.contains("a short time ago, and the newer one stays") && !late.contains("tok-"),
+            "{late}"
+        );
+        assert_eq!(kept().as_deref(), Some("tok-two"), "{storage}");
+        // Another command was refused meanwhile.
+        ask("erase", "tok-one");
+        ask("store", "tok-one");
+        assert_eq!(kept().as_deref(), Some("tok-two"), "{storage}");
+        // Where the newer one is refused there is nothing to protect.
+        ask("erase", "tok-two");
+        assert_eq!(ask("store", "tok-one").stderr, "");
+        assert_eq!(kept().as_deref(), Some("tok-one"), "{storage}");
+        // After a while it is somebody's choice.
+        ask("store", "tok-three");
+        ask("store", "tok-one");
+        assert_eq!(kept().as_deref(), Some("tok-three"), "{storage}");
+        let journal = sandbox.path("state/git-credential-pat/journal");
+        let text = std::fs::read_to_string(&journal).unwrap();
+        let earlier = |line: &str| match line.split_once('=') {
+            Some(("superseded", at)) => {
+                format!("superseded={}\n", at.parse::<u64>().unwrap() - 600)
+            }
+            _ => format!("{line}\n"),
+        };
+        std::fs::write(&journal, text.lines().map(earlier).collect::<String>()).unwrap();
+        assert_eq!(ask("store", "tok-one").stderr, "");
+        assert_eq!(kept().as_deref(), Some("tok-one"), "{storage}");
+        sandbox.ask("cache stop", b"");
+    }
+}
+
+/// A newer token is stored while git waits for the server's word on the old one: here at the moment at which git gives
+/// thanks for that, by a helper before ours.
+#[test]
+fn a_slow_command_leaves_the_newer_token() {
+    for git in git::all() {
+        for (storage, needs_keyring) in [("file", false), ("memory", false), ("auto", true)] {
+            let flow = Flow::new(&ours(storage), needs_keyring, git);
+            let url = flow.server.url("basic");
+            flow.git(&["ls-remote", &url]).succeeded();
+            assert_eq!(flow.kept().as_deref(), Some(TOKEN));
+            let (other, newer) = (flow.sandbox.path("other"), flow.sandbox.path("newer"));
+            let host = flow.server.host();
+            let pairs = [
+                ("protocol", "https"),
+                ("host", &host[..]),
+                ("username", "alice"),
+                ("password", NEW_TOKEN),
+            ];
+            std::fs::write(&newer, lines(&pairs)).unwrap();
+            let script = format!(
+                "[ \"$1\" != store ] || {} < '{}'\n",
+                ours(&format!("{storage} store")),
+                newer.display()
+            );
+            std::fs::write(&other, script).unwrap();
+            flow.sandbox.configure_git(&format!(
+                "[credential]\n\thelper =\n\thelper = \"!sh '{}'\"\n\thelper = {}\n",
+                other.display(),
+                ours(storage)
+            ));
+            flow.git(&["ls-remote", &url]).succeeded();
+            assert_eq!(
+                flow.kept().as_deref(),
+                Some(NEW_TOKEN),
+                "{git:?}, {storage}"
+            );
+        }
+    }
+}
+
+/// An older git does not tell for whom its command was: the hint says nothing that may be untrue of the next one.
+#[test]
+fn an_older_git_hears_nothing_untrue_of_the_next_command() {
+    const EITHER: &str = "hint: run the command again: git asks if its URL names the user; else the token of another user is tried";
+    for git in git::all().iter().filter(|git| git.version < KNOWS_STATE) {
+        let store = |flow: &Flow, storage: &str, username: &str, password: &str| {
+            let host = flow.server.host();
+            let pairs = [
+                ("protocol", "https"),
+                ("host", &host[..]),
+                ("username", username),
+                ("password", password),
+            ];
+            let words = format!("--storage {storage} store");
+            flow.sandbox.ask(&words, &lines(&pairs)).succeeded();
+        };
+        // Whose else is kept, and where; what is said then.
+        for (left, hint) in [
+            (Some(("bob", "file")), EITHER),
+            (Some(("alice", "file")), AGAIN),
+            (None, ASKS),
+        ] {
+            for names_user in [true, false] {
+                let flow = Flow::new(&ours("memory,file"), false, git);
+                store(&flow, "memory", "alice", "tok-dead");
+                if let Some((username, storage)) = left {
+                    store(&flow, storage, username, TOKEN);
+                }
+                let url = flow.server.url("basic");
+                let url = if names_user {
+                    url.replace("https://", "https://alice@")
+                } else {
+                    url
+                };
+                let refused = flow.git(&["ls-remote", &url]);
+                assert!(!refused.status.success(), "{refused:?}");
+                assert!(
+                    refused.stderr.contains(hint) && !refused.stderr.contains("tok-"),
+                    "{left:?}: {refused:?}"
+                );
+                // What was said is true.
+                flow.git(&["ls-remote", &url]);
+                let asks = left.is_none() || (names_user && hint == EITHER);
+                assert_eq!(
+                    flow.passwords_asked(),
+                    usize::from(asks),
+                    "{left:?}, {names_user}"
+                );
+            }
+        }
+    }
 }

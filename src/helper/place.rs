@@ -1,0 +1,253 @@
+//! Placing what is to be kept in the storages, where no newer one may be lost for it.
+
+use std::time::Duration;
+
+use super::notice::Notice;
+use super::{Helper, Outcome};
+use crate::credential::Credential;
+use crate::credential::description::Description;
+use crate::journal::Topic;
+use crate::journal::dead::Dead;
+use crate::journal::fate::Fate;
+use crate::storage::{Error, Kind, Storage};
+use crate::time::Now;
+
+/// How long git may take to hand back what it was answered: it does so after the first request that the server grants, and not
+/// at the end of its command. What was replaced for longer is somebody's choice.
+const SLOW: Duration = Duration::from_secs(10 * 60);
+
+/// Whose word it is that a secret is to be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Word {
+    /// git thanks for what we have answered in this command: that it was accepted at the command's beginning says nothing of
+    /// its end, and nothing of its age.
+    Answered,
+    /// git thanks for what somebody answered, and cannot tell who it was.
+    Accepted,
+    /// The same, and it was replaced or refused while git may have been using it.
+    Late,
+    /// Somebody else's than ours: a person's, another helper's.
+    Chosen,
+}
+
+/// What became of it in one storage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    /// It was there already.
+    Already,
+    /// The same secret was there, and something else was known of it.
+    Completed,
+    /// It is there now; another one is not any more.
+    New,
+    /// Another one stays in its place.
+    Not,
+}
+
+impl Kept {
+    fn is_written(self) -> bool {
+        matches!(self, Self::Completed | Self::New)
+    }
+}
+
+impl Helper {
+    /// Returns whether anything was written.
+    pub(super) fn keep_in_storages(
+        &self,
+        credential: &Credential,
+        word: Word,
+        now: Now,
+    ) -> Result<Outcome<bool>, Error> {
+        let mut notices = Vec::new();
+        if self.is_auto {
+            return self.keep_somewhere(credential, word, now);
+        }
+        let mut unreached = None;
+        let mut failure = None;
+        let (mut is_kept, mut is_written, mut yields) = (false, false, false);
+        for storage in &self.storages {
+            match self.keep_in(&**storage, credential, word, now) {
+                Ok(kept) => {
+                    is_kept = true;
+                    is_written |= kept.is_written();
+                    yields |= kept == Kept::Not;
+                }
+                Err(cause @ Error::Unavailable { .. }) => {
+                    notices.extend(
+                        unreached
+                            .replace(cause)
+                            .map(|cause| Notice::PassedOver { cause }),
+                    );
+                }
+                // The others still get it: a list is there so that one may fail.
+                Err(cause @ Error::Failed { .. }) => failure = Some(cause),
+            }
+        }
+        if let Some(cause) = failure {
+            return Err(cause);
+        }
+        match unreached {
+            Some(cause) if !is_kept => return Err(cause),
+            unreached => notices.extend(unreached.map(|cause| Notice::PassedOver { cause })),
+        }
+        if yields {
+            notices.extend(newer_stays(credential, word));
+        }
+        Ok(Outcome {
+            value: is_written,
+            notices,
+        })
+    }
+
+    fn keep_somewhere(
+        &self,
+        credential: &Credential,
+        word: Word,
+        now: Now,
+    ) -> Result<Outcome<bool>, Error> {
+        let mut outcome = Outcome {
+            value: false,
+            notices: Vec::new(),
+        };
+        let of_kind = |kind| self.storages.iter().find(|storage| storage.kind() == kind);
+        let (Some(memory), Some(keychain)) = (of_kind(Kind::Memory), of_kind(Kind::Keychain))
+        else {
+            return Ok(outcome);
+        };
+        let key = Description::exactly(&credential.key);
+        // For memory the question itself counts as a use.
+        let in_memory = match memory.get(&key) {
+            Err(Error::Unavailable { .. }) => None,
+            found => found?,
+        };
+        if let Some(found) = &in_memory {
+            let mut credential = credential.duplicate();
+            credential.recall(found);
+            if found.is_same(&credential) {
+                self.revive(&credential, now);
+                return Ok(outcome);
+            }
+            if self.stays(found, &credential, word, now) {
+                outcome.notices.extend(newer_stays(&credential, word));
+                return Ok(outcome);
+            }
+        }
+        match self.keep_in(&**keychain, credential, word, now) {
+            Ok(kept) => {
+                outcome.value = kept.is_written();
+                if kept == Kept::Not {
+                    outcome.notices.extend(newer_stays(credential, word));
+                }
+                if let Some(found) = in_memory {
+                    self.clear_memory(&**memory, &found, credential, (kept, word), now)?;
+                }
+                Ok(outcome)
+            }
+            Err(cause @ Error::Unavailable { .. }) => {
+                let kept = self.keep_in(&**memory, credential, word, now)?;
+                outcome.value = kept.is_written();
+                if self.is_news(Topic::Fallback, now) {
+                    outcome.notices.push(Notice::FellBack {
+                        cause,
+                        timeout: self.lifetime.timeout,
+                    });
+                }
+                Ok(outcome)
+            }
+            Err(cause) => Err(cause),
+        }
+    }
+
+    /// An older secret that memory took in while the keychain was away would be answered first. It is the older one if the
+    /// keychain has got another just now, or somebody chose that; where git only thanks for what the keychain has had all the
+    /// time, memory's may be the newer one.
+    fn clear_memory(
+        &self,
+        memory: &dyn Storage,
+        found: &Credential,
+        credential: &Credential,
+        (kept, word): (Kept, Word),
+        now: Now,
+    ) -> Result<(), Error> {
+        let is_other = found.is_complete() && !found.has_same_secrets(credential);
+        let is_older = kept == Kept::New || word == Word::Chosen;
+        if is_other && !is_older && self.is_alive(found, now) {
+            return Ok(());
+        }
+        // Compared: a newer one may have come meanwhile.
+        match memory.erase(&found.as_refused()) {
+            Ok(0) | Err(Error::Unavailable { .. }) => Ok(()),
+            Ok(_) => {
+                if is_other && is_older {
+                    self.bury(found, Fate::Superseded, now);
+                }
+                Ok(())
+            }
+            Err(cause) => Err(cause),
+        }
+    }
+
+    /// Stores it, with what the storage knows of the same secret and git left out; not at all if nothing would change.
+    fn keep_in(
+        &self,
+        storage: &dyn Storage,
+        credential: &Credential,
+        word: Word,
+        now: Now,
+    ) -> Result<Kept, Error> {
+        let mut credential = credential.duplicate();
+        let known = storage.get(&Description::exactly(&credential.key))?;
+        if let Some(known) = &known {
+            credential.recall(known);
+            if known.is_same(&credential) {
+                // It may have been refused where another storage was asked.
+                self.revive(&credential, now);
+                return Ok(Kept::Already);
+            }
+            if self.stays(known, &credential, word, now) {
+                return Ok(Kept::Not);
+            }
+        }
+        storage.store(&credential)?;
+        let other = known.as_ref().filter(|known| known.is_complete());
+        let other = other.filter(|known| !known.has_same_secrets(&credential));
+        // Copies of the old one may lie elsewhere.
+        if let Some(other) = other {
+            self.bury(other, Fate::Superseded, now);
+        }
+        self.revive(&credential, now);
+        let is_same = known.is_some_and(|known| known.has_same_secrets(&credential));
+        Ok(if is_same { Kept::Completed } else { Kept::New })
+    }
+
+    /// Whether `kept` is another secret than `credential`, nothing ill is known of it, and it may be the newer one: then it is
+    /// what is left if the other is refused.
+    fn stays(&self, kept: &Credential, credential: &Credential, word: Word, now: Now) -> bool {
+        let may_be_newer = matches!(word, Word::Answered | Word::Late);
+        may_be_newer && !kept.has_same_secrets(credential) && self.is_alive(kept, now)
+    }
+
+    /// Whether it can be used, as far as anybody knows.
+    fn is_alive(&self, kept: &Credential, now: Now) -> bool {
+        let is_dead = |dead: Dead| dead.fate_of(kept).is_some();
+        kept.is_complete() && !kept.has_ended(now.wall) && !self.journal.dead().is_ok_and(is_dead)
+    }
+
+    /// Whether it was replaced, or refused, while git may still have been using it.
+    pub(super) fn died_lately(&self, credential: &Credential, now: Now) -> bool {
+        let dead = self.journal.dead().unwrap_or_default();
+        let died = dead.fate_of(credential);
+        died.is_some_and(|(_, at)| at <= now.wall && now.wall - at < SLOW.as_secs())
+    }
+
+    /// What is stored is alive, whatever was thought of it. A journal that cannot be kept stops nothing.
+    fn revive(&self, credential: &Credential, now: Now) {
+        let _ = self.journal.revive(credential, now.wall);
+    }
+}
+
+/// Where we answered it ourselves nobody waits to see it kept.
+fn newer_stays(credential: &Credential, word: Word) -> Option<Notice> {
+    (word == Word::Late).then(|| Notice::NewerStays {
+        key: credential.key.clone(),
+    })
+}
