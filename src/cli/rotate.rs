@@ -13,7 +13,8 @@ use crate::forge::{Renewal, Revocation};
 use crate::helper::Helper;
 use crate::helper::holders::Left;
 use crate::helper::notice::Notice;
-use crate::helper::rotate::{Error, Plan, Rotated};
+use crate::helper::rotate::{Plan, Rotated};
+use crate::helper::unrotated::Error;
 use crate::journal;
 use crate::plain;
 use crate::platform::ending::Waiting;
@@ -123,8 +124,15 @@ fn in_place(
             let hint = match &error {
                 error if error.needs_login() => Some(login),
                 error if error.is_doubtful() => Some(format!(
-                    "'git credential-pat check {url}' tells; do not rotate before"
+                    "do not rotate before 10 minutes are over; then 'git credential-pat check {url}' tells"
                 )),
+                Error::Pending(left) => {
+                    let wait = left.div_ceil(60);
+                    let unit = if wait == 1 { "minute" } else { "minutes" };
+                    Some(format!(
+                        "try again in {wait} {unit}: 'git credential-pat rotate {url}'"
+                    ))
+                }
                 Error::NoToken(_) => Some(format!(
                     "nothing was changed here; if it happens again, {login}"
                 )),
