@@ -18,6 +18,7 @@ use crate::helper::unrotated::Error;
 use crate::journal;
 use crate::plain;
 use crate::platform::ending::Waiting;
+use crate::storage::Kind;
 use crate::time::{self, Now};
 
 /// How long a new token lives, if nobody says.
@@ -126,6 +127,10 @@ fn in_place(
                 error if error.is_doubtful() => Some(format!(
                     "do not rotate before 10 minutes are over; then 'git credential-pat check {url}' tells"
                 )),
+                Error::Unsettled(_) => Some(format!(
+                    "try again later: 'git credential-pat rotate {url}'"
+                )),
+                Error::Elsewhere { dead, good } => Some(way_to(&old.key, *dead, *good)),
                 Error::Pending(left) => {
                     let wait = left.div_ceil(60);
                     let unit = if wait == 1 { "minute" } else { "minutes" };
@@ -139,7 +144,7 @@ fn in_place(
                 Error::Private(error) | Error::Journal(journal::Error::File(error)) => {
                     error.hint().map(str::to_owned)
                 }
-                Error::Storage(error) | Error::NotWritable(error) => {
+                Error::Storage(error) | Error::NotWritable(error) | Error::Silent(error) => {
                     error.hint().map(str::to_owned)
                 }
                 _ => None,
@@ -148,6 +153,20 @@ fn in_place(
             Ok(ExitCode::FAILURE)
         }
     }
+}
+
+/// How the dead token gets out of the good one's way.
+fn way_to(key: &Key, dead: Kind, good: Kind) -> String {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._".contains(byte);
+    let user = key.username.as_deref().unwrap_or_default();
+    // `logout` takes all that fits: here it must be one.
+    if dead == good || user.is_empty() || !user.iter().all(is_plain) {
+        return "'git credential-pat list' shows both".to_owned();
+    }
+    let [protocol, user, host] = [&key.protocol[..], user, &key.host[..]].map(plain::safe);
+    format!(
+        "'git credential-pat --storage {dead} logout {protocol}://{user}@{host}' removes the dead one"
+    )
 }
 
 /// Where the new token is, and where it is not.

@@ -73,14 +73,46 @@ impl Helper {
         Ok(holders)
     }
 
-    /// What is kept at the host of `key` with the token that the journal calls `name`.
-    pub(super) fn named(&self, name: &str, key: &Key, wall: u64) -> Option<Credential> {
+    /// What is kept at the host of `key` with the token that the journal calls `name`; if there is none, why one may be
+    /// there all the same.
+    pub(super) fn named(
+        &self,
+        name: &str,
+        key: &Key,
+        wall: u64,
+    ) -> Result<Credential, Option<Error>> {
         let is_it = |kept: &Credential| {
             let called = self.journal.name_of(kept, wall);
             called.is_ok_and(|called| called.as_deref() == Some(name))
         };
-        let mut storages = self.storages.iter();
-        storages.find_map(|storage| entries(&**storage, key, &is_it).ok()?.0.pop())
+        let mut silent = None;
+        for storage in &self.storages {
+            let cause = match entries(&**storage, key, &is_it) {
+                Ok((mut kept, unasked)) => match kept.pop() {
+                    Some(kept) => return Ok(kept),
+                    None => unasked.filter(|cause| !cause.is_absence()),
+                },
+                Err(cause) => Some(cause),
+            };
+            silent = silent.or(cause);
+        }
+        Err(silent)
+    }
+
+    /// Every entry of the host of `key` that is meant, with where it is.
+    pub(super) fn kept_at(
+        &self,
+        key: &Key,
+        is_meant: &dyn Fn(&Credential) -> bool,
+    ) -> Vec<(Kind, Credential)> {
+        let mut all = Vec::new();
+        for storage in &self.storages {
+            // One that says nothing now is heard of when it is to be written.
+            if let Ok((kept, _)) = entries(&**storage, key, is_meant) {
+                all.extend(kept.into_iter().map(|kept| (storage.kind(), kept)));
+            }
+        }
+        all
     }
 }
 
@@ -107,14 +139,8 @@ impl Holders<'_> {
         Ok(true)
     }
 
-    /// Puts `token` in the place of the old one; `note` hears when the first has it. What cannot take it loses the old one,
-    /// if it lets go of that. Fails if no storage at all keeps the new one.
-    pub(super) fn replace(
-        &self,
-        token: &Secret,
-        end: Option<Expiry>,
-        note: &dyn Fn(&Credential),
-    ) -> Result<Replaced, Error> {
+    /// Puts `token` in the place of the old one. What cannot take it loses the old one, if it lets go of that. Fails if no storage at all keeps the new one.
+    pub(super) fn replace(&self, token: &Secret, end: Option<Expiry>) -> Result<Replaced, Error> {
         let mut replaced = Replaced {
             kept: Vec::new(),
             left: Vec::new(),
@@ -128,9 +154,6 @@ impl Holders<'_> {
             match storage.store(&new) {
                 Ok(()) => {
                     lasts |= !holder.forgets();
-                    if replaced.kept.is_empty() {
-                        note(&new);
-                    }
                     if replaced.kept.iter().all(|other| other.key != new.key) {
                         replaced.kept.push(new);
                     }
@@ -147,7 +170,6 @@ impl Holders<'_> {
         }
         if replaced.kept.is_empty() {
             lasts = self.rescue(token, end, &mut replaced);
-            replaced.kept.iter().for_each(note);
         }
         replaced.is_settled = lasts || !should_last;
         match replaced.left.pop() {

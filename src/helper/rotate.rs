@@ -71,7 +71,7 @@ impl Helper {
         })
     }
 
-    /// Has the forge replace the token of `old`, and stores the new one wherever the old one is. `state`: the folder of lock
+    /// Has the forge replace the token of `old`, unless an earlier rotation is to be finished first, and stores the new one wherever the old one is. `state`: the folder of lock
     /// and mark. `announce` is called, with who could not be asked, when the forge is about to be: from there until this
     /// returns a loss cannot be undone, so the caller lets no signal end the process.
     pub fn rotate(
@@ -83,6 +83,9 @@ impl Helper {
         announce: &mut dyn FnMut(&[Notice]),
         now: Now,
     ) -> Result<Rotated, Error> {
+        if let Some(rotated) = self.catch_up(old, state, now)? {
+            return Ok(rotated);
+        }
         let name = self.journal.name_of(old, now.wall)?.ok_or(Error::Dead)?;
         let turn = Turn::take(state, &name)?;
         let holders = self.holders(old)?;
@@ -93,7 +96,7 @@ impl Helper {
         let asked = self.ask(old, now).1;
         if let Asked::Told(Verdict::Ended | Verdict::Revoked | Verdict::Rejected) = asked {
             let Some(mark) = cut_off else {
-                return Err(Error::Dead);
+                return Err(self.none_but(old, Error::Dead, now));
             };
             return self.finish(&mark, old, &holders, turn, now);
         }
@@ -175,12 +178,11 @@ impl Helper {
             Told::At(end) => Some(end),
             Told::Never | Told::Unknown => None,
         };
-        let note = |new: &Credential| {
-            if let Ok(Some(name)) = self.journal.name_of(new, now.wall) {
-                turn.name_successor(&name, now.wall);
-            }
-        };
-        let replaced = holders.replace(token, end, &note);
+        // Before it is anywhere: whoever is killed from here on leaves a word of what to look for.
+        if let Ok(Some(name)) = self.journal.name_of(&old.with_token(token, end), now.wall) {
+            turn.name_successor(&name, now.wall);
+        }
+        let replaced = holders.replace(token, end);
         let Replaced {
             kept,
             left,

@@ -3,7 +3,7 @@
 use crate::forge::lookup;
 use crate::journal;
 use crate::private;
-use crate::storage;
+use crate::storage::{self, Kind};
 
 /// Why there is no new token in the store.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +26,26 @@ pub enum Error {
     /// An earlier rotation ended between the forge's answer and the store.
     #[error("an earlier rotation was cut off: the kept token is dead, and its successor was lost")]
     CutOff,
+    /// The same, and a storage that may have the successor says nothing.
+    #[error(
+        "an earlier rotation was cut off, and its new token may be in a storage that does not answer: nothing was done"
+    )]
+    Silent(#[source] storage::Error),
+    /// The same, and the successor is kept; the forge says nothing of it.
+    #[error(
+        "the forge cannot tell now whether the new token of an earlier rotation is good: nothing was done"
+    )]
+    Unsettled(#[source] Option<lookup::Error>),
+    /// The kept token is dead, and there is another that is not.
+    #[error(
+        "the token in the {dead} storage is dead, and the {good} storage has another one of the same user that the forge takes: nothing was done"
+    )]
+    Elsewhere {
+        /// Where the dead one is.
+        dead: Kind,
+        /// Where the other is.
+        good: Kind,
+    },
     /// An earlier rotation ended before the forge's answer, and the forge may not have.
     #[error(
         "an earlier rotation was cut off, and the forge may still be at it: nothing was done, for to ask it twice revokes both tokens"
