@@ -12,8 +12,7 @@ use crate::credential::key::Key;
 use crate::forge::{Renewal, Revocation};
 use crate::helper::Helper;
 use crate::helper::holders::Left;
-use crate::helper::notice::Notice;
-use crate::helper::rotate::{Plan, Rotated};
+use crate::helper::rotate::{Plan, Rotated, Step};
 use crate::helper::unrotated::Error;
 use crate::journal;
 use crate::plain;
@@ -101,7 +100,15 @@ fn in_place(
     let state = &settings.places.state;
     // What comes with the forge's answer is kept before a signal ends us, and what came of it is said.
     let mut waiting = None;
-    let mut announce = |unasked: &[Notice]| {
+    let mut announce = |step: Step<'_>| {
+        let unasked = match step {
+            Step::Asks(unasked) => unasked,
+            Step::Waits(cause) => {
+                let what = format!("{cause} yet: another process holds it");
+                let hint = "the new token waits for a minute: let this go on";
+                return ui::warn(streams, &what, Some(hint));
+            }
+        };
         ui::notices(streams, unasked, now.wall);
         if !unasked.is_empty() {
             let what = "if this token is kept there, too, it stays there, and is dead";

@@ -10,6 +10,7 @@ use super::turn::{Mark, Turn};
 use super::unrotated::Error;
 use crate::credential::Credential;
 use crate::forge::{Found, Told, Verdict};
+use crate::storage;
 use crate::time::Now;
 
 impl Helper {
@@ -79,7 +80,9 @@ impl Helper {
             end: new.expiry.map_or(found.end, Told::At),
             ..found
         };
-        let rotated = self.put(token, found, old, holders, turn, now)?;
+        // It lasts somewhere already: the next run can wait for who holds the rest.
+        let mut retries = |_: &storage::Error| false;
+        let rotated = self.put((token, found), old, holders, turn, &mut retries, now)?;
         Ok(Rotated {
             is_late: true,
             ..rotated

@@ -116,6 +116,14 @@ impl Helper {
     }
 }
 
+impl Replaced {
+    fn keep(&mut self, new: Credential) {
+        if self.kept.iter().all(|other| other.key != new.key) {
+            self.kept.push(new);
+        }
+    }
+}
+
 impl Holder<'_> {
     fn forgets(&self) -> bool {
         self.storage.kind() == Kind::Memory
@@ -139,31 +147,45 @@ impl Holders<'_> {
         Ok(true)
     }
 
-    /// Puts `token` in the place of the old one. What cannot take it loses the old one, if it lets go of that. Fails if no storage at all keeps the new one.
-    pub(super) fn replace(&self, token: &Secret, end: Option<Expiry>) -> Result<Replaced, Error> {
+    /// Puts `token` in the place of the old one. One that fails is tried again while `retries` says so, when all others have had
+    /// their turn. What cannot take it loses the old one, if it lets go of that. Fails if no storage at all keeps the new one.
+    pub(super) fn replace(
+        &self,
+        token: &Secret,
+        end: Option<Expiry>,
+        retries: &mut dyn FnMut(&Error) -> bool,
+    ) -> Result<Replaced, Error> {
         let mut replaced = Replaced {
             kept: Vec::new(),
             left: Vec::new(),
             is_settled: true,
         };
         let (mut lasts, mut should_last) = (false, false);
+        let mut failed = Vec::new();
         for holder in &self.all {
-            let Holder { storage, kept } = holder;
-            let new = kept.with_token(token, end);
             should_last |= !holder.forgets();
-            match storage.store(&new) {
+            let new = holder.kept.with_token(token, end);
+            match holder.storage.store(&new) {
                 Ok(()) => {
                     lasts |= !holder.forgets();
-                    if replaced.kept.iter().all(|other| other.key != new.key) {
-                        replaced.kept.push(new);
-                    }
+                    replaced.keep(new);
+                }
+                Err(cause) => failed.push((holder, new, cause)),
+            }
+        }
+        for (holder, new, cause) in failed {
+            match try_again(holder.storage, &new, cause, retries) {
+                Ok(()) => {
+                    lasts |= !holder.forgets();
+                    replaced.keep(new);
                 }
                 Err(cause) => replaced.left.push(Left {
-                    key: kept.key.clone(),
-                    kind: storage.kind(),
+                    key: new.key,
+                    kind: holder.storage.kind(),
                     cause,
-                    is_erased: storage
-                        .erase(&kept.as_refused())
+                    is_erased: holder
+                        .storage
+                        .erase(&holder.kept.as_refused())
                         .is_ok_and(|count| count > 0),
                 }),
             }
@@ -194,6 +216,22 @@ impl Holders<'_> {
         replaced.kept.push(new);
         storage.kind() != Kind::Memory
     }
+}
+
+/// Stores `new`, which failed for `cause`, as long as `retries` says so.
+fn try_again(
+    storage: &dyn Storage,
+    new: &Credential,
+    mut cause: Error,
+    retries: &mut dyn FnMut(&Error) -> bool,
+) -> Result<(), Error> {
+    while retries(&cause) {
+        match storage.store(new) {
+            Ok(()) => return Ok(()),
+            Err(next) => cause = next,
+        }
+    }
+    Err(cause)
 }
 
 /// Those of `storage` at the host of `wanted` that are meant, its own first, and why it did not tell of all.

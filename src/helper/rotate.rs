@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -21,8 +22,23 @@ use crate::forge::lookup;
 use crate::forge::{Answer, Call, Found, Renewal, Revocation, Site, Told, Verdict};
 use crate::journal::fate;
 use crate::network::Network;
+use crate::platform::boot_time;
 use crate::secret::{Buffer, Secret};
+use crate::storage;
 use crate::time::Now;
+
+/// How long the forge may take over the new token: who gives up before it answers has lost both.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(30);
+/// How long another process may hold a storage when the new token is there, and nowhere else.
+const STORE_PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a person hears while it goes on.
+pub enum Step<'a> {
+    /// The forge is about to be asked; these storages could not be.
+    Asks(&'a [Notice]),
+    /// The new token is there, and another process holds the storage.
+    Waits(&'a storage::Error),
+}
 
 /// How the token of a credential is renewed.
 pub struct Plan {
@@ -72,7 +88,7 @@ impl Helper {
     }
 
     /// Has the forge replace the token of `old`, unless an earlier rotation is to be finished first, and stores the new one wherever the old one is. `state`: the folder of lock
-    /// and mark. `announce` is called, with who could not be asked, when the forge is about to be: from there until this
+    /// and mark. `announce` is called when the forge is about to be asked: from there until this
     /// returns a loss cannot be undone, so the caller lets no signal end the process.
     pub fn rotate(
         &self,
@@ -80,7 +96,7 @@ impl Helper {
         (call, needs): (&Call, &[&str]),
         end: Expiry,
         state: &Path,
-        announce: &mut dyn FnMut(&[Notice]),
+        announce: &mut dyn FnMut(Step<'_>),
         now: Now,
     ) -> Result<Rotated, Error> {
         if let Some(rotated) = self.catch_up(old, state, now)? {
@@ -125,8 +141,14 @@ impl Helper {
         // It starts git, which Ctrl-C ends: before the announcement.
         let network = Network::as_git_has_it(Site::of(&old.key).as_ref().map_or("", Site::host));
         turn.mark(now.wall)?;
-        announce(&holders.unasked);
-        let answer = match lookup::call(call, Some(token), Some(body.as_bytes()), &network) {
+        announce(Step::Asks(&holders.unasked));
+        let answer = match lookup::call_within(
+            ANSWER_PATIENCE,
+            call,
+            Some(token),
+            Some(body.as_bytes()),
+            &network,
+        ) {
             Ok(answer) if matches!(answer.status, 200 | 201) => answer,
             Ok(answer) if is_refusal(answer.status) => {
                 turn.unmark();
@@ -161,17 +183,28 @@ impl Helper {
             end: end.map_or(Told::Unknown, Told::At),
             ..found
         };
-        self.put(&token, found, old, &holders, turn, now)
+        let mut until = None;
+        let mut retries = |cause: &storage::Error| {
+            if !cause.is_busy() {
+                return false;
+            }
+            let until = *until.get_or_insert_with(|| {
+                announce(Step::Waits(cause));
+                boot_time().saturating_add(STORE_PATIENCE)
+            });
+            boot_time() < until
+        };
+        self.put((&token, found), old, &holders, turn, &mut retries, now)
     }
 
     /// Stores `token` in the place of `old`, and writes down what was `found` of it.
     pub(super) fn put(
         &self,
-        token: &Secret,
-        found: Found,
+        (token, found): (&Secret, Found),
         old: &Credential,
         holders: &Holders<'_>,
         turn: Turn,
+        retries: &mut dyn FnMut(&storage::Error) -> bool,
         now: Now,
     ) -> Result<Rotated, Error> {
         let end = match found.end {
@@ -182,7 +215,7 @@ impl Helper {
         if let Ok(Some(name)) = self.journal.name_of(&old.with_token(token, end), now.wall) {
             turn.name_successor(&name, now.wall);
         }
-        let replaced = holders.replace(token, end);
+        let replaced = holders.replace(token, end, retries);
         let Replaced {
             kept,
             left,
