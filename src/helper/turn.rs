@@ -115,7 +115,8 @@ mod tests {
     #[test]
     fn a_mark_is_open_for_a_while() {
         let home = tempfile::tempdir().unwrap();
-        let turn = Turn::take(home.path(), "made-up").unwrap();
+        let state = home.path().join("own");
+        let turn = Turn::take(&state, "made-up").unwrap();
         assert_eq!(turn.left().unwrap(), None);
         turn.mark(10_000).unwrap();
         let mark = turn.left().unwrap().unwrap();
@@ -129,10 +130,10 @@ mod tests {
             assert_eq!(mark.is_open_for(wall), left, "{wall}");
         }
         turn.name_successor("other", 10_001);
-        let mark = Turn::peek(home.path(), "made-up").unwrap().unwrap();
+        let mark = Turn::peek(&state, "made-up").unwrap().unwrap();
         assert_eq!(mark.successor.as_deref(), Some("other"));
         assert_eq!(Mark::read(b"nonsense").is_open_for(0), None);
         turn.end();
-        assert_eq!(Turn::peek(home.path(), "made-up").unwrap(), None);
+        assert_eq!(Turn::peek(&state, "made-up").unwrap(), None);
     }
 }
