@@ -12,11 +12,12 @@ use crate::credential::key::Key;
 use crate::forge::{Renewal, Revocation};
 use crate::helper::Helper;
 use crate::helper::holders::Left;
-use crate::helper::notice::Notice;
-use crate::helper::rotate::{Error, Plan, Rotated};
+use crate::helper::rotate::{Plan, Rotated, Step};
+use crate::helper::unrotated::Error;
 use crate::journal;
 use crate::plain;
 use crate::platform::ending::Waiting;
+use crate::storage::Kind;
 use crate::time::{self, Now};
 
 /// How long a new token lives, if nobody says.
@@ -99,7 +100,15 @@ fn in_place(
     let state = &settings.places.state;
     // What comes with the forge's answer is kept before a signal ends us, and what came of it is said.
     let mut waiting = None;
-    let mut announce = |unasked: &[Notice]| {
+    let mut announce = |step: Step<'_>| {
+        let unasked = match step {
+            Step::Asks(unasked) => unasked,
+            Step::Waits(cause) => {
+                let what = format!("{cause} yet: another process holds it");
+                let hint = "the new token waits for a minute: let this go on";
+                return ui::warn(streams, &what, Some(hint));
+            }
+        };
         ui::notices(streams, unasked, now.wall);
         if !unasked.is_empty() {
             let what = "if this token is kept there, too, it stays there, and is dead";
@@ -123,15 +132,26 @@ fn in_place(
             let hint = match &error {
                 error if error.needs_login() => Some(login),
                 error if error.is_doubtful() => Some(format!(
-                    "'git credential-pat check {url}' tells; do not rotate before"
+                    "do not rotate before 10 minutes are over; then 'git credential-pat check {url}' tells"
                 )),
+                Error::Unsettled(_) => Some(format!(
+                    "try again later: 'git credential-pat rotate {url}'"
+                )),
+                Error::Elsewhere { dead, good } => Some(way_to(&old.key, *dead, *good)),
+                Error::Pending(left) => {
+                    let wait = left.div_ceil(60);
+                    let unit = if wait == 1 { "minute" } else { "minutes" };
+                    Some(format!(
+                        "try again in {wait} {unit}: 'git credential-pat rotate {url}'"
+                    ))
+                }
                 Error::NoToken(_) => Some(format!(
                     "nothing was changed here; if it happens again, {login}"
                 )),
                 Error::Private(error) | Error::Journal(journal::Error::File(error)) => {
                     error.hint().map(str::to_owned)
                 }
-                Error::Storage(error) | Error::NotWritable(error) => {
+                Error::Storage(error) | Error::NotWritable(error) | Error::Silent(error) => {
                     error.hint().map(str::to_owned)
                 }
                 _ => None,
@@ -140,6 +160,20 @@ fn in_place(
             Ok(ExitCode::FAILURE)
         }
     }
+}
+
+/// How the dead token gets out of the good one's way.
+fn way_to(key: &Key, dead: Kind, good: Kind) -> String {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._".contains(byte);
+    let user = key.username.as_deref().unwrap_or_default();
+    // `logout` takes all that fits: here it must be one.
+    if dead == good || user.is_empty() || !user.iter().all(is_plain) {
+        return "'git credential-pat list' shows both".to_owned();
+    }
+    let [protocol, user, host] = [&key.protocol[..], user, &key.host[..]].map(plain::safe);
+    format!(
+        "'git credential-pat --storage {dead} logout {protocol}://{user}@{host}' removes the dead one"
+    )
 }
 
 /// Where the new token is, and where it is not.

@@ -1,4 +1,5 @@
-//! Calls over HTTPS: to one fixed address, with no redirect, in three seconds, and never more than 64 KiB back.
+//! Calls over HTTPS: to one fixed address, with no redirect, in three seconds unless it is told otherwise, and never more than
+//! 64 KiB back.
 //!
 //! git's own settings for the host hold here too ([`Network::as_git_has_it`]).
 
@@ -67,18 +68,42 @@ pub fn call(
     body: Option<&[u8]>,
     network: &Network,
 ) -> Result<Answer, Error> {
-    https::call(call, token, body, network, false)
+    https::call(call, token, body, network, PATIENCE, false)
+}
+
+/// As [`call`], for one whose answer must not be missed: it may take `patience` in all.
+#[cfg(feature = "lookup")]
+pub fn call_within(
+    patience: Duration,
+    call: &Call,
+    token: Option<&Secret>,
+    body: Option<&[u8]>,
+    network: &Network,
+) -> Result<Answer, Error> {
+    https::call(call, token, body, network, patience, false)
 }
 
 /// As [`call`], for an answer that may be long: what is more than [`LARGEST`] of its body stays unread.
 #[cfg(feature = "lookup")]
 pub fn peek(call: &Call, token: Option<&Secret>, network: &Network) -> Result<Answer, Error> {
-    https::call(call, token, None, network, true)
+    https::call(call, token, None, network, PATIENCE, true)
 }
 
 /// Carries out nothing: built without the feature `lookup`.
 #[cfg(not(feature = "lookup"))]
 pub fn call(
+    _call: &Call,
+    _token: Option<&Secret>,
+    _body: Option<&[u8]>,
+    _network: &Network,
+) -> Result<Answer, Error> {
+    Err(Error::LeftOut)
+}
+
+/// Carries out nothing: built without the feature `lookup`.
+#[cfg(not(feature = "lookup"))]
+pub fn call_within(
+    _patience: Duration,
     _call: &Call,
     _token: Option<&Secret>,
     _body: Option<&[u8]>,
@@ -99,6 +124,7 @@ mod https {
     use std::io::{self, Read};
     use std::path::Path;
     use std::sync::Arc;
+    use std::time::Duration;
 
     use bytes::Bytes;
     use rustls::CertificateError;
@@ -107,7 +133,7 @@ mod https {
     use ureq::{Agent, Body, Proxy, SendBody};
     use zeroize::Zeroizing;
 
-    use super::{Error, LARGEST, PATIENCE};
+    use super::{Error, LARGEST};
     use crate::forge::{Answer, Call, Method, Signature};
     use crate::network::Network;
     use crate::secret::{Buffer, Secret};
@@ -120,6 +146,7 @@ mod https {
         token: Option<&Secret>,
         body: Option<&[u8]>,
         network: &Network,
+        patience: Duration,
         may_cut: bool,
     ) -> Result<Answer, Error> {
         let mut request = Request::builder()
@@ -141,7 +168,7 @@ mod https {
         if body.is_some() {
             request = request.header("content-type", "application/json");
         }
-        let agent = agent(network)?;
+        let agent = agent(network, patience)?;
         let answer = match body {
             Some(mut body) => {
                 let length = body.len();
@@ -174,7 +201,7 @@ mod https {
         Ok(value)
     }
 
-    fn agent(network: &Network) -> Result<Agent, Error> {
+    fn agent(network: &Network, patience: Duration) -> Result<Agent, Error> {
         let Network {
             proxy,
             authorities,
@@ -200,7 +227,7 @@ mod https {
             .http_status_as_error(false)
             .max_redirects(0)
             .max_response_header_size(LARGEST / 2)
-            .timeout_global(Some(PATIENCE))
+            .timeout_global(Some(patience))
             .max_idle_connections(0)
             .user_agent(concat!("git-credential-pat/", env!("CARGO_PKG_VERSION")))
             .tls_config(tls)

@@ -73,14 +73,54 @@ impl Helper {
         Ok(holders)
     }
 
-    /// What is kept at the host of `key` with the token that the journal calls `name`.
-    pub(super) fn named(&self, name: &str, key: &Key, wall: u64) -> Option<Credential> {
+    /// What is kept at the host of `key` with the token that the journal calls `name`; if there is none, why one may be
+    /// there all the same.
+    pub(super) fn named(
+        &self,
+        name: &str,
+        key: &Key,
+        wall: u64,
+    ) -> Result<Credential, Option<Error>> {
         let is_it = |kept: &Credential| {
             let called = self.journal.name_of(kept, wall);
             called.is_ok_and(|called| called.as_deref() == Some(name))
         };
-        let mut storages = self.storages.iter();
-        storages.find_map(|storage| entries(&**storage, key, &is_it).ok()?.0.pop())
+        let mut silent = None;
+        for storage in &self.storages {
+            let cause = match entries(&**storage, key, &is_it) {
+                Ok((mut kept, unasked)) => match kept.pop() {
+                    Some(kept) => return Ok(kept),
+                    None => unasked.filter(|cause| !cause.is_absence()),
+                },
+                Err(cause) => Some(cause),
+            };
+            silent = silent.or(cause);
+        }
+        Err(silent)
+    }
+
+    /// Every entry of the host of `key` that is meant, with where it is.
+    pub(super) fn kept_at(
+        &self,
+        key: &Key,
+        is_meant: &dyn Fn(&Credential) -> bool,
+    ) -> Vec<(Kind, Credential)> {
+        let mut all = Vec::new();
+        for storage in &self.storages {
+            // One that says nothing now is heard of when it is to be written.
+            if let Ok((kept, _)) = entries(&**storage, key, is_meant) {
+                all.extend(kept.into_iter().map(|kept| (storage.kind(), kept)));
+            }
+        }
+        all
+    }
+}
+
+impl Replaced {
+    fn keep(&mut self, new: Credential) {
+        if self.kept.iter().all(|other| other.key != new.key) {
+            self.kept.push(new);
+        }
     }
 }
 
@@ -107,13 +147,13 @@ impl Holders<'_> {
         Ok(true)
     }
 
-    /// Puts `token` in the place of the old one; `note` hears when the first has it. What cannot take it loses the old one,
-    /// if it lets go of that. Fails if no storage at all keeps the new one.
+    /// Puts `token` in the place of the old one. One that fails is tried again while `retries` says so, when all others have had
+    /// their turn. What cannot take it loses the old one, if it lets go of that. Fails if no storage at all keeps the new one.
     pub(super) fn replace(
         &self,
         token: &Secret,
         end: Option<Expiry>,
-        note: &dyn Fn(&Credential),
+        retries: &mut dyn FnMut(&Error) -> bool,
     ) -> Result<Replaced, Error> {
         let mut replaced = Replaced {
             kept: Vec::new(),
@@ -121,33 +161,37 @@ impl Holders<'_> {
             is_settled: true,
         };
         let (mut lasts, mut should_last) = (false, false);
+        let mut failed = Vec::new();
         for holder in &self.all {
-            let Holder { storage, kept } = holder;
-            let new = kept.with_token(token, end);
             should_last |= !holder.forgets();
-            match storage.store(&new) {
+            let new = holder.kept.with_token(token, end);
+            match holder.storage.store(&new) {
                 Ok(()) => {
                     lasts |= !holder.forgets();
-                    if replaced.kept.is_empty() {
-                        note(&new);
-                    }
-                    if replaced.kept.iter().all(|other| other.key != new.key) {
-                        replaced.kept.push(new);
-                    }
+                    replaced.keep(new);
+                }
+                Err(cause) => failed.push((holder, new, cause)),
+            }
+        }
+        for (holder, new, cause) in failed {
+            match try_again(holder.storage, &new, cause, retries) {
+                Ok(()) => {
+                    lasts |= !holder.forgets();
+                    replaced.keep(new);
                 }
                 Err(cause) => replaced.left.push(Left {
-                    key: kept.key.clone(),
-                    kind: storage.kind(),
+                    key: new.key,
+                    kind: holder.storage.kind(),
                     cause,
-                    is_erased: storage
-                        .erase(&kept.as_refused())
+                    is_erased: holder
+                        .storage
+                        .erase(&holder.kept.as_refused())
                         .is_ok_and(|count| count > 0),
                 }),
             }
         }
         if replaced.kept.is_empty() {
             lasts = self.rescue(token, end, &mut replaced);
-            replaced.kept.iter().for_each(note);
         }
         replaced.is_settled = lasts || !should_last;
         match replaced.left.pop() {
@@ -172,6 +216,22 @@ impl Holders<'_> {
         replaced.kept.push(new);
         storage.kind() != Kind::Memory
     }
+}
+
+/// Stores `new`, which failed for `cause`, as long as `retries` says so.
+fn try_again(
+    storage: &dyn Storage,
+    new: &Credential,
+    mut cause: Error,
+    retries: &mut dyn FnMut(&Error) -> bool,
+) -> Result<(), Error> {
+    while retries(&cause) {
+        match storage.store(new) {
+            Ok(()) => return Ok(()),
+            Err(next) => cause = next,
+        }
+    }
+    Err(cause)
 }
 
 /// Those of `storage` at the host of `wanted` that are meant, its own first, and why it did not tell of all.

@@ -4,6 +4,7 @@ pub mod answering;
 pub mod background;
 pub mod chain;
 pub mod clean;
+mod cut_off;
 pub mod endpoint;
 pub mod examine;
 pub mod finding;
@@ -21,6 +22,7 @@ mod refused;
 pub mod rotate;
 mod round;
 mod turn;
+pub mod unrotated;
 pub mod verify;
 pub mod why;
 

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::Deserialize;
 
@@ -12,107 +13,31 @@ use super::forges::Issuer;
 use super::holders::{Holders, Left, Replaced};
 use super::lookup::Asked;
 use super::notice::Notice;
-use super::turn::{Mark, Turn};
+use super::turn::Turn;
+use super::unrotated::{Error, Fate};
 use crate::credential::Credential;
 use crate::credential::expiry::{End, Expiry, Source};
 use crate::credential::key::Key;
 use crate::forge::lookup;
 use crate::forge::{Answer, Call, Found, Renewal, Revocation, Site, Told, Verdict};
-use crate::journal;
+use crate::journal::fate;
 use crate::network::Network;
-use crate::private;
+use crate::platform::boot_time;
 use crate::secret::{Buffer, Secret};
 use crate::storage;
 use crate::time::Now;
 
-/// Why there is no new token in the store.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// A storage that cannot be used: found out before the forge was asked.
-    #[error(transparent)]
-    Storage(#[from] storage::Error),
-    /// The lock, or the mark of what is going on.
-    #[error(transparent)]
-    Private(#[from] private::Error),
-    /// Without the journal nobody could tell whether another process is at it.
-    #[error("the token was not rotated")]
-    Journal(#[from] journal::Error),
-    /// Somebody else was faster.
-    #[error("another process has replaced this token just now: nothing was done")]
-    Overtaken,
-    /// The old one is dead, and was before.
-    #[error("the kept token is dead: only a new one helps")]
-    Dead,
-    /// An earlier rotation ended between the forge's answer and the store.
-    #[error("an earlier rotation was cut off: the kept token is dead, and its successor was lost")]
-    CutOff,
-    /// It may not.
-    #[error("the token may not rotate itself: it has neither the scope {0}")]
-    Scope(String),
-    /// The forge said no; nothing has changed.
-    #[error("the forge answers {0}: the kept token was not rotated")]
-    Refused(u16),
-    /// It was never asked.
-    #[error("the kept token was not rotated")]
-    NotAsked(#[source] lookup::Error),
-    /// It did, and we do not know the new token.
-    #[error("the forge's answer was lost: the kept token is dead now")]
-    Lost,
-    /// Nobody knows.
-    #[error("the forge's answer was lost: the kept token may be dead now")]
-    Unknown,
-    /// It said yes, and what came with it is no token.
-    #[error("the forge answered without a new token: the kept one {}", .0.words())]
-    NoToken(Fate),
-    /// Asked before the forge is.
-    #[error(
-        "the token is kept where nothing can be written now: it was not rotated, and nothing has changed"
-    )]
-    NotWritable(#[source] storage::Error),
-    /// The store refused what it had promised to take.
-    #[error("the new token could not be stored, and is lost: the kept one is dead now")]
-    Unstored(#[source] storage::Error),
-}
+/// How long the forge may take over the new token: who gives up before it answers has lost both.
+const ANSWER_PATIENCE: Duration = Duration::from_secs(30);
+/// How long another process may hold a storage when the new token is there, and nowhere else.
+const STORE_PATIENCE: Duration = Duration::from_secs(60);
 
-/// What has become of the old token, as its forge tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
-    /// It is taken all the same.
-    Alive,
-    /// It is taken no longer.
-    Dead,
-    /// Nobody can tell.
-    Unknown,
-}
-
-impl Fate {
-    fn words(self) -> &'static str {
-        match self {
-            Self::Alive => "is still taken",
-            Self::Dead => "is dead now",
-            Self::Unknown => "may be dead now",
-        }
-    }
-}
-
-impl Error {
-    /// Whether only a new token from the forge's page helps.
-    pub fn needs_login(&self) -> bool {
-        matches!(
-            self,
-            Self::Dead
-                | Self::CutOff
-                | Self::Lost
-                | Self::NoToken(Fate::Dead)
-                | Self::Scope(_)
-                | Self::Unstored(_)
-        )
-    }
-
-    /// Whether it has to be found out whether the kept token is good.
-    pub fn is_doubtful(&self) -> bool {
-        matches!(self, Self::Unknown | Self::NoToken(Fate::Unknown))
-    }
+/// What a person hears while it goes on.
+pub enum Step<'a> {
+    /// The forge is about to be asked; these storages could not be.
+    Asks(&'a [Notice]),
+    /// The new token is there, and another process holds the storage.
+    Waits(&'a storage::Error),
 }
 
 /// How the token of a credential is renewed.
@@ -162,8 +87,8 @@ impl Helper {
         })
     }
 
-    /// Has the forge replace the token of `old`, and stores the new one wherever the old one is. `state`: the folder of lock
-    /// and mark. `announce` is called, with who could not be asked, when the forge is about to be: from there until this
+    /// Has the forge replace the token of `old`, unless an earlier rotation is to be finished first, and stores the new one wherever the old one is. `state`: the folder of lock
+    /// and mark. `announce` is called when the forge is about to be asked: from there until this
     /// returns a loss cannot be undone, so the caller lets no signal end the process.
     pub fn rotate(
         &self,
@@ -171,9 +96,12 @@ impl Helper {
         (call, needs): (&Call, &[&str]),
         end: Expiry,
         state: &Path,
-        announce: &mut dyn FnMut(&[Notice]),
+        announce: &mut dyn FnMut(Step<'_>),
         now: Now,
     ) -> Result<Rotated, Error> {
+        if let Some(rotated) = self.catch_up(old, state, now)? {
+            return Ok(rotated);
+        }
         let name = self.journal.name_of(old, now.wall)?.ok_or(Error::Dead)?;
         let turn = Turn::take(state, &name)?;
         let holders = self.holders(old)?;
@@ -182,14 +110,18 @@ impl Helper {
         }
         let cut_off = turn.left()?;
         let asked = self.ask(old, now).1;
+        if let Asked::Told(Verdict::Ended | Verdict::Revoked | Verdict::Rejected) = asked {
+            let Some(mark) = cut_off else {
+                return Err(self.none_but(old, Error::Dead, now));
+            };
+            return self.finish(&mark, old, &holders, turn, now);
+        }
+        // That the old token is good proves nothing while the forge may still be at it.
+        if let Some(left) = cut_off.and_then(|mark| mark.is_open_for(now.wall)) {
+            return Err(Error::Pending(left));
+        }
         let found = match asked {
             Asked::Told(Verdict::Good(found)) => found,
-            Asked::Told(Verdict::Ended | Verdict::Revoked | Verdict::Rejected) => {
-                let Some(mark) = cut_off else {
-                    return Err(Error::Dead);
-                };
-                return self.finish(&mark, old, &holders, turn, now);
-            }
             Asked::Told(Verdict::Unclear { status }) => return Err(Error::Refused(status)),
             Asked::Failed(error) => return Err(Error::NotAsked(error)),
             _ => return Err(Error::Refused(403)),
@@ -208,9 +140,15 @@ impl Helper {
         let body = format!("{{\"expires_at\":\"{}\"}}", day_after(end));
         // It starts git, which Ctrl-C ends: before the announcement.
         let network = Network::as_git_has_it(Site::of(&old.key).as_ref().map_or("", Site::host));
-        turn.mark()?;
-        announce(&holders.unasked);
-        let answer = match lookup::call(call, Some(token), Some(body.as_bytes()), &network) {
+        turn.mark(now.wall)?;
+        announce(Step::Asks(&holders.unasked));
+        let answer = match lookup::call_within(
+            ANSWER_PATIENCE,
+            call,
+            Some(token),
+            Some(body.as_bytes()),
+            &network,
+        ) {
             Ok(answer) if matches!(answer.status, 200 | 201) => answer,
             Ok(answer) if is_refusal(answer.status) => {
                 turn.unmark();
@@ -220,9 +158,19 @@ impl Helper {
                 turn.unmark();
                 return Err(Error::NotAsked(error));
             }
-            // That the old token is good now proves nothing: a slow forge may still be at it. The mark stays.
-            _ if self.aftermath(old, now) == Fate::Dead => return Err(Error::Lost),
-            _ => return Err(Error::Unknown),
+            // The mark stays, even if the old token is good: a slow forge may still be at it.
+            Ok(answer) => {
+                let fate = match self.aftermath(old, now) {
+                    Fate::Dead => Fate::Dead,
+                    Fate::Alive | Fate::Unknown => Fate::Unknown,
+                };
+                return Err(Error::Doubtful {
+                    status: answer.status,
+                    fate,
+                });
+            }
+            Err(_) if self.aftermath(old, now) == Fate::Dead => return Err(Error::Lost),
+            Err(_) => return Err(Error::Unknown),
         };
         let Some((token, end)) = successor(&answer) else {
             let fate = self.aftermath(old, now);
@@ -235,55 +183,39 @@ impl Helper {
             end: end.map_or(Told::Unknown, Told::At),
             ..found
         };
-        self.put(&token, found, old, &holders, turn, now)
-    }
-
-    /// What a rotation that was cut off has stored somewhere goes wherever the dead one still is.
-    fn finish(
-        &self,
-        mark: &Mark,
-        old: &Credential,
-        holders: &Holders<'_>,
-        turn: Turn,
-        now: Now,
-    ) -> Result<Rotated, Error> {
-        let name = mark.successor.as_deref().ok_or(Error::CutOff)?;
-        let new = self.named(name, &old.key, now.wall).ok_or(Error::CutOff)?;
-        let (Asked::Told(Verdict::Good(found)), Some(token)) = (self.ask(&new, now).1, new.token())
-        else {
-            return Err(Error::CutOff);
+        let mut until = None;
+        let mut retries = |cause: &storage::Error| {
+            if !cause.is_busy() {
+                return false;
+            }
+            let until = *until.get_or_insert_with(|| {
+                announce(Step::Waits(cause));
+                boot_time().saturating_add(STORE_PATIENCE)
+            });
+            boot_time() < until
         };
-        let found = Found {
-            end: new.expiry.map_or(found.end, Told::At),
-            ..found
-        };
-        let rotated = self.put(token, found, old, holders, turn, now)?;
-        Ok(Rotated {
-            is_late: true,
-            ..rotated
-        })
+        self.put((&token, found), old, &holders, turn, &mut retries, now)
     }
 
     /// Stores `token` in the place of `old`, and writes down what was `found` of it.
-    fn put(
+    pub(super) fn put(
         &self,
-        token: &Secret,
-        found: Found,
+        (token, found): (&Secret, Found),
         old: &Credential,
         holders: &Holders<'_>,
         turn: Turn,
+        retries: &mut dyn FnMut(&storage::Error) -> bool,
         now: Now,
     ) -> Result<Rotated, Error> {
         let end = match found.end {
             Told::At(end) => Some(end),
             Told::Never | Told::Unknown => None,
         };
-        let note = |new: &Credential| {
-            if let Ok(Some(name)) = self.journal.name_of(new, now.wall) {
-                turn.name_successor(&name);
-            }
-        };
-        let replaced = holders.replace(token, end, &note);
+        // Before it is anywhere: whoever is killed from here on leaves a word of what to look for.
+        if let Ok(Some(name)) = self.journal.name_of(&old.with_token(token, end), now.wall) {
+            turn.name_successor(&name, now.wall);
+        }
+        let replaced = holders.replace(token, end, retries);
         let Replaced {
             kept,
             left,
@@ -294,7 +226,7 @@ impl Helper {
             turn.end();
         }
         // Copies of it may lie elsewhere.
-        self.bury(old, journal::fate::Fate::Superseded, now);
+        self.bury(old, fate::Fate::Superseded, now);
         let asked = Asked::Told(Verdict::Good(found));
         for new in &kept {
             // It is stored: what cannot be written down beside it is found out again.
@@ -347,9 +279,10 @@ impl Helper {
     }
 }
 
-/// Answers that a forge, or what redirects to it, gives before it does anything. A gateway may give others afterwards.
+/// Answers that a forge, or what redirects to it, gives before it does anything. A gateway may give others afterwards. 401 is
+/// none of them: the token was good just now, so somebody has used it up, be it a gateway that asks twice.
 fn is_refusal(status: u16) -> bool {
-    (300..400).contains(&status) || matches!(status, 400 | 401 | 403 | 404 | 405 | 422 | 429)
+    (300..400).contains(&status) || matches!(status, 400 | 403 | 404 | 405 | 422 | 429)
 }
 
 /// Errors from before the first byte of the request.

@@ -7,8 +7,8 @@ use std::ptr;
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use libc::{
-    SIGABRT, SIGALRM, SIGHUP, SIGINT, SIGPROF, SIGQUIT, SIGSYS, SIGTERM, SIGTRAP, SIGUSR1, SIGUSR2,
-    SIGVTALRM, SIGXCPU, SIGXFSZ, c_int,
+    SIGABRT, SIGALRM, SIGHUP, SIGINT, SIGPROF, SIGQUIT, SIGSYS, SIGTERM, SIGTRAP, SIGTSTP, SIGTTIN,
+    SIGTTOU, SIGUSR1, SIGUSR2, SIGVTALRM, SIGXCPU, SIGXFSZ, c_int,
 };
 
 /// What a person, a shell, a supervisor or a clock sends. Not SIGPIPE, which Rust ignores, and not what the processor raises:
@@ -17,6 +17,9 @@ const COMMON: [c_int; 14] = [
     SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGXCPU,
     SIGXFSZ, SIGSYS, SIGTRAP, SIGABRT,
 ];
+
+/// What stops a process: a forge's answer does not wait for it to go on.
+const STOPPING: [c_int; 3] = [SIGTSTP, SIGTTIN, SIGTTOU];
 
 /// All of them that this system has.
 pub(super) fn signals() -> Vec<c_int> {
@@ -33,8 +36,10 @@ pub(super) fn signals() -> Vec<c_int> {
 
 /// The first that came while it was kept waiting, and reached a thread that began before.
 static CAME: AtomicI32 = AtomicI32::new(0);
+/// The same of those that stop it: an end that comes later goes before.
+static STOPPED: AtomicI32 = AtomicI32::new(0);
 
-/// Until it is dropped no signal that can wait ends the process; then the first that came does, as it would have.
+/// Until it is dropped no signal that can wait ends or stops the process; then the first that came does, as it would have.
 pub struct Waiting {
     before: libc::sigset_t,
     handlers: Vec<(c_int, libc::sigaction)>,
@@ -49,7 +54,8 @@ impl Waiting {
         let mut before = MaybeUninit::<libc::sigset_t>::uninit();
         let signals = signals().into_iter();
         // An abort is a fault of our own.
-        let signals: Vec<c_int> = signals.filter(|&signal| signal != SIGABRT).collect();
+        let signals = signals.filter(|&signal| signal != SIGABRT);
+        let signals: Vec<c_int> = signals.chain(STOPPING).collect();
         // SAFETY: both are valid places for a set; the first is made before it is read, the second written by the last call.
         let before = unsafe {
             libc::sigemptyset(waiting.as_mut_ptr());
@@ -94,7 +100,11 @@ impl Drop for Waiting {
             // SAFETY: as it was when this began.
             unsafe { libc::sigaction(*signal, was, ptr::null_mut()) };
         }
-        let came = CAME.swap(0, Ordering::SeqCst);
+        let stopped = STOPPED.swap(0, Ordering::SeqCst);
+        let came = match CAME.swap(0, Ordering::SeqCst) {
+            0 => stopped,
+            came => came,
+        };
         // SAFETY: `before` is a whole set. What is raised waits, as what came to this thread does, until the mask goes.
         unsafe {
             if came != 0 {
@@ -106,7 +116,12 @@ impl Drop for Waiting {
 }
 
 extern "C" fn note(signal: c_int) {
-    let _ = CAME.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);
+    let first = if STOPPING.contains(&signal) {
+        &STOPPED
+    } else {
+        &CAME
+    };
+    let _ = first.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);
 }
 
 #[cfg(test)]

@@ -199,6 +199,13 @@ impl Error {
             .is_some_and(|advice| advice.is_absence)
     }
 
+    /// Whether another process holds it, and may let go.
+    pub fn is_busy(&self) -> bool {
+        let (Self::Unavailable { cause, .. } | Self::Failed { cause, .. }) = self;
+        let cause = cause.downcast_ref::<private::Error>();
+        matches!(cause, Some(private::Error::Busy { .. }))
+    }
+
     /// What to do about it, if the storage knows.
     pub fn hint(&self) -> Option<&str> {
         let (Self::Unavailable { cause, .. } | Self::Failed { cause, .. }) = self;

@@ -27,6 +27,7 @@ mod login;
 mod rotate;
 mod rotate_broken_off;
 mod rotate_everywhere;
+mod rotate_pending;
 
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::PathBuf;

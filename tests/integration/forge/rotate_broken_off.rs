@@ -1,11 +1,13 @@
 //! `rotate` broken off: in the rehearsal, while the forge thinks, by whatever signal.
 
-use std::os::unix::process::ExitStatusExt;
-use std::process::Stdio;
+use std::fs::File;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Stdio};
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::fs::{FlockOperation, flock};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
 use super::rotate::killed_at;
 use super::work::{Work, in_days};
@@ -85,6 +87,25 @@ fn a_kill_in_the_rehearsal_changes_no_end() {
     }
 }
 
+/// A rotation whose forge thinks for a while, on its way.
+fn on_its_way(work: &Work) -> Child {
+    work.store("alice", FIRST);
+    work.forge.issue(Token::new("first", FIRST));
+    work.forge.answer(Manner::Late(Duration::from_millis(700)));
+    let mut command = heeding_signals(&work.command(&format!("rotate {}", work.forge.url())));
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.stdin(Stdio::null()).process_group(0).spawn();
+    work.forge.wait_until_asked(2);
+    child.unwrap()
+}
+
+#[track_caller]
+fn has_the_new_token(work: &Work) {
+    let tokens = work.forge.tokens();
+    assert_eq!(tokens[1].fate, Fate::Good);
+    assert_eq!(work.kept().as_deref(), Some(&tokens[1].secret[..]));
+}
+
 /// Ctrl-C and the like between the question and the answer: the new token is kept first.
 #[test]
 fn a_signal_waits_until_the_new_token_is_kept() {
@@ -97,13 +118,7 @@ fn a_signal_waits_until_the_new_token_is_kept() {
         Signal::ALARM,
     ] {
         let work = Work::without_lookups(Speaks::GitLab);
-        work.store("alice", FIRST);
-        work.forge.issue(Token::new("first", FIRST));
-        work.forge.answer(Manner::Late(Duration::from_millis(700)));
-        let mut command = heeding_signals(&work.command(&format!("rotate {}", work.forge.url())));
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let child = command.stdin(Stdio::null()).spawn().unwrap();
-        work.forge.wait_until_asked(2);
+        let child = on_its_way(&work);
         let pid = Pid::from_child(&child);
         kill_process(pid, signal).unwrap();
         kill_process(pid, signal).unwrap();
@@ -111,10 +126,70 @@ fn a_signal_waits_until_the_new_token_is_kept() {
         assert_eq!(output.status.signal(), Some(signal.as_raw()), "{output:?}");
         let said = String::from_utf8_lossy(&output.stdout);
         assert!(said.contains("the new token for"), "{output:?}");
-        let tokens = work.forge.tokens();
-        assert_eq!(tokens[1].fate, Fate::Good);
-        assert_eq!(work.kept().as_deref(), Some(&tokens[1].secret[..]));
+        has_the_new_token(&work);
     }
+}
+
+/// Ctrl-Z and the like: the forge would give up on who is stopped.
+#[test]
+fn a_stop_waits_until_the_new_token_is_kept() {
+    for signal in [Signal::TSTP, Signal::TTIN, Signal::TTOU] {
+        let work = Work::without_lookups(Speaks::GitLab);
+        let child = on_its_way(&work);
+        let pid = Pid::from_child(&child);
+        kill_process(pid, signal).unwrap();
+        let options = WaitOptions::UNTRACED;
+        let (_, status) = waitpid(Some(pid), options).unwrap().expect("it stops");
+        assert_eq!(status.stopping_signal(), Some(signal.as_raw()));
+        has_the_new_token(&work);
+        kill_process(pid, Signal::CONT).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(said.contains("the new token for"), "{output:?}");
+    }
+}
+
+/// Longer than anybody waits for the answer to a question that can be asked again.
+#[test]
+fn a_slow_forge_is_waited_for() {
+    let work = Work::without_lookups(Speaks::GitLab);
+    work.store("alice", FIRST);
+    work.forge.issue(Token::new("first", FIRST));
+    work.forge.answer(Manner::Held);
+    thread::scope(|scope| {
+        let words = format!("rotate {}", work.forge.url());
+        let rotation = scope.spawn(|| work.ask(&{ words }, b""));
+        work.forge.wait_until_asked(1);
+        work.forge.answer(Manner::Late(Duration::from_secs(5)));
+        rotation.join().unwrap().succeeded();
+    });
+    has_the_new_token(&work);
+}
+
+/// The new token is there, and nowhere else.
+#[test]
+fn whoever_holds_the_file_is_waited_for() {
+    let work = Work::without_lookups(Speaks::GitLab);
+    let child = on_its_way(&work);
+    let path = work
+        .sandbox
+        .path("data/git-credential-pat/credentials.lock");
+    let held = File::options().write(true).open(path).unwrap();
+    flock(&held, FlockOperation::LockExclusive).unwrap();
+    // Longer than a command waits for it that has nothing to lose.
+    thread::sleep(Duration::from_secs(6));
+    drop(held);
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let said = String::from_utf8_lossy(&output.stderr);
+    for word in [
+        "cannot store in the file storage yet: another process holds it",
+        "the new token waits for a minute",
+    ] {
+        assert!(said.contains(word), "{word}: {output:?}");
+    }
+    has_the_new_token(&work);
 }
 
 /// Before it there is nothing to wait for.
@@ -146,7 +221,7 @@ fn an_answer_that_comes_too_late_leaves_it_open() {
         let rotation = scope.spawn(|| work.ask(&{ words }, b""));
         work.forge.wait_until_asked(1);
         // Longer than anybody waits; and who asks about the old one meanwhile hears that it is good.
-        work.forge.answer(Manner::Late(Duration::from_secs(5)));
+        work.forge.answer(Manner::Late(Duration::from_secs(36)));
         work.forge.wait_until_asked(2);
         work.forge.answer(Manner::Honest);
         let output = rotation.join().unwrap();

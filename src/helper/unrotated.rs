@@ -1,0 +1,141 @@
+//! Why a rotation did not put a new token into the store.
+
+use crate::forge::lookup;
+use crate::journal;
+use crate::private;
+use crate::storage::{self, Kind};
+
+/// Why there is no new token in the store.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A storage that cannot be used: found out before the forge was asked.
+    #[error(transparent)]
+    Storage(#[from] storage::Error),
+    /// The lock, or the mark of what is going on.
+    #[error(transparent)]
+    Private(#[from] private::Error),
+    /// Without the journal nobody could tell whether another process is at it.
+    #[error("the token was not rotated")]
+    Journal(#[from] journal::Error),
+    /// Somebody else was faster.
+    #[error("another process has replaced this token just now: nothing was done")]
+    Overtaken,
+    /// The old one is dead, and was before.
+    #[error("the kept token is dead: only a new one helps")]
+    Dead,
+    /// An earlier rotation ended between the forge's answer and the store.
+    #[error("an earlier rotation was cut off: the kept token is dead, and its successor was lost")]
+    CutOff,
+    /// The same, and a storage that may have the successor says nothing.
+    #[error(
+        "an earlier rotation was cut off, and its new token may be in a storage that does not answer: nothing was done"
+    )]
+    Silent(#[source] storage::Error),
+    /// The same, and the successor is kept; the forge says nothing of it.
+    #[error(
+        "the forge cannot tell now whether the new token of an earlier rotation is good: nothing was done"
+    )]
+    Unsettled(#[source] Option<lookup::Error>),
+    /// The kept token is dead, and there is another that is not.
+    #[error(
+        "the token in the {dead} storage is dead, and the {good} storage has another one of the same user that the forge takes: nothing was done"
+    )]
+    Elsewhere {
+        /// Where the dead one is.
+        dead: Kind,
+        /// Where the other is.
+        good: Kind,
+    },
+    /// An earlier rotation ended before the forge's answer, and the forge may not have.
+    #[error(
+        "an earlier rotation was cut off, and the forge may still be at it: nothing was done, for to ask it twice revokes both tokens"
+    )]
+    Pending(u64),
+    /// It may not.
+    #[error("the token may not rotate itself: it has neither the scope {0}")]
+    Scope(String),
+    /// The forge said no; nothing has changed.
+    #[error("the forge answers {0}: the kept token was not rotated")]
+    Refused(u16),
+    /// It was never asked.
+    #[error("the kept token was not rotated")]
+    NotAsked(#[source] lookup::Error),
+    /// It did, and we do not know the new token.
+    #[error("the forge's answer was lost: the kept token is dead now")]
+    Lost,
+    /// Nobody knows.
+    #[error("the forge's answer was lost: the kept token may be dead now")]
+    Unknown,
+    /// It said no, or somebody before it did, and it may have replaced the token all the same.
+    #[error("the forge answers {status}: the kept token {}", .fate.words())]
+    Doubtful {
+        /// What it answers.
+        status: u16,
+        /// What it says of the old one.
+        fate: Fate,
+    },
+    /// It said yes, and what came with it is no token.
+    #[error("the forge answered without a new token: the kept one {}", .0.words())]
+    NoToken(Fate),
+    /// Asked before the forge is.
+    #[error(
+        "the token is kept where nothing can be written now: it was not rotated, and nothing has changed"
+    )]
+    NotWritable(#[source] storage::Error),
+    /// The store refused what it had promised to take.
+    #[error("the new token could not be stored, and is lost: the kept one is dead now")]
+    Unstored(#[source] storage::Error),
+}
+
+/// What has become of the old token, as its forge tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It is taken all the same.
+    Alive,
+    /// It is taken no longer.
+    Dead,
+    /// Nobody can tell.
+    Unknown,
+}
+
+impl Fate {
+    fn words(self) -> &'static str {
+        match self {
+            Self::Alive => "is still taken",
+            Self::Dead => "is dead now",
+            Self::Unknown => "may be dead now",
+        }
+    }
+}
+
+impl Error {
+    /// Whether only a new token from the forge's page helps.
+    pub fn needs_login(&self) -> bool {
+        matches!(
+            self,
+            Self::Dead
+                | Self::CutOff
+                | Self::Lost
+                | Self::NoToken(Fate::Dead)
+                | Self::Doubtful {
+                    fate: Fate::Dead,
+                    ..
+                }
+                | Self::Scope(_)
+                | Self::Unstored(_)
+        )
+    }
+
+    /// Whether it has to be found out whether the kept token is good.
+    pub fn is_doubtful(&self) -> bool {
+        matches!(
+            self,
+            Self::Unknown
+                | Self::NoToken(Fate::Unknown)
+                | Self::Doubtful {
+                    fate: Fate::Unknown,
+                    ..
+                }
+        )
+    }
+}

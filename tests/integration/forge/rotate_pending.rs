@@ -1,0 +1,145 @@
+//! `rotate` while an earlier one may still be on its way: to ask the forge twice would revoke the whole family.
+
+use std::fs;
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use super::work::Work;
+use super::{Fate, Manner, Speaks, Token};
+use crate::process::{Output, until};
+
+const FIRST: &str = "glpat-first.0123456789";
+const ROTATE: &str = "/api/v4/personal_access_tokens/self/rotate";
+
+fn with_first() -> Work {
+    let work = Work::without_lookups(Speaks::GitLab);
+    work.store("alice", FIRST);
+    work.forge.issue(Token::new("first", FIRST));
+    work
+}
+
+fn command(work: &Work) -> Command {
+    work.command(&format!("rotate {}", work.forge.url()))
+}
+
+fn rotate(work: &Work) -> Output {
+    crate::process::run(&mut command(work), b"")
+}
+
+fn rotations(work: &Work) -> usize {
+    let asked = work.forge.asked().into_iter();
+    asked.filter(|(_, path, _)| path == ROTATE).count()
+}
+
+/// A rotation that the forge answers like this, once it was asked for the new token. Whoever asks afterwards is answered
+/// honestly.
+fn begun(work: &Work, manner: Manner) -> Child {
+    work.forge.answer(Manner::Held);
+    let mut command = command(work);
+    command.stdin(Stdio::null());
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let child = command.spawn().unwrap();
+    work.forge.wait_until_asked(1);
+    work.forge.answer(manner);
+    work.forge.wait_until_asked(2);
+    work.forge.answer(Manner::Honest);
+    child
+}
+
+fn kill(mut child: Child) {
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[track_caller]
+fn is_pending(output: &Output) {
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    for said in [
+        "the forge may still be at it: nothing was done",
+        "try again in 10 minutes",
+    ] {
+        assert!(output.stderr.contains(said), "{said}: {output:?}");
+    }
+    assert!(!output.stderr.contains(FIRST), "{output:?}");
+}
+
+#[test]
+fn whoever_comes_after_a_kill_does_not_ask_again() {
+    let work = with_first();
+    kill(begun(&work, Manner::Late(Duration::from_secs(3))));
+    for _ in 0..2 {
+        is_pending(&rotate(&work));
+    }
+    assert_eq!(work.forge.tokens()[0].fate, Fate::Good, "still at it");
+    assert!(until(|| work.forge.tokens()[0].fate == Fate::Revoked));
+    let next = rotate(&work);
+    let said = "an earlier rotation was cut off";
+    assert!(next.stderr.contains(said), "{next:?}");
+    assert_eq!(rotations(&work), 1, "never repeated");
+    assert_eq!(work.forge.tokens()[1].fate, Fate::Good, "the family lives");
+}
+
+#[test]
+fn whoever_waited_for_the_killed_one_does_not_ask_again() {
+    let work = with_first();
+    let first = begun(&work, Manner::Late(Duration::from_secs(4)));
+    let second = thread::scope(|scope| {
+        let second = scope.spawn(|| rotate(&work));
+        // Long enough to come to the lock; should it be late, it finds the lock free and the mark.
+        thread::sleep(Duration::from_millis(500));
+        kill(first);
+        second.join().unwrap()
+    });
+    is_pending(&second);
+    assert!(until(|| work.forge.tokens()[0].fate == Fate::Revoked));
+    assert_eq!(rotations(&work), 1, "never repeated");
+    assert_eq!(work.forge.tokens()[1].fate, Fate::Good, "the family lives");
+}
+
+/// The forge never did what it was asked for.
+#[test]
+fn a_mark_of_long_ago_hinders_nobody() {
+    let work = with_first();
+    kill(begun(&work, Manner::Silent));
+    is_pending(&rotate(&work));
+    let state = work.sandbox.path("state/git-credential-pat");
+    let marks = fs::read_dir(state).unwrap().map(|entry| entry.unwrap());
+    let is_mark = |name: &str| name.starts_with("rotation-") && !name.contains('.');
+    let mut marks = marks.filter(|entry| is_mark(&entry.file_name().to_string_lossy()));
+    let mark = marks.next().expect("a mark").path();
+    let text = fs::read_to_string(&mark).unwrap();
+    let (begun, since) = text.trim_end().split_once("since=").unwrap();
+    let since: u64 = since.parse().unwrap();
+    fs::write(&mark, format!("{begun}since={}\n", since - 601)).unwrap();
+    rotate(&work).succeeded();
+    assert_eq!(work.kept(), Some(work.forge.tokens()[1].secret.clone()));
+    assert_eq!(work.forge.tokens()[1].fate, Fate::Good);
+}
+
+/// The token was good a moment ago: a gateway has asked twice, or somebody else was there in between.
+#[test]
+fn a_401_is_no_plain_refusal() {
+    let work = with_first();
+    work.forge.answer(Manner::Held);
+    let output = thread::scope(|scope| {
+        let rotation = scope.spawn(|| rotate(&work));
+        work.forge.wait_until_asked(1);
+        // It does what was asked, and says this.
+        work.forge.answer(Manner::Status(401));
+        rotation.join().unwrap()
+    });
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    for said in [
+        "the forge answers 401: the kept token is dead now",
+        "git credential-pat login",
+    ] {
+        assert!(output.stderr.contains(said), "{said}: {output:?}");
+    }
+    work.forge.answer(Manner::Honest);
+    let next = rotate(&work);
+    let said = "an earlier rotation was cut off";
+    assert!(next.stderr.contains(said), "the mark stays: {next:?}");
+    assert_eq!(rotations(&work), 1, "never repeated");
+    assert_eq!(work.forge.tokens()[1].fate, Fate::Good, "the family lives");
+}
