@@ -117,7 +117,13 @@ fn in_place(
         Ok(rotated) => {
             told(streams, &rotated, &url, &login)?;
             let is_everywhere = rotated.left.is_empty();
-            Ok(ExitCode::from(u8::from(!is_everywhere)))
+            let has_ended = rotated.new.expiry.filter(|end| end.left(now.wall) == 0);
+            if let Some(end) = has_ended {
+                let what = format!("the new token for {url} has ended already ({})", end.day());
+                ui::complain(streams, &what, Some(&login));
+            }
+            let is_well = is_everywhere && has_ended.is_none();
+            Ok(ExitCode::from(u8::from(!is_well)))
         }
         Err(error) => {
             let hint = match &error {

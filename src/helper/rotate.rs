@@ -25,6 +25,8 @@ use crate::secret::{Buffer, Secret};
 use crate::storage;
 use crate::time::Now;
 
+const DAY: u64 = 86_400;
+
 /// Why there is no new token in the store.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -375,9 +377,10 @@ fn successor(answer: &Answer) -> Option<(Secret, Option<Expiry>)> {
     is_token.then(|| (Secret::new(token.as_bytes()), end))
 }
 
-/// The day at whose start a token may end that is to be good until `end`.
+/// The day at whose start a token ends that is to be good until `end`: rounded up, for it is never to live shorter.
 fn day_after(end: Expiry) -> String {
-    let moment = Expiry::from_unix(end.unix().saturating_add(1)).unwrap_or(end);
+    let midnight = end.unix().div_ceil(DAY).saturating_mul(DAY);
+    let moment = Expiry::from_unix(midnight).unwrap_or(end);
     moment
         .rfc3339()
         .unwrap_or_default()

@@ -6,8 +6,8 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use super::work::{HOUR, Work, in_days, midnight_in_days};
-use super::{Fate, Manner, Proxy, Speaks, Token};
+use super::work::{DAY, HOUR, Work, in_days, midnight_in_days};
+use super::{Fate, Manner, Proxy, Speaks, Token, now};
 use crate::process::{Output, run};
 use crate::sandbox::PROGRAM;
 use crate::terminal::Session;
@@ -68,8 +68,9 @@ fn is_good(work: &Work) -> bool {
 #[test]
 fn the_new_token_is_kept_with_its_end() {
     for (words, ends) in [
-        ("", midnight_in_days(90)),
-        ("--expires 30d", midnight_in_days(30)),
+        ("", midnight_in_days(91)),
+        ("--expires 30d", midnight_in_days(31)),
+        ("--expires 6h", next_midnight_after(6 * HOUR)),
     ] {
         let work = with(Token::new("first", GITLAB).ends(midnight_in_days(5)));
         let output = work
@@ -93,6 +94,29 @@ fn the_new_token_is_kept_with_its_end() {
         rotate(&work).succeeded();
         assert!(is_good(&work));
     }
+}
+
+/// The first midnight in UTC that is so many seconds ahead, or more.
+fn next_midnight_after(seconds: u64) -> u64 {
+    (now() + seconds).div_ceil(DAY) * DAY
+}
+
+#[test]
+fn a_new_token_that_has_ended_is_no_success() {
+    let work = with(Token::new("first", GITLAB));
+    work.forge.answer(Manner::Held);
+    let output = thread::scope(|scope| {
+        let rotation = scope.spawn(|| rotate(&work));
+        work.forge.wait_until_asked(1);
+        let body = b"{\"token\":\"glpat-new\",\"expires_at\":\"2020-01-02\"}";
+        work.forge.answer(Manner::Body(body.to_vec()));
+        rotation.join().unwrap()
+    });
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(
+        output.stderr.contains("has ended already (2 Jan 2020)"),
+        "{output:?}"
+    );
 }
 
 #[test]
