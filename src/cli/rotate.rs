@@ -22,6 +22,10 @@ use crate::time::{self, Now};
 /// How long a new token lives, if nobody says.
 const USUAL: u64 = 90 * 86_400;
 
+/// The usual reason for a 400, which GitLab gives in words that differ from version to version.
+const TOO_LONG: &str = "GitLab lets a token live for 365 days at most, or 400 where its administrator says so (17.6), or fewer: try \
+                        --expires 90d";
+
 /// Replace a token by a new one, and end the old one
 ///
 /// GitLab does it by itself. Elsewhere the page that creates a token is shown, the new token read, and on consent the old
@@ -134,6 +138,7 @@ fn in_place(
                 Error::NoToken(_) => Some(format!(
                     "nothing was changed here; if it happens again, {login}"
                 )),
+                Error::Refused(400) => Some(TOO_LONG.to_owned()),
                 Error::Private(error) | Error::Journal(journal::Error::File(error)) => {
                     error.hint().map(str::to_owned)
                 }

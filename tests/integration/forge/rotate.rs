@@ -137,6 +137,7 @@ fn what_cannot_be_rotated_is_left_alone() {
     let work = with(Token::new("first", GITLAB));
     let output = work.ask(&format!("rotate --expires 400d {}", work.forge.url()), b"");
     assert!(output.stderr.contains("answers 400"), "{output:?}");
+    assert!(output.stderr.contains("365 days at most"), "{output:?}");
     assert!(is_good(&work));
     rotate(&work).succeeded();
 }
