@@ -99,7 +99,8 @@ fn in_place(
     now: Now,
 ) -> Result<ExitCode, Failure> {
     let url = plain::safe(&old.key.url());
-    let login = format!("create a new one with 'git credential-pat login {url}'");
+    let whose = plain::safe(&old.key.url_of_user());
+    let login = format!("create a new one with 'git credential-pat login {whose}'");
     let state = &settings.places.state;
     // What comes with the forge's answer is kept before a signal ends us, and what came of it is said.
     let mut waiting = None;
@@ -133,7 +134,7 @@ fn in_place(
             let hint = match &error {
                 error if error.needs_login() => Some(login),
                 error if error.is_doubtful() => Some(format!(
-                    "'git credential-pat check {url}' tells; do not rotate before"
+                    "'git credential-pat check {whose}' tells; do not rotate before"
                 )),
                 Error::NoToken(_) => Some(format!(
                     "nothing was changed here; if it happens again, {login}"
@@ -175,7 +176,8 @@ fn told(streams: &mut Streams, rotated: &Rotated, url: &str, login: &str) -> Res
     for key in others {
         let _ = writeln!(text, "it is also in the old one's place in {}", named(key));
     }
-    let again = format!("'git credential-pat rotate {url}'");
+    let whose = plain::safe(&new.key.url_of_user());
+    let again = format!("'git credential-pat rotate {whose}'");
     for left in left {
         let Left {
             key,

@@ -109,7 +109,10 @@ pub fn notices(streams: &mut Streams, notices: &[Notice], wall: u64) {
 }
 
 fn say(streams: &mut Streams, notice: &Notice, wall: u64) {
-    let login = |key: &Key| format!("git credential-pat login {}", plain::safe(&key.url()));
+    let login = |key: &Key| {
+        let url = plain::safe(&key.url_of_user());
+        format!("git credential-pat login {url}")
+    };
     let renew = |key: &Key| format!("replace it with '{}'", login(key));
     match notice {
         Notice::EndsSoon {

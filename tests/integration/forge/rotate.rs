@@ -96,6 +96,44 @@ fn the_new_token_is_kept_with_its_end() {
     }
 }
 
+/// What a hint says is meant for the user whom it is about, and every command takes it.
+#[test]
+fn a_hint_names_whose_token_it_means() {
+    let work = with(Token::new("alice's", GITLAB).ends(midnight_in_days(3)));
+    work.forge
+        .issue(Token::new("bob's", "glpat-bob").ends(midnight_in_days(3)));
+    work.store("bob@corp", "glpat-bob");
+    let bob = format!("https://bob%40corp@{}", work.forge.host());
+    let alice = format!("https://alice@{}", work.forge.host());
+    for url in [&alice, &bob] {
+        work.ask(&format!("expires {url} 2d"), b"").succeeded();
+        let table = work.ask(&format!("check {url}"), b"");
+        assert_eq!(table.status.code(), Some(3), "{table:?}");
+        assert_eq!(table.text().matches("ends in").count(), 1, "{table:?}");
+    }
+    // The last one stored is Bob's.
+    let warned = work.get().succeeded();
+    let hint = format!("hint: replace it with 'git credential-pat login {bob}'");
+    assert!(warned.stderr.contains(&hint), "{warned:?}");
+    let rotated = work.ask(&format!("rotate {alice}"), b"").succeeded();
+    let hint = format!("create a new one with 'git credential-pat login {alice}'");
+    assert!(rotated.stderr.contains(&hint), "{rotated:?}");
+    let tokens = work.forge.tokens();
+    let fate = |name: &str| tokens.iter().find(|token| token.name == name).unwrap().fate;
+    assert_eq!(
+        (fate("alice's"), fate("bob's")),
+        (Fate::Revoked, Fate::Good)
+    );
+    let output = work.ask(&format!("login --with-token {bob}"), b"glpat-bob");
+    assert!(output.succeeded().text().contains("is kept"));
+    let names: Vec<_> = work
+        .listed()
+        .iter()
+        .map(|entry| entry["username"].clone())
+        .collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+}
+
 /// The first midnight in UTC that is so many seconds ahead, or more.
 fn next_midnight_after(seconds: u64) -> u64 {
     (now() + seconds).div_ceil(DAY) * DAY
