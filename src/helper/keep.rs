@@ -29,6 +29,24 @@ enum Guess {
 }
 
 impl Helper {
+    /// What would be answered for `url`: under its path, else for the host.
+    pub fn kept_for(&self, url: &Description) -> Result<Option<Credential>, Error> {
+        let anywhere = Description {
+            path: None,
+            ..url.duplicate()
+        };
+        for wanted in [url, &anywhere] {
+            for storage in &self.storages {
+                match storage.get(wanted) {
+                    Ok(Some(found)) => return Ok(Some(found)),
+                    Ok(None) | Err(Error::Unavailable { .. }) => {}
+                    Err(cause) => return Err(cause),
+                }
+            }
+        }
+        Ok(None)
+    }
+
     /// Keeps what git found good. Half a credential, and one that is not to be kept, are passed over in silence. Returns
     /// whose token a forge should be asked about, in the background.
     pub fn store(&self, request: Request, now: Now) -> Result<Outcome<Option<Key>>, Error> {
