@@ -7,7 +7,7 @@ use super::streams::Streams;
 use super::{Failure, described, guide, nothing_known, open, ui};
 use crate::config::{Flags, Settings};
 use crate::credential::Credential;
-use crate::credential::expiry::{End, Expiry};
+use crate::credential::expiry::{End, Expiry, Source};
 use crate::credential::key::Key;
 use crate::forge::{Renewal, Revocation};
 use crate::helper::Helper;
@@ -255,6 +255,9 @@ fn by_hand(
     new.expiry = None;
     let kept = guide::keep(streams, helper, &new, false, time::now())?;
     drop(dialogue);
+    if let Some(token) = new.token() {
+        follow(streams, helper, old, token, kept)?;
+    }
     let until = kept.map_or_else(String::new, |(end, _)| format!(" until {}", end.day()));
     ui::print(
         streams,
@@ -262,6 +265,46 @@ fn by_hand(
     )?;
     revoke(streams, helper, plan, &before)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The other entries with the old token are told before anybody is asked to revoke it.
+fn follow(
+    streams: &mut Streams,
+    helper: &Helper,
+    old: &Credential,
+    token: &crate::secret::Secret,
+    end: Option<(Expiry, Source)>,
+) -> Result<(), Failure> {
+    let now = time::now();
+    let followed = helper.follow(old, token, end, now)?;
+    ui::notices(streams, &followed.unasked, now.wall);
+    if !followed.unasked.is_empty() {
+        ui::warn(
+            streams,
+            "if the old token is kept there, it stays there",
+            None,
+        );
+    }
+    for left in followed.left {
+        ui::error(streams, &left.cause, left.cause.hint());
+        let (kind, entry) = (left.kind, named(&left.key));
+        let what = if left.is_erased {
+            format!("the {kind} storage keeps no token for {entry} any more")
+        } else {
+            format!("the {kind} storage still has the old token for {entry}")
+        };
+        ui::warn(streams, &what, None);
+    }
+    let others = followed.kept.iter().filter(|key| **key != old.key);
+    let text: String = others
+        .map(|key| {
+            format!(
+                "the new token is also in the old one's place in {}\n",
+                named(key)
+            )
+        })
+        .collect();
+    Ok(ui::print(streams, &text)?)
 }
 
 /// The old one goes on consent only: somebody else may use it, too.

@@ -6,6 +6,7 @@ pub mod clean;
 pub mod endpoint;
 pub mod examine;
 pub mod finding;
+pub mod follow;
 pub mod forges;
 pub mod holders;
 pub mod import;

@@ -525,6 +525,36 @@ fn github_is_guided() {
     assert_eq!(work.only_one()["ends_from"], "forge");
 }
 
+/// Whoever revokes the old one afterwards would leave the others with a dead token.
+#[test]
+fn a_guided_renewal_goes_into_every_entry_of_the_token() {
+    let work = Work::without_lookups(Speaks::GitHub);
+    work.store("bob", CLASSIC);
+    work.store("carol", "ghp_carols");
+    work.store("alice", CLASSIC);
+    work.forge.issue(Token::new("old", CLASSIC));
+    work.forge
+        .issue(Token::new("new", "ghp_new").ends(in_days(90)));
+    let host = work.forge.host();
+    let words = format!("rotate --no-browser https://alice@{host}");
+    let mut session = Session::start(&work.command(&words));
+    session.answer("Token (not shown): ", "ghp_new");
+    let (status, shown) = session.finish();
+    assert!(status.success(), "{shown}");
+    let said = "the new token is also in the old one's place in bob at";
+    assert!(shown.contains(said) && !shown.contains("carol"), "{shown}");
+    for (user, secret) in [
+        ("alice", "ghp_new"),
+        ("bob", "ghp_new"),
+        ("carol", "ghp_carols"),
+    ] {
+        let question = format!("protocol=https\nhost={host}\nusername={user}\n\n");
+        let answer = work.ask("get", question.as_bytes()).succeeded().text();
+        let kept = format!("password={secret}\n");
+        assert!(answer.contains(&kept), "{user}: {shown}");
+    }
+}
+
 #[test]
 fn the_same_token_or_a_dead_one_changes_nothing() {
     let work = Work::without_lookups(Speaks::GitHub);
