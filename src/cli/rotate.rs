@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use super::streams::Streams;
-use super::{Failure, described, guide, nothing_known, open, ui};
+use super::{Failure, described, guide, meant, nothing_known, open, ui};
 use crate::config::{Flags, Settings};
 use crate::credential::Credential;
 use crate::credential::expiry::{End, Expiry, Source};
@@ -51,6 +51,7 @@ pub(super) fn run(
 ) -> Result<ExitCode, Failure> {
     let wanted = described(&arguments.url)?;
     let (settings, helper) = open(flags, Some(&wanted))?;
+    let wanted = meant(&settings, &helper, wanted)?;
     let now = time::now();
     let Some(old) = helper.kept_for(&wanted)?.filter(Credential::is_complete) else {
         let outcome = helper.list()?;

@@ -134,6 +134,42 @@ fn a_hint_names_whose_token_it_means() {
     assert_eq!(names.len(), 2, "{names:?}");
 }
 
+/// A repository's URL means the token of the account whose path it is in.
+#[test]
+fn every_command_finds_the_account_of_a_repository() {
+    let work = Work::without_lookups(Speaks::GitLab);
+    let url = work.forge.url();
+    let path = work.sandbox.path("config/git-credential-pat/config.toml");
+    let mut settings = fs::read_to_string(&path).unwrap();
+    for owner in ["acme", "other"] {
+        let rule = format!("[[account]]\nurl = \"{url}/{owner}\"\nusername = \"alice\"\n");
+        settings.push_str(&rule);
+    }
+    fs::write(&path, settings).unwrap();
+    for owner in ["acme", "other"] {
+        let host = work.forge.host();
+        let question = format!(
+            "protocol=https\nhost={host}\npath={owner}/r\nusername=alice\npassword=glpat-{owner}\n\n"
+        );
+        work.ask("store", question.as_bytes()).succeeded();
+        work.forge
+            .issue(Token::new(owner, &format!("glpat-{owner}")));
+    }
+    assert_eq!(work.listed().len(), 2);
+    let told = work.ask(&format!("expires {url}/acme/repo 2d"), b"");
+    let told = told.succeeded().text();
+    assert!(told.contains("/acme ends on"), "{told}");
+    assert!(!told.contains("/other"), "{told}");
+    let checked = work.ask(&format!("check {url}/acme/repo.git"), b"");
+    assert!(checked.text().contains("/acme "), "{checked:?}");
+    assert!(!checked.text().contains("/other"), "{checked:?}");
+    // The one stored last is the other's.
+    work.ask(&format!("rotate {url}/acme/repo"), b"")
+        .succeeded();
+    let fates: Vec<_> = work.forge.tokens().iter().map(|token| token.fate).collect();
+    assert_eq!(fates, [Fate::Revoked, Fate::Good, Fate::Good]);
+}
+
 /// The first midnight in UTC that is so many seconds ahead, or more.
 fn next_midnight_after(seconds: u64) -> u64 {
     (now() + seconds).div_ceil(DAY) * DAY
