@@ -109,11 +109,6 @@ pub fn notices(streams: &mut Streams, notices: &[Notice], wall: u64) {
 }
 
 fn say(streams: &mut Streams, notice: &Notice, wall: u64) {
-    let login = |key: &Key| {
-        let url = plain::safe(&key.url_of_user());
-        format!("git credential-pat login {url}")
-    };
-    let renew = |key: &Key| format!("replace it with '{}'", login(key));
     match notice {
         Notice::EndsSoon {
             key,
@@ -214,6 +209,15 @@ fn say(streams: &mut Streams, notice: &Notice, wall: u64) {
             line(streams, Level::Hint, &renew(key));
         }
     }
+}
+
+fn login(key: &Key) -> String {
+    let url = plain::safe(&key.url_of_user());
+    format!("git credential-pat login {url}")
+}
+
+fn renew(key: &Key) -> String {
+    format!("replace it with '{}'", login(key))
 }
 
 fn token_of(key: &Key) -> String {
