@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::streams::Streams;
-use super::{Failure, described, nothing_known, open, ui};
+use super::{Failure, described, meant, nothing_known, open, ui};
 use crate::config::{Flags, Warn};
 use crate::credential::expiry::Expiry;
 use crate::credential::token::TokenKind;
@@ -83,6 +83,8 @@ pub(super) fn run(
 ) -> Result<ExitCode, Failure> {
     let wanted = arguments.url.as_deref().map(described).transpose()?;
     let (settings, helper) = open(flags, wanted.as_ref())?;
+    let meant = |wanted| meant(&settings, &helper, wanted);
+    let wanted = wanted.map(meant).transpose()?;
     let now = time::now();
     let outcome = helper.check(wanted.as_ref(), now)?;
     ui::notices(streams, &outcome.notices, now.wall);

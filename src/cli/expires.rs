@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::streams::Streams;
-use super::{Failure, described, nothing_known, open, status_of, ui};
+use super::{Failure, described, meant, nothing_known, open, status_of, ui};
 use crate::config::Flags;
 use crate::credential::expiry::End;
 use crate::plain;
@@ -28,7 +28,8 @@ pub(super) fn run(
     streams: &mut Streams,
 ) -> Result<ExitCode, Failure> {
     let wanted = described(&arguments.url)?;
-    let (_, helper) = open(flags, Some(&wanted))?;
+    let (settings, helper) = open(flags, Some(&wanted))?;
+    let wanted = meant(&settings, &helper, wanted)?;
     let now = now();
     let wall = now.wall;
     let expiry = arguments.end.expiry(wall);

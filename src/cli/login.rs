@@ -127,7 +127,10 @@ pub(super) fn run(
     let end = match (end, arguments.expires) {
         (Some((end, _)), _) => format!(" until {}", end.day()),
         (None, Some(_)) => String::new(),
-        (None, None) => format!("; tell its end with 'git credential-pat expires {url} DATE'"),
+        (None, None) => {
+            let whose = plain::safe(&credential.key.url_of_user());
+            format!("; tell its end with 'git credential-pat expires {whose} DATE'")
+        }
     };
     ui::print(streams, &format!("the token for {url} is kept{end}\n"))?;
     Ok(ExitCode::SUCCESS)

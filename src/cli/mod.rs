@@ -32,7 +32,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use self::flags::{FlagArguments, gits_call, gits_flags};
 use self::streams::Streams;
 use crate::cache::{daemon, message};
-use crate::config::{self, Flags, Settings};
+use crate::config::{self, Flags, Settings, account};
 use crate::credential::description::Description;
 use crate::credential::url;
 use crate::git;
@@ -286,6 +286,30 @@ fn settings(flags: Flags, url: Option<&Description>) -> Result<Settings, Failure
         flags
     };
     Ok(Settings::load(flags)?)
+}
+
+/// What a person means by a URL: what is kept under it, else for the account whose path it is in, else what would be
+/// answered.
+fn meant(
+    settings: &Settings,
+    helper: &Helper,
+    wanted: Description,
+) -> Result<Description, Failure> {
+    if wanted.path.is_none() {
+        return Ok(wanted);
+    }
+    let listed = helper.list()?.value;
+    let is_kept = |said: &Description| listed.iter().any(|(_, listed)| said.fits(&listed.key));
+    if is_kept(&wanted) {
+        return Ok(wanted);
+    }
+    let mut of_account = wanted.duplicate();
+    account::apply(&settings.accounts, &mut of_account);
+    if is_kept(&of_account) {
+        return Ok(of_account);
+    }
+    let found = helper.kept_for(&wanted)?;
+    Ok(found.map_or(wanted, |found| Description::exactly(&found.key)))
 }
 
 /// For who finds nothing where not everybody could be asked.

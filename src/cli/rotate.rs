@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use super::streams::Streams;
-use super::{Failure, described, guide, nothing_known, open, ui};
+use super::{Failure, described, guide, meant, nothing_known, open, ui};
 use crate::config::{Flags, Settings};
 use crate::credential::Credential;
-use crate::credential::expiry::{End, Expiry};
+use crate::credential::expiry::{End, Expiry, Source};
 use crate::credential::key::Key;
 use crate::forge::{Renewal, Revocation};
 use crate::helper::Helper;
@@ -22,6 +22,10 @@ use crate::time::{self, Now};
 
 /// How long a new token lives, if nobody says.
 const USUAL: u64 = 90 * 86_400;
+
+/// The usual reason for a 400, which GitLab gives in words that differ from version to version.
+const TOO_LONG: &str = "GitLab lets a token live for 365 days at most, or 400 where its administrator says so (17.6), or fewer: try \
+                        --expires 90d";
 
 /// Replace a token by a new one, and end the old one
 ///
@@ -48,6 +52,7 @@ pub(super) fn run(
 ) -> Result<ExitCode, Failure> {
     let wanted = described(&arguments.url)?;
     let (settings, helper) = open(flags, Some(&wanted))?;
+    let wanted = meant(&settings, &helper, wanted)?;
     let now = time::now();
     let Some(old) = helper.kept_for(&wanted)?.filter(Credential::is_complete) else {
         let outcome = helper.list()?;
@@ -96,7 +101,8 @@ fn in_place(
     now: Now,
 ) -> Result<ExitCode, Failure> {
     let url = plain::safe(&old.key.url());
-    let login = format!("create a new one with 'git credential-pat login {url}'");
+    let whose = plain::safe(&old.key.url_of_user());
+    let login = format!("create a new one with 'git credential-pat login {whose}'");
     let state = &settings.places.state;
     // What comes with the forge's answer is kept before a signal ends us, and what came of it is said.
     let mut waiting = None;
@@ -126,28 +132,35 @@ fn in_place(
         Ok(rotated) => {
             told(streams, &rotated, &url, &login)?;
             let is_everywhere = rotated.left.is_empty();
-            Ok(ExitCode::from(u8::from(!is_everywhere)))
+            let has_ended = rotated.new.expiry.filter(|end| end.left(now.wall) == 0);
+            if let Some(end) = has_ended {
+                let what = format!("the new token for {url} has ended already ({})", end.day());
+                ui::complain(streams, &what, Some(&login));
+            }
+            let is_well = is_everywhere && has_ended.is_none();
+            Ok(ExitCode::from(u8::from(!is_well)))
         }
         Err(error) => {
             let hint = match &error {
                 error if error.needs_login() => Some(login),
                 error if error.is_doubtful() => Some(format!(
-                    "do not rotate before 10 minutes are over; then 'git credential-pat check {url}' tells"
+                    "do not rotate before 10 minutes are over; then 'git credential-pat check {whose}' tells"
                 )),
                 Error::Unsettled(_) => Some(format!(
-                    "try again later: 'git credential-pat rotate {url}'"
+                    "try again later: 'git credential-pat rotate {whose}'"
                 )),
                 Error::Elsewhere { dead, good } => Some(way_to(&old.key, *dead, *good)),
                 Error::Pending(left) => {
                     let wait = left.div_ceil(60);
                     let unit = if wait == 1 { "minute" } else { "minutes" };
                     Some(format!(
-                        "try again in {wait} {unit}: 'git credential-pat rotate {url}'"
+                        "try again in {wait} {unit}: 'git credential-pat rotate {whose}'"
                     ))
                 }
                 Error::NoToken(_) => Some(format!(
                     "nothing was changed here; if it happens again, {login}"
                 )),
+                Error::Refused(400) => Some(TOO_LONG.to_owned()),
                 Error::Private(error) | Error::Journal(journal::Error::File(error)) => {
                     error.hint().map(str::to_owned)
                 }
@@ -198,7 +211,8 @@ fn told(streams: &mut Streams, rotated: &Rotated, url: &str, login: &str) -> Res
     for key in others {
         let _ = writeln!(text, "it is also in the old one's place in {}", named(key));
     }
-    let again = format!("'git credential-pat rotate {url}'");
+    let whose = plain::safe(&new.key.url_of_user());
+    let again = format!("'git credential-pat rotate {whose}'");
     for left in left {
         let Left {
             key,
@@ -276,6 +290,9 @@ fn by_hand(
     new.expiry = None;
     let kept = guide::keep(streams, helper, &new, false, time::now())?;
     drop(dialogue);
+    if let Some(token) = new.token() {
+        follow(streams, helper, old, token, kept)?;
+    }
     let until = kept.map_or_else(String::new, |(end, _)| format!(" until {}", end.day()));
     ui::print(
         streams,
@@ -283,6 +300,46 @@ fn by_hand(
     )?;
     revoke(streams, helper, plan, &before)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The other entries with the old token are told before anybody is asked to revoke it.
+fn follow(
+    streams: &mut Streams,
+    helper: &Helper,
+    old: &Credential,
+    token: &crate::secret::Secret,
+    end: Option<(Expiry, Source)>,
+) -> Result<(), Failure> {
+    let now = time::now();
+    let followed = helper.follow(old, token, end, now)?;
+    ui::notices(streams, &followed.unasked, now.wall);
+    if !followed.unasked.is_empty() {
+        ui::warn(
+            streams,
+            "if the old token is kept there, it stays there",
+            None,
+        );
+    }
+    for left in followed.left {
+        ui::error(streams, &left.cause, left.cause.hint());
+        let (kind, entry) = (left.kind, named(&left.key));
+        let what = if left.is_erased {
+            format!("the {kind} storage keeps no token for {entry} any more")
+        } else {
+            format!("the {kind} storage still has the old token for {entry}")
+        };
+        ui::warn(streams, &what, None);
+    }
+    let others = followed.kept.iter().filter(|key| **key != old.key);
+    let text: String = others
+        .map(|key| {
+            format!(
+                "the new token is also in the old one's place in {}\n",
+                named(key)
+            )
+        })
+        .collect();
+    Ok(ui::print(streams, &text)?)
 }
 
 /// The old one goes on consent only: somebody else may use it, too.

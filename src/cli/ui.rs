@@ -207,7 +207,8 @@ fn say(streams: &mut Streams, notice: &Notice, wall: u64) {
 }
 
 fn login(key: &Key) -> String {
-    format!("git credential-pat login {}", plain::safe(&key.url()))
+    let url = plain::safe(&key.url_of_user());
+    format!("git credential-pat login {url}")
 }
 
 fn renew(key: &Key) -> String {

@@ -27,6 +27,32 @@ impl Key {
         }
         url
     }
+
+    /// The URL for a command line, with the user, so that it means this one among several. What is not plain is encoded,
+    /// for the shell as much as for the URL.
+    pub fn url_of_user(&self) -> Vec<u8> {
+        let mut url = [&self.protocol[..], b"://"].concat();
+        if let Some(user) = self.username.as_deref().filter(|user| !user.is_empty()) {
+            encode(&mut url, user, b"-._~");
+            url.push(b'@');
+        }
+        url.extend_from_slice(&self.host);
+        if let Some(path) = &self.path {
+            url.push(b'/');
+            encode(&mut url, path, b"-._~/");
+        }
+        url
+    }
+}
+
+fn encode(url: &mut Vec<u8>, text: &[u8], plain: &[u8]) {
+    for &byte in text {
+        if byte.is_ascii_alphanumeric() || plain.contains(&byte) {
+            url.push(byte);
+        } else {
+            url.extend_from_slice(format!("%{byte:02X}").as_bytes());
+        }
+    }
 }
 
 /// Names what is there and shows none of it.
@@ -44,5 +70,35 @@ impl fmt::Debug for Key {
             path.is_some(),
             username.is_some()
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credential::url;
+
+    #[test]
+    fn the_url_of_a_user_reads_as_the_same_key() {
+        for (user, path, written) in [
+            (None, None, "https://example.test"),
+            (Some("alice"), None, "https://alice@example.test"),
+            (
+                Some("alice@corp: it's"),
+                Some("a b/c.git"),
+                "https://alice%40corp%3A%20it%27s@example.test/a%20b/c.git",
+            ),
+        ] {
+            let bytes = |text: &str| text.as_bytes().to_vec();
+            let key = Key {
+                protocol: bytes("https"),
+                host: bytes("example.test"),
+                path: path.map(bytes),
+                username: user.map(bytes),
+            };
+            assert_eq!(key.url_of_user(), bytes(written));
+            let read = url::parse(&key.url_of_user()).unwrap();
+            assert!(read.key() == Some(key), "{written}");
+        }
     }
 }

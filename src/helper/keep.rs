@@ -15,7 +15,7 @@ use crate::credential::key::Key;
 use crate::journal::known::Known;
 use crate::protocol::read::Request;
 use crate::secret::Secret;
-use crate::storage::Error;
+use crate::storage::{Error, Listed};
 use crate::time::Now;
 
 /// When a token may end, if nobody tells.
@@ -28,6 +28,78 @@ enum Guess {
 }
 
 impl Helper {
+    /// Gives every entry that fits `wanted` the end that a person tells. Returns their keys.
+    pub fn tell_end(
+        &self,
+        wanted: &Description,
+        expiry: Option<Expiry>,
+        now: Now,
+    ) -> Result<Outcome<Vec<Key>>, Error> {
+        self.redate_all(wanted, expiry, |credential| {
+            // The date itself is kept with the token.
+            let _ = self.journal.learn(credential, now.wall, |known| {
+                known.since = known.since.or(Some(now.wall));
+                known.end = expiry.map(|expiry| (expiry, Source::Person));
+            });
+        })
+    }
+
+    /// Gives every entry that fits `wanted` another end, in every storage. Returns their keys.
+    fn redate_all(
+        &self,
+        wanted: &Description,
+        end: Option<Expiry>,
+        note: impl Fn(&Credential),
+    ) -> Result<Outcome<Vec<Key>>, Error> {
+        let mut outcome = Outcome {
+            value: Vec::new(),
+            notices: Vec::new(),
+        };
+        for storage in &self.storages {
+            let all = match storage.list() {
+                Ok(all) => all,
+                Err(cause @ Error::Unavailable { .. }) => {
+                    outcome.notices.extend(self.passed_over(cause));
+                    continue;
+                }
+                Err(cause) => return Err(cause),
+            };
+            for Listed { key, .. } in all.into_iter().filter(|listed| wanted.fits(&listed.key)) {
+                let Some(credential) = storage.get(&Description::exactly(&key))? else {
+                    continue;
+                };
+                // Memory wipes a secret at its end: no other date brings it back.
+                if !credential.is_complete() {
+                    outcome.notices.push(Notice::Gone { key });
+                    continue;
+                }
+                if storage.redate(&credential, end)? {
+                    note(&credential);
+                    outcome.value.push(key);
+                }
+            }
+        }
+        Ok(outcome)
+    }
+
+    /// What would be answered for `url`: under its path, else for the host.
+    pub fn kept_for(&self, url: &Description) -> Result<Option<Credential>, Error> {
+        let anywhere = Description {
+            path: None,
+            ..url.duplicate()
+        };
+        for wanted in [url, &anywhere] {
+            for storage in &self.storages {
+                match storage.get(wanted) {
+                    Ok(Some(found)) => return Ok(Some(found)),
+                    Ok(None) | Err(Error::Unavailable { .. }) => {}
+                    Err(cause) => return Err(cause),
+                }
+            }
+        }
+        Ok(None)
+    }
+
     /// Keeps what git found good. Half a credential, and one that is not to be kept, are passed over in silence. Returns
     /// whose token a forge should be asked about, in the background.
     pub fn store(&self, request: Request, now: Now) -> Result<Outcome<Option<Key>>, Error> {

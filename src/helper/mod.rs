@@ -8,6 +8,7 @@ mod cut_off;
 pub mod endpoint;
 pub mod examine;
 pub mod finding;
+pub mod follow;
 pub mod forges;
 pub mod holders;
 pub mod import;
@@ -36,7 +37,7 @@ use crate::config::host::HostRule;
 use crate::config::{Choice, Settings, Warn};
 use crate::credential::Credential;
 use crate::credential::description::Description;
-use crate::credential::expiry::{Expiry, Source};
+use crate::credential::expiry::Source;
 use crate::credential::key::Key;
 use crate::journal::dead::Dead;
 use crate::journal::fate::Fate;
@@ -269,60 +270,6 @@ impl Helper {
     pub fn all_known(&self) -> Vec<(Key, Known)> {
         // A list without it is still a list.
         self.journal.all_known().unwrap_or_default()
-    }
-
-    /// Gives every entry that fits `wanted` the end that a person tells. Returns their keys.
-    pub fn tell_end(
-        &self,
-        wanted: &Description,
-        expiry: Option<Expiry>,
-        now: Now,
-    ) -> Result<Outcome<Vec<Key>>, Error> {
-        self.redate_all(wanted, expiry, |credential| {
-            // The date itself is kept with the token.
-            let _ = self.journal.learn(credential, now.wall, |known| {
-                known.since = known.since.or(Some(now.wall));
-                known.end = expiry.map(|expiry| (expiry, Source::Person));
-            });
-        })
-    }
-
-    /// Gives every entry that fits `wanted` another end, in every storage. Returns their keys.
-    fn redate_all(
-        &self,
-        wanted: &Description,
-        end: Option<Expiry>,
-        note: impl Fn(&Credential),
-    ) -> Result<Outcome<Vec<Key>>, Error> {
-        let mut outcome = Outcome {
-            value: Vec::new(),
-            notices: Vec::new(),
-        };
-        for storage in &self.storages {
-            let all = match storage.list() {
-                Ok(all) => all,
-                Err(cause @ Error::Unavailable { .. }) => {
-                    outcome.notices.extend(self.passed_over(cause));
-                    continue;
-                }
-                Err(cause) => return Err(cause),
-            };
-            for Listed { key, .. } in all.into_iter().filter(|listed| wanted.fits(&listed.key)) {
-                let Some(credential) = storage.get(&Description::exactly(&key))? else {
-                    continue;
-                };
-                // Memory wipes a secret at its end: no other date brings it back.
-                if !credential.is_complete() {
-                    outcome.notices.push(Notice::Gone { key });
-                    continue;
-                }
-                if storage.redate(&credential, end)? {
-                    note(&credential);
-                    outcome.value.push(key);
-                }
-            }
-        }
-        Ok(outcome)
     }
 
     /// Under `auto` a system without a keychain is an ordinary one; a keychain that is locked or hangs is worth a word.

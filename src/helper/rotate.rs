@@ -137,7 +137,7 @@ impl Helper {
         if !holders.rehearse().map_err(Error::NotWritable)? {
             return Err(Error::Overtaken);
         }
-        let body = format!("{{\"expires_at\":\"{}\"}}", day_after(end));
+        let body = format!("{{\"expires_at\":\"{}\"}}", last_day(end, now));
         // It starts git, which Ctrl-C ends: before the announcement.
         let network = Network::as_git_has_it(Site::of(&old.key).as_ref().map_or("", Site::host));
         turn.mark(now.wall)?;
@@ -308,13 +308,14 @@ fn successor(answer: &Answer) -> Option<(Secret, Option<Expiry>)> {
     is_token.then(|| (Secret::new(token.as_bytes()), end))
 }
 
-/// The day at whose start a token may end that is to be good until `end`.
-fn day_after(end: Expiry) -> String {
-    let moment = Expiry::from_unix(end.unix().saturating_add(1)).unwrap_or(end);
-    moment
-        .rfc3339()
-        .unwrap_or_default()
-        .chars()
-        .take(10)
-        .collect()
+/// The day at whose start a token may end that is to be good until `end`. As many days as GitLab allows at most are not made
+/// more by the hours that are left of today (Personal access tokens, Access token expiration).
+fn last_day(end: Expiry, now: Now) -> String {
+    const DAY: u64 = 24 * 60 * 60;
+    let days = end.unix().div_ceil(DAY);
+    let most = now.wall / DAY + 365;
+    let is_allowed = end.unix().saturating_sub(now.wall) <= 365 * DAY;
+    let days = if is_allowed { days.min(most) } else { days };
+    let day = Expiry::from_unix(days.saturating_mul(DAY)).and_then(Expiry::rfc3339);
+    day.unwrap_or_default().chars().take(10).collect()
 }

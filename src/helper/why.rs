@@ -12,7 +12,6 @@ use crate::credential::key::Key;
 use crate::credential::token::TokenKind;
 use crate::forge::lookup;
 use crate::forge::{self, Answer, Found, Kind, Renewal, Site, Verdict, Wish};
-use crate::storage::Error;
 use crate::time::{Now, in_words};
 
 const TOKEN: &str = "token";
@@ -27,24 +26,6 @@ struct Case<'a> {
 }
 
 impl Helper {
-    /// What would be answered for `url`: under its path, else for the host.
-    pub fn kept_for(&self, url: &Description) -> Result<Option<Credential>, Error> {
-        let anywhere = Description {
-            path: None,
-            ..url.duplicate()
-        };
-        for wanted in [url, &anywhere] {
-            for storage in &self.storages {
-                match storage.get(wanted) {
-                    Ok(Some(found)) => return Ok(Some(found)),
-                    Ok(None) | Err(Error::Unavailable { .. }) => {}
-                    Err(cause) => return Err(cause),
-                }
-            }
-        }
-        Ok(None)
-    }
-
     /// Why git fails for `url`, if it does. Writes nothing down.
     pub fn why(&self, url: &Description, kept: Option<&Credential>, now: Now) -> Vec<Finding> {
         let Some(key) = url.key() else {
@@ -350,6 +331,17 @@ impl Case<'_> {
         if said.contains("lifetime") {
             let says = "403: the organization blocks tokens that live as long as this one; it is not revoked";
             return Finding::problem(GIT, says, page);
+        }
+        // GitLab has roles beside scopes, and a 403 says not which is meant.
+        let are_scopes_known =
+            matches!(&self.asked, Asked::Told(Verdict::Good(found)) if found.scopes.is_some());
+        if are_scopes_known && self.is(Kind::GitLab) {
+            let says = format!(
+                "403: {what}: the token's scopes suffice, and its owner lacks the role (Developer pushes, Maintainer to protected branches)"
+            );
+            let remedy =
+                "ask a Maintainer or Owner of the project for it; project tokens have their own";
+            return Finding::problem(GIT, says, remedy.to_owned());
         }
         let right = match self.issuer.map(|issuer| issuer.forge.kind()) {
             Some(Kind::GitHub) if self.kind() == Some(TokenKind::FineGrained) => {

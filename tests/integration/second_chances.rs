@@ -105,7 +105,7 @@ fn refused_in_the_middle_of_a_command() {
         for said in [
             format!("the token of alice for https://{host} was refused, and is forgotten (file)"),
             format!(
-                "if the next command asks again, git did not hand it over: keep it with 'git credential-pat login https://{host}'"
+                "if the next command asks again, git did not hand it over: keep it with 'git credential-pat login https://alice@{host}'"
             ),
         ] {
             assert!(fetched.stderr.contains(&said), "{said}: {fetched:?}");

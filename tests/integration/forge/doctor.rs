@@ -180,6 +180,14 @@ fn causes() -> Vec<Cause> {
             FINE_LIST,
         ),
         cause(
+            "lacks the role",
+            lab,
+            Some(gitlab().fate(Fate::MayNotPush)),
+            GITLAB,
+            "403: git may fetch and not push: the token's scopes suffice, and its owner lacks the role (Developer",
+            "ask a Maintainer or Owner of the project for it; project tokens have their own",
+        ),
+        cause(
             "no write_repository",
             lab,
             Some(gitlab().scopes(&["read_repository"])),

@@ -6,8 +6,8 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use super::work::{HOUR, Work, in_days, midnight_in_days};
-use super::{Fate, Manner, Proxy, Speaks, Token};
+use super::work::{DAY, HOUR, Work, in_days, midnight_in_days};
+use super::{Fate, Manner, Proxy, Speaks, Token, now};
 use crate::process::{Output, run};
 use crate::sandbox::PROGRAM;
 use crate::terminal::Session;
@@ -68,8 +68,10 @@ fn is_good(work: &Work) -> bool {
 #[test]
 fn the_new_token_is_kept_with_its_end() {
     for (words, ends) in [
-        ("", midnight_in_days(90)),
-        ("--expires 30d", midnight_in_days(30)),
+        ("", midnight_in_days(91)),
+        ("--expires 30d", midnight_in_days(31)),
+        ("--expires 6h", next_midnight_after(6 * HOUR)),
+        ("--expires 365d", midnight_in_days(365)),
     ] {
         let work = with(Token::new("first", GITLAB).ends(midnight_in_days(5)));
         let output = work
@@ -95,6 +97,103 @@ fn the_new_token_is_kept_with_its_end() {
     }
 }
 
+/// What a hint says is meant for the user whom it is about, and every command takes it.
+#[test]
+fn a_hint_names_whose_token_it_means() {
+    let work = with(Token::new("alice's", GITLAB).ends(midnight_in_days(3)));
+    work.forge
+        .issue(Token::new("bob's", "glpat-bob").ends(midnight_in_days(3)));
+    work.store("bob@corp", "glpat-bob");
+    let bob = format!("https://bob%40corp@{}", work.forge.host());
+    let alice = format!("https://alice@{}", work.forge.host());
+    for url in [&alice, &bob] {
+        work.ask(&format!("expires {url} 2d"), b"").succeeded();
+        let table = work.ask(&format!("check {url}"), b"");
+        assert_eq!(table.status.code(), Some(3), "{table:?}");
+        assert_eq!(table.text().matches("ends in").count(), 1, "{table:?}");
+    }
+    // The last one stored is Bob's.
+    let warned = work.get().succeeded();
+    let hint = format!("hint: replace it with 'git credential-pat login {bob}'");
+    assert!(warned.stderr.contains(&hint), "{warned:?}");
+    let rotated = work.ask(&format!("rotate {alice}"), b"").succeeded();
+    let hint = format!("create a new one with 'git credential-pat login {alice}'");
+    assert!(rotated.stderr.contains(&hint), "{rotated:?}");
+    let tokens = work.forge.tokens();
+    let fate = |name: &str| tokens.iter().find(|token| token.name == name).unwrap().fate;
+    assert_eq!(
+        (fate("alice's"), fate("bob's")),
+        (Fate::Revoked, Fate::Good)
+    );
+    let output = work.ask(&format!("login --with-token {bob}"), b"glpat-bob");
+    assert!(output.succeeded().text().contains("is kept"));
+    let names: Vec<_> = work
+        .listed()
+        .iter()
+        .map(|entry| entry["username"].clone())
+        .collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+}
+
+/// A repository's URL means the token of the account whose path it is in.
+#[test]
+fn every_command_finds_the_account_of_a_repository() {
+    let work = Work::without_lookups(Speaks::GitLab);
+    let url = work.forge.url();
+    let path = work.sandbox.path("config/git-credential-pat/config.toml");
+    let mut settings = fs::read_to_string(&path).unwrap();
+    for owner in ["acme", "other"] {
+        let rule = format!("[[account]]\nurl = \"{url}/{owner}\"\nusername = \"alice\"\n");
+        settings.push_str(&rule);
+    }
+    fs::write(&path, settings).unwrap();
+    for owner in ["acme", "other"] {
+        let host = work.forge.host();
+        let question = format!(
+            "protocol=https\nhost={host}\npath={owner}/r\nusername=alice\npassword=glpat-{owner}\n\n"
+        );
+        work.ask("store", question.as_bytes()).succeeded();
+        work.forge
+            .issue(Token::new(owner, &format!("glpat-{owner}")));
+    }
+    assert_eq!(work.listed().len(), 2);
+    let told = work.ask(&format!("expires {url}/acme/repo 2d"), b"");
+    let told = told.succeeded().text();
+    assert!(told.contains("/acme ends on"), "{told}");
+    assert!(!told.contains("/other"), "{told}");
+    let checked = work.ask(&format!("check {url}/acme/repo.git"), b"");
+    assert!(checked.text().contains("/acme "), "{checked:?}");
+    assert!(!checked.text().contains("/other"), "{checked:?}");
+    // The one stored last is the other's.
+    work.ask(&format!("rotate {url}/acme/repo"), b"")
+        .succeeded();
+    let fates: Vec<_> = work.forge.tokens().iter().map(|token| token.fate).collect();
+    assert_eq!(fates, [Fate::Revoked, Fate::Good, Fate::Good]);
+}
+
+/// The first midnight in UTC that is so many seconds ahead, or more.
+fn next_midnight_after(seconds: u64) -> u64 {
+    (now() + seconds).div_ceil(DAY) * DAY
+}
+
+#[test]
+fn a_new_token_that_has_ended_is_no_success() {
+    let work = with(Token::new("first", GITLAB));
+    work.forge.answer(Manner::Held);
+    let output = thread::scope(|scope| {
+        let rotation = scope.spawn(|| rotate(&work));
+        work.forge.wait_until_asked(1);
+        let body = b"{\"token\":\"glpat-new\",\"expires_at\":\"2020-01-02\"}";
+        work.forge.answer(Manner::Body(body.to_vec()));
+        rotation.join().unwrap()
+    });
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(
+        output.stderr.contains("has ended already (2 Jan 2020)"),
+        "{output:?}"
+    );
+}
+
 #[test]
 fn what_cannot_be_rotated_is_left_alone() {
     let work = with(Token::new("first", GITLAB).scopes(&["write_repository"]));
@@ -113,6 +212,7 @@ fn what_cannot_be_rotated_is_left_alone() {
     let work = with(Token::new("first", GITLAB));
     let output = work.ask(&format!("rotate --expires 400d {}", work.forge.url()), b"");
     assert!(output.stderr.contains("answers 400"), "{output:?}");
+    assert!(output.stderr.contains("365 days at most"), "{output:?}");
     assert!(is_good(&work));
     rotate(&work).succeeded();
 }
@@ -460,6 +560,36 @@ fn github_is_guided() {
     );
     assert_eq!(work.kept().as_deref(), Some("ghp_new"));
     assert_eq!(work.only_one()["ends_from"], "forge");
+}
+
+/// Whoever revokes the old one afterwards would leave the others with a dead token.
+#[test]
+fn a_guided_renewal_goes_into_every_entry_of_the_token() {
+    let work = Work::without_lookups(Speaks::GitHub);
+    work.store("bob", CLASSIC);
+    work.store("carol", "ghp_carols");
+    work.store("alice", CLASSIC);
+    work.forge.issue(Token::new("old", CLASSIC));
+    work.forge
+        .issue(Token::new("new", "ghp_new").ends(in_days(90)));
+    let host = work.forge.host();
+    let words = format!("rotate --no-browser https://alice@{host}");
+    let mut session = Session::start(&work.command(&words));
+    session.answer("Token (not shown): ", "ghp_new");
+    let (status, shown) = session.finish();
+    assert!(status.success(), "{shown}");
+    let said = "the new token is also in the old one's place in bob at";
+    assert!(shown.contains(said) && !shown.contains("carol"), "{shown}");
+    for (user, secret) in [
+        ("alice", "ghp_new"),
+        ("bob", "ghp_new"),
+        ("carol", "ghp_carols"),
+    ] {
+        let question = format!("protocol=https\nhost={host}\nusername={user}\n\n");
+        let answer = work.ask("get", question.as_bytes()).succeeded().text();
+        let kept = format!("password={secret}\n");
+        assert!(answer.contains(&kept), "{user}: {shown}");
+    }
 }
 
 #[test]

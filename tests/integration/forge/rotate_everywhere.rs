@@ -140,7 +140,7 @@ fn a_storage_that_fails_after_all_is_named() {
         for said in [
             "cannot store in the file storage",
             "the file storage still has the old, dead token",
-            "when it can be written, 'git credential-pat rotate",
+            "when it can be written, 'git credential-pat rotate https://alice@",
             "only memory has the new token",
         ] {
             assert!(output.stderr.contains(said), "{said}: {output:?}");
