@@ -66,7 +66,7 @@ fn warns(output: &Output, days: u64) {
         matches!(date[..], [day, month, year] if day.len() <= 2 && month.len() == 3 && year.len() == 4)
     );
     assert!(
-        hint.starts_with("hint: ") && hint.contains(&format!("https://{HOST}")),
+        hint.starts_with("hint: ") && hint.contains(&format!("https://alice@{HOST}")),
         "{hint}"
     );
     assert!(!output.stderr.contains("tok-secret"));

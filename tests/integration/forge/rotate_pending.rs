@@ -103,11 +103,7 @@ fn a_mark_of_long_ago_hinders_nobody() {
     let work = with_first();
     kill(begun(&work, Manner::Silent));
     is_pending(&rotate(&work));
-    let state = work.sandbox.path("state/git-credential-pat");
-    let marks = fs::read_dir(state).unwrap().map(|entry| entry.unwrap());
-    let is_mark = |name: &str| name.starts_with("rotation-") && !name.contains('.');
-    let mut marks = marks.filter(|entry| is_mark(&entry.file_name().to_string_lossy()));
-    let mark = marks.next().expect("a mark").path();
+    let mark = work.marks().pop().expect("a mark");
     let text = fs::read_to_string(&mark).unwrap();
     let (begun, since) = text.trim_end().split_once("since=").unwrap();
     let since: u64 = since.parse().unwrap();

@@ -1,6 +1,7 @@
 //! Somebody at work with a forge: settings, git, the program, time.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use serde_json::Value;
@@ -91,6 +92,15 @@ impl Work {
 
     pub fn ask(&self, words: &str, input: &[u8]) -> Output {
         process::run(&mut self.command(words), input)
+    }
+
+    /// What tells of rotations that have begun and not ended.
+    pub fn marks(&self) -> Vec<PathBuf> {
+        let state = self.sandbox.path("state/git-credential-pat");
+        let entries = fs::read_dir(state).into_iter().flatten().flatten();
+        let is_mark = |name: &str| name.starts_with("rotation-") && !name.contains('.');
+        let marks = entries.filter(|entry| is_mark(&entry.file_name().to_string_lossy()));
+        marks.map(|entry| entry.path()).collect()
     }
 
     /// As git does after a success.
