@@ -151,15 +151,6 @@ fn say(streams: &mut Streams, notice: &Notice, wall: u64) {
             line(streams, Level::Warning, &what);
             line(streams, Level::Hint, &after_refusal(*next, key));
         }
-        Notice::NewerStays { key } => {
-            let what = format!(
-                "{} is not kept: it was replaced or refused a short time ago, and the newer one stays",
-                token_of(key)
-            );
-            line(streams, Level::Warning, &what);
-            let hint = format!("to go back to the old one, keep it with '{}'", login(key));
-            line(streams, Level::Hint, &hint);
-        }
         Notice::Gone { key } => {
             line(
                 streams,

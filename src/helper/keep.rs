@@ -125,7 +125,6 @@ impl Helper {
             true => Word::Answered,
             // Who speaks of states would have handed back ours.
             false if understands.state => Word::Chosen,
-            false if self.died_lately(&credential, now) => Word::Late,
             false => Word::Accepted,
         };
         let key = || credential.key.clone();

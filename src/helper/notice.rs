@@ -51,11 +51,6 @@ pub enum Notice {
         /// What comes of it.
         next: Next,
     },
-    /// What git thanks for was replaced, or refused, a short time ago: the newer one stays.
-    NewerStays {
-        /// Whose.
-        key: Key,
-    },
     /// Its secret has ended and was wiped.
     Gone {
         /// Whose.

@@ -1,7 +1,5 @@
 //! Placing what is to be kept in the storages, where no newer one may be lost for it.
 
-use std::time::Duration;
-
 use super::notice::Notice;
 use super::{Helper, Outcome};
 use crate::credential::Credential;
@@ -12,10 +10,6 @@ use crate::journal::fate::Fate;
 use crate::storage::{Error, Kind, Storage};
 use crate::time::Now;
 
-/// How long git may take to hand back what it was answered: it does so after the first request that the server grants, and not
-/// at the end of its command. What was replaced for longer is somebody's choice.
-const SLOW: Duration = Duration::from_secs(10 * 60);
-
 /// Whose word it is that a secret is to be kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Word {
@@ -24,8 +18,6 @@ pub(super) enum Word {
     Answered,
     /// git thanks for what somebody answered, and cannot tell who it was.
     Accepted,
-    /// The same, and it was replaced or refused while git may have been using it.
-    Late,
     /// Somebody else's than ours: a person's, another helper's.
     Chosen,
 }
@@ -63,13 +55,12 @@ impl Helper {
         }
         let mut unreached = None;
         let mut failure = None;
-        let (mut is_kept, mut is_written, mut yields) = (false, false, false);
+        let (mut is_kept, mut is_written) = (false, false);
         for storage in &self.storages {
             match self.keep_in(&**storage, credential, word, now) {
                 Ok(kept) => {
                     is_kept = true;
                     is_written |= kept.is_written();
-                    yields |= kept == Kept::Not;
                 }
                 Err(cause @ Error::Unavailable { .. }) => {
                     notices.extend(
@@ -88,9 +79,6 @@ impl Helper {
         match unreached {
             Some(cause) if !is_kept => return Err(cause),
             unreached => notices.extend(unreached.map(|cause| Notice::PassedOver { cause })),
-        }
-        if yields {
-            notices.extend(newer_stays(credential, word));
         }
         Ok(Outcome {
             value: is_written,
@@ -127,16 +115,12 @@ impl Helper {
                 return Ok(outcome);
             }
             if self.stays(found, &credential, word, now) {
-                outcome.notices.extend(newer_stays(&credential, word));
                 return Ok(outcome);
             }
         }
         match self.keep_in(&**keychain, credential, word, now) {
             Ok(kept) => {
                 outcome.value = kept.is_written();
-                if kept == Kept::Not {
-                    outcome.notices.extend(newer_stays(credential, word));
-                }
                 if let Some(found) = in_memory {
                     self.clear_memory(&**memory, &found, credential, (kept, word), now)?;
                 }
@@ -222,8 +206,7 @@ impl Helper {
     /// Whether `kept` is another secret than `credential`, nothing ill is known of it, and it may be the newer one: then it is
     /// what is left if the other is refused.
     fn stays(&self, kept: &Credential, credential: &Credential, word: Word, now: Now) -> bool {
-        let may_be_newer = matches!(word, Word::Answered | Word::Late);
-        may_be_newer && !kept.has_same_secrets(credential) && self.is_alive(kept, now)
+        word == Word::Answered && !kept.has_same_secrets(credential) && self.is_alive(kept, now)
     }
 
     /// Whether it can be used, as far as anybody knows.
@@ -232,22 +215,8 @@ impl Helper {
         kept.is_complete() && !kept.has_ended(now.wall) && !self.journal.dead().is_ok_and(is_dead)
     }
 
-    /// Whether it was replaced, or refused, while git may still have been using it.
-    pub(super) fn died_lately(&self, credential: &Credential, now: Now) -> bool {
-        let dead = self.journal.dead().unwrap_or_default();
-        let died = dead.fate_of(credential);
-        died.is_some_and(|(_, at)| at <= now.wall && now.wall - at < SLOW.as_secs())
-    }
-
     /// What is stored is alive, whatever was thought of it. A journal that cannot be kept stops nothing.
     fn revive(&self, credential: &Credential, now: Now) {
         let _ = self.journal.revive(credential, now.wall);
     }
-}
-
-/// Where we answered it ourselves nobody waits to see it kept.
-fn newer_stays(credential: &Credential, word: Word) -> Option<Notice> {
-    (word == Word::Late).then(|| Notice::NewerStays {
-        key: credential.key.clone(),
-    })
 }
