@@ -146,6 +146,9 @@ fn in_place(
                 error if error.is_doubtful() => Some(format!(
                     "do not rotate before 10 minutes are over; then 'git credential-pat check {whose}' tells"
                 )),
+                Error::AtIt => Some(format!(
+                    "when that is done, 'git credential-pat check {whose}' tells of the new one"
+                )),
                 Error::Unsettled(_) => Some(format!(
                     "try again later: 'git credential-pat rotate {whose}'"
                 )),
@@ -157,9 +160,6 @@ fn in_place(
                         "try again in {wait} {unit}: 'git credential-pat rotate {whose}'"
                     ))
                 }
-                Error::NoToken(_) => Some(format!(
-                    "nothing was changed here; if it happens again, {login}"
-                )),
                 Error::Refused(400) => Some(TOO_LONG.to_owned()),
                 Error::Private(error) | Error::Journal(journal::Error::File(error)) => {
                     error.hint().map(str::to_owned)
@@ -290,26 +290,27 @@ fn by_hand(
     new.expiry = None;
     let kept = guide::keep(streams, helper, &new, false, time::now())?;
     drop(dialogue);
-    if let Some(token) = new.token() {
-        follow(streams, helper, old, token, kept)?;
-    }
+    let is_everywhere = match new.token() {
+        Some(token) => follow(streams, helper, old, token, kept)?,
+        None => true,
+    };
     let until = kept.map_or_else(String::new, |(end, _)| format!(" until {}", end.day()));
     ui::print(
         streams,
         &format!("the new token for {url} is kept{until}\n"),
     )?;
     revoke(streams, helper, plan, &before)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(ExitCode::from(u8::from(!is_everywhere)))
 }
 
-/// The other entries with the old token are told before anybody is asked to revoke it.
+/// The other entries with the old token are told before anybody is asked to revoke it. Returns whether all have the new one.
 fn follow(
     streams: &mut Streams,
     helper: &Helper,
     old: &Credential,
     token: &crate::secret::Secret,
     end: Option<(Expiry, Source)>,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
     let now = time::now();
     let followed = helper.follow(old, token, end, now)?;
     ui::notices(streams, &followed.unasked, now.wall);
@@ -320,6 +321,7 @@ fn follow(
             None,
         );
     }
+    let is_everywhere = followed.left.is_empty();
     for left in followed.left {
         ui::error(streams, &left.cause, left.cause.hint());
         let (kind, entry) = (left.kind, named(&left.key));
@@ -339,7 +341,8 @@ fn follow(
             )
         })
         .collect();
-    Ok(ui::print(streams, &text)?)
+    ui::print(streams, &text)?;
+    Ok(is_everywhere)
 }
 
 /// The old one goes on consent only: somebody else may use it, too.

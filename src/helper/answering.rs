@@ -4,7 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use super::{Helper, is_good};
 use crate::config::account::{self, Account};
+use crate::credential::Credential;
 use crate::credential::description::Description;
+use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
 use crate::storage::{Error, Kind, Listed, Storage};
 use crate::time::Now;
@@ -160,6 +162,27 @@ fn restore_in(
         }
     }
     Ok(())
+}
+
+/// Gives the entry of `kept` another end. To a keychain that makes it the one stored last: who answered before goes on.
+/// Returns whether there was such an entry.
+pub(super) fn redate(
+    storage: &dyn Storage,
+    kept: &Credential,
+    end: Option<Expiry>,
+    now: Now,
+) -> Result<bool, Error> {
+    if storage.kind() != Kind::Keychain {
+        return storage.redate(kept, end);
+    }
+    let questions = questions(&kept.key);
+    let mut before = standing(storage, &questions, now);
+    before.order.retain(|(key, _)| *key != kept.key);
+    let is_done = storage.redate(kept, end)?;
+    if is_done && !before.order.is_empty() {
+        restore_in(storage, &before, &questions, now)?;
+    }
+    Ok(is_done)
 }
 
 /// Never to where a secret lies more openly, or longer, than where it is.

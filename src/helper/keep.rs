@@ -6,7 +6,7 @@ use super::forges::{Clues, Issuer, issuer};
 use super::notice::Notice;
 use super::place::Word;
 use super::round::Round;
-use super::{Helper, Outcome, lookup};
+use super::{Helper, Outcome, answering, lookup};
 use crate::credential::Credential;
 use crate::credential::description::Description;
 use crate::credential::expiry::{Expiry, Source};
@@ -35,13 +35,14 @@ impl Helper {
         expiry: Option<Expiry>,
         now: Now,
     ) -> Result<Outcome<Vec<Key>>, Error> {
-        self.redate_all(wanted, expiry, |credential| {
+        let note = |credential: &Credential| {
             // The date itself is kept with the token.
             let _ = self.journal.learn(credential, now.wall, |known| {
                 known.since = known.since.or(Some(now.wall));
                 known.end = expiry.map(|expiry| (expiry, Source::Person));
             });
-        })
+        };
+        self.redate_all(wanted, expiry, note, now)
     }
 
     /// Gives every entry that fits `wanted` another end, in every storage. Returns their keys.
@@ -50,6 +51,7 @@ impl Helper {
         wanted: &Description,
         end: Option<Expiry>,
         note: impl Fn(&Credential),
+        now: Now,
     ) -> Result<Outcome<Vec<Key>>, Error> {
         let mut outcome = Outcome {
             value: Vec::new(),
@@ -73,7 +75,7 @@ impl Helper {
                     outcome.notices.push(Notice::Gone { key });
                     continue;
                 }
-                if storage.redate(&credential, end)? {
+                if answering::redate(&**storage, &credential, end, now)? {
                     note(&credential);
                     outcome.value.push(key);
                 }

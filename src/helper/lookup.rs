@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::forges::{Clues, Issuer, issuer};
-use super::{Helper, Outcome};
+use super::{Helper, Outcome, answering};
 use crate::credential::Credential;
 use crate::credential::description::Description;
 use crate::credential::expiry::{Expiry, Source};
@@ -171,7 +171,7 @@ impl Helper {
         };
         let end = known.end.map(|(end, _)| end);
         if end != credential.expiry {
-            self.redate(credential, end)?;
+            self.redate(credential, end, now)?;
         }
         if let Some(Issuer { forge, token }) = issuer {
             known.forge = Some(forge.kind());
@@ -196,9 +196,9 @@ impl Helper {
     }
 
     /// Gives the entry a new end wherever it is kept with the very secret that was asked about.
-    fn redate(&self, credential: &Credential, end: Option<Expiry>) -> Result<(), Error> {
+    fn redate(&self, credential: &Credential, end: Option<Expiry>, now: Now) -> Result<(), Error> {
         for storage in &self.storages {
-            match storage.redate(credential, end) {
+            match answering::redate(&**storage, credential, end, now) {
                 Ok(_) | Err(Error::Unavailable { .. }) => {}
                 Err(cause) => return Err(cause),
             }

@@ -158,7 +158,7 @@ impl Helper {
                 turn.unmark();
                 return Err(Error::NotAsked(error));
             }
-            // The mark stays, even if the old token is good: a slow forge may still be at it.
+            // The mark stays from here on, even if the old token is good: a slow forge may still be at it.
             Ok(answer) => {
                 let fate = match self.aftermath(old, now) {
                     Fate::Dead => Fate::Dead,
@@ -173,11 +173,7 @@ impl Helper {
             Err(_) => return Err(Error::Unknown),
         };
         let Some((token, end)) = successor(&answer) else {
-            let fate = self.aftermath(old, now);
-            if fate == Fate::Alive {
-                turn.unmark();
-            }
-            return Err(Error::NoToken(fate));
+            return Err(Error::NoToken(self.aftermath(old, now)));
         };
         let found = Found {
             end: end.map_or(Told::Unknown, Told::At),

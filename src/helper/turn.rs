@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use super::unrotated;
 use crate::private::{Error, Folder, Lock};
 
 const BEGUN: &str = "a rotation has begun";
@@ -52,11 +53,14 @@ pub(super) struct Turn {
 }
 
 impl Turn {
-    /// Waits for whoever replaces the token called `token`.
-    pub(super) fn take(state: &Path, token: &str) -> Result<Self, Error> {
+    /// Waits a while for whoever replaces the token called `token`.
+    pub(super) fn take(state: &Path, token: &str) -> Result<Self, unrotated::Error> {
         let folder = Folder::make(state)?;
         let name = name_for(token);
-        let lock = folder.lock(&name)?;
+        let lock = folder.lock(&name).map_err(|cause| match cause {
+            Error::Busy { .. } => unrotated::Error::AtIt,
+            cause => cause.into(),
+        })?;
         Ok(Self { folder, name, lock })
     }
 

@@ -17,6 +17,9 @@ pub enum Error {
     /// Without the journal nobody could tell whether another process is at it.
     #[error("the token was not rotated")]
     Journal(#[from] journal::Error),
+    /// Somebody else is at it, and the forge takes its time.
+    #[error("another process is having this token replaced just now: nothing was done")]
+    AtIt,
     /// Somebody else was faster.
     #[error("another process has replaced this token just now: nothing was done")]
     Overtaken,
@@ -131,7 +134,7 @@ impl Error {
         matches!(
             self,
             Self::Unknown
-                | Self::NoToken(Fate::Unknown)
+                | Self::NoToken(Fate::Alive | Fate::Unknown)
                 | Self::Doubtful {
                     fate: Fate::Unknown,
                     ..

@@ -32,7 +32,9 @@ impl Helper {
             return Vec::new();
         };
         let shown = text(&key.url());
-        let login = format!("git credential-pat login {}", text(&host_url(&key)));
+        // What is kept is replaced under its own key.
+        let meant = kept.map_or_else(|| without_path(&key), |kept| kept.key.clone());
+        let login = format!("git credential-pat login {}", text(&meant.url_of_user()));
         let Some(site) = Site::of(&key) else {
             let says = format!("{shown} is not HTTPS: no token is sent to it from here");
             return vec![Finding::note(TOKEN, says, None)];
@@ -272,7 +274,7 @@ impl Case<'_> {
             }
         };
         vec![match answer.status {
-            401 => Finding::problem(GIT, self.unauthorized(), login),
+            401 => self.unauthorized(login),
             403 => self.forbidden(answer, "git is refused"),
             404 => self.not_found(path),
             410 => {
@@ -298,7 +300,7 @@ impl Case<'_> {
         }]
     }
 
-    fn unauthorized(&self) -> String {
+    fn unauthorized(&self, login: &str) -> Finding {
         let forge = self.forge();
         let name = self.issuer.and_then(|issuer| {
             let wish = Wish {
@@ -309,17 +311,25 @@ impl Case<'_> {
             let pages = issuer.forge.creation(&self.site, &wish);
             pages.into_iter().find_map(|page| page.username)
         });
-        match name {
-            Some(name) => format!(
-                "401: {forge} takes neither; the token is dead, or the username is not the one for it ('{name}')"
-            ),
+        let says = match name {
+            Some(name) => {
+                let says = format!(
+                    "401: {forge} takes neither; the token is dead, or the username is not the one for it ('{name}')"
+                );
+                let login = format!(
+                    "git credential-pat login --username {name} {}",
+                    text(&without_user(&self.credential.key).url_of_user())
+                );
+                return Finding::problem(GIT, says, login);
+            }
             None if matches!(self.asked, Asked::Told(Verdict::Good(_))) => {
                 format!("401: {forge} knows the token, and git is not let in with it")
             }
             None => {
                 format!("401: {forge} does not take it: dead, of the wrong kind, or a password")
             }
-        }
+        };
+        Finding::problem(GIT, says, login)
     }
 
     fn forbidden(&self, answer: &Answer, what: &str) -> Finding {
@@ -379,12 +389,18 @@ fn sso(link: Option<String>, page: &str) -> Finding {
     Finding::problem(TOKEN, says, remedy)
 }
 
-fn host_url(key: &Key) -> Vec<u8> {
-    let key = Key {
+fn without_path(key: &Key) -> Key {
+    Key {
         path: None,
         ..key.clone()
-    };
-    key.url()
+    }
+}
+
+fn without_user(key: &Key) -> Key {
+    Key {
+        username: None,
+        ..key.clone()
+    }
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -126,21 +126,26 @@ enum Patience {
     Moment,
 }
 
-/// A file to be written: the old one without some paragraphs, and with something at its end.
+/// A file to be written: the old one without some paragraphs, and with something in their place or at its end.
+#[derive(Default)]
 struct New {
     /// In order.
     removed: Vec<Range<usize>>,
+    /// In the place of the last that goes.
+    changed: Option<Buffer>,
+    /// At the end.
     added: Option<Buffer>,
 }
 
 impl New {
     fn pieces<'a>(&'a self, old: &'a [u8]) -> Vec<&'a [u8]> {
-        let mut pieces = Vec::with_capacity(self.removed.len() + 3);
+        let mut pieces = Vec::with_capacity(self.removed.len() + 4);
         let mut start = 0;
         for range in &self.removed {
             pieces.push(&old[start..range.start]);
             start = range.end;
         }
+        pieces.extend(self.changed.as_ref().map(Buffer::as_slice));
         pieces.push(&old[start..]);
         if let Some(added) = &self.added {
             pieces.push(match &old[start..] {
@@ -202,6 +207,7 @@ impl Storage for PlaintextFile {
             let new = New {
                 removed: replaced,
                 added: Some(added),
+                ..New::default()
             };
             Ok((Some(new), ()))
         })
@@ -221,16 +227,15 @@ impl Storage for PlaintextFile {
                 return Ok((None, true));
             }
             found.expiry = end;
-            let mut added = Buffer::with_capacity(512);
-            write::entry(&found, &mut added)?;
-            added.push(b"\n");
-            Ok((
-                Some(New {
-                    removed: replaced,
-                    added: Some(added),
-                }),
-                true,
-            ))
+            let mut changed = Buffer::with_capacity(512);
+            write::entry(&found, &mut changed)?;
+            changed.push(b"\n");
+            let new = New {
+                removed: replaced,
+                changed: Some(changed),
+                ..New::default()
+            };
+            Ok((Some(new), true))
         })
     }
 
@@ -242,11 +247,7 @@ impl Storage for PlaintextFile {
             let same_key = Description::exactly(&kept.key);
             let known = entries_that_fit(old, &same_key).last();
             let is_there = known.is_some_and(|(_, known)| known.has_same_secrets(kept));
-            let same = New {
-                removed: Vec::new(),
-                added: None,
-            };
-            Ok((is_there.then_some(same), is_there))
+            Ok((is_there.then(New::default), is_there))
         })
     }
 
@@ -266,6 +267,7 @@ impl Storage for PlaintextFile {
             let new = New {
                 removed: replaced,
                 added: Some(added),
+                ..New::default()
             };
             Ok((Some(new), ()))
         })
@@ -282,7 +284,7 @@ impl Storage for PlaintextFile {
             let count = removed.len();
             let new = (count > 0).then_some(New {
                 removed,
-                added: None,
+                ..New::default()
             });
             Ok((new, count))
         })

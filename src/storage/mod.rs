@@ -32,7 +32,8 @@ pub trait Storage: fmt::Debug {
     fn store(&self, credential: &Credential) -> Result<(), Error>;
 
     /// Gives the entry with `kept`'s key the end `end`, if its secrets are still `kept`'s: one that was replaced or erased
-    /// in the meantime stays as it is. Returns whether there was such an entry.
+    /// in the meantime stays as it is. Who was stored last stays so, where the storage keeps its own account of that; see
+    /// [`Storage::put_last`]. Returns whether there was such an entry.
     fn redate(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error>;
 
     /// Writes the entry with `kept`'s key once more, just as it is, if its secrets are still `kept`'s: so it is found out

@@ -232,7 +232,8 @@ impl Drop for Lock {
     }
 }
 
-fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
+/// What is in another program's file; `None`: there is none.
+pub fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
     let failed = |cause| Error::File {
         action: "read",
         path: path.to_path_buf(),

@@ -6,7 +6,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use crate::process;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{PROGRAM, Sandbox};
 
 const ONE: &str = "https://one.test";
 const TWO: &str = "https://bob@two.test:8443/deep";
@@ -163,6 +163,36 @@ fn a_reset_without_a_trace_is_told() {
             left.starts_with(before) && !left.contains("helper =\n"),
             "{left}"
         );
+    }
+}
+
+/// git reads more ways of writing one than we count the lines of: it is told all the same.
+#[test]
+fn a_reset_on_a_headings_line_is_told() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.path("gitconfig");
+    let lone = "[credential] helper =\n";
+    for (before, says, hint) in [
+        (
+            lone.to_owned(),
+            "is left in FILE: git asks",
+            "--unset-all credential.helper",
+        ),
+        (
+            format!("{lone}\thelper =\n"),
+            "is left in FILE, line 2: git asks",
+            "--edit",
+        ),
+    ] {
+        let ours = format!("{before}\thelper = {PROGRAM}\n");
+        put(&file, Some(&ours));
+        let output = sandbox.ask("setup --undo", b"").succeeded();
+        let says = says.replace("FILE", file.to_str().unwrap());
+        assert!(output.stderr.contains(&says), "{output:?}");
+        assert!(output.stderr.contains(hint), "{output:?}");
+        let told = output.stderr.matches("an empty 'helper ='").count();
+        assert_eq!(told, before.matches("helper =").count(), "{output:?}");
+        assert_eq!(is(&file).unwrap(), before);
     }
 }
 

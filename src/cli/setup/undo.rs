@@ -1,7 +1,6 @@
 //! `setup --undo`: what goes, and what is left.
 
 use std::ffi::{OsStr, OsString};
-use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -121,35 +120,57 @@ fn removals(git: &Git, place: &[&OsStr], keys: Vec<OsString>) -> Result<Vec<Chan
     Ok(changes)
 }
 
+/// A key that is set to nothing, which has git forget the helpers before (gitcredentials(7), CONFIGURATION OPTIONS).
+struct Reset {
+    key: OsString,
+    /// How often.
+    count: usize,
+}
+
 /// The keys of which an empty line stands right before one of ours that goes: `--replace` writes it, and where its trace is
 /// lost nobody knows whether it did.
-fn resets(git: &Git, place: &[&OsStr], removals: &[Change]) -> Result<Vec<OsString>, Failure> {
-    let mut keys: Vec<OsString> = Vec::new();
+fn resets(git: &Git, place: &[&OsStr], removals: &[Change]) -> Result<Vec<Reset>, Failure> {
+    let mut resets: Vec<Reset> = Vec::new();
     for Change { key, .. } in removals {
+        if resets.iter().any(|reset| reset.key == *key) {
+            continue;
+        }
+        let values = values(git, place, key)?;
         let is_reset = |two: &[OsString]| two[0].is_empty() && is_ours(&two[1]);
-        if !keys.contains(key) && values(git, place, key)?.windows(2).any(is_reset) {
-            keys.push(key.clone());
+        if values.windows(2).any(is_reset) {
+            resets.push(Reset {
+                key: key.clone(),
+                count: values.iter().filter(|value| value.is_empty()).count(),
+            });
         }
     }
-    Ok(keys)
+    Ok(resets)
 }
 
 /// Says where they stand, and what takes them out.
-fn tell_resets(file: &Path, keys: &[OsString], streams: &mut Streams) {
-    let text = fs::read(file).unwrap_or_default();
-    for key in keys {
+fn tell_resets(file: &Path, resets: &[Reset], streams: &mut Streams) {
+    // Of what does not read the lines stay uncounted.
+    let text = traces::read(file).ok().flatten().unwrap_or_default();
+    let place = plain::safe(file.as_os_str().as_bytes());
+    for Reset { key, count } in resets {
         let lines = empty_lines(&text, key.as_bytes());
         // A command takes out all of them, the person's too.
-        let removal = (lines.len() == 1).then(|| Change {
+        let removal = (*count == 1).then(|| Change {
             key: key.clone(),
             value: OsString::new(),
             is_removal: true,
         });
         let hint = taken_out("setup --replace", removal, file);
-        for line in lines {
-            let place = plain::safe(file.as_os_str().as_bytes());
+        let mut places: Vec<String> = lines
+            .iter()
+            .map(|line| format!("{place}, line {line}"))
+            .collect();
+        if places.len() < *count {
+            places.push(place.clone());
+        }
+        for place in places {
             let what = format!(
-                "an empty 'helper =' is left in {place}, line {line}: git asks no helper that stands before it"
+                "an empty 'helper =' is left in {place}: git asks no helper that stands before it"
             );
             ui::warn(streams, &what, Some(&hint));
         }
@@ -195,8 +216,8 @@ fn taken_out(writer: &str, removal: Option<Change>, file: &Path) -> String {
     format!("if '{writer}' wrote it, take it out with: {command}")
 }
 
-/// The numbers of the lines that set `key`, a `credential.*helper`, to nothing (git-config(1), CONFIGURATION FILE). Who wrote
-/// them otherwise than git does is told by git alone.
+/// The numbers of the lines that set `key`, a `credential.*helper`, to nothing (git-config(1), CONFIGURATION FILE). Lines that
+/// are written otherwise than git does are known to git alone.
 fn empty_lines(text: &[u8], key: &[u8]) -> Vec<usize> {
     let mut is_here = false;
     let mut numbers = Vec::new();

@@ -221,9 +221,11 @@ impl Storage for Keychain {
     fn redate(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {
         let kept = kept.duplicate();
         let turns = self.turns.clone();
-        self.ask("store", self.patience, move |store| {
+        let redated = self.ask("store", self.patience, move |store| {
             redate(store, &kept, end, turns.as_deref())
-        })
+        });
+        self.stored.set(Some(boot_time()));
+        redated
     }
 
     fn rehearse(&self, kept: &Credential) -> Result<bool, Error> {

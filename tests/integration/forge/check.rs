@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::schema::{faults, of};
 use super::work::{DAY, Work, in_days, midnight_in_days};
 use super::{Fate, Manner, Speaks, Token, now};
-use crate::process::Output;
+use crate::process::{self, Output};
 
 const CLASSIC: &str = "ghp_classic0123456789";
 const GITLAB: &str = "glpat-first.0123456789";
@@ -278,4 +278,57 @@ fn nothing_of_the_forges_reaches_the_terminal_raw() {
         !output.text().contains('\u{1b}') && !output.stderr.contains('\u{1b}'),
         "{output:?}"
     );
+}
+
+/// It is written down where the entry is, and that is no storing: the one stored last answers as before.
+#[test]
+fn an_end_that_is_learnt_changes_not_who_answers() {
+    for storage in ["memory", "file", "keychain"] {
+        let mut work = Work::without_lookups(Speaks::GitHub);
+        if storage == "keychain" {
+            work.sandbox.start_keyring();
+        }
+        let ask = |words: &str, input: &[u8]| {
+            let words = format!("--storage {storage} {words}");
+            process::run(&mut work.trusting(work.sandbox.helper(&words)), input)
+        };
+        for (user, token) in [("alice", CLASSIC), ("bob", "ghp_other0123456789")] {
+            work.forge.issue(Token::new(user, token).ends(in_days(100)));
+            ask("store", &work.credential(user, token)).succeeded();
+        }
+        let host = work.forge.host();
+        let answers = || {
+            let question = format!("protocol=https\nhost={host}\n\n");
+            let answer = ask("get", question.as_bytes()).succeeded().text();
+            answer
+                .lines()
+                .find(|line| line.starts_with("username="))
+                .map(str::to_owned)
+        };
+        assert_eq!(answers().as_deref(), Some("username=bob"), "{storage}");
+        // Items of a keyring are dated in seconds.
+        let stored = now();
+        assert!(process::until(|| now() > stored + 1));
+        for words in ["check", "expires"] {
+            let what = format!("{words} https://alice@{host}");
+            let what = if words == "check" {
+                what
+            } else {
+                format!("{what} 50d")
+            };
+            ask(&what, b"").succeeded();
+            assert_eq!(
+                answers().as_deref(),
+                Some("username=bob"),
+                "{storage} {words}"
+            );
+        }
+        let listed: Value =
+            serde_json::from_slice(&ask("list --json", b"").succeeded().stdout).unwrap();
+        let of = |user: &str| {
+            let mut all = listed.as_array().unwrap().iter();
+            all.find(|one| one["username"] == user).unwrap()["ends_from"].clone()
+        };
+        assert_eq!(of("alice"), "person", "{listed:#}");
+    }
 }

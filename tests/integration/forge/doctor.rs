@@ -25,7 +25,7 @@ struct Cause {
     remedy: &'static str,
 }
 
-const LOGIN: &str = "git credential-pat login https://HOST";
+const LOGIN: &str = "git credential-pat login https://alice@HOST";
 const LIST: &str = "open https://HOST/settings/tokens";
 const SIGNED_IN: &str =
     "open https://HOST/r signed in as alice, and mend the URL or ask for access";
@@ -110,7 +110,7 @@ fn causes() -> Vec<Cause> {
             None,
             "ATATT0123",
             "x-bitbucket-api-token-auth",
-            LOGIN,
+            "git credential-pat login --username x-bitbucket-api-token-auth https://HOST",
         ),
         cause(
             "another forge's",
@@ -235,7 +235,14 @@ fn causes() -> Vec<Cause> {
             "wrong kind: an app password",
             LOGIN,
         ),
-        cause("nothing kept", hub, None, "", "nothing is kept", LOGIN),
+        cause(
+            "nothing kept",
+            hub,
+            None,
+            "",
+            "nothing is kept",
+            "git credential-pat login https://HOST",
+        ),
     ]
 }
 

@@ -65,6 +65,30 @@ fn is_pending(output: &Output) {
 }
 
 #[test]
+fn whoever_comes_while_the_forge_takes_its_time_is_told() {
+    let work = with_first();
+    work.forge.answer(Manner::Held);
+    let mut command = command(&work);
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.stdin(Stdio::null()).spawn().unwrap();
+    work.forge.wait_until_asked(1);
+    // The second call is held until it is answered otherwise than now.
+    work.forge.answer(Manner::Late(Duration::from_secs(8)));
+    work.forge.wait_until_asked(2);
+    let output = rotate(&work);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    for said in [
+        "another process is having this token replaced just now: nothing was done",
+        "git credential-pat check https://alice@",
+    ] {
+        assert!(output.stderr.contains(said), "{said}: {output:?}");
+    }
+    work.forge.answer(Manner::Honest);
+    assert!(child.wait().unwrap().success());
+    assert_eq!(rotations(&work), 1);
+}
+
+#[test]
 fn whoever_comes_after_a_kill_does_not_ask_again() {
     let work = with_first();
     kill(begun(&work, Manner::Late(Duration::from_secs(3))));
