@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
+use super::json::text;
 use super::streams::Streams;
 use super::{Failure, described, meant, nothing_known, open, ui};
 use crate::config::{Flags, Warn};
@@ -235,7 +236,6 @@ fn row(report: &Report, state: State, wall: u64) -> Vec<String> {
 }
 
 fn shown(report: &Report, state: State, wall: u64) -> Shown {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let authorize = match &report.asked {
         Asked::Told(Verdict::Blocked { authorize }) => authorize.clone(),
         _ => None,

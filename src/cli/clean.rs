@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
+use super::json::{ShownKey, moment};
 use super::streams::Streams;
 use super::{Failure, described, patience, settings, status_of, ui};
 use crate::config::Flags;
@@ -41,11 +42,8 @@ pub(super) struct Arguments {
 
 #[derive(Serialize)]
 struct Shown {
-    url: String,
-    protocol: String,
-    host: String,
-    path: Option<String>,
-    username: Option<String>,
+    #[serde(flatten)]
+    key: ShownKey,
     owner: String,
     place: Option<String>,
     plaintext: bool,
@@ -309,27 +307,17 @@ fn choose(
 }
 
 fn shown(stale: &Stale, step: Step, neighbours: &Neighbours, harvest: &Harvest) -> Shown {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let key = &stale.credential.key;
     let (owner, place, plaintext) = whereabouts(stale, neighbours, harvest);
-    let since = stale.since.and_then(Expiry::from_unix);
     Shown {
-        url: text(&key.url()),
-        protocol: text(&key.protocol),
-        host: text(&key.host),
-        path: key.path.as_deref().map(text),
-        username: key.username.as_deref().map(text),
+        key: (&stale.credential.key).into(),
         owner,
         place,
         plaintext,
         items: stale.items,
         secret: stale.mark.clone(),
-        stored: stale
-            .stored
-            .and_then(Expiry::from_unix)
-            .and_then(Expiry::rfc3339),
+        stored: moment(stale.stored),
         reason: stale.why.word(),
-        since: since.and_then(Expiry::rfc3339),
+        since: moment(stale.since),
         outcome: match step {
             Step::Meant => "listed",
             Step::Kept => "kept",

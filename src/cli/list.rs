@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
+use super::json::{ShownKey, moment, text};
 use super::streams::Streams;
 use super::{Failure, nothing_known, open, status_of, ui};
 use crate::config::{Flags, Warn};
@@ -30,11 +31,8 @@ pub(super) struct Arguments {
 
 #[derive(Serialize)]
 struct Shown {
-    url: String,
-    protocol: String,
-    host: String,
-    path: Option<String>,
-    username: Option<String>,
+    #[serde(flatten)]
+    key: ShownKey,
     storage: String,
     plaintext: bool,
     authtype: Option<String>,
@@ -226,14 +224,9 @@ fn shown(kind: Kind, listed: &Listed, known: Known, warn: Warn, wall: u64) -> Sh
         forgotten,
         written: _,
     } = listed;
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let ends_from = expiry.map(|expiry| known.source_of(expiry).word());
     Shown {
-        url: text(&key.url()),
-        protocol: text(&key.protocol),
-        host: text(&key.host),
-        path: key.path.as_deref().map(text),
-        username: key.username.as_deref().map(text),
+        key: key.into(),
         storage: kind.to_string(),
         plaintext: kind == Kind::File,
         authtype: scheme.as_deref().map(text),
@@ -247,16 +240,11 @@ fn shown(kind: Kind, listed: &Listed, known: Known, warn: Warn, wall: u64) -> Sh
             Some(expiry) if expiry.left(wall) <= warn.before.as_secs() => "ends-soon",
             Some(_) => "good",
         },
-        forgotten: forgotten
-            .and_then(Expiry::from_unix)
-            .and_then(Expiry::rfc3339),
+        forgotten: moment(*forgotten),
         forge: known.forge.map(forge::Kind::word),
         kind: known.token.map(TokenKind::word),
         scopes: known.scopes,
-        looked_up: known
-            .asked
-            .and_then(Expiry::from_unix)
-            .and_then(Expiry::rfc3339),
+        looked_up: moment(known.asked),
         lookup: known.outcome.map(Outcome::word),
         answers: false,
     }

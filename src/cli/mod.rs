@@ -10,6 +10,7 @@ mod expires;
 mod flags;
 mod guide;
 mod import;
+mod json;
 mod list;
 mod login;
 mod logout;

@@ -61,7 +61,6 @@ impl Error {
 
 /// Carries out `call`, signed with `token` as it says, with `body` if it has one. An answer of any status is an answer,
 /// redirects too: nothing is followed.
-#[cfg(feature = "lookup")]
 pub fn call(
     call: &Call,
     token: Option<&Secret>,
@@ -72,7 +71,6 @@ pub fn call(
 }
 
 /// As [`call`], for one whose answer must not be missed: it may take `patience` in all.
-#[cfg(feature = "lookup")]
 pub fn call_within(
     patience: Duration,
     call: &Call,
@@ -84,38 +82,25 @@ pub fn call_within(
 }
 
 /// As [`call`], for an answer that may be long: what is more than [`LARGEST`] of its body stays unread.
-#[cfg(feature = "lookup")]
 pub fn peek(call: &Call, token: Option<&Secret>, network: &Network) -> Result<Answer, Error> {
     https::call(call, token, None, network, PATIENCE, true)
 }
 
 /// Carries out nothing: built without the feature `lookup`.
 #[cfg(not(feature = "lookup"))]
-pub fn call(
-    _call: &Call,
-    _token: Option<&Secret>,
-    _body: Option<&[u8]>,
-    _network: &Network,
-) -> Result<Answer, Error> {
-    Err(Error::LeftOut)
-}
+mod https {
+    use super::{Answer, Call, Duration, Error, Network, Secret};
 
-/// Carries out nothing: built without the feature `lookup`.
-#[cfg(not(feature = "lookup"))]
-pub fn call_within(
-    _patience: Duration,
-    _call: &Call,
-    _token: Option<&Secret>,
-    _body: Option<&[u8]>,
-    _network: &Network,
-) -> Result<Answer, Error> {
-    Err(Error::LeftOut)
-}
-
-/// Carries out nothing: built without the feature `lookup`.
-#[cfg(not(feature = "lookup"))]
-pub fn peek(_call: &Call, _token: Option<&Secret>, _network: &Network) -> Result<Answer, Error> {
-    Err(Error::LeftOut)
+    pub(super) fn call(
+        _call: &Call,
+        _token: Option<&Secret>,
+        _body: Option<&[u8]>,
+        _network: &Network,
+        _patience: Duration,
+        _may_cut: bool,
+    ) -> Result<Answer, Error> {
+        Err(Error::LeftOut)
+    }
 }
 
 #[cfg(feature = "lookup")]

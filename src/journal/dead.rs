@@ -147,31 +147,9 @@ impl Entry {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
+    use super::super::tests::{DAY, journal, token};
     use super::super::{KEPT, MOST_DEAD};
     use super::*;
-    use crate::credential::description::Description;
-    use crate::secret::Secret;
-
-    const DAY: Duration = Duration::from_secs(86_400);
-
-    fn token(username: &str, password: &str) -> Credential {
-        let described = Description {
-            protocol: Some(b"https".to_vec()),
-            host: Some(b"example.test".to_vec()),
-            username: Some(username.as_bytes().to_vec()),
-            password: Some(Secret::new(password.as_bytes())),
-            ..Description::default()
-        };
-        Credential::complete(described).unwrap()
-    }
-
-    fn journal() -> (tempfile::TempDir, Journal) {
-        let home = tempfile::tempdir().unwrap();
-        let journal = Journal::in_folder(&home.path().join("state"));
-        (home, journal)
-    }
 
     #[test]
     fn knows_the_dead_by_their_secret() {

@@ -387,9 +387,9 @@ mod tests {
     use crate::forge;
     use crate::secret::Secret;
 
-    const DAY: Duration = Duration::from_secs(86_400);
+    pub(super) const DAY: Duration = Duration::from_secs(86_400);
 
-    fn token(username: &str, password: &str) -> Credential {
+    pub(super) fn token(username: &str, password: &str) -> Credential {
         let described = Description {
             protocol: Some(b"https".to_vec()),
             host: Some(b"example.test".to_vec()),
@@ -400,7 +400,7 @@ mod tests {
         Credential::complete(described).unwrap()
     }
 
-    fn journal() -> (tempfile::TempDir, Journal) {
+    pub(super) fn journal() -> (tempfile::TempDir, Journal) {
         let home = tempfile::tempdir().unwrap();
         let journal = Journal::in_folder(&home.path().join("state"));
         (home, journal)

@@ -2,17 +2,15 @@
 
 use serde::Serialize;
 
+use super::super::json::ShownKey;
 use super::Work;
 use crate::credential::expiry::Expiry;
 
 /// An offer.
 #[derive(Serialize)]
 pub(super) struct Shown {
-    url: String,
-    protocol: String,
-    host: String,
-    path: Option<String>,
-    username: Option<String>,
+    #[serde(flatten)]
+    key: ShownKey,
     sources: Vec<ShownSource>,
     ends: Option<String>,
     ends_unix: Option<u64>,
@@ -30,7 +28,6 @@ struct ShownSource {
 
 /// Every offer, and what has come of it.
 pub(super) fn shown(work: &Work) -> Vec<Shown> {
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let source = |&at: &usize| {
         let copied = &work.harvest.copies[at];
         ShownSource {
@@ -42,20 +39,13 @@ pub(super) fn shown(work: &Work) -> Vec<Shown> {
     };
     let offers = work.offers.iter().zip(&work.imported);
     offers
-        .map(|(offer, imported)| {
-            let key = &offer.credential.key;
-            Shown {
-                url: text(&key.url()),
-                protocol: text(&key.protocol),
-                host: text(&key.host),
-                path: key.path.as_deref().map(text),
-                username: key.username.as_deref().map(text),
-                sources: offer.copies.iter().map(source).collect(),
-                ends: offer.credential.expiry.and_then(Expiry::rfc3339),
-                ends_unix: offer.credential.expiry.map(Expiry::unix),
-                verdict: offer.verdict.word(),
-                imported: *imported,
-            }
+        .map(|(offer, imported)| Shown {
+            key: (&offer.credential.key).into(),
+            sources: offer.copies.iter().map(source).collect(),
+            ends: offer.credential.expiry.and_then(Expiry::rfc3339),
+            ends_unix: offer.credential.expiry.map(Expiry::unix),
+            verdict: offer.verdict.word(),
+            imported: *imported,
         })
         .collect()
 }

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use super::streams::Streams;
 use super::{Failure, described, ui};
 use crate::config::account::Account;
-use crate::config::{self, Choice, Flags, Settings};
+use crate::config::{self, Flags, Settings};
 use crate::git::{Git, Setting};
 use crate::helper_line::{KEYS, PROGRAM, is_ours, named, quoted, without_password};
 use crate::places::Places;
@@ -292,34 +292,7 @@ fn concerns(other: &OsStr, key: &OsStr) -> bool {
 /// git hands it to a shell.
 fn helper_value(flags: &Flags) -> Result<OsString, Failure> {
     let mut words = vec![quoted(program()?.as_os_str())];
-    let Flags {
-        storage,
-        timeout,
-        max_age,
-        file,
-        socket,
-        config,
-    } = flags;
-    let mut add = |name: &str, text: &OsStr| words.push(format!("--{name} {}", quoted(text)));
-    match storage {
-        None => {}
-        Some(Choice::Auto) => add("storage", "auto".as_ref()),
-        Some(Choice::These(kinds)) => {
-            let words: Vec<String> = kinds.iter().map(ToString::to_string).collect();
-            add("storage", words.join(",").as_ref());
-        }
-    }
-    for (name, span) in [("timeout", timeout), ("max-age", max_age)] {
-        if let Some(span) = span {
-            add(name, span.as_secs().to_string().as_ref());
-        }
-    }
-    for (name, path) in [("file", file), ("socket", socket), ("config", config)] {
-        if let Some(path) = path {
-            let path = std::path::absolute(path)?;
-            add(name, path.as_os_str());
-        }
-    }
+    words.extend(flags.arguments().iter().map(|word| quoted(word)));
     Ok(words.join(" ").into())
 }
 
