@@ -87,7 +87,14 @@ pub(super) fn run(
     let meant = |wanted| meant(&settings, &helper, wanted);
     let wanted = wanted.map(meant).transpose()?;
     let now = time::now();
-    let outcome = helper.check(wanted.as_ref(), now)?;
+    let mut progress = ui::Progress::of("asking about token", streams);
+    let outcome = helper.check(
+        wanted.as_ref(),
+        &mut |at, of| progress.comes_to(at, of),
+        now,
+    );
+    drop(progress);
+    let outcome = outcome?;
     ui::notices(streams, &outcome.notices, now.wall);
     let is_whole = outcome.is_whole();
     let reports = outcome.value;

@@ -15,6 +15,8 @@ const PIPED_PATIENCE: Duration = Duration::from_secs(300);
 const MESSAGE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The three streams, and what is at their ends.
+// None of them follows from the others.
+#[allow(clippy::struct_excessive_bools)]
 pub struct Streams {
     /// Requests, or a token.
     pub input: Box<dyn Read>,
@@ -28,14 +30,17 @@ pub struct Streams {
     pub colours_output: bool,
     /// Messages may be coloured.
     pub colours_error: bool,
+    /// A line of messages may be written over.
+    pub redraws_error: bool,
 }
 
 impl Streams {
     /// The process's own. Colours as <https://no-color.org> wants it. `is_for_git`: a reader who falls asleep is not
     /// waited for; a person's pager may be.
     pub fn of_process(is_for_git: bool) -> io::Result<Self> {
-        let wants_colour = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-            && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+        let moves_cursor = std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+        let wants_colour =
+            std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && moves_cursor;
         let input = platform::stdin()?;
         let input_is_terminal = input.is_terminal();
         Ok(Self {
@@ -59,6 +64,7 @@ impl Streams {
             input_is_terminal,
             colours_output: wants_colour && io::stdout().is_terminal(),
             colours_error: wants_colour && io::stderr().is_terminal(),
+            redraws_error: moves_cursor && io::stderr().is_terminal(),
         })
     }
 }

@@ -101,8 +101,13 @@ impl Offer {
 impl Helper {
     /// Keeps the offers. Whoever answered a question before answers it afterwards; where nobody did, the first of the offers
     /// does, as it did where it comes from, and one for all paths rather than one for a single path: here the one stored last
-    /// answers.
-    pub fn take_over(&self, offers: &[&Offer], now: Now) -> Result<Outcome<()>, Error> {
+    /// answers. `comes_to`: the number of the one that is next, and how many there are.
+    pub fn take_over(
+        &self,
+        offers: &[&Offer],
+        comes_to: &mut dyn FnMut(usize, usize),
+        now: Now,
+    ) -> Result<Outcome<()>, Error> {
         let keys: Vec<&Key> = offers.iter().map(|offer| &offer.credential.key).collect();
         let before = self.standings(&keys, now);
         let (with_path, without): (Vec<&Offer>, Vec<&Offer>) = offers
@@ -111,7 +116,8 @@ impl Helper {
             .partition(|offer| offer.credential.key.path.is_some());
         let mut notices = Vec::new();
         let mut result = Ok(());
-        for offer in with_path.into_iter().chain(without) {
+        for (number, offer) in (1..).zip(with_path.into_iter().chain(without)) {
+            comes_to(number, offers.len());
             match self.keep(&offer.credential, Source::Git, now) {
                 Ok(outcome) => notices.extend(outcome.notices),
                 Err(cause) => {

@@ -79,10 +79,11 @@ impl Helper {
     }
 
     /// Asks about everything that fits `wanted`, or everything, and writes down what it learns: dates into the storages, the rest into
-    /// the journal.
+    /// the journal. `comes_to`: the number of the one that is next, and how many there are.
     pub fn check(
         &self,
         wanted: Option<&Description>,
+        comes_to: &mut dyn FnMut(usize, usize),
         now: Now,
     ) -> Result<Outcome<Vec<Report>>, Error> {
         let found = self.all_fitting(wanted)?;
@@ -92,7 +93,9 @@ impl Helper {
         };
         // One that did not answer is not asked again for each of its tokens.
         let mut silent: Vec<(Vec<u8>, lookup::Error)> = Vec::new();
-        for (credential, kinds) in found.value {
+        let count = found.value.len();
+        for (number, (credential, kinds)) in (1..).zip(found.value) {
+            comes_to(number, count);
             let host = &credential.key.host;
             let issuer = self.issuer_of(&credential, self.known(&credential).forge);
             let asked = match silent.iter().find(|(other, _)| other == host) {

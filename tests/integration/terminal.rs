@@ -51,12 +51,12 @@ impl Session {
             .arg(command.get_program())
             .args(command.get_args());
         leader.env_clear();
+        leader.env("TERM", "dumb");
         leader.envs(
             command
                 .get_envs()
                 .filter_map(|(key, value)| Some((key, value?))),
         );
-        leader.env("TERM", "dumb");
         if let Some(folder) = command.get_current_dir() {
             leader.current_dir(folder);
         }

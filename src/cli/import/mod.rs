@@ -244,7 +244,10 @@ impl Work<'_> {
             return Ok(true);
         }
         let offers: Vec<&Offer> = wanted.iter().map(|&at| &self.offers[at]).collect();
-        let outcome = helper.take_over(&offers, now)?;
+        let mut progress = ui::Progress::of("storing credential", streams);
+        let outcome = helper.take_over(&offers, &mut |at, of| progress.comes_to(at, of), now);
+        drop(progress);
+        let outcome = outcome?;
         ui::notices(streams, &outcome.notices, now.wall);
         for &at in &wanted {
             self.imported[at] = true;

@@ -1,11 +1,14 @@
 //! `check`: how it ends, what it says, and JSON as the schema in `docs` has it.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::schema::{faults, of};
 use super::work::{DAY, Work, in_days, midnight_in_days};
 use super::{Fate, Manner, Speaks, Token, now};
 use crate::process::{self, Output};
+use crate::terminal::Session;
 
 const CLASSIC: &str = "ghp_classic0123456789";
 const GITLAB: &str = "glpat-first.0123456789";
@@ -331,4 +334,27 @@ fn an_end_that_is_learnt_changes_not_who_answers() {
         };
         assert_eq!(of("alice"), "person", "{listed:#}");
     }
+}
+
+/// On a terminal alone, and gone in the end.
+#[test]
+fn long_work_is_counted() {
+    let work = Work::without_lookups(Speaks::GitHub);
+    for (user, token) in [("alice", CLASSIC), ("bob", "ghp_other0123456789")] {
+        work.forge.issue(Token::new(user, token));
+        work.store(user, token);
+    }
+    work.forge.answer(Manner::Late(Duration::from_millis(1200)));
+    let check = |terminal: &str| {
+        let mut command = work.command("check");
+        let (status, shown) = Session::start(command.env("TERM", terminal)).finish();
+        assert!(status.success(), "{shown}");
+        shown
+    };
+    let shown = check("xterm");
+    let (counted, _) = shown.split_once("\r\x1b[K").expect("taken away again");
+    assert!(counted.contains("asking about token 2 of 2"), "{shown}");
+    assert!(!check("dumb").contains("asking about"));
+    let piped = work.ask("check", b"").succeeded();
+    assert!(!piped.stderr.contains("asking about"), "{piped:?}");
 }
