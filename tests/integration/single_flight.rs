@@ -36,7 +36,7 @@ fn the_new_token_stays(storage: &str, needs_keyring: bool, git: &Git) {
     flow.git(&["clone", "--quiet", &flow.server.url("basic"), "r"])
         .succeeded();
     for round in 0..rounds() {
-        // A token that was replaced a moment ago is not taken back from an older git.
+        // Each round begins with the token that the last one ended with.
         let token = |number: usize| match number {
             0 => TOKEN.to_owned(),
             number => format!("tok-round-{number}"),
