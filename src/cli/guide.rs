@@ -13,6 +13,7 @@ use qrcode::render::unicode::Dense1x2;
 use super::streams::Streams;
 use super::{Failure, ui};
 use crate::credential::Credential;
+use crate::credential::description::Description;
 use crate::credential::expiry::{Expiry, Source};
 use crate::forge::{Page, Verdict, Wish};
 use crate::git::Git;
@@ -109,28 +110,50 @@ fn browse(url: &str) -> bool {
         .is_ok()
 }
 
-/// Asks the forge about the token, says what it said, and keeps the token unless it is dead. Returns its end.
+/// A token that was kept.
+pub(super) struct Kept {
+    /// Who told when it ends.
+    pub(super) end: Option<(Expiry, Source)>,
+    /// The forge takes it.
+    pub(super) is_good: bool,
+}
+
+/// What a dead token meets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum IfDead {
+    /// It is kept: the person insists.
+    Keep,
+    /// It is not, but the person may insist with `--force`.
+    MayForce,
+    /// It is not.
+    Refuse,
+}
+
+/// Asks the forge about the token, says what it said, and keeps the token unless it is dead.
 pub(super) fn keep(
     streams: &mut Streams,
     helper: &Helper,
     credential: &Credential,
-    is_forced: bool,
+    if_dead: IfDead,
     now: Now,
-) -> Result<Option<(Expiry, Source)>, Failure> {
+) -> Result<Kept, Failure> {
     let (issuer, asked) = helper.ask(credential, now);
     let forge = issuer.map_or_else(
         || "the forge".to_owned(),
         |issuer| issuer.forge.kind().to_string(),
     );
     match &asked {
-        Asked::Told(Verdict::Rejected | Verdict::Ended | Verdict::Revoked) if !is_forced => {
+        Asked::Told(Verdict::Rejected | Verdict::Ended | Verdict::Revoked)
+            if if_dead != IfDead::Keep =>
+        {
             let why = match asked {
                 Asked::Told(Verdict::Ended) => "it has ended",
                 Asked::Told(Verdict::Revoked) => "it was revoked",
                 _ => "it is not whole, not of this host, or dead",
             };
             let what = format!("{forge} does not take this token ({why}): nothing was changed");
-            return Err(Failure::new(what, "--force keeps it all the same"));
+            let hint = (if_dead == IfDead::MayForce).then_some("--force keeps it all the same");
+            return Err(Failure::new(what, hint));
         }
         Asked::Told(Verdict::Blocked { authorize }) => {
             let hint = authorize
@@ -142,6 +165,12 @@ pub(super) fn keep(
                 hint.as_deref(),
             );
         }
+        Asked::Told(Verdict::Unclear { status }) => {
+            let what = format!(
+                "nobody could tell whether the token works: {forge} answers {status}, and says nothing of it"
+            );
+            ui::warn(streams, &what, None);
+        }
         Asked::Failed(error) => {
             let what = format!("nobody could tell whether the token works: {error}");
             ui::warn(streams, &what, None);
@@ -150,10 +179,11 @@ pub(super) fn keep(
     }
     let outcome = helper.keep(credential, Source::Person, now)?;
     ui::notices(streams, &outcome.notices, now.wall);
-    if matches!(asked, Asked::NoForge | Asked::NotHttps | Asked::CannotTell) {
-        return Ok(credential.expiry.map(|end| (end, Source::Person)));
-    }
-    let known = helper.settle(credential, issuer.as_ref(), &asked, now)?;
+    // What was known of the same token holds on.
+    let kept = helper.kept_for(&Description::exactly(&credential.key))?;
+    let kept = kept.filter(|kept| kept.has_same_secrets(credential));
+    let kept = kept.as_ref().unwrap_or(credential);
+    let known = helper.settle(kept, issuer.as_ref(), &asked, now)?;
     let lack = issuer
         .zip(known.scopes)
         .and_then(|(issuer, scopes)| issuer.forge.lacks(issuer.token, &scopes));
@@ -164,7 +194,10 @@ pub(super) fn keep(
         );
         ui::warn(streams, &what, None);
     }
-    Ok(known.end)
+    Ok(Kept {
+        end: known.end,
+        is_good: matches!(asked, Asked::Told(Verdict::Good(_))),
+    })
 }
 
 /// Begins to ask: from now on the terminal shows nothing by itself.

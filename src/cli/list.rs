@@ -188,6 +188,13 @@ fn row(kind: Kind, listed: &Listed, known: &Known, is_marked: bool, wall: u64) -
             )
         }
     };
+    let left = match known.outcome {
+        Some(Outcome::Ended) => "ended, says the forge".to_owned(),
+        Some(Outcome::Revoked) => "revoked, says the forge".to_owned(),
+        Some(Outcome::Rejected) => "not taken, says the forge".to_owned(),
+        Some(Outcome::Blocked) => "blocked, says the forge".to_owned(),
+        Some(Outcome::Good | Outcome::Unclear | Outcome::Failed | Outcome::Pending) | None => left,
+    };
     let token = match (known.forge, known.token) {
         (Some(forge), Some(token)) => format!("{forge} {}", token.word()),
         (Some(forge), None) => forge.to_string(),
@@ -195,7 +202,7 @@ fn row(kind: Kind, listed: &Listed, known: &Known, is_marked: bool, wall: u64) -
     };
     let scopes = known.scopes.as_ref().map(|scopes| scopes.join(" "));
     let says = match expiry.map(|expiry| known.source_of(expiry)) {
-        None => "",
+        None | Some(Source::Unknown) => "",
         Some(Source::Git) => "git",
         Some(Source::Forge) => "the forge",
         Some(Source::Person) => "you",

@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
+use super::guide::IfDead;
 use super::streams::Streams;
 use super::{Failure, MISUSE, described, guide, open, ui};
 use crate::config::{Flags, Settings, account};
 use crate::credential::Credential;
 use crate::credential::description::Description;
-use crate::credential::expiry::End;
+use crate::credential::expiry::{End, Source};
 use crate::credential::key::Key;
 use crate::credential::url;
 use crate::forge::Site;
@@ -121,8 +122,19 @@ pub(super) fn run(
     description.expiry = end;
     let credential = Credential::complete(description)
         .ok_or_else(|| Failure::new("a token needs a user and a host", None))?;
-    let end = guide::keep(streams, &helper, &credential, arguments.force, now)?;
+    let if_dead = if arguments.force {
+        IfDead::Keep
+    } else {
+        IfDead::MayForce
+    };
+    let mut end = guide::keep(streams, &helper, &credential, if_dead, now)?.end;
     drop(dialogue);
+    // A person's own word of before is taken back, and no forge's.
+    let is_held = matches!(end, Some((_, source)) if !Source::Forge.outranks(source));
+    if arguments.expires == Some(End::Never) && !is_held {
+        helper.tell_end(&Description::exactly(&credential.key), None, now)?;
+        end = None;
+    }
     let url = plain::safe(&credential.key.url());
     let end = match (end, arguments.expires) {
         (Some((end, _)), _) => format!(" until {}", end.day()),

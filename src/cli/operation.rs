@@ -93,6 +93,7 @@ fn get(helper: &Helper, request: &Request, now: time::Now, streams: &mut Streams
         credential,
         state,
         is_last,
+        clue,
     } = outcome.value;
     let state = state.as_deref().map(|state| State { state, is_last });
     let found = credential.filter(|found| {
@@ -106,6 +107,9 @@ fn get(helper: &Helper, request: &Request, now: time::Now, streams: &mut Streams
             cause,
         }];
         answer.truncate(0);
+    }
+    if let Some(clue) = clue {
+        write::note(&clue, &mut answer);
     }
     ui::notices(streams, &notices, now.wall);
     finish(streams, answer.as_slice())

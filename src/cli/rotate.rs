@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
+use super::guide::{IfDead, Kept};
 use super::streams::Streams;
 use super::{Failure, described, guide, meant, nothing_known, open, ui};
 use crate::config::{Flags, Settings};
@@ -288,7 +289,8 @@ fn by_hand(
     new.authorization = None;
     new.refresh_token = None;
     new.expiry = None;
-    let kept = guide::keep(streams, helper, &new, false, time::now())?;
+    let Kept { end: kept, is_good } =
+        guide::keep(streams, helper, &new, IfDead::Refuse, time::now())?;
     drop(dialogue);
     let is_everywhere = match new.token() {
         Some(token) => follow(streams, helper, old, token, kept)?,
@@ -299,7 +301,7 @@ fn by_hand(
         streams,
         &format!("the new token for {url} is kept{until}\n"),
     )?;
-    revoke(streams, helper, plan, &before)?;
+    revoke(streams, helper, plan, &before, is_good)?;
     Ok(ExitCode::from(u8::from(!is_everywhere)))
 }
 
@@ -345,17 +347,22 @@ fn follow(
     Ok(is_everywhere)
 }
 
-/// The old one goes on consent only: somebody else may use it, too.
+/// The old one goes on consent only, for somebody else may use it, too; and only if the new one is known to be good.
 fn revoke(
     streams: &mut Streams,
     helper: &Helper,
     plan: &Plan,
     before: &crate::secret::Secret,
+    is_new_good: bool,
 ) -> Result<(), Failure> {
     let forge = plan.issuer.forge.kind();
     if let Revocation::ByHand(page) = &plan.revocation {
         let text = format!("remove the old one there: {}\n", plain::whole(page));
         return Ok(ui::print(streams, &text)?);
+    }
+    if !is_new_good {
+        let text = "the old token stays good: nobody knows yet whether the new one works\n";
+        return Ok(ui::print(streams, text)?);
     }
     let question = format!("Have {forge} revoke the old token, for everybody who uses it? [y/N] ");
     let answer = ui::ask(streams, &question)?;

@@ -161,7 +161,9 @@ fn say(streams: &mut Streams, notice: &Notice, wall: u64) {
             // A date that is a guess is said to be one.
             let guessed = match source {
                 Source::Lifetime => ", by its lifetime in config.toml",
-                Source::Git | Source::Forge | Source::Person | Source::Token => "",
+                Source::Git | Source::Forge | Source::Person | Source::Token | Source::Unknown => {
+                    ""
+                }
             };
             line(
                 streams,

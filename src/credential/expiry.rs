@@ -89,15 +89,18 @@ pub enum Source {
     Lifetime,
     /// The token itself: a JWT's `exp`.
     Token,
+    /// Nobody remembers: the journal may be removed at any time, and others write into storages, too.
+    Unknown,
 }
 
 impl Source {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Git,
         Self::Forge,
         Self::Person,
         Self::Lifetime,
         Self::Token,
+        Self::Unknown,
     ];
 
     /// For people, the journal and machines.
@@ -108,6 +111,7 @@ impl Source {
             Self::Person => "person",
             Self::Lifetime => "lifetime",
             Self::Token => "token",
+            Self::Unknown => "unknown",
         }
     }
 

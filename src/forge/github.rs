@@ -4,6 +4,7 @@
 //! rest.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime};
@@ -34,10 +35,11 @@ const LONGEST_PASSWORD: usize = 72;
 #[derive(Debug)]
 pub struct GitHub;
 
-/// Of `GET /user`, what is wanted of it.
+/// Of `GET /user` and `GET /rate_limit`, what is wanted of them, and what they cannot be without.
 #[derive(Deserialize)]
-struct User {
-    login: String,
+struct Said {
+    login: Option<String>,
+    resources: Option<IgnoredAny>,
 }
 
 impl Forge for GitHub {
@@ -92,13 +94,17 @@ impl Forge for GitHub {
 
     fn read(&self, answer: &Answer, token: Option<TokenKind>, wall: u64) -> Verdict {
         match answer.status {
-            200 => Verdict::Good(Found {
-                end: end(answer, token, wall),
-                scopes: answer.header("x-oauth-scopes").and_then(scopes_of),
-                user: serde_json::from_slice::<User>(answer.body.as_slice())
-                    .ok()
-                    .and_then(|user| checked_name(user.login)),
-            }),
+            200 => match serde_json::from_slice(answer.body.as_slice()) {
+                Ok(Said { login, resources }) if login.is_some() || resources.is_some() => {
+                    Verdict::Good(Found {
+                        end: end(answer, token, wall),
+                        scopes: answer.header("x-oauth-scopes").and_then(scopes_of),
+                        user: login.and_then(checked_name),
+                    })
+                }
+                // A page to sign in at says 200 as well, and not when the token ends.
+                _ => Verdict::Unclear { status: 200 },
+            },
             401 => Verdict::Rejected,
             403 => Verdict::Blocked {
                 authorize: answer.header("x-github-sso").and_then(authorize_url),
@@ -295,7 +301,8 @@ mod tests {
     }
 
     fn told(headers: &[(&str, &str)]) -> Told {
-        match GitHub.read(&answer(200, headers, "{}"), Some(TokenKind::Classic), NOW) {
+        let body = r#"{"login":"octocat"}"#;
+        match GitHub.read(&answer(200, headers, body), Some(TokenKind::Classic), NOW) {
             Verdict::Good(found) => found.end,
             other => panic!("{other:?}"),
         }
@@ -369,11 +376,15 @@ mod tests {
         };
         assert_eq!(found.user.as_deref(), Some("octocat"));
         assert_eq!(found.scopes.unwrap(), ["repo", "workflow"]);
-        for body in ["", "[]", r#"{"login":5}"#, "{\"login\":\"a\\u001bb\"}"] {
+        for body in ["{\"login\":\"a\\u001bb\"}", r#"{"resources":{"core":{}}}"#] {
             let Verdict::Good(found) = GitHub.read(&answer(200, &[], body), None, NOW) else {
-                panic!()
+                panic!("{body}")
             };
             assert_eq!((found.user, found.scopes), (None, None), "{body}");
+        }
+        for body in ["", "[]", "{}", "<html>", r#"{"login":5}"#, "null"] {
+            let said = GitHub.read(&answer(200, &[DATE], body), None, NOW);
+            assert_eq!(said, Verdict::Unclear { status: 200 }, "{body}");
         }
     }
 

@@ -212,8 +212,11 @@ fn myself(answer: &Answer) -> Verdict {
     if revoked == Some(true) {
         return Verdict::Revoked;
     }
-    if active == Some(false) {
-        return Verdict::Ended;
+    // Whatever else answers in JSON does not say this.
+    match active {
+        Some(true) => {}
+        Some(false) => return Verdict::Ended,
+        None => return Verdict::Unclear { status: 200 },
     }
     Verdict::Good(Found {
         end: match expires_at {
@@ -334,6 +337,8 @@ mod tests {
             "null",
             "[]",
             "<html>",
+            "{}",
+            r#"{"message":"maintenance"}"#,
             r#"{"scopes":"api"}"#,
             r#"{"active":"yes"}"#,
             r#"{"expires_at":5}"#,

@@ -35,8 +35,8 @@ impl Issuer {
 pub struct Clues<'a> {
     /// What the person says of hosts.
     pub rules: &'a [HostRule],
-    /// What the server calls itself.
-    pub realms: &'a [Vec<u8>],
+    /// What the server calls itself: see [`named`].
+    pub named: Option<Kind>,
     /// What was found out before.
     pub known: Option<Kind>,
     /// The token itself.
@@ -81,12 +81,21 @@ pub fn takes_no_more(credential: &Credential) -> Option<&'static str> {
     )
 }
 
+/// The forge that `realms`, those of a server's challenges, name.
+pub fn named(realms: &[Vec<u8>]) -> Option<Kind> {
+    let is_named = |forge: &&dyn Forge| {
+        let mut names = forge.realms().iter();
+        names.any(|name| realms.iter().any(|realm| realm == name.as_bytes()))
+    };
+    ALL.into_iter().find(is_named).map(Forge::kind)
+}
+
 /// Who issues tokens for `key`'s host: a `[[host]]` rule, a host that everybody knows, the realm, what was found out
 /// before, the beginning of the token. Its length and letters tell nothing.
 pub fn issuer(key: &Key, clues: Clues<'_>) -> Option<Issuer> {
     let Clues {
         rules,
-        realms,
+        named,
         known,
         token,
     } = clues;
@@ -99,13 +108,6 @@ pub fn issuer(key: &Key, clues: Clues<'_>) -> Option<Issuer> {
         let is_web = key.protocol == b"https";
         ALL.into_iter().find(|forge| is_web && forge.is_at(host))
     };
-    let self_named = || {
-        let is_named = |forge: &&dyn Forge| {
-            let mut names = forge.realms().iter();
-            names.any(|name| realms.iter().any(|realm| realm == name.as_bytes()))
-        };
-        ALL.into_iter().find(is_named)
-    };
     let marked = || {
         let token = token?;
         ALL.into_iter()
@@ -113,8 +115,7 @@ pub fn issuer(key: &Key, clues: Clues<'_>) -> Option<Issuer> {
     };
     let forge = ruled()
         .or_else(famous)
-        .or_else(self_named)
-        .or_else(|| known.map(forge))
+        .or_else(|| named.or(known).map(forge))
         .or_else(marked)?;
     Some(Issuer {
         forge,
@@ -147,17 +148,16 @@ mod tests {
             forge: Some(Kind::GitLab),
             lifetime: None,
         }];
-        let realms = [b"Forgejo".to_vec()];
         let all = Clues {
             rules: &rules,
-            realms: &realms,
+            named: named(&[b"Forgejo".to_vec()]),
             known: Some(Kind::Azure),
             token: Some(b"ghp_x"),
         };
         assert_eq!(found("one.test", all), Some(Kind::GitLab));
         assert_eq!(found("gitlab.com", all), Some(Kind::GitLab));
         assert_eq!(found("two.test", all), Some(Kind::Gitea));
-        let no_realm = Clues { realms: &[], ..all };
+        let no_realm = Clues { named: None, ..all };
         assert_eq!(found("two.test", no_realm), Some(Kind::Azure));
         let only_token = Clues {
             known: None,
@@ -198,12 +198,7 @@ mod tests {
         );
         assert_eq!(found("one.test", token(&[b'a'; 52])), None);
         for realm in ["gitea", "Gitea ", "My Gitea", ""] {
-            let realms = [realm.as_bytes().to_vec()];
-            let clues = Clues {
-                realms: &realms,
-                ..Clues::default()
-            };
-            assert_eq!(found("one.test", clues), None, "{realm}");
+            assert_eq!(named(&[realm.as_bytes().to_vec()]), None, "{realm}");
         }
     }
 

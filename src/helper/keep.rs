@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::forges::{Clues, Issuer, issuer};
+use super::forges::{self, Clues, Issuer, issuer};
 use super::notice::Notice;
 use super::place::Word;
 use super::round::Round;
-use super::{Helper, Outcome, answering, lookup};
+use super::{Helper, Outcome, answering, clue, lookup};
 use crate::credential::Credential;
 use crate::credential::description::Description;
 use crate::credential::expiry::{Expiry, Source};
@@ -158,7 +158,7 @@ impl Helper {
         let learnt = known.clone().flatten().unwrap_or_default();
         let clues = Clues {
             rules: &self.hosts,
-            realms: &realms,
+            named: forges::named(&realms).or_else(|| clue::among(&state)),
             known: learnt.forge,
             token: None,
         };

@@ -169,7 +169,7 @@ impl Helper {
         known.end = match (found.end, held) {
             (Told::At(_), Some((_, source))) if source.outranks(Source::Forge) => held,
             (Told::At(end), _) => Some((end, Source::Forge)),
-            (Told::Never, Some((_, Source::Forge))) => None,
+            (Told::Never, Some((_, Source::Forge | Source::Unknown))) => None,
             (Told::Never | Told::Unknown, _) => held,
         };
         let end = known.end.map(|(end, _)| end);
@@ -272,7 +272,10 @@ impl Helper {
 /// Whether a forge's word would be better than what is known of the end.
 pub fn is_wanted(credential: &Credential, known: &Known) -> bool {
     let source = credential.expiry.map(|end| known.source_of(end));
-    matches!(source, None | Some(Source::Lifetime | Source::Token))
+    matches!(
+        source,
+        None | Some(Source::Lifetime | Source::Token | Source::Unknown)
+    )
 }
 
 fn ask(credential: &Credential, issuer: Option<&Issuer>, now: Now) -> Asked {

@@ -4,6 +4,7 @@ pub mod answering;
 pub mod background;
 pub mod chain;
 pub mod clean;
+mod clue;
 mod cut_off;
 pub mod endpoint;
 pub mod examine;
@@ -85,6 +86,8 @@ pub struct Answer {
     pub state: Option<Vec<u8>>,
     /// Whether git shall not ask again if it is.
     pub is_last: bool,
+    /// For git to hand back with whatever is stored: see [`clue`].
+    pub clue: Option<Vec<u8>>,
 }
 
 impl Helper {
@@ -142,6 +145,7 @@ impl Helper {
                 credential: outcome.value,
                 is_last: next.as_ref().is_none_or(Round::is_last),
                 state: next.map(|round| round.to_state()),
+                clue: has_state.then(|| clue::state(&request.realms)).flatten(),
             },
             notices,
         })
@@ -285,7 +289,7 @@ impl Helper {
             Notice::EndsSoon {
                 key: credential.key.clone(),
                 expiry,
-                source: known.map_or(Source::Git, |known| known.source_of(expiry)),
+                source: known.map_or(Source::Unknown, |known| known.source_of(expiry)),
             }
         })
     }

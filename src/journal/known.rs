@@ -27,11 +27,11 @@ pub struct Known {
 }
 
 impl Known {
-    /// Who told `expiry`: git, unless it was somebody else that we know of.
+    /// Who told `expiry`.
     pub fn source_of(&self, expiry: Expiry) -> Source {
         match self.end {
             Some((end, source)) if end == expiry => source,
-            _ => Source::Git,
+            _ => Source::Unknown,
         }
     }
 }

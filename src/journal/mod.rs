@@ -542,7 +542,7 @@ mod tests {
         );
         assert_eq!(
             learnt.source_of(Expiry::from_unix(5001).unwrap()),
-            Source::Git
+            Source::Unknown
         );
         let path = journal.folder.join(NAME);
         let before = std::fs::metadata(&path).unwrap().modified().unwrap();

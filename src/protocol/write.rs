@@ -49,6 +49,13 @@ pub fn answer(
     Ok(())
 }
 
+/// A state that git hands back with whatever comes of its question, answered or not: git said that it understands state.
+pub fn note(state: &[u8], out: &mut Buffer) {
+    for part in [b"capability[]=state\nstate[]=", state, b"\n"] {
+        out.push(part);
+    }
+}
+
 /// Writes an entry, without the blank line that may follow.
 pub fn entry(credential: &Credential, out: &mut Buffer) -> Result<(), Error> {
     attributes(credential, Parts::Entry, true, out)

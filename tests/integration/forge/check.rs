@@ -1,5 +1,6 @@
 //! `check`: how it ends, what it says, and JSON as the schema in `docs` has it.
 
+use std::fs;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -357,4 +358,74 @@ fn long_work_is_counted() {
     assert!(!check("dumb").contains("asking about"));
     let piped = work.ask("check", b"").succeeded();
     assert!(!piped.stderr.contains("asking about"), "{piped:?}");
+}
+
+/// A gateway's page says 200, and nothing of the token.
+#[test]
+fn a_page_in_the_forges_place_changes_nothing() {
+    for (speaks, secret) in [(Speaks::GitHub, CLASSIC), (Speaks::GitLab, GITLAB)] {
+        let ends = midnight_in_days(4);
+        let work = with(speaks, Token::new("token", secret).ends(ends));
+        check(&work, 3);
+        for body in [
+            "<html>Sign in</html>",
+            "{}",
+            "{\"message\":\"maintenance\"}",
+        ] {
+            work.forge.answer(Manner::Body(body.into()));
+            let (output, json) = check(&work, 3);
+            assert!(is_said(&json, "ends-soon"), "{body}: {json:#}");
+            assert!(output.text().contains("answered 200"), "{output:?}");
+            assert_eq!(work.only_one()["ends_unix"], ends, "{body}");
+        }
+    }
+}
+
+#[test]
+fn list_shows_what_was_learnt() {
+    let work = with(
+        Speaks::GitLab,
+        Token::new("token", GITLAB).fate(Fate::Revoked),
+    );
+    check(&work, 4);
+    let shown = work.ask("list", b"").succeeded().text();
+    assert!(shown.contains("revoked, says the forge"), "{shown}");
+}
+
+/// The journal may be removed at any time: then a date is nobody's, and the forge knows better.
+#[test]
+fn the_forge_outranks_a_date_of_nobodys() {
+    let ends = midnight_in_days(100);
+    let work = with(Speaks::GitLab, Token::new("token", GITLAB).ends(ends));
+    work.ask(&format!("expires {} 3d", work.forge.url()), b"")
+        .succeeded();
+    fs::remove_file(work.sandbox.path("state/git-credential-pat/journal")).unwrap();
+    assert_eq!(work.only_one()["ends_from"], "unknown");
+    check(&work, 0);
+    let listed = work.only_one();
+    assert_eq!(
+        (&listed["ends_unix"], &listed["ends_from"]),
+        (&ends.into(), &"forge".into())
+    );
+}
+
+#[test]
+fn a_person_takes_back_what_they_told() {
+    let work = Work::without_lookups(Speaks::Gitea);
+    let login = |words: &str| {
+        let words = format!(
+            "login --with-token --username alice {words} {}",
+            work.forge.url()
+        );
+        work.ask(&words, PLAIN.as_bytes()).succeeded()
+    };
+    login("--expires 30d");
+    let again = login("");
+    assert!(
+        again.text().contains(" until "),
+        "it is kept with its end: {again:?}"
+    );
+    assert_eq!(work.only_one()["ends_from"], "person");
+    login("--expires never");
+    assert_eq!(work.only_one()["ends"], Value::Null);
 }

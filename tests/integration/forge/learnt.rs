@@ -98,6 +98,21 @@ fn gitlab_at_the_terminal() {
     learns(Speaks::GitLab, token, "access", |_| {});
 }
 
+/// git tells `get` alone what the server calls itself: no rule, and a token that begins like none.
+#[test]
+fn a_forge_that_names_itself_at_the_terminal() {
+    let token = Token::new("first", "corp-0123456789").scopes(&["api"]);
+    let token = token.ends(midnight_in_days(6));
+    let work = Work::with(Speaks::GitLab);
+    let config = work.sandbox.path("config/git-credential-pat/config.toml");
+    fs::write(config, "").unwrap();
+    let ends = token.ends.unwrap();
+    work.forge.issue(token);
+    clone_at_terminal(&work, "corp-0123456789");
+    let listed = work.wait_for_end(ends);
+    assert_eq!(listed["forge"], "gitlab", "{listed:#}");
+}
+
 /// Where the forge cannot tell, the person can.
 fn is_told(speaks: Speaks) {
     let work = Work::with(speaks);

@@ -538,6 +538,36 @@ fn github_revokes_on_consent() {
     }
 }
 
+/// Nobody knows whether the new one works: then the old one is all there is for certain.
+#[test]
+fn github_revokes_nothing_for_an_unknown_token() {
+    let work = Work::without_lookups(Speaks::GitHub);
+    let proxy = Proxy::leading_to(Some(work.forge.host()));
+    work.sandbox.configure_git(&format!(
+        "[http]\n\tproxy = {}\n\tsslVerify = false\n",
+        proxy.url()
+    ));
+    let old = format!("protocol=https\nhost=github.com\nusername=alice\npassword={CLASSIC}\n\n");
+    work.ask("store", old.as_bytes()).succeeded();
+    work.forge.issue(Token::new("old", CLASSIC));
+    for manner in [Manner::Status(503), Manner::Body(b"<html>".to_vec())] {
+        work.forge.answer(manner);
+        let mut session = Session::start(&work.command("rotate --no-browser github.com"));
+        session.answer("Token (not shown): ", "ghp_new");
+        let (status, shown) = session.finish();
+        assert!(status.success(), "{shown}");
+        for said in [
+            "nobody could tell whether the token works",
+            "the old token stays good",
+        ] {
+            assert!(shown.contains(said), "{said}: {shown}");
+        }
+        assert_eq!(work.forge.tokens()[0].fate, Fate::Good);
+        work.forge.answer(Manner::Honest);
+        work.ask("store", old.as_bytes()).succeeded();
+    }
+}
+
 /// An Enterprise Server lets nobody revoke a token without signing in: the page is shown.
 #[test]
 fn github_is_guided() {
