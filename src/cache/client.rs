@@ -9,7 +9,7 @@ use rustix::io::Errno;
 use rustix::net::{SendFlags, send};
 
 use super::connect::{self, Socket};
-use super::message::{self, ANSWER_LIMIT, HEADER, Header, Status, Word};
+use super::message::{self, ANSWER_LIMIT, Condition, HEADER, Header, Status, Word};
 use crate::credential::Credential;
 use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
@@ -263,6 +263,19 @@ fn failed(operation: &'static str, cause: protocol::Error) -> Error {
     }
 }
 
+impl Cache {
+    fn store_if(&self, condition: Condition, credential: &Credential) -> Result<bool, Error> {
+        let question = message::compose(Word::Store, |out| {
+            message::push_store(credential, self.lifetime, condition, out)
+        });
+        let question = question.map_err(|error| failed("store", error))?;
+        let answer = self.ask(Start::IfNeeded, &question)?;
+        // A daemon of before says nothing, and has stored it.
+        let count = answer.and_then(|answer| message::read_count(lines(&answer)).ok());
+        Ok(count != Some(0))
+    }
+}
+
 impl Storage for Cache {
     fn kind(&self) -> Kind {
         Kind::Memory
@@ -285,14 +298,12 @@ impl Storage for Cache {
     }
 
     fn store(&self, credential: &Credential) -> Result<(), Error> {
-        let question = message::compose(Word::Store, |out| {
-            message::push_store(credential, self.lifetime, out)
-        });
-        self.ask(
-            Start::IfNeeded,
-            &question.map_err(|error| failed("store", error))?,
-        )
-        .map(drop)
+        self.store_if(Condition::None, credential).map(drop)
+    }
+
+    fn replace(&self, known: Option<&Credential>, credential: &Credential) -> Result<bool, Error> {
+        // Without random bytes nobody could tell whether it is still there.
+        Condition::still(known).map_or(Ok(false), |condition| self.store_if(condition, credential))
     }
 
     fn redate(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {

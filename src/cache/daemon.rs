@@ -14,6 +14,7 @@ use super::connect::Socket;
 use super::connection::{Connection, Progress};
 use super::message::{self, HEADER, Status, Word};
 use super::place::Place;
+use crate::credential::Credential;
 use crate::platform::{self, Signals, arena, boot_time, effective_uid, heap, peer_uid};
 use crate::protocol::{Error, write};
 use crate::secret::Buffer;
@@ -264,11 +265,7 @@ impl Daemon {
         let answer = match word {
             Word::Get => self.get(lines),
             Word::Store if heap::is_short() => message::compose_word(Word::Busy),
-            Word::Store => message::read_store(lines).and_then(|(credential, lifetime)| {
-                self.memory.store_for(&credential, lifetime);
-                self.next_sweep = self.next_sweep.min(boot_time() + SWEEP);
-                message::compose_word(Word::Done)
-            }),
+            Word::Store => self.store(lines),
             Word::Erase => self.erase(lines),
             Word::Redate => self.redate(lines),
             Word::List => self.list(),
@@ -296,6 +293,17 @@ impl Daemon {
         let found = self.memory.get(&wanted).ok().flatten();
         message::compose(Word::Done, |out| {
             found.map_or(Ok(()), |credential| write::entry(&credential, out))
+        })
+    }
+
+    fn store(&mut self, lines: &[u8]) -> Result<Buffer, Error> {
+        let (credential, lifetime, condition) = message::read_store(lines)?;
+        let is_met = |kept: Option<&Credential>| condition.is_met(kept);
+        let is_done = self.memory.replace_for(&credential, lifetime, is_met);
+        self.next_sweep = self.next_sweep.min(boot_time() + SWEEP);
+        message::compose(Word::Done, |out| {
+            message::push_count(usize::from(is_done), out);
+            Ok(())
         })
     }
 

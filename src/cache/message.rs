@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::credential::Credential;
+use crate::credential::code::code;
 use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
 use crate::protocol::read::{self, Lines};
@@ -159,21 +160,78 @@ fn entry(bytes: &[u8]) -> Result<Description, Error> {
     read::entry(Lines::new(bytes))
 }
 
-/// What follows [`Word::Store`].
+/// What must still be kept under the key of what is to be stored: see [`crate::storage::Storage::replace`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// Whatever there is.
+    None,
+    /// No secret.
+    Free,
+    /// The secret with this code: the request has no room for two.
+    Same {
+        /// What the code is under.
+        nonce: u64,
+        /// The first bytes of the code.
+        code: u64,
+    },
+}
+
+impl Condition {
+    /// That the secret of `known` is there, or none. `None`: the system gives no random bytes.
+    pub fn still(known: Option<&Credential>) -> Option<Self> {
+        let Some(known) = known.filter(|known| known.is_complete()) else {
+            return Some(Self::Free);
+        };
+        let mut nonce = [0; 8];
+        getrandom::fill(&mut nonce).ok()?;
+        Some(Self::Same {
+            nonce: u64::from_le_bytes(nonce),
+            code: short_code(nonce, known)?,
+        })
+    }
+
+    /// Whether `kept` is as it must be.
+    pub fn is_met(self, kept: Option<&Credential>) -> bool {
+        let kept = kept.filter(|kept| kept.is_complete());
+        match (self, kept) {
+            (Self::None, _) | (_, None) => true,
+            (Self::Free, Some(_)) => false,
+            (Self::Same { nonce, code }, Some(kept)) => {
+                short_code(nonce.to_le_bytes(), kept) == Some(code)
+            }
+        }
+    }
+}
+
+fn short_code(nonce: [u8; 8], credential: &Credential) -> Option<u64> {
+    let code = code(&nonce, credential)?;
+    Some(u64::from_le_bytes(code[..8].try_into().ok()?))
+}
+
+/// What follows [`Word::Store`]. A daemon of before knows no condition, and stores.
 pub fn push_store(
     credential: &Credential,
     lifetime: Lifetime,
+    condition: Condition,
     out: &mut Buffer,
 ) -> Result<(), Error> {
     let Lifetime { timeout, max_age } = lifetime;
     push_number("timeout", timeout.as_secs(), out);
     push_number("max_age", max_age.as_secs(), out);
+    match condition {
+        Condition::None => {}
+        Condition::Free => push_number("free", 1, out),
+        Condition::Same { nonce, code } => {
+            push_number("nonce", nonce, out);
+            push_number("code", code, out);
+        }
+    }
     out.push(b"\n");
     write::entry(credential, out)
 }
 
 /// Reads what [`push_store`] wrote.
-pub fn read_store(bytes: &[u8]) -> Result<(Credential, Lifetime), Error> {
+pub fn read_store(bytes: &[u8]) -> Result<(Credential, Lifetime, Condition), Error> {
     let mut lines = Lines::new(bytes);
     let numbers = numbers(&mut lines)?;
     let seconds = |key| number(&numbers, key).map(Duration::from_secs);
@@ -181,9 +239,15 @@ pub fn read_store(bytes: &[u8]) -> Result<(Credential, Lifetime), Error> {
         timeout: seconds("timeout").ok_or(Error::Missing { key: "timeout" })?,
         max_age: seconds("max_age").ok_or(Error::Missing { key: "max_age" })?,
     };
+    let same = number(&numbers, "nonce").zip(number(&numbers, "code"));
+    let condition = match (number(&numbers, "free"), same) {
+        (Some(_), _) => Condition::Free,
+        (None, Some((nonce, code))) => Condition::Same { nonce, code },
+        (None, None) => Condition::None,
+    };
     let description = entry(lines.rest())?;
     let credential = Credential::complete(description).ok_or(Error::Missing { key: "password" })?;
-    Ok((credential, lifetime))
+    Ok((credential, lifetime, condition))
 }
 
 /// What follows [`Word::Redate`]: the new end, 0 for none, and the credential as it was.
@@ -371,7 +435,9 @@ mod tests {
             timeout: Duration::from_secs(60),
             max_age: Duration::MAX,
         };
-        let message = compose(Word::Store, |out| push_store(&credential(), lifetime, out)).unwrap();
+        let same = Condition::still(Some(&credential())).unwrap();
+        let push = |out: &mut Buffer| push_store(&credential(), lifetime, same, out);
+        let message = compose(Word::Store, push).unwrap();
         let bytes = message.as_slice();
         assert_eq!(
             header(bytes),
@@ -380,7 +446,8 @@ mod tests {
                 length: bytes.len() - HEADER
             })
         );
-        let (read, kept) = read_store(&bytes[HEADER..]).unwrap();
+        let (read, kept, condition) = read_store(&bytes[HEADER..]).unwrap();
+        assert!(condition == same && same.is_met(Some(&read)));
         assert!(read.is_same(&credential()));
         assert_eq!(
             (kept.timeout, kept.max_age.as_secs()),

@@ -1,6 +1,7 @@
 //! A credential: complete, with the key it is kept under.
 
 pub mod basic;
+pub mod code;
 pub mod description;
 pub mod expiry;
 pub mod host;

@@ -22,6 +22,9 @@ pub(super) enum Word {
     Chosen,
 }
 
+/// Others may store under the same key meanwhile so often; each of them is nearer to the last word than a thanks.
+const TRIES: usize = 4;
+
 /// What became of it in one storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kept {
@@ -178,29 +181,45 @@ impl Helper {
         word: Word,
         now: Now,
     ) -> Result<Kept, Error> {
-        let mut credential = credential.duplicate();
-        let known = storage.get(&Description::exactly(&credential.key))?;
-        if let Some(known) = &known {
-            credential.recall(known);
-            if known.is_same(&credential) {
-                // It may have been refused where another storage was asked.
-                self.revive(&credential, now);
-                return Ok(Kept::Already);
+        let thanks = credential;
+        for _ in 0..TRIES {
+            let mut credential = thanks.duplicate();
+            let known = storage.get(&Description::exactly(&credential.key))?;
+            if let Some(known) = &known {
+                credential.recall(known);
+                if known.is_same(&credential) {
+                    // It may have been refused where another storage was asked.
+                    self.revive(&credential, now);
+                    return Ok(Kept::Already);
+                }
+                if self.stays(known, &credential, word, now) {
+                    return Ok(Kept::Not);
+                }
             }
-            if self.stays(known, &credential, word, now) {
-                return Ok(Kept::Not);
+            if word == Word::Answered {
+                // Somebody may store a newer one between the look and the store.
+                if !storage.replace(known.as_ref(), &credential)? {
+                    continue;
+                }
+            } else {
+                storage.store(&credential)?;
             }
+            return Ok(self.stored(known, &credential, now));
         }
-        storage.store(&credential)?;
+        Ok(Kept::Not)
+    }
+
+    /// `credential` was stored where `known` was.
+    fn stored(&self, known: Option<Credential>, credential: &Credential, now: Now) -> Kept {
         let other = known.as_ref().filter(|known| known.is_complete());
-        let other = other.filter(|known| !known.has_same_secrets(&credential));
+        let other = other.filter(|known| !known.has_same_secrets(credential));
         // Copies of the old one may lie elsewhere.
         if let Some(other) = other {
             self.bury(other, Fate::Superseded, now);
         }
-        self.revive(&credential, now);
-        let is_same = known.is_some_and(|known| known.has_same_secrets(&credential));
-        Ok(if is_same { Kept::Completed } else { Kept::New })
+        self.revive(credential, now);
+        let is_same = known.is_some_and(|known| known.has_same_secrets(credential));
+        if is_same { Kept::Completed } else { Kept::New }
     }
 
     /// Whether `kept` is another secret than `credential`, nothing ill is known of it, and it may be the newer one: then it is

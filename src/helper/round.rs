@@ -5,12 +5,10 @@
 //! `continue`: git asks no third time in one command, and then gives up without telling anybody to erase. It carries the
 //! state all the same, so that git's `erase` tells whom the command was for.
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use crate::credential::Credential;
-use crate::secret::Secret;
+use crate::credential::code::code;
 
 /// Every helper's state begins with its name; what does not is another's.
 const PREFIX: &[u8] = b"git-credential-pat:1:";
@@ -109,23 +107,6 @@ impl Round {
     }
 }
 
-/// Over the secrets alone: the same secret under another path or name was refused as well.
-fn code(nonce: &[u8; 16], credential: &Credential) -> Option<[u8; 16]> {
-    // HMAC takes a key of any length (RFC 2104).
-    let mut mac = Hmac::<Sha256>::new_from_slice(nonce).ok()?;
-    let parameters = credential
-        .authorization
-        .as_ref()
-        .map(|authorization| &authorization.parameters);
-    for secret in [credential.password.as_ref(), parameters] {
-        let bytes = secret.map_or(&b""[..], Secret::expose);
-        mac.update(&[u8::from(secret.is_some())]);
-        mac.update(&(bytes.len() as u64).to_le_bytes());
-        mac.update(bytes);
-    }
-    mac.finalize().into_bytes()[..16].try_into().ok()
-}
-
 fn unhex(digits: &[u8]) -> Option<[u8; 16]> {
     let mut bytes = [0; 16];
     if digits.len() != 32 || !digits.iter().all(u8::is_ascii_hexdigit) {
@@ -141,6 +122,7 @@ fn unhex(digits: &[u8]) -> Option<[u8; 16]> {
 mod tests {
     use super::*;
     use crate::credential::key::Key;
+    use crate::secret::Secret;
 
     fn credential(username: &str, password: &str) -> Credential {
         Credential {

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::{Error, Kind, Listed, Storage};
+use super::{Error, Kind, Listed, Storage, is_still};
 use crate::credential::Credential;
 use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
@@ -115,6 +115,53 @@ impl PlaintextFile {
         }
         Ok(result)
     }
+
+    /// In the place of the entry with the identical key, if that is as expected.
+    fn put(
+        &self,
+        credential: &Credential,
+        is_expected: impl FnOnce(Option<&Credential>) -> bool,
+    ) -> Result<bool, Error> {
+        let folder = if self.is_default {
+            Folder::make(&self.folder).map(Some)
+        } else {
+            self.open()
+        };
+        let folder = folder
+            .map_err(|cause| failed("store", cause))?
+            .ok_or_else(|| {
+                failed(
+                    "store",
+                    private::Error::System {
+                        action: "open",
+                        path: self.folder.clone(),
+                        cause: rustix::io::Errno::NOENT.into(),
+                    },
+                )
+            })?;
+        self.rewrite(&folder, "store", Patience::Queue, |old| {
+            let same_key = Description::exactly(&credential.key);
+            let (replaced, known): (Vec<_>, Vec<_>) = entries_that_fit(old, &same_key).unzip();
+            if known.last().is_some_and(|known| known.is_same(credential)) {
+                return Ok((None, true));
+            }
+            if !is_expected(known.last()) {
+                return Ok((None, false));
+            }
+            let mut added = Buffer::with_capacity(512);
+            if old.is_empty() {
+                added.push(BANNER);
+            }
+            write::entry(credential, &mut added)?;
+            added.push(b"\n");
+            let new = New {
+                removed: replaced,
+                added: Some(added),
+                ..New::default()
+            };
+            Ok((Some(new), true))
+        })
+    }
 }
 
 /// How long others may keep the file.
@@ -175,42 +222,11 @@ impl Storage for PlaintextFile {
     }
 
     fn store(&self, credential: &Credential) -> Result<(), Error> {
-        let folder = if self.is_default {
-            Folder::make(&self.folder).map(Some)
-        } else {
-            self.open()
-        };
-        let folder = folder
-            .map_err(|cause| failed("store", cause))?
-            .ok_or_else(|| {
-                failed(
-                    "store",
-                    private::Error::System {
-                        action: "open",
-                        path: self.folder.clone(),
-                        cause: rustix::io::Errno::NOENT.into(),
-                    },
-                )
-            })?;
-        self.rewrite(&folder, "store", Patience::Queue, |old| {
-            let same_key = Description::exactly(&credential.key);
-            let (replaced, known): (Vec<_>, Vec<_>) = entries_that_fit(old, &same_key).unzip();
-            if known.last().is_some_and(|known| known.is_same(credential)) {
-                return Ok((None, ()));
-            }
-            let mut added = Buffer::with_capacity(512);
-            if old.is_empty() {
-                added.push(BANNER);
-            }
-            write::entry(credential, &mut added)?;
-            added.push(b"\n");
-            let new = New {
-                removed: replaced,
-                added: Some(added),
-                ..New::default()
-            };
-            Ok((Some(new), ()))
-        })
+        self.put(credential, |_| true).map(drop)
+    }
+
+    fn replace(&self, known: Option<&Credential>, credential: &Credential) -> Result<bool, Error> {
+        self.put(credential, |kept| is_still(kept, known))
     }
 
     fn redate(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {

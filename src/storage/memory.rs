@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
-use super::{Error, Kind, Listed, Storage};
+use super::{Error, Kind, Listed, Storage, is_still};
 use crate::credential::Credential;
 use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
@@ -20,6 +20,11 @@ pub struct Lifetime {
     /// Forgotten this long after it was stored, used or not.
     pub max_age: Duration,
 }
+
+const FOR_EVER: Lifetime = Lifetime {
+    timeout: Duration::MAX,
+    max_age: Duration::MAX,
+};
 
 /// The storage inside the daemon.
 pub struct Memory {
@@ -72,6 +77,16 @@ impl Memory {
 
     /// As [`Storage::store`], for `lifetime`. Storing the same secret again counts as a use: its age goes on.
     pub fn store_for(&self, credential: &Credential, lifetime: Lifetime) {
+        self.replace_for(credential, lifetime, |_| true);
+    }
+
+    /// As [`Memory::store_for`], if what is kept under its key is as expected. Returns whether it was stored.
+    pub fn replace_for(
+        &self,
+        credential: &Credential,
+        lifetime: Lifetime,
+        is_expected: impl FnOnce(Option<&Credential>) -> bool,
+    ) -> bool {
         let now = (self.clock)();
         let mut sites = self.sites.borrow_mut();
         let entries = sites.entry(Site::of(&credential.key)).or_default();
@@ -79,6 +94,9 @@ impl Memory {
         let known = entries
             .iter()
             .position(|entry| entry.credential.key == credential.key);
+        if !is_expected(known.map(|at| &entries[at].credential)) {
+            return false;
+        }
         // Before the old one goes: there may be no memory for the new one.
         let credential = credential.duplicate();
         let known = known.map(|at| entries.remove(at));
@@ -102,6 +120,7 @@ impl Memory {
         if now.boot < entry.forgotten() {
             entries.push(entry);
         }
+        true
     }
 
     /// Forgets what is due, and tells how long until something will be; `None` if nothing is kept.
@@ -172,14 +191,12 @@ impl Storage for Memory {
 
     /// For as long as nobody says otherwise: to the daemon, clients always say. See [`Memory::store_for`].
     fn store(&self, credential: &Credential) -> Result<(), Error> {
-        self.store_for(
-            credential,
-            Lifetime {
-                timeout: Duration::MAX,
-                max_age: Duration::MAX,
-            },
-        );
+        self.store_for(credential, FOR_EVER);
         Ok(())
+    }
+
+    fn replace(&self, known: Option<&Credential>, credential: &Credential) -> Result<bool, Error> {
+        Ok(self.replace_for(credential, FOR_EVER, |kept| is_still(kept, known)))
     }
 
     fn redate(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {

@@ -31,6 +31,10 @@ pub trait Storage: fmt::Debug {
     /// Keeps `credential` in the place of the entry with the identical key. An identical entry is not written again.
     fn store(&self, credential: &Credential) -> Result<(), Error>;
 
+    /// As [`Storage::store`], unless somebody else has stored another secret under its key since `known` was there: that one
+    /// stays. Returns whether it was stored.
+    fn replace(&self, known: Option<&Credential>, credential: &Credential) -> Result<bool, Error>;
+
     /// Gives the entry with `kept`'s key the end `end`, if its secrets are still `kept`'s: one that was replaced or erased
     /// in the meantime stays as it is. Who was stored last stays so, where the storage keeps its own account of that; see
     /// [`Storage::put_last`]. Returns whether there was such an entry.
@@ -71,6 +75,12 @@ pub trait Storage: fmt::Debug {
 
     /// Whether it could be used now. Changes nothing.
     fn check(&self) -> Result<(), Error>;
+}
+
+/// Whether nobody has stored another secret than that of `known` where now is `kept`.
+pub fn is_still(kept: Option<&Credential>, known: Option<&Credential>) -> bool {
+    let kept = kept.filter(|kept| kept.is_complete());
+    kept.is_none_or(|kept| known.is_some_and(|known| known.has_same_secrets(kept)))
 }
 
 /// The time that was waited in vain, for all storages together: what one of them has cost, the next need not cost again.

@@ -14,17 +14,51 @@ use crate::credential::key::Key;
 use crate::private::{Folder, Lock};
 use crate::protocol::write;
 use crate::secret::Buffer;
+use crate::storage::is_still;
 
 /// How long to wait for one's turn; what is left of an operation is for the service.
 const TURN: Duration = Duration::from_millis(1200);
 
-/// The item is updated where it is; a new one goes where the system keeps new ones. Should two who store at once both make
-/// one all the same, the next to store leaves one of them.
+/// Whether an item is to be as somebody has seen it.
+pub(super) enum Expected {
+    /// Whatever there is.
+    Anything,
+    /// The secret of this one, or none.
+    Still(Option<Credential>),
+    /// The secret of this one.
+    There(Credential),
+}
+
+/// Times that an item may go while it is changed: another program's doing.
+const TRIES: usize = 3;
+
+/// The item is updated where it is; a new one goes where the system keeps new ones. Whoever changes an item takes turns with
+/// the others of ours: the service knows no condition. Returns whether it is stored; what is expected to be there is stored
+/// in its turn only.
 pub(super) fn put(
     store: &CredentialStore,
     credential: &Credential,
+    expected: &Expected,
     turns: Option<&Path>,
-) -> Result<(), Failure> {
+) -> Result<bool, Failure> {
+    let turn = turns.and_then(take_turn);
+    if !matches!(expected, Expected::Anything) && turns.is_some() && turn.is_none() {
+        return Ok(false);
+    }
+    for _ in 1..TRIES {
+        match put_once(store, credential, expected) {
+            Err(Failure::Keyring(keyring::Error::NoEntry)) => {}
+            done => return done,
+        }
+    }
+    put_once(store, credential, expected)
+}
+
+fn put_once(
+    store: &CredentialStore,
+    credential: &Credential,
+    expected: &Expected,
+) -> Result<bool, Failure> {
     let key = &credential.key;
     let mut text = Buffer::with_capacity(256);
     write::body(credential, &mut text)?;
@@ -33,19 +67,18 @@ pub(super) fn put(
         None => Schema::Authorization,
     };
     let attributes = schema.attributes(key).ok_or(Failure::NotText)?;
-
-    let mut found = items_of(store, key)?;
-    let mut turn = None;
-    if !found.iter().any(|item| item.schema == schema) {
-        turn = turns.and_then(take_turn);
-        // Waited for in vain, too: whoever was first has made one meanwhile.
-        if turns.is_some() {
-            found = items_of(store, key)?;
+    let found = newest_first(items_of(store, key)?)?;
+    let is_expected = match expected {
+        Expected::Anything => true,
+        Expected::Still(known) => is_still(first_whole(&found)?.as_ref(), known.as_ref()),
+        Expected::There(known) => {
+            first_whole(&found)?.is_some_and(|kept| kept.has_same_secrets(known))
         }
+    };
+    if !is_expected {
+        return Ok(false);
     }
-    let (same, other): (Vec<_>, Vec<_>) = newest_first(found)?
-        .into_iter()
-        .partition(|item| item.schema == schema);
+    let (same, other): (Vec<_>, Vec<_>) = found.into_iter().partition(|item| item.schema == schema);
     if let Some(item) = same.first() {
         let known = item.read()?;
         if !known.is_some_and(|known| known.is_same(credential)) {
@@ -56,11 +89,20 @@ pub(super) fn put(
         let new = store.build(&label(key), &user, Some(&map(&attributes)))?;
         new.set_secret(text.as_slice())?;
     }
-    drop(turn);
     for item in same.iter().skip(1).chain(&other) {
         delete(&item.entry)?;
     }
-    Ok(())
+    Ok(true)
+}
+
+/// What is answered of `found`, the newest first.
+fn first_whole(found: &[Found]) -> Result<Option<Credential>, Failure> {
+    for item in found {
+        if let Some(known) = item.read()?.filter(Credential::is_complete) {
+            return Ok(Some(known));
+        }
+    }
+    Ok(None)
 }
 
 fn items_of(store: &CredentialStore, key: &Key) -> Result<Vec<Found>, Failure> {
@@ -75,8 +117,8 @@ fn items_of(store: &CredentialStore, key: &Key) -> Result<Vec<Found>, Failure> {
     Ok(found)
 }
 
-/// `None`: it takes too long, or there is no such folder. Then an item is made out of turn.
-fn take_turn(folder: &Path) -> Option<Lock> {
+/// `None`: it takes too long, or there is no such folder.
+pub(super) fn take_turn(folder: &Path) -> Option<Lock> {
     let folder = Folder::make(folder).ok()?;
     folder.lock_within("keychain.lock", TURN).ok()?
 }
@@ -108,8 +150,7 @@ pub(super) fn redate(
     match get(store, &Description::exactly(&kept.key))? {
         Some(mut found) if found.has_same_secrets(kept) => {
             found.expiry = end;
-            put(store, &found, turns)?;
-            Ok(true)
+            put(store, &found, &Expected::There(kept.duplicate()), turns)
         }
         _ => Ok(false),
     }

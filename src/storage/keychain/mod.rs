@@ -23,7 +23,7 @@ use std::time::Duration;
 use keyring::CredentialStore;
 
 use self::attributes::Spelling;
-use self::change::{put, redate, rehearse, touch};
+use self::change::{Expected, put, redate, rehearse, take_turn, touch};
 use self::deadline::Prompts;
 use self::found::{Failure, Found, all, delete, find, get, list, reveal};
 use self::others::{Attributes, Other};
@@ -196,6 +196,18 @@ impl Keychain {
     }
 }
 
+impl Keychain {
+    fn put(&self, credential: &Credential, expected: Expected) -> Result<bool, Error> {
+        let credential = credential.duplicate();
+        let turns = self.turns.clone();
+        let stored = self.ask("store", self.patience, move |store| {
+            put(store, &credential, &expected, turns.as_deref())
+        });
+        self.stored.set(Some(boot_time()));
+        stored
+    }
+}
+
 impl Storage for Keychain {
     fn kind(&self) -> Kind {
         Kind::Keychain
@@ -208,16 +220,14 @@ impl Storage for Keychain {
     }
 
     fn store(&self, credential: &Credential) -> Result<(), Error> {
-        let credential = credential.duplicate();
-        let turns = self.turns.clone();
-        let stored = self.ask("store", self.patience, move |store| {
-            put(store, &credential, turns.as_deref())
-        });
-        self.stored.set(Some(boot_time()));
-        stored
+        self.put(credential, Expected::Anything).map(drop)
     }
 
-    /// The keychain knows no condition: between the comparison and the writing there is a moment, as short as can be.
+    fn replace(&self, known: Option<&Credential>, credential: &Credential) -> Result<bool, Error> {
+        let known = known.map(Credential::duplicate);
+        self.put(credential, Expected::Still(known))
+    }
+
     fn redate(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {
         let kept = kept.duplicate();
         let turns = self.turns.clone();
@@ -256,7 +266,10 @@ impl Storage for Keychain {
 
     fn erase(&self, unwanted: &Description) -> Result<usize, Error> {
         let unwanted = unwanted.duplicate();
-        self.ask("erase", self.patience, move |store| erase(store, &unwanted))
+        let turns = self.turns.clone();
+        self.ask("erase", self.patience, move |store| {
+            erase(store, &unwanted, turns.as_deref())
+        })
     }
 
     /// Of a locked entry the end stays unknown: nobody is prompted for a list.
@@ -291,7 +304,18 @@ impl fmt::Debug for Keychain {
     }
 }
 
-fn erase(store: &CredentialStore, unwanted: &Description) -> Result<usize, Failure> {
+/// One secret goes in turn with those who store, who write over an item in its place: what cannot be had in time is refused
+/// again, and goes then.
+fn erase(
+    store: &CredentialStore,
+    unwanted: &Description,
+    turns: Option<&Path>,
+) -> Result<usize, Failure> {
+    let names_secret = unwanted.password.is_some() || unwanted.credential.is_some();
+    let turn = turns.filter(|_| names_secret).and_then(take_turn);
+    if names_secret && turns.is_some() && turn.is_none() {
+        return Ok(0);
+    }
     // What hides its attributes can only be found as it is spelled here. Unlocked, it is found below as well.
     let mut hidden = find(store, unwanted, Spelling::AsKept)?;
     hidden.retain(Found::is_hidden);
@@ -300,7 +324,6 @@ fn erase(store: &CredentialStore, unwanted: &Description) -> Result<usize, Failu
     if found.is_empty() {
         native::check(store, false)?;
     }
-    let names_secret = unwanted.password.is_some() || unwanted.credential.is_some();
     let mut erased = 0;
     for item in found.into_iter().filter(|item| !item.is_hidden()) {
         let is_named = !names_secret || item.read()?.is_some_and(|kept| kept.is_named_by(unwanted));
