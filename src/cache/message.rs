@@ -529,6 +529,17 @@ mod tests {
     }
 
     #[test]
+    fn a_condition_is_about_one_secret() {
+        let (old, new) = (credential(), credential());
+        let new = new.with_token(&crate::secret::Secret::new(b"another"), None);
+        let still = |known| Condition::still(known).unwrap();
+        assert!(still(Some(&old)).is_met(Some(&old)) && still(Some(&old)).is_met(None));
+        assert!(!still(Some(&old)).is_met(Some(&new)));
+        assert!(still(None) == Condition::Free && !Condition::Free.is_met(Some(&old)));
+        assert!(Condition::None.is_met(Some(&old)) && still(Some(&old)) != still(Some(&old)));
+    }
+
+    #[test]
     fn stop_is_understood_from_every_version() {
         let mut bytes = compose_word(Word::Stop).unwrap().as_slice().to_vec();
         bytes[4] = VERSION.wrapping_add(1);

@@ -93,7 +93,7 @@ fn get(helper: &Helper, request: &Request, now: time::Now, streams: &mut Streams
         credential,
         state,
         is_last,
-        clue,
+        clues,
     } = outcome.value;
     let state = state.as_deref().map(|state| State { state, is_last });
     let found = credential.filter(|found| {
@@ -108,9 +108,7 @@ fn get(helper: &Helper, request: &Request, now: time::Now, streams: &mut Streams
         }];
         answer.truncate(0);
     }
-    if let Some(clue) = clue {
-        write::note(&clue, &mut answer);
-    }
+    write::notes(&clues, &mut answer);
     ui::notices(streams, &notices, now.wall);
     finish(streams, answer.as_slice())
 }

@@ -1,24 +1,35 @@
-//! What a server calls itself: git tells `get` alone (`wwwauth[]`, git 2.41), and whom to ask about a token is found out in
-//! `store`. A state carries it from the one to the other (git 2.46), even where `get` has no answer.
+//! What `get` knows and `store` wants to: which forge the server calls itself, which git tells `get` alone (`wwwauth[]`, git
+//! 2.41), and when a command that found nothing here began. States carry it from the one to the other (git 2.46), even where
+//! `get` has no answer.
 
 use super::forges;
 use crate::forge::Kind;
+use crate::protocol::read::Request;
 
 /// Every helper's state begins with its name; `round` has another word after it.
-const PREFIX: &[u8] = b"git-credential-pat:forge:";
+const FORGE: &[u8] = b"git-credential-pat:forge:";
+const MISSED: &[u8] = b"git-credential-pat:missed:";
 
-/// The state that tells which forge `realms` name, if they name one.
-pub(super) fn state(realms: &[Vec<u8>]) -> Option<Vec<u8>> {
-    let kind = forges::named(realms)?;
-    Some([PREFIX, kind.word().as_bytes()].concat())
+/// What is to be handed back with whatever comes of `request`. `missed`: when nothing was found, in Unix seconds.
+pub(super) fn states(request: &Request, missed: Option<u64>) -> Vec<Vec<u8>> {
+    let forge = forges::named(&request.realms).map(|kind| [FORGE, kind.word().as_bytes()].concat());
+    let missed = missed.map(|missed| [MISSED, missed.to_string().as_bytes()].concat());
+    forge.into_iter().chain(missed).collect()
 }
 
 /// The forge that one of several helpers' states tells.
-pub(super) fn among(states: &[Vec<u8>]) -> Option<Kind> {
-    states.iter().find_map(|state| {
-        let word = str::from_utf8(state.strip_prefix(PREFIX)?).ok()?;
-        Kind::from_word(word)
-    })
+pub(super) fn forge(states: &[Vec<u8>]) -> Option<Kind> {
+    told(states, FORGE).and_then(Kind::from_word)
+}
+
+/// When the command began, which then had its secret from somebody else.
+pub(super) fn missed(states: &[Vec<u8>]) -> Option<u64> {
+    told(states, MISSED).and_then(|missed| missed.parse().ok())
+}
+
+fn told<'a>(states: &'a [Vec<u8>], prefix: &[u8]) -> Option<&'a str> {
+    let mut told = states.iter().filter_map(|state| state.strip_prefix(prefix));
+    told.find_map(|told| str::from_utf8(told).ok())
 }
 
 #[cfg(test)]
@@ -27,22 +38,31 @@ mod tests {
 
     #[test]
     fn is_handed_back_as_it_was() {
-        let state = state(&[b"x".to_vec(), b"Forgejo".to_vec()]).unwrap();
-        let states = [b"other:1".to_vec(), state];
-        assert_eq!(among(&states), Some(Kind::Gitea));
+        let request = Request {
+            realms: vec![b"x".to_vec(), b"Forgejo".to_vec()],
+            ..Request::default()
+        };
+        let mut states = states(&request, Some(1_795_232_379));
+        states.insert(0, b"other:1".to_vec());
+        assert_eq!(forge(&states), Some(Kind::Gitea));
+        assert_eq!(missed(&states), Some(1_795_232_379));
+        assert!(super::states(&Request::default(), None).is_empty());
     }
 
     #[test]
-    fn what_names_no_forge_is_no_state() {
-        assert_eq!(state(&[b"Gitea ".to_vec()]), None);
+    fn what_tells_nothing_is_no_clue() {
         for wrong in [
             &b"git-credential-pat:forge:"[..],
             b"git-credential-pat:forge:GitLab ",
             b"git-credential-pat:1:gitlab",
             b"other:forge:gitlab",
             b"git-credential-pat:forge:\xff",
+            b"git-credential-pat:missed:-1",
+            b"git-credential-pat:missed:1x",
         ] {
-            assert_eq!(among(&[wrong.to_vec()]), None, "{}", wrong.escape_ascii());
+            let states = [wrong.to_vec()];
+            let told = (forge(&states), missed(&states));
+            assert_eq!(told, (None, None), "{}", wrong.escape_ascii());
         }
     }
 }

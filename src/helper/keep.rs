@@ -27,6 +27,15 @@ enum Guess {
     At(Expiry),
 }
 
+/// What is known of the time of a token that was stored just now, in Unix seconds.
+#[derive(Clone, Copy)]
+struct When {
+    /// git found it good.
+    accepted: Option<u64>,
+    /// Somebody was asked for it, or gave it.
+    brought: Option<u64>,
+}
+
 impl Helper {
     /// Gives every entry that fits `wanted` the end that a person tells. Returns their keys.
     pub fn tell_end(
@@ -122,12 +131,13 @@ impl Helper {
             return Ok(outcome);
         };
         let is_ours = Round::among(&state).is_some_and(|round| round.is_about(&credential));
-        let word = match is_ours {
-            true if self.has_another(&credential) => return Ok(outcome),
-            true => Word::Answered,
+        let word = match clue::missed(&state) {
+            _ if is_ours && self.has_another(&credential) => return Ok(outcome),
+            _ if is_ours => Word::Answered,
+            Some(missed) => Word::Typed(missed),
             // Who speaks of states would have handed back ours.
-            false if understands.state => Word::Chosen,
-            false => Word::Accepted,
+            None if understands.state => Word::Relayed,
+            None => Word::Accepted,
         };
         let key = || credential.key.clone();
         if let Some(expiry) = credential.expiry.filter(|expiry| expiry.is_past(now.wall)) {
@@ -158,7 +168,7 @@ impl Helper {
         let learnt = known.clone().flatten().unwrap_or_default();
         let clues = Clues {
             rules: &self.hosts,
-            named: forges::named(&realms).or_else(|| clue::among(&state)),
+            named: forges::named(&realms).or_else(|| clue::forge(&state)),
             known: learnt.forge,
             token: None,
         };
@@ -166,7 +176,14 @@ impl Helper {
         let kept = self.keep_in_storages(&credential, word, now)?;
         outcome.notices.extend(kept.notices);
         if kept.value {
-            self.note(&credential, issuer.as_ref(), source, Some(now.wall), now);
+            let when = When {
+                accepted: Some(now.wall),
+                brought: match word {
+                    Word::Typed(asked) => Some(asked),
+                    _ => None,
+                },
+            };
+            self.note(&credential, issuer.as_ref(), source, when, now);
         }
         // Without a journal nobody would know that it was asked already.
         let may_ask = self.looks_up && known.is_some();
@@ -247,32 +264,39 @@ impl Helper {
         if value {
             let token = credential.token().map(Secret::expose);
             let issuer = self.issuer(&credential.key, token);
-            self.note(credential, issuer.as_ref(), source, None, now);
+            let when = When {
+                accepted: None,
+                brought: (source == Source::Person).then_some(now.wall),
+            };
+            self.note(credential, issuer.as_ref(), source, when, now);
         }
         Ok(Outcome { value: (), notices })
     }
 
-    /// Remembers who issued a token that was stored just now, who told its end, and, where git did, when it was accepted. Where there is nothing to remember,
-    /// and nothing older to put right, no journal is begun.
+    /// Remembers who issued a token that was stored just now, who told its end, and when it came and was accepted. Where there
+    /// is nothing to remember, and nothing older to put right, no journal is begun.
     fn note(
         &self,
         credential: &Credential,
         issuer: Option<&Issuer>,
         source: Source,
-        accepted: Option<u64>,
+        when: When,
         now: Now,
     ) {
+        let When { accepted, brought } = when;
         let is_older = || {
             let all = self.journal.all_known().unwrap_or_default();
             all.iter().any(|(key, _)| *key == credential.key)
         };
-        if issuer.is_none() && credential.expiry.is_none() && !is_older() {
+        let is_plain = issuer.is_none() && credential.expiry.is_none() && brought.is_none();
+        if is_plain && !is_older() {
             return;
         }
         // What cannot be remembered is found out again.
         let _ = self.journal.learn(credential, now.wall, |known| {
             known.since = known.since.or(Some(now.wall));
             known.accepted = known.accepted.or(accepted);
+            known.brought = known.brought.max(brought);
             known.forge = issuer.map(|issuer| issuer.forge.kind()).or(known.forge);
             known.token = issuer.and_then(|issuer| issuer.token).or(known.token);
             if let Some(end) = credential.expiry

@@ -86,8 +86,8 @@ pub struct Answer {
     pub state: Option<Vec<u8>>,
     /// Whether git shall not ask again if it is.
     pub is_last: bool,
-    /// For git to hand back with whatever is stored: see [`clue`].
-    pub clue: Option<Vec<u8>>,
+    /// For git to hand back with whatever is stored: see `clue`.
+    pub clues: Vec<Vec<u8>>,
 }
 
 impl Helper {
@@ -133,7 +133,14 @@ impl Helper {
             notices.iter_mut().for_each(Notice::goes_on);
         }
         let has_state = request.understands.state && is_http(&wanted);
-        let found = found.filter(|found| has_state && found.is_complete());
+        let found = found.filter(|found| found.is_complete());
+        let missed = found.is_none().then_some(now.wall);
+        let clues = if has_state {
+            clue::states(request, missed)
+        } else {
+            Vec::new()
+        };
+        let found = found.filter(|_| has_state);
         let next = found.and_then(|found| match &round {
             None => Round::of(found, wanted.username.is_none()),
             // The second answer is the last: see `round`.
@@ -145,7 +152,7 @@ impl Helper {
                 credential: outcome.value,
                 is_last: next.as_ref().is_none_or(Round::is_last),
                 state: next.map(|round| round.to_state()),
-                clue: has_state.then(|| clue::state(&request.realms)).flatten(),
+                clues,
             },
             notices,
         })

@@ -5,7 +5,6 @@ use super::{Helper, Outcome};
 use crate::credential::Credential;
 use crate::credential::description::Description;
 use crate::journal::Topic;
-use crate::journal::dead::Dead;
 use crate::journal::fate::Fate;
 use crate::storage::{Error, Kind, Storage};
 use crate::time::Now;
@@ -18,7 +17,11 @@ pub(super) enum Word {
     Answered,
     /// git thanks for what somebody answered, and cannot tell who it was.
     Accepted,
-    /// Somebody else's than ours: a person's, another helper's.
+    /// git thanks for what somebody gave who was asked when we had nothing, at this moment in Unix seconds.
+    Typed(u64),
+    /// git thanks for what another helper answered, or the URL: we were not asked.
+    Relayed,
+    /// A person's.
     Chosen,
 }
 
@@ -156,7 +159,8 @@ impl Helper {
         now: Now,
     ) -> Result<(), Error> {
         let is_other = found.is_complete() && !found.has_same_secrets(credential);
-        let is_older = kept == Kept::New || word == Word::Chosen;
+        let is_anybodys = matches!(word, Word::Accepted | Word::Answered);
+        let is_older = kept == Kept::New || !is_anybodys;
         if is_other && !is_older && self.is_alive(found, now) {
             return Ok(());
         }
@@ -196,13 +200,11 @@ impl Helper {
                     return Ok(Kept::Not);
                 }
             }
-            if word == Word::Answered {
-                // Somebody may store a newer one between the look and the store.
-                if !storage.replace(known.as_ref(), &credential)? {
-                    continue;
-                }
-            } else {
+            if matches!(word, Word::Accepted | Word::Chosen) {
                 storage.store(&credential)?;
+            // Somebody may store a newer one between the look and the store.
+            } else if !storage.replace(known.as_ref(), &credential)? {
+                continue;
             }
             return Ok(self.stored(known, &credential, now));
         }
@@ -213,8 +215,10 @@ impl Helper {
     fn stored(&self, known: Option<Credential>, credential: &Credential, now: Now) -> Kept {
         let other = known.as_ref().filter(|known| known.is_complete());
         let other = other.filter(|known| !known.has_same_secrets(credential));
-        // Copies of the old one may lie elsewhere.
-        if let Some(other) = other {
+        // Copies of the old one may lie elsewhere. Where one comes back that was dead, nobody knows which is the older.
+        if let Some(other) = other
+            && self.fate_of(credential).is_none()
+        {
             self.bury(other, Fate::Superseded, now);
         }
         self.revive(credential, now);
@@ -225,13 +229,32 @@ impl Helper {
     /// Whether `kept` is another secret than `credential`, nothing ill is known of it, and it may be the newer one: then it is
     /// what is left if the other is refused.
     fn stays(&self, kept: &Credential, credential: &Credential, word: Word, now: Now) -> bool {
-        word == Word::Answered && !kept.has_same_secrets(credential) && self.is_alive(kept, now)
+        let may_be_newer = match word {
+            Word::Answered => true,
+            // Who was asked later has the later word.
+            Word::Typed(asked) => self.brought(kept) > Some(asked),
+            // That a person has replaced it another helper does not know.
+            Word::Relayed => {
+                self.fate_of(credential) == Some(Fate::Superseded) && self.brought(kept).is_some()
+            }
+            Word::Accepted | Word::Chosen => false,
+        };
+        may_be_newer && !kept.has_same_secrets(credential) && self.is_alive(kept, now)
     }
 
     /// Whether it can be used, as far as anybody knows.
     fn is_alive(&self, kept: &Credential, now: Now) -> bool {
-        let is_dead = |dead: Dead| dead.fate_of(kept).is_some();
-        kept.is_complete() && !kept.has_ended(now.wall) && !self.journal.dead().is_ok_and(is_dead)
+        kept.is_complete() && !kept.has_ended(now.wall) && self.fate_of(kept).is_none()
+    }
+
+    /// When the command began that brought it.
+    fn brought(&self, kept: &Credential) -> Option<u64> {
+        self.journal.known(kept).ok()??.brought
+    }
+
+    fn fate_of(&self, credential: &Credential) -> Option<Fate> {
+        let dead = self.journal.dead().ok()?;
+        dead.fate_of(credential).map(|(fate, _)| fate)
     }
 
     /// What is stored is alive, whatever was thought of it. A journal that cannot be kept stops nothing.

@@ -18,6 +18,8 @@ pub struct Known {
     pub end: Option<(Expiry, Source)>,
     /// When it was first stored, in Unix seconds.
     pub since: Option<u64>,
+    /// When somebody was asked for it, or gave it, in Unix seconds: whoever was asked later has the later word.
+    pub brought: Option<u64>,
     /// When git first found it good in our sight, in Unix seconds: only its own word counts, not that somebody stored it.
     pub accepted: Option<u64>,
     /// When its forge was last asked, in Unix seconds.
@@ -105,6 +107,7 @@ impl Known {
                 });
             }
             b"since" => self.since = text.parse().ok(),
+            b"brought" => self.brought = text.parse().ok(),
             b"accepted" => self.accepted = text.parse().ok(),
             b"asked" => self.asked = text.parse().ok(),
             b"outcome" => self.outcome = Outcome::from_word(text),
@@ -120,6 +123,7 @@ impl Known {
             scopes,
             end,
             since,
+            brought,
             accepted,
             asked,
             outcome,
@@ -133,6 +137,7 @@ impl Known {
                 end.map(|(end, source)| format!("{end} {}", source.word())),
             ),
             ("since", since.map(|since| since.to_string())),
+            ("brought", brought.map(|brought| brought.to_string())),
             ("accepted", accepted.map(|accepted| accepted.to_string())),
             ("asked", asked.map(|asked| asked.to_string())),
             ("outcome", outcome.map(|outcome| outcome.word().to_owned())),

@@ -511,6 +511,7 @@ mod tests {
         let (_home, journal) = journal();
         let (old, new) = (token("alice", "one"), token("alice", "two"));
         let learnt = Known {
+            brought: Some(4998),
             forge: Some(forge::Kind::GitHub),
             token: Some(TokenKind::Classic),
             scopes: Some(vec!["repo".to_owned(), "read:org".to_owned()]),

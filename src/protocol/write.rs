@@ -49,10 +49,15 @@ pub fn answer(
     Ok(())
 }
 
-/// A state that git hands back with whatever comes of its question, answered or not: git said that it understands state.
-pub fn note(state: &[u8], out: &mut Buffer) {
-    for part in [b"capability[]=state\nstate[]=", state, b"\n"] {
-        out.push(part);
+/// States that git hands back with whatever comes of its question, answered or not: git said that it understands state.
+pub fn notes(states: &[Vec<u8>], out: &mut Buffer) {
+    if !states.is_empty() {
+        out.push(b"capability[]=state\n");
+    }
+    for state in states {
+        for part in [b"state[]=", &state[..], b"\n"] {
+            out.push(part);
+        }
     }
 }
 

@@ -525,6 +525,21 @@ mod tests {
     }
 
     #[test]
+    fn what_somebody_stored_meanwhile_stays() {
+        let (_home, file) = storage();
+        let [old, new] = ["old", "new"].map(|secret| credential("one.test", "alice", secret));
+        let kept = || file.get(&described("one.test", "alice")).unwrap().unwrap();
+        file.store(&new).unwrap();
+        for seen in [None, Some(&old)] {
+            assert!(!file.replace(seen, &old).unwrap());
+        }
+        assert!(kept().is_same(&new));
+        assert!(file.replace(Some(&new), &old).unwrap() && kept().is_same(&old));
+        file.erase(&described("one.test", "alice")).unwrap();
+        assert!(file.replace(Some(&new), &old).unwrap() && kept().is_same(&old));
+    }
+
+    #[test]
     fn only_the_same_secret_is_redated() {
         let (_home, file) = storage();
         let (old, new) = (

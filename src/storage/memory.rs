@@ -363,6 +363,33 @@ mod tests {
     }
 
     #[test]
+    fn what_somebody_stored_meanwhile_stays() {
+        let memory = memory();
+        let [old, new] = ["one", "two"].map(|secret| credential("alice", secret, None));
+        memory.store(&new).unwrap();
+        for seen in [None, Some(&old)] {
+            assert!(!memory.replace(seen, &old).unwrap());
+        }
+        assert!(
+            memory
+                .get(&described("alice"))
+                .unwrap()
+                .unwrap()
+                .is_same(&new)
+        );
+        assert!(memory.replace(Some(&new), &old).unwrap());
+        memory.clear();
+        assert!(memory.replace(Some(&new), &old).unwrap());
+        assert!(
+            memory
+                .get(&described("alice"))
+                .unwrap()
+                .unwrap()
+                .is_same(&old)
+        );
+    }
+
+    #[test]
     fn only_the_same_secret_is_redated() {
         let memory = memory();
         let (old, new) = (

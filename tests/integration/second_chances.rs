@@ -1,7 +1,10 @@
 //! A token that was revoked on the server: the command that finds out succeeds all the same.
 
+use std::fs;
+
 use crate::attributes::{Answer, lines};
 use crate::flow::{Flow, NEW_TOKEN, TOKEN, ours};
+use crate::forge::now;
 use crate::git::{self, Git};
 use crate::keychain::helper_folder;
 use crate::process;
@@ -463,6 +466,89 @@ fn what_we_answered_ourselves_replaces_nothing_newer() {
         // Who speaks of states and hands back none of ours was answered by somebody else.
         ask("store", &alice("tok-one"));
         assert_eq!(ask("get", &[]).get("password"), Some("tok-one"));
+        sandbox.ask("cache stop", b"");
+    }
+}
+
+/// Another helper in front still has the old one, and git hands it on to us.
+#[test]
+fn what_a_person_has_replaced_is_not_brought_back_by_another_helper() {
+    let sandbox = crate::sandbox::Sandbox::new();
+    let site = [
+        ("capability[]", "state"),
+        ("protocol", "https"),
+        ("host", "one.test"),
+    ];
+    let alice = |password| [("username", "alice"), ("password", password)];
+    let ask = |operation: &str, more: &[(&str, &str)]| {
+        let words = format!("--storage file {operation}");
+        let output = sandbox.ask(&words, &lines(&[&site[..], more].concat()));
+        Answer::read(&output.succeeded().stdout)
+    };
+    ask("store", &alice("tok-old"));
+    let login = "--storage file login --with-token https://alice@one.test";
+    sandbox.ask(login, b"tok-new").succeeded();
+    ask("store", &alice("tok-old"));
+    assert_eq!(ask("get", &[]).get("password"), Some("tok-new"));
+    // A client that knows no states tells nothing by which it could be known, and the one that went is not called dead.
+    let plain = [&site[1..], &alice("tok-old")].concat();
+    sandbox
+        .ask("--storage file store", &lines(&plain))
+        .succeeded();
+    assert_eq!(ask("get", &[]).get("password"), Some("tok-old"));
+    let source = sandbox.path("home/.git-credentials");
+    fs::write(&source, "https://alice:tok-new@one.test\n").unwrap();
+    sandbox.ask("--storage file clean --yes", b"").succeeded();
+    assert!(fs::read_to_string(&source).unwrap().contains("tok-new"));
+}
+
+/// Two commands found nothing here and asked: the one that asked later has the later word, whoever is thanked last.
+#[test]
+fn who_was_asked_later_has_the_later_word() {
+    for storage in ["file", "memory"] {
+        let sandbox = crate::sandbox::Sandbox::new();
+        let site = [
+            ("capability[]", "state"),
+            ("protocol", "https"),
+            ("host", "one.test"),
+        ];
+        let alice = |password| [("username", "alice"), ("password", password)];
+        let ask = |operation: &str, more: &[(&str, &str)]| {
+            let words = format!("--storage {storage} {operation}");
+            let output = sandbox.ask(&words, &lines(&[&site[..], more].concat()));
+            Answer::read(&output.succeeded().stdout)
+        };
+        let missed = || {
+            let answer = ask("get", &[]);
+            assert!(!answer.has_secret());
+            answer.get("state[]").unwrap().to_owned()
+        };
+        let early = missed();
+        let began = now();
+        assert!(process::until(|| now() > began));
+        let late = missed();
+        let store = |password, state: &str| {
+            ask(
+                "store",
+                &[&alice(password)[..], &[("state[]", state)]].concat(),
+            );
+            ask("get", &[]).get("password").map(str::to_owned)
+        };
+        assert_eq!(
+            store("tok-old", &early).as_deref(),
+            Some("tok-old"),
+            "{storage}"
+        );
+        assert_eq!(
+            store("tok-new", &late).as_deref(),
+            Some("tok-new"),
+            "{storage}"
+        );
+        assert_eq!(
+            store("tok-old", &early).as_deref(),
+            Some("tok-new"),
+            "{storage}"
+        );
         sandbox.ask("cache stop", b"");
     }
 }

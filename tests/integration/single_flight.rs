@@ -4,9 +4,10 @@
 
 use std::thread;
 
-use crate::attributes::lines;
+use crate::attributes::{Answer, lines};
 use crate::flow::{Flow, TOKEN, ours};
 use crate::git::{self, Git};
+use crate::sandbox::Sandbox;
 
 const FETCHES: usize = 50;
 
@@ -84,4 +85,50 @@ fn in_the_keychain() {
     for git in git::all() {
         the_new_token_stays("keychain", true, git);
     }
+}
+
+/// No server and no git: a refusal of the old one, and a store of the new one, at the same moment.
+fn a_refusal_takes_nothing_newer(storage: &str, needs_keyring: bool) {
+    let mut sandbox = Sandbox::new();
+    if needs_keyring {
+        sandbox.start_keyring();
+    }
+    let ask = |operation: &str, password: &str| {
+        let pairs = [
+            ("protocol", "https"),
+            ("host", "one.test"),
+            ("username", "alice"),
+            ("password", password),
+        ];
+        let pairs = if operation == "get" {
+            &pairs[..2]
+        } else {
+            &pairs[..]
+        };
+        sandbox.ask(&format!("--storage {storage} {operation}"), &lines(pairs))
+    };
+    for round in 0..15 {
+        let (old, new) = (format!("tok-{round}"), format!("tok-{}", round + 1));
+        ask("store", &old).succeeded();
+        thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| ask("erase", &old));
+            }
+            scope.spawn(|| ask("store", &new).succeeded());
+        });
+        let kept = ask("get", "").succeeded();
+        let kept = Answer::read(&kept.stdout);
+        assert_eq!(
+            kept.get("password"),
+            Some(&new[..]),
+            "{storage}, round {round}"
+        );
+    }
+}
+
+#[test]
+fn a_refusal_takes_nothing_newer_from_any_storage() {
+    a_refusal_takes_nothing_newer("memory", false);
+    a_refusal_takes_nothing_newer("file", false);
+    a_refusal_takes_nothing_newer("keychain", true);
 }
