@@ -55,21 +55,21 @@ impl Network {
             let mut all = settings.iter().rev();
             all.find(|(key, _)| key == name).map(|(_, value)| value)
         };
-        let text = |name: &str| {
-            variable(name)?
-                .into_string()
-                .ok()
-                .filter(|text| !text.is_empty())
+        // What is no text is no proxy's address, and must not count as none: there may be no other way out.
+        let first = |names: &[&str]| {
+            let found = names.iter().find_map(|name| variable(name));
+            found.map(|value| value.to_string_lossy().into_owned())
         };
-        let first = |names: &[&str]| names.iter().find_map(|name| text(name));
-        // As curl has it: an empty setting overrides the environment and means none.
+        // As git has it: an empty one means none, whatever comes after it says.
         let proxy = match set("http.proxy").and_then(Option::as_deref) {
-            Some(proxy) => Some(proxy.to_owned()).filter(|proxy| !proxy.is_empty()),
+            Some(proxy) => Some(proxy.to_owned()),
             None => first(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]),
         };
+        let proxy = proxy.filter(|proxy| !proxy.is_empty());
         let exempt = first(&["no_proxy", "NO_PROXY"]).unwrap_or_default();
         let home = || variable("HOME").map(PathBuf::from);
-        let authorities = text("GIT_SSL_CAINFO").map(PathBuf::from).or_else(|| {
+        let named = variable("GIT_SSL_CAINFO").filter(|path| !path.is_empty());
+        let authorities = named.map(PathBuf::from).or_else(|| {
             let path = set("http.sslcainfo")?
                 .as_deref()
                 .filter(|path| !path.is_empty())?;
@@ -83,11 +83,29 @@ impl Network {
             !matches!(&word[..], "false" | "no" | "off" | "0" | "")
         });
         Self {
-            proxy: proxy.filter(|_| !is_exempt(host, &exempt)),
+            proxy: proxy
+                .filter(|_| !is_exempt(host, &exempt))
+                .map(|proxy| as_curl_reads_it(&proxy)),
             authorities,
             verifies,
         }
     }
+}
+
+/// A proxy's address with all that git and curl take for granted: HTTP, port 1080 (443 for HTTPS), and that `socks` is SOCKS4.
+fn as_curl_reads_it(proxy: &str) -> String {
+    let (scheme, rest) = proxy.split_once("://").unwrap_or(("http", proxy));
+    let scheme = if scheme == "socks" { "socks4" } else { scheme };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let host = authority.rsplit('@').next().unwrap_or(authority);
+    let has_port = host.rsplit(']').next().is_some_and(|end| end.contains(':'));
+    let port = if has_port || host.is_empty() || scheme == "https" {
+        ""
+    } else {
+        ":1080"
+    };
+    format!("{scheme}://{authority}{port}{path}")
 }
 
 /// `no_proxy` as curl reads it: names with all that is below them, separated by commas or blanks; `*` is everything.
@@ -112,6 +130,8 @@ fn is_exempt(host: &str, list: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStringExt;
+
     use super::*;
 
     fn network(settings: &[(&str, Option<&str>)], variables: &[(&str, &str)]) -> Network {
@@ -132,7 +152,7 @@ mod tests {
         assert_eq!(proxy(&[]).as_deref(), Some("http://env:1"));
         assert_eq!(
             proxy(&[("http.proxy", Some("p:2"))]).as_deref(),
-            Some("p:2")
+            Some("http://p:2")
         );
         assert_eq!(proxy(&[("http.proxy", Some(""))]), None);
         let authorities = network(&[("http.sslcainfo", Some("~/ca.pem"))], &environment);
@@ -145,6 +165,38 @@ mod tests {
             &[("GIT_SSL_CAINFO", "/b")],
         );
         assert_eq!(variable.authorities, Some(PathBuf::from("/b")));
+    }
+
+    #[test]
+    fn an_odd_variable_is_no_way_around_the_proxy() {
+        let proxy = |variables: &[(&str, &[u8])]| {
+            let network = Network::from_settings("one.test", &[], |name| {
+                let found = variables.iter().find(|(known, _)| *known == name);
+                found.map(|(_, value)| OsString::from_vec(value.to_vec()))
+            });
+            network.proxy
+        };
+        let all: (&str, &[u8]) = ("all_proxy", b"p:2");
+        assert_eq!(proxy(&[("https_proxy", b""), all]), None);
+        let garbage = proxy(&[("https_proxy", b"\xff:1"), all]);
+        assert_eq!(garbage.as_deref(), Some("http://\u{fffd}:1"));
+    }
+
+    #[test]
+    fn what_a_proxys_address_leaves_out_is_what_curl_assumes() {
+        for (written, meant) in [
+            ("p", "http://p:1080"),
+            ("http://u:w@p", "http://u:w@p:1080"),
+            ("http://u:w@p:80/", "http://u:w@p:80/"),
+            ("[::1]", "http://[::1]:1080"),
+            ("http://[::1]:3128", "http://[::1]:3128"),
+            ("https://p", "https://p"),
+            ("socks://p/", "socks4://p:1080/"),
+            ("socks5h://p:9", "socks5h://p:9"),
+            ("", "http://"),
+        ] {
+            assert_eq!(as_curl_reads_it(written), meant, "{written}");
+        }
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub enum Error {
     #[error("cannot read the certificates that git is to trust")]
     Authorities,
     /// The host cannot stand in a URL.
-    #[error("the host cannot be asked")]
+    #[error("the host cannot be asked: its name or its port is none that a URL can have")]
     Address,
     /// No header can hold it.
     #[error("the token holds characters that cannot be sent")]
@@ -107,15 +107,18 @@ mod https {
 mod https {
     use std::fs::File;
     use std::io::{self, Read};
+    use std::net::Ipv6Addr;
+    use std::panic::{self, AssertUnwindSafe};
     use std::path::Path;
     use std::sync::Arc;
     use std::time::Duration;
 
     use bytes::Bytes;
     use rustls::CertificateError;
-    use ureq::http::{HeaderValue, Request};
+    use ureq::config::IpFamily;
+    use ureq::http::{HeaderValue, Request, Uri};
     use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
-    use ureq::{Agent, Body, Proxy, SendBody};
+    use ureq::{Agent, Body, Proxy, ProxyProtocol, SendBody};
     use zeroize::Zeroizing;
 
     use super::{Error, LARGEST};
@@ -134,13 +137,29 @@ mod https {
         patience: Duration,
         may_cut: bool,
     ) -> Result<Answer, Error> {
+        outliving(|| asked(call, token, body, network, patience, may_cut))
+    }
+
+    /// A fault of a library costs an answer, and not the token that somebody has just typed.
+    pub(super) fn outliving(ask: impl FnOnce() -> Result<Answer, Error>) -> Result<Answer, Error> {
+        panic::catch_unwind(AssertUnwindSafe(ask)).unwrap_or(Err(Error::Garbled))
+    }
+
+    fn asked(
+        call: &Call,
+        token: Option<&Secret>,
+        body: Option<&[u8]>,
+        network: &Network,
+        patience: Duration,
+        may_cut: bool,
+    ) -> Result<Answer, Error> {
         let mut request = Request::builder()
             .method(match call.method {
                 Method::Get => "GET",
                 Method::Post => "POST",
                 Method::Delete => "DELETE",
             })
-            .uri(&call.url)
+            .uri(address(&call.url)?)
             .header("accept", call.accept);
         if let Some(token) = token {
             request = match call.signature {
@@ -168,6 +187,43 @@ mod https {
             error => error,
         });
         read(answer?, may_cut)
+    }
+
+    /// A URL as the library reads it, which takes much for a host, and the usual port for one that is too large: nothing
+    /// but the very host and port that stand there may be asked.
+    pub(super) fn address(url: &str) -> Result<Uri, Error> {
+        let rest = url.strip_prefix("https://").ok_or(Error::Address)?;
+        let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+        let authority = &rest[..end];
+        let uri: Uri = url.parse().map_err(|_| Error::Address)?;
+        let is_whole = uri
+            .authority()
+            .is_some_and(|read| read.as_str() == authority);
+        let split = authority
+            .rfind(':')
+            .filter(|at| !authority[*at..].contains(']'));
+        let (name, port) = split.map_or((authority, None), |at| {
+            (&authority[..at], Some(&authority[at + 1..]))
+        });
+        let is_port = |port: &str| {
+            let number = port.parse::<u16>().unwrap_or(0);
+            number > 0 && number.to_string() == port
+        };
+        let bracketed = name
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'));
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+        let is_host = uri.host() == Some(name)
+            && !name.is_empty()
+            && bracketed.map_or_else(
+                || name.bytes().all(is_name),
+                |address| address.parse::<Ipv6Addr>().is_ok(),
+            );
+        if is_whole && is_host && port.is_none_or(is_port) {
+            Ok(uri)
+        } else {
+            Err(Error::Address)
+        }
     }
 
     /// The one copy of the token outside the arena that is ours; wiped when the request is dropped. What the HTTP and TLS
@@ -202,11 +258,16 @@ mod https {
             .root_certs(roots)
             .disable_verification(!verifies)
             .build();
-        let proxy = proxy
-            .as_deref()
-            .map(Proxy::new)
-            .transpose()
-            .map_err(|_| Error::Proxy)?;
+        let proxy = proxy.as_deref().map(proxy_at).transpose()?;
+        // SOCKS4 knows no other addresses.
+        let is_of_old = proxy
+            .as_ref()
+            .is_some_and(|proxy| proxy.protocol() == ProxyProtocol::Socks4);
+        let family = if is_of_old {
+            IpFamily::Ipv4Only
+        } else {
+            IpFamily::Any
+        };
         let config = Agent::config_builder()
             .https_only(true)
             .http_status_as_error(false)
@@ -217,8 +278,20 @@ mod https {
             .user_agent(concat!("git-credential-pat/", env!("CARGO_PKG_VERSION")))
             .tls_config(tls)
             .proxy(proxy)
+            .ip_family(family)
             .build();
         Ok(config.into())
+    }
+
+    fn proxy_at(address: &str) -> Result<Proxy, Error> {
+        let proxy = Proxy::new(address).map_err(|_| Error::Proxy)?;
+        // A path is git's way to name a local socket (2.49), which is not to be mistaken for the host.
+        let is_web = matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https);
+        if is_web || matches!(proxy.uri().path(), "" | "/") {
+            Ok(proxy)
+        } else {
+            Err(Error::Proxy)
+        }
     }
 
     fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, Error> {
@@ -347,6 +420,153 @@ mod https {
                 _ => "is not valid",
             },
             _ => "is not valid",
+        }
+    }
+}
+
+#[cfg(all(test, feature = "lookup"))]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::https::{address, outliving};
+    use super::*;
+    use crate::credential::key::Key;
+    use crate::forge::{Method, Signature, Site};
+
+    /// Nobody is at this port.
+    const NOBODY: &str = "https://127.0.0.1:1";
+
+    fn asked_through(proxy: &str) -> Result<Answer, Error> {
+        let call = Call {
+            method: Method::Get,
+            url: format!("{NOBODY}/api"),
+            signature: Signature::None,
+            accept: "*/*",
+        };
+        let network = Network {
+            proxy: Some(proxy.to_owned()),
+            authorities: None,
+            verifies: true,
+        };
+        call_within(Duration::from_millis(300), &call, None, None, &network)
+    }
+
+    #[test]
+    fn no_proxy_whatever_it_is_called_ends_more_than_the_call() {
+        let huge = format!("http://{}", "a".repeat(100_000));
+        let long_user = format!("socks5://{}:w@127.0.0.1:1", "u".repeat(300));
+        for proxy in [
+            "http://127.0.0.1:1",
+            "127.0.0.1:1",
+            "HTTP://127.0.0.1:1",
+            "https://127.0.0.1:1",
+            "socks://127.0.0.1:1",
+            "socks4://127.0.0.1:1",
+            "socks4a://127.0.0.1:1",
+            "socks5://127.0.0.1:1",
+            "socks5://u:w@127.0.0.1:1",
+            "socks5h://127.0.0.1:1/",
+            "SOCKS5H://127.0.0.1:1",
+            "socks4://[::1]:1",
+            "socks5h://localhost/tmp/socket",
+            "socks5h:///tmp/socket",
+            "socks6://127.0.0.1:1",
+            "ftp://127.0.0.1:1",
+            "file:///etc/passwd",
+            "",
+            "://",
+            "http://",
+            "http://:80",
+            "http://u:w@",
+            "http://127.0.0.1:99999",
+            "socks5h://127.0.0.1:99999",
+            "http://127.0.0.1:",
+            "http://[::1",
+            "http://[]:1",
+            "http://a b:1",
+            "http://u:%ff@127.0.0.1:1",
+            "socks5://%ff@127.0.0.1:1",
+            "socks5://@127.0.0.1:1",
+            "m\u{fc}nchen.invalid:1",
+            "\u{fffd}\u{fffd}",
+            "\r\nX: y",
+            "/",
+            "*",
+            "?",
+            "#",
+            "a/b",
+            &huge,
+            &long_user,
+        ] {
+            let answer = asked_through(proxy);
+            let shown: String = proxy.chars().take(40).collect();
+            let error = answer.expect_err(&shown);
+            assert!(
+                matches!(error, Error::Proxy | Error::TooSlow),
+                "{shown}: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_fault_of_a_library_is_no_answer() {
+        assert_eq!(outliving(|| panic!("made up")).err(), Some(Error::Garbled));
+    }
+
+    #[test]
+    fn only_hosts_and_ports_that_there_are_can_be_asked() {
+        for host in [
+            "github.com",
+            "one.test:1",
+            "one.test:65535",
+            "127.0.0.1:8443",
+            "[::1]",
+            "[::1]:8443",
+            "a_b.test.",
+        ] {
+            assert!(address(&format!("https://{host}/x?y#z")).is_ok(), "{host}");
+        }
+        for host in [
+            "github.com:99999",
+            "github.com:65536",
+            "github.com:0",
+            "github.com:",
+            "github.com:+443",
+            "github.com:0443",
+            "github.com:443:443",
+            "alice@github.com",
+            "m\u{fc}nchen.test",
+            "[fe80::1%25lo]",
+            "[::1]x",
+            "a%2eb",
+            "a\\b",
+            "",
+            ":443",
+        ] {
+            let asked = address(&format!("https://{host}/x")).err();
+            assert_eq!(asked, Some(Error::Address), "{host}");
+        }
+        assert_eq!(address("http://one.test/").err(), Some(Error::Address));
+    }
+
+    proptest! {
+        /// As somebody who calls reads it: its port, or HTTPS's own.
+        #[test]
+        fn the_very_host_and_port_are_called(
+            host in r"[a-z0-9.\[:\]@%\-]{1,12}(:[0-9+]{0,6})?|\PC{1,12}"
+        ) {
+            let key = Key {
+                protocol: b"https".to_vec(),
+                host: host.clone().into_bytes(),
+                path: None,
+                username: None,
+            };
+            let Some(site) = Site::of(&key) else { return Ok(()) };
+            if let Ok(uri) = address(&site.url("/api/v4/x?y=z")) {
+                prop_assert_eq!(uri.path(), "/api/v4/x");
+                let port = uri.port_u16().map_or(String::new(), |port| format!(":{port}"));
+                prop_assert_eq!(format!("{}{port}", uri.host().unwrap()), host);
+            }
         }
     }
 }

@@ -663,6 +663,63 @@ fn goes_through_the_proxy() {
     });
 }
 
+/// Who finds out where the host is, is the proxy or this side, as git has it (curl's `CURLOPT_PROXY`).
+#[test]
+fn goes_through_a_socks_proxy() {
+    for (scheme, expected) in [
+        ("socks4", "4 address 127.0.0.1"),
+        ("socks", "4 address 127.0.0.1"),
+        ("socks4a", "4 name localhost"),
+        ("socks5", "5 address "),
+        ("socks5h", "5 name localhost"),
+    ] {
+        let work = Work::without_lookups(Speaks::GitHub);
+        // It leads there whichever of the name's addresses was found here.
+        let proxy = Proxy::leading_to(Some(work.forge.host()));
+        work.forge
+            .issue(Token::new("classic", CLASSIC).ends(in_days(100)));
+        let mut login = work.command(&format!(
+            "login --with-token --username alice {}",
+            work.forge.url()
+        ));
+        let login = login.env("ALL_PROXY", proxy.url_as(scheme));
+        let output = process::run(login, format!("{CLASSIC}\n").as_bytes()).succeeded();
+        assert_eq!(output.stderr, "", "{scheme}");
+        let asked = proxy.asked();
+        assert!(
+            asked.len() == 1 && asked[0].starts_with(expected),
+            "{scheme}: {asked:?}"
+        );
+        assert!(!work.only_one()["ends"].is_null(), "{scheme}");
+    }
+}
+
+/// What somebody has typed is not lost for a proxy that is of no use.
+#[test]
+fn login_keeps_the_token_whatever_the_proxy_is() {
+    let work = Work::without_lookups(Speaks::GitHub);
+    for (number, proxy) in [
+        "socks5h://127.0.0.1:1",
+        "socks5h://localhost/tmp/socket",
+        "nonsense://127.0.0.1:1",
+        "://",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut login = work.command(&format!(
+            "login --with-token --username user{number} {}",
+            work.forge.url()
+        ));
+        let login = login.env("https_proxy", proxy);
+        let output = process::run(login, format!("{CLASSIC}\n").as_bytes()).succeeded();
+        let told = "nobody could tell whether the token works: cannot go through the proxy";
+        assert!(output.stderr.contains(told), "{proxy}: {output:?}");
+        assert_eq!(work.listed().len(), number + 1, "{proxy}");
+    }
+    assert_eq!(work.forge.asked().len(), 0);
+}
+
 /// What memory keeps is in the daemon: whoever looks up must find it there.
 #[test]
 fn learns_of_what_memory_keeps() {
