@@ -15,6 +15,8 @@ pub struct Network {
     pub proxy: Option<String>,
     /// Certificates to trust instead of the system's.
     pub authorities: Option<PathBuf>,
+    /// A folder of more certificates to trust.
+    pub folder: Option<PathBuf>,
     /// `http.sslVerify`.
     pub verifies: bool,
 }
@@ -25,19 +27,20 @@ impl fmt::Debug for Network {
         f.debug_struct("Network")
             .field("proxy", &self.proxy.as_ref().map(|_| "[REDACTED]"))
             .field("authorities", &self.authorities)
+            .field("folder", &self.folder)
             .field("verifies", &self.verifies)
             .finish()
     }
 }
 
 impl Network {
-    /// As the environment has it: `https_proxy`, `all_proxy`, `no_proxy`, `GIT_SSL_CAINFO`. The system's certificates, or
+    /// As the environment has it: `https_proxy`, `all_proxy`, `no_proxy`, `GIT_SSL_CAINFO`, `GIT_SSL_CAPATH`. The system's certificates, or
     /// those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name.
     pub fn of_environment(host: &str) -> Self {
         Self::from_settings(host, &[], |name| env::var_os(name))
     }
 
-    /// The same under git's `http.proxy`, `http.sslCAInfo`, `http.sslVerify` and `http.<url>.*`. Starts git, if there is one.
+    /// The same under git's `http.proxy`, `http.sslCAInfo`, `http.sslCAPath`, `http.sslVerify` and `http.<url>.*`. Starts git, if there is one.
     /// Only the person's and the system's settings count: no repository's.
     pub fn as_git_has_it(host: &str) -> Self {
         let settings = Git::find().and_then(|git| git.http_settings(&format!("https://{host}/")));
@@ -68,16 +71,16 @@ impl Network {
         let proxy = proxy.filter(|proxy| !proxy.is_empty());
         let exempt = first(&["no_proxy", "NO_PROXY"]).unwrap_or_default();
         let home = || variable("HOME").map(PathBuf::from);
-        let named = variable("GIT_SSL_CAINFO").filter(|path| !path.is_empty());
-        let authorities = named.map(PathBuf::from).or_else(|| {
-            let path = set("http.sslcainfo")?
-                .as_deref()
-                .filter(|path| !path.is_empty())?;
-            match path.strip_prefix("~/") {
-                Some(rest) => home().map(|home| home.join(rest)),
-                None => Some(PathBuf::from(path)),
-            }
-        });
+        let path = |name: &str, setting: &str| {
+            let named = variable(name).filter(|path| !path.is_empty());
+            named.map(PathBuf::from).or_else(|| {
+                let path = set(setting)?.as_deref().filter(|path| !path.is_empty())?;
+                match path.strip_prefix("~/") {
+                    Some(rest) => home().map(|home| home.join(rest)),
+                    None => Some(PathBuf::from(path)),
+                }
+            })
+        };
         let verifies = set("http.sslverify").is_none_or(|value| {
             let word = value.as_deref().unwrap_or("true").to_ascii_lowercase();
             !matches!(&word[..], "false" | "no" | "off" | "0" | "")
@@ -86,7 +89,8 @@ impl Network {
             proxy: proxy
                 .filter(|_| !is_exempt(host, &exempt))
                 .map(|proxy| as_curl_reads_it(&proxy)),
-            authorities,
+            authorities: path("GIT_SSL_CAINFO", "http.sslcainfo"),
+            folder: path("GIT_SSL_CAPATH", "http.sslcapath"),
             verifies,
         }
     }
@@ -165,6 +169,8 @@ mod tests {
             &[("GIT_SSL_CAINFO", "/b")],
         );
         assert_eq!(variable.authorities, Some(PathBuf::from("/b")));
+        let folder = network(&[("http.sslcapath", Some("~/certs"))], &environment);
+        assert_eq!(folder.folder, Some(PathBuf::from("/home/u/certs")));
     }
 
     #[test]
