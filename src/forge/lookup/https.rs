@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ureq::config::IpFamily;
+use ureq::http::request::Builder;
 use ureq::http::{HeaderValue, Request};
 use ureq::tls::{TlsConfig, TlsProvider};
 use ureq::{Agent, Body, Proxy, ProxyProtocol, SendBody};
@@ -27,7 +28,25 @@ pub(super) fn call(
     patience: Duration,
     may_cut: bool,
 ) -> Result<Answer, Error> {
-    outliving(|| asked(call, token, body, network, patience, may_cut))
+    outliving(|| {
+        let request = signed(call, token)?;
+        let agent = agent(network, patience)?;
+        let answer = match body {
+            Some(mut body) => {
+                let request = request
+                    .header("content-type", "application/json")
+                    .header("content-length", body.len())
+                    .body(SendBody::from_reader(&mut body));
+                agent.run(request.map_err(|_| Error::Address)?)
+            }
+            None => agent.run(request.body(()).map_err(|_| Error::Address)?),
+        };
+        let answer = answer.map_err(|error| match why(&error) {
+            Error::Unreachable if network.proxy.is_some() => Error::Proxy,
+            error => error,
+        });
+        read(answer?, may_cut)
+    })
 }
 
 /// A fault of a library costs an answer, and not the token that somebody has just typed.
@@ -35,15 +54,8 @@ pub(super) fn outliving(ask: impl FnOnce() -> Result<Answer, Error>) -> Result<A
     panic::catch_unwind(AssertUnwindSafe(ask)).unwrap_or(Err(Error::Garbled))
 }
 
-fn asked(
-    call: &Call,
-    token: Option<&Secret>,
-    body: Option<&[u8]>,
-    network: &Network,
-    patience: Duration,
-    may_cut: bool,
-) -> Result<Answer, Error> {
-    let mut request = Request::builder()
+fn signed(call: &Call, token: Option<&Secret>) -> Result<Builder, Error> {
+    let request = Request::builder()
         .method(match call.method {
             Method::Get => "GET",
             Method::Post => "POST",
@@ -51,32 +63,15 @@ fn asked(
         })
         .uri(address(&call.url)?)
         .header("accept", call.accept);
-    if let Some(token) = token {
-        request = match call.signature {
-            Signature::Bearer => request.header("authorization", header(b"Bearer ", token)?),
-            Signature::PrivateToken => request.header("private-token", header(b"", token)?),
-            Signature::Basic => request.header("authorization", header(b"Basic ", token)?),
-            Signature::None => request,
-        };
-    }
-    if body.is_some() {
-        request = request.header("content-type", "application/json");
-    }
-    let agent = agent(network, patience)?;
-    let answer = match body {
-        Some(mut body) => {
-            let length = body.len();
-            let body = SendBody::from_reader(&mut body);
-            let request = request.header("content-length", length).body(body);
-            agent.run(request.map_err(|_| Error::Address)?)
-        }
-        None => agent.run(request.body(()).map_err(|_| Error::Address)?),
+    let Some(token) = token else {
+        return Ok(request);
     };
-    let answer = answer.map_err(|error| match why(&error) {
-        Error::Unreachable if network.proxy.is_some() => Error::Proxy,
-        error => error,
-    });
-    read(answer?, may_cut)
+    Ok(match call.signature {
+        Signature::Bearer => request.header("authorization", header(b"Bearer ", token)?),
+        Signature::PrivateToken => request.header("private-token", header(b"", token)?),
+        Signature::Basic => request.header("authorization", header(b"Basic ", token)?),
+        Signature::None => request,
+    })
 }
 
 /// The one copy of the token outside the arena that is ours; wiped when the request is dropped. What the HTTP and TLS
