@@ -15,6 +15,8 @@ pub struct Network {
     pub proxy: Option<String>,
     /// Certificates to trust instead of the system's.
     pub authorities: Option<PathBuf>,
+    /// A folder of more certificates to trust.
+    pub folder: Option<PathBuf>,
     /// `http.sslVerify`.
     pub verifies: bool,
 }
@@ -25,19 +27,20 @@ impl fmt::Debug for Network {
         f.debug_struct("Network")
             .field("proxy", &self.proxy.as_ref().map(|_| "[REDACTED]"))
             .field("authorities", &self.authorities)
+            .field("folder", &self.folder)
             .field("verifies", &self.verifies)
             .finish()
     }
 }
 
 impl Network {
-    /// As the environment has it: `https_proxy`, `all_proxy`, `no_proxy`, `GIT_SSL_CAINFO`. The system's certificates, or
+    /// As the environment has it: `https_proxy`, `all_proxy`, `no_proxy`, `GIT_SSL_CAINFO`, `GIT_SSL_CAPATH`. The system's certificates, or
     /// those that `SSL_CERT_FILE` and `SSL_CERT_DIR` name.
     pub fn of_environment(host: &str) -> Self {
         Self::from_settings(host, &[], |name| env::var_os(name))
     }
 
-    /// The same under git's `http.proxy`, `http.sslCAInfo`, `http.sslVerify` and `http.<url>.*`. Starts git, if there is one.
+    /// The same under git's `http.proxy`, `http.sslCAInfo`, `http.sslCAPath`, `http.sslVerify` and `http.<url>.*`. Starts git, if there is one.
     /// Only the person's and the system's settings count: no repository's.
     pub fn as_git_has_it(host: &str) -> Self {
         let settings = Git::find().and_then(|git| git.http_settings(&format!("https://{host}/")));
@@ -55,39 +58,58 @@ impl Network {
             let mut all = settings.iter().rev();
             all.find(|(key, _)| key == name).map(|(_, value)| value)
         };
-        let text = |name: &str| {
-            variable(name)?
-                .into_string()
-                .ok()
-                .filter(|text| !text.is_empty())
+        // What is no text is no proxy's address, and must not count as none: there may be no other way out.
+        let first = |names: &[&str]| {
+            let found = names.iter().find_map(|name| variable(name));
+            found.map(|value| value.to_string_lossy().into_owned())
         };
-        let first = |names: &[&str]| names.iter().find_map(|name| text(name));
-        // As curl has it: an empty setting overrides the environment and means none.
+        // As git has it: an empty one means none, whatever comes after it says.
         let proxy = match set("http.proxy").and_then(Option::as_deref) {
-            Some(proxy) => Some(proxy.to_owned()).filter(|proxy| !proxy.is_empty()),
+            Some(proxy) => Some(proxy.to_owned()),
             None => first(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]),
         };
+        let proxy = proxy.filter(|proxy| !proxy.is_empty());
         let exempt = first(&["no_proxy", "NO_PROXY"]).unwrap_or_default();
         let home = || variable("HOME").map(PathBuf::from);
-        let authorities = text("GIT_SSL_CAINFO").map(PathBuf::from).or_else(|| {
-            let path = set("http.sslcainfo")?
-                .as_deref()
-                .filter(|path| !path.is_empty())?;
-            match path.strip_prefix("~/") {
-                Some(rest) => home().map(|home| home.join(rest)),
-                None => Some(PathBuf::from(path)),
-            }
-        });
+        let path = |name: &str, setting: &str| {
+            let named = variable(name).filter(|path| !path.is_empty());
+            named.map(PathBuf::from).or_else(|| {
+                let path = set(setting)?.as_deref().filter(|path| !path.is_empty())?;
+                match path.strip_prefix("~/") {
+                    Some(rest) => home().map(|home| home.join(rest)),
+                    None => Some(PathBuf::from(path)),
+                }
+            })
+        };
         let verifies = set("http.sslverify").is_none_or(|value| {
             let word = value.as_deref().unwrap_or("true").to_ascii_lowercase();
             !matches!(&word[..], "false" | "no" | "off" | "0" | "")
         });
         Self {
-            proxy: proxy.filter(|_| !is_exempt(host, &exempt)),
-            authorities,
+            proxy: proxy
+                .filter(|_| !is_exempt(host, &exempt))
+                .map(|proxy| as_curl_reads_it(&proxy)),
+            authorities: path("GIT_SSL_CAINFO", "http.sslcainfo"),
+            folder: path("GIT_SSL_CAPATH", "http.sslcapath"),
             verifies,
         }
     }
+}
+
+/// A proxy's address with all that git and curl take for granted: HTTP, port 1080 (443 for HTTPS), and that `socks` is SOCKS4.
+fn as_curl_reads_it(proxy: &str) -> String {
+    let (scheme, rest) = proxy.split_once("://").unwrap_or(("http", proxy));
+    let scheme = if scheme == "socks" { "socks4" } else { scheme };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let host = authority.rsplit('@').next().unwrap_or(authority);
+    let has_port = host.rsplit(']').next().is_some_and(|end| end.contains(':'));
+    let port = if has_port || host.is_empty() || scheme == "https" {
+        ""
+    } else {
+        ":1080"
+    };
+    format!("{scheme}://{authority}{port}{path}")
 }
 
 /// `no_proxy` as curl reads it: names with all that is below them, separated by commas or blanks; `*` is everything.
@@ -112,6 +134,8 @@ fn is_exempt(host: &str, list: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStringExt;
+
     use super::*;
 
     fn network(settings: &[(&str, Option<&str>)], variables: &[(&str, &str)]) -> Network {
@@ -132,7 +156,7 @@ mod tests {
         assert_eq!(proxy(&[]).as_deref(), Some("http://env:1"));
         assert_eq!(
             proxy(&[("http.proxy", Some("p:2"))]).as_deref(),
-            Some("p:2")
+            Some("http://p:2")
         );
         assert_eq!(proxy(&[("http.proxy", Some(""))]), None);
         let authorities = network(&[("http.sslcainfo", Some("~/ca.pem"))], &environment);
@@ -145,6 +169,40 @@ mod tests {
             &[("GIT_SSL_CAINFO", "/b")],
         );
         assert_eq!(variable.authorities, Some(PathBuf::from("/b")));
+        let folder = network(&[("http.sslcapath", Some("~/certs"))], &environment);
+        assert_eq!(folder.folder, Some(PathBuf::from("/home/u/certs")));
+    }
+
+    #[test]
+    fn an_odd_variable_is_no_way_around_the_proxy() {
+        let proxy = |variables: &[(&str, &[u8])]| {
+            let network = Network::from_settings("one.test", &[], |name| {
+                let found = variables.iter().find(|(known, _)| *known == name);
+                found.map(|(_, value)| OsString::from_vec(value.to_vec()))
+            });
+            network.proxy
+        };
+        let all: (&str, &[u8]) = ("all_proxy", b"p:2");
+        assert_eq!(proxy(&[("https_proxy", b""), all]), None);
+        let garbage = proxy(&[("https_proxy", b"\xff:1"), all]);
+        assert_eq!(garbage.as_deref(), Some("http://\u{fffd}:1"));
+    }
+
+    #[test]
+    fn what_a_proxys_address_leaves_out_is_what_curl_assumes() {
+        for (written, meant) in [
+            ("p", "http://p:1080"),
+            ("http://u:w@p", "http://u:w@p:1080"),
+            ("http://u:w@p:80/", "http://u:w@p:80/"),
+            ("[::1]", "http://[::1]:1080"),
+            ("http://[::1]:3128", "http://[::1]:3128"),
+            ("https://p", "https://p"),
+            ("socks://p/", "socks4://p:1080/"),
+            ("socks5h://p:9", "socks5h://p:9"),
+            ("", "http://"),
+        ] {
+            assert_eq!(as_curl_reads_it(written), meant, "{written}");
+        }
     }
 
     #[test]

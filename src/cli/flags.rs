@@ -138,7 +138,8 @@ pub(super) fn gits_flags(url: Option<&Description>) -> Option<Flags> {
     best.map(|(_, flags)| flags)
 }
 
-fn flags_of(value: &str) -> Option<Flags> {
+/// The flags in a value of `credential.helper`. `None`: none that this program takes.
+pub(super) fn flags_of(value: &str) -> Option<Flags> {
     let words = helper_line::words(value.as_ref())?;
     let mut words: Vec<OsString> = words.into_iter().skip(1).map(OsString::from).collect();
     words.push("get".into());

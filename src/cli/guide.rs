@@ -2,6 +2,7 @@
 //! token read, the forge asked about it, and the token kept.
 
 use std::env;
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{self, Read};
 use std::os::unix::process::CommandExt as _;
@@ -55,7 +56,8 @@ fn show_all(streams: &mut Streams, pages: &[Page], may_open: bool) -> io::Result
         return Ok(());
     };
     let mut text = format!(
-        "create a {} here:\n  {}\n",
+        "create {} {} here:\n  {}\n",
+        article(first.title),
         first.title,
         plain::whole(&first.url)
     );
@@ -66,7 +68,8 @@ fn show_all(streams: &mut Streams, pages: &[Page], may_open: bool) -> io::Result
     for other in others {
         let _ = writeln!(
             text,
-            "or a {}:\n  {}",
+            "or {} {}:\n  {}",
+            article(other.title),
             other.title,
             plain::whole(&other.url)
         );
@@ -83,9 +86,39 @@ fn show_all(streams: &mut Streams, pages: &[Page], may_open: bool) -> io::Result
             .dark_color(Dense1x2::Light)
             .light_color(Dense1x2::Dark)
             .build();
-        return ui::print(streams, &format!("{code}\n"));
+        let width = code.lines().map(|line| line.chars().count()).max();
+        if can_draw(width.unwrap_or_default(), platform::columns(), |name| {
+            env::var_os(name)
+        }) {
+            return ui::print(streams, &format!("{code}\n"));
+        }
     }
     Ok(())
+}
+
+fn article(title: &str) -> &'static str {
+    if title.starts_with(['A', 'E', 'I', 'O', 'a', 'e', 'i', 'o']) {
+        "an"
+    } else {
+        "a"
+    }
+}
+
+/// Whether the terminal shows `width` blocks in a line, which only UTF-8 has (locale(7)).
+fn can_draw(
+    width: usize,
+    columns: Option<usize>,
+    variable: impl Fn(&str) -> Option<OsString>,
+) -> bool {
+    let mut locales = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter();
+    let locale = locales.find_map(|name| variable(name).filter(|value| !value.is_empty()));
+    let locale = locale
+        .unwrap_or_default()
+        .to_string_lossy()
+        .to_ascii_lowercase();
+    let is_dumb = variable("TERM").is_some_and(|term| term == "dumb");
+    let is_wide = columns.is_none_or(|columns| width <= columns);
+    is_wide && !is_dumb && (locale.contains("utf-8") || locale.contains("utf8"))
 }
 
 fn has_display() -> bool {
@@ -259,4 +292,33 @@ fn token(bytes: &[u8]) -> Result<Secret, Failure> {
         ));
     }
     Ok(Secret::new(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_drawn_where_it_can_be_seen_whole() {
+        let drawn = |width, variables: &[(&str, &str)]| {
+            can_draw(width, Some(80), |name| {
+                let found = variables.iter().find(|(known, _)| *known == name);
+                found.map(|(_, value)| OsString::from(value))
+            })
+        };
+        let usual = ("LANG", "de_DE.UTF-8");
+        assert!(drawn(80, &[usual]) && drawn(1, &[("LC_ALL", ""), ("LC_CTYPE", "C.utf8")]));
+        assert!(!drawn(81, &[usual]));
+        assert!(!drawn(1, &[]) && !drawn(1, &[usual, ("LC_ALL", "C")]));
+        assert!(!drawn(1, &[usual, ("TERM", "dumb")]));
+        assert!(can_draw(500, None, |_| Some("C.UTF-8".into())));
+    }
+
+    #[test]
+    fn articles() {
+        assert_eq!(
+            ["API token", "access token", "classic token"].map(article),
+            ["an", "an", "a"]
+        );
+    }
 }

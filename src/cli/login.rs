@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use clap::builder::NonEmptyStringValueParser;
+
 use super::guide::IfDead;
 use super::streams::Streams;
 use super::{Failure, MISUSE, described, guide, open, ui};
@@ -31,7 +33,7 @@ pub(super) struct Arguments {
     /// Such as https://github.com or https://octocat@github.com; in a repository by default the URL of its remote
     url: Option<String>,
     /// Who signs in; asked for if neither given here nor in the URL
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     username: Option<String>,
     /// Read the token from standard input instead of asking for it; the URL must be given
     #[arg(long)]
@@ -77,6 +79,7 @@ pub(super) fn run(
         );
     }
     let (settings, helper) = open(flags, Some(&description))?;
+    description.username.take_if(|name| name.is_empty());
     if let Some(name) = &arguments.username {
         description.username = Some(name.clone().into_bytes());
     }

@@ -489,6 +489,12 @@ mod tests {
     }
 
     #[test]
+    fn nobody_is_no_user() {
+        let line = ["x", "login", "one.test", "--username", ""];
+        assert!(CommandLine::try_parse_from(line).is_err());
+    }
+
+    #[test]
     fn the_command_line_is_sound() {
         CommandLine::command().debug_assert();
     }

@@ -42,6 +42,19 @@ pub struct Flags {
 }
 
 impl Flags {
+    /// These, and what `other` says where they say nothing.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            storage: self.storage.or(other.storage),
+            timeout: self.timeout.or(other.timeout),
+            max_age: self.max_age.or(other.max_age),
+            file: self.file.or(other.file),
+            socket: self.socket.or(other.socket),
+            config: self.config.or(other.config),
+        }
+    }
+
     /// The words that say the same again.
     pub fn arguments(&self) -> Vec<OsString> {
         let Self {

@@ -166,6 +166,9 @@ impl End {
             let seconds = u64::try_from(moment.unix_timestamp()).map_err(|_| WRONG)?;
             return Expiry::from_unix(seconds).map(Self::At).ok_or(WRONG);
         }
+        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err("a number needs a unit: 90d are 90 days");
+        }
         match parse_duration(text) {
             Ok(span) if !span.is_zero() && Expiry::from_unix(span.as_secs()).is_some() => {
                 Ok(Self::In(span.as_secs()))
@@ -247,10 +250,16 @@ mod tests {
             "2026-11-26212:00:00Z",
             "2026-11-26x12:00:00Z",
             "0",
+            "0d",
+            "90",
             "1969-12-31",
             "99999999999999999999d",
         ] {
             assert!(End::parse(wrong).is_err(), "{wrong}");
         }
+        assert_eq!(
+            End::parse("90"),
+            Err("a number needs a unit: 90d are 90 days")
+        );
     }
 }

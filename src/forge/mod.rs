@@ -11,6 +11,7 @@ use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 
 use crate::credential::expiry::Expiry;
+use crate::credential::host::is_host;
 use crate::credential::key::Key;
 use crate::credential::token::TokenKind;
 use crate::secret::Buffer;
@@ -147,12 +148,11 @@ pub struct Site {
 }
 
 impl Site {
-    /// The site that a credential is for. `None` for what is not HTTPS: over anything else no token is sent.
+    /// The site that a credential is for. `None` for what is not HTTPS: over anything else no token is sent. Whether it can be
+    /// asked, [`lookup::call`] finds.
     pub fn of(key: &Key) -> Option<Self> {
         let host = std::str::from_utf8(&key.host).ok()?;
-        let can_be = key.protocol == b"https"
-            && !host.is_empty()
-            && host.bytes().all(|byte| byte.is_ascii_graphic());
+        let can_be = key.protocol == b"https" && is_host(&key.host);
         can_be.then(|| Self {
             host: host.to_owned(),
         })
@@ -472,11 +472,7 @@ mod tests {
         };
         let site = Site::of(&key("https", "one.test:8443")).unwrap();
         assert_eq!(site.url("/api"), "https://one.test:8443/api");
-        for (protocol, host) in [
-            ("http", "one.test"),
-            ("cert", ""),
-            ("https", "b\u{fc}cher.test"),
-        ] {
+        for (protocol, host) in [("http", "one.test"), ("cert", ""), ("https", "a@one.test")] {
             assert_eq!(Site::of(&key(protocol, host)), None);
         }
     }

@@ -15,7 +15,7 @@ mod unix;
 
 #[cfg(unix)]
 pub use unix::{
-    Pages, Signals, adopt_user_bus, boot_time, close_inherited, effective_uid, end_after, harden,
-    host_name, own_program, peer_uid, reset_signals, stderr, stdin, stdout, survive_file_limit,
-    wait_readable, wait_writable,
+    Pages, Signals, adopt_user_bus, boot_time, close_inherited, columns, effective_uid, end_after,
+    harden, host_name, own_program, peer_uid, reset_signals, stderr, stdin, stdout,
+    survive_file_limit, wait_readable, wait_writable,
 };

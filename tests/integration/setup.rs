@@ -124,6 +124,102 @@ fn every_file_is_as_it_was() {
     }
 }
 
+/// What is not said stays as it was, so that what is kept is still found; a second time there is nothing to do.
+#[test]
+fn options_stay_unless_others_are_given() {
+    for (before, lines, expected) in [
+        (
+            "",
+            &["--storage file --timeout 8h setup", "setup --replace"][..],
+            &[("credential.helper", "--storage file --timeout 28800")][..],
+        ),
+        (
+            "",
+            &["--storage file --timeout 8h setup", "--timeout 60 setup"],
+            &[("credential.helper", "--storage file --timeout 60")],
+        ),
+        (
+            "",
+            &["--storage file setup", "setup --replace ONE"],
+            &[
+                ("credential.helper", "--storage file"),
+                ("credential.https://one.test.helper", "--storage file"),
+            ],
+        ),
+        (
+            "",
+            &[
+                "--storage file setup ONE",
+                "setup",
+                "setup TWO",
+                "setup ONE",
+            ],
+            &[
+                ("credential.https://one.test.helper", "--storage file"),
+                ("credential.helper", ""),
+                ("credential.https://bob@two.test:8443/deep.helper", ""),
+            ],
+        ),
+        (
+            "[credential]\n\thelper = pat --timeout=1h\n",
+            &["setup"],
+            &[("credential.helper", "--timeout 3600")],
+        ),
+        (
+            "[credential]\n\thelper = pat --storage nowhere\n",
+            &["setup"],
+            &[("credential.helper", "")],
+        ),
+    ] {
+        let sandbox = Sandbox::new();
+        let file = sandbox.path("gitconfig");
+        put(&file, Some(before));
+        for line in lines {
+            sandbox.ask(&words(line), b"").succeeded();
+        }
+        let once = is(&file);
+        for line in lines.iter().skip(lines.len() - 1) {
+            let again = sandbox.ask(&words(line), b"").succeeded();
+            assert_eq!(again.stdout, b"git asks this helper already\n", "{lines:?}");
+        }
+        assert_eq!(is(&file), once, "{lines:?}");
+        let config = ["config", "--global", "--get-regexp", "helper$"];
+        let listed = process::run(&mut sandbox.git(&config), b"").succeeded();
+        let listed = String::from_utf8(listed.stdout).unwrap();
+        let listed = listed.replace(&format!("{PROGRAM} "), "");
+        let listed = listed.replace(PROGRAM, "");
+        let ours: Vec<(&str, &str)> = listed
+            .lines()
+            .filter_map(|line| line.split_once(' '))
+            .filter(|(key, value)| !value.is_empty() || expected.contains(&(*key, "")))
+            .collect();
+        assert_eq!(ours, expected, "{lines:?}: {listed}");
+        if before.is_empty() {
+            sandbox.ask("setup --undo", b"").succeeded();
+            assert_eq!(is(&file).as_deref(), Some(before), "{lines:?}");
+        }
+    }
+}
+
+/// A repository's line takes over what the person has chosen; one for all users does not.
+#[test]
+fn options_go_from_a_person_to_a_repository() {
+    let sandbox = Sandbox::new();
+    sandbox.ask("--storage file setup", b"").succeeded();
+    process::run(&mut sandbox.git(&["init", "-q"]), b"").succeeded();
+    let local = sandbox.ask("setup --local --dry-run", b"").succeeded();
+    assert!(
+        local.stdout.ends_with(b"\\ --storage\\ file\n"),
+        "{local:?}"
+    );
+    let system = sandbox.ask("setup --system --dry-run", b"").succeeded();
+    let system = String::from_utf8(system.stdout).unwrap();
+    assert!(
+        system.contains("--system --add") && !system.contains("--storage"),
+        "{system}"
+    );
+}
+
 /// Where the trace is lost nobody knows who wrote the empty line before ours: it stays, and is told with what takes it out.
 #[test]
 fn a_reset_without_a_trace_is_told() {

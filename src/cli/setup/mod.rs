@@ -9,6 +9,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::flags::{flags_of, gits_flags};
 use super::streams::Streams;
 use super::{Failure, described, ui};
 use crate::config::account::Account;
@@ -23,7 +24,7 @@ use crate::traces::{self, Before};
 /// Have git ask this helper, or (--undo) no longer
 ///
 /// Options of the helper that are given here are written down with it: 'git-credential-pat setup --storage memory
-/// --timeout 8h'.
+/// --timeout 8h'. Those that are not stay as git's configuration has them.
 #[derive(clap::Args)]
 // A switch of the command line each.
 #[allow(clippy::struct_excessive_bools)]
@@ -79,10 +80,12 @@ pub(super) fn run(
         let only = arguments.url.is_some().then_some(&*label);
         return undo::run(&git, &places, scope, only, arguments.dry_run, streams);
     }
+    let place = [OsStr::new(scope)];
+    let older = older_flags(&git, scope, &label, arguments.url.as_deref())?;
+    let flags = flags.clone().or(older);
     let settings = Settings::load(flags.clone())?;
     let paths = path_keys(&settings.accounts, arguments.url.as_deref())?;
-    let place = [OsStr::new(scope)];
-    let helper = helper_value(flags)?;
+    let helper = helper_value(&flags)?;
     let mut changes = additions(&git, &place, &label, helper, arguments.replace, streams)?;
     for key in paths {
         let is_set = values(&git, &place, &key)?;
@@ -115,6 +118,21 @@ pub(super) fn run(
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The options of the line that is replaced; of a new line's, those with which git calls this program for that URL now.
+fn older_flags(git: &Git, scope: &str, key: &OsStr, url: Option<&str>) -> Result<Flags, Failure> {
+    let values = values(git, &[OsStr::new(scope)], key)?;
+    if let Some(line) = values.iter().rev().find(|value| is_ours(value)) {
+        return Ok(line.to_str().and_then(flags_of).unwrap_or_default());
+    }
+    // What one user has chosen is not for all.
+    if scope == "--system" {
+        return Ok(Flags::default());
+    }
+    // What is for one URL is not for every one.
+    let url = url.map(described).transpose()?.unwrap_or_default();
+    Ok(gits_flags(Some(&url)).unwrap_or_default())
 }
 
 /// What stands under `key` in the file or scope that `place` names for `git config`.

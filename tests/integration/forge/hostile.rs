@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::work::{Work, in_days};
 use super::{Certificate, Elsewhere, Event, Manner, Speaks, Token};
 use crate::alone::{alone, children};
+use crate::attributes::lines;
 use crate::process::{self, Output};
 use crate::tool;
 
@@ -426,4 +427,26 @@ fn a_repository_sends_the_token_nowhere() {
             assert_eq!(work.forge.asked().len(), 2);
         },
     );
+}
+
+/// A port that is none is not the usual one, and what cannot be asked is not called unencrypted.
+#[test]
+fn a_host_that_no_url_can_have_is_not_asked() {
+    for host in ["localhost:99999", "localhost:0", "m\u{fc}nchen.test"] {
+        let work = Work::without_lookups(Speaks::GitHub);
+        let credential = lines(&[
+            ("protocol", "https"),
+            ("host", host),
+            ("username", "alice"),
+            ("password", "ghp_classic0123456789"),
+        ]);
+        work.ask("store", &credential).succeeded();
+        let checked = work.ask("check", b"");
+        assert_eq!(checked.status.code(), Some(1), "{host}: {checked:?}");
+        let shown = String::from_utf8_lossy(&checked.stdout);
+        assert!(
+            shown.contains("the host cannot be asked: its name or its port"),
+            "{host}: {shown}"
+        );
+    }
 }

@@ -1,6 +1,7 @@
 //! What is learnt of a token behind git's back: its end and scopes, soon after it was typed, and git none the slower.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,11 +9,11 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 
 use super::work::{DAY, HOUR, PATIENCE, STORAGE, Work, in_days, midnight_in_days};
-use super::{Dates, Event, Fate, Manner, Proxy, Speaks, Token, now};
+use super::{Certificates, Dates, Event, Fate, Manner, Proxy, Speaks, Token, now};
 use crate::alone::{alone, children};
 use crate::attributes::{Answer, lines};
 use crate::process::{self, Output};
-use crate::sandbox::PROGRAM;
+use crate::sandbox::{PROGRAM, Sandbox};
 use crate::terminal::Session;
 use crate::tool;
 
@@ -627,6 +628,55 @@ fn trusts_whom_git_trusts() {
     });
 }
 
+/// Those in a folder besides those of the system, as git has it, whatever else lies there.
+#[test]
+fn trusts_whom_git_finds_in_a_folder() {
+    let stranger = Sandbox::new();
+    let stranger = Certificates::new(&stranger).authority();
+    for (name, setting, is_of_system, is_trusted) in [
+        ("known.pem", "[http]\n\tsslCAPath = FOLDER\n", false, true),
+        (
+            "01234567.0",
+            "[http \"URL\"]\n\tsslCAPath = FOLDER\n",
+            false,
+            true,
+        ),
+        ("known.pem", "", false, true),
+        ("", "[http]\n\tsslCAPath = FOLDER\n", false, false),
+        ("", "[http]\n\tsslCAPath = FOLDER\n", true, true),
+        ("", "[http]\n\tsslCAPath = /nowhere\n", true, true),
+    ] {
+        let work = Work::without_lookups(Speaks::GitHub);
+        work.forge
+            .issue(Token::new("classic", CLASSIC).ends(in_days(100)));
+        work.store("alice", CLASSIC);
+        let folder = work.sandbox.path("trusted");
+        fs::create_dir(&folder).unwrap();
+        fs::copy(&stranger, folder.join("stranger.pem")).unwrap();
+        fs::write(folder.join("garbage"), b"-----BEGIN CERTIFICATE-----\n\xff").unwrap();
+        fs::create_dir(folder.join("below")).unwrap();
+        let mut pipe = work.sandbox.command(tool::need("mkfifo"));
+        process::run(pipe.arg(folder.join("pipe")), b"").succeeded();
+        let authority = work.forge.authority();
+        if !name.is_empty() {
+            symlink(&authority, folder.join(name)).unwrap();
+        }
+        let named = setting.replace("FOLDER", folder.to_str().unwrap());
+        let named = named.replace("URL", &work.forge.url());
+        work.sandbox.configure_git(&named);
+        let mut check = work.sandbox.helper(&format!("{STORAGE} check"));
+        if setting.is_empty() {
+            check.env("GIT_SSL_CAPATH", &folder);
+        }
+        if is_of_system {
+            check.env("SSL_CERT_FILE", &authority);
+        }
+        let checked = process::run(&mut check, b"");
+        let code = i32::from(!is_trusted);
+        assert_eq!(checked.status.code(), Some(code), "{setting}: {checked:?}");
+    }
+}
+
 /// Where the only way out is a proxy; it reads nothing of what goes by.
 #[test]
 fn goes_through_the_proxy() {
@@ -676,6 +726,63 @@ fn goes_through_the_proxy() {
             assert_eq!(work.forge.asked().len(), 2);
         }
     });
+}
+
+/// Who finds out where the host is, is the proxy or this side, as git has it (curl's `CURLOPT_PROXY`).
+#[test]
+fn goes_through_a_socks_proxy() {
+    for (scheme, expected) in [
+        ("socks4", "4 address 127.0.0.1"),
+        ("socks", "4 address 127.0.0.1"),
+        ("socks4a", "4 name localhost"),
+        ("socks5", "5 address "),
+        ("socks5h", "5 name localhost"),
+    ] {
+        let work = Work::without_lookups(Speaks::GitHub);
+        // It leads there whichever of the name's addresses was found here.
+        let proxy = Proxy::leading_to(Some(work.forge.host()));
+        work.forge
+            .issue(Token::new("classic", CLASSIC).ends(in_days(100)));
+        let mut login = work.command(&format!(
+            "login --with-token --username alice {}",
+            work.forge.url()
+        ));
+        let login = login.env("ALL_PROXY", proxy.url_as(scheme));
+        let output = process::run(login, format!("{CLASSIC}\n").as_bytes()).succeeded();
+        assert_eq!(output.stderr, "", "{scheme}");
+        let asked = proxy.asked();
+        assert!(
+            asked.len() == 1 && asked[0].starts_with(expected),
+            "{scheme}: {asked:?}"
+        );
+        assert!(!work.only_one()["ends"].is_null(), "{scheme}");
+    }
+}
+
+/// What somebody has typed is not lost for a proxy that is of no use.
+#[test]
+fn login_keeps_the_token_whatever_the_proxy_is() {
+    let work = Work::without_lookups(Speaks::GitHub);
+    for (number, proxy) in [
+        "socks5h://127.0.0.1:1",
+        "socks5h://localhost/tmp/socket",
+        "nonsense://127.0.0.1:1",
+        "://",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let mut login = work.command(&format!(
+            "login --with-token --username user{number} {}",
+            work.forge.url()
+        ));
+        let login = login.env("https_proxy", proxy);
+        let output = process::run(login, format!("{CLASSIC}\n").as_bytes()).succeeded();
+        let told = "nobody could tell whether the token works: cannot go through the proxy";
+        assert!(output.stderr.contains(told), "{proxy}: {output:?}");
+        assert_eq!(work.listed().len(), number + 1, "{proxy}");
+    }
+    assert_eq!(work.forge.asked().len(), 0);
 }
 
 /// What memory keeps is in the daemon: whoever looks up must find it there.

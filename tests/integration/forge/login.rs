@@ -25,7 +25,11 @@ fn a_typed_token_is_asked_about_and_kept_with_its_end_and_scopes() {
     let ends = in_days(50);
     work.forge.issue(Token::new("new", CLASSIC).ends(ends));
     work.forge.answer(Manner::Held);
-    let mut session = session(&work, "");
+    let url = work.forge.url();
+    let mut command = work.command(&format!("login --username alice {url}"));
+    // As one that draws.
+    command.env("TERM", "xterm");
+    let mut session = Session::start(&command);
     session.answer(PROMPT, CLASSIC);
     work.forge.wait_until_asked(1);
     // The token is in the program now, and in no process list.

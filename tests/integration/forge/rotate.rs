@@ -15,7 +15,6 @@ use crate::tool;
 
 const GITLAB: &str = "glpat-first.0123456789";
 const CLASSIC: &str = "ghp_old0123456789";
-const ROTATE: &str = "/api/v4/personal_access_tokens/self/rotate";
 
 /// Every call of the system on the way from the old token to the new one.
 const CALLS: &[&str] = &[
@@ -40,20 +39,11 @@ const CALLS: &[&str] = &[
 const MANY: usize = 400;
 
 fn with(token: Token) -> Work {
-    let work = Work::without_lookups(Speaks::GitLab);
-    work.store("alice", &token.secret);
-    work.forge.issue(token);
-    work
+    Work::keeping(Speaks::GitLab, token)
 }
 
 fn rotate(work: &Work) -> Output {
     work.ask(&format!("rotate {}", work.forge.url()), b"")
-}
-
-/// How often the forge was asked to rotate.
-fn rotations(work: &Work) -> usize {
-    let asked = work.forge.asked().into_iter();
-    asked.filter(|(_, path, _)| path == ROTATE).count()
 }
 
 /// Whether the forge takes what is kept.
@@ -208,7 +198,7 @@ fn what_cannot_be_rotated_is_left_alone() {
         output.stderr.contains("git credential-pat login"),
         "{output:?}"
     );
-    assert_eq!(rotations(&work), 0, "a dead token is never reused");
+    assert_eq!(work.rotations(), 0, "a dead token is never reused");
     let work = with(Token::new("first", GITLAB));
     let output = work.ask(&format!("rotate --expires 400d {}", work.forge.url()), b"");
     assert!(output.stderr.contains("answers 400"), "{output:?}");
@@ -246,7 +236,7 @@ fn a_lost_answer_is_told_and_never_repeated() {
         output.stderr.contains("git credential-pat login"),
         "{output:?}"
     );
-    assert_eq!(rotations(&work), 1, "never repeated");
+    assert_eq!(work.rotations(), 1, "never repeated");
     assert_eq!(work.forge.tokens()[1].fate, Fate::Good, "the family lives");
     // With a new token all is well again.
     work.forge.issue(Token::new("second", "glpat-second"));
@@ -313,7 +303,7 @@ fn an_answer_without_a_token_is_told_as_that() {
         // Whatever answered, the forge may have got the call.
         work.forge.answer(Manner::Honest);
         assert_eq!(rotate(&work).status.code(), Some(1), "{body}");
-        assert_eq!(rotations(&work), 1, "never repeated: {body}");
+        assert_eq!(work.rotations(), 1, "never repeated: {body}");
     }
 }
 
@@ -347,7 +337,7 @@ fn a_gateway_that_fails_leaves_it_open() {
     });
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     assert!(output.stderr.contains("may be dead now"), "{output:?}");
-    assert_eq!(rotations(&work), 1);
+    assert_eq!(work.rotations(), 1);
 }
 
 /// As somebody whom modes stop: root is not.
@@ -390,7 +380,7 @@ fn what_cannot_be_stored_is_not_asked_for() {
         "{output:?}"
     );
     assert!(!output.stderr.contains("being replaced"), "{output:?}");
-    assert_eq!(rotations(&work), 0, "{:?}", work.forge.asked());
+    assert_eq!(work.rotations(), 0, "{:?}", work.forge.asked());
     let question = format!("protocol=https\nhost={}\n\n", work.forge.host());
     let kept = ask("get", &question).succeeded().text();
     assert!(kept.contains(&format!("password={GITLAB}\n")), "{kept}");
@@ -398,7 +388,7 @@ fn what_cannot_be_stored_is_not_asked_for() {
     assert_eq!(checked.status.code(), Some(0), "{checked:?}");
     // With the folder as it was all is well.
     ask(&format!("rotate {url}"), "").succeeded();
-    assert_eq!(rotations(&work), 1);
+    assert_eq!(work.rotations(), 1);
 }
 
 #[test]
@@ -424,7 +414,7 @@ fn of_two_at_once_one_wins() {
             .contains("another process has replaced this token"),
         "{loser:?}"
     );
-    assert_eq!(rotations(&work), 1);
+    assert_eq!(work.rotations(), 1);
     assert!(is_good(&work), "the family lives");
 }
 
@@ -462,13 +452,13 @@ fn killed_at_every_step() {
                         .contains("if this is cut off, the kept one may be dead"),
                     "{at}"
                 );
-                let before = rotations(&work);
+                let before = work.rotations();
                 let next = rotate(&work);
                 assert!(
                     next.stderr.contains("an earlier rotation was cut off"),
                     "{at}: {next:?}"
                 );
-                assert_eq!(rotations(&work), before, "{at}: never repeated");
+                assert_eq!(work.rotations(), before, "{at}: never repeated");
             }
         }
     }

@@ -16,7 +16,6 @@ use super::{Fate, Manner, Speaks, Token};
 use crate::process::{Output, heeding_signals};
 
 const FIRST: &str = "glpat-first.0123456789";
-const ROTATE: &str = "/api/v4/personal_access_tokens/self/rotate";
 
 /// What a storage is written with.
 const FILE_CALLS: &[&str] = &[
@@ -33,11 +32,6 @@ const FILE_CALLS: &[&str] = &[
 ];
 const MEMORY_CALLS: &[&str] = &["connect", "sendto", "poll", "ppoll"];
 const KEYCHAIN_CALLS: &[&str] = &["sendmsg", "sendto"];
-
-fn rotations(work: &Work) -> usize {
-    let asked = work.forge.asked().into_iter();
-    asked.filter(|(_, path, _)| path == ROTATE).count()
-}
 
 /// The forge refuses, so that all that is written to the storage is the rehearsal. Every end that is read before is read
 /// after, wherever it was killed.
@@ -158,9 +152,7 @@ fn a_stop_waits_until_the_new_token_is_kept() {
 /// Longer than anybody waits for the answer to a question that can be asked again.
 #[test]
 fn a_slow_forge_is_waited_for() {
-    let work = Work::without_lookups(Speaks::GitLab);
-    work.store("alice", FIRST);
-    work.forge.issue(Token::new("first", FIRST));
+    let work = Work::keeping(Speaks::GitLab, Token::new("first", FIRST));
     work.forge.answer(Manner::Held);
     thread::scope(|scope| {
         let words = format!("rotate {}", work.forge.url());
@@ -200,9 +192,7 @@ fn whoever_holds_the_file_is_waited_for() {
 /// Before it there is nothing to wait for.
 #[test]
 fn a_signal_before_the_question_ends_it_at_once() {
-    let work = Work::without_lookups(Speaks::GitLab);
-    work.store("alice", FIRST);
-    work.forge.issue(Token::new("first", FIRST));
+    let work = Work::keeping(Speaks::GitLab, Token::new("first", FIRST));
     work.forge.answer(Manner::Silent);
     let mut command = heeding_signals(&work.command(&format!("rotate {}", work.forge.url())));
     command.stdout(Stdio::null()).stderr(Stdio::null());
@@ -211,15 +201,13 @@ fn a_signal_before_the_question_ends_it_at_once() {
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     let status = child.wait().unwrap();
     assert_eq!(status.signal(), Some(Signal::INT.as_raw()));
-    assert_eq!(rotations(&work), 0);
+    assert_eq!(work.rotations(), 0);
 }
 
 /// That the old token is good proves nothing while the forge is still at it.
 #[test]
 fn an_answer_that_comes_too_late_leaves_it_open() {
-    let work = Work::without_lookups(Speaks::GitLab);
-    work.store("alice", FIRST);
-    work.forge.issue(Token::new("first", FIRST));
+    let work = Work::keeping(Speaks::GitLab, Token::new("first", FIRST));
     work.forge.answer(Manner::Held);
     let output: Output = thread::scope(|scope| {
         let words = format!("rotate {}", work.forge.url());
@@ -246,5 +234,5 @@ fn an_answer_that_comes_too_late_leaves_it_open() {
         next.stderr.contains("an earlier rotation was cut off"),
         "the mark stays: {next:?}"
     );
-    assert_eq!(rotations(&work), 1, "never repeated");
+    assert_eq!(work.rotations(), 1, "never repeated");
 }

@@ -12,7 +12,6 @@ use crate::attributes::{Answer, lines};
 use crate::process::{Output, run};
 
 const FIRST: &str = "glpat-first.0123456789";
-const ROTATE: &str = "/api/v4/personal_access_tokens/self/rotate";
 
 /// As [`Work::ask`], over these storages.
 fn ask(work: &Work, storages: &str, words: &str, input: &[u8]) -> Output {
@@ -44,11 +43,6 @@ fn with(storages: &str) -> Work {
 
 fn rotate(work: &Work, storages: &str) -> Output {
     ask(work, storages, &format!("rotate {}", work.forge.url()), b"")
-}
-
-fn rotations(work: &Work) -> usize {
-    let asked = work.forge.asked().into_iter();
-    asked.filter(|(_, path, _)| path == ROTATE).count()
 }
 
 /// The only token that the forge takes.
@@ -100,7 +94,7 @@ fn one_storage_that_cannot_be_written_stops_it_before() {
             assert!(output.stderr.contains(said), "{output:?}");
         }
         assert!(!output.stderr.contains("being replaced"), "{output:?}");
-        assert_eq!((rotations(&work), work.marks().len()), (0, 0));
+        assert_eq!((work.rotations(), work.marks().len()), (0, 0));
         assert_eq!(good(&work).as_deref(), Some(FIRST));
         obstacle.remove();
         rotate(&work, storages).succeeded();
@@ -144,7 +138,7 @@ fn a_storage_that_fails_after_all_is_named() {
         let next = rotate(&work, storages);
         assert_eq!(next.status.code(), Some(1), "{next:?}");
         assert_eq!(
-            (rotations(&work), work.marks().len()),
+            (work.rotations(), work.marks().len()),
             (1, 1),
             "never repeated"
         );
@@ -155,7 +149,7 @@ fn a_storage_that_fails_after_all_is_named() {
         assert_eq!(kept(&work, "file", "alice"), good);
         assert_eq!(kept(&work, "memory", "alice"), good);
         assert_eq!(
-            (rotations(&work), work.marks().len()),
+            (work.rotations(), work.marks().len()),
             (1, 0),
             "never repeated"
         );
@@ -181,7 +175,7 @@ fn a_successor_that_the_forge_cannot_tell_of_is_not_lost() {
         rotate(&work, storages).succeeded();
         assert_eq!(kept(&work, "file", "alice"), good);
         assert_eq!(
-            (rotations(&work), work.marks().len()),
+            (work.rotations(), work.marks().len()),
             (1, 0),
             "never repeated"
         );
@@ -208,7 +202,7 @@ fn another_token_that_is_good_is_named_where_one_is_dead() {
     run(&mut work.trusting(work.sandbox.helper(&remedy)), b"").succeeded();
     let good = good(&work);
     assert_eq!(kept(&work, storages, "alice"), good);
-    assert_eq!(rotations(&work), 1, "never repeated");
+    assert_eq!(work.rotations(), 1, "never repeated");
 }
 
 /// Killed between the storages: what one of them has goes to the others with the next run.
@@ -225,7 +219,7 @@ fn what_was_cut_off_between_two_storages_is_finished() {
                 assert!(output.status.success(), "{output:?}");
                 break;
             }
-            if rotations(&work) == 0 {
+            if work.rotations() == 0 {
                 continue;
             }
             let (of_file, of_memory) =
@@ -235,7 +229,7 @@ fn what_was_cut_off_between_two_storages_is_finished() {
             }
             let next = rotate(&work, storages).succeeded();
             assert!(next.text().contains("an earlier rotation"), "{next:?}");
-            assert_eq!(rotations(&work), 1, "never repeated");
+            assert_eq!(work.rotations(), 1, "never repeated");
             finished += 1;
             assert_eq!(kept(&work, "memory", "alice"), good(&work));
             assert_eq!(kept(&work, "file", "alice"), good(&work));
@@ -269,7 +263,7 @@ fn what_was_cut_off_between_two_names_is_finished() {
         }
         let bobs = format!("rotate https://bob@{}", work.forge.host());
         ask(&work, "file", &bobs, b"").succeeded();
-        assert_eq!(rotations(&work), 1, "never repeated");
+        assert_eq!(work.rotations(), 1, "never repeated");
         finished += 1;
         assert_eq!(kept(&work, "file", "bob"), new);
     }
@@ -298,7 +292,7 @@ fn rather_another_storage_than_none() {
     assert_eq!(work.marks().len(), 1);
     rotate(&work, "file,memory").succeeded();
     assert_eq!(kept(&work, "file", "alice"), good(&work));
-    assert_eq!((rotations(&work), work.marks().len()), (1, 0));
+    assert_eq!((work.rotations(), work.marks().len()), (1, 0));
 }
 
 #[test]
@@ -358,7 +352,7 @@ fn one_token_under_two_names_is_rotated_once() {
     assert!(lost[0].stderr.contains(said), "{outputs:?}");
     let said = "it is also in the old one's place in ";
     assert!(won[0].text().contains(said), "{outputs:?}");
-    assert_eq!(rotations(&work), 1);
+    assert_eq!(work.rotations(), 1);
     let good = good(&work);
     assert!(good.is_some(), "the family lives");
     assert_eq!(kept(&work, "file", "alice"), good);

@@ -10,13 +10,9 @@ use super::{Fate, Manner, Speaks, Token};
 use crate::process::{Output, until};
 
 const FIRST: &str = "glpat-first.0123456789";
-const ROTATE: &str = "/api/v4/personal_access_tokens/self/rotate";
 
 fn with_first() -> Work {
-    let work = Work::without_lookups(Speaks::GitLab);
-    work.store("alice", FIRST);
-    work.forge.issue(Token::new("first", FIRST));
-    work
+    Work::keeping(Speaks::GitLab, Token::new("first", FIRST))
 }
 
 fn command(work: &Work) -> Command {
@@ -25,11 +21,6 @@ fn command(work: &Work) -> Command {
 
 fn rotate(work: &Work) -> Output {
     crate::process::run(&mut command(work), b"")
-}
-
-fn rotations(work: &Work) -> usize {
-    let asked = work.forge.asked().into_iter();
-    asked.filter(|(_, path, _)| path == ROTATE).count()
 }
 
 /// A rotation that the forge answers like this, once it was asked for the new token. Whoever asks afterwards is answered
@@ -85,7 +76,7 @@ fn whoever_comes_while_the_forge_takes_its_time_is_told() {
     }
     work.forge.answer(Manner::Honest);
     assert!(child.wait().unwrap().success());
-    assert_eq!(rotations(&work), 1);
+    assert_eq!(work.rotations(), 1);
 }
 
 #[test]
@@ -100,7 +91,7 @@ fn whoever_comes_after_a_kill_does_not_ask_again() {
     let next = rotate(&work);
     let said = "an earlier rotation was cut off";
     assert!(next.stderr.contains(said), "{next:?}");
-    assert_eq!(rotations(&work), 1, "never repeated");
+    assert_eq!(work.rotations(), 1, "never repeated");
     assert_eq!(work.forge.tokens()[1].fate, Fate::Good, "the family lives");
 }
 
@@ -117,7 +108,7 @@ fn whoever_waited_for_the_killed_one_does_not_ask_again() {
     });
     is_pending(&second);
     assert!(until(|| work.forge.tokens()[0].fate == Fate::Revoked));
-    assert_eq!(rotations(&work), 1, "never repeated");
+    assert_eq!(work.rotations(), 1, "never repeated");
     assert_eq!(work.forge.tokens()[1].fate, Fate::Good, "the family lives");
 }
 
@@ -160,6 +151,6 @@ fn a_401_is_no_plain_refusal() {
     let next = rotate(&work);
     let said = "an earlier rotation was cut off";
     assert!(next.stderr.contains(said), "the mark stays: {next:?}");
-    assert_eq!(rotations(&work), 1, "never repeated");
+    assert_eq!(work.rotations(), 1, "never repeated");
     assert_eq!(work.forge.tokens()[1].fate, Fate::Good, "the family lives");
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::schema::{faults, of};
-use super::{Forge, Speaks, now};
+use super::{Forge, Speaks, Token, now};
 use crate::askpass::Askpass;
 use crate::attributes::{Answer, lines};
 use crate::process::{self, Output};
@@ -17,6 +17,9 @@ pub const HOUR: u64 = 3600;
 pub const DAY: u64 = 24 * HOUR;
 /// Whole days are said as days: this is none, nor is it after some seconds.
 pub const ABOUT_AN_HOUR: u64 = 5000;
+
+/// Where GitLab replaces a token by its successor.
+pub const ROTATE: &str = "/api/v4/personal_access_tokens/self/rotate";
 
 /// Kept in a file: nothing but the look-up runs on behind anybody's back.
 pub const STORAGE: &str = "--storage file";
@@ -38,6 +41,14 @@ impl Work {
     /// As [`Work::with`], and look-ups off.
     pub fn without_lookups(speaks: Speaks) -> Self {
         Self::with_settings(speaks, "[lookup]\nenabled = false\n", "")
+    }
+
+    /// As [`Work::without_lookups`], and alice's `token` is kept and good.
+    pub fn keeping(speaks: Speaks, token: Token) -> Self {
+        let work = Self::without_lookups(speaks);
+        work.store("alice", &token.secret);
+        work.forge.issue(token);
+        work
     }
 
     /// `rule` is added to the host's rule.
@@ -92,6 +103,12 @@ impl Work {
 
     pub fn ask(&self, words: &str, input: &[u8]) -> Output {
         process::run(&mut self.command(words), input)
+    }
+
+    /// How often GitLab was asked to rotate.
+    pub fn rotations(&self) -> usize {
+        let asked = self.forge.asked().into_iter();
+        asked.filter(|(_, path, _)| path == ROTATE).count()
     }
 
     /// What tells of rotations that have begun and not ended.
