@@ -11,6 +11,17 @@ pub struct Now {
     pub boot: Duration,
     /// Seconds since 1970 in UTC; people and network time set it.
     pub wall: u64,
+    /// And milliseconds.
+    pub fraction: u32,
+}
+
+impl Now {
+    /// Milliseconds since 1970 in UTC.
+    pub fn milliseconds(self) -> u64 {
+        self.wall
+            .saturating_mul(1000)
+            .saturating_add(u64::from(self.fraction))
+    }
 }
 
 /// Where the present comes from, so that a test can bring its own.
@@ -24,6 +35,7 @@ pub fn now() -> Now {
     Now {
         boot: platform::boot_time(),
         wall: wall.as_secs(),
+        fraction: wall.subsec_millis(),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::protocol::read::Request;
 const FORGE: &[u8] = b"git-credential-pat:forge:";
 const MISSED: &[u8] = b"git-credential-pat:missed:";
 
-/// What is to be handed back with whatever comes of `request`. `missed`: when nothing was found, in Unix seconds.
+/// What is to be handed back with whatever comes of `request`. `missed`: when nothing was found, in milliseconds since 1970.
 pub(super) fn states(request: &Request, missed: Option<u64>) -> Vec<Vec<u8>> {
     let forge = forges::named(&request.realms).map(|kind| [FORGE, kind.word().as_bytes()].concat());
     let missed = missed.map(|missed| [MISSED, missed.to_string().as_bytes()].concat());
@@ -42,10 +42,10 @@ mod tests {
             realms: vec![b"x".to_vec(), b"Forgejo".to_vec()],
             ..Request::default()
         };
-        let mut states = states(&request, Some(1_795_232_379));
+        let mut states = states(&request, Some(1_795_232_379_001));
         states.insert(0, b"other:1".to_vec());
         assert_eq!(forge(&states), Some(Kind::Gitea));
-        assert_eq!(missed(&states), Some(1_795_232_379));
+        assert_eq!(missed(&states), Some(1_795_232_379_001));
         assert!(super::states(&Request::default(), None).is_empty());
     }
 

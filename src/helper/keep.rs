@@ -27,12 +27,12 @@ enum Guess {
     At(Expiry),
 }
 
-/// What is known of the time of a token that was stored just now, in Unix seconds.
+/// What is known of the time of a token that was stored just now.
 #[derive(Clone, Copy)]
 struct When {
-    /// git found it good.
+    /// git found it good: in Unix seconds.
     accepted: Option<u64>,
-    /// Somebody was asked for it, or gave it.
+    /// Somebody was asked for it, or gave it: in milliseconds since 1970.
     brought: Option<u64>,
 }
 
@@ -118,7 +118,7 @@ impl Helper {
             description,
             is_ephemeral,
             has_unreadable_expiry,
-            understands,
+            understands: _,
             state,
             realms,
         } = request;
@@ -135,8 +135,6 @@ impl Helper {
             _ if is_ours && self.has_another(&credential) => return Ok(outcome),
             _ if is_ours => Word::Answered,
             Some(missed) => Word::Typed(missed),
-            // Who speaks of states would have handed back ours.
-            None if understands.state => Word::Relayed,
             None => Word::Accepted,
         };
         let key = || credential.key.clone();
@@ -266,7 +264,7 @@ impl Helper {
             let issuer = self.issuer(&credential.key, token);
             let when = When {
                 accepted: None,
-                brought: (source == Source::Person).then_some(now.wall),
+                brought: (source == Source::Person).then(|| now.milliseconds()),
             };
             self.note(credential, issuer.as_ref(), source, when, now);
         }

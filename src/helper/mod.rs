@@ -134,7 +134,7 @@ impl Helper {
         }
         let has_state = request.understands.state && is_http(&wanted);
         let found = found.filter(|found| found.is_complete());
-        let missed = found.is_none().then_some(now.wall);
+        let missed = found.is_none().then_some(now.milliseconds());
         let clues = if has_state {
             clue::states(request, missed)
         } else {

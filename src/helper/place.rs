@@ -17,10 +17,8 @@ pub(super) enum Word {
     Answered,
     /// git thanks for what somebody answered, and cannot tell who it was.
     Accepted,
-    /// git thanks for what somebody gave who was asked when we had nothing, at this moment in Unix seconds.
+    /// git thanks for what somebody gave who was asked when we had nothing, at this moment in milliseconds since 1970.
     Typed(u64),
-    /// git thanks for what another helper answered, or the URL: we were not asked.
-    Relayed,
     /// A person's.
     Chosen,
 }
@@ -233,11 +231,11 @@ impl Helper {
             Word::Answered => true,
             // Who was asked later has the later word.
             Word::Typed(asked) => self.brought(kept) > Some(asked),
-            // That a person has replaced it another helper does not know.
-            Word::Relayed => {
+            // That a person has replaced it a slow command does not know, nor another helper.
+            Word::Accepted => {
                 self.fate_of(credential) == Some(Fate::Superseded) && self.brought(kept).is_some()
             }
-            Word::Accepted | Word::Chosen => false,
+            Word::Chosen => false,
         };
         may_be_newer && !kept.has_same_secrets(credential) && self.is_alive(kept, now)
     }

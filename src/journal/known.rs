@@ -18,7 +18,7 @@ pub struct Known {
     pub end: Option<(Expiry, Source)>,
     /// When it was first stored, in Unix seconds.
     pub since: Option<u64>,
-    /// When somebody was asked for it, or gave it, in Unix seconds: whoever was asked later has the later word.
+    /// When somebody was asked for it, or gave it, in milliseconds since 1970: whoever was asked later has the later word.
     pub brought: Option<u64>,
     /// When git first found it good in our sight, in Unix seconds: only its own word counts, not that somebody stored it.
     pub accepted: Option<u64>,

@@ -281,13 +281,14 @@ mod tests {
     use crate::secret::Secret;
 
     thread_local! {
-        static NOW: Cell<Now> = const { Cell::new(Now { boot: Duration::from_secs(1000), wall: 1_000_000 }) };
+        static NOW: Cell<Now> = const { Cell::new(Now { boot: Duration::from_secs(1000), wall: 1_000_000, fraction: 0 }) };
     }
 
     fn at(boot: u64, wall: u64) {
         NOW.set(Now {
             boot: Duration::from_secs(1000 + boot),
             wall: 1_000_000 + wall,
+            fraction: 0,
         });
     }
 
@@ -423,12 +424,14 @@ mod tests {
         memory.store_for(&credential("alice", "one", None), lifetime(60, 100));
         NOW.set(Now {
             wall: 10,
+            fraction: 0,
             ..NOW.get()
         });
         assert!(has(&memory, "alice"));
         NOW.set(Now {
             boot: Duration::from_secs(1060),
             wall: 10,
+            fraction: 0,
         });
         assert!(!has(&memory, "alice"));
     }

@@ -20,6 +20,7 @@ use proptest::test_runner::Config;
 const START: Now = Now {
     boot: Duration::from_secs(1_000_000),
     wall: 2_000_000_000,
+    fraction: 0,
 };
 
 thread_local! {
@@ -139,7 +140,7 @@ impl Model {
         if !self.is_memory {
             return;
         }
-        let Now { boot, wall } = NOW.get();
+        let Now { boot, wall, .. } = NOW.get();
         self.all.retain_mut(|kept| {
             if !concerned(kept.key) {
                 return true;
@@ -262,6 +263,7 @@ fn pass(boot: u64, wall: i64) {
     NOW.set(Now {
         boot: now.boot + Duration::from_secs(boot),
         wall: now.wall.saturating_add_signed(wall),
+        fraction: 0,
     });
 }
 
@@ -290,7 +292,7 @@ fn tell(
                 timeout,
                 max_age,
             } => {
-                let Now { boot, wall } = NOW.get();
+                let Now { boot, wall, .. } = NOW.get();
                 let new = Kept {
                     key,
                     secret: Some(secret),

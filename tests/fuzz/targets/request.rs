@@ -79,6 +79,7 @@ fn clock() -> Now {
     Now {
         boot: Duration::from_secs(1000),
         wall: 1_000_000,
+        fraction: 0,
     }
 }
 

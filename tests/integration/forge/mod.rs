@@ -436,7 +436,7 @@ impl Drop for Forge {
     }
 }
 
-pub fn now() -> u64 {
+fn now() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap()
