@@ -122,6 +122,16 @@ pub trait Forge: fmt::Debug + Sync {
         }
     }
 
+    /// Where the owner of a token can open it for an organization, for one hour, by an answer of the API or of git's endpoint.
+    fn authorization(&self, _site: &Site, _answer: &Answer) -> Option<String> {
+        None
+    }
+
+    /// The username that git must give with a token of this kind, if it is not the person's own.
+    fn username(&self, _token: Option<TokenKind>) -> Option<&'static str> {
+        None
+    }
+
     /// The scope that git needs and `scopes` lack.
     fn lacks(&self, _token: Option<TokenKind>, _scopes: &[String]) -> Option<Lack> {
         None
@@ -161,6 +171,13 @@ impl Site {
     /// With its port, if it has one of its own.
     pub fn host(&self) -> &str {
         &self.host
+    }
+
+    /// Whether `url` leads to it, and to no other port.
+    pub fn has(&self, url: &str) -> bool {
+        let rest = url.strip_prefix("https://");
+        let rest = rest.and_then(|rest| rest.strip_prefix(&self.host[..]));
+        rest.is_some_and(|rest| rest.starts_with('/'))
     }
 
     /// `https://HOST` and `path`.
