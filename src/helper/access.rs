@@ -141,7 +141,7 @@ impl Case<'_> {
                 ),
             ),
         };
-        let says = format!("401: {before}{} takes neither; {says}", self.forge());
+        let says = format!("401: {before}{} does not take it: {says}", self.forge());
         Finding::problem(TITLE, says, remedy)
     }
 

@@ -23,8 +23,8 @@ pub fn chain(git: &Git, url: Option<&Description>) -> Vec<Setting> {
     walk(git, url).0
 }
 
-/// The same, and which empty value has git forget this helper.
-fn walk(git: &Git, url: Option<&Description>) -> (Vec<Setting>, Option<Setting>) {
+/// The same; and which empty value has git forget this helper, and what it was.
+fn walk(git: &Git, url: Option<&Description>) -> (Vec<Setting>, Option<[Setting; 2]>) {
     let mut chain: Vec<Setting> = Vec::new();
     let mut forgets = None;
     for setting in git.settings(KEYS).unwrap_or_default() {
@@ -32,10 +32,8 @@ fn walk(git: &Git, url: Option<&Description>) -> (Vec<Setting>, Option<Setting>)
             continue;
         }
         if setting.value.is_empty() {
-            if chain.iter().any(|known| is_ours(&known.value)) {
-                forgets = Some(setting);
-            }
-            chain.clear();
+            let ours = chain.drain(..).rfind(|known| is_ours(&known.value));
+            forgets = ours.map(|ours| [setting, ours]).or(forgets);
         } else {
             chain.push(setting);
         }
@@ -51,26 +49,13 @@ pub fn examine(
 ) -> Vec<Finding> {
     let (chain, forgets) = walk(git, url);
     let Some(at) = chain.iter().position(|setting| is_ours(&setting.value)) else {
-        return vec![match &forgets {
-            Some(empty) => Finding::problem(
-                TITLE,
-                format!(
-                    "git does not ask this helper: an empty value has it forget those before ({})",
-                    place(empty)
-                ),
-                remedy("", empty),
-            ),
-            None => {
-                let says = "git does not ask this helper";
-                Finding::problem(TITLE, says, "git credential-pat setup")
-            }
-        }];
+        return vec![not_asked(forgets.as_ref())];
     };
     let ours = &chain[at];
     let mut findings = Vec::new();
     if let Some(program) = missing(&ours.value) {
         let says = format!("{program} in {} is no program", place(ours));
-        findings.push(Finding::problem(TITLE, says, remedy("", ours)));
+        findings.push(Finding::problem(TITLE, says, remedy("", ours, ours)));
     }
     match chain[..at].first() {
         None => {
@@ -81,7 +66,7 @@ pub fn examine(
             // A repository's helpers are not run: it may be somebody else's work. Nor would we be asked from outside.
             let kept = kept.filter(|_| !chain[..=at].iter().any(is_repositorys));
             let answer = kept.map(|(question, kept)| answer(git, question, kept));
-            findings.push(of_first(other, answer));
+            findings.push(of_first(other, ours, answer.as_ref()));
         }
     }
     let before = chain[..at].iter().skip(1);
@@ -92,13 +77,26 @@ pub fn examine(
             named(&other.value),
             place(other)
         );
-        findings.push(Finding::note(TITLE, says, remedy(REPLACE, other)));
+        findings.push(Finding::note(TITLE, says, remedy(REPLACE, other, ours)));
     }
     findings
 }
 
+/// That git does not ask us. `forgets`: the empty value that has it forget what it was told.
+fn not_asked(forgets: Option<&[Setting; 2]>) -> Finding {
+    let says = "git does not ask this helper";
+    let Some([empty, ours]) = forgets else {
+        return Finding::problem(TITLE, says, "git credential-pat setup");
+    };
+    let says = format!(
+        "{says}: an empty value has it forget those before ({})",
+        place(empty)
+    );
+    Finding::problem(TITLE, says, remedy("", empty, ours))
+}
+
 /// What comes of a helper that git asks before this one. `answer`: what git gets; `None`: nobody asked.
-fn of_first(other: &Setting, answer: Option<Answer>) -> Finding {
+fn of_first(other: &Setting, ours: &Setting, answer: Option<&Answer>) -> Finding {
     let name = format!("'{}' ({})", named(&other.value), place(other));
     let says = match answer {
         Some(Answer::Kept) => {
@@ -119,14 +117,15 @@ fn of_first(other: &Setting, answer: Option<Answer>) -> Finding {
         }
         Some(Answer::Unknown) | None => {
             let says = format!("git asks {name} before this helper: what it answers counts");
-            return Finding::note(TITLE, says, remedy(REPLACE, other));
+            return Finding::note(TITLE, says, remedy(REPLACE, other, ours));
         }
     };
-    Finding::problem(TITLE, says, remedy(REPLACE, other))
+    Finding::problem(TITLE, says, remedy(REPLACE, other, ours))
 }
 
-/// `setup` with `words`, in the scope and for the URL where `setting` stands: elsewhere it would come before, and not help.
-fn remedy(words: &str, setting: &Setting) -> String {
+/// `setup`, done like `how`, in the scope and for the URL where `setting` stands: elsewhere it would come before, and not help. With
+/// the options of `ours`: with others it would keep tokens elsewhere.
+fn remedy(how: &str, setting: &Setting, ours: &Setting) -> String {
     let scope = match &setting.scope[..] {
         "local" => " --local",
         "worktree" | "command" => {
@@ -145,7 +144,11 @@ fn remedy(words: &str, setting: &Setting) -> String {
     let context = context.and_then(|rest| rest.strip_suffix(".helper"));
     let context = context.filter(|context| url::parse(context.as_bytes()).is_ok());
     let url = context.map_or_else(String::new, |url| format!(" {}", quoted(url.as_ref())));
-    format!("git credential-pat setup{scope}{words}{url}")
+    let options = words(&ours.value).unwrap_or_default().into_iter().skip(1);
+    let options: String = options
+        .map(|word| format!(" {}", quoted(word.as_ref())))
+        .collect();
+    format!("git credential-pat setup{options}{scope}{how}{url}")
 }
 
 /// What git gets.
@@ -242,9 +245,13 @@ mod tests {
                 key: key.into(),
                 value: "".into(),
             };
-            remedy(REPLACE, &setting)
+            let ours = Setting {
+                value: "/opt/git-credential-pat --timeout 8h".into(),
+                ..setting.clone()
+            };
+            remedy(REPLACE, &setting, &ours)
         };
-        let setup = "git credential-pat setup";
+        let setup = "git credential-pat setup --timeout 8h";
         for (scope, key, expected) in [
             ("global", "credential.helper", " --replace"),
             ("system", "credential.helper", " --replace"),

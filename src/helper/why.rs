@@ -98,6 +98,9 @@ impl Helper {
                     "git asks with the path, and what is kept is for the whole host: nothing is kept for {url}"
                 )
             }
+            (Some(user), None) => {
+                format!("nothing is kept for the user '{}' at {url}", text(user))
+            }
             _ => format!("nothing is kept for {url}"),
         };
         Some(Finding::problem(TITLE, says, login(&wanted)))

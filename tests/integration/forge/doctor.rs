@@ -375,10 +375,7 @@ fn an_ssh_url_takes_no_token() {
     let elsewhere = "use https://localhost/acme/other.git in its place";
     for (url, expected) in [
         ("git@localhost:acme/r.git", upstream),
-        (
-            "ssh://git@localhost:22/acme/r",
-            "git remote set-url upstream https://localhost/acme/r",
-        ),
+        ("ssh://git@localhost:22/acme/r", upstream),
         ("git@localhost:acme/other.git", elsewhere),
         ("ssh://git@localhost:22/acme/other.git", elsewhere),
     ] {
@@ -447,7 +444,10 @@ fn another_helper_that_answers_first() {
             .contains("answers before this helper, with another secret"),
         "{output:?}"
     );
-    assert_eq!(problems[0].1, "git credential-pat setup --replace");
+    assert_eq!(
+        problems[0].1,
+        "git credential-pat setup --storage file --replace"
+    );
     assert!(!output.text().contains("tok-stale"), "{output:?}");
     // One that does not know is worth a note only.
     fs::write(&helper, "#!/bin/sh\nexit 0\n").unwrap();
@@ -947,7 +947,10 @@ fn another_helper_that_stops_git() {
         let problems = of_outcome(&json, "problem");
         assert_eq!(problems.len(), 1, "{output:?}");
         assert!(problems[0].0.contains(says), "{output:?}");
-        assert_eq!(problems[0].1, "git credential-pat setup --replace");
+        assert_eq!(
+            problems[0].1,
+            "git credential-pat setup --storage file --replace"
+        );
     }
 }
 
@@ -1016,8 +1019,12 @@ fn a_repository_that_forgets_all_helpers() {
         .succeeded();
     let (says, remedy) = only_problem(&work, &url);
     assert!(says.contains("an empty value has it forget"), "{says}");
-    assert_eq!(remedy, "git credential-pat setup --local");
-    work.ask("setup --local", b"").succeeded();
+    assert_eq!(remedy, "git credential-pat setup --storage file --local");
+    process::run(
+        &mut work.sandbox.helper("setup --storage file --local"),
+        b"",
+    )
+    .succeeded();
     is_well(&work, &url);
 }
 
