@@ -77,15 +77,15 @@ pub(super) fn run(
             }
             Err(failure) => return Err(failure),
         };
+        let now = time::now();
         let asked = match (&known, &url) {
             (Some((settings, helper)), Some(url)) => {
                 let question = Question::of(git.as_ref(), &settings.accounts, url);
-                let kept = helper.answer_to(&question.wanted)?;
+                let kept = helper.answer_to(&question.wanted, now)?;
                 Some((helper, url, question, kept))
             }
             _ => None,
         };
-        let now = time::now();
         if let Some(git) = &git {
             let kept = asked.as_ref().and_then(|(_, _, question, kept)| {
                 // What has ended is not given to git.

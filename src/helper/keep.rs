@@ -90,10 +90,16 @@ impl Helper {
             path: None,
             ..url.duplicate()
         };
-        Ok(match self.answer_to(url)? {
-            None => self.answer_to(&anywhere)?,
-            found => found,
-        })
+        for wanted in [url, &anywhere] {
+            for storage in &self.storages {
+                match storage.get(wanted) {
+                    Ok(Some(found)) => return Ok(Some(found)),
+                    Ok(None) | Err(Error::Unavailable { .. }) => {}
+                    Err(cause) => return Err(cause),
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// Keeps what git found good. Half a credential, and one that is not to be kept, are passed over in silence. Returns

@@ -1,12 +1,13 @@
 //! What git asks its helpers about a URL: with the path or without, for whom; and what of all that is kept answers.
 
-use super::Helper;
+use super::{Helper, Passed, another_good, is_good};
 use crate::config::account::{self, Account};
 use crate::credential::Credential;
 use crate::credential::description::Description;
 use crate::credential::key::Key;
 use crate::git::Git;
 use crate::storage::Error;
+use crate::time::Now;
 
 /// What git asks about a URL.
 pub struct Question {
@@ -78,16 +79,29 @@ fn shown(url: &Description) -> String {
 }
 
 impl Helper {
-    /// What answers `wanted`, whether it is still good or not. A storage that cannot be reached answers nothing.
-    pub fn answer_to(&self, wanted: &Description) -> Result<Option<Credential>, Error> {
+    /// What answers `wanted`, as for `get`; if nothing does, what would if it had not ended. A storage that cannot be reached
+    /// answers nothing.
+    pub fn answer_to(&self, wanted: &Description, now: Now) -> Result<Option<Credential>, Error> {
+        let passed = Passed {
+            refused: None,
+            dead: None,
+        };
+        let mut ended = None;
         for storage in &self.storages {
-            match storage.get(wanted) {
-                Ok(Some(found)) => return Ok(Some(found)),
-                Ok(None) | Err(Error::Unavailable { .. }) => {}
-                Err(cause) => return Err(cause),
+            let found = match storage.get(wanted) {
+                Ok(Some(found)) => found,
+                Ok(None) | Err(Error::Unavailable { .. }) => continue,
+                Err(cause @ Error::Failed { .. }) => return Err(cause),
+            };
+            if is_good(&found, now) {
+                return Ok(Some(found));
             }
+            if let Some(good) = another_good(&**storage, wanted, &passed, now)? {
+                return Ok(Some(good));
+            }
+            ended = ended.or(Some(found));
         }
-        Ok(None)
+        Ok(ended)
     }
 
     /// The keys of what is kept for the host of `wanted`, whatever the path and the user.

@@ -20,6 +20,7 @@ mod work;
 mod check;
 mod dialogue;
 mod doctor;
+mod doctor_question;
 mod hostile;
 mod itself;
 mod learnt;
