@@ -110,7 +110,7 @@ impl Forge for GitHub {
     fn authorization(&self, site: &Site, answer: &Answer) -> Option<String> {
         let header = answer.header("x-github-sso").and_then(authorize_url);
         let link = header.or_else(|| authorize_url_in(site, answer.body.as_slice()));
-        link.filter(|link| site.has(link))
+        link.filter(|link| link.starts_with(&site.url("/")))
     }
 
     fn lacks(&self, token: Option<TokenKind>, scopes: &[String]) -> Option<Lack> {
@@ -272,9 +272,10 @@ fn authorize_url(header: &str) -> Option<String> {
 /// The same among the words that git's endpoint answers: the link to the single sign-on of an organization or an enterprise.
 fn authorize_url_in(site: &Site, body: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(body).ok()?;
-    let words = text.split(|character: char| !character.is_ascii_graphic());
-    let mut links = words.filter(|word| site.has(word) && word.contains("/sso?") && is_sane(word));
-    links.next().map(str::to_owned)
+    let mut words = text.split(|character: char| !character.is_ascii_graphic());
+    let own = site.url("/");
+    let is_link = |word: &&str| word.starts_with(&own) && word.contains("/sso?") && is_sane(word);
+    words.find(is_link).map(str::to_owned)
 }
 
 fn is_sane(url: &str) -> bool {

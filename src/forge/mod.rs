@@ -69,7 +69,6 @@ impl Kind {
     }
 }
 
-/// As it calls itself.
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
@@ -171,13 +170,6 @@ impl Site {
     /// With its port, if it has one of its own.
     pub fn host(&self) -> &str {
         &self.host
-    }
-
-    /// Whether `url` leads to it, and to no other port.
-    pub fn has(&self, url: &str) -> bool {
-        let rest = url.strip_prefix("https://");
-        let rest = rest.and_then(|rest| rest.strip_prefix(&self.host[..]));
-        rest.is_some_and(|rest| rest.starts_with('/'))
     }
 
     /// `https://HOST` and `path`.

@@ -290,7 +290,7 @@ fn ask(credential: &Credential, issuer: Option<&Issuer>, now: Now) -> Asked {
         Ok(answer) => Asked::Told(match forge.read(&answer, *token, now.wall) {
             Verdict::Blocked { authorize } => Verdict::Blocked {
                 // A person will open it.
-                authorize: authorize.filter(|link| site.has(link)),
+                authorize: authorize.filter(|link| link.starts_with(&site.url("/"))),
             },
             verdict => verdict,
         }),

@@ -73,8 +73,9 @@ fn username(git: &Git, url: &Description) -> Option<Vec<u8>> {
     (!set.is_empty()).then_some(set)
 }
 
+/// Without the user, who may be a token: everybody sees git's arguments.
 fn shown(url: &Description) -> String {
-    let url = url.key().map(|key| key.url_of_user());
+    let url = url.key().map(|key| key.url());
     String::from_utf8_lossy(&url.unwrap_or_default()).into_owned()
 }
 

@@ -19,6 +19,8 @@ use crate::time::{Now, in_words};
 const TITLE: &str = "token";
 /// A name that begins as a token does may be one all the same.
 const SHORTEST_TOKEN: usize = 20;
+/// Of a user of GitHub, and who has a longer one has no forty letters and digits in a row.
+const LONGEST_NAME: usize = 39;
 
 impl Helper {
     /// Why git fails for `url`, if it does. `question`: what git asks for it; `kept`: what answers. Writes nothing down.
@@ -132,7 +134,7 @@ impl Helper {
 /// What is wrong with the question itself.
 fn of_question(question: &Question) -> Option<Finding> {
     let user = question.asked.username.as_deref().unwrap_or_default();
-    if begins_as_token(user) {
+    if may_be_token(user) {
         return Some(Finding::problem(
             TITLE,
             "the URL holds a token in the place of the user: whoever reads it has the token",
@@ -147,13 +149,15 @@ fn of_question(question: &Question) -> Option<Finding> {
     Some(Finding::problem(TITLE, says, "git credential-pat setup"))
 }
 
-fn begins_as_token(user: &[u8]) -> bool {
+/// By its beginning, or since no name is as long and without a mark.
+fn may_be_token(user: &[u8]) -> bool {
     let clues = Clues {
         token: Some(user),
         ..Clues::default()
     };
-    user.len() >= SHORTEST_TOKEN
-        && issuer(&nowhere(), clues).is_some_and(|issuer| issuer.token.is_some())
+    let begins_as_one = || issuer(&nowhere(), clues).is_some_and(|issuer| issuer.token.is_some());
+    let is_opaque = user.len() > LONGEST_NAME && user.iter().all(u8::is_ascii_alphanumeric);
+    is_opaque || user.len() >= SHORTEST_TOKEN && begins_as_one()
 }
 
 fn nowhere() -> Key {
@@ -347,6 +351,20 @@ impl Case<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_may_be_a_token_is_not_taken_for_a_name() {
+        for (user, may_be) in [
+            ("ghp_made-up0123456789", true),
+            ("0123456789abcdef0123456789abcdef01234567", true),
+            ("octocat", false),
+            ("ghp_octocat", false),
+            ("x-bitbucket-api-token-auth", false),
+            ("", false),
+        ] {
+            assert_eq!(may_be_token(user.as_bytes()), may_be, "{user}");
+        }
+    }
     use crate::forge::lookup::Error;
     use crate::secret::Secret;
 

@@ -152,6 +152,22 @@ fn a_secret_in_a_remotes_url_is_told_and_not_shown() {
     work.git(&words).succeeded();
     is_well(&work, &work.forge.repository());
     is_well(&work, "origin");
+    // By a rule, whose key is the secret's place.
+    let rule = format!("url.https://alice:tok-embedded@{host}/.insteadOf");
+    let value = format!("https://{host}/");
+    work.git(&["config", "--global", &rule, &value]).succeeded();
+    for url in ["", "origin", &work.forge.repository()] {
+        let (output, _) = doctor(&work, url);
+        assert!(!format!("{output:?}").contains("tok-"), "{output:?}");
+        let (says, remedy) = only_problem(&work, url);
+        assert!(says.contains("holds a password"), "{says}");
+        assert!(
+            remedy.starts_with("take the line url.https://***@"),
+            "{remedy}"
+        );
+    }
+    work.git(&["config", "--global", "--unset", &rule])
+        .succeeded();
     // A token alone, in the place of the user.
     let token = "ghp_embedded0123456789";
     let set = format!("https://{token}@{host}/r.git");
@@ -330,4 +346,29 @@ fn one_that_has_ended_hides_no_good_one() {
     is_well(&work, &work.forge.repository());
     let (says, _) = only_problem(&work, &format!("https://bob@{host}/r.git"));
     assert!(says.contains("ended on"), "{says}");
+}
+
+/// It is asked outside of the repository, whose own setting has git tell the path.
+#[test]
+fn a_repository_may_have_git_tell_the_path() {
+    let work = Work::without_lookups(Speaks::GitHub);
+    work.forge.issue(Token::new("t", CLASSIC));
+    work.git(&["init", "-q"]).succeeded();
+    work.git(&["config", "--local", "credential.useHttpPath", "true"])
+        .succeeded();
+    let url = work.forge.repository();
+    let settings = fs::read_to_string(work.sandbox.path("gitconfig")).unwrap();
+    let first = "[credential]\n\thelper = \"!f() { :; }; f\"\n";
+    fs::write(work.sandbox.path("gitconfig"), format!("{first}{settings}")).unwrap();
+    let login = format!("login --with-token --username alice {url}");
+    work.ask(&login, CLASSIC.as_bytes()).succeeded();
+    work.store("bob", "ghp_for-the-whole-host");
+    let (output, _) = doctor(&work, &url);
+    assert!(
+        output
+            .text()
+            .contains("git gets the kept token all the same"),
+        "{output:?}"
+    );
+    is_well(&work, &url);
 }
