@@ -7,13 +7,15 @@ use super::case::{Case, text};
 use super::finding::{Finding, Outcome};
 use super::forges::{Clues, issuer};
 use super::lookup::Asked;
-use super::question::Question;
+use super::question::{Question, tells_path};
+use crate::config::account::Account;
 use crate::credential::Credential;
 use crate::credential::description::Description;
 use crate::credential::key::Key;
 use crate::credential::token::TokenKind;
 use crate::forge::lookup;
 use crate::forge::{self, Found, Kind, Site, Verdict};
+use crate::git::Git;
 use crate::time::{Now, in_words};
 
 const TITLE: &str = "token";
@@ -141,12 +143,29 @@ fn of_question(question: &Question) -> Option<Finding> {
             "take it out of the URL, and revoke it at its forge",
         ));
     }
-    let rule = question.untold.as_ref()?;
+    question.untold.as_ref().map(of_untold)
+}
+
+/// The first of the rules whose path git does not tell.
+pub fn of_accounts(git: &Git, accounts: &[Account]) -> Option<Finding> {
+    let is_untold = |account: &&Account| {
+        let url = Description {
+            protocol: Some(account.protocol.clone()),
+            host: Some(account.host.clone()),
+            path: account.path.clone(),
+            ..Description::default()
+        };
+        account.path.is_some() && !tells_path(git, &url)
+    };
+    accounts.iter().find(is_untold).map(of_untold)
+}
+
+fn of_untold(rule: &Account) -> Finding {
     let says = format!(
         "git does not tell the path, by which the [[account]] of {} goes: its token is not found",
         text(&rule.url())
     );
-    Some(Finding::problem(TITLE, says, "git credential-pat setup"))
+    Finding::problem(TITLE, says, "git credential-pat setup")
 }
 
 /// By its beginning, or since no name is as long and without a mark.

@@ -68,9 +68,11 @@ fn an_account_whose_path_git_does_not_tell() {
     let rule = format!("[[account]]\nurl = \"{url}\"\nusername = \"work\"\n");
     fs::write(&rules, format!("{before}\n{rule}")).unwrap();
     let setup = "git credential-pat setup";
-    let (says, remedy) = only_problem(&work, &url);
-    assert!(says.contains("does not tell the path"), "{says}");
-    assert_eq!(remedy, setup);
+    for url in ["", &url] {
+        let (says, remedy) = only_problem(&work, url);
+        assert!(says.contains("does not tell the path"), "{says}");
+        assert_eq!(remedy, setup);
+    }
     let words = format!("login --with-token {url}");
     let early = work.ask(&words, CLASSIC.as_bytes()).succeeded();
     assert!(early.stderr.contains(setup), "{early:?}");
@@ -78,6 +80,7 @@ fn an_account_whose_path_git_does_not_tell() {
     assert_eq!(remedy, setup);
     work.ask("setup", b"").succeeded();
     is_well(&work, &url);
+    is_well(&work, "");
     let late = work.ask(&words, CLASSIC.as_bytes()).succeeded();
     assert!(!late.stderr.contains(setup), "{late:?}");
     // What is missing is looked for where git finds it.
