@@ -244,6 +244,8 @@ impl Git {
     pub fn fill(&self, question: &[u8]) -> Result<Option<Buffer>, Error> {
         let mut command = Command::new(&self.program);
         command.args(["-c", "core.askPass=", "-c", "credential.interactive=false"]);
+        // A path in the question is one that git would tell: a repository's setting may be why.
+        command.args(["-c", "credential.useHttpPath=true"]);
         command.args(["credential", "fill"]);
         leave_repository(&mut command);
         command.env_remove("GIT_ASKPASS").env_remove("SSH_ASKPASS");

@@ -8,11 +8,16 @@ use serde::Serialize;
 
 use super::streams::Streams;
 use super::{Failure, described, open, ui};
-use crate::config::{Error, Flags};
+use crate::config::{Error, Flags, Settings};
+use crate::credential::Credential;
 use crate::credential::description::Description;
-use crate::helper::examine::{self, Ssh};
+use crate::credential::url;
+use crate::git::Git;
 use crate::helper::finding::{Finding, Outcome};
-use crate::helper::{Helper, chain, verify};
+use crate::helper::question::Question;
+use crate::helper::remotes::{self, Remote, Rewriting, Way};
+use crate::helper::ssh::Ssh;
+use crate::helper::{Helper, chain, examine, verify, why};
 use crate::plain;
 use crate::time;
 
@@ -22,7 +27,7 @@ use crate::time;
 #[allow(clippy::doc_markdown)]
 #[command(after_help = "Exit status: 0 nothing is in the way, 1 a problem was found.")]
 pub(super) struct Arguments {
-    /// Such as https://github.com/octocat/hello.git: its forge and its git server are asked, with the token that is kept
+    /// Such as https://github.com/octocat/hello.git, or a remote's name: its forge and its git server are asked, with the token that is kept
     url: Option<String>,
     /// For machines
     #[arg(long)]
@@ -44,26 +49,27 @@ pub(super) fn run(
 ) -> Result<ExitCode, Failure> {
     let (git, found) = examine::git();
     let mut findings = vec![found];
-    let ssh = arguments.url.as_deref().and_then(Ssh::parse);
-    let url = match (&arguments.url, &ssh) {
-        (Some(url), None) => Some(described(url)?),
-        _ => None,
-    };
-    if let Some(ssh) = ssh {
-        let remote = git.as_ref().and_then(|git| examine::remote_of(git, &ssh));
-        findings.push(match remote {
-            Some(remote) => ssh.finding(&remote, ""),
-            None => ssh.finding_without_remote(),
-        });
+    let rewriting = git.as_ref().map(Rewriting::of).unwrap_or_default();
+    let remotes = git.as_ref().map(|git| remotes::all(git, &rewriting));
+    let remotes = remotes.unwrap_or_default();
+    let way = arguments
+        .url
+        .as_deref()
+        .map(|url| way(url, &rewriting, &remotes));
+    let without_token = way.as_ref();
+    let without_token = without_token.and_then(|way| way.finding(&rewriting, &remotes));
+    if let Some(found) = without_token {
+        findings.push(found);
     } else {
-        let helper = match open(flags, url.as_ref()) {
+        let url = way.map(|way| described(&way.url)).transpose()?;
+        let known = match open(flags, url.as_ref()) {
             Ok((settings, helper)) => {
                 findings.push(Finding::ok(
                     "configuration",
                     "config.toml can be read, or is not there",
                 ));
                 findings.extend(helper.examine_storages(&settings));
-                Some(helper)
+                Some((settings, helper))
             }
             Err(Failure::Config(error)) => {
                 findings.push(unreadable(&error));
@@ -71,17 +77,40 @@ pub(super) fn run(
             }
             Err(failure) => return Err(failure),
         };
-        let kept = kept(helper.as_ref(), url.as_ref())?;
+        let now = time::now();
+        let asked = match (&known, &url) {
+            (Some((settings, helper)), Some(url)) => {
+                let question = Question::of(git.as_ref(), &settings.accounts, url);
+                let kept = helper.answer_to(&question.wanted, now)?;
+                Some((helper, url, question, kept))
+            }
+            _ => None,
+        };
         if let Some(git) = &git {
-            findings.extend(chain::examine(git, url.as_ref(), kept.as_ref()));
-            let host = url.as_ref().and_then(|url| url.host.as_deref());
-            let host = host.map(|host| String::from_utf8_lossy(host).into_owned());
-            findings.extend(examine::remotes(git, host.as_deref()));
+            let kept = asked.as_ref().and_then(|(_, _, question, kept)| {
+                // What has ended is not given to git.
+                let ended =
+                    |kept: &&Credential| kept.expiry.is_some_and(|end| end.is_past(now.wall));
+                Some((question, kept.as_ref().filter(|kept| !ended(kept))?))
+            });
+            findings.extend(chain::examine(git, url.as_ref(), kept));
+            if let (Some((settings, _)), None) = (&known, &url) {
+                findings.extend(why::of_accounts(git, &settings.accounts));
+            }
+            for remote in &remotes {
+                findings.extend(of_remote(
+                    git,
+                    &rewriting,
+                    known.as_ref(),
+                    remote,
+                    url.as_ref(),
+                ));
+            }
         }
         findings.extend(examine::environment(git.as_ref(), url.as_ref()));
         findings.extend(verify::examine(git.as_ref(), url.as_ref()));
-        if let (Some(helper), Some(url)) = (helper, url) {
-            findings.extend(helper.why(&url, kept.as_ref(), time::now()));
+        if let Some((helper, url, question, kept)) = &asked {
+            findings.extend(helper.why(url, question, kept.as_ref(), now));
         }
     }
     print(streams, &findings, arguments.json)?;
@@ -91,14 +120,47 @@ pub(super) fn run(
     Ok(ExitCode::from(u8::from(is_ill)))
 }
 
-fn kept(
-    helper: Option<&Helper>,
-    url: Option<&Description>,
-) -> Result<Option<crate::credential::Credential>, Failure> {
-    match (helper, url) {
-        (Some(helper), Some(url)) => Ok(helper.kept_for(url)?),
-        _ => Ok(None),
+/// Where git goes by what somebody typed: a remote's name, or a URL.
+fn way(typed: &str, rewriting: &Rewriting, remotes: &[Remote]) -> Way {
+    if let Some(remote) = remotes.iter().find(|remote| remote.name == typed) {
+        return remote.way.clone();
     }
+    let is_bare_host = !typed.contains("://")
+        && Ssh::parse(typed).is_some_and(|ssh| {
+            // To git `one.test:8443/r` is the folder `8443/r` over SSH; to people it is a port.
+            let port = ssh.path.split('/').next().unwrap_or_default();
+            !typed.contains('@') && port.bytes().all(|byte| byte.is_ascii_digit())
+        });
+    if is_bare_host {
+        return rewriting.way(&format!("https://{typed}"));
+    }
+    rewriting.way(typed)
+}
+
+/// What keeps tokens from serving a remote; with a URL, only of those at its host.
+fn of_remote(
+    git: &Git,
+    rewriting: &Rewriting,
+    known: Option<&(Settings, Helper)>,
+    remote: &Remote,
+    url: Option<&Description>,
+) -> Option<Finding> {
+    let host = url.and_then(|url| url.host.as_deref());
+    let host = host.map(|host| String::from_utf8_lossy(host).into_owned());
+    let is_asked = host
+        .as_deref()
+        .is_none_or(|host| remote.host().as_deref() == Some(remotes::without_port(host)));
+    if !is_asked {
+        return None;
+    }
+    if let Some(found) = remote.finding(rewriting) {
+        return Some(found);
+    }
+    let said = url::parse(remote.way.url.as_bytes()).ok()?;
+    let is_the_same = url.is_some_and(|url| url.username == said.username);
+    let (settings, helper) = known.filter(|_| said.username.is_some() && !is_the_same)?;
+    let question = Question::of(Some(git), &settings.accounts, &said);
+    helper.of_remotes_user(&question, &remote.name)
 }
 
 fn unreadable(error: &Error) -> Finding {

@@ -15,9 +15,9 @@ use crate::credential::key::Key;
 use crate::credential::url;
 use crate::forge::Site;
 use crate::git::Git;
-use crate::helper::Helper;
-use crate::helper::examine::{self, Ssh};
 use crate::helper::finding::Finding;
+use crate::helper::remotes::{self, Rewriting};
+use crate::helper::{Helper, question};
 use crate::plain;
 use crate::platform::prompt::Dialogue;
 use crate::time;
@@ -88,8 +88,19 @@ pub(super) fn run(
         .accounts
         .iter()
         .any(|rule| rule.is_at(&description));
-    if (!is_given || has_rules) && !git_tells_path(&settings, &description) {
-        description.path = None;
+    if !is_given || has_rules {
+        let is_ruled = is_ruled(&settings, &description);
+        let is_told = git_tells_path(&description);
+        if is_ruled && !is_told {
+            ui::warn(
+                streams,
+                "git does not tell the path, by which the [[account]] for it goes: this token will not be found",
+                Some("run 'git credential-pat setup' after adding a rule"),
+            );
+        }
+        if !is_ruled && !is_told {
+            description.path = None;
+        }
     }
     account::apply(&settings.accounts, &mut description);
     if description.username.is_none() {
@@ -164,18 +175,22 @@ fn nowhere(streams: &mut Streams) -> ExitCode {
 /// Where the usual remote of the repository leads that one is in; `None`: there is none. It is said, for whoever made the
 /// repository chose it.
 fn of_remote(streams: &mut Streams) -> Result<Option<Description>, Failure> {
-    let Some(remote) = examine::usual_remote(&Git::find()?) else {
+    let git = Git::find()?;
+    let rewriting = Rewriting::of(&git);
+    let Some(remote) = remotes::usual(&git, &rewriting) else {
         return Ok(None);
     };
     let name = plain::safe(remote.name.as_bytes());
-    if let Some(ssh) = Ssh::parse(&remote.url) {
-        let Finding { says, remedy, .. } = ssh.finding(&remote.name, "");
+    let is_over_ssh = remote.way.ssh().is_some();
+    let over_ssh = remote.finding(&rewriting).filter(|_| is_over_ssh);
+    if let Some(Finding { says, remedy, .. }) = over_ssh {
         return Err(Failure::Plain {
             what: format!("the remote {says}"),
             hint: remedy,
         });
     }
-    let parsed = url::parse(remote.url.as_bytes());
+    let leads_to = &remote.way.url;
+    let parsed = url::parse(leads_to.as_bytes());
     if matches!(parsed, Err(url::Error::Password)) {
         let what = format!("the URL of the remote {name} holds a password: git asks no helper");
         return Err(Failure::new(
@@ -184,7 +199,7 @@ fn of_remote(streams: &mut Streams) -> Result<Option<Description>, Failure> {
         ));
     }
     let found = match parsed {
-        Err(error) if remote.url.starts_with("https://") => return Err(error.into()),
+        Err(error) if leads_to.starts_with("https://") => return Err(error.into()),
         parsed => parsed.ok(),
     };
     let found = found.filter(|found| found.protocol.as_deref() == Some(b"https"));
@@ -201,19 +216,15 @@ fn of_remote(streams: &mut Streams) -> Result<Option<Description>, Failure> {
     Ok(Some(found))
 }
 
+/// Whether a rule keeps one token for the path.
+fn is_ruled(settings: &Settings, said: &Description) -> bool {
+    let mut accounts = settings.accounts.iter();
+    accounts.any(|account| account.path.is_some() && account.covers(said))
+}
+
 /// Whether git will ask for the token with the path of the repository.
-fn git_tells_path(settings: &Settings, said: &Description) -> bool {
-    let is_ruled = settings
-        .accounts
-        .iter()
-        .any(|account| account.path.is_some() && account.covers(said));
-    let url = said.key().map(|key| key.url()).unwrap_or_default();
-    let is_on = || {
-        let git = Git::find().ok()?;
-        git.is_on_for("credential.useHttpPath", &String::from_utf8_lossy(&url))
-            .ok()?
-    };
-    is_ruled || is_on() == Some(true)
+fn git_tells_path(said: &Description) -> bool {
+    Git::find().is_ok_and(|git| question::tells_path(&git, said))
 }
 
 /// The user whose token is replaced, if there is one alone.

@@ -50,19 +50,31 @@ impl Forge for Bitbucket {
                     "read:repository:bitbucket, write:repository:bitbucket".to_owned(),
                 ),
             ],
-            username: Some("x-bitbucket-api-token-auth"),
+            username: self.username(Some(TokenKind::Api)),
         }]
     }
 
-    fn renewal(&self, _site: &Site, _token: Option<TokenKind>) -> Renewal {
+    fn username(&self, token: Option<TokenKind>) -> Option<&'static str> {
+        Some(match token {
+            Some(TokenKind::Access) => "x-token-auth",
+            _ => "x-bitbucket-api-token-auth",
+        })
+    }
+
+    fn renewal(&self, site: &Site, token: Option<TokenKind>) -> Renewal {
+        let how = if token == Some(TokenKind::Access) {
+            "create a new one under 'Access tokens' in the settings of the repository, project or workspace, then revoke the old one"
+        } else {
+            "create a new token, then revoke the old one"
+        };
         Renewal::ByHand {
-            page: PAGE.to_owned(),
-            how: "create a new token, then revoke the old one",
+            page: page(site, token),
+            how,
         }
     }
 
-    fn revocation(&self, _site: &Site, _token: Option<TokenKind>) -> Revocation {
-        Revocation::ByHand(PAGE.to_owned())
+    fn revocation(&self, site: &Site, token: Option<TokenKind>) -> Revocation {
+        Revocation::ByHand(page(site, token))
     }
 
     fn pitfalls(&self) -> &'static [&'static str] {
@@ -75,9 +87,30 @@ impl Forge for Bitbucket {
     }
 }
 
+/// An access token is no person's: it belongs to a repository, a project or a workspace, whose settings list it.
+fn page(site: &Site, token: Option<TokenKind>) -> String {
+    if token == Some(TokenKind::Access) {
+        site.url("/")
+    } else {
+        PAGE.to_owned()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_kind_has_its_username() {
+        for (secret, name) in [
+            ("ATCTTx", "x-token-auth"),
+            ("ATATTx", "x-bitbucket-api-token-auth"),
+            ("opaque", "x-bitbucket-api-token-auth"),
+        ] {
+            let kind = Bitbucket.token_kind(secret.as_bytes());
+            assert_eq!(Bitbucket.username(kind), Some(name), "{secret}");
+        }
+    }
 
     #[test]
     fn app_passwords_are_taken_no_more() {

@@ -113,6 +113,12 @@ impl Forge for GitHub {
         }
     }
 
+    fn authorization(&self, site: &Site, answer: &Answer) -> Option<String> {
+        let header = answer.header("x-github-sso").and_then(authorize_url);
+        let link = header.or_else(|| authorize_url_in(site, answer.body.as_slice()));
+        link.filter(|link| link.starts_with(&site.url("/")))
+    }
+
     fn lacks(&self, token: Option<TokenKind>, scopes: &[String]) -> Option<Lack> {
         let has = |scope: &str| scopes.iter().any(|known| known == scope);
         if token != Some(TokenKind::Classic) || has("repo") {
@@ -266,9 +272,20 @@ fn moment(text: &str) -> Option<Expiry> {
 /// `required; url=https://…`: a person will be shown it.
 fn authorize_url(header: &str) -> Option<String> {
     let url = header.strip_prefix("required; url=")?;
-    let is_sane =
-        url.starts_with("https://") && url.len() <= 2048 && !url.contains([' ', '"', '<', '>']);
-    is_sane.then(|| url.to_owned())
+    is_sane(url).then(|| url.to_owned())
+}
+
+/// The same among the words that git's endpoint answers: the link to the single sign-on of an organization or an enterprise.
+fn authorize_url_in(site: &Site, body: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(body).ok()?;
+    let mut words = text.split(|character: char| !character.is_ascii_graphic());
+    let own = site.url("/");
+    let is_link = |word: &&str| word.starts_with(&own) && word.contains("/sso?") && is_sane(word);
+    words.find(is_link).map(str::to_owned)
+}
+
+fn is_sane(url: &str) -> bool {
+    url.starts_with("https://") && url.len() <= 2048 && !url.contains([' ', '"', '<', '>'])
 }
 
 /// Of any sort that was, is or may yet be: `gh?_`, `github_`, forty hexadecimal digits (before 2021), `v1.` and a JWT's
@@ -306,6 +323,43 @@ mod tests {
             Verdict::Good(found) => found.end,
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn the_link_to_single_sign_on_is_of_the_forge_itself() {
+        let site = site("github.com");
+        let link = "https://github.com/orgs/acme/sso?authorization_request=AZ";
+        let of = |header: &str, body: &str| {
+            let header = [("x-github-sso", header)];
+            let headers = if header[0].1.is_empty() {
+                &[][..]
+            } else {
+                &header
+            };
+            GitHub.authorization(&site, &answer(403, headers, body))
+        };
+        let body = format!("SAML SSO.\nTo access this repository, visit {link} and try again.");
+        assert_eq!(
+            of(&format!("required; url={link}"), ""),
+            Some(link.to_owned())
+        );
+        assert_eq!(of("", &body), Some(link.to_owned()));
+        for evil in [
+            "https://evil.test/orgs/acme/sso?x",
+            "https://github.com.evil.test/orgs/acme/sso?x",
+            "https://github.com@evil.test/orgs/acme/sso?x",
+            "https://github.com:8443/orgs/acme/sso?x",
+            "http://github.com/orgs/acme/sso?x",
+        ] {
+            assert_eq!(of(&format!("required; url={evil}"), ""), None, "{evil}");
+            assert_eq!(of("", &format!("visit {evil} now")), None, "{evil}");
+        }
+        let long = format!("{link}{}", "A".repeat(2048));
+        assert_eq!(of(&format!("required; url={long}"), &long), None);
+        assert_eq!(
+            of("", "visit https://github.com/orgs/acme/sso?\u{202e}x"),
+            Some("https://github.com/orgs/acme/sso?".to_owned())
+        );
     }
 
     #[test]

@@ -70,7 +70,6 @@ impl Kind {
     }
 }
 
-/// As it calls itself.
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
@@ -121,6 +120,16 @@ pub trait Forge: fmt::Debug + Sync {
         Verdict::Unclear {
             status: answer.status,
         }
+    }
+
+    /// Where the owner of a token can open it for an organization, for one hour, by an answer of the API or of git's endpoint.
+    fn authorization(&self, _site: &Site, _answer: &Answer) -> Option<String> {
+        None
+    }
+
+    /// The username that git must give with a token of this kind, if it is not the person's own.
+    fn username(&self, _token: Option<TokenKind>) -> Option<&'static str> {
+        None
     }
 
     /// The scope that git needs and `scopes` lack.

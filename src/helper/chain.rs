@@ -5,46 +5,57 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::finding::Finding;
+use super::question::Question;
 use crate::credential::Credential;
 use crate::credential::description::Description;
 use crate::credential::url;
-use crate::git::{Git, Setting};
-use crate::helper_line::{KEYS, PROGRAM, is_ours, named, words};
+use crate::git::{Error, Git, Setting};
+use crate::helper_line::{KEYS, PROGRAM, is_ours, named, quoted, without_password, words};
 use crate::protocol::read::{self, Lines};
 use crate::protocol::write;
 use crate::secret::Buffer;
 
 const TITLE: &str = "helper chain";
-const REPLACE: &str = "git credential-pat setup --replace";
+const REPLACE: &str = " --replace";
 
 /// Whom git asks about `url`, or about everything, the first asked first: an empty value forgets those before it.
 pub fn chain(git: &Git, url: Option<&Description>) -> Vec<Setting> {
+    walk(git, url).0
+}
+
+/// The same; and which empty value has git forget this helper, and what it was.
+fn walk(git: &Git, url: Option<&Description>) -> (Vec<Setting>, Option<[Setting; 2]>) {
     let mut chain: Vec<Setting> = Vec::new();
+    let mut forgets = None;
     for setting in git.settings(KEYS).unwrap_or_default() {
         if !holds_for(&setting.key, url) {
             continue;
         }
         if setting.value.is_empty() {
-            chain.clear();
+            let ours = chain.drain(..).rfind(|known| is_ours(&known.value));
+            forgets = ours.map(|ours| [setting, ours]).or(forgets);
         } else {
             chain.push(setting);
         }
     }
-    chain
+    (chain, forgets)
 }
 
-/// Whether git would ask us, and before the others. `kept`: what we would answer.
-pub fn examine(git: &Git, url: Option<&Description>, kept: Option<&Credential>) -> Vec<Finding> {
-    let chain = chain(git, url);
+/// Whether git would ask us, and before the others. `kept`: what git asks, and what we would answer.
+pub fn examine(
+    git: &Git,
+    url: Option<&Description>,
+    kept: Option<(&Question, &Credential)>,
+) -> Vec<Finding> {
+    let (chain, forgets) = walk(git, url);
     let Some(at) = chain.iter().position(|setting| is_ours(&setting.value)) else {
-        let says = "git does not ask this helper";
-        return vec![Finding::problem(TITLE, says, "git credential-pat setup")];
+        return vec![not_asked(forgets.as_ref())];
     };
     let ours = &chain[at];
     let mut findings = Vec::new();
     if let Some(program) = missing(&ours.value) {
         let says = format!("{program} in {} is no program", place(ours));
-        findings.push(Finding::problem(TITLE, says, "git credential-pat setup"));
+        findings.push(Finding::problem(TITLE, says, remedy("", ours, ours)));
     }
     match chain[..at].first() {
         None => {
@@ -52,28 +63,10 @@ pub fn examine(git: &Git, url: Option<&Description>, kept: Option<&Credential>) 
             findings.push(Finding::ok(TITLE, says));
         }
         Some(other) => {
-            let name = format!("'{}' ({})", named(&other.value), place(other));
-            // A repository's helpers are not run: it may be somebody else's work.
-            let kept = kept.filter(|_| chain[..at].iter().all(|before| !is_repositorys(before)));
-            findings.push(match kept.map(|kept| answers_otherwise(git, kept)) {
-                Some(true) => Finding::problem(
-                    TITLE,
-                    format!("{name} answers before this helper, with another secret"),
-                    REPLACE,
-                ),
-                Some(false) => Finding::note(
-                    TITLE,
-                    format!(
-                        "git asks {name} before this helper; git gets the kept token all the same"
-                    ),
-                    None,
-                ),
-                None => Finding::note(
-                    TITLE,
-                    format!("git asks {name} before this helper: what it answers counts"),
-                    REPLACE.to_owned(),
-                ),
-            });
+            // A repository's helpers are not run: it may be somebody else's work. Nor would we be asked from outside.
+            let kept = kept.filter(|_| !chain[..=at].iter().any(is_repositorys));
+            let answer = kept.map(|(question, kept)| answer(git, question, kept));
+            findings.push(of_first(other, ours, answer.as_ref()));
         }
     }
     let before = chain[..at].iter().skip(1);
@@ -84,35 +77,118 @@ pub fn examine(git: &Git, url: Option<&Description>, kept: Option<&Credential>) 
             named(&other.value),
             place(other)
         );
-        findings.push(Finding::note(TITLE, says, REPLACE.to_owned()));
+        findings.push(Finding::note(TITLE, says, remedy(REPLACE, other, ours)));
     }
     findings
+}
+
+/// That git does not ask us. `forgets`: the empty value that has it forget what it was told.
+fn not_asked(forgets: Option<&[Setting; 2]>) -> Finding {
+    let says = "git does not ask this helper";
+    let Some([empty, ours]) = forgets else {
+        return Finding::problem(TITLE, says, "git credential-pat setup");
+    };
+    let says = format!(
+        "{says}: an empty value has it forget those before ({})",
+        place(empty)
+    );
+    Finding::problem(TITLE, says, remedy("", empty, ours))
+}
+
+/// What comes of a helper that git asks before this one. `answer`: what git gets; `None`: nobody asked.
+fn of_first(other: &Setting, ours: &Setting, answer: Option<&Answer>) -> Finding {
+    let name = format!("'{}' ({})", named(&other.value), place(other));
+    let says = match answer {
+        Some(Answer::Kept) => {
+            let says =
+                format!("git asks {name} before this helper; git gets the kept token all the same");
+            return Finding::note(TITLE, says, None);
+        }
+        Some(Answer::Another) => {
+            format!("{name} answers before this helper, with another secret")
+        }
+        Some(Answer::Nothing) => {
+            format!(
+                "git asks {name} before this helper, and gets no answer at all: it fails, or has git ask nobody else"
+            )
+        }
+        Some(Answer::Late) => {
+            format!("git asks {name} before this helper, and gets no answer in time")
+        }
+        Some(Answer::Unknown) | None => {
+            let says = format!("git asks {name} before this helper: what it answers counts");
+            return Finding::note(TITLE, says, remedy(REPLACE, other, ours));
+        }
+    };
+    Finding::problem(TITLE, says, remedy(REPLACE, other, ours))
+}
+
+/// `setup`, done like `how`, in the scope and for the URL where `setting` stands: elsewhere it would come before, and not help. With
+/// the options of `ours`: with others it would keep tokens elsewhere.
+fn remedy(how: &str, setting: &Setting, ours: &Setting) -> String {
+    let scope = match &setting.scope[..] {
+        "local" => " --local",
+        "worktree" | "command" => {
+            let key = without_password(&setting.key);
+            return format!(
+                "take {} out of {} ({})",
+                quoted(&key),
+                setting.origin,
+                setting.scope
+            );
+        }
+        _ => "",
+    };
+    let key = setting.key.to_string_lossy();
+    let context = key.strip_prefix("credential.");
+    let context = context.and_then(|rest| rest.strip_suffix(".helper"));
+    let context = context.filter(|context| url::parse(context.as_bytes()).is_ok());
+    let url = context.map_or_else(String::new, |url| format!(" {}", quoted(url.as_ref())));
+    let options = words(&ours.value).unwrap_or_default().into_iter().skip(1);
+    let options: String = options
+        .map(|word| format!(" {}", quoted(word.as_ref())))
+        .collect();
+    format!("git credential-pat setup{options}{scope}{how}{url}")
+}
+
+/// What git gets.
+enum Answer {
+    /// What is kept here.
+    Kept,
+    /// Another secret.
+    Another,
+    /// It fails.
+    Nothing,
+    /// It waits.
+    Late,
+    /// It could not be asked, or its answer not be read.
+    Unknown,
 }
 
 fn is_repositorys(setting: &Setting) -> bool {
     matches!(&setting.scope[..], "local" | "worktree")
 }
 
-/// Whether git itself, asked as for a fetch outside of any repository, gets another secret than `kept`.
-fn answers_otherwise(git: &Git, kept: &Credential) -> bool {
-    let mut question = Buffer::with_capacity(1024);
-    let wanted = Description {
-        username: None,
-        ..Description::of(&kept.key)
-    };
-    if write::description(&wanted, &mut question).is_err() {
-        return false;
+/// What git itself gets for `question`, asked as for a fetch outside of any repository.
+fn answer(git: &Git, question: &Question, kept: &Credential) -> Answer {
+    let mut text = Buffer::with_capacity(1024);
+    if write::description(&question.asked, &mut text).is_err() {
+        return Answer::Unknown;
     }
-    question.push(b"\n");
-    let Ok(Some(answer)) = git.fill(question.as_slice()) else {
-        return false;
+    text.push(b"\n");
+    let answer = match git.fill(text.as_slice()) {
+        Ok(Some(answer)) => answer,
+        Ok(None) => return Answer::Nothing,
+        Err(Error::TooSlow) => return Answer::Late,
+        Err(_) => return Answer::Unknown,
     };
     let Ok(answer) = read::entry(Lines::new(answer.as_slice())) else {
-        return false;
+        return Answer::Unknown;
     };
     match (&answer.password, &kept.password) {
-        (Some(answered), Some(kept)) => !answered.is_same(kept),
-        _ => false,
+        (Some(answered), Some(kept)) if answered.is_same(kept) => Answer::Kept,
+        (Some(_), Some(_)) => Answer::Another,
+        _ => Answer::Unknown,
     }
 }
 
@@ -159,6 +235,41 @@ fn place(setting: &Setting) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_remedy_is_for_where_the_setting_stands() {
+        let of = |scope: &str, key: &str| {
+            let setting = Setting {
+                scope: scope.to_owned(),
+                origin: "/f".to_owned(),
+                key: key.into(),
+                value: "".into(),
+            };
+            let ours = Setting {
+                value: "/opt/git-credential-pat --timeout 8h".into(),
+                ..setting.clone()
+            };
+            remedy(REPLACE, &setting, &ours)
+        };
+        let setup = "git credential-pat setup --timeout 8h";
+        for (scope, key, expected) in [
+            ("global", "credential.helper", " --replace"),
+            ("system", "credential.helper", " --replace"),
+            ("local", "credential.helper", " --local --replace"),
+            (
+                "global",
+                "credential.https://one.test.helper",
+                " --replace https://one.test",
+            ),
+        ] {
+            assert_eq!(of(scope, key), format!("{setup}{expected}"));
+        }
+        for scope in ["worktree", "command"] {
+            let shown = of(scope, "credential.https://a:made-up@one.test.helper");
+            assert!(shown.starts_with("take credential.https://a:"), "{shown}");
+            assert!(!shown.contains("made-up"), "{shown}");
+        }
+    }
 
     #[test]
     fn contexts_are_compared_as_git_does() {

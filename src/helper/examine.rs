@@ -1,4 +1,4 @@
-//! What can be looked at without asking anybody: git, storages, the daemon, remotes, the environment.
+//! What can be looked at without asking anybody: git, storages, the daemon, the environment.
 
 use std::env;
 use std::ffi::OsString;
@@ -17,74 +17,6 @@ use crate::storage::{Error, Kind};
 /// Programs that read these use them in the place of what is kept here.
 const VARIABLES: [&str; 3] = ["GITHUB_TOKEN", "GH_TOKEN", "GITLAB_TOKEN"];
 
-/// Where an SSH remote leads.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ssh {
-    /// Without user and port: they are SSH's.
-    pub host: String,
-    /// Without the first `/`.
-    pub path: String,
-}
-
-impl Ssh {
-    /// Reads `ssh://[USER@]HOST[:PORT]/PATH` and `USER@HOST:PATH`.
-    pub fn parse(url: &str) -> Option<Self> {
-        let (authority, path) = if let Some((scheme, rest)) = url.split_once("://") {
-            if !["ssh", "git+ssh", "ssh+git"].contains(&scheme) {
-                return None;
-            }
-            let (authority, path) = rest.split_once('/')?;
-            (authority.split(':').next()?, path)
-        } else {
-            let (authority, path) = url.split_once(':')?;
-            let is_scp_like = authority.contains('@') && !authority.contains('/');
-            is_scp_like.then_some((authority, path))?
-        };
-        let host = authority.rsplit('@').next()?.to_ascii_lowercase();
-        let path = path.trim_matches('/').to_owned();
-        (!host.is_empty() && !path.is_empty()).then_some(Self { host, path })
-    }
-
-    fn is_same_place(&self, other: &Self) -> bool {
-        let path = |ssh: &Self| ssh.path.trim_end_matches(".git").to_owned();
-        self.host == other.host && path(self) == path(other)
-    }
-
-    /// The same repository over HTTPS, as forges have it.
-    pub fn https(&self) -> String {
-        format!("https://{}/{}", self.host, self.path)
-    }
-
-    /// That tokens are of no use here, and how to change it.
-    pub fn finding(&self, remote: &str, option: &str) -> Finding {
-        let says = format!("{remote} {OVER_SSH}");
-        let (remote, url) = (quoted(remote.as_ref()), quoted(self.https().as_ref()));
-        Finding::problem(
-            "remote",
-            says,
-            format!("git remote set-url {option}{remote} {url}"),
-        )
-    }
-
-    /// The same, where no remote leads there.
-    pub fn finding_without_remote(&self) -> Finding {
-        let says = format!("{} {OVER_SSH}", self.host);
-        let remedy = format!("use {} in its place", quoted(self.https().as_ref()));
-        Finding::problem("remote", says, remedy)
-    }
-}
-
-const OVER_SSH: &str = "is reached over SSH: git asks no helper there, tokens serve HTTPS only";
-
-/// A remote of the repository that one is in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Remote {
-    /// As git has it.
-    pub name: String,
-    /// Where it leads, which may be anything.
-    pub url: String,
-}
-
 /// git itself: there, and which.
 pub fn git() -> (Option<Git>, Finding) {
     match Git::find().and_then(|git| Ok((git.version()?, git))) {
@@ -94,84 +26,6 @@ pub fn git() -> (Option<Git>, Finding) {
             (None, Finding::problem("git", error.to_string(), remedy))
         }
     }
-}
-
-/// Remotes of the repository that one is in which no token serves; with `host`, only those that lead there.
-pub fn remotes(git: &Git, host: Option<&str>) -> Vec<Finding> {
-    let settings = git
-        .settings(r"^remote\..*\.(push)?url$")
-        .unwrap_or_default();
-    let mut findings = Vec::new();
-    for setting in settings {
-        let key = setting.key.to_string_lossy().into_owned();
-        let Some((name, kind)) = key
-            .strip_prefix("remote.")
-            .and_then(|rest| rest.rsplit_once('.'))
-        else {
-            continue;
-        };
-        let Some(ssh) = setting.value.to_str().and_then(Ssh::parse) else {
-            continue;
-        };
-        let option = if kind == "pushurl" { "--push " } else { "" };
-        let is_asked = host.is_none_or(|host| host.split(':').next() == Some(&ssh.host));
-        if is_asked {
-            findings.push(ssh.finding(name, option));
-        }
-    }
-    findings
-}
-
-/// Which remote of the repository that one is in leads there, however its URL is written.
-pub fn remote_of(git: &Git, ssh: &Ssh) -> Option<String> {
-    let leads_there =
-        |remote: &Remote| Ssh::parse(&remote.url).is_some_and(|found| found.is_same_place(ssh));
-    remotes_by_name(git)
-        .into_iter()
-        .find(leads_there)
-        .map(|remote| remote.name)
-}
-
-/// The remote that git would fetch from here: the branch's, else `origin`, else the only one.
-pub fn usual_remote(git: &Git) -> Option<Remote> {
-    git.local_config().ok()??;
-    let remotes = remotes_by_name(git);
-    let named = |name: &str| remotes.iter().find(|remote| remote.name == name);
-    let of_branch = || {
-        let key = format!("branch.{}.remote", git.branch().ok()??);
-        let set = git.config_values(&["-z", "--get", &key]).ok()?;
-        named(set.first()?.to_str()?)
-    };
-    let only = || match &remotes[..] {
-        [only] => Some(only),
-        _ => None,
-    };
-    let Remote { name, url } = of_branch().or_else(|| named("origin")).or_else(only)?;
-    let name = name.clone();
-    // As git rewrites it.
-    let url = git.url_of(&name).ok().flatten().unwrap_or(url.clone());
-    Some(Remote { name, url })
-}
-
-/// By their settings, each once.
-fn remotes_by_name(git: &Git) -> Vec<Remote> {
-    let settings = git.settings(r"^remote\..*\.url$").unwrap_or_default();
-    let mut remotes: Vec<Remote> = Vec::new();
-    for setting in settings {
-        let key = setting.key.to_string_lossy().into_owned();
-        let name = key
-            .strip_prefix("remote.")
-            .and_then(|rest| rest.strip_suffix(".url"));
-        let (Some(name), Some(url)) = (name, setting.value.to_str()) else {
-            continue;
-        };
-        // Of several URLs git fetches from the first.
-        if remotes.iter().all(|known| known.name != name) {
-            let (name, url) = (name.to_owned(), url.to_owned());
-            remotes.push(Remote { name, url });
-        }
-    }
-    remotes
 }
 
 /// Tokens in the environment, by the names of their variables. `git`: whether one of its helpers reads them, too.
@@ -296,31 +150,4 @@ fn causes(error: &dyn std::error::Error) -> String {
         next = cause.source();
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ssh_remotes() {
-        for (url, https) in [
-            (
-                "git@one.test:acme/r.git",
-                Some("https://one.test/acme/r.git"),
-            ),
-            (
-                "ssh://git@One.test:2222/acme/r.git",
-                Some("https://one.test/acme/r.git"),
-            ),
-            ("ssh://one.test/r", Some("https://one.test/r")),
-            ("https://one.test/r.git", None),
-            ("https://a@one.test:80/r.git", None),
-            ("../r.git", None),
-            ("git@one.test:", None),
-        ] {
-            let found = Ssh::parse(url).map(|ssh| ssh.https());
-            assert_eq!(found.as_deref(), https, "{url}");
-        }
-    }
 }

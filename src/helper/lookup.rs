@@ -290,7 +290,13 @@ fn ask(credential: &Credential, issuer: Option<&Issuer>, now: Now) -> Asked {
     };
     let network = Network::as_git_has_it(site.host());
     match lookup::call(&call, Some(secret), None, &network) {
-        Ok(answer) => Asked::Told(forge.read(&answer, *token, now.wall)),
+        Ok(answer) => Asked::Told(match forge.read(&answer, *token, now.wall) {
+            Verdict::Blocked { authorize } => Verdict::Blocked {
+                // A person will open it.
+                authorize: authorize.filter(|link| link.starts_with(&site.url("/"))),
+            },
+            verdict => verdict,
+        }),
         Err(error) => Asked::Failed(error),
     }
 }

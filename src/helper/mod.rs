@@ -1,7 +1,9 @@
 //! The helper: what to ask of which storage, and what to say about it.
 
+mod access;
 pub mod answering;
 pub mod background;
+mod case;
 pub mod chain;
 pub mod clean;
 mod clue;
@@ -20,9 +22,12 @@ pub mod neighbours;
 pub mod notice;
 pub mod open;
 mod place;
+pub mod question;
 mod refused;
+pub mod remotes;
 pub mod rotate;
 mod round;
+pub mod ssh;
 mod turn;
 pub mod unrotated;
 pub mod verify;

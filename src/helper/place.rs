@@ -204,18 +204,26 @@ impl Helper {
             } else if !storage.replace(known.as_ref(), &credential)? {
                 continue;
             }
-            return Ok(self.stored(known, &credential, now));
+            return Ok(self.stored(known, &credential, word, now));
         }
         Ok(Kept::Not)
     }
 
     /// `credential` was stored where `known` was.
-    fn stored(&self, known: Option<Credential>, credential: &Credential, now: Now) -> Kept {
+    fn stored(
+        &self,
+        known: Option<Credential>,
+        credential: &Credential,
+        word: Word,
+        now: Now,
+    ) -> Kept {
         let other = known.as_ref().filter(|known| known.is_complete());
         let other = other.filter(|known| !known.has_same_secrets(credential));
-        // Copies of the old one may lie elsewhere. Where one comes back that was dead, nobody knows which is the older.
+        // Copies of the old one may lie elsewhere. Where one comes back that was dead, or another helper's in the place of a
+        // person's, nobody knows which is the older.
         if let Some(other) = other
             && self.fate_of(credential).is_none()
+            && !(word == Word::Accepted && self.brought(other).is_some())
         {
             self.bury(other, Fate::Superseded, now);
         }

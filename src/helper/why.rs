@@ -2,50 +2,58 @@
 
 use std::fmt::Write as _;
 
-use super::finding::Finding;
-use super::forges::{Clues, Issuer, issuer};
+use super::Helper;
+use super::case::{Case, text};
+use super::finding::{Finding, Outcome};
+use super::forges::{Clues, issuer};
 use super::lookup::Asked;
-use super::{Helper, endpoint};
+use super::question::{Question, tells_path};
+use crate::config::account::Account;
 use crate::credential::Credential;
 use crate::credential::description::Description;
 use crate::credential::key::Key;
 use crate::credential::token::TokenKind;
 use crate::forge::lookup;
-use crate::forge::{self, Answer, Found, Kind, Renewal, Site, Verdict, Wish};
+use crate::forge::{self, Found, Kind, Site, Verdict};
+use crate::git::Git;
 use crate::time::{Now, in_words};
 
-const TOKEN: &str = "token";
-const GIT: &str = "git endpoint";
-
-/// All there is to go by.
-struct Case<'a> {
-    credential: &'a Credential,
-    issuer: Option<Issuer>,
-    site: Site,
-    asked: Asked,
-}
+const TITLE: &str = "token";
+/// A name that begins as a token does may be one all the same.
+const SHORTEST_TOKEN: usize = 20;
+/// Of a user of GitHub, and who has a longer one has no forty letters and digits in a row.
+const LONGEST_NAME: usize = 39;
 
 impl Helper {
-    /// Why git fails for `url`, if it does. Writes nothing down.
-    pub fn why(&self, url: &Description, kept: Option<&Credential>, now: Now) -> Vec<Finding> {
+    /// Why git fails for `url`, if it does. `question`: what git asks for it; `kept`: what answers. Writes nothing down.
+    pub fn why(
+        &self,
+        url: &Description,
+        question: &Question,
+        kept: Option<&Credential>,
+        now: Now,
+    ) -> Vec<Finding> {
         let Some(key) = url.key() else {
             return Vec::new();
         };
-        let shown = text(&key.url());
-        // What is kept is replaced under its own key.
-        let meant = kept.map_or_else(|| without_path(&key), |kept| kept.key.clone());
-        let login = format!("git credential-pat login {}", text(&meant.url_of_user()));
         let Some(site) = Site::of(&key) else {
-            let says = format!("{shown} is not HTTPS: no token is sent to it from here");
-            return vec![Finding::note(TOKEN, says, None)];
+            let says = format!(
+                "{} is not HTTPS: no token is sent to it from here",
+                text(&key.url())
+            );
+            return vec![Finding::note(TITLE, says, None)];
         };
+        if let Some(found) = of_question(question) {
+            return vec![found];
+        }
         let Some(credential) = kept else {
-            let says = format!("nothing is kept for {shown}");
-            return vec![Finding::problem(TOKEN, says, login)];
+            return self.nothing_kept(question).into_iter().collect();
         };
+        // What is kept is replaced under its own key.
+        let login = login(&credential.key);
         if let Some(end) = credential.expiry.filter(|end| end.is_past(now.wall)) {
             let says = format!("the kept token ended on {}: git is not given it", end.day());
-            return vec![Finding::problem(TOKEN, says, login)];
+            return vec![Finding::problem(TITLE, says, login)];
         }
         let (issuer, asked) = self.ask(credential, now);
         let case = Case {
@@ -53,113 +61,226 @@ impl Helper {
             issuer,
             site,
             asked,
+            question,
+            login,
         };
-        let mut findings = Vec::new();
-        match case.of_token(&login, now) {
+        match case.of_token(now) {
             // A dead token explains everything that follows.
-            Err(found) => findings.push(found),
-            Ok(found) => {
-                findings.push(found);
-                findings.extend(case.of_repository(&key, &login));
-            }
+            Err(found) => vec![found],
+            Ok(found) => case.with_repository(found, &key),
         }
-        findings
+    }
+
+    /// Why nothing answers, and what would.
+    fn nothing_kept(&self, question: &Question) -> Option<Finding> {
+        let wanted = question.wanted.key()?;
+        let others = self.kept_at_host_of(&question.wanted);
+        let of_anybody = Description {
+            username: None,
+            ..question.wanted.duplicate()
+        };
+        let of_host = Description {
+            path: None,
+            is_pathless: true,
+            ..question.wanted.duplicate()
+        };
+        let url = text(&wanted.url());
+        let other = others.iter().find(|key| of_anybody.fits(key));
+        let says = match (&wanted.username, other) {
+            (Some(user), Some(other)) => {
+                let user = text(user);
+                let other = text(other.username.as_deref().unwrap_or_default());
+                let who = if question.is_named_by_git {
+                    ", whom git asks for by credential.username"
+                } else {
+                    ""
+                };
+                format!("nothing is kept for the user '{user}' at {url}{who}, only for '{other}'")
+            }
+            _ if wanted.path.is_some() && others.iter().any(|key| of_host.fits(key)) => {
+                format!(
+                    "git asks with the path, and what is kept is for the whole host: nothing is kept for {url}"
+                )
+            }
+            (Some(user), None) => {
+                format!("nothing is kept for the user '{}' at {url}", text(user))
+            }
+            _ => format!("nothing is kept for {url}"),
+        };
+        Some(Finding::problem(TITLE, says, login(&wanted)))
+    }
+
+    /// That a remote names a user of whom nothing is kept, while something is of another.
+    pub fn of_remotes_user(&self, question: &Question, remote: &str) -> Option<Finding> {
+        let named = |found: Finding| Finding {
+            title: "remote",
+            says: format!("the remote {remote}: {}", found.says),
+            ..found
+        };
+        if let Some(found) = of_question(question) {
+            return Some(named(found));
+        }
+        let of_anybody = Description {
+            username: None,
+            ..question.wanted.duplicate()
+        };
+        let others = self.kept_at_host_of(&question.wanted);
+        let is_kept = others.iter().any(|key| question.wanted.fits(key));
+        if is_kept || !others.iter().any(|key| of_anybody.fits(key)) {
+            return None;
+        }
+        self.nothing_kept(question).map(named)
     }
 }
 
-impl Case<'_> {
-    fn forge(&self) -> String {
-        let forge = self.issuer.map(|issuer| issuer.forge.kind());
-        forge.map_or_else(|| "the server".to_owned(), |kind| kind.to_string())
+/// What is wrong with the question itself.
+fn of_question(question: &Question) -> Option<Finding> {
+    let user = question.asked.username.as_deref().unwrap_or_default();
+    if may_be_token(user) {
+        return Some(Finding::problem(
+            TITLE,
+            "the URL holds a token in the place of the user: whoever reads it has the token",
+            "take it out of the URL, and revoke it at its forge",
+        ));
     }
+    question.untold.as_ref().map(of_untold)
+}
 
-    fn kind(&self) -> Option<TokenKind> {
-        self.issuer.and_then(|issuer| issuer.token)
-    }
-
-    fn is(&self, kind: Kind) -> bool {
-        self.issuer
-            .is_some_and(|issuer| issuer.forge.kind() == kind)
-    }
-
-    /// Where the token's rights are changed.
-    fn page(&self) -> String {
-        let renewal = self
-            .issuer
-            .map(|issuer| issuer.forge.renewal(&self.site, issuer.token));
-        match renewal {
-            Some(Renewal::ByHand { page, .. }) => page,
-            // GitLab's tokens keep their scopes: another one is created.
-            Some(Renewal::InPlace { .. }) => self.creation(),
-            None => self.site.url("/"),
-        }
-    }
-
-    fn creation(&self) -> String {
-        let wish = Wish {
-            name: "git".to_owned(),
-            days: 90,
-            last_day: String::new(),
+/// The first of the rules whose path git does not tell.
+pub fn of_accounts(git: &Git, accounts: &[Account]) -> Option<Finding> {
+    let is_untold = |account: &&Account| {
+        let url = Description {
+            protocol: Some(account.protocol.clone()),
+            host: Some(account.host.clone()),
+            path: account.path.clone(),
+            ..Description::default()
         };
-        let pages = self
-            .issuer
-            .map(|issuer| issuer.forge.creation(&self.site, &wish));
-        pages
-            .and_then(|pages| pages.into_iter().next())
-            .map_or_else(|| self.site.url("/"), |page| page.url)
+        account.path.is_some() && !tells_path(git, &url)
+    };
+    accounts.iter().find(is_untold).map(of_untold)
+}
+
+fn of_untold(rule: &Account) -> Finding {
+    let says = format!(
+        "git does not tell the path, by which the [[account]] of {} goes: its token is not found",
+        text(&rule.url())
+    );
+    Finding::problem(TITLE, says, "git credential-pat setup")
+}
+
+/// By its beginning, or since no name is as long and without a mark.
+fn may_be_token(user: &[u8]) -> bool {
+    let clues = Clues {
+        token: Some(user),
+        ..Clues::default()
+    };
+    let begins_as_one = || issuer(&nowhere(), clues).is_some_and(|issuer| issuer.token.is_some());
+    let is_opaque = user.len() > LONGEST_NAME && user.iter().all(u8::is_ascii_alphanumeric);
+    is_opaque || user.len() >= SHORTEST_TOKEN && begins_as_one()
+}
+
+fn nowhere() -> Key {
+    Key {
+        protocol: Vec::new(),
+        host: Vec::new(),
+        path: None,
+        username: None,
+    }
+}
+
+fn login(key: &Key) -> String {
+    format!("git credential-pat login {}", text(&key.url_of_user()))
+}
+
+impl Case<'_> {
+    /// What the forge said, and then git's endpoint. Where the forge could not be asked, only that can tell the cause.
+    fn with_repository(&self, of_token: Finding, key: &Key) -> Vec<Finding> {
+        let of_repository = self.of_repository(key);
+        let Asked::Failed(error) = &self.asked else {
+            return vec![of_token, of_repository];
+        };
+        if key.path.is_none() {
+            let of_token = Finding {
+                outcome: Outcome::Problem,
+                ..of_token
+            };
+            return vec![of_token, of_repository];
+        }
+        // Who is silent at both is told of once.
+        let is_one = self.api_host() == self.site.host()
+            && of_repository.remedy == of_token.remedy
+            && of_repository.says.ends_with(&error.to_string());
+        if is_one {
+            return vec![of_repository];
+        }
+        vec![of_token, of_repository]
+    }
+
+    /// The host that is asked about the token.
+    fn api_host(&self) -> String {
+        let issuer = self.issuer;
+        let call = issuer.and_then(|issuer| issuer.forge.question(&self.site, issuer.token));
+        let host = call.and_then(|call| {
+            let rest = call.url.strip_prefix("https://")?;
+            rest.split('/').next().map(str::to_owned)
+        });
+        host.unwrap_or_else(|| self.site.host().to_owned())
     }
 
     /// What the forge says of the token: `Err` where that is the cause of everything.
-    fn of_token(&self, login: &str, now: Now) -> Result<Finding, Finding> {
+    fn of_token(&self, now: Now) -> Result<Finding, Finding> {
         let forge = self.forge();
+        let login = &self.login[..];
         if let Some(wrong) = self.wrong_kind() {
-            return Err(Finding::problem(TOKEN, wrong, login));
+            return Err(Finding::problem(TITLE, wrong, login));
         }
         match &self.asked {
             Asked::Told(Verdict::Good(found)) => self.of_good(found, now),
             Asked::Told(Verdict::Ended) => Err(Finding::problem(
-                TOKEN,
+                TITLE,
                 format!("{forge} says that the token has ended"),
                 login,
             )),
             Asked::Told(Verdict::Revoked) => Err(Finding::problem(
-                TOKEN,
+                TITLE,
                 format!("{forge} says that the token was revoked"),
                 login,
             )),
             // No token holds what no header can.
             Asked::Told(Verdict::Rejected) | Asked::Failed(lookup::Error::Token) => {
-                Err(Finding::problem(TOKEN, self.rejected(), login))
+                Err(Finding::problem(TITLE, self.rejected(), login))
             }
             Asked::Told(Verdict::Blocked {
                 authorize: Some(link),
-            }) => Err(sso(Some(link.clone()), &self.page())),
+            }) => Err(self.sso(TITLE, Some(link))),
             Asked::Told(Verdict::Blocked { authorize: None }) => Ok(Finding::note(
-                TOKEN,
+                TITLE,
                 format!("{forge} answers 403: the token is known, and may not be used"),
                 None,
             )),
             Asked::Told(Verdict::Unclear { status }) => Ok(Finding::note(
-                TOKEN,
+                TITLE,
                 format!("{forge} answers {status} when asked about the token, which tells nothing"),
                 None,
             )),
             Asked::Failed(error) => {
-                let remedy = format!("curl -v {}", self.site.url("/"));
-                Err(Finding::problem(TOKEN, error.to_string(), remedy))
+                let host = self.api_host();
+                let remedy = format!("curl -v https://{host}/");
+                let says = format!("{host}: {error}");
+                Ok(Finding::note(TITLE, says, remedy))
             }
             Asked::CannotTell => Ok(Finding::note(
-                TOKEN,
+                TITLE,
                 format!("{forge} tells nothing about a token"),
                 None,
             )),
             Asked::NoForge => {
                 let says =
                     "nobody knows which forge this is: a [[host]] rule in config.toml can tell";
-                Ok(Finding::note(TOKEN, says, None))
+                Ok(Finding::note(TITLE, says, None))
             }
             Asked::NotHttps => Ok(Finding::note(
-                TOKEN,
+                TITLE,
                 "no token is sent over anything but HTTPS",
                 None,
             )),
@@ -176,9 +297,9 @@ impl Case<'_> {
                 lack.scope, lack.consequence
             );
             return Err(Finding::problem(
-                TOKEN,
+                TITLE,
                 says,
-                format!("open {}", self.page()),
+                format!("visit: {}", self.page()),
             ));
         }
         let mut says = format!("{forge} takes it");
@@ -196,9 +317,13 @@ impl Case<'_> {
             says.push_str(
                 "; without the scope 'workflow' a push that changes .github/workflows is refused",
             );
-            return Ok(Finding::note(TOKEN, says, format!("open {}", self.page())));
+            return Ok(Finding::note(
+                TITLE,
+                says,
+                format!("visit: {}", self.page()),
+            ));
         }
-        Ok(Finding::ok(TOKEN, says))
+        Ok(Finding::ok(TITLE, says))
     }
 
     /// Kinds that git cannot use here at all.
@@ -217,13 +342,7 @@ impl Case<'_> {
                     token: Some(secret),
                     ..Clues::default()
                 };
-                let nowhere = Key {
-                    protocol: Vec::new(),
-                    host: Vec::new(),
-                    path: None,
-                    username: None,
-                };
-                let other = issuer(&nowhere, clues)?.forge.kind();
+                let other = issuer(&nowhere(), clues)?.forge.kind();
                 let own = self.issuer?.forge.kind();
                 return (other != own)
                     .then(|| format!("the kept token is of {other}, and this is {own}"));
@@ -246,163 +365,56 @@ impl Case<'_> {
             )
         }
     }
-
-    /// What git's endpoint says, for a URL with a repository.
-    fn of_repository(&self, key: &Key, login: &str) -> Vec<Finding> {
-        let Some(path) = &key.path else {
-            let says = "not asked: give the whole URL of a repository to have it asked";
-            return vec![Finding::note(GIT, says, None)];
-        };
-        let fetch = endpoint::ask(&self.site, self.credential, path, "git-upload-pack");
-        let answer = match &fetch {
-            Ok(answer) if answer.status == 200 => {
-                match endpoint::ask(&self.site, self.credential, path, "git-receive-pack") {
-                    Ok(answer) if answer.status == 200 => {
-                        return vec![Finding::ok(GIT, "git may fetch and push")];
-                    }
-                    Ok(answer) if answer.status == 403 => {
-                        let why = self.forbidden(&answer, "git may fetch and not push");
-                        return vec![why];
-                    }
-                    _ => return vec![Finding::ok(GIT, "git may fetch")],
-                }
-            }
-            Ok(answer) => answer,
-            Err(error) => {
-                let remedy = format!("curl -v {}", self.site.url("/"));
-                return vec![Finding::problem(GIT, error.to_string(), remedy)];
-            }
-        };
-        vec![match answer.status {
-            401 => self.unauthorized(login),
-            403 => self.forbidden(answer, "git is refused"),
-            404 => self.not_found(path),
-            410 => {
-                let what = if self.is(Kind::Bitbucket) {
-                    "app passwords were removed on 28 July 2026, and git never forgets one by itself"
-                } else {
-                    "this way to sign in was removed, and git never forgets it by itself"
-                };
-                Finding::problem(GIT, format!("410: {what}"), login)
-            }
-            status @ 300..=399 => Finding::problem(
-                GIT,
-                format!("{status}: the repository is elsewhere, and no token follows"),
-                format!(
-                    "open {} and copy its address for git",
-                    endpoint::address(&self.site, path)
-                ),
-            ),
-            status => {
-                let remedy = format!("open {}", endpoint::address(&self.site, path));
-                Finding::problem(GIT, format!("{status}: the server, not the token"), remedy)
-            }
-        }]
-    }
-
-    fn unauthorized(&self, login: &str) -> Finding {
-        let forge = self.forge();
-        let name = self.issuer.and_then(|issuer| {
-            let wish = Wish {
-                name: String::new(),
-                days: 1,
-                last_day: String::new(),
-            };
-            let pages = issuer.forge.creation(&self.site, &wish);
-            pages.into_iter().find_map(|page| page.username)
-        });
-        let says = match name {
-            Some(name) => {
-                let says = format!(
-                    "401: {forge} takes neither; the token is dead, or the username is not the one for it ('{name}')"
-                );
-                let login = format!(
-                    "git credential-pat login --username {name} {}",
-                    text(&without_user(&self.credential.key).url_of_user())
-                );
-                return Finding::problem(GIT, says, login);
-            }
-            None if matches!(self.asked, Asked::Told(Verdict::Good(_))) => {
-                format!("401: {forge} knows the token, and git is not let in with it")
-            }
-            None => {
-                format!("401: {forge} does not take it: dead, of the wrong kind, or a password")
-            }
-        };
-        Finding::problem(GIT, says, login)
-    }
-
-    fn forbidden(&self, answer: &Answer, what: &str) -> Finding {
-        let said = String::from_utf8_lossy(answer.body.as_slice()).to_ascii_lowercase();
-        if said.contains("saml") || said.contains("single sign") {
-            return sso(None, &self.page());
-        }
-        let page = format!("open {}", self.page());
-        if said.contains("lifetime") {
-            let says = "403: the organization blocks tokens that live as long as this one; it is not revoked";
-            return Finding::problem(GIT, says, page);
-        }
-        // GitLab has roles beside scopes, and a 403 says not which is meant.
-        let are_scopes_known =
-            matches!(&self.asked, Asked::Told(Verdict::Good(found)) if found.scopes.is_some());
-        if are_scopes_known && self.is(Kind::GitLab) {
-            let says = format!(
-                "403: {what}: the token's scopes suffice, and its owner lacks the role (Developer pushes, Maintainer to protected branches)"
-            );
-            let remedy =
-                "ask a Maintainer or Owner of the project for it; project tokens have their own";
-            return Finding::problem(GIT, says, remedy.to_owned());
-        }
-        let right = match self.issuer.map(|issuer| issuer.forge.kind()) {
-            Some(Kind::GitHub) if self.kind() == Some(TokenKind::FineGrained) => {
-                "the permission 'Contents: read and write'"
-            }
-            Some(Kind::GitHub) => "the scope 'repo', or you lack the right to write",
-            Some(Kind::GitLab) => "the scope 'write_repository'",
-            _ => "a right to the repository",
-        };
-        Finding::problem(GIT, format!("403: {what}: the token lacks {right}"), page)
-    }
-
-    fn not_found(&self, path: &[u8]) -> Finding {
-        if self.kind() == Some(TokenKind::FineGrained) {
-            let says = "404: this fine-grained token was not given the repository, or there is none of that name";
-            return Finding::problem(GIT, says, format!("open {}", self.page()));
-        }
-        // Which of the two it is, a person sees who signs in there; another token would not help.
-        let says = "404: there is no such repository, or the token's owner may not see it";
-        let page = path.strip_suffix(b".git").unwrap_or(path);
-        let page = endpoint::address(&self.site, page);
-        let owner = text(self.credential.key.username.as_deref().unwrap_or_default());
-        let remedy =
-            format!("open {page} signed in as {owner}, and mend the URL or ask for access");
-        Finding::problem(GIT, says, remedy)
-    }
 }
 
-fn sso(link: Option<String>, page: &str) -> Finding {
-    let says = "403: the token must be authorized for the organization's single sign-on";
-    let remedy = match link {
-        Some(link) => format!("open {link} within the hour"),
-        None => format!("open {page}, 'Configure SSO' beside the token"),
-    };
-    Finding::problem(TOKEN, says, remedy)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn without_path(key: &Key) -> Key {
-    Key {
-        path: None,
-        ..key.clone()
+    #[test]
+    fn what_may_be_a_token_is_not_taken_for_a_name() {
+        for (user, may_be) in [
+            ("ghp_made-up0123456789", true),
+            ("0123456789abcdef0123456789abcdef01234567", true),
+            ("octocat", false),
+            ("ghp_octocat", false),
+            ("x-bitbucket-api-token-auth", false),
+            ("", false),
+        ] {
+            assert_eq!(may_be_token(user.as_bytes()), may_be, "{user}");
+        }
     }
-}
+    use crate::forge::lookup::Error;
+    use crate::secret::Secret;
 
-fn without_user(key: &Key) -> Key {
-    Key {
-        username: None,
-        ..key.clone()
+    #[test]
+    fn the_host_that_is_silent_is_named() {
+        let described = Description {
+            protocol: Some(b"https".to_vec()),
+            host: Some(b"github.com".to_vec()),
+            username: Some(b"octocat".to_vec()),
+            password: Some(Secret::new(b"ghp_made-up")),
+            ..Description::default()
+        };
+        let question = Question::of(None, &[], &described);
+        let credential = Credential::complete(described).unwrap();
+        let case = Case {
+            site: Site::of(&credential.key).unwrap(),
+            issuer: issuer(&credential.key, Clues::default()),
+            asked: Asked::Failed(Error::Unreachable),
+            question: &question,
+            login: login(&credential.key),
+            credential: &credential,
+        };
+        let now = Now {
+            wall: 0,
+            boot: std::time::Duration::ZERO,
+        };
+        let found = case.of_token(now).unwrap();
+        assert_eq!(
+            found.remedy.as_deref(),
+            Some("curl -v https://api.github.com/")
+        );
+        assert!(found.says.starts_with("api.github.com: "), "{}", found.says);
     }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }

@@ -26,11 +26,11 @@ struct Cause {
 }
 
 const LOGIN: &str = "git credential-pat login https://alice@HOST";
-const LIST: &str = "open https://HOST/settings/tokens";
+const LIST: &str = "visit: https://HOST/settings/tokens";
 const SIGNED_IN: &str =
-    "open https://HOST/r signed in as alice, and mend the URL or ask for access";
-const FINE_LIST: &str = "open https://HOST/settings/personal-access-tokens";
-const GITLAB_NEW: &str = "open https://HOST/-/user_settings/personal_access_tokens?name=git&scopes=write_repository,self_rotate";
+    "mend the URL, or ask for access; signed in as alice, visit: https://HOST/r";
+const FINE_LIST: &str = "visit: https://HOST/settings/personal-access-tokens";
+const GITLAB_NEW: &str = "visit: https://HOST/-/user_settings/personal_access_tokens?name=git&scopes=write_repository,self_rotate";
 
 // A table is as long as it is.
 #[allow(clippy::too_many_lines)]
@@ -113,6 +113,14 @@ fn causes() -> Vec<Cause> {
             "git credential-pat login --username x-bitbucket-api-token-auth https://HOST",
         ),
         cause(
+            "access token at Bitbucket",
+            Speaks::Bitbucket,
+            None,
+            "ATCTT0123",
+            "the username is not the one for it ('x-token-auth')",
+            "git credential-pat login --username x-token-auth https://HOST",
+        ),
+        cause(
             "another forge's",
             hub,
             None,
@@ -142,7 +150,47 @@ fn causes() -> Vec<Cause> {
             Some(classic().fate(Fate::NeedsSso)),
             CLASSIC,
             "single sign-on",
-            "open https://HOST/orgs/acme/sso?authorization_request=AAAA within the hour",
+            "within the hour, visit: https://HOST/orgs/acme/sso?authorization_request=AAAA",
+        ),
+        cause(
+            "single sign-on at the endpoint",
+            hub,
+            Some(classic().fate(Fate::GitNeedsSso)),
+            CLASSIC,
+            "403: the token must be authorized for the organization's single sign-on",
+            "within the hour, visit: https://HOST/orgs/acme/sso?authorization_request=BBBB",
+        ),
+        cause(
+            "single sign-on of a fine-grained token",
+            hub,
+            Some(Token::new("t", FINE).fate(Fate::GitNeedsSso)),
+            FINE,
+            "a fine-grained token is authorized when it is created",
+            "within the hour, visit: https://HOST/orgs/acme/sso?authorization_request=BBBB",
+        ),
+        cause(
+            "push with 401",
+            Speaks::Gitea,
+            Some(Token::new("t", PLAIN).fate(Fate::PushGets(401))),
+            PLAIN,
+            "401: git may fetch and not push: ",
+            LOGIN,
+        ),
+        cause(
+            "push with 404",
+            hub,
+            Some(classic().fate(Fate::PushGets(404))),
+            CLASSIC,
+            "404: git may fetch and not push: ",
+            LIST,
+        ),
+        cause(
+            "push with 410",
+            Speaks::Bitbucket,
+            Some(Token::new("t", "plain-old").fate(Fate::PushGets(410))),
+            "plain-old",
+            "410: git may fetch and not push: ",
+            LOGIN,
         ),
         cause(
             "lifetime policy",
@@ -327,10 +375,7 @@ fn an_ssh_url_takes_no_token() {
     let elsewhere = "use https://localhost/acme/other.git in its place";
     for (url, expected) in [
         ("git@localhost:acme/r.git", upstream),
-        (
-            "ssh://git@localhost:22/acme/r",
-            "git remote set-url upstream https://localhost/acme/r",
-        ),
+        ("ssh://git@localhost:22/acme/r", upstream),
         ("git@localhost:acme/other.git", elsewhere),
         ("ssh://git@localhost:22/acme/other.git", elsewhere),
     ] {
@@ -399,7 +444,10 @@ fn another_helper_that_answers_first() {
             .contains("answers before this helper, with another secret"),
         "{output:?}"
     );
-    assert_eq!(problems[0].1, "git credential-pat setup --replace");
+    assert_eq!(
+        problems[0].1,
+        "git credential-pat setup --storage file --replace"
+    );
     assert!(!output.text().contains("tok-stale"), "{output:?}");
     // One that does not know is worth a note only.
     fs::write(&helper, "#!/bin/sh\nexit 0\n").unwrap();
@@ -554,6 +602,17 @@ fn the_token_goes_to_its_own_host_only_and_nothing_raw_to_the_terminal() {
         "X-GitHub-SSO".to_owned(),
         evil.as_bytes().to_vec(),
     )]));
+    // A link that leads elsewhere is none.
+    let blocked = work.forge.tokens()[0].clone().fate(Fate::NeedsSso);
+    work.forge.change("t", |token| *token = blocked);
+    let elsewhere = "required; url=https://evil.test/orgs/acme/sso?authorization_request=A";
+    for header in [evil, elsewhere] {
+        let header = ("X-GitHub-SSO".to_owned(), header.as_bytes().to_vec());
+        work.forge.answer(Manner::Headers(vec![header]));
+        let (output, _) = doctor(&work, &work.forge.repository());
+        assert!(output.text().contains("single sign-on"), "{output:?}");
+        assert!(!output.text().contains("evil.test"), "{output:?}");
+    }
     let url = format!("{}/a%1b[2Jb", work.forge.url());
     for url in [url, work.forge.repository()] {
         let output = work.ask(&format!("doctor {url}"), b"");
@@ -677,7 +736,7 @@ fn the_schema_wants_a_remedy_for_every_problem() {
 
 /// For people and for machines: both end alike, and neither tells a secret.
 #[track_caller]
-fn doctor(work: &Work, url: &str) -> (Output, Value) {
+pub(super) fn doctor(work: &Work, url: &str) -> (Output, Value) {
     let output = work.ask(&format!("doctor {url}"), b"");
     let machine = work.ask(&format!("doctor {url} --json"), b"");
     assert_eq!(output.status, machine.status, "{output:?} {machine:?}");
@@ -695,7 +754,7 @@ fn doctor(work: &Work, url: &str) -> (Output, Value) {
 }
 
 /// What is said, and what to do.
-fn of_outcome(json: &Value, outcome: &str) -> Vec<(String, String)> {
+pub(super) fn of_outcome(json: &Value, outcome: &str) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let all = json.as_array().unwrap().iter();
     all.filter(|found| found["outcome"] == outcome)

@@ -20,6 +20,7 @@ mod work;
 mod check;
 mod dialogue;
 mod doctor;
+mod doctor_question;
 mod hostile;
 mod itself;
 mod learnt;
@@ -98,8 +99,12 @@ pub enum Fate {
     LivesTooLong,
     /// 404, as for a fine-grained token without this repository.
     SeesNoRepository,
+    /// As [`Fate::NeedsSso`], but only git is told, with the link.
+    GitNeedsSso,
     /// Reads and may not write: 403 at a push.
     MayNotPush,
+    /// Reads, and gets this status at a push.
+    PushGets(u16),
     /// 410, as Bitbucket's app passwords.
     Retired,
     /// Git takes it, and GitLab's `self` knows no such kind: 400.

@@ -143,6 +143,14 @@ fn refusal(shared: &Shared, request: &Request) -> Option<Response> {
             403,
             "The `acme' organization has enabled or enforced SAML SSO.\nTo access this repository, you must use the HTTPS remote with a personal access token\nor SSH with an SSH key and passphrase\nthat has been authorized for this organization.",
         )),
+        Fate::GitNeedsSso => {
+            let link = format!("{}/orgs/acme/sso?authorization_request=BBBB", state.url);
+            let text = format!(
+                "The 'acme' organization has enabled or enforced SAML SSO.\nTo access this repository, visit {link} and try your request again."
+            );
+            Some(Response::text(403, &text).with("X-GitHub-SSO", format!("required; url={link}")))
+        }
+        Fate::PushGets(status) if is_push => Some(Response::text(status, "No.")),
         Fate::LivesTooLong => Some(Response::text(
             403,
             "The 'acme' organization forbids access via a personal access token (classic) if the token's lifetime is greater than 366 days. Please adjust your token's lifetime at the following URL: https://github.com/settings/tokens",
