@@ -83,26 +83,7 @@ pub(super) fn run(
     if let Some(name) = &arguments.username {
         description.username = Some(name.clone().into_bytes());
     }
-    // Beside the rules of others git will ask for this one by its host.
-    let has_rules = settings
-        .accounts
-        .iter()
-        .any(|rule| rule.is_at(&description));
-    if !is_given || has_rules {
-        let is_ruled = is_ruled(&settings, &description);
-        let is_told = git_tells_path(&description);
-        if is_ruled && !is_told {
-            ui::warn(
-                streams,
-                "git does not tell the path, by which the [[account]] for it goes: this token will not be found",
-                Some("run 'git credential-pat setup' after adding a rule"),
-            );
-        }
-        if !is_ruled && !is_told {
-            description.path = None;
-        }
-    }
-    account::apply(&settings.accounts, &mut description);
+    description = as_git_will_ask(description, &settings, is_given, streams);
     if description.username.is_none() {
         description.username = Some(known_or_asked_username(
             &helper,
@@ -160,6 +141,36 @@ pub(super) fn run(
     };
     ui::print(streams, &format!("the token for {url} is kept{end}\n"))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// With its path only where git will tell one, and under the account that it belongs to.
+fn as_git_will_ask(
+    mut description: Description,
+    settings: &Settings,
+    is_given: bool,
+    streams: &mut Streams,
+) -> Description {
+    // Beside the rules of others git will ask for this one by its host.
+    let has_rules = settings
+        .accounts
+        .iter()
+        .any(|rule| rule.is_at(&description));
+    if !is_given || has_rules {
+        let is_ruled = is_ruled(settings, &description);
+        let is_told = git_tells_path(&description);
+        if is_ruled && !is_told {
+            ui::warn(
+                streams,
+                "git does not tell the path, by which the [[account]] for it goes: this token will not be found",
+                Some("run 'git credential-pat setup' after adding a rule"),
+            );
+        }
+        if !is_ruled && !is_told {
+            description.path = None;
+        }
+    }
+    account::apply(&settings.accounts, &mut description);
+    description
 }
 
 /// Nobody says where the token belongs.

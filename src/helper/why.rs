@@ -408,6 +408,7 @@ mod tests {
         };
         let now = Now {
             wall: 0,
+            fraction: 0,
             boot: std::time::Duration::ZERO,
         };
         let found = case.of_token(now).unwrap();
