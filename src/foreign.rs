@@ -338,6 +338,27 @@ mod tests {
     }
 
     #[test]
+    fn signals_wait_while_a_lock_is_held() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("file");
+        std::fs::write(&path, b"one\n").unwrap();
+        // A child waits as its parent does.
+        let survives = |signal: &str| {
+            let mut child = std::process::Command::new("/bin/sh");
+            child.args(["-c", &format!("kill -{signal} $$; exit 7")]);
+            child.status().unwrap().code() == Some(7)
+        };
+        cut(&path, |_| {
+            for signal in ["INT", "TERM", "HUP"] {
+                assert!(survives(signal), "{signal}");
+            }
+            Vec::new()
+        })
+        .unwrap();
+        assert!(!survives("INT"));
+    }
+
+    #[test]
     fn links_pipes_and_giants_are_refused() {
         let home = tempfile::tempdir().unwrap();
         let (file, link) = (home.path().join("file"), home.path().join("link"));

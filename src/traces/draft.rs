@@ -1,11 +1,12 @@
 //! A change of another program's file: made on a draft under git's own lock, and put in place in one move.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io::{self, Seek, Write};
 use std::os::unix::fs::{MetadataExt, fchown};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::Mode;
+use rustix::io::Errno;
 
 use super::step::{Step, steps};
 use crate::foreign::{self, Lock};
@@ -65,10 +66,11 @@ impl Draft {
     /// Where links lead, as git itself writes it.
     pub fn of(path: &Path) -> Result<Self, Error> {
         let target = followed(path)?;
-        // Without one, as git makes it.
-        let mode = if target.exists() { 0o600 } else { 0o666 };
+        // A new one is as git makes it.
+        let is_new = read(&target)?.is_none();
+        let mode = if is_new { 0o666 } else { 0o600 };
         let lock = Lock::take(&target, Mode::from_raw_mode(mode))?;
-        let missing = || failed("lock", path)(io::ErrorKind::NotFound.into());
+        let missing = || failed("lock", path)(Errno::NOENT.into());
         let lock = lock.ok_or_else(missing)?;
         let before = read(&target)?;
         let mut draft = Self {
@@ -111,9 +113,13 @@ impl Draft {
         Ok(())
     }
 
-    /// Writes all of it.
+    /// Makes it all of `bytes`, before any other program was at it.
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let written = self.lock.file.write_all(bytes);
+        let file = &mut self.lock.file;
+        let written = file
+            .set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| file.write_all(bytes));
         written.map_err(failed("write", &self.path()))
     }
 

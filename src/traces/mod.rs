@@ -348,6 +348,56 @@ mod tests {
         }
     }
 
+    /// As a process that is killed between the note and the change leaves it, or between the change and its note.
+    #[test]
+    fn what_was_noted_and_not_done_is_harmless() {
+        let ours = b"[a]\n\thelper =\n\thelper = ours\n";
+        for (before, is_twice) in [
+            (&b"[a]"[..], false),
+            (b"[a]", true),
+            (b"[a]\n\thelper =\n\thelper = x\n", false),
+            (b"[a]\n\thelper =\n\thelper = x\n", true),
+        ] {
+            let world = World::new();
+            fs::write(world.file(), before).unwrap();
+            world.change(ours);
+            fs::write(world.file(), before).unwrap();
+            if is_twice {
+                world.change(ours);
+            }
+            let noted = fs::read_to_string(world.state().join(NAME)).unwrap();
+            let once = noted.lines().count();
+            let done = take_back(&world.state(), Chosen::default()).unwrap();
+            assert!(done.iter().all(|done| done.left.is_empty()), "{done:?}");
+            assert_eq!(fs::read(world.file()).unwrap(), before);
+            // It was taken back, and its note was not.
+            fs::write(world.state().join(NAME), noted).unwrap();
+            assert!(
+                take_back(&world.state(), Chosen::default())
+                    .unwrap()
+                    .is_empty()
+            );
+            assert_eq!(fs::read(world.file()).unwrap(), before);
+            assert!(once <= 2, "{once}");
+        }
+    }
+
+    #[test]
+    fn a_change_that_fails_leaves_nothing() {
+        let world = World::new();
+        fs::write(world.file(), "one").unwrap();
+        let refused = change(&world.state(), b"x", &world.file(), &[()], |(), draft| {
+            fs::write(draft, "two").unwrap();
+            Err(Error::Lock(crate::foreign::Error::Locked {
+                path: draft.into(),
+            }))
+        });
+        assert!(refused.is_err());
+        assert_eq!(fs::read(world.file()).unwrap(), b"one");
+        let names: Vec<_> = fs::read_dir(world.home.path()).unwrap().flatten().collect();
+        assert_eq!(names.len(), 2, "{names:?}");
+    }
+
     #[test]
     fn only_what_changed_is_noted() {
         let world = World::new();
