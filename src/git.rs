@@ -44,9 +44,7 @@ impl Error {
     /// What to do about it, where that is known.
     pub fn hint(&self) -> Option<&'static str> {
         let is_crash = matches!(self, Self::Ended(11));
-        is_crash.then_some(
-            "an old git crashes on a 'helper' that has no value: write 'helper =' with what it is to be",
-        )
+        is_crash.then_some("take out the line that says only 'helper': an old git crashes on it")
     }
 }
 
@@ -114,7 +112,10 @@ impl Git {
             },
             "--system" => match named("GIT_CONFIG_SYSTEM") {
                 Some(path) => vec![path.into()],
-                None => vec![self.system_config()?],
+                None => match self.system_config()? {
+                    Some(path) => vec![path],
+                    None => vec!["/etc/gitconfig".into(), "/usr/local/etc/gitconfig".into()],
+                },
             },
             _ => {
                 if let Some(path) = named("GIT_CONFIG_GLOBAL") {
@@ -142,6 +143,10 @@ impl Git {
             return Err(Error::Refused(what.to_owned()));
         }
         let files = self.config_files(scope)?;
+        if scope == "--system" && files.as_ref().is_some_and(|files| files.len() > 1) {
+            let what = "it does not say where the system's settings are";
+            return Err(Error::Refused(what.to_owned()));
+        }
         let is_readable = |path: &PathBuf| access(path, Access::READ_OK).is_ok();
         Ok(files.and_then(|files| {
             let found = files.iter().find(|path| is_readable(path));
@@ -150,17 +155,13 @@ impl Git {
     }
 
     /// Where the system's settings are is built into git, and an editor is told.
-    fn system_config(&self) -> Result<PathBuf, Error> {
+    fn system_config(&self) -> Result<Option<PathBuf>, Error> {
         let mut command = Command::new(&self.program);
         command.args(["config", "--system", "--edit"]);
         command.env("GIT_EDITOR", "printf %s");
         let (status, output, _) = run(&mut command)?;
         let is_told = status.success() && output.starts_with(b"/");
-        Ok(if is_told {
-            OsString::from_vec(output).into()
-        } else {
-            "/etc/gitconfig".into()
-        })
+        Ok(is_told.then(|| OsString::from_vec(output).into()))
     }
 
     /// `git config -z` with `arguments`, as its values.

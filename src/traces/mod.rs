@@ -63,7 +63,7 @@ pub fn change<T, E: From<Error>>(
 ) -> Result<Option<private::Error>, E> {
     let path = settled(path);
     // Before the other lock, as to take back does.
-    let notes = Folder::make(folder).and_then(|folder| {
+    let kept = Folder::make(folder).and_then(|folder| {
         let lock = folder.lock(NAME)?;
         Ok((folder, lock))
     });
@@ -72,7 +72,7 @@ pub fn change<T, E: From<Error>>(
         edit(one, &draft.path())?;
         draft.step(label)?;
     }
-    let noted = notes.and_then(|(folder, lock)| note(&folder, &lock, &path, &draft));
+    let noted = kept.and_then(|(folder, lock)| note(&folder, &lock, &path, &draft));
     draft.put()?;
     Ok(noted.err())
 }
@@ -271,11 +271,6 @@ mod tests {
         home: tempfile::TempDir,
     }
 
-    fn write(bytes: &&[u8], draft: &Path) -> Result<(), Error> {
-        fs::write(draft, bytes).unwrap();
-        Ok(())
-    }
-
     impl World {
         fn new() -> Self {
             Self {
@@ -292,6 +287,10 @@ mod tests {
         }
 
         fn change(&self, to: &[u8]) {
+            let write = |bytes: &&[u8], draft: &Path| {
+                fs::write(draft, bytes).unwrap();
+                Ok::<_, Error>(())
+            };
             change(&self.state(), b"x", &self.file(), &[to], write).unwrap();
         }
 

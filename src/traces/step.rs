@@ -326,10 +326,7 @@ impl Step {
         let mut left = now.to_vec();
         let mut last = 0;
         for line in new.iter().filter(|line| !line.trim_ascii().is_empty()) {
-            let at = Self::only_place(&left, line, &is_within)?;
-            if at < last {
-                return None;
-            }
+            let at = Self::only_place(&left, line, &is_within).filter(|&at| at >= last)?;
             last = at;
             left = joined(&left[..at], b"", &left[at + line.len()..]);
         }

@@ -765,3 +765,40 @@ fn a_repository_is_the_same_from_every_folder() {
         }
     }
 }
+
+/// It is built into git, and differs from one to the other.
+#[test]
+fn the_systems_file_is_the_one_that_git_writes() {
+    let sandbox = Sandbox::new();
+    let (folder, file) = (sandbox.path("bin"), sandbox.path("system"));
+    fs::create_dir_all(&folder).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let program = folder.join("git");
+    for (told, code) in [
+        ("eval \"$GIT_EDITOR $GIT_CONFIG_SYSTEM\"", 0),
+        ("exit 1", 1),
+    ] {
+        let script = format!(
+            "#!/bin/sh\nexport PATH='{path}' GIT_CONFIG_SYSTEM={}\n\
+             case \"$*\" in 'config --system --edit') {told};; *) exec git \"$@\";; esac\n",
+            file.display()
+        );
+        fs::write(&program, script).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let run = |words: &str| {
+            let mut helper = sandbox.helper(words);
+            helper.env("PATH", format!("{}:{path}", folder.display()));
+            helper.env_remove("GIT_CONFIG_SYSTEM");
+            process::run(&mut helper, b"")
+        };
+        put(&file, Some("[user]\n\tname = a"));
+        let output = run("setup --system");
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+        let is_set = is(&file).unwrap().contains("git-credential-pat");
+        assert_eq!(is_set, code == 0, "{output:?}");
+        if code == 0 {
+            run("setup --system --undo").succeeded();
+        }
+        assert_eq!(is(&file).as_deref(), Some("[user]\n\tname = a"));
+    }
+}
