@@ -60,6 +60,7 @@ pub struct Draft {
     /// As it was at the last step.
     state: Option<Vec<u8>>,
     steps: Vec<Step>,
+    is_put: bool,
 }
 
 impl Draft {
@@ -79,6 +80,7 @@ impl Draft {
             state: before.clone(),
             before,
             steps: Vec::new(),
+            is_put: false,
         };
         draft.sweep();
         draft.write(&draft.before.clone().unwrap_or_default())?;
@@ -143,6 +145,8 @@ impl Draft {
             file.sync_all()
         })();
         written.map_err(failed("write", &path))?;
+        self.sweep();
+        self.is_put = true;
         Ok(self.lock.take_the_place()?)
     }
 
@@ -161,7 +165,9 @@ impl Draft {
 
 impl Drop for Draft {
     fn drop(&mut self) {
-        self.sweep();
+        if !self.is_put {
+            self.sweep();
+        }
     }
 }
 

@@ -106,20 +106,38 @@ pub fn take_back(folder: &Path, chosen: Chosen<'_>) -> Result<Vec<TakenBack>, Er
         folder.replace(NAME, &[written(&all).as_bytes()], &lock)?;
         let is_changed = undone.bytes.as_deref() != draft.before();
         drop(draft);
-        let left = undone.left.into_iter().map(|step| Left {
-            label: step.label,
-            lines: step.inserted,
-        });
-        let left: Vec<Left> = left.collect();
-        if is_changed || !left.is_empty() {
-            done.push(TakenBack {
-                path,
-                is_changed,
-                left,
-            });
+        done.extend(told(path, is_changed, undone.left));
+    }
+    Ok(done)
+}
+
+/// What [`take_back`] would do, without doing it.
+pub fn foreseen(folder: &Path, chosen: Chosen<'_>) -> Result<Vec<TakenBack>, Error> {
+    let folder = Folder::open(folder)?;
+    let all = folder.map(|folder| kept(&folder)).transpose()?;
+    let all = all.unwrap_or_default();
+    let mut done = Vec::new();
+    for path in chosen.paths(&all) {
+        let (of_file, _) = parted(all.clone(), &path);
+        if let Some(now) = read(&path)? {
+            let undone = without(now.clone(), &of_file, |step| chosen.has(step));
+            done.extend(told(path, undone.bytes != Some(now), undone.left));
         }
     }
     Ok(done)
+}
+
+fn told(path: PathBuf, is_changed: bool, left: Vec<Step>) -> Option<TakenBack> {
+    let left = left.into_iter().map(|step| Left {
+        label: step.label,
+        lines: step.inserted,
+    });
+    let left: Vec<Left> = left.collect();
+    (is_changed || !left.is_empty()).then_some(TakenBack {
+        path,
+        is_changed,
+        left,
+    })
 }
 
 /// The traces of one file, and those of others.
@@ -148,13 +166,6 @@ pub fn settled(path: &Path) -> PathBuf {
         (Some(Ok(folder)), Some(name)) => folder.join(name),
         _ => path.to_path_buf(),
     }
-}
-
-/// The files in which [`take_back`] would look for something.
-pub fn noted(folder: &Path, chosen: Chosen<'_>) -> Result<Vec<PathBuf>, Error> {
-    let folder = Folder::open(folder)?;
-    let all = folder.map(|folder| kept(&folder)).transpose()?;
-    Ok(chosen.paths(&all.unwrap_or_default()))
 }
 
 impl Chosen<'_> {

@@ -620,7 +620,7 @@ fn a_reset_that_may_be_ours_is_told() {
         sandbox.ask(&words("setup --replace ONE"), b"").succeeded();
         git(&sandbox, &["config", "--global", "--unset", &ours, "pat$"]);
         let told = format!("an empty 'helper =' is left in {}, line ", file.display());
-        for line in ["setup --undo ONE", "setup --undo"] {
+        for line in ["setup --undo --dry-run", "setup --undo ONE", "setup --undo"] {
             let output = sandbox.ask(&words(line), b"").succeeded();
             assert!(output.stderr.contains(&told), "{output:?}");
             assert!(!output.text().contains("taken back"), "{output:?}");

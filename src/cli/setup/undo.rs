@@ -106,28 +106,21 @@ fn take_back(
         files: (scope == "--local").then_some(files),
     };
     let folder = traces_folder(places, scope);
-    let (done, left) = if is_dry {
-        let noted = traces::noted(&folder, chosen)?;
-        let what = "what setup wrote would be taken back";
-        (
-            noted.into_iter().map(|file| (file, what)).collect(),
-            Vec::new(),
-        )
+    let (all, verb) = if is_dry {
+        (traces::foreseen(&folder, chosen)?, "would be")
     } else {
-        let all = traces::take_back(&folder, chosen)?;
-        let (left, whole): (Vec<_>, Vec<_>) = all.into_iter().partition(|one| !one.left.is_empty());
-        let whole = whole
-            .into_iter()
-            .map(|one| (one.path, "what setup wrote is taken back"));
-        (whole.collect::<Vec<_>>(), left)
+        (traces::take_back(&folder, chosen)?, "is")
     };
-    let parts = left.iter().filter(|one| one.is_changed);
-    let parts = parts.map(|one| (one.path.clone(), "some of what setup wrote is taken back"));
-    for (file, what) in done.iter().cloned().chain(parts) {
-        let file = plain::safe(file.as_os_str().as_bytes());
-        ui::print(streams, &format!("{file}: {what}\n"))?;
+    for one in all.iter().filter(|one| one.is_changed) {
+        let file = plain::safe(one.path.as_os_str().as_bytes());
+        let part = if one.left.is_empty() { "" } else { "some of " };
+        ui::print(
+            streams,
+            &format!("{file}: {part}what setup wrote {verb} taken back\n"),
+        )?;
     }
-    Ok((!done.is_empty(), left))
+    let (left, whole): (Vec<_>, Vec<_>) = all.into_iter().partition(|one| !one.left.is_empty());
+    Ok((!whole.is_empty(), left))
 }
 
 /// What is left of this file, by whatever name it was noted.
