@@ -19,6 +19,8 @@ use crate::secret::Buffer;
 
 /// `git config` reads and writes a small file.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// SIGSEGV, on every system.
+const CRASH: i32 = 11;
 
 /// Why git did not help.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +45,7 @@ pub enum Error {
 impl Error {
     /// What to do about it, where that is known.
     pub fn hint(&self) -> Option<&'static str> {
-        let is_crash = matches!(self, Self::Ended(11));
+        let is_crash = matches!(self, Self::Ended(CRASH));
         is_crash.then_some("take out the line that says only 'helper': an old git crashes on it")
     }
 }

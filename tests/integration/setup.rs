@@ -637,6 +637,23 @@ fn a_reset_that_may_be_ours_is_told() {
     }
 }
 
+/// The same where git's settings were elsewhere then.
+#[test]
+fn what_may_be_ours_elsewhere_is_told() {
+    let sandbox = Sandbox::new();
+    let other = sandbox.path("other");
+    put(&other, Some("[credential]\n\thelper = store\n"));
+    let mut helper = sandbox.helper("setup --replace");
+    process::run(helper.env("GIT_CONFIG_GLOBAL", &other), b"").succeeded();
+    let ours = format!("\thelper = {PROGRAM}\n");
+    let text = is(&other).unwrap().replace(&ours, "\tusername = a\n");
+    put(&other, Some(&text));
+    let output = sandbox.ask("setup --undo", b"").succeeded();
+    let told = format!("an empty 'helper =' is left in {}, line 3", other.display());
+    assert!(output.stderr.contains(&told), "{output:?}");
+    assert_eq!(is(&other), Some(text));
+}
+
 /// In front of git: counts what it is asked to change, and at the chosen one does something.
 fn with_git_that(sandbox: &Sandbox, number: usize, does: &str) -> String {
     let folder = sandbox.path("bin");
@@ -672,7 +689,10 @@ fn whatever_ends_setup_the_file_is_whole() {
         let line = words("setup --replace ONE");
         sandbox.ask("setup", b"").succeeded();
         let middle = is(&file);
-        let path = with_git_that(&sandbox, number, &format!("kill -{signal} $PPID"));
+        // What an orphan does, and when, is nothing to go by.
+        let then = if signal == "KILL" { "exit 1" } else { ":" };
+        let does = format!("kill -{signal} $PPID; {then}");
+        let path = with_git_that(&sandbox, number, &does);
         // ONE has two lines and a rule; then the options change.
         for line in [line.as_str(), "--storage file setup --replace"] {
             let mut helper = sandbox.helper(line);

@@ -37,9 +37,18 @@ pub(super) fn run(
         done => done?,
     };
     let mut is_any = false;
-    for file in files.iter().filter(|file| file.exists()) {
+    // Noted where another setting had git write then: nothing is looked for there but that.
+    let is_elsewhere = |path: &&PathBuf| !files.iter().any(|file| traces::settled(file) == **path);
+    let elsewhere: Vec<&PathBuf> = left
+        .iter()
+        .map(|one| &one.path)
+        .filter(is_elsewhere)
+        .collect();
+    let all = files.iter().chain(elsewhere.iter().copied());
+    for file in all.filter(|file| file.exists()) {
         let place = [OsStr::new("--file"), file.as_os_str()];
         let keys = match only {
+            _ if elsewhere.contains(&file) => Vec::new(),
             Some(only) => vec![only.to_owned()],
             None => keys_of(git, &place, KEYS)?,
         };
