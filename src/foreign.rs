@@ -11,6 +11,7 @@ use std::time::Duration;
 use rustix::fs::{AtFlags, Mode, OFlags, fchmod, fstat, openat, renameat, statat, unlinkat};
 use rustix::io::Errno;
 
+use crate::platform::ending::Waiting;
 use crate::platform::{boot_time, effective_uid};
 use crate::secret::Buffer;
 
@@ -42,11 +43,19 @@ pub enum Error {
         cause: io::Error,
     },
     /// Another program is changing it, or one that was killed has left its lock.
-    #[error("{} is locked: another program is changing the file beside it", path.display())]
+    #[error("{} is there: another program is changing the file beside it", path.display())]
     Locked {
         /// The lock.
         path: PathBuf,
     },
+}
+
+impl Error {
+    /// What to do about it, where that is known.
+    pub fn hint(&self) -> Option<&str> {
+        let is_locked = matches!(self, Self::Locked { .. });
+        is_locked.then_some("if no git is running, remove that file: one that was killed left it")
+    }
 }
 
 /// The bytes of a file, if it is there.
@@ -62,11 +71,10 @@ pub fn read(path: &Path) -> Result<Option<Buffer>, Error> {
 /// lock, and returns the stretches in order. The file keeps its mode, and is the old or the new one whatever happens.
 /// Returns how many stretches went.
 pub fn cut(path: &Path, choose: impl FnOnce(&[u8]) -> Vec<Range<usize>>) -> Result<usize, Error> {
-    let Some(folder) = Folder::of(path)? else {
+    let Some(mut lock) = Lock::take(path, Mode::RUSR | Mode::WUSR)? else {
         return Ok(0);
     };
-    let mut lock = folder.lock()?;
-    let Some((bytes, mode)) = folder.read()? else {
+    let Some((bytes, mode)) = lock.folder.read()? else {
         return Ok(0);
     };
     let bytes = bytes.as_slice();
@@ -84,7 +92,7 @@ pub fn cut(path: &Path, choose: impl FnOnce(&[u8]) -> Vec<Range<usize>>) -> Resu
         fchmod(&lock.file, mode)?;
         lock.file.sync_all()
     })();
-    written.map_err(|cause| folder.failed("write", cause))?;
+    written.map_err(|cause| lock.folder.failed("write", cause))?;
     lock.take_the_place()?;
     Ok(stretches.len())
 }
@@ -213,36 +221,6 @@ impl Folder {
         Some((found.st_dev, found.st_ino, found.st_size, changed))
     }
 
-    /// git's lock, and the new file in one: `NAME.lock`, made by whoever changes the file (lockfile.h of git).
-    fn lock(&self) -> Result<Lock<'_>, Error> {
-        let mut name = self.name.clone();
-        name.push(".lock");
-        let flags =
-            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let until = boot_time().saturating_add(PATIENCE);
-        loop {
-            match openat(&self.descriptor, &name, flags, Mode::RUSR | Mode::WUSR) {
-                Ok(descriptor) => {
-                    return Ok(Lock {
-                        folder: self,
-                        file: descriptor.into(),
-                        name,
-                        is_used: false,
-                    });
-                }
-                Err(Errno::EXIST) if boot_time() < until => {
-                    std::thread::sleep(Duration::from_millis(10));
-                }
-                Err(Errno::EXIST) => {
-                    return Err(Error::Locked {
-                        path: self.path.with_file_name(&name),
-                    });
-                }
-                Err(cause) => return Err(self.failed("lock", cause.into())),
-            }
-        }
-    }
-
     fn failed(&self, action: &'static str, cause: io::Error) -> Error {
         Error::System {
             action,
@@ -252,16 +230,62 @@ impl Folder {
     }
 }
 
-/// Taken away when dropped, unless it took the file's place.
-struct Lock<'a> {
-    folder: &'a Folder,
-    file: File,
+/// git's lock, and the new file in one: `NAME.lock`, made by whoever changes the file (lockfile.h of git). Taken away when
+/// dropped, unless it took the file's place. As long as it is held, signals that would end us and leave it wait.
+pub struct Lock {
+    folder: Folder,
+    /// As it was made: another program may put a file of its own in its place.
+    pub file: File,
     name: OsString,
     is_used: bool,
+    // Goes last: what waited may end us.
+    _waiting: Waiting,
 }
 
-impl Lock<'_> {
-    fn take_the_place(mut self) -> Result<(), Error> {
+impl Lock {
+    /// Of a file that is no link; with `mode`, less what the umask takes. `None`: its folder is not there.
+    pub fn take(path: &Path, mode: Mode) -> Result<Option<Self>, Error> {
+        let Some(folder) = Folder::of(path)? else {
+            return Ok(None);
+        };
+        let mut name = folder.name.clone();
+        name.push(".lock");
+        let flags =
+            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let until = boot_time().saturating_add(PATIENCE);
+        loop {
+            let waiting = Waiting::begin();
+            match openat(&folder.descriptor, &name, flags, mode) {
+                Ok(descriptor) => {
+                    return Ok(Some(Self {
+                        folder,
+                        file: descriptor.into(),
+                        name,
+                        is_used: false,
+                        _waiting: waiting,
+                    }));
+                }
+                Err(Errno::EXIST) if boot_time() < until => {
+                    drop(waiting);
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                Err(Errno::EXIST) => {
+                    return Err(Error::Locked {
+                        path: path.with_file_name(&name),
+                    });
+                }
+                Err(cause) => return Err(folder.failed("lock", cause.into())),
+            }
+        }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> PathBuf {
+        self.folder.path.with_file_name(&self.name)
+    }
+
+    /// Puts it where the file was.
+    pub fn take_the_place(&mut self) -> Result<(), Error> {
         let folder = &self.folder.descriptor;
         renameat(folder, &self.name, folder, &self.folder.name)
             .map_err(|cause| self.folder.failed("replace", cause.into()))?;
@@ -272,7 +296,7 @@ impl Lock<'_> {
     }
 }
 
-impl Drop for Lock<'_> {
+impl Drop for Lock {
     fn drop(&mut self) {
         if !self.is_used {
             let name: &OsStr = &self.name;
@@ -311,6 +335,27 @@ mod tests {
         let refused = cut(&path, |_| panic!("not under the lock"));
         assert!(matches!(refused, Err(Error::Locked { .. })));
         assert!(lock.exists() && std::fs::read(&path).unwrap() == b"one\n");
+    }
+
+    #[test]
+    fn signals_wait_while_a_lock_is_held() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("file");
+        std::fs::write(&path, b"one\n").unwrap();
+        // A child waits as its parent does.
+        let survives = |signal: &str| {
+            let mut child = std::process::Command::new("/bin/sh");
+            child.args(["-c", &format!("kill -{signal} $$; exit 7")]);
+            child.status().unwrap().code() == Some(7)
+        };
+        cut(&path, |_| {
+            for signal in ["INT", "TERM", "HUP"] {
+                assert!(survives(signal), "{signal}");
+            }
+            Vec::new()
+        })
+        .unwrap();
+        assert!(!survives("INT"));
     }
 
     #[test]

@@ -5,17 +5,22 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStringExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use rustix::fs::{Access, access};
+
 use crate::platform::{boot_time, wait_readable};
 use crate::secret::Buffer;
 
 /// `git config` reads and writes a small file.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// SIGSEGV, on every system.
+const CRASH: i32 = 11;
 
 /// Why git did not help.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +37,17 @@ pub enum Error {
     /// It said no.
     #[error("git config failed: {0}")]
     Refused(String),
+    /// A signal ended it, so it says nothing.
+    #[error("git config was ended by signal {0}")]
+    Ended(i32),
+}
+
+impl Error {
+    /// What to do about it, where that is known.
+    pub fn hint(&self) -> Option<&'static str> {
+        let is_crash = matches!(self, Self::Ended(CRASH));
+        is_crash.then_some("take out the line that says only 'helper': an old git crashes on it")
+    }
 }
 
 /// A git that was found.
@@ -66,6 +82,7 @@ impl Git {
         match status.code() {
             Some(0) => Ok(Some(output)),
             Some(1 | 5) => Ok(None),
+            None => Err(Error::Ended(status.signal().unwrap_or_default())),
             _ => Err(Error::Refused(
                 String::from_utf8_lossy(&complaint).trim().to_owned(),
             )),
@@ -97,7 +114,10 @@ impl Git {
             },
             "--system" => match named("GIT_CONFIG_SYSTEM") {
                 Some(path) => vec![path.into()],
-                None => vec!["/etc/gitconfig".into(), "/usr/local/etc/gitconfig".into()],
+                None => match self.system_config()? {
+                    Some(path) => vec![path],
+                    None => vec!["/etc/gitconfig".into(), "/usr/local/etc/gitconfig".into()],
+                },
             },
             _ => {
                 if let Some(path) = named("GIT_CONFIG_GLOBAL") {
@@ -115,6 +135,35 @@ impl Git {
         };
         let files: io::Result<Vec<_>> = files.iter().map(std::path::absolute).collect();
         Ok(Some(files.map_err(Error::Run)?))
+    }
+
+    /// The one of them that git does write (git-config(1), FILES).
+    pub fn config_file(&self, scope: &str) -> Result<Option<PathBuf>, Error> {
+        let is_empty = |name| env::var_os(name).is_some_and(|path| path.is_empty());
+        if scope == "--global" && is_empty("GIT_CONFIG_GLOBAL") {
+            let what = "GIT_CONFIG_GLOBAL is empty, so there is no such file";
+            return Err(Error::Refused(what.to_owned()));
+        }
+        let files = self.config_files(scope)?;
+        if scope == "--system" && files.as_ref().is_some_and(|files| files.len() > 1) {
+            let what = "it does not say where the system's settings are";
+            return Err(Error::Refused(what.to_owned()));
+        }
+        let is_readable = |path: &PathBuf| access(path, Access::READ_OK).is_ok();
+        Ok(files.and_then(|files| {
+            let found = files.iter().find(|path| is_readable(path));
+            found.or(files.first()).cloned()
+        }))
+    }
+
+    /// Where the system's settings are is built into git, and an editor is told.
+    fn system_config(&self) -> Result<Option<PathBuf>, Error> {
+        let mut command = Command::new(&self.program);
+        command.args(["config", "--system", "--edit"]);
+        command.env("GIT_EDITOR", "printf %s");
+        let (status, output, _) = run(&mut command)?;
+        let is_told = status.success() && output.starts_with(b"/");
+        Ok(is_told.then(|| OsString::from_vec(output).into()))
     }
 
     /// `git config -z` with `arguments`, as its values.

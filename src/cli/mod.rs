@@ -43,7 +43,7 @@ use crate::places::NoHome;
 use crate::platform::{self, prompt};
 use crate::protocol::Operation;
 use crate::storage;
-use crate::traces;
+use crate::traces::draft;
 
 /// Wrong use of the command line, as everywhere.
 const MISUSE: u8 = 2;
@@ -111,7 +111,7 @@ enum Failure {
     #[error(transparent)]
     NoHome(#[from] NoHome),
     #[error(transparent)]
-    Traces(#[from] traces::Error),
+    Traces(#[from] draft::Error),
     #[error("cannot write the output")]
     Output(#[from] io::Error),
     #[error(transparent)]
@@ -134,9 +134,8 @@ impl Failure {
             Self::Storage(error) => error.hint(),
             Self::Traces(error) => error.hint(),
             Self::Plain { hint, .. } => hint.as_deref(),
-            Self::Url(_) | Self::Git(_) | Self::NoHome(_) | Self::Prompt(_) | Self::Output(_) => {
-                None
-            }
+            Self::Git(error) => error.hint(),
+            Self::Url(_) | Self::NoHome(_) | Self::Prompt(_) | Self::Output(_) => None,
         }
     }
 }

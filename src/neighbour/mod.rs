@@ -220,9 +220,7 @@ impl Error {
             Self::Encrypted { .. } => {
                 Some("decrypt it to a file of its own, and name that with 'netrc:PATH'")
             }
-            Self::File(foreign::Error::Locked { .. }) => {
-                Some("try again; if no git is running, the lock is a leftover and can be removed")
-            }
+            Self::File(error) => error.hint(),
             _ => None,
         }
     }

@@ -2,58 +2,19 @@
 //!
 //! A trace holds only the bytes that came and went, never the rest of the file: a git configuration may hold secrets.
 
+pub mod draft;
 mod step;
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::{self, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
-use self::step::{Step, Undone, steps, without};
-use crate::private::{self, Folder};
+use self::draft::{Draft, Error, read};
+use self::step::{Step, Undone, in_effect, without};
+use crate::private::{self, Folder, Lock};
 
 const NAME: &str = "setup";
-/// A configuration larger than this is not read.
-const LARGEST: u64 = 16 * 1024 * 1024;
-
-/// Why a trace was not kept or followed.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Our own folder.
-    #[error(transparent)]
-    Folder(#[from] private::Error),
-    /// The other program's file.
-    #[error("cannot {action} {}", path.display())]
-    File {
-        /// What was to be done.
-        action: &'static str,
-        /// With which file.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        cause: io::Error,
-    },
-}
-
-impl Error {
-    /// What to do about it, where that is known.
-    pub fn hint(&self) -> Option<&str> {
-        match self {
-            Self::Folder(error) => error.hint(),
-            Self::File { .. } => None,
-        }
-    }
-}
-
-/// A file as it was before it is changed.
-#[derive(Debug)]
-pub struct Before {
-    path: PathBuf,
-    /// `None`: it was not there.
-    bytes: Option<Vec<u8>>,
-}
 
 /// Which changes are meant.
 #[derive(Debug, Clone, Copy, Default)]
@@ -71,42 +32,62 @@ struct Trace {
     step: Step,
 }
 
-impl Before {
-    /// Looks at `path` now.
-    pub fn look(path: &Path) -> Result<Self, Error> {
-        Ok(Self {
-            path: path.to_path_buf(),
-            bytes: read(path)?,
-        })
-    }
+/// What has come of taking back.
+#[derive(Debug, PartialEq, Eq)]
+pub struct TakenBack {
+    /// Of which file.
+    pub path: PathBuf,
+    /// Whether something went.
+    pub is_changed: bool,
+    /// What is noted and may stand there still: nobody can tell by now who wrote it. It stays noted as long as it stands.
+    pub left: Vec<Left>,
 }
 
-/// Notes in `folder`, under `label`, what has become of the files.
-pub fn note(folder: &Path, label: &[u8], befores: Vec<Before>) -> Result<(), Error> {
-    let mut traces = Vec::new();
-    for Before { path, bytes } in befores {
-        let after = read(&path)?;
-        if after != bytes {
-            let steps = steps(label, bytes.as_deref(), &after.unwrap_or_default());
-            traces.extend(steps.into_iter().map(|step| Trace {
-                path: path.clone(),
-                step,
-            }));
-        }
-    }
-    if traces.is_empty() {
-        return Ok(());
-    }
-    let folder = Folder::make(folder)?;
-    let lock = folder.lock(NAME)?;
-    let mut all = kept(&folder)?;
-    all.extend(traces);
-    Ok(folder.replace(NAME, &[written(&all).as_bytes()], &lock)?)
+/// Lines that somebody has been at since.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Left {
+    /// Under which they were noted.
+    pub label: Vec<u8>,
+    /// As they were written.
+    pub lines: Vec<u8>,
 }
 
-/// Takes back what is noted in `folder`, is chosen, and still stands there. Returns the files that were changed; what is
-/// noted of others is forgotten too, for it no longer tells anything.
-pub fn take_back(folder: &Path, chosen: Chosen<'_>) -> Result<Vec<PathBuf>, Error> {
+/// Changes a file in one move: `edit` makes each of `edits` on the draft whose path it is given. What they do is noted in
+/// `folder`, under `label`, before the file is touched. Returns what kept it from being noted.
+pub fn change<T, E: From<Error>>(
+    folder: &Path,
+    label: &[u8],
+    path: &Path,
+    edits: &[T],
+    edit: impl Fn(&T, &Path) -> Result<(), E>,
+) -> Result<Option<private::Error>, E> {
+    let path = settled(path);
+    // Before the other lock, as to take back does.
+    let kept = Folder::make(folder).and_then(|folder| {
+        let lock = folder.lock(NAME)?;
+        Ok((folder, lock))
+    });
+    let mut draft = Draft::of(&path)?;
+    for one in edits {
+        edit(one, &draft.path())?;
+        draft.step(label)?;
+    }
+    let noted = kept.and_then(|(folder, lock)| note(&folder, &lock, &path, &draft));
+    draft.put()?;
+    Ok(noted.err())
+}
+
+fn note(folder: &Folder, lock: &Lock, path: &Path, draft: &Draft) -> Result<(), private::Error> {
+    let (of_file, mut all) = parted(kept(folder)?, path);
+    let known = in_effect(draft.before(), &of_file).unwrap_or(of_file.len());
+    let steps = of_file[..known].iter().chain(draft.steps());
+    all.extend(traces(path, steps.cloned()));
+    folder.replace(NAME, &[written(&all).as_bytes()], lock)
+}
+
+/// Takes back what is noted in `folder`, is chosen, and still stands there. Returns the files of which something is to be
+/// told; what is noted of others is forgotten too, for it no longer tells anything.
+pub fn take_back(folder: &Path, chosen: Chosen<'_>) -> Result<Vec<TakenBack>, Error> {
     let Some(folder) = Folder::open(folder)? else {
         return Ok(Vec::new());
     };
@@ -114,30 +95,77 @@ pub fn take_back(folder: &Path, chosen: Chosen<'_>) -> Result<Vec<PathBuf>, Erro
     let mut all = kept(&folder)?;
     let mut done = Vec::new();
     for path in chosen.paths(&all) {
-        let ours = |trace: &Trace| trace.path == path;
-        let (of_file, others) = all.into_iter().partition(ours);
-        let of_file: Vec<Trace> = of_file;
+        let (of_file, others) = parted(all, &path);
         all = others;
-        let of_file: Vec<Step> = of_file.into_iter().map(|trace| trace.step).collect();
-        let (is_changed, steps) = undo(&path, &of_file, chosen)?;
-        all.extend(steps.into_iter().map(|step| Trace {
-            path: path.clone(),
-            step,
-        }));
-        // Before the next file is touched: a step that was taken out is never looked for again.
+        let Some((draft, undone)) = undo(&path, &of_file, chosen)? else {
+            folder.replace(NAME, &[written(&all).as_bytes()], &lock)?;
+            continue;
+        };
+        all.extend(traces(&path, undone.kept));
+        // Before the next file is touched, and before a signal ends us: a step that was taken out is never looked for again.
         folder.replace(NAME, &[written(&all).as_bytes()], &lock)?;
-        if is_changed {
-            done.push(path);
+        let is_changed = undone.bytes.as_deref() != draft.before();
+        drop(draft);
+        done.extend(told(path, is_changed, undone.left));
+    }
+    Ok(done)
+}
+
+/// What [`take_back`] would do, without doing it.
+pub fn foreseen(folder: &Path, chosen: Chosen<'_>) -> Result<Vec<TakenBack>, Error> {
+    let folder = Folder::open(folder)?;
+    let all = folder.map(|folder| kept(&folder)).transpose()?;
+    let all = all.unwrap_or_default();
+    let mut done = Vec::new();
+    for path in chosen.paths(&all) {
+        let (of_file, _) = parted(all.clone(), &path);
+        if let Some(now) = read(&path)? {
+            let undone = without(now.clone(), &of_file, |step| chosen.has(step));
+            done.extend(told(path, undone.bytes != Some(now), undone.left));
         }
     }
     Ok(done)
 }
 
-/// The files in which [`take_back`] would look for something.
-pub fn noted(folder: &Path, chosen: Chosen<'_>) -> Result<Vec<PathBuf>, Error> {
-    let folder = Folder::open(folder)?;
-    let all = folder.map(|folder| kept(&folder)).transpose()?;
-    Ok(chosen.paths(&all.unwrap_or_default()))
+fn told(path: PathBuf, is_changed: bool, left: Vec<Step>) -> Option<TakenBack> {
+    let left = left.into_iter().map(|step| Left {
+        label: step.label,
+        lines: step.inserted,
+    });
+    let left: Vec<Left> = left.collect();
+    (is_changed || !left.is_empty()).then_some(TakenBack {
+        path,
+        is_changed,
+        left,
+    })
+}
+
+/// The traces of one file, and those of others.
+fn parted(all: Vec<Trace>, path: &Path) -> (Vec<Step>, Vec<Trace>) {
+    let ours = |trace: &Trace| trace.path == path;
+    let (of_file, others): (Vec<Trace>, Vec<Trace>) = all.into_iter().partition(ours);
+    (
+        of_file.into_iter().map(|trace| trace.step).collect(),
+        others,
+    )
+}
+
+fn traces(path: &Path, steps: impl IntoIterator<Item = Step>) -> impl Iterator<Item = Trace> {
+    let path = path.to_path_buf();
+    steps.into_iter().map(move |step| Trace {
+        path: path.clone(),
+        step,
+    })
+}
+
+/// One name for one file, from whatever folder it is looked at. The file itself may be a link, and that may lead elsewhere
+/// tomorrow.
+pub fn settled(path: &Path) -> PathBuf {
+    let folder = path.parent().map(fs::canonicalize);
+    match (folder, path.file_name()) {
+        (Some(Ok(folder)), Some(name)) => folder.join(name),
+        _ => path.to_path_buf(),
+    }
 }
 
 impl Chosen<'_> {
@@ -147,8 +175,13 @@ impl Chosen<'_> {
 
     fn paths(self, all: &[Trace]) -> Vec<PathBuf> {
         let mut paths: Vec<PathBuf> = Vec::new();
+        let settled = self
+            .files
+            .map(|files| files.iter().map(|path| settled(path)));
+        let files: Option<Vec<PathBuf>> = settled.map(Iterator::collect);
         for Trace { path, step } in all {
-            let is_meant = self.files.is_none_or(|files| files.contains(path)) && self.has(step);
+            let is_there = |files: &Vec<PathBuf>| files.contains(path);
+            let is_meant = files.as_ref().is_none_or(is_there) && self.has(step);
             if is_meant && !paths.contains(path) {
                 paths.push(path.clone());
             }
@@ -157,96 +190,24 @@ impl Chosen<'_> {
     }
 }
 
-/// Returns whether the file was changed, and what stays noted of it.
-fn undo(path: &Path, steps: &[Step], chosen: Chosen<'_>) -> Result<(bool, Vec<Step>), Error> {
-    let failed = |action| {
-        let path = path.to_path_buf();
-        move |cause| Error::File {
-            action,
-            path,
-            cause,
-        }
-    };
+/// `None`: the file has gone. With the draft goes the lock.
+fn undo(path: &Path, steps: &[Step], chosen: Chosen<'_>) -> Result<Option<(Draft, Undone)>, Error> {
     if read(path)?.is_none() {
-        return Ok((false, Vec::new()));
+        return Ok(None);
     }
-    // Where a link leads, as git itself writes it, and under git's own lock (lockfile.h of git).
-    let target = fs::canonicalize(path).map_err(failed("find"))?;
-    let lock = Lock::take(&target).map_err(failed("lock"))?;
-    let now = read(path)?;
-    let Undone { bytes, kept } = without(now.clone(), steps, |step| chosen.has(step));
-    if now == bytes {
-        return Ok((false, kept));
-    }
-    match bytes {
-        None => fs::remove_file(&target).map_err(failed("remove"))?,
-        Some(bytes) => lock.replace(&target, &bytes).map_err(failed("write"))?,
-    }
-    Ok((true, kept))
-}
-
-/// `NAME.lock` beside a file, which git makes to change it, and the file's new bytes in one. Taken away when dropped.
-struct Lock {
-    path: PathBuf,
-    file: fs::File,
-    is_used: bool,
-}
-
-impl Lock {
-    fn take(target: &Path) -> io::Result<Self> {
-        let mut name = target.file_name().map(OsString::from).unwrap_or_default();
-        name.push(".lock");
-        let path = target.with_file_name(name);
-        let file = fs::OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)?;
-        Ok(Self {
-            path,
-            file,
-            is_used: false,
-        })
-    }
-
-    /// In one move, with the mode and owner that the file had.
-    fn replace(mut self, target: &Path, bytes: &[u8]) -> io::Result<()> {
-        let found = fs::metadata(target)?;
-        self.file.write_all(bytes)?;
-        // Only root gives files away; its own are its own already.
-        let _ = fchown(&self.file, Some(found.uid()), Some(found.gid()));
-        self.file.set_permissions(found.permissions())?;
-        self.file.sync_all()?;
-        fs::rename(&self.path, target)?;
-        self.is_used = true;
-        Ok(())
-    }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        // By now it may be another's.
-        if !self.is_used {
-            let _ = fs::remove_file(&self.path);
-        }
-    }
-}
-
-/// What is in another program's file; `None`: there is none.
-pub fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
-    let failed = |cause| Error::File {
-        action: "read",
-        path: path.to_path_buf(),
-        cause,
+    let mut draft = Draft::of(path)?;
+    let Some(now) = draft.before() else {
+        return Ok(None);
     };
-    match fs::metadata(path) {
-        Ok(found) if found.is_file() && found.len() <= LARGEST => {
-            Ok(Some(fs::read(path).map_err(failed)?))
+    let undone = without(now.to_vec(), steps, |step| chosen.has(step));
+    match &undone.bytes {
+        None => draft.remove()?,
+        Some(bytes) => {
+            draft.write(bytes)?;
+            draft.put()?;
         }
-        Ok(_) => Err(failed(io::Error::other("not a file, or far too large"))),
-        Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(cause) => Err(failed(cause)),
     }
+    Ok(Some((draft, undone)))
 }
 
 /// One line per trace, its parts in hexadecimal digits where they are foreign bytes.
@@ -259,17 +220,20 @@ fn written(traces: &[Trace]) -> String {
             removed,
             inserted,
             heading,
+            before,
             digest,
         } = step;
         let path = path.as_os_str().as_bytes();
         let [label, path, removed, inserted] = [label, path, removed, inserted].map(hex);
-        format!("{label} {path} {existed} {at} -{removed} +{inserted} {heading} {digest}\n")
+        format!(
+            "{label} {path} {existed} {at} -{removed} +{inserted} {heading} {before} {digest}\n"
+        )
     };
     traces.iter().map(line).collect()
 }
 
 /// What does not read is passed over: then `--undo` works by git's configuration alone.
-fn kept(folder: &Folder) -> Result<Vec<Trace>, Error> {
+fn kept(folder: &Folder) -> Result<Vec<Trace>, private::Error> {
     let bytes = folder.read(NAME)?;
     let text = bytes.as_ref().map_or(&b""[..], |bytes| bytes.as_slice());
     Ok(String::from_utf8_lossy(text)
@@ -290,6 +254,7 @@ fn parse(line: &str) -> Option<Trace> {
         removed: unhex(next()?.strip_prefix('-')?)?,
         inserted: unhex(next()?.strip_prefix('+')?)?,
         heading: next()?.to_owned(),
+        before: next()?.to_owned(),
         digest: next()?.to_owned(),
     };
     Some(Trace { path, step })
@@ -325,7 +290,7 @@ mod tests {
         }
 
         fn file(&self) -> PathBuf {
-            self.home.path().join("config")
+            settled(&self.home.path().join("config"))
         }
 
         fn state(&self) -> PathBuf {
@@ -333,9 +298,17 @@ mod tests {
         }
 
         fn change(&self, to: &[u8]) {
-            let before = Before::look(&self.file()).unwrap();
-            fs::write(self.file(), to).unwrap();
-            note(&self.state(), b"x", vec![before]).unwrap();
+            let write = |bytes: &&[u8], draft: &Path| {
+                fs::write(draft, bytes).unwrap();
+                Ok::<_, Error>(())
+            };
+            change(&self.state(), b"x", &self.file(), &[to], write).unwrap();
+        }
+
+        fn undo(&self) -> Vec<PathBuf> {
+            let done = take_back(&self.state(), Chosen::default()).unwrap();
+            let changed = done.into_iter().filter(|done| done.is_changed);
+            changed.map(|done| done.path).collect()
         }
     }
 
@@ -352,16 +325,9 @@ mod tests {
             fs::write(world.file(), before).unwrap();
             world.change(after);
             world.change(&[after, b"more"].concat());
-            assert_eq!(
-                take_back(&world.state(), Chosen::default()).unwrap(),
-                [world.file()]
-            );
+            assert_eq!(world.undo(), [world.file()]);
             assert_eq!(fs::read(world.file()).unwrap(), before);
-            assert!(
-                take_back(&world.state(), Chosen::default())
-                    .unwrap()
-                    .is_empty()
-            );
+            assert!(world.undo().is_empty());
         }
     }
 
@@ -369,10 +335,7 @@ mod tests {
     fn a_file_that_was_not_there_goes() {
         let world = World::new();
         world.change(b"[a]\n");
-        assert_eq!(
-            take_back(&world.state(), Chosen::default()).unwrap(),
-            [world.file()]
-        );
+        assert_eq!(world.undo(), [world.file()]);
         assert!(!world.file().exists());
     }
 
@@ -382,10 +345,7 @@ mod tests {
         fs::write(world.file(), "[a]\n").unwrap();
         world.change(b"[a]\n\tours = 1\n");
         fs::write(world.file(), "[a]\n\tours = 1\n[b]\n").unwrap();
-        assert_eq!(
-            take_back(&world.state(), Chosen::default()).unwrap(),
-            [world.file()]
-        );
+        assert_eq!(world.undo(), [world.file()]);
         assert_eq!(fs::read(world.file()).unwrap(), b"[a]\n[b]\n");
         // What came in is there no more, or twice: nobody can tell.
         for then in ["[a]\n\tours = 2\n", "[a]\n\tours = 1\n\tours = 1\n"] {
@@ -393,13 +353,59 @@ mod tests {
             fs::write(world.file(), "[a]\n").unwrap();
             world.change(b"[a]\n\tours = 1\n");
             fs::write(world.file(), then).unwrap();
+            assert!(world.undo().is_empty());
+            assert_eq!(fs::read(world.file()).unwrap(), then.as_bytes());
+        }
+    }
+
+    /// As a process that is killed between the note and the change leaves it, or between the change and its note.
+    #[test]
+    fn what_was_noted_and_not_done_is_harmless() {
+        let ours = b"[a]\n\thelper =\n\thelper = ours\n";
+        for (before, is_twice) in [
+            (&b"[a]"[..], false),
+            (b"[a]", true),
+            (b"[a]\n\thelper =\n\thelper = x\n", false),
+            (b"[a]\n\thelper =\n\thelper = x\n", true),
+        ] {
+            let world = World::new();
+            fs::write(world.file(), before).unwrap();
+            world.change(ours);
+            fs::write(world.file(), before).unwrap();
+            if is_twice {
+                world.change(ours);
+            }
+            let noted = fs::read_to_string(world.state().join(NAME)).unwrap();
+            let once = noted.lines().count();
+            let done = take_back(&world.state(), Chosen::default()).unwrap();
+            assert!(done.iter().all(|done| done.left.is_empty()), "{done:?}");
+            assert_eq!(fs::read(world.file()).unwrap(), before);
+            // It was taken back, and its note was not.
+            fs::write(world.state().join(NAME), noted).unwrap();
             assert!(
                 take_back(&world.state(), Chosen::default())
                     .unwrap()
                     .is_empty()
             );
-            assert_eq!(fs::read(world.file()).unwrap(), then.as_bytes());
+            assert_eq!(fs::read(world.file()).unwrap(), before);
+            assert!(once <= 2, "{once}");
         }
+    }
+
+    #[test]
+    fn a_change_that_fails_leaves_nothing() {
+        let world = World::new();
+        fs::write(world.file(), "one").unwrap();
+        let refused = change(&world.state(), b"x", &world.file(), &[()], |(), draft| {
+            fs::write(draft, "two").unwrap();
+            Err(Error::Lock(crate::foreign::Error::Locked {
+                path: draft.into(),
+            }))
+        });
+        assert!(refused.is_err());
+        assert_eq!(fs::read(world.file()).unwrap(), b"one");
+        let names: Vec<_> = fs::read_dir(world.home.path()).unwrap().flatten().collect();
+        assert_eq!(names.len(), 2, "{names:?}");
     }
 
     #[test]
@@ -423,13 +429,8 @@ mod tests {
         fs::write(&real, "before").unwrap();
         fs::set_permissions(&real, PermissionsExt::from_mode(0o640)).unwrap();
         symlink(&real, world.file()).unwrap();
-        let before = Before::look(&world.file()).unwrap();
-        fs::write(&real, "before+after").unwrap();
-        note(&world.state(), b"x", vec![before]).unwrap();
-        assert_eq!(
-            take_back(&world.state(), Chosen::default()).unwrap(),
-            [world.file()]
-        );
+        world.change(b"before+after");
+        assert_eq!(world.undo(), [world.file()]);
         assert!(fs::symlink_metadata(world.file()).unwrap().is_symlink());
         assert_eq!(
             fs::metadata(&real).unwrap().permissions().mode() & 0o777,

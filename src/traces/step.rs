@@ -17,7 +17,9 @@ pub(super) struct Step {
     pub(super) inserted: Vec<u8>,
     /// Of the heading of the section in which it stands: the heading itself may hold a secret, as the URL in it may.
     pub(super) heading: String,
-    /// Of the whole file after the change.
+    /// Of the whole file before the change.
+    pub(super) before: String,
+    /// Of the whole file after it.
     pub(super) digest: String,
 }
 
@@ -28,6 +30,8 @@ pub(super) struct Undone {
     pub(super) bytes: Option<Vec<u8>>,
     /// The steps that stay, as they are now.
     pub(super) kept: Vec<Step>,
+    /// Those of them that were to go, and of which a line may still stand there.
+    pub(super) left: Vec<Step>,
 }
 
 /// What happened between `before` and `after`, in order: as small as whole lines can be, so that nothing else of the file
@@ -49,6 +53,7 @@ pub(super) fn steps(label: &[u8], before: Option<&[u8]>, after: &[u8]) -> Vec<St
     for (at, length, inserted) in changes {
         let removed = state[at..at + length].to_vec();
         let heading = digest(heading(&state[..at]));
+        let before = digest(&state);
         state.splice(at..at + length, inserted.iter().copied());
         steps.push(Step {
             label: label.to_vec(),
@@ -57,6 +62,7 @@ pub(super) fn steps(label: &[u8], before: Option<&[u8]>, after: &[u8]) -> Vec<St
             removed,
             inserted,
             heading,
+            before,
             digest: digest(&state),
         });
     }
@@ -121,20 +127,24 @@ fn is_part(few: &[&[u8]], many: &[&[u8]]) -> bool {
     few.iter().all(|line| many.any(|other| other == line))
 }
 
-/// Takes those of `all` that are `chosen` out of `now`. What was done since by ourselves stays as it would be without
-/// them; what somebody else did stays as it is: then a step goes only where it stands word for word, in one place alone.
-pub(super) fn without(
-    now: Option<Vec<u8>>,
-    all: &[Step],
-    chosen: impl Fn(&Step) -> bool,
-) -> Undone {
-    let Some(mut bytes) = now else {
-        // The file has gone, and everything with it.
-        return Undone {
-            bytes: None,
-            kept: Vec::new(),
-        };
+/// How many of `all` are in effect where the file is `now`: the others were noted and not done, or are undone already.
+/// `None`: somebody else has changed it.
+pub(super) fn in_effect(now: Option<&[u8]>, all: &[Step]) -> Option<usize> {
+    let digest = digest(now.unwrap_or_default());
+    let is_after = |count: usize| count > 0 && all[count - 1].digest == digest;
+    let is_before = |count: usize| {
+        let next = all.get(count);
+        next.is_some_and(|next| next.before == digest && next.existed == now.is_some())
     };
+    (0..=all.len())
+        .rev()
+        .find(|&count| is_after(count) || is_before(count))
+}
+
+/// Takes those of `all` that are `chosen` out of a file. What was done since by ourselves stays as it would be without
+/// them; what somebody else did stays as it is: then a step goes only where it stands word for word, in one place alone.
+pub(super) fn without(mut bytes: Vec<u8>, all: &[Step], chosen: impl Fn(&Step) -> bool) -> Undone {
+    let all = &all[..in_effect(Some(&bytes), all).unwrap_or(all.len())];
     // How far back the file is what we made of it.
     let mut state = bytes.clone();
     let mut known = all.len();
@@ -161,12 +171,19 @@ pub(super) fn without(
     } else {
         kept.extend(ours.iter().filter(stays).cloned());
     }
+    let mut left = Vec::new();
     for step in rest {
-        bytes = step.taken_by_words(&bytes).unwrap_or(bytes);
+        match step.taken_by_words(&bytes) {
+            Some(now) => bytes = now,
+            None => left.insert(0, step.clone()),
+        }
     }
+    left.retain(|step| step.may_stand(&bytes));
+    kept.splice(0..0, left.iter().cloned());
     Undone {
         bytes: (existed || !bytes.is_empty()).then_some(bytes),
         kept,
+        left,
     }
 }
 
@@ -267,8 +284,9 @@ impl Step {
         }
         let new: Vec<&[u8]> = lines(&self.inserted).collect();
         let headings = new.iter().filter(|line| is_heading(line)).count();
+        let within = |heading: &[u8]| digest(heading) == self.heading;
         let found = Self::only_place(now, &self.inserted, |heading| {
-            is_heading(new[0]) || digest(heading) == self.heading
+            is_heading(new[0]) || within(heading)
         });
         if let Some(at) = found {
             let end = at + self.inserted.len();
@@ -281,17 +299,51 @@ impl Step {
                 return Some(joined(&now[..at], &self.removed, &now[end..]));
             }
         }
-        if headings != 1 || !is_heading(new[0]) || !self.removed.is_empty() {
+        if !self.removed.is_empty() {
             return None;
         }
+        if headings == 0 {
+            return Self::taken_apart(now, &new, within);
+        }
+        if headings != 1 || !is_heading(new[0]) {
+            return None;
+        }
+        let within = |heading: &[u8]| heading == new[0].trim_ascii();
+        let block = new[1..].concat();
+        if let Some(at) = Self::only_place(now, &block, within) {
+            return Some(joined(&now[..at], b"", &now[at + block.len()..]));
+        }
+        Self::taken_apart(now, &new[1..], within)
+    }
+
+    /// Somebody may have put something between them: then they go if all of them are there, each once. One alone could be
+    /// somebody else's.
+    fn taken_apart(
+        now: &[u8],
+        new: &[&[u8]],
+        is_within: impl Fn(&[u8]) -> bool,
+    ) -> Option<Vec<u8>> {
         let mut left = now.to_vec();
-        for line in &new[1..] {
-            let within = |heading: &[u8]| heading == new[0].trim_ascii();
-            if let Some(at) = Self::only_place(&left, line, within) {
-                left = joined(&left[..at], b"", &left[at + line.len()..]);
-            }
+        let mut last = 0;
+        for line in new.iter().filter(|line| !line.trim_ascii().is_empty()) {
+            let at = Self::only_place(&left, line, &is_within).filter(|&at| at >= last)?;
+            last = at;
+            left = joined(&left[..at], b"", &left[at + line.len()..]);
         }
         (left != now).then_some(left)
+    }
+
+    /// Whether one of its lines is there, however it is spaced.
+    fn may_stand(&self, now: &[u8]) -> bool {
+        let bare = |line: &[u8]| -> Vec<u8> {
+            let bytes = line.iter().filter(|byte| !byte.is_ascii_whitespace());
+            bytes.map(u8::to_ascii_lowercase).collect()
+        };
+        let now: Vec<Vec<u8>> = lines(now).map(bare).collect();
+        lines(&self.inserted)
+            .filter(|line| !is_heading(line))
+            .map(bare)
+            .any(|line| !line.is_empty() && now.contains(&line))
     }
 
     fn only_place(now: &[u8], text: &[u8], is_within: impl Fn(&[u8]) -> bool) -> Option<usize> {
@@ -427,7 +479,10 @@ mod tests {
             let first = numbers.below(3);
             for turn in 0..3 {
                 let label = ["a", "b", "c"][(first + turn) % 3].as_bytes();
-                let undone = without(file, &all, |step| step.label == label);
+                let Some(now) = file.clone() else {
+                    continue;
+                };
+                let undone = without(now, &all, |step| step.label == label);
                 (file, all) = (undone.bytes, undone.kept);
             }
             // Where one was done within what another had done, words decide, and they leave what they are unsure of.
@@ -484,7 +539,10 @@ mod tests {
                 }
                 for label in order {
                     let label = label.to_string();
-                    let undone = without(file, &all, |step| step.label == label.as_bytes());
+                    let Some(now) = file.clone() else {
+                        continue;
+                    };
+                    let undone = without(now, &all, |step| step.label == label.as_bytes());
                     (file, all) = (undone.bytes, undone.kept);
                     let text = String::from_utf8(file.clone().unwrap_or_default()).unwrap();
                     assert!(!text.contains(&format!("[{label}]")), "{text}");
@@ -521,7 +579,7 @@ mod tests {
                 }
             }
             let since = since.concat();
-            let undone = without(Some(since.clone()), &all, |_| true);
+            let undone = without(since.clone(), &all, |_| true);
             let left = |bytes: &[u8]| -> Vec<String> {
                 let text = String::from_utf8_lossy(bytes).into_owned();
                 let lines = text.lines().map(|line| line.trim_end().to_owned());
@@ -544,13 +602,13 @@ mod tests {
             b"[a]\n\ty = \\\n\tuse = true\n",
             b"[a]\n\tuse = truest\n",
         ] {
-            let undone = without(Some(now.to_vec()), &all, |_| true);
+            let undone = without(now.to_vec(), &all, |_| true);
             assert_eq!(undone.bytes.as_deref(), Some(now), "{}", now.escape_ascii());
         }
         // A section of ours that somebody put something into is theirs by now.
         let all = steps(b"l", Some(b"[a]\n"), b"[a]\n[c]\n\thelper = p\n");
         let now = b"[a]\n[c]\n\thelper = p\n\tname = me\n";
-        let undone = without(Some(now.to_vec()), &all, |_| true);
+        let undone = without(now.to_vec(), &all, |_| true);
         assert_eq!(undone.bytes.unwrap(), b"[a]\n[c]\n\tname = me\n");
     }
 
@@ -565,7 +623,7 @@ mod tests {
             assert!(
                 !format!("{all:?}").contains(&format!("{:?}", b"made-up").replace(['[', ']'], ""))
             );
-            let undone = without(Some(after.to_vec()), &all, |_| true);
+            let undone = without(after.to_vec(), &all, |_| true);
             assert_eq!(undone.bytes.as_deref(), Some(before));
         }
     }

@@ -1597,7 +1597,9 @@ fn a_lock_of_gits_is_waited_for_and_respected() {
     write(lock.clone(), "");
     let refused = sandbox.ask(&format!("{flags} clean --yes"), b"");
     assert_eq!(refused.status.code(), Some(1), "{refused:?}");
-    assert!(refused.stderr.contains("is locked"), "{refused:?}");
+    let told = format!("error: {} is there: ", lock.display());
+    assert!(refused.stderr.contains(&told), "{refused:?}");
+    assert!(refused.stderr.contains("remove that file"), "{refused:?}");
     assert!(
         fs::read_to_string(sandbox.path("home/.git-credentials"))
             .unwrap()

@@ -648,13 +648,273 @@ fn a_lock_of_gits_is_respected() {
     let after = is(&file);
     let lock = sandbox.path("gitconfig.lock");
     fs::write(&lock, "").unwrap();
-    let refused = sandbox.ask("setup --undo", b"");
-    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
-    assert!(refused.stderr.contains("cannot lock"), "{refused:?}");
-    assert_eq!(is(&file), after);
-    assert!(lock.exists());
+    for line in [
+        "setup --undo",
+        "--storage file setup",
+        "setup https://one.test",
+    ] {
+        let refused = sandbox.ask(line, b"");
+        assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+        let told = format!("error: {} is there: ", lock.display());
+        assert!(refused.stderr.contains(&told), "{refused:?}");
+        assert!(refused.stderr.contains("remove that file"), "{refused:?}");
+        assert!(!refused.stderr.contains("one by one"), "{refused:?}");
+        assert_eq!(is(&file), after);
+        assert!(lock.exists());
+    }
     fs::remove_file(&lock).unwrap();
     sandbox.ask("setup --undo", b"").succeeded();
     assert_eq!(is(&file), before);
     assert!(!lock.exists());
+}
+
+fn git(sandbox: &Sandbox, arguments: &[&str]) {
+    process::run(&mut sandbox.git(arguments), b"").succeeded();
+}
+
+/// Whoever has an empty line of their own, as `gh auth setup-git` writes it, keeps it, and ours goes.
+#[test]
+fn of_two_resets_ours_goes() {
+    let unrelated: &[&str] = &["config", "--global", "user.email", "a@example.test"];
+    let within: &[&str] = &[
+        "config",
+        "--global",
+        "credential.https://one.test.username",
+        "a",
+    ];
+    for (url, heading) in [("", "credential"), (ONE, "credential \"https://one.test\"")] {
+        for edit in [unrelated, within] {
+            let sandbox = Sandbox::new();
+            let file = sandbox.path("gitconfig");
+            let before = format!("[{heading}]\n\thelper = \n\thelper = !true\n");
+            put(&file, Some(&before));
+            git(&sandbox, edit);
+            let expected = is(&file);
+            put(&file, Some(&before));
+            sandbox
+                .ask(&format!("setup --replace {url}"), b"")
+                .succeeded();
+            git(&sandbox, edit);
+            let output = sandbox.ask(&format!("setup --undo {url}"), b"").succeeded();
+            assert_eq!(is(&file), expected, "{output:?}");
+            assert!(output.stderr.is_empty(), "{output:?}");
+        }
+    }
+}
+
+/// Our line has gone, and nobody can tell whose the empty one is that stays: it is told for as long as it stands.
+#[test]
+fn a_reset_that_may_be_ours_is_told() {
+    let ours = format!("credential.{ONE}.helper");
+    let sandbox = Sandbox::new();
+    let file = sandbox.path("gitconfig");
+    for before in [
+        "[credential]\n\thelper = store\n",
+        "[credential \"https://one.test\"]\n\thelper = \n\thelper = store\n",
+    ] {
+        put(&file, Some(before));
+        sandbox.ask(&words("setup --replace ONE"), b"").succeeded();
+        git(&sandbox, &["config", "--global", "--unset", &ours, "pat$"]);
+        let told = format!("an empty 'helper =' is left in {}, line ", file.display());
+        for line in ["setup --undo --dry-run", "setup --undo ONE", "setup --undo"] {
+            let output = sandbox.ask(&words(line), b"").succeeded();
+            assert!(output.stderr.contains(&told), "{output:?}");
+            assert!(!output.text().contains("taken back"), "{output:?}");
+            assert!(!output.text().contains("no line"), "{output:?}");
+        }
+        put(
+            &file,
+            Some(before.trim_end_matches("\thelper = \n\thelper = store\n")),
+        );
+        let output = sandbox.ask("setup --undo", b"").succeeded();
+        assert!(!output.stderr.contains("empty"), "{output:?}");
+        let noted = sandbox.files("state/git-credential-pat/setup--global");
+        assert!(noted.iter().all(|(_, bytes)| bytes.is_empty()), "{noted:?}");
+    }
+}
+
+/// The same where git's settings were elsewhere then.
+#[test]
+fn what_may_be_ours_elsewhere_is_told() {
+    let sandbox = Sandbox::new();
+    let other = sandbox.path("other");
+    put(&other, Some("[credential]\n\thelper = store\n"));
+    let mut helper = sandbox.helper("setup --replace");
+    process::run(helper.env("GIT_CONFIG_GLOBAL", &other), b"").succeeded();
+    let ours = format!("\thelper = {PROGRAM}\n");
+    let text = is(&other).unwrap().replace(&ours, "\tusername = a\n");
+    put(&other, Some(&text));
+    let output = sandbox.ask("setup --undo", b"").succeeded();
+    let told = format!("an empty 'helper =' is left in {}, line 3", other.display());
+    assert!(output.stderr.contains(&told), "{output:?}");
+    assert_eq!(is(&other), Some(text));
+}
+
+/// In front of git: counts what it is asked to change, and at the chosen one does something.
+fn with_git_that(sandbox: &Sandbox, number: usize, does: &str) -> String {
+    let folder = sandbox.path("bin");
+    fs::create_dir_all(&folder).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let count = sandbox.path("count");
+    drop(fs::remove_file(&count));
+    let script = format!(
+        "#!/bin/sh\nPATH='{path}'\ncase \"$*\" in *--add*|*--unset-all*)\n\techo x >> {count}\n\
+         \tif [ $(wc -l < {count}) -eq {number} ]; then {does}; fi;;\nesac\nexec git \"$@\"\n",
+        count = count.display(),
+    );
+    let program = folder.join("git");
+    fs::write(&program, script).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    format!("{}:{path}", folder.display())
+}
+
+/// Signals wait while git's lock is held. Killed outright, the lock is left as git's own would be, and the file is as it was.
+#[test]
+fn whatever_ends_setup_the_file_is_whole() {
+    let before = "[user]\n\tname = a\n[credential]\n\thelper = store";
+    for (signal, number) in [
+        ("INT", 2),
+        ("TERM", 2),
+        ("HUP", 3),
+        ("KILL", 2),
+        ("KILL", 4),
+    ] {
+        let sandbox = with_rules();
+        let file = sandbox.path("gitconfig");
+        put(&file, Some(before));
+        let line = words("setup --replace ONE");
+        sandbox.ask("setup", b"").succeeded();
+        let middle = is(&file);
+        // What an orphan does, and when, is nothing to go by.
+        let then = if signal == "KILL" { "exit 1" } else { ":" };
+        let does = format!("kill -{signal} $PPID; {then}");
+        let path = with_git_that(&sandbox, number, &does);
+        // ONE has two lines and a rule; then the options change.
+        for line in [line.as_str(), "--storage file setup --replace"] {
+            let mut helper = sandbox.helper(line);
+            process::run(helper.env("PATH", &path), b"");
+        }
+        let lock = sandbox.path("gitconfig.lock");
+        assert_eq!(lock.exists(), signal == "KILL", "{signal}");
+        if signal == "KILL" {
+            assert_ne!(is(&file), None);
+            drop(fs::remove_file(&lock));
+        } else {
+            assert_ne!(is(&file), middle, "{signal}");
+        }
+        let locks = fs::read_dir(sandbox.path(".")).unwrap().flatten();
+        let locks = locks.filter(|found| found.path().extension().is_some_and(|end| end == "lock"));
+        assert_eq!(locks.count(), 0, "{signal}");
+        let output = sandbox.ask("setup --undo", b"").succeeded();
+        assert_eq!(is(&file).as_deref(), Some(before), "{signal} {output:?}");
+    }
+}
+
+/// As git 2.39 does over a helper without a value: nothing of it is left, and it is told.
+#[test]
+fn a_git_that_crashes_leaves_nothing() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.path("gitconfig");
+    sandbox.ask("setup", b"").succeeded();
+    let before = is(&file);
+    let path = with_git_that(
+        &sandbox,
+        1,
+        "shift; echo > \"$2.lock\"; test -e \"$2.lock\" && kill -SEGV $$",
+    );
+    let mut helper = sandbox.helper("--storage file setup");
+    let output = process::run(helper.env("PATH", &path), b"");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(output.stderr.contains("ended by signal 11"), "{output:?}");
+    assert!(output.stderr.contains("hint: "), "{output:?}");
+    assert_eq!(is(&file), before);
+    let left = fs::read_dir(sandbox.path(".")).unwrap().flatten();
+    let left: Vec<_> = left.map(|found| found.file_name()).collect();
+    let is_lock = |name: &&std::ffi::OsString| name.to_string_lossy().contains(".lock");
+    assert_eq!(left.iter().find(is_lock), None);
+    sandbox.ask("--storage file setup", b"").succeeded();
+}
+
+/// One repository, from wherever one looks at it.
+#[test]
+fn a_repository_is_the_same_from_every_folder() {
+    let sandbox = Sandbox::new();
+    git(&sandbox, &["init", "--quiet", "one"]);
+    let file = sandbox.path("work/one/.git/config");
+    git(
+        &sandbox,
+        &[
+            "-C",
+            "one",
+            "commit",
+            "--quiet",
+            "--allow-empty",
+            "--message=x",
+        ],
+    );
+    git(
+        &sandbox,
+        &["-C", "one", "worktree", "add", "--quiet", "../tree"],
+    );
+    let text = fs::read_to_string(&file).unwrap();
+    fs::create_dir_all(sandbox.path("work/one/a/b")).unwrap();
+    symlink(sandbox.path("work/one/a"), sandbox.path("work/link")).unwrap();
+    for before in [text.clone(), text.trim_end().to_owned()] {
+        for from in ["one", "one/a/b", "one/.git", "tree", "link", "."] {
+            for to in ["one", "one/a", "tree", "."] {
+                put(&file, Some(&before));
+                for (folder, line) in [
+                    (from, "setup --local --replace"),
+                    (to, "setup --local --undo"),
+                ] {
+                    let mut helper = sandbox.helper(line);
+                    helper.current_dir(sandbox.path("work").join(folder));
+                    if folder == "." {
+                        helper.env("GIT_DIR", "one/.git");
+                    }
+                    process::run(&mut helper, b"").succeeded();
+                    let is_set = is(&file).is_some_and(|text| text.contains("helper ="));
+                    assert_eq!(is_set, !line.ends_with("undo"), "{from} {to}");
+                }
+                assert_eq!(is(&file).as_deref(), Some(&*before), "{from} {to}");
+            }
+        }
+    }
+}
+
+/// It is built into git, and differs from one to the other.
+#[test]
+fn the_systems_file_is_the_one_that_git_writes() {
+    let sandbox = Sandbox::new();
+    let (folder, file) = (sandbox.path("bin"), sandbox.path("system"));
+    fs::create_dir_all(&folder).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let program = folder.join("git");
+    for (told, code) in [
+        ("eval \"$GIT_EDITOR $GIT_CONFIG_SYSTEM\"", 0),
+        ("exit 1", 1),
+    ] {
+        let script = format!(
+            "#!/bin/sh\nexport PATH='{path}' GIT_CONFIG_SYSTEM={}\n\
+             case \"$*\" in 'config --system --edit') {told};; *) exec git \"$@\";; esac\n",
+            file.display()
+        );
+        fs::write(&program, script).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let run = |words: &str| {
+            let mut helper = sandbox.helper(words);
+            helper.env("PATH", format!("{}:{path}", folder.display()));
+            helper.env_remove("GIT_CONFIG_SYSTEM");
+            process::run(&mut helper, b"")
+        };
+        put(&file, Some("[user]\n\tname = a"));
+        let output = run("setup --system");
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+        let is_set = is(&file).unwrap().contains("git-credential-pat");
+        assert_eq!(is_set, code == 0, "{output:?}");
+        if code == 0 {
+            run("setup --system --undo").succeeded();
+        }
+        assert_eq!(is(&file).as_deref(), Some("[user]\n\tname = a"));
+    }
 }

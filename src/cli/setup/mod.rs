@@ -19,7 +19,7 @@ use crate::helper_line::{KEYS, PROGRAM, is_ours, named, quoted, without_password
 use crate::places::Places;
 use crate::plain;
 use crate::platform;
-use crate::traces::{self, Before};
+use crate::traces;
 
 /// Have git ask this helper, or (--undo) no longer
 ///
@@ -100,22 +100,31 @@ pub(super) fn run(
     if changes.is_empty() {
         ui::print(streams, "git asks this helper already\n")?;
     }
-    let files = files(&git, scope)?;
-    let folder = traces_folder(&places, scope);
-    for change in changes {
+    for change in &changes {
         ui::print(streams, &format!("{}\n", change.command(&place)))?;
-        if arguments.dry_run {
-            continue;
-        }
-        // Each by itself: what stands between two changes is none of ours to note.
-        let befores: Result<Vec<_>, _> = files.iter().map(|file| Before::look(file)).collect();
-        let befores = befores?;
-        change.make(&git, &place)?;
-        if let Err(error) = traces::note(&folder, label.as_bytes(), befores) {
-            let what =
-                format!("{error}: --undo will remove its lines, and may leave an empty section");
-            ui::warn(streams, &what, error.hint());
-        }
+    }
+    if arguments.dry_run || changes.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let file = git.config_file(scope)?.ok_or_else(outside)?;
+    let folder = traces_folder(&places, scope);
+    // What has git forget others goes with the line that it is for.
+    let steps: Vec<&[Change]> = changes.chunk_by(|one, _| one.is_reset()).collect();
+    let untraced = traces::change(
+        &folder,
+        label.as_bytes(),
+        &file,
+        &steps,
+        |changes, draft| {
+            let place = [OsStr::new("--file"), draft.as_os_str()];
+            changes
+                .iter()
+                .try_for_each(|change| change.make(&git, &place))
+        },
+    )?;
+    if let Some(error) = untraced {
+        let what = format!("{error}: --undo will remove its lines, and may leave an empty section");
+        ui::warn(streams, &what, error.hint());
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -142,6 +151,10 @@ fn values(git: &Git, place: &[&OsStr], key: &OsStr) -> Result<Vec<OsString>, Fai
 }
 
 impl Change {
+    fn is_reset(&self) -> bool {
+        !self.is_removal && self.value.is_empty()
+    }
+
     /// In the file or scope that `place` names for `git config`.
     fn make(&self, git: &Git, place: &[&OsStr]) -> Result<(), Failure> {
         let Self { key, value, .. } = self;
@@ -190,8 +203,11 @@ fn traces_folder(places: &Places, scope: &str) -> PathBuf {
 
 /// The files that git may write for `scope`.
 fn files(git: &Git, scope: &str) -> Result<Vec<PathBuf>, Failure> {
-    let outside = || Failure::new("this is no repository", "go into one, or leave out --local");
     git.config_files(scope)?.ok_or_else(outside)
+}
+
+fn outside() -> Failure {
+    Failure::new("this is no repository", "go into one, or leave out --local")
 }
 
 /// `credential.helper`, or `credential.URL.helper`; the URL is put together anew from its checked parts.

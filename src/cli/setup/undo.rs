@@ -8,11 +8,13 @@ use std::process::ExitCode;
 use super::super::streams::Streams;
 use super::super::{Failure, ui};
 use super::{Change, concerns, files, traces_folder, values};
+use crate::foreign;
 use crate::git::{Git, Setting};
 use crate::helper_line::{KEYS, is_ours, quoted, without_password};
 use crate::places::Places;
 use crate::plain;
-use crate::traces::{self, Chosen};
+use crate::traces::draft::{self, Draft};
+use crate::traces::{self, Chosen, Left, TakenBack};
 
 /// What was noted goes byte for byte; of the rest each line that runs this program, in every file that git may write for
 /// `scope`. `only`: under this key alone.
@@ -25,34 +27,49 @@ pub(super) fn run(
     streams: &mut Streams,
 ) -> Result<ExitCode, Failure> {
     let files = files(git, scope)?;
-    let is_done = match take_back(places, scope, &files, only, is_dry, streams) {
-        Err(Failure::Traces(error)) => {
+    let (is_done, left) = match take_back(places, scope, &files, only, is_dry, streams) {
+        Err(Failure::Traces(error)) if !is_locked(&error) => {
             let what =
                 format!("{error}: lines are taken out one by one, and may leave an empty section");
             ui::warn(streams, &what, error.hint());
-            false
+            (false, Vec::new())
         }
-        is_done => is_done?,
+        done => done?,
     };
     let mut is_any = false;
-    for file in files.iter().filter(|file| file.exists()) {
+    // Noted where another setting had git write then: nothing is looked for there but that.
+    let is_elsewhere = |path: &&PathBuf| !files.iter().any(|file| traces::settled(file) == **path);
+    let elsewhere: Vec<&PathBuf> = left
+        .iter()
+        .map(|one| &one.path)
+        .filter(is_elsewhere)
+        .collect();
+    let all = files.iter().chain(elsewhere.iter().copied());
+    for file in all.filter(|file| file.exists()) {
         let place = [OsStr::new("--file"), file.as_os_str()];
         let keys = match only {
+            _ if elsewhere.contains(&file) => Vec::new(),
             Some(only) => vec![only.to_owned()],
             None => keys_of(git, &place, KEYS)?,
         };
         let removals = removals(git, &place, keys)?;
-        let resets = resets(git, &place, &removals)?;
+        let mut resets = resets(git, &place, &removals)?;
         for change in &removals {
-            is_any = true;
             ui::print(streams, &format!("{}\n", change.command(&place)))?;
-            if !is_dry {
-                change.make(git, &place)?;
-            }
         }
+        if !is_dry {
+            make(git, file, &removals)?;
+        }
+        is_any |= !removals.is_empty();
+        let left = left_of(file, &left);
+        resets.extend(resets_left(git, &place, &left, &resets)?);
         // What is only shown still stands there; and beside a line without a trace, others may have none.
-        if !(is_dry && is_done || removals.is_empty()) {
+        let is_traceless = !(is_dry && is_done || removals.is_empty());
+        if is_traceless || !left.is_empty() {
+            is_any |= !resets.is_empty();
             tell_resets(file, &resets, streams);
+        }
+        if is_traceless || left.iter().any(|left| has_path(&left.lines)) {
             tell_paths(git, &place, only, streams)?;
         }
     }
@@ -66,8 +83,25 @@ pub(super) fn run(
     Ok(ExitCode::SUCCESS)
 }
 
+fn is_locked(error: &draft::Error) -> bool {
+    matches!(error, draft::Error::Lock(foreign::Error::Locked { .. }))
+}
+
+/// All of them in one move.
+fn make(git: &Git, file: &Path, removals: &[Change]) -> Result<(), Failure> {
+    if removals.is_empty() {
+        return Ok(());
+    }
+    let mut draft = Draft::of(file)?;
+    let path = draft.path();
+    for change in removals {
+        change.make(git, &[OsStr::new("--file"), path.as_os_str()])?;
+    }
+    Ok(draft.put()?)
+}
+
 /// Takes back what is noted of `scope`: byte for byte, where nobody has changed the file since. Each repository has its
-/// own, and they share one note. Returns whether there was something.
+/// own, and they share one note. Returns whether there was something, and what is left of it.
 fn take_back(
     places: &Places,
     scope: &str,
@@ -75,24 +109,42 @@ fn take_back(
     key: Option<&OsStr>,
     is_dry: bool,
     streams: &mut Streams,
-) -> Result<bool, Failure> {
+) -> Result<(bool, Vec<TakenBack>), Failure> {
     let chosen = Chosen {
         label: key.map(OsStr::as_bytes),
         files: (scope == "--local").then_some(files),
     };
     let folder = traces_folder(places, scope);
-    let (done, what) = if is_dry {
-        let noted = traces::noted(&folder, chosen)?;
-        (noted, "what setup wrote would be taken back")
+    let (all, verb) = if is_dry {
+        (traces::foreseen(&folder, chosen)?, "would be")
     } else {
-        let done = traces::take_back(&folder, chosen)?;
-        (done, "what setup wrote is taken back")
+        (traces::take_back(&folder, chosen)?, "is")
     };
-    for file in &done {
-        let file = plain::safe(file.as_os_str().as_bytes());
-        ui::print(streams, &format!("{file}: {what}\n"))?;
+    for one in all.iter().filter(|one| one.is_changed) {
+        let file = plain::safe(one.path.as_os_str().as_bytes());
+        let part = if one.left.is_empty() { "" } else { "some of " };
+        ui::print(
+            streams,
+            &format!("{file}: {part}what setup wrote {verb} taken back\n"),
+        )?;
     }
-    Ok(!done.is_empty())
+    let (left, whole): (Vec<_>, Vec<_>) = all.into_iter().partition(|one| !one.left.is_empty());
+    Ok((!whole.is_empty(), left))
+}
+
+/// What is left of this file, by whatever name it was noted.
+fn left_of<'a>(file: &Path, left: &'a [TakenBack]) -> Vec<&'a Left> {
+    let file = traces::settled(file);
+    let of_file = left.iter().filter(|one| one.path == file);
+    of_file.flat_map(|one| &one.left).collect()
+}
+
+/// Whether it had git tell paths.
+fn has_path(lines: &[u8]) -> bool {
+    let name = b"usehttppath";
+    lines
+        .windows(name.len())
+        .any(|word| word.eq_ignore_ascii_case(name))
 }
 
 /// Every key that is set there, and fits.
@@ -147,10 +199,35 @@ fn resets(git: &Git, place: &[&OsStr], removals: &[Change]) -> Result<Vec<Reset>
     Ok(resets)
 }
 
+/// The keys under which we wrote one, if one is there still and is not among `known`.
+fn resets_left(
+    git: &Git,
+    place: &[&OsStr],
+    left: &[&Left],
+    known: &[Reset],
+) -> Result<Vec<Reset>, Failure> {
+    let mut resets: Vec<Reset> = Vec::new();
+    for Left { label, lines } in left {
+        let key = OsStr::from_bytes(label);
+        let is_known = known.iter().chain(&resets).any(|reset| reset.key == *key);
+        let mut lines = lines.split(|&byte| byte == b'\n');
+        if is_known || !lines.any(is_empty_helper) {
+            continue;
+        }
+        let values = values(git, place, key)?;
+        let count = values.iter().filter(|value| value.is_empty()).count();
+        if count > 0 {
+            let key = key.to_owned();
+            resets.push(Reset { key, count });
+        }
+    }
+    Ok(resets)
+}
+
 /// Says where they stand, and what takes them out.
 fn tell_resets(file: &Path, resets: &[Reset], streams: &mut Streams) {
     // Of what does not read the lines stay uncounted.
-    let text = traces::read(file).ok().flatten().unwrap_or_default();
+    let text = draft::read(file).ok().flatten().unwrap_or_default();
     let place = plain::safe(file.as_os_str().as_bytes());
     for Reset { key, count } in resets {
         let lines = empty_lines(&text, key.as_bytes());
@@ -225,15 +302,18 @@ fn empty_lines(text: &[u8], key: &[u8]) -> Vec<usize> {
         let line = line.trim_ascii();
         if line.starts_with(b"[") {
             is_here = helper_of(line).is_some_and(|found| found == key);
-        } else if is_here
-            && let Some((name, value)) = halves(line)
-            && name.trim_ascii().eq_ignore_ascii_case(b"helper")
-            && matches!(value.trim_ascii(), [] | [b';' | b'#', ..] | b"\"\"")
-        {
+        } else if is_here && is_empty_helper(line) {
             numbers.push(number + 1);
         }
     }
     numbers
+}
+
+fn is_empty_helper(line: &[u8]) -> bool {
+    halves(line).is_some_and(|(name, value)| {
+        name.trim_ascii().eq_ignore_ascii_case(b"helper")
+            && matches!(value.trim_ascii(), [] | [b';' | b'#', ..] | b"\"\"")
+    })
 }
 
 fn halves(line: &[u8]) -> Option<(&[u8], &[u8])> {
