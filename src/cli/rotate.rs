@@ -17,7 +17,7 @@ use crate::helper::unrotated::Error;
 use crate::journal;
 use crate::plain;
 use crate::platform::ending::Waiting;
-use crate::storage::Kind;
+use crate::storage::{self, Kind};
 use crate::time::{self, Now};
 
 /// How long a new token lives, if nobody says.
@@ -71,6 +71,13 @@ pub(super) fn run(
             "tell it with a [[host]] rule in config.toml",
         ));
     };
+    let is_in_place = matches!(plan.renewal, Renewal::InPlace { .. });
+    if is_in_place && matches!(arguments.expires, Some(End::Never)) {
+        return Err(Failure::new(
+            "a token that the forge replaces by itself gets an end: nothing was done",
+            "say when, such as '--expires 365d'",
+        ));
+    }
     let end = arguments.expires.and_then(|end| end.expiry(now.wall));
     let end = end.or_else(|| Expiry::from_unix(now.wall + USUAL));
     let end = end
@@ -130,8 +137,14 @@ fn in_place(
     let result = helper.rotate(old, how, end, state, &mut announce, now);
     match result {
         Ok(rotated) => {
-            told(streams, &rotated, &url, &login)?;
-            let is_everywhere = rotated.left.is_empty();
+            told(streams, &rotated, &login)?;
+            let Rotated {
+                left,
+                displaced,
+                is_whole,
+                ..
+            } = &rotated;
+            let is_everywhere = left.is_empty() && displaced.is_empty() && *is_whole;
             let has_ended = rotated.new.expiry.filter(|end| end.left(now.wall) == 0);
             if let Some(end) = has_ended {
                 let what = format!("the new token for {url} has ended already ({})", end.day());
@@ -147,9 +160,16 @@ fn in_place(
                     "do not rotate before 10 minutes are over; then 'git credential-pat check {whose}' tells"
                 )),
                 Error::AtIt => Some(format!(
-                    "when that is done, 'git credential-pat check {whose}' tells of the new one"
+                    "when that is done, try again: 'git credential-pat rotate {whose}'"
                 )),
-                Error::Unsettled(_) => Some(format!(
+                Error::Unheard(_) => Some(format!(
+                    "when the storage answers again, 'git credential-pat check {whose}' tells"
+                )),
+                Error::Displaced => Some(format!(
+                    "'git credential-pat check {whose}' tells whether that one is good"
+                )),
+                Error::TooFar => Some(TOO_LONG.to_owned()),
+                Error::Unsettled(_) | Error::Undescribed => Some(format!(
                     "try again later: 'git credential-pat rotate {whose}'"
                 )),
                 Error::Elsewhere { dead, good } => Some(way_to(&old.key, *dead, *good)),
@@ -164,9 +184,10 @@ fn in_place(
                 Error::Private(error) | Error::Journal(journal::Error::File(error)) => {
                     error.hint().map(str::to_owned)
                 }
-                Error::Storage(error) | Error::NotWritable(error) | Error::Silent(error) => {
-                    error.hint().map(str::to_owned)
-                }
+                Error::Storage(error)
+                | Error::NotWritable(error)
+                | Error::Silent(error)
+                | Error::Unfinished(error) => error.hint().map(str::to_owned),
                 _ => None,
             };
             ui::error(streams, &error, hint.as_deref());
@@ -190,14 +211,17 @@ fn way_to(key: &Key, dead: Kind, good: Kind) -> String {
 }
 
 /// Where the new token is, and where it is not.
-fn told(streams: &mut Streams, rotated: &Rotated, url: &str, login: &str) -> Result<(), Failure> {
+fn told(streams: &mut Streams, rotated: &Rotated, login: &str) -> Result<(), Failure> {
     let Rotated {
         new,
         others,
         left,
+        displaced,
+        is_whole,
         is_settled,
         is_late,
     } = rotated;
+    let url = plain::safe(&new.key.url());
     let until = new
         .expiry
         .map_or_else(String::new, |end| format!(" until {}", end.day()));
@@ -227,10 +251,28 @@ fn told(streams: &mut Streams, rotated: &Rotated, url: &str, login: &str) -> Res
             let next = "what git uses next is kept there again, when it can be written";
             ui::warn(streams, &what, Some(next));
         } else {
-            let what = format!("the {kind} storage still has the old, dead token for {entry}");
+            let has = if matches!(cause, storage::Error::Unavailable { .. }) {
+                "may still have"
+            } else {
+                "still has"
+            };
+            let what = format!("the {kind} storage {has} the old, dead token for {entry}");
             let again = format!("when it can be written, {again} puts the new one there");
             ui::warn(streams, &what, Some(&again));
         }
+    }
+    for (kind, key) in displaced {
+        let entry = named(key);
+        let what = format!(
+            "the {kind} storage was given another token for {entry} meanwhile: that one stays"
+        );
+        let check = format!("'git credential-pat check {whose}' tells whether it is good");
+        ui::warn(streams, &what, Some(&check));
+    }
+    if !is_whole {
+        let what = "a storage could not be asked, and may still have the old, dead token";
+        let again = format!("when it can be reached, {again} puts the new one there");
+        ui::warn(streams, what, Some(&again));
     }
     if !is_settled {
         let what = format!("only memory has the new token for {url}, and it forgets");
