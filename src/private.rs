@@ -470,6 +470,19 @@ mod tests {
     }
 
     #[test]
+    fn what_made_sure_of_room_is_not_left_behind() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = Folder::make(&home.path().join("own")).unwrap();
+        let lock = folder.lock("it").unwrap();
+        let pieces: [&[u8]; 2] = [b"one", b"two"];
+        folder
+            .replace_with_room(100_000, "it", &pieces, &lock)
+            .unwrap();
+        assert_eq!(folder.read("it").unwrap().unwrap().as_slice(), b"onetwo");
+        assert!(folder.read_at_most(5, "it").is_err());
+    }
+
+    #[test]
     fn one_file_is_no_other_ones_leftover() {
         let home = tempfile::tempdir().unwrap();
         let folder = Folder::make(&home.path().join("own")).unwrap();

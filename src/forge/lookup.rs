@@ -70,7 +70,8 @@ pub fn call(
     https::call(call, token, body, network, PATIENCE, false)
 }
 
-/// As [`call`], for one whose answer must not be missed: it may take `patience` in all.
+/// As [`call`], for one whose answer must not be missed: it may take `patience` in all, and what came of a body that breaks
+/// off, or is too long, is an answer.
 pub fn call_within(
     patience: Duration,
     call: &Call,
@@ -78,7 +79,7 @@ pub fn call_within(
     body: Option<&[u8]>,
     network: &Network,
 ) -> Result<Answer, Error> {
-    https::call(call, token, body, network, patience, false)
+    https::call(call, token, body, network, patience, true)
 }
 
 /// As [`call`], for an answer that may be long: what is more than [`LARGEST`] of its body stays unread.
@@ -256,6 +257,7 @@ mod https {
                 Ok(_) if kept.as_slice().len() > LARGEST => return Err(Error::TooLarge),
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) if may_cut && !kept.as_slice().is_empty() => break,
                 Err(error) => return Err(why_io(&error)),
             }
         }

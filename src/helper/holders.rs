@@ -286,3 +286,124 @@ fn host_of(key: &Key) -> &[u8] {
     };
     key.host.strip_suffix(usual).unwrap_or(&key.host)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::Listed;
+    use crate::storage::memory::Memory;
+    use crate::time;
+
+    /// Lets go of what it has, and takes nothing.
+    #[derive(Debug)]
+    struct Full(Memory);
+
+    impl Storage for Full {
+        fn kind(&self) -> Kind {
+            Kind::File
+        }
+
+        fn get(&self, wanted: &Description) -> Result<Option<Credential>, Error> {
+            self.0.get(wanted)
+        }
+
+        fn store(&self, _credential: &Credential) -> Result<(), Error> {
+            Err(Error::Failed {
+                operation: "store",
+                kind: Kind::File,
+                cause: "no room".into(),
+            })
+        }
+
+        fn redate(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {
+            self.0.redate(kept, end)
+        }
+
+        fn rehearse(&self, kept: &Credential) -> Result<bool, Error> {
+            self.0.rehearse(kept)
+        }
+
+        fn erase(&self, unwanted: &Description) -> Result<usize, Error> {
+            self.0.erase(unwanted)
+        }
+
+        fn list(&self) -> Result<Vec<Listed>, Error> {
+            self.0.list()
+        }
+
+        fn check(&self) -> Result<(), Error> {
+            Ok(())
+        }
+    }
+
+    fn credential(host: &str, password: &str) -> Credential {
+        let described = Description {
+            protocol: Some(b"https".to_vec()),
+            host: Some(host.as_bytes().to_vec()),
+            username: Some(b"alice".to_vec()),
+            password: Some(Secret::new(password.as_bytes())),
+            ..Description::default()
+        };
+        Credential::complete(described).unwrap()
+    }
+
+    fn holding<'a>(
+        all: &[(&'a dyn Storage, &Credential)],
+        others: Vec<&'a dyn Storage>,
+    ) -> Holders<'a> {
+        let all = all.iter().map(|&(storage, kept)| Holder {
+            storage,
+            kept: kept.duplicate(),
+        });
+        Holders {
+            all: all.collect(),
+            others,
+            unasked: Vec::new(),
+        }
+    }
+
+    fn has(storage: &dyn Storage, credential: &Credential) -> bool {
+        let found = storage.get(&Description::exactly(&credential.key)).unwrap();
+        found.is_some_and(|found| found.has_token_of(credential))
+    }
+
+    #[test]
+    fn the_old_one_goes_only_where_the_new_one_is_kept_by_somebody() {
+        let (old, new) = (credential("one.test", "old"), credential("one.test", "new"));
+        let (full, memory) = (Full(Memory::new(time::now)), Memory::new(time::now));
+        full.0.store(&old).unwrap();
+        let token = Secret::new(b"new");
+        let refused = holding(&[(&full, &old)], Vec::new()).replace(&token, None, &mut |_| false);
+        assert!(refused.is_err() && has(&full, &old));
+        let holders = holding(&[(&full, &old)], vec![&memory]);
+        let replaced = holders.replace(&token, None, &mut |_| false).unwrap();
+        assert!(replaced.left[0].is_erased && !replaced.is_settled);
+        assert!(!has(&full, &old) && has(&memory, &new));
+    }
+
+    #[test]
+    fn what_was_stored_meanwhile_stays() {
+        let (old, new) = (credential("one.test", "old"), credential("one.test", "new"));
+        let other = credential("one.test", "other");
+        let (first, second) = (Memory::new(time::now), Memory::new(time::now));
+        first.store(&other).unwrap();
+        second.store(&old).unwrap();
+        let holders = holding(&[(&first, &old), (&second, &old)], Vec::new());
+        let token = Secret::new(b"new");
+        let replaced = holders.replace(&token, None, &mut |_| false).unwrap();
+        assert_eq!((replaced.kept.len(), replaced.displaced.len()), (1, 1));
+        assert!(has(&first, &other) && has(&second, &new));
+    }
+
+    #[test]
+    fn the_usual_port_is_no_other_host() {
+        let memory = Memory::new(time::now);
+        for host in ["One.test:443", "one.test:444", "two.test"] {
+            memory.store(&credential(host, "old")).unwrap();
+        }
+        let wanted = credential("one.test", "old").key;
+        let (found, _) = entries(&memory, &wanted, &|_| true).unwrap();
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].key.host, b"One.test:443");
+    }
+}
