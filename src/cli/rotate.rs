@@ -13,19 +13,13 @@ use crate::forge::{Renewal, Revocation};
 use crate::helper::Helper;
 use crate::helper::holders::Left;
 use crate::helper::rotate::{Plan, Rotated, Step};
-use crate::helper::unrotated::Error;
-use crate::journal;
 use crate::plain;
 use crate::platform::ending::Waiting;
-use crate::storage::{self, Kind};
+use crate::storage;
 use crate::time::{self, Now};
 
 /// How long a new token lives, if nobody says.
 const USUAL: u64 = 90 * 86_400;
-
-/// The usual reason for a 400, which GitLab gives in words that differ from version to version.
-const TOO_LONG: &str = "GitLab lets a token live for 365 days at most, or 400 where its administrator says so (17.6), or fewer: try \
-                        --expires 90d";
 
 /// Replace a token by a new one, and end the old one
 ///
@@ -154,60 +148,10 @@ fn in_place(
             Ok(ExitCode::from(u8::from(!is_well)))
         }
         Err(error) => {
-            let hint = match &error {
-                error if error.needs_login() => Some(login),
-                error if error.is_doubtful() => Some(format!(
-                    "do not rotate before 10 minutes are over; then 'git credential-pat check {whose}' tells"
-                )),
-                Error::AtIt => Some(format!(
-                    "when that is done, try again: 'git credential-pat rotate {whose}'"
-                )),
-                Error::Unheard(_) => Some(format!(
-                    "when the storage answers again, 'git credential-pat check {whose}' tells"
-                )),
-                Error::Displaced => Some(format!(
-                    "'git credential-pat check {whose}' tells whether that one is good"
-                )),
-                Error::TooFar => Some(TOO_LONG.to_owned()),
-                Error::Unsettled(_) | Error::Undescribed => Some(format!(
-                    "try again later: 'git credential-pat rotate {whose}'"
-                )),
-                Error::Elsewhere { dead, good } => Some(way_to(&old.key, *dead, *good)),
-                Error::Pending(left) => {
-                    let wait = left.div_ceil(60);
-                    let unit = if wait == 1 { "minute" } else { "minutes" };
-                    Some(format!(
-                        "try again in {wait} {unit}: 'git credential-pat rotate {whose}'"
-                    ))
-                }
-                Error::Refused(400) => Some(TOO_LONG.to_owned()),
-                Error::Private(error) | Error::Journal(journal::Error::File(error)) => {
-                    error.hint().map(str::to_owned)
-                }
-                Error::Storage(error)
-                | Error::NotWritable(error)
-                | Error::Silent(error)
-                | Error::Unfinished(error) => error.hint().map(str::to_owned),
-                _ => None,
-            };
-            ui::error(streams, &error, hint.as_deref());
+            ui::error(streams, &error, error.hint(&old.key).as_deref());
             Ok(ExitCode::FAILURE)
         }
     }
-}
-
-/// How the dead token gets out of the good one's way.
-fn way_to(key: &Key, dead: Kind, good: Kind) -> String {
-    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._".contains(byte);
-    let user = key.username.as_deref().unwrap_or_default();
-    // `logout` takes all that fits: here it must be one.
-    if dead == good || user.is_empty() || !user.iter().all(is_plain) {
-        return "'git credential-pat list' shows both".to_owned();
-    }
-    let [protocol, user, host] = [&key.protocol[..], user, &key.host[..]].map(plain::safe);
-    format!(
-        "'git credential-pat --storage {dead} logout {protocol}://{user}@{host}' removes the dead one"
-    )
 }
 
 /// Where the new token is, and where it is not.

@@ -47,6 +47,9 @@ pub enum Error {
     /// No header can hold it.
     #[error("the token holds characters that cannot be sent")]
     Token,
+    /// The system gives no thread, without which nobody looks up a name.
+    #[error("the system lets this program do no more at once")]
+    NoThread,
     /// Built without.
     #[error("this program was built without look-ups")]
     LeftOut,
@@ -155,6 +158,9 @@ mod https {
             request = request.header("content-type", "application/json");
         }
         let agent = agent(network, patience)?;
+        // ureq makes one for each name, and panics where it cannot.
+        let thread = std::thread::Builder::new().spawn(|| ());
+        let _ = thread.map_err(|_| Error::NoThread)?.join();
         let answer = match body {
             Some(mut body) => {
                 let length = body.len();

@@ -109,13 +109,13 @@ impl Holder<'_> {
         self.storage.kind() == Kind::Memory
     }
 
-    fn new(&self, token: &Secret, end: Option<Expiry>) -> Credential {
+    fn with(&self, token: &Secret, end: Option<Expiry>) -> Credential {
         self.kept.with_token(token, end)
     }
 
     /// Returns whether it was put there: another one, that git or a person has stored since, is not ours to replace.
     fn put(&self, token: &Secret, end: Option<Expiry>) -> Result<bool, Error> {
-        let new = self.new(token, end);
+        let new = self.with(token, end);
         let found = self.storage.get(&Description::exactly(&new.key));
         let is_other = |found: &Credential| {
             found.is_complete() && !found.has_token_of(&self.kept) && !found.has_token_of(&new)
@@ -205,15 +205,15 @@ impl<'a> Holders<'a> {
         let is_kept = tried.iter().any(|(_, result)| matches!(result, Ok(true)));
         let failed = tried.iter().find(|(_, result)| result.is_err());
         if let Some((holder, _)) = failed.filter(|_| !is_kept)
-            && let Some(storage) = self.rescue(&holder.new(token, end))
+            && let Some(storage) = self.rescue(&holder.with(token, end))
         {
             lasts |= storage.kind() != Kind::Memory;
-            replaced.kept.push(holder.new(token, end));
+            replaced.kept.push(holder.with(token, end));
         }
         for (holder, result) in tried {
             let (kind, key) = (holder.storage.kind(), holder.kept.key.clone());
             match result {
-                Ok(true) => replaced.keep(holder.new(token, end)),
+                Ok(true) => replaced.keep(holder.with(token, end)),
                 Ok(false) => replaced.displaced.push((kind, key)),
                 Err(cause) => replaced.left.push(Left {
                     key,

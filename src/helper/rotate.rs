@@ -331,6 +331,7 @@ fn was_not_sent(error: lookup::Error) -> bool {
             | lookup::Error::Authorities
             | lookup::Error::Address
             | lookup::Error::Token
+            | lookup::Error::NoThread
             | lookup::Error::LeftOut
     )
 }

@@ -1,6 +1,7 @@
 //! The right to rotate, and the marks of rotations that have begun. Neither hangs on what may change while one is on its
 //! way: the name that a token is kept under, or the journal with its key.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
@@ -76,7 +77,7 @@ impl Mark {
             (SINCE, since.map(|since| since.to_string()).as_ref()),
         ] {
             if let Some(value) = value {
-                text += &format!("{word}{value}\n");
+                let _ = writeln!(text, "{word}{value}");
             }
         }
         text
@@ -260,14 +261,15 @@ impl Turn {
     }
 }
 
-/// What lies where a mark should, and is none.
+/// What lies where a mark or the lock should, and is none.
 fn out_of_the_way(path: &Path, cause: Error) -> Error {
+    let is_plain = fs::symlink_metadata(path).is_ok_and(|found| found.is_file());
     let problem = match cause {
         cause @ Error::NotPrivate {
             remedy: Some(_), ..
-        } if path.is_file() => return cause,
-        Error::NotPrivate { problem, .. } => problem,
-        _ => "is in the way of rotations",
+        } if is_plain => return cause,
+        _ if is_plain => "is none that a rotation has left",
+        _ => "is not a plain file",
     };
     Error::NotPrivate {
         path: path.to_path_buf(),

@@ -1,9 +1,15 @@
 //! Why a rotation did not put a new token into the store.
 
+use crate::credential::key::Key;
 use crate::forge::lookup;
 use crate::journal;
+use crate::plain;
 use crate::private;
 use crate::storage::{self, Kind};
+
+/// The usual reason for a 400, which GitLab gives in words that differ from version to version.
+const TOO_LONG: &str = "GitLab lets a token live for 365 days at most, or 400 where its administrator says so (17.6), or fewer: try \
+                        --expires 90d";
 
 /// Why there is no new token in the store.
 #[derive(Debug, thiserror::Error)]
@@ -169,4 +175,52 @@ impl Error {
                 }
         )
     }
+
+    /// What to do about it. `key`: what was to be rotated.
+    pub fn hint(&self, key: &Key) -> Option<String> {
+        let whose = plain::safe(&key.url_of_user());
+        let check = format!("'git credential-pat check {whose}' tells");
+        let again = format!("'git credential-pat rotate {whose}'");
+        Some(match self {
+            error if error.needs_login() => {
+                format!("create a new one with 'git credential-pat login {whose}'")
+            }
+            error if error.is_doubtful() => {
+                format!("do not rotate before 10 minutes are over; then {check}")
+            }
+            Self::AtIt => format!("when that is done, try again: {again}"),
+            Self::Unheard(_) => format!("when the storage answers again, {check}"),
+            Self::Displaced => format!("{check} whether that one is good"),
+            Self::Unsettled(_) | Self::Undescribed => format!("try again later: {again}"),
+            Self::Elsewhere { dead, good } => way_to(key, *dead, *good),
+            Self::Pending(left) => {
+                let wait = left.div_ceil(60);
+                let unit = if wait == 1 { "minute" } else { "minutes" };
+                format!("try again in {wait} {unit}: {again}")
+            }
+            Self::Refused(400) | Self::TooFar => TOO_LONG.to_owned(),
+            Self::Private(error) | Self::Journal(journal::Error::File(error)) => {
+                error.hint()?.to_owned()
+            }
+            Self::Storage(error)
+            | Self::NotWritable(error)
+            | Self::Silent(error)
+            | Self::Unfinished(error) => error.hint()?.to_owned(),
+            _ => return None,
+        })
+    }
+}
+
+/// How the dead token gets out of the good one's way.
+fn way_to(key: &Key, dead: Kind, good: Kind) -> String {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._".contains(byte);
+    let user = key.username.as_deref().unwrap_or_default();
+    // `logout` takes all that fits: here it must be one.
+    if dead == good || user.is_empty() || !user.iter().all(is_plain) {
+        return "'git credential-pat list' shows both".to_owned();
+    }
+    let [protocol, user, host] = [&key.protocol[..], user, &key.host[..]].map(plain::safe);
+    format!(
+        "'git credential-pat --storage {dead} logout {protocol}://{user}@{host}' removes the dead one"
+    )
 }

@@ -405,3 +405,18 @@ fn an_end_that_cannot_be_is_not_asked_for() {
     }
     assert_eq!((asked(&work, SELF), rotations(&work)), (0, 0));
 }
+
+/// Neither a child nor a thread: nothing is asked, and nothing is said of faults.
+#[test]
+fn a_system_that_lets_nobody_begin_anything_changes_nothing() {
+    let work = with_first();
+    let mut strace = work.trusting(work.sandbox.command(tool::need("strace")));
+    strace.args(["-f", "-qq", "-o"]);
+    strace.arg(work.sandbox.path("strace.log"));
+    strace.args(["-e", "inject=?clone,?clone3,?fork,?vfork:error=EAGAIN"]);
+    let command = work.command(&format!("rotate {}", work.forge.url()));
+    strace.arg(command.get_program()).args(command.get_args());
+    fails(&run(&mut strace, b""), "the kept token was not rotated");
+    assert_eq!((rotations(&work), work.marks().len()), (0, 0));
+    rotate(&work).succeeded();
+}
