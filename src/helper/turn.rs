@@ -155,13 +155,15 @@ impl Turn {
 
     fn names(&self) -> Result<Vec<String>, Error> {
         let path = self.folder.path();
-        let entries = fs::read_dir(path).map_err(|cause| Error::System {
+        let failed = |cause| Error::System {
             action: "read",
             path: path.to_path_buf(),
             cause,
-        })?;
-        let names = entries.flatten().map(|entry| entry.file_name());
-        let names = names.filter_map(|name| name.into_string().ok());
+        };
+        // One that is passed over would count for nothing.
+        let entries: Result<Vec<_>, _> = fs::read_dir(path).map_err(failed)?.collect();
+        let names = entries.map_err(failed)?.into_iter();
+        let names = names.filter_map(|entry| entry.file_name().into_string().ok());
         let is_mark = |name: &String| {
             let rest = name
                 .strip_prefix(NAME)
