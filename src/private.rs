@@ -218,6 +218,15 @@ impl Folder {
 
     /// The bytes of a file, if it is there, is a plain file, is ours and is closed to others.
     pub fn read(&self, name: impl AsRef<OsStr>) -> Result<Option<Buffer>, Error> {
+        self.read_at_most(LARGEST, name)
+    }
+
+    /// As [`Folder::read`], where so many bytes are too many.
+    pub fn read_at_most(
+        &self,
+        most: usize,
+        name: impl AsRef<OsStr>,
+    ) -> Result<Option<Buffer>, Error> {
         let name = name.as_ref();
         let path = self.path.join(name);
         // Without NONBLOCK the opening of a named pipe would wait for a writer.
@@ -229,10 +238,10 @@ impl Folder {
             Err(cause) => return Err(system("open", &path, cause)),
         };
         let length = check_owner_and_mode(&file, &path, ALL_USE, "600")?;
-        let mut bytes = Buffer::with_capacity(length.min(LARGEST) + 1);
+        let mut bytes = Buffer::with_capacity(length.min(most) + 1);
         loop {
-            let room = (LARGEST + 1).saturating_sub(bytes.as_slice().len());
-            if length > LARGEST || room == 0 {
+            let room = (most + 1).saturating_sub(bytes.as_slice().len());
+            if length > most || room == 0 {
                 return Err(system("read", &path, Errno::FBIG));
             }
             match bytes.read_from(&mut file, room) {
@@ -256,6 +265,18 @@ impl Folder {
         &self,
         name: impl AsRef<OsStr>,
         pieces: &[&[u8]],
+        lock: &Lock,
+    ) -> Result<(), Error> {
+        self.replace_with_room(0, name, pieces, lock)
+    }
+
+    /// As [`Folder::replace`], and fails where there would be no room for `room` bytes more: they are written, and taken
+    /// away before the file is in its place.
+    pub fn replace_with_room(
+        &self,
+        room: usize,
+        name: impl AsRef<OsStr>,
+        pieces: &[&[u8]],
         _lock: &Lock,
     ) -> Result<(), Error> {
         let name = name.as_ref();
@@ -266,7 +287,7 @@ impl Folder {
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = openat(&self.descriptor, new, flags, Mode::RUSR | Mode::WUSR)
             .map_err(|cause| system("create", &path, cause))?;
-        let result = write_to_disk(File::from(file), pieces).and_then(|()| {
+        let result = write_to_disk(File::from(file), pieces, room).and_then(|()| {
             renameat(&self.descriptor, new, &self.descriptor, name)
                 .map_err(|cause| ("rename", cause.into()))?;
             self.descriptor
@@ -323,9 +344,22 @@ fn new_of(name: &OsStr) -> OsString {
     new
 }
 
-fn write_to_disk(mut file: File, pieces: &[&[u8]]) -> Result<(), (&'static str, io::Error)> {
+fn write_to_disk(
+    mut file: File,
+    pieces: &[&[u8]],
+    room: usize,
+) -> Result<(), (&'static str, io::Error)> {
+    let mut length = 0;
     for piece in pieces {
         file.write_all(piece).map_err(|cause| ("write", cause))?;
+        length += piece.len() as u64;
+    }
+    if room > 0 {
+        // Nothing but zeros, and not a hole: those take no room.
+        let more = file.write_all(&vec![0; room]);
+        let more = more.and_then(|()| file.sync_all());
+        more.and_then(|()| file.set_len(length))
+            .map_err(|cause| ("write", cause))?;
     }
     file.sync_all().map_err(|cause| ("sync", cause))
 }
@@ -433,6 +467,19 @@ mod tests {
         std::os::unix::fs::symlink(&new, &hidden).unwrap();
         refused();
         assert!(hidden.is_symlink() && new.exists());
+    }
+
+    #[test]
+    fn what_made_sure_of_room_is_not_left_behind() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = Folder::make(&home.path().join("own")).unwrap();
+        let lock = folder.lock("it").unwrap();
+        let pieces: [&[u8]; 2] = [b"one", b"two"];
+        folder
+            .replace_with_room(100_000, "it", &pieces, &lock)
+            .unwrap();
+        assert_eq!(folder.read("it").unwrap().unwrap().as_slice(), b"onetwo");
+        assert!(folder.read_at_most(5, "it").is_err());
     }
 
     #[test]

@@ -14,19 +14,13 @@ use crate::forge::{Renewal, Revocation};
 use crate::helper::Helper;
 use crate::helper::holders::Left;
 use crate::helper::rotate::{Plan, Rotated, Step};
-use crate::helper::unrotated::Error;
-use crate::journal;
 use crate::plain;
 use crate::platform::ending::Waiting;
-use crate::storage::Kind;
+use crate::storage;
 use crate::time::{self, Now};
 
 /// How long a new token lives, if nobody says.
 const USUAL: u64 = 90 * 86_400;
-
-/// The usual reason for a 400, which GitLab gives in words that differ from version to version.
-const TOO_LONG: &str = "GitLab lets a token live for 365 days at most, or 400 where its administrator says so (17.6), or fewer: try \
-                        --expires 90d";
 
 /// Replace a token by a new one, and end the old one
 ///
@@ -72,6 +66,13 @@ pub(super) fn run(
             "tell it with a [[host]] rule in config.toml",
         ));
     };
+    let is_in_place = matches!(plan.renewal, Renewal::InPlace { .. });
+    if is_in_place && matches!(arguments.expires, Some(End::Never)) {
+        return Err(Failure::new(
+            "a token that the forge replaces by itself gets an end: nothing was done",
+            "say when, such as '--expires 365d'",
+        ));
+    }
     let end = arguments.expires.and_then(|end| end.expiry(now.wall));
     let end = end.or_else(|| Expiry::from_unix(now.wall + USUAL));
     let end = end
@@ -131,8 +132,14 @@ fn in_place(
     let result = helper.rotate(old, how, end, state, &mut announce, now);
     match result {
         Ok(rotated) => {
-            told(streams, &rotated, &url, &login)?;
-            let is_everywhere = rotated.left.is_empty();
+            told(streams, &rotated, &login)?;
+            let Rotated {
+                left,
+                displaced,
+                is_whole,
+                ..
+            } = &rotated;
+            let is_everywhere = left.is_empty() && displaced.is_empty() && *is_whole;
             let has_ended = rotated.new.expiry.filter(|end| end.left(now.wall) == 0);
             if let Some(end) = has_ended {
                 let what = format!("the new token for {url} has ended already ({})", end.day());
@@ -142,63 +149,24 @@ fn in_place(
             Ok(ExitCode::from(u8::from(!is_well)))
         }
         Err(error) => {
-            let hint = match &error {
-                error if error.needs_login() => Some(login),
-                error if error.is_doubtful() => Some(format!(
-                    "do not rotate before 10 minutes are over; then 'git credential-pat check {whose}' tells"
-                )),
-                Error::AtIt => Some(format!(
-                    "when that is done, 'git credential-pat check {whose}' tells of the new one"
-                )),
-                Error::Unsettled(_) => Some(format!(
-                    "try again later: 'git credential-pat rotate {whose}'"
-                )),
-                Error::Elsewhere { dead, good } => Some(way_to(&old.key, *dead, *good)),
-                Error::Pending(left) => {
-                    let wait = left.div_ceil(60);
-                    let unit = if wait == 1 { "minute" } else { "minutes" };
-                    Some(format!(
-                        "try again in {wait} {unit}: 'git credential-pat rotate {whose}'"
-                    ))
-                }
-                Error::Refused(400) => Some(TOO_LONG.to_owned()),
-                Error::Private(error) | Error::Journal(journal::Error::File(error)) => {
-                    error.hint().map(str::to_owned)
-                }
-                Error::Storage(error) | Error::NotWritable(error) | Error::Silent(error) => {
-                    error.hint().map(str::to_owned)
-                }
-                _ => None,
-            };
-            ui::error(streams, &error, hint.as_deref());
+            ui::error(streams, &error, error.hint(&old.key).as_deref());
             Ok(ExitCode::FAILURE)
         }
     }
 }
 
-/// How the dead token gets out of the good one's way.
-fn way_to(key: &Key, dead: Kind, good: Kind) -> String {
-    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._".contains(byte);
-    let user = key.username.as_deref().unwrap_or_default();
-    // `logout` takes all that fits: here it must be one.
-    if dead == good || user.is_empty() || !user.iter().all(is_plain) {
-        return "'git credential-pat list' shows both".to_owned();
-    }
-    let [protocol, user, host] = [&key.protocol[..], user, &key.host[..]].map(plain::safe);
-    format!(
-        "'git credential-pat --storage {dead} logout {protocol}://{user}@{host}' removes the dead one"
-    )
-}
-
 /// Where the new token is, and where it is not.
-fn told(streams: &mut Streams, rotated: &Rotated, url: &str, login: &str) -> Result<(), Failure> {
+fn told(streams: &mut Streams, rotated: &Rotated, login: &str) -> Result<(), Failure> {
     let Rotated {
         new,
         others,
         left,
+        displaced,
+        is_whole,
         is_settled,
         is_late,
     } = rotated;
+    let url = plain::safe(&new.key.url());
     let until = new
         .expiry
         .map_or_else(String::new, |end| format!(" until {}", end.day()));
@@ -228,10 +196,28 @@ fn told(streams: &mut Streams, rotated: &Rotated, url: &str, login: &str) -> Res
             let next = "what git uses next is kept there again, when it can be written";
             ui::warn(streams, &what, Some(next));
         } else {
-            let what = format!("the {kind} storage still has the old, dead token for {entry}");
+            let has = if matches!(cause, storage::Error::Unavailable { .. }) {
+                "may still have"
+            } else {
+                "still has"
+            };
+            let what = format!("the {kind} storage {has} the old, dead token for {entry}");
             let again = format!("when it can be written, {again} puts the new one there");
             ui::warn(streams, &what, Some(&again));
         }
+    }
+    for (kind, key) in displaced {
+        let entry = named(key);
+        let what = format!(
+            "the {kind} storage was given another token for {entry} meanwhile: that one stays"
+        );
+        let check = format!("'git credential-pat check {whose}' tells whether it is good");
+        ui::warn(streams, &what, Some(&check));
+    }
+    if !is_whole {
+        let what = "a storage could not be asked, and may still have the old, dead token";
+        let again = format!("when it can be reached, {again} puts the new one there");
+        ui::warn(streams, what, Some(&again));
     }
     if !is_settled {
         let what = format!("only memory has the new token for {url}, and it forgets");

@@ -7,6 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::Helper;
 use super::forges::Issuer;
@@ -24,7 +25,7 @@ use crate::journal::fate;
 use crate::network::Network;
 use crate::platform::boot_time;
 use crate::secret::{Buffer, Secret};
-use crate::storage;
+use crate::storage::{self, Kind};
 use crate::time::Now;
 
 /// How long the forge may take over the new token: who gives up before it answers has lost both.
@@ -57,7 +58,15 @@ struct Said<'a> {
     #[serde(borrow)]
     token: Cow<'a, str>,
     #[serde(borrow)]
-    expires_at: Option<Cow<'a, str>>,
+    expires_at: Option<Day<'a>>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Day<'a> {
+    Text(#[serde(borrow)] Cow<'a, str>),
+    /// The token is good all the same.
+    Other(IgnoredAny),
 }
 
 /// What came of it: the new token is kept.
@@ -68,6 +77,10 @@ pub struct Rotated {
     pub others: Vec<Key>,
     /// Where it could not be put.
     pub left: Vec<Left>,
+    /// Where another one was stored meanwhile, and stays.
+    pub displaced: Vec<(Kind, Key)>,
+    /// Whether every storage could be asked. Until then the mark of the rotation stays.
+    pub is_whole: bool,
     /// Whether it lasts where the old one did. Until then the mark of the rotation stays.
     pub is_settled: bool,
     /// An earlier rotation made it, and was cut off before it was everywhere.
@@ -99,28 +112,34 @@ impl Helper {
         announce: &mut dyn FnMut(Step<'_>),
         now: Now,
     ) -> Result<Rotated, Error> {
-        if let Some(rotated) = self.catch_up(old, state, now)? {
-            return Ok(rotated);
-        }
-        let name = self.journal.name_of(old, now.wall)?.ok_or(Error::Dead)?;
-        let turn = Turn::take(state, &name)?;
+        let day = last_day(end, now).ok_or(Error::TooFar)?;
+        let Some(token) = old.token() else {
+            return Err(Error::Dead);
+        };
+        let mut turn = Turn::take(state, now.wall)?;
         let holders = self.holders(old)?;
         if !holders.are_of(&old.key) {
             return Err(Error::Overtaken);
         }
-        let cut_off = turn.left()?;
+        if let Some(rotated) = self.catch_up(old, &mut turn, now)? {
+            return Ok(rotated);
+        }
         let asked = self.ask(old, now).1;
         if let Asked::Told(Verdict::Ended | Verdict::Revoked | Verdict::Rejected) = asked {
-            let Some(mark) = cut_off else {
+            if !turn.has_begun(token) {
                 return Err(self.none_but(old, Error::Dead, now));
-            };
-            return self.finish(&mark, old, &holders, turn, now);
+            }
+            return self.finish(old, &holders, &mut turn, now);
         }
         // That the old token is good proves nothing while the forge may still be at it.
-        if let Some(left) = cut_off.and_then(|mark| mark.is_open_for(now.wall)) {
+        if let Some(left) = turn.is_open_for(token, now.wall) {
             return Err(Error::Pending(left));
         }
         let found = match asked {
+            // Whoever says yes to anything tells no scopes.
+            Asked::Told(Verdict::Good(Found { scopes: None, .. })) => {
+                return Err(Error::Undescribed);
+            }
             Asked::Told(Verdict::Good(found)) => found,
             Asked::Told(Verdict::Unclear { status }) => return Err(Error::Refused(status)),
             Asked::Failed(error) => return Err(Error::NotAsked(error)),
@@ -130,17 +149,18 @@ impl Helper {
         if found.scopes.as_ref().is_some_and(lacks) {
             return Err(Error::Scope(needs.join("' nor '")));
         }
-        let Some(token) = old.token() else {
-            return Err(Error::Dead);
-        };
+        let dead = self.journal.dead()?.fate_of(old);
+        if let Some((fate::Fate::Refused | fate::Fate::Superseded, _)) = dead {
+            return Err(Error::Spent);
+        }
         // What cannot be written must not be asked for: the old token would be dead, and the new one lost.
         if !holders.rehearse().map_err(Error::NotWritable)? {
             return Err(Error::Overtaken);
         }
-        let body = format!("{{\"expires_at\":\"{}\"}}", last_day(end, now));
+        let body = format!("{{\"expires_at\":\"{day}\"}}");
         // It starts git, which Ctrl-C ends: before the announcement.
         let network = Network::as_git_has_it(Site::of(&old.key).as_ref().map_or("", Site::host));
-        turn.mark(now.wall)?;
+        turn.mark(token, now.wall)?;
         announce(Step::Asks(&holders.unasked));
         let answer = match lookup::call_within(
             ANSWER_PATIENCE,
@@ -149,30 +169,18 @@ impl Helper {
             Some(body.as_bytes()),
             &network,
         ) {
-            Ok(answer) if matches!(answer.status, 200 | 201) => answer,
-            Ok(answer) if is_refusal(answer.status) => {
-                turn.unmark();
-                return Err(Error::Refused(answer.status));
-            }
+            Ok(answer) if (200..300).contains(&answer.status) => answer,
             Err(error) if was_not_sent(error) => {
-                turn.unmark();
+                turn.unmark(token);
                 return Err(Error::NotAsked(error));
             }
-            // The mark stays from here on, even if the old token is good: a slow forge may still be at it.
-            Ok(answer) => {
-                let fate = match self.aftermath(old, now) {
-                    Fate::Dead => Fate::Dead,
-                    Fate::Alive | Fate::Unknown => Fate::Unknown,
-                };
-                return Err(Error::Doubtful {
-                    status: answer.status,
-                    fate,
-                });
-            }
+            Ok(answer) => return Err(self.refused(answer.status, old, &mut turn, now)),
+            // The mark stays, even if the old token is good: a slow forge may still be at it.
             Err(_) if self.aftermath(old, now) == Fate::Dead => return Err(Error::Lost),
             Err(_) => return Err(Error::Unknown),
         };
-        let Some((token, end)) = successor(&answer) else {
+        let new = successor(&answer).filter(|(new, _)| !new.is_same(token));
+        let Some((new, end)) = new else {
             return Err(Error::NoToken(self.aftermath(old, now)));
         };
         let found = Found {
@@ -190,7 +198,7 @@ impl Helper {
             });
             boot_time() < until
         };
-        self.put((&token, found), old, &holders, turn, &mut retries, now)
+        self.put((&new, found), old, &holders, &mut turn, &mut retries, now)
     }
 
     /// Stores `token` in the place of `old`, and writes down what was `found` of it.
@@ -199,7 +207,7 @@ impl Helper {
         (token, found): (&Secret, Found),
         old: &Credential,
         holders: &Holders<'_>,
-        turn: Turn,
+        turn: &mut Turn,
         retries: &mut dyn FnMut(&storage::Error) -> bool,
         now: Now,
     ) -> Result<Rotated, Error> {
@@ -207,22 +215,34 @@ impl Helper {
             Told::At(end) => Some(end),
             Told::Never | Told::Unknown => None,
         };
+        let Some(dead) = old.token() else {
+            return Err(Error::Dead);
+        };
         // Before it is anywhere: whoever is killed from here on leaves a word of what to look for.
-        if let Ok(Some(name)) = self.journal.name_of(&old.with_token(token, end), now.wall) {
-            turn.name_successor(&name, now.wall);
-        }
+        turn.name_successor(dead, token);
         let replaced = holders.replace(token, end, retries);
         let Replaced {
             kept,
             left,
+            displaced,
             is_settled,
-        } = replaced.map_err(Error::Unstored)?;
-        // While somebody still has the old one the mark tells the next run what to put there.
-        if left.iter().all(|left| left.is_erased) && is_settled {
-            turn.end();
+        } = replaced.map_err(|cause| match cause {
+            storage::Error::Unavailable { .. } if !cause.is_absence() => Error::Unheard(cause),
+            cause => Error::Unstored(cause),
+        })?;
+        // While somebody may still have the old one the mark tells the next run what to put there.
+        let is_whole = holders.are_all();
+        if left.iter().all(|left| left.is_erased) && is_settled && is_whole {
+            turn.unmark(dead);
         }
         // Copies of it may lie elsewhere.
-        self.bury(old, fate::Fate::Superseded, now);
+        for dead in holders.kept() {
+            self.bury(dead, fate::Fate::Superseded, now);
+        }
+        let asked_for = kept.iter().find(|new| new.key == old.key);
+        let Some(new) = asked_for.or(kept.first()).map(Credential::duplicate) else {
+            return Err(Error::Displaced);
+        };
         let asked = Asked::Told(Verdict::Good(found));
         for new in &kept {
             // It is stored: what cannot be written down beside it is found out again.
@@ -233,11 +253,13 @@ impl Helper {
             let issuer = self.issuer_known(new);
             let _ = self.settle(new, issuer.as_ref(), &asked, now);
         }
-        let others = kept.iter().map(|new| new.key.clone());
+        let others = kept.into_iter().map(|new| new.key);
         Ok(Rotated {
-            new: old.with_token(token, end),
-            others: others.filter(|key| *key != old.key).collect(),
+            others: others.filter(|key| *key != new.key).collect(),
+            new,
             left,
+            displaced,
+            is_whole,
             is_settled,
             is_late: false,
         })
@@ -264,6 +286,25 @@ impl Helper {
         Ok((200..300).contains(&answer.status))
     }
 
+    /// Why there is no new token, where the forge, or a gateway before it, answers that there is none.
+    fn refused(&self, status: u16, old: &Credential, turn: &mut Turn, now: Now) -> Error {
+        match (self.aftermath(old, now), old.token()) {
+            (Fate::Alive, Some(token)) if is_refusal(status) => {
+                turn.unmark(token);
+                Error::Refused(status)
+            }
+            (Fate::Dead, _) => Error::Doubtful {
+                status,
+                fate: Fate::Dead,
+            },
+            // The mark stays: a slow forge may still be at it.
+            _ => Error::Doubtful {
+                status,
+                fate: Fate::Unknown,
+            },
+        }
+    }
+
     /// What has become of the old token, when the answer is lost. To look is no reuse.
     fn aftermath(&self, old: &Credential, now: Now) -> Fate {
         match self.ask(old, now).1 {
@@ -275,8 +316,9 @@ impl Helper {
     }
 }
 
-/// Answers that a forge, or what redirects to it, gives before it does anything. A gateway may give others afterwards. 401 is
-/// none of them: the token was good just now, so somebody has used it up, be it a gateway that asks twice.
+/// Answers that a forge, or what redirects to it, gives before it does anything; a gateway may give them afterwards, so the
+/// old token must be good besides. 401 is none of them: the token was good just now, so somebody has used it up, be it a
+/// gateway that asks twice.
 fn is_refusal(status: u16) -> bool {
     (300..400).contains(&status) || matches!(status, 400 | 403 | 404 | 405 | 422 | 429)
 }
@@ -289,16 +331,25 @@ fn was_not_sent(error: lookup::Error) -> bool {
             | lookup::Error::Authorities
             | lookup::Error::Address
             | lookup::Error::Token
+            | lookup::Error::NoThread
             | lookup::Error::LeftOut
     )
 }
 
 /// The new token and its end.
 fn successor(answer: &Answer) -> Option<(Secret, Option<Expiry>)> {
-    let Said { token, expires_at } = serde_json::from_slice(answer.body.as_slice()).ok()?;
+    let bytes = answer.body.as_slice();
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    // What follows the value is somebody else's: the token is there.
+    let mut values = serde_json::Deserializer::from_slice(bytes).into_iter();
+    let Said { token, expires_at } = values.next()?.ok()?;
     let is_token = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
     // Its last day begins at 00:00 UTC, and then it is over.
-    let end = expires_at
+    let day = match expires_at {
+        Some(Day::Text(day)) => Some(day.chars().take(10).collect::<String>()),
+        Some(Day::Other(_)) | None => None,
+    };
+    let end = day
         .and_then(|day| End::parse(&format!("{day}T00:00:00Z")).ok())
         .and_then(|end| end.expiry(0));
     is_token.then(|| (Secret::new(token.as_bytes()), end))
@@ -306,12 +357,12 @@ fn successor(answer: &Answer) -> Option<(Secret, Option<Expiry>)> {
 
 /// The day at whose start a token may end that is to be good until `end`. As many days as GitLab allows at most are not made
 /// more by the hours that are left of today (Personal access tokens, Access token expiration).
-fn last_day(end: Expiry, now: Now) -> String {
+fn last_day(end: Expiry, now: Now) -> Option<String> {
     const DAY: u64 = 24 * 60 * 60;
     let days = end.unix().div_ceil(DAY);
     let most = now.wall / DAY + 365;
     let is_allowed = end.unix().saturating_sub(now.wall) <= 365 * DAY;
     let days = if is_allowed { days.min(most) } else { days };
-    let day = Expiry::from_unix(days.saturating_mul(DAY)).and_then(Expiry::rfc3339);
-    day.unwrap_or_default().chars().take(10).collect()
+    let day = Expiry::from_unix(days.saturating_mul(DAY))?.rfc3339()?;
+    Some(day.chars().take(10).collect())
 }

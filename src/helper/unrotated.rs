@@ -1,9 +1,15 @@
 //! Why a rotation did not put a new token into the store.
 
+use crate::credential::key::Key;
 use crate::forge::lookup;
 use crate::journal;
+use crate::plain;
 use crate::private;
 use crate::storage::{self, Kind};
+
+/// The usual reason for a 400, which GitLab gives in words that differ from version to version.
+const TOO_LONG: &str = "GitLab lets a token live for 365 days at most, or 400 where its administrator says so (17.6), or fewer: try \
+                        --expires 90d";
 
 /// Why there is no new token in the store.
 #[derive(Debug, thiserror::Error)]
@@ -14,11 +20,11 @@ pub enum Error {
     /// The lock, or the mark of what is going on.
     #[error(transparent)]
     Private(#[from] private::Error),
-    /// Without the journal nobody could tell whether another process is at it.
+    /// Without the journal nobody could tell whether the token is dead.
     #[error("the token was not rotated")]
     Journal(#[from] journal::Error),
     /// Somebody else is at it, and the forge takes its time.
-    #[error("another process is having this token replaced just now: nothing was done")]
+    #[error("another process is rotating a token just now: nothing was done")]
     AtIt,
     /// Somebody else was faster.
     #[error("another process has replaced this token just now: nothing was done")]
@@ -34,7 +40,12 @@ pub enum Error {
         "an earlier rotation was cut off, and its new token may be in a storage that does not answer: nothing was done"
     )]
     Silent(#[source] storage::Error),
-    /// The same, and the successor is kept; the forge says nothing of it.
+    /// The kept token is what an earlier rotation has made, and a storage that may have the dead one says nothing.
+    #[error(
+        "an earlier rotation is not finished, and a storage that may still have its dead token does not answer: nothing was done"
+    )]
+    Unfinished(#[source] storage::Error),
+    /// The successor of a rotation that was cut off is kept; the forge says nothing of it.
     #[error(
         "the forge cannot tell now whether the new token of an earlier rotation is good: nothing was done"
     )]
@@ -49,6 +60,20 @@ pub enum Error {
         /// Where the other is.
         good: Kind,
     },
+    /// The forge says that it is good; a forge of several servers may lag behind.
+    #[error(
+        "the kept token was refused or replaced before, whatever the forge says of it now: it was not rotated"
+    )]
+    Spent,
+    /// Something answers in the forge's place, or the forge says nothing: it is no proof that the token lives.
+    #[error("the forge says nothing of the kept token: it was not rotated")]
+    Undescribed,
+    /// No date can be written for it.
+    #[error("the new token's end lies too far ahead: the kept token was not rotated")]
+    TooFar,
+    /// The system gave no random bytes.
+    #[error("cannot make a mark of the rotation: the kept token was not rotated")]
+    Random,
     /// An earlier rotation ended before the forge's answer, and the forge may not have.
     #[error(
         "an earlier rotation was cut off, and the forge may still be at it: nothing was done, for to ask it twice revokes both tokens"
@@ -88,6 +113,14 @@ pub enum Error {
     /// The store refused what it had promised to take.
     #[error("the new token could not be stored, and is lost: the kept one is dead now")]
     Unstored(#[source] storage::Error),
+    /// It did not say whether it took it.
+    #[error("the new token may not be stored, and lost: the kept one is dead now")]
+    Unheard(#[source] storage::Error),
+    /// Somebody stored another one meanwhile, wherever the old one was.
+    #[error(
+        "another token was stored in the kept one's place meanwhile, and stays: the forge has replaced the old one, and its successor is kept nowhere"
+    )]
+    Displaced,
 }
 
 /// What has become of the old token, as its forge tells.
@@ -125,6 +158,7 @@ impl Error {
                     ..
                 }
                 | Self::Scope(_)
+                | Self::Spent
                 | Self::Unstored(_)
         )
     }
@@ -141,4 +175,52 @@ impl Error {
                 }
         )
     }
+
+    /// What to do about it. `key`: what was to be rotated.
+    pub fn hint(&self, key: &Key) -> Option<String> {
+        let whose = plain::safe(&key.url_of_user());
+        let check = format!("'git credential-pat check {whose}' tells");
+        let again = format!("'git credential-pat rotate {whose}'");
+        Some(match self {
+            error if error.needs_login() => {
+                format!("create a new one with 'git credential-pat login {whose}'")
+            }
+            error if error.is_doubtful() => {
+                format!("do not rotate before 10 minutes are over; then {check}")
+            }
+            Self::AtIt => format!("when that is done, try again: {again}"),
+            Self::Unheard(_) => format!("when the storage answers again, {check}"),
+            Self::Displaced => format!("{check} whether that one is good"),
+            Self::Unsettled(_) | Self::Undescribed => format!("try again later: {again}"),
+            Self::Elsewhere { dead, good } => way_to(key, *dead, *good),
+            Self::Pending(left) => {
+                let wait = left.div_ceil(60);
+                let unit = if wait == 1 { "minute" } else { "minutes" };
+                format!("try again in {wait} {unit}: {again}")
+            }
+            Self::Refused(400) | Self::TooFar => TOO_LONG.to_owned(),
+            Self::Private(error) | Self::Journal(journal::Error::File(error)) => {
+                error.hint()?.to_owned()
+            }
+            Self::Storage(error)
+            | Self::NotWritable(error)
+            | Self::Silent(error)
+            | Self::Unfinished(error) => error.hint()?.to_owned(),
+            _ => return None,
+        })
+    }
+}
+
+/// How the dead token gets out of the good one's way.
+fn way_to(key: &Key, dead: Kind, good: Kind) -> String {
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._".contains(byte);
+    let user = key.username.as_deref().unwrap_or_default();
+    // `logout` takes all that fits: here it must be one.
+    if dead == good || user.is_empty() || !user.iter().all(is_plain) {
+        return "'git credential-pat list' shows both".to_owned();
+    }
+    let [protocol, user, host] = [&key.protocol[..], user, &key.host[..]].map(plain::safe);
+    format!(
+        "'git credential-pat --storage {dead} logout {protocol}://{user}@{host}' removes the dead one"
+    )
 }

@@ -22,13 +22,11 @@ use crate::credential::key::Key;
 use crate::private::{self, Folder};
 use crate::protocol::read::{self, Lines};
 use crate::protocol::{self, write};
-use crate::secret::{Buffer, Secret};
+use crate::secret::Buffer;
 
 const NAME: &str = "journal";
 /// `get` may have to wait for another process's journal, but not for long.
 const PATIENCE: Duration = Duration::from_millis(200);
-/// Where a person waits, and nothing can be done without it.
-const TRIES: u32 = 20;
 /// What nobody spoke of for so long is forgotten: longer than a token may live at most forges.
 const KEPT: u64 = 400 * 86_400;
 const MOST: usize = 2000;
@@ -147,32 +145,6 @@ impl Journal {
         })
     }
 
-    /// A name for the token of `credential` at its host, whoever uses it there: the same in every process, and telling
-    /// nothing of the token. `None`: it has no token.
-    pub fn name_of(&self, credential: &Credential, wall: u64) -> Result<Option<String>, Error> {
-        let Some(token) = credential.token() else {
-            return Ok(None);
-        };
-        let host = &credential.key.host;
-        if let Some(folder) = Folder::open(&self.folder)?
-            && let Some(contents) = Contents::read(&folder)?
-        {
-            return Ok(Some(contents.name(host, token)));
-        }
-        for _ in 0..TRIES {
-            let mut name = None;
-            let named = self.change(wall, |contents| {
-                name = Some(contents.name(host, token));
-                true
-            });
-            match named {
-                Err(Error::Busy) => {}
-                named => return named.map(|_| name),
-            }
-        }
-        Err(Error::Busy)
-    }
-
     /// Under the lock; written if `change` says so, which is returned.
     fn change(&self, wall: u64, change: impl FnOnce(&mut Contents) -> bool) -> Result<bool, Error> {
         let folder = Folder::make(&self.folder)?;
@@ -245,22 +217,6 @@ impl Contents {
                 Some((credential.key.clone(), self.fingerprint(credential)))
             }
         }
-    }
-
-    fn name(&self, host: &[u8], token: &Secret) -> String {
-        // HMAC takes a key of any length (RFC 2104).
-        let Ok(mut code) = Hmac::<Sha256>::new_from_slice(&self.key) else {
-            return String::new();
-        };
-        for part in [
-            b"name at a host",
-            &host.to_ascii_lowercase()[..],
-            token.expose(),
-        ] {
-            code.update(&(part.len() as u64).to_le_bytes());
-            code.update(part);
-        }
-        hex(&code.finalize().into_bytes()[..16])
     }
 
     fn fingerprint(&self, credential: &Credential) -> Fingerprint {
@@ -464,23 +420,6 @@ mod tests {
                 .to_owned()
         };
         assert_ne!(fingerprint(&one), fingerprint(&two));
-    }
-
-    #[test]
-    fn a_name_is_of_the_token_and_its_host_alone() {
-        let (_home, one) = journal();
-        let (_other_home, two) = journal();
-        let name = |journal: &Journal, username, password| {
-            let name = journal.name_of(&token(username, password), 1000);
-            name.unwrap().unwrap()
-        };
-        let alices = name(&one, "alice", "made-up");
-        assert_eq!(alices, name(&one, "bob", "made-up"));
-        assert_ne!(alices, name(&one, "alice", "another"));
-        assert_ne!(alices, name(&two, "alice", "made-up"), "keyed");
-        let mut elsewhere = token("alice", "made-up");
-        elsewhere.key.host = b"other.test".to_vec();
-        assert_ne!(Some(alices), one.name_of(&elsewhere, 1000).unwrap());
     }
 
     #[test]

@@ -19,6 +19,9 @@ use crate::secret::Buffer;
 
 const BANNER: &[u8] = b"# Credentials kept by git-credential-pat, IN PLAINTEXT: keep this file out of backups and repositories.\n\n";
 
+/// What a new secret may take more than the old one.
+const ROOM: usize = 8 * 1024;
+
 /// A file of credentials, and beside it its lock.
 #[derive(Debug, Clone)]
 pub struct PlaintextFile {
@@ -110,7 +113,7 @@ impl PlaintextFile {
         if let Some(new) = new {
             let pieces = new.pieces(old);
             folder
-                .replace(&self.name, &pieces, &lock)
+                .replace_with_room(new.room, &self.name, &pieces, &lock)
                 .map_err(|cause| failed(operation, cause))?;
         }
         Ok(result)
@@ -182,6 +185,8 @@ struct New {
     changed: Option<Buffer>,
     /// At the end.
     added: Option<Buffer>,
+    /// So much more must have room, too.
+    room: usize,
 }
 
 impl New {
@@ -263,7 +268,11 @@ impl Storage for PlaintextFile {
             let same_key = Description::exactly(&kept.key);
             let known = entries_that_fit(old, &same_key).last();
             let is_there = known.is_some_and(|(_, known)| known.has_same_secrets(kept));
-            Ok((is_there.then(New::default), is_there))
+            let new = New {
+                room: ROOM,
+                ..New::default()
+            };
+            Ok((is_there.then_some(new), is_there))
         })
     }
 

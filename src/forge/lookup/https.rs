@@ -31,6 +31,9 @@ pub(super) fn call(
     outliving(|| {
         let request = signed(call, token)?;
         let agent = agent(network, patience)?;
+        // ureq makes one for each name, and panics where it cannot.
+        let thread = std::thread::Builder::new().spawn(|| ());
+        let _ = thread.map_err(|_| Error::NoThread)?.join();
         let answer = match body {
             Some(mut body) => {
                 let request = request
@@ -150,6 +153,7 @@ fn read(answer: ureq::http::Response<Body>, may_cut: bool) -> Result<Answer, Err
             Ok(_) if kept.as_slice().len() > LARGEST => return Err(Error::TooLarge),
             Ok(_) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) if may_cut && !kept.as_slice().is_empty() => break,
             Err(error) => return Err(why_io(&error)),
         }
     }

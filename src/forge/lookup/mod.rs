@@ -54,6 +54,9 @@ pub enum Error {
     /// No header can hold it.
     #[error("the token holds characters that cannot be sent")]
     Token,
+    /// The system gives no thread, without which nobody looks up a name.
+    #[error("the system lets this program do no more at once")]
+    NoThread,
     /// Built without.
     #[error("this program was built without look-ups")]
     LeftOut,
@@ -77,7 +80,8 @@ pub fn call(
     https::call(call, token, body, network, PATIENCE, false)
 }
 
-/// As [`call`], for one whose answer must not be missed: it may take `patience` in all.
+/// As [`call`], for one whose answer must not be missed: it may take `patience` in all, and what came of a body that breaks
+/// off, or is too long, is an answer.
 pub fn call_within(
     patience: Duration,
     call: &Call,
@@ -85,7 +89,7 @@ pub fn call_within(
     body: Option<&[u8]>,
     network: &Network,
 ) -> Result<Answer, Error> {
-    https::call(call, token, body, network, patience, false)
+    https::call(call, token, body, network, patience, true)
 }
 
 /// As [`call`], for an answer that may be long: what is more than [`LARGEST`] of its body stays unread.

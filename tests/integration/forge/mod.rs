@@ -28,6 +28,7 @@ mod login;
 mod rotate;
 mod rotate_broken_off;
 mod rotate_everywhere;
+mod rotate_once;
 mod rotate_pending;
 
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -202,6 +203,8 @@ pub enum Manner {
     Rude,
     /// These bytes, which need not be HTTP.
     Raw(Vec<u8>),
+    /// In this manner to whoever wants a token replaced, which is done; honest to all others.
+    ToRotations(Box<Manner>),
 }
 
 /// What may be changed while it runs.

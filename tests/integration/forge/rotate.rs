@@ -427,6 +427,10 @@ fn killed_at_every_step() {
     for call in CALLS {
         for number in 1.. {
             assert!(number < MANY, "{call}");
+            // What the ones before have left is looked through by a number of calls that would grow.
+            for mark in work.marks() {
+                fs::remove_file(mark).unwrap();
+            }
             let secret = format!("glpat-{call}-{number}");
             work.store("alice", &secret);
             work.forge

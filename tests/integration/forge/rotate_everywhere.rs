@@ -182,13 +182,13 @@ fn a_successor_that_the_forge_cannot_tell_of_is_not_lost() {
     }
 }
 
-/// Without the journal nobody knows which token came from which.
+/// Without the mark nobody knows which token came from which.
 #[test]
 fn another_token_that_is_good_is_named_where_one_is_dead() {
     let storages = "file,memory";
     let work = with(storages);
     half_done(&work, storages).1.remove();
-    fs::remove_file(work.sandbox.path("state/git-credential-pat/journal")).unwrap();
+    fs::remove_file(work.marks().pop().expect("a mark")).unwrap();
     let next = rotate(&work, storages);
     assert_eq!(next.status.code(), Some(1), "{next:?}");
     let remedy = format!("--storage file logout https://alice@{}", work.forge.host());
@@ -304,11 +304,14 @@ fn a_locked_keyring_is_named_before() {
     let input = work.credential("alice", FIRST);
     ask(&work, storages, "store", &input).succeeded();
     work.sandbox.lock_keyring();
-    let output = rotate(&work, storages).succeeded();
+    let output = rotate(&work, storages);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
     for said in [
         "cannot reach the keychain storage",
         "if this token is kept there, too, it stays there, and is dead",
         "git credential-pat clean",
+        "a storage could not be asked, and may still have the old, dead token",
+        "when it can be reached, 'git credential-pat rotate https://alice@",
     ] {
         assert!(output.stderr.contains(said), "{said}: {output:?}");
     }

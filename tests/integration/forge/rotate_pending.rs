@@ -69,8 +69,8 @@ fn whoever_comes_while_the_forge_takes_its_time_is_told() {
     let output = rotate(&work);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     for said in [
-        "another process is having this token replaced just now: nothing was done",
-        "git credential-pat check https://alice@",
+        "another process is rotating a token just now: nothing was done",
+        "try again: 'git credential-pat rotate https://alice@",
     ] {
         assert!(output.stderr.contains(said), "{said}: {output:?}");
     }

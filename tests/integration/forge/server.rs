@@ -81,7 +81,11 @@ fn answer(
     number: usize,
     stream: &mut Stream,
 ) -> io::Result<()> {
-    let manner = shared.state.lock().unwrap().manner.clone();
+    let manner = match shared.state.lock().unwrap().manner.clone() {
+        Manner::ToRotations(manner) if request.path.ends_with("/rotate") => *manner,
+        Manner::ToRotations(_) => Manner::Honest,
+        manner => manner,
+    };
     match manner {
         Manner::Late(time) => shared.wait(Some(time)),
         Manner::Held => shared.wait_for_another_manner(),
