@@ -48,6 +48,8 @@ pub struct Stale {
     pub stored: Option<u64>,
     /// How many items keep it there: all of them go.
     pub items: usize,
+    /// Whether the same secret is kept elsewhere, and alive there.
+    lives_elsewhere: bool,
 }
 
 /// Why something is of no use.
@@ -186,6 +188,11 @@ impl Cleaner {
                 ours.alive.push(kept);
             }
         }
+        let is_ended = |stale: &&mut Stale| stale.why == Why::Fate(Fate::Ended);
+        for stale in ours.stale.iter_mut().filter(is_ended) {
+            let mut alive = ours.alive.iter();
+            stale.lives_elsewhere = alive.any(|kept| is_copy(&kept.credential, &stale.credential));
+        }
         Outcome {
             value: ours,
             notices,
@@ -202,6 +209,7 @@ impl Cleaner {
             why,
             since,
             items: 1,
+            lives_elsewhere: false,
         }
     }
 
@@ -243,6 +251,8 @@ impl Cleaner {
         }
         let since = |winner: &&Kept| {
             let is_rival = winner.kind != kept.kind
+                // Memory forgets: then nothing would be left.
+                && winner.kind != Kind::Memory
                 && self.in_use.contains(&winner.kind)
                 && !winner.credential.has_same_secrets(&kept.credential)
                 && self.dead.fate_of(&winner.credential).is_none();
@@ -252,9 +262,8 @@ impl Cleaner {
             if let Some((_, at)) = fate {
                 return Some(at);
             }
-            // Memory forgets: then nothing would be left.
             let known = self.dead.known(&winner.credential);
-            let accepted = known?.accepted.filter(|_| winner.kind != Kind::Memory)?;
+            let accepted = known?.accepted?;
             let is_newer = accepted > kept.written?;
             (is_newer && !self.dead.was_good(&kept.credential)).then_some(accepted)
         };
@@ -355,6 +364,7 @@ impl Cleaner {
                 }
                 // Copies that turn up later are known by this.
                 if stale.why == Why::Fate(Fate::Ended)
+                    && !stale.lives_elsewhere
                     && stale.credential.is_complete()
                     && removed > 0
                 {

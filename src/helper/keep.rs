@@ -243,7 +243,7 @@ impl Helper {
         source: Source,
         now: Now,
     ) -> Result<Outcome<()>, Error> {
-        let Outcome { value, notices } = self.keep_in_storages(credential, Word::Chosen, now)?;
+        let Outcome { value, notices } = self.keep_in_storages(credential, Word::Handed, now)?;
         if value {
             let token = credential.token().map(Secret::expose);
             let issuer = self.issuer(&credential.key, token);
@@ -264,7 +264,13 @@ impl Helper {
     ) {
         let is_older = || {
             let all = self.journal.all_known().unwrap_or_default();
-            all.iter().any(|(key, _)| *key == credential.key)
+            let kept = &credential.key;
+            let is_of_user = |key: &Key| {
+                key.protocol == kept.protocol
+                    && key.host == kept.host
+                    && key.username == kept.username
+            };
+            all.iter().any(|(key, _)| is_of_user(key))
         };
         if issuer.is_none() && credential.expiry.is_none() && !is_older() {
             return;
@@ -279,6 +285,9 @@ impl Helper {
                 && known.end.is_none_or(|(known, _)| known != end)
             {
                 known.end = Some((end, source));
+            }
+            if accepted.is_some() && credential.expiry.is_none() {
+                known.forget_past_end(now.wall);
             }
         });
     }

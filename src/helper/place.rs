@@ -18,8 +18,17 @@ pub(super) enum Word {
     Answered,
     /// git thanks for what somebody answered, and cannot tell who it was.
     Accepted,
-    /// Somebody else's than ours: a person's, another helper's.
+    /// git thanks for what somebody else than us answered: a person, another helper.
     Chosen,
+    /// A person hands it over, and nobody has signed in with it.
+    Handed,
+}
+
+impl Word {
+    /// Whether somebody was let in with it just now, for all that we know.
+    fn tells_success(self) -> bool {
+        matches!(self, Self::Accepted | Self::Chosen)
+    }
 }
 
 /// What became of it in one storage.
@@ -108,8 +117,7 @@ impl Helper {
             found => found?,
         };
         if let Some(found) = &in_memory {
-            let mut credential = credential.duplicate();
-            credential.recall(found);
+            let credential = recalled(credential, found, word, now);
             if found.is_same(&credential) {
                 self.revive(&credential, now);
                 return Ok(outcome);
@@ -153,7 +161,7 @@ impl Helper {
         now: Now,
     ) -> Result<(), Error> {
         let is_other = found.is_complete() && !found.has_same_secrets(credential);
-        let is_older = kept == Kept::New || word == Word::Chosen;
+        let is_older = kept == Kept::New || matches!(word, Word::Chosen | Word::Handed);
         if is_other && !is_older && self.is_alive(found, now) {
             return Ok(());
         }
@@ -181,7 +189,7 @@ impl Helper {
         let mut credential = credential.duplicate();
         let known = storage.get(&Description::exactly(&credential.key))?;
         if let Some(known) = &known {
-            credential.recall(known);
+            credential = recalled(&credential, known, word, now);
             if known.is_same(&credential) {
                 // It may have been refused where another storage was asked.
                 self.revive(&credential, now);
@@ -219,4 +227,14 @@ impl Helper {
     fn revive(&self, credential: &Credential, now: Now) {
         let _ = self.journal.revive(credential, now.wall);
     }
+}
+
+/// With what is `known` of the same secret and git left out. An end that was over when git was let in was wrong.
+fn recalled(credential: &Credential, known: &Credential, word: Word, now: Now) -> Credential {
+    let mut recalled = credential.duplicate();
+    recalled.recall(known);
+    if credential.expiry.is_none() && word.tells_success() && recalled.has_ended(now.wall) {
+        recalled.expiry = None;
+    }
+    recalled
 }

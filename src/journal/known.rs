@@ -34,6 +34,14 @@ impl Known {
             _ => Source::Git,
         }
     }
+
+    /// An end that git has outlived was wrong. A forge may be asked for a better one, unless it was its own.
+    pub fn forget_past_end(&mut self, wall: u64) {
+        let past = self.end.take_if(|(end, _)| end.is_past(wall));
+        if past.is_some_and(|(_, source)| source != Source::Forge) {
+            self.asked = None;
+        }
+    }
 }
 
 /// What came of asking a forge.
