@@ -26,6 +26,8 @@ use crate::time::Now;
 pub struct Cleaner {
     storages: Vec<Box<dyn Storage>>,
     in_use: Vec<Kind>,
+    /// Those of them that are asked in this order.
+    listed: usize,
     journal: Journal,
     /// Read once.
     dead: Dead,
@@ -123,6 +125,7 @@ impl Cleaner {
         if settings.storage == Choice::Auto {
             in_use = vec![Kind::Memory, Kind::Keychain];
         }
+        let listed = in_use.len();
         storages.extend(open_rest(settings, prompt_patience));
         in_use.extend(kinds_in_git_config());
         let journal = Journal::in_folder(&settings.places.state);
@@ -131,6 +134,7 @@ impl Cleaner {
         Self {
             storages,
             in_use,
+            listed,
             journal,
             dead,
         }
@@ -254,6 +258,7 @@ impl Cleaner {
                 // Memory forgets: then nothing would be left.
                 && winner.kind != Kind::Memory
                 && self.in_use.contains(&winner.kind)
+                && !self.is_asked_before(kept.kind, winner.kind)
                 && !winner.credential.has_same_secrets(&kept.credential)
                 && self.dead.fate_of(&winner.credential).is_none();
             if !is_rival {
@@ -269,6 +274,15 @@ impl Cleaner {
         };
         let since = of_key.iter().find_map(since)?;
         Some((Why::Fate(Fate::Superseded), Some(since)))
+    }
+
+    /// Then it is what git is answered with, whatever the other one has.
+    fn is_asked_before(&self, one: Kind, other: Kind) -> bool {
+        let list = &self.in_use[..self.listed];
+        let place = |kind| list.iter().position(|listed| *listed == kind);
+        place(one)
+            .zip(place(other))
+            .is_some_and(|(one, other)| one < other)
     }
 
     /// What answers in the place of `kept` in the same storage, where nothing speaks for `kept`.
