@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::Outcome;
+use super::configured::kinds_in_git_config;
 use super::forges::takes_no_more;
 use super::kept::{Kept, everything, remove_behind, remove_from};
-use super::neighbours::{Copied, Harvest, Neighbours, kinds_in_git_config};
+use super::neighbours::{Copied, Harvest, Neighbours};
 use super::notice::Notice;
 use super::open::{open_all, open_rest};
 use crate::config::{Choice, Settings};

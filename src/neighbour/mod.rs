@@ -204,6 +204,12 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// git's configuration names a place that takes a shell to find.
+    #[error("cannot tell where a helper of git's keeps credentials: {helper}")]
+    Untold {
+        /// The helper, as it may be shown.
+        helper: String,
+    },
     /// No such variable, or nothing in it.
     #[error("the environment variable {0} is not set")]
     Unset(String),
@@ -219,6 +225,9 @@ impl Error {
             Self::Keychain(error) => error.hint(),
             Self::Encrypted { .. } => {
                 Some("decrypt it to a file of its own, and name that with 'netrc:PATH'")
+            }
+            Self::Untold { .. } => {
+                Some("if it is a file, name it with 'git credential-pat import git-store:PATH'")
             }
             Self::File(foreign::Error::Locked { .. }) => {
                 Some("try again; if no git is running, the lock is a leftover and can be removed")
