@@ -1,9 +1,12 @@
-//! What git's configuration tells of helpers: where git's own keep things, and which storages of ours are in use.
+//! What git's configuration tells of helpers: where git's own keep things, which storages of ours are in use, and whether the
+//! path is told to them.
 
+use std::cell::LazyCell;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::config::Choice;
+use crate::credential::key::Key;
 use crate::git::Git;
 use crate::helper_line;
 use crate::storage::Kind;
@@ -109,6 +112,26 @@ fn option<'a>(words: &'a [String], flag: &str) -> Option<&'a str> {
         }
     }
     None
+}
+
+/// Whether git tells the path of what is kept under a key, by its own settings.
+pub fn path_teller() -> impl Fn(&Key) -> bool {
+    // Most people have no such setting: then git is asked once.
+    let git = LazyCell::new(|| {
+        let git = Git::find().ok()?;
+        let settings = git.settings(r"^credential\.(.*\.)?usehttppath$").ok()?;
+        (!settings.is_empty()).then_some(git)
+    });
+    move |key| {
+        let url = key.url();
+        let is_on = || {
+            let git = git.as_ref()?;
+            git.is_on_for("credential.useHttpPath", &String::from_utf8_lossy(&url))
+                .ok()?
+        };
+        let is_http = matches!(&key.protocol[..], b"http" | b"https");
+        !is_http || is_on() == Some(true)
+    }
 }
 
 /// Every `credential.helper`, for all URLs and for some. Without git there is none.

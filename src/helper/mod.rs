@@ -4,7 +4,7 @@ pub mod answering;
 pub mod background;
 pub mod chain;
 pub mod clean;
-mod configured;
+pub mod configured;
 mod cut_off;
 pub mod endpoint;
 pub mod examine;

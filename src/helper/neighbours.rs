@@ -131,6 +131,8 @@ pub struct Harvest {
     pub copies: Vec<Copied>,
     /// By neighbour, how many entries were passed over.
     pub skipped: Vec<(&'static str, usize)>,
+    /// By neighbour, how many entries were more than are read.
+    pub surplus: Vec<(&'static str, usize)>,
     /// What could not be read.
     pub troubles: Vec<Error>,
 }
@@ -285,6 +287,9 @@ impl Harvest {
             .extend(copies.map(|found| Copied { found, owner }));
         if reading.skipped > 0 {
             self.skipped.push((neighbour.name(), reading.skipped));
+        }
+        if reading.surplus > 0 {
+            self.surplus.push((neighbour.name(), reading.surplus));
         }
         for trouble in reading.troubles {
             let said = trouble.to_string();

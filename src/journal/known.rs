@@ -152,3 +152,27 @@ impl Known {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outlived_end_is_asked_for_again_unless_it_was_the_forges() {
+        for (source, end, is_gone, is_asked_again) in [
+            (Source::Person, 100, true, true),
+            (Source::Lifetime, 100, true, true),
+            (Source::Forge, 100, true, false),
+            (Source::Person, 300, false, false),
+        ] {
+            let mut known = Known {
+                end: Expiry::from_unix(end).map(|end| (end, source)),
+                asked: Some(50),
+                ..Known::default()
+            };
+            known.forget_past_end(200);
+            assert_eq!(known.end.is_none(), is_gone, "{source:?} {end}");
+            assert_eq!(known.asked.is_none(), is_asked_again, "{source:?} {end}");
+        }
+    }
+}

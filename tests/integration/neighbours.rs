@@ -512,6 +512,53 @@ fn hostile_sources_are_passed_over_and_never_repeated() {
 }
 
 /// A repository may be somebody else's work: what its settings name is no source, and no storage in use.
+/// Where its file is, as far as that takes no shell; and where it does, that is said.
+#[test]
+fn a_file_is_found_as_gits_configuration_spells_it() {
+    let sandbox = Sandbox::new();
+    for (value, file, is_found) in [
+        ("store --file $HOME/c", "home/c", true),
+        (
+            "!git credential-store --file \"${HOME}/c d\"",
+            "home/c d",
+            true,
+        ),
+        ("store --file $(echo made-up)", "home/c", false),
+    ] {
+        write(sandbox.path(file), "https://alice:made-up@one.test\n");
+        let mut git = sandbox.git(&["config", "--global", "credential.helper", value]);
+        process::run(&mut git, b"").succeeded();
+        let done = sandbox.ask("--storage file import --dry-run git-store", b"");
+        shows_no_secret(&done);
+        count(&done.text(), "https://one.test", usize::from(is_found));
+        let untold = "cannot tell where a helper of git's keeps credentials: store …";
+        count(&done.stderr, untold, usize::from(!is_found));
+    }
+}
+
+/// As Git Credential Manager keeps one for an organization, and has git tell the whole path.
+#[test]
+fn what_would_fit_no_repository_is_said() {
+    let sandbox = Sandbox::new();
+    let line = "https://me:made-up@dev.azure.com/org\n";
+    write(sandbox.path("home/.git-credentials"), line);
+    let told = || {
+        let done = sandbox.ask("--storage file import --dry-run git-store", b"");
+        done.succeeded().stderr
+    };
+    assert_eq!(told(), "", "git tells no path");
+    let name = "credential.https://dev.azure.com.useHttpPath";
+    let mut git = sandbox.git(&["config", "--global", name, "true"]);
+    process::run(&mut git, b"").succeeded();
+    count(&told(), "add '[[account]]'", 1);
+    count(&told(), "https://dev.azure.com/org is not answered", 1);
+    write(
+        sandbox.path("config/git-credential-pat/config.toml"),
+        "[[account]]\nurl = 'https://dev.azure.com/org'\n",
+    );
+    assert_eq!(told(), "", "the rule covers it");
+}
+
 #[test]
 fn a_repositorys_settings_name_no_source() {
     let sandbox = Sandbox::new();
@@ -731,6 +778,33 @@ fn whoever_answered_a_path_goes_on_in_a_file() {
 #[test]
 fn whoever_answered_a_path_goes_on_in_a_keyring() {
     whoever_answered_a_path_or_a_user_goes_on("--storage keychain", true);
+}
+
+/// Whoever answers for the host is put last again, and takes with that nothing that it fits and never answered.
+#[test]
+fn putting_one_last_takes_nothing_from_another() {
+    for flags in ["--storage file", "--storage memory"] {
+        let sandbox = Sandbox::new();
+        for (name, path, password) in [
+            ("will", "x.git", "made-up-will"),
+            ("uma", "x.git", "made-up-x"),
+            ("uma", "y.git", "made-up-y"),
+        ] {
+            let pairs = pairs("one.test", name, password);
+            let pairs = [format!("path={path}\n").as_bytes(), &pairs[..]].concat();
+            let words = format!("{flags} store");
+            sandbox.ask(&words, &pairs).succeeded();
+        }
+        approve(&sandbox, "store", "one.test", "will", "made-up-theirs");
+        let words = format!("{flags} import --yes git-store");
+        sandbox.ask(&words, b"").succeeded();
+        for (path, password) in [("x.git", "made-up-x"), ("y.git", "made-up-y")] {
+            let answer = answered(&sandbox, flags, "one.test", &[("path", path)]);
+            assert_eq!(answer.as_deref(), Some(password), "{flags}");
+        }
+        let first = first(&sandbox, flags, "one.test");
+        assert_eq!(first.as_deref(), Some("made-up-y"), "{flags}");
+    }
 }
 
 /// A storage of a list that fails keeps nobody in the others from answering; nor does one that has forgotten.

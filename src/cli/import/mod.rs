@@ -7,12 +7,18 @@ use std::process::ExitCode;
 use super::streams::Streams;
 use super::{Failure, described, open, patience, ui};
 use crate::config::Flags;
+use crate::config::account::Account;
 use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
+use crate::credential::key::Key;
 use crate::helper::Helper;
+use crate::helper::configured::path_teller;
 use crate::helper::import::{Offer, Verdict};
 use crate::helper::neighbours::{Harvest, Neighbours, Source};
+use crate::helper::open::can_use;
+use crate::neighbour::MOST;
 use crate::plain;
+use crate::storage::Kind;
 use crate::time::{self, Now};
 
 /// Take over the credentials of other helpers: shows them first, and asks
@@ -97,9 +103,12 @@ pub(super) fn run(
     if !arguments.json {
         work.show(streams)?;
     }
+    let wanted: Vec<&Offer> = work.offers.iter().filter(|it| work.is_wanted(it)).collect();
+    warn_of_paths(&wanted, &settings.accounts, streams);
     let is_answered = work.store_wanted(&helper, now, streams)?;
     if is_answered && arguments.remove_source {
-        work.remove_sources(&helper, streams)?;
+        let has_keychain = can_use(Kind::Keychain, &settings, patience());
+        work.remove_sources(&helper, has_keychain, streams)?;
     }
     if arguments.json {
         let json =
@@ -140,6 +149,44 @@ pub(super) fn say_troubles(streams: &mut Streams, harvest: &Harvest) {
             }
         };
         ui::warn(streams, &what, None);
+    }
+    for (name, count) in &harvest.surplus {
+        let what = format!("{name} keeps {count} more than the {MOST} that are read: passed over");
+        let hint = "remove what is imported with --remove-source, and import the rest then";
+        ui::warn(streams, &what, Some(hint));
+    }
+}
+
+/// A path of one part is no repository's at any forge: where git tells the whole path, what is kept for it never fits.
+fn warn_of_paths(offers: &[&Offer], accounts: &[Account], streams: &mut Streams) {
+    let tells_path = path_teller();
+    let is_ruled = |said: &Description| {
+        let mut accounts = accounts.iter();
+        accounts.any(|account| account.path.is_some() && account.covers(said))
+    };
+    let never_fits = |key: &Key| {
+        let path = key.path.as_deref().unwrap_or_default();
+        let is_http = matches!(&key.protocol[..], b"http" | b"https");
+        let is_owner = is_http && !path.is_empty() && !path.contains(&b'/');
+        is_owner && !is_ruled(&Description::of(key)) && tells_path(key)
+    };
+    let mut urls: Vec<Vec<u8>> = offers
+        .iter()
+        .map(|offer| &offer.credential.key)
+        .filter(|key| never_fits(key))
+        .map(Key::url)
+        .collect();
+    urls.sort_unstable();
+    urls.dedup();
+    for url in urls {
+        let url = plain::safe(&url);
+        let what = format!(
+            "git asks with the whole path of a repository: what is kept for {url} is not answered to any below it"
+        );
+        let hint = format!(
+            "add '[[account]]' with 'url = \"{url}\"' to config.toml, and run 'git credential-pat setup'"
+        );
+        ui::warn(streams, &what, Some(&hint));
     }
 }
 
@@ -259,7 +306,12 @@ impl Work<'_> {
     }
 
     /// Only what a storage keeps that forgets nothing, and as it was seen.
-    fn remove_sources(&mut self, helper: &Helper, streams: &mut Streams) -> Result<(), Failure> {
+    fn remove_sources(
+        &mut self,
+        helper: &Helper,
+        has_keychain: bool,
+        streams: &mut Streams,
+    ) -> Result<(), Failure> {
         let Arguments {
             dry_run, yes, json, ..
         } = self.arguments;
@@ -281,11 +333,12 @@ impl Work<'_> {
                 "{} stay where they are: here only memory has them",
                 copies(fleeting)
             );
-            ui::warn(
-                streams,
-                &what,
-                Some("import with '--storage keychain' before their source is removed"),
-            );
+            let hint = if has_keychain {
+                "import with '--storage keychain' before their source is removed"
+            } else {
+                "the keychain cannot be reached: 'git credential-pat doctor' tells why"
+            };
+            ui::warn(streams, &what, Some(hint));
         }
         let is_fixed = |at: &usize| !self.neighbours.can_remove(&self.harvest.copies[*at]);
         let (fixed, meant): (Vec<usize>, Vec<usize>) = meant.into_iter().partition(is_fixed);
