@@ -133,8 +133,13 @@ impl Helper {
                     first.push((key, asked));
                 }
             }
-            for to in &self.storages[..at] {
-                if !first.is_empty() && may_lend(from.kind(), to.kind()) {
+            for (to, own) in self.storages[..at].iter().zip(above) {
+                if !may_lend(from.kind(), to.kind()) {
+                    continue;
+                }
+                let back = give_back(&**from, &**to, &rest[0], (own, &before.questions), now);
+                result = result.and(back);
+                if !first.is_empty() {
                     result = result.and(lend(&**from, &**to, &first, now));
                 }
             }
@@ -259,6 +264,47 @@ fn lend(
     Ok(())
 }
 
+/// What `to` has handed down to `from`, as `auto` does to the keychain: back, where another would answer now.
+fn give_back(
+    from: &dyn Storage,
+    to: &dyn Storage,
+    below: &Standing,
+    (own, questions): (&Standing, &[Description]),
+    now: Now,
+) -> Result<(), Error> {
+    if own.order.is_empty() {
+        return Ok(());
+    }
+    // Whoever does not answer is told of where the order is put right.
+    let (Ok(listed), Ok(below_it)) = (to.list(), from.list()) else {
+        return Ok(());
+    };
+    let kept: HashSet<&Key> = listed.iter().map(|listed| &listed.key).collect();
+    let handed: Vec<_> = own
+        .order
+        .iter()
+        .filter(|(key, _)| !kept.contains(key))
+        .collect();
+    if handed.is_empty() {
+        return Ok(());
+    }
+    let here = Order::of(&listed, now.wall);
+    let there = Order::of(&below_it, now.wall);
+    for (key, asked) in handed {
+        let mut rivals = asked.iter().flat_map(|&question| {
+            let wanted = &questions[question];
+            let newest = [here.last(wanted), there.last(wanted)];
+            newest.into_iter().flatten().chain(&below.keys[question])
+        });
+        if rivals.any(|rival| rival != key)
+            && let Some(handed) = from.get(&Description::exactly(key))?
+        {
+            to.store(&handed)?;
+        }
+    }
+    Ok(())
+}
+
 /// Every question that what is kept under `key` fits: with and without its path and its user.
 fn questions(key: &Key) -> Vec<Description> {
     let mut questions = Vec::new();
@@ -371,8 +417,11 @@ mod tests {
             Ok(false)
         }
 
-        fn erase(&self, _: &Description) -> Result<usize, Error> {
-            Ok(0)
+        fn erase(&self, unwanted: &Description) -> Result<usize, Error> {
+            let mut kept = self.1.borrow_mut();
+            let before = kept.len();
+            kept.retain(|kept| !kept.is_named_by(unwanted));
+            Ok(before - kept.len())
         }
 
         fn list(&self) -> Result<Vec<Listed>, Error> {
@@ -439,6 +488,7 @@ mod tests {
             kinds in prop_oneof![
                 Just(vec![Kind::File]),
                 Just(vec![Kind::Memory, Kind::File]),
+                Just(vec![Kind::Memory, Kind::Keychain]),
                 Just(vec![Kind::Memory, Kind::Keychain, Kind::File]),
             ],
             kept in vec((0..3_usize, said()), 0..8),
@@ -450,7 +500,7 @@ mod tests {
             };
             let helper = Helper {
                 storages: kinds.iter().map(of_kind).collect(),
-                is_auto: false,
+                is_auto: kinds == [Kind::Memory, Kind::Keychain],
                 lifetime: Lifetime { timeout: Duration::MAX, max_age: Duration::MAX },
                 warn: Warn { before: Duration::ZERO, every: Duration::ZERO },
                 looks_up: false,

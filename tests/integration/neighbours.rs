@@ -1542,9 +1542,9 @@ fn an_end_that_git_outlived_is_dropped() {
     tell_past_end(&sandbox, "https://one.test");
     assert!(!is_kept());
     // That a person has it in a file says nothing, and git's own word of an end is believed.
-    sandbox
-        .ask("--storage file import --yes git-store", b"")
-        .succeeded();
+    let words = "--storage file import --yes --remove-source git-store";
+    let done = sandbox.ask(words, b"").succeeded();
+    count(&done.text(), "nothing is to be imported", 1);
     let ended = [b"password_expiry_utc=1000\n", &pairs[..]].concat();
     sandbox.ask("--storage file store", &ended).succeeded();
     assert!(!is_kept());
