@@ -1,18 +1,16 @@
 //! `import`: takes over what other helpers keep. Shows it first.
 
 mod json;
+mod paths;
 
 use std::process::ExitCode;
 
 use super::streams::Streams;
 use super::{Failure, described, open, patience, ui};
 use crate::config::Flags;
-use crate::config::account::Account;
 use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
-use crate::credential::key::Key;
 use crate::helper::Helper;
-use crate::helper::configured::path_teller;
 use crate::helper::import::{Offer, Verdict};
 use crate::helper::neighbours::{Harvest, Neighbours, Source};
 use crate::helper::open::can_use;
@@ -104,7 +102,7 @@ pub(super) fn run(
         work.show(streams)?;
     }
     let wanted: Vec<&Offer> = work.offers.iter().filter(|it| work.is_wanted(it)).collect();
-    warn_of_paths(&wanted, &settings.accounts, streams);
+    paths::warn(&wanted, &settings.accounts, streams);
     let is_answered = work.store_wanted(&helper, now, streams)?;
     if is_answered && arguments.remove_source {
         let has_keychain = can_use(Kind::Keychain, &settings, patience());
@@ -154,39 +152,6 @@ pub(super) fn say_troubles(streams: &mut Streams, harvest: &Harvest) {
         let what = format!("{name} keeps {count} more than the {MOST} that are read: passed over");
         let hint = "remove what is imported with --remove-source, and import the rest then";
         ui::warn(streams, &what, Some(hint));
-    }
-}
-
-/// A path of one part is no repository's at any forge: where git tells the whole path, what is kept for it never fits.
-fn warn_of_paths(offers: &[&Offer], accounts: &[Account], streams: &mut Streams) {
-    let tells_path = path_teller();
-    let is_ruled = |said: &Description| {
-        let mut accounts = accounts.iter();
-        accounts.any(|account| account.path.is_some() && account.covers(said))
-    };
-    let never_fits = |key: &Key| {
-        let path = key.path.as_deref().unwrap_or_default();
-        let is_http = matches!(&key.protocol[..], b"http" | b"https");
-        let is_owner = is_http && !path.is_empty() && !path.contains(&b'/');
-        is_owner && !is_ruled(&Description::of(key)) && tells_path(key)
-    };
-    let mut urls: Vec<Vec<u8>> = offers
-        .iter()
-        .map(|offer| &offer.credential.key)
-        .filter(|key| never_fits(key))
-        .map(Key::url)
-        .collect();
-    urls.sort_unstable();
-    urls.dedup();
-    for url in urls {
-        let url = plain::safe(&url);
-        let what = format!(
-            "git asks with the whole path of a repository: what is kept for {url} is not answered to any below it"
-        );
-        let hint = format!(
-            "add '[[account]]' with 'url = \"{url}\"' to config.toml, and run 'git credential-pat setup'"
-        );
-        ui::warn(streams, &what, Some(&hint));
     }
 }
 
