@@ -290,6 +290,8 @@ fn memory_is_not_kept_for_good() {
         )
         .succeeded();
     assert!(done.stderr.contains("only memory has them"), "{done:?}");
+    // What cannot be done is not advised.
+    count(&done.stderr, "the keychain cannot be reached", 1);
     assert_eq!(fs::read(&file).unwrap(), before);
     assert!(get(&sandbox, "--storage memory", "one.test", "alice").has_secret());
 }
