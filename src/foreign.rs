@@ -118,8 +118,19 @@ pub fn remove(path: &Path, is_meant: impl FnOnce(&[u8]) -> bool) -> Result<bool,
     }
 }
 
-/// The names in a folder that is ours, in order, at most `most`; links are left out. Nothing if it is not there.
-pub fn names(path: &Path, most: usize) -> Vec<(OsString, bool)> {
+/// What a name in a folder stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sort {
+    /// A folder.
+    Folder,
+    /// A plain file.
+    File,
+    /// A link, a pipe, a socket: nothing that is read.
+    Other,
+}
+
+/// The names in a folder that is ours, in order, at most `most`. Nothing if it is not there.
+pub fn names(path: &Path, most: usize) -> Vec<(OsString, Sort)> {
     use std::os::unix::fs::MetadataExt;
     let is_ours = std::fs::symlink_metadata(path)
         .is_ok_and(|found| found.is_dir() && found.uid() == effective_uid());
@@ -128,11 +139,12 @@ pub fn names(path: &Path, most: usize) -> Vec<(OsString, bool)> {
         .filter(|_| is_ours)
         .take(most)
         .filter_map(|entry| {
-            let kind = entry
-                .file_type()
-                .ok()
-                .filter(|kind| kind.is_dir() || kind.is_file())?;
-            Some((entry.file_name(), kind.is_dir()))
+            let sort = match entry.file_type().ok()? {
+                kind if kind.is_dir() => Sort::Folder,
+                kind if kind.is_file() => Sort::File,
+                _ => Sort::Other,
+            };
+            Some((entry.file_name(), sort))
         })
         .collect();
     names.sort();

@@ -12,22 +12,45 @@ pub const KEYS: &str = r"^credential\.(.*\.)?helper$";
 
 /// The words of a value, as the shell would split them. `None` where that takes a shell: variables, substitutions, pipes.
 pub fn words(value: &OsStr) -> Option<Vec<String>> {
-    let value = value.to_str()?;
+    split(value.to_str()?, None)
+}
+
+/// The same, for a person whose home folder is `home`: that much of a shell is known.
+pub fn words_at(value: &OsStr, home: &Path) -> Option<Vec<String>> {
+    split(value.to_str()?, Some(home.to_str()?))
+}
+
+fn split(value: &str, home: Option<&str>) -> Option<Vec<String>> {
     let command = value.strip_prefix('!').unwrap_or(value);
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut quote = None;
-    let mut characters = command.chars();
-    while let Some(character) = characters.next() {
+    let mut rest = command.chars();
+    while let Some(character) = rest.next() {
         match (character, quote) {
             (' ' | '\t', None) => words.extend(word.take()),
-            ('\\', None) => word.get_or_insert_default().push(characters.next()?),
+            ('\\', None) => word.get_or_insert_default().push(rest.next()?),
             ('\'' | '"', None) => {
                 quote = Some(character);
                 word.get_or_insert_default();
             }
             (_, Some(end)) if character == end => quote = None,
-            ('$' | '`' | '\\', Some('"'))
+            ('\\', Some('"')) => match rest.next()? {
+                known @ ('$' | '`' | '"' | '\\') => word.get_or_insert_default().push(known),
+                '\n' => return None,
+                other => word.get_or_insert_default().extend(['\\', other]),
+            },
+            ('$', None | Some('"')) if home.is_some() => {
+                let home = home.filter(|home| quote.is_some() || is_one_word(home))?;
+                rest = after_home(rest.as_str())?.chars();
+                word.get_or_insert_default().push_str(home);
+            }
+            ('~', None) if word.is_none() && home.is_some() => {
+                let is_whole = rest.as_str().is_empty() || rest.as_str().starts_with([' ', '\t']);
+                home.filter(|_| is_whole || rest.as_str().starts_with('/'))?;
+                word = home.map(str::to_owned);
+            }
+            ('$' | '`', Some('"'))
             | ('$' | '`' | '|' | '&' | ';' | '<' | '>' | '(' | ')' | '*' | '?' | '\n', None) => {
                 return None;
             }
@@ -36,6 +59,21 @@ pub fn words(value: &OsStr) -> Option<Vec<String>> {
     }
     words.extend(word);
     quote.is_none().then_some(words)
+}
+
+/// Whether a shell leaves it whole where it stands without quotes.
+fn is_one_word(text: &str) -> bool {
+    !text.contains([' ', '\t', '\n', '*', '?', '['])
+}
+
+/// What comes after `HOME` or `{HOME}`, if it is no other variable's name.
+fn after_home(text: &str) -> Option<&str> {
+    if let Some(rest) = text.strip_prefix("{HOME}") {
+        return Some(rest);
+    }
+    let rest = text.strip_prefix("HOME")?;
+    let goes_on = rest.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
+    (!goes_on).then_some(rest)
 }
 
 /// Whether a value runs this program, from wherever and with whatever options. Without a path git puts `git credential-`
@@ -213,5 +251,32 @@ mod tests {
         ] {
             assert_eq!(words(value.as_ref()), None, "{value}");
         }
+    }
+
+    #[test]
+    fn the_home_folder_is_known_without_a_shell() {
+        let read = |value: &str, home: &str| words_at(value.as_ref(), home.as_ref());
+        for (value, second) in [
+            ("x $HOME/c", "/h/c"),
+            ("x ${HOME}/c", "/h/c"),
+            ("x \"$HOME/c d\"", "/h/c d"),
+            ("x --a=$HOME", "--a=/h"),
+            ("x ~/c", "/h/c"),
+            ("x ~", "/h"),
+            ("x '~/c'", "~/c"),
+            ("x \"~/c\"", "~/c"),
+            ("x \\~/c", "~/c"),
+            ("x --a=~/c", "--a=~/c"),
+            ("x '$HOME/c'", "$HOME/c"),
+            ("x \"\\$HOME\"", "$HOME"),
+            ("x \"a\\b\"", "a\\b"),
+        ] {
+            assert_eq!(read(value, "/h").unwrap()[1], second, "{value}");
+        }
+        for value in ["x $HOMES", "x ${HOME:-a}", "x $X", "x ~root/c", "x \"$1\""] {
+            assert_eq!(read(value, "/h"), None, "{value}");
+        }
+        assert_eq!(read("x $HOME/c", "/a b"), None);
+        assert_eq!(read("x \"$HOME/c\"", "/a b").unwrap()[1], "/a b/c");
     }
 }

@@ -1,6 +1,5 @@
 //! `list`: everything that is kept, without a secret.
 
-use std::cell::LazyCell;
 use std::collections::{HashMap, HashSet};
 use std::process::ExitCode;
 
@@ -14,8 +13,8 @@ use crate::credential::expiry::{Expiry, Source};
 use crate::credential::key::Key;
 use crate::credential::token::TokenKind;
 use crate::forge;
-use crate::git::Git;
 use crate::helper::answering::answering;
+use crate::helper::configured::path_teller;
 use crate::journal::known::{Known, Outcome};
 use crate::plain;
 use crate::storage::{Kind, Listed};
@@ -124,26 +123,6 @@ pub(super) fn run(
         ui::table(streams, &heads, &rows)?;
     }
     Ok(status_of(is_whole))
-}
-
-/// Whether git tells the path of what is kept under a key, by its own settings.
-fn path_teller() -> impl Fn(&Key) -> bool {
-    // Most people have no such setting: then git is asked once.
-    let git = LazyCell::new(|| {
-        let git = Git::find().ok()?;
-        let settings = git.settings(r"^credential\.(.*\.)?usehttppath$").ok()?;
-        (!settings.is_empty()).then_some(git)
-    });
-    move |key| {
-        let url = key.url();
-        let is_on = || {
-            let git = git.as_ref()?;
-            git.is_on_for("credential.useHttpPath", &String::from_utf8_lossy(&url))
-                .ok()?
-        };
-        let is_http = matches!(&key.protocol[..], b"http" | b"https");
-        !is_http || is_on() == Some(true)
-    }
 }
 
 fn row(kind: Kind, listed: &Listed, known: &Known, is_marked: bool, wall: u64) -> [String; 9] {

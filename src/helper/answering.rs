@@ -49,34 +49,63 @@ impl Order {
 
 /// Who answers what in one storage.
 struct Standing {
+    listed: Vec<Listed>,
+    kept: Order,
+    /// Of which keys it is known whether they can answer.
+    good: HashMap<Key, bool>,
     /// By question.
     keys: Vec<Option<Key>>,
     /// Each of them with its questions, the one stored last at the end.
     order: Vec<(Key, Vec<usize>)>,
 }
 
-/// Whoever answers the questions that something taken in could change, in every storage.
+/// Whoever answers the questions that something taken in could change, in every storage; and the questions that could change
+/// when these are put last again.
 pub(super) struct Standings {
     questions: Vec<Description>,
     by_storage: Vec<Standing>,
 }
 
+impl Standings {
+    /// Before anything under `keys` is put last.
+    fn of(storages: &[&dyn Storage], keys: &[&Key], now: Now) -> Self {
+        let mut before = Self {
+            questions: Vec::new(),
+            by_storage: storages.iter().map(|it| Standing::of(*it, now)).collect(),
+        };
+        let mut asked = HashSet::new();
+        let mut moved = HashSet::new();
+        let keys = keys.iter().map(|key| (*key).clone());
+        let mut fresh: Vec<Key> = keys.filter(|key| moved.insert(key.clone())).collect();
+        // Whoever is put last again could take what another answers: so that is asked, too, until nobody is new.
+        while !fresh.is_empty() {
+            let questions = fresh.iter().flat_map(questions);
+            let new = questions.filter(|wanted| asked.insert((wanted.key(), wanted.is_pathless)));
+            let at = before.questions.len();
+            before.questions.extend(new);
+            fresh.clear();
+            for (storage, standing) in storages.iter().zip(&mut before.by_storage) {
+                standing.ask(*storage, &before.questions[at..], now);
+                let answering = standing.keys[at..].iter().flatten();
+                fresh.extend(
+                    answering
+                        .filter(|key| moved.insert((*key).clone()))
+                        .cloned(),
+                );
+            }
+        }
+        for standing in &mut before.by_storage {
+            standing.put_in_order();
+        }
+        before
+    }
+}
+
 impl Helper {
     /// Before anything is stored under `keys`. A storage that cannot be reached answers nothing.
     pub(super) fn standings(&self, keys: &[&Key], now: Now) -> Standings {
-        let mut known = HashSet::new();
-        let questions: Vec<Description> = keys
-            .iter()
-            .flat_map(|key| questions(key))
-            .filter(|wanted| known.insert((wanted.key(), wanted.is_pathless)))
-            .collect();
-        let storages = self.storages.iter();
-        Standings {
-            by_storage: storages
-                .map(|storage| standing(&**storage, &questions, now))
-                .collect(),
-            questions,
-        }
+        let storages: Vec<&dyn Storage> = self.storages.iter().map(|storage| &**storage).collect();
+        Standings::of(&storages, keys, now)
     }
 
     /// Whoever answered before answers again. All is tried that can be; the first failure is told.
@@ -92,7 +121,8 @@ impl Helper {
     /// kept there as well.
     fn lend(&self, before: &Standings, now: Now) -> Result<(), Error> {
         let mut result = Ok(());
-        for (at, from) in self.storages.iter().enumerate() {
+        // What is lent from further down must not take what one between answered.
+        for (at, from) in self.storages.iter().enumerate().rev() {
             let (above, rest) = before.by_storage.split_at(at);
             let is_first = |question: &usize| above.iter().all(|it| it.keys[*question].is_none());
             let mut first = Vec::new();
@@ -103,8 +133,13 @@ impl Helper {
                     first.push((key, asked));
                 }
             }
-            for to in &self.storages[..at] {
-                if !first.is_empty() && may_lend(from.kind(), to.kind()) {
+            for (to, own) in self.storages[..at].iter().zip(above) {
+                if !may_lend(from.kind(), to.kind()) {
+                    continue;
+                }
+                let back = give_back(&**from, &**to, &rest[0], (own, &before.questions), now);
+                result = result.and(back);
+                if !first.is_empty() {
                     result = result.and(lend(&**from, &**to, &first, now));
                 }
             }
@@ -113,34 +148,44 @@ impl Helper {
     }
 }
 
-fn standing(storage: &dyn Storage, questions: &[Description], now: Now) -> Standing {
-    let listed = storage.list().unwrap_or_default();
-    let order = Order::of(&listed, now.wall);
-    let mut asked: HashMap<Key, bool> = HashMap::new();
-    let mut is_good = |key: &Key| {
-        if let Some(known) = asked.get(key) {
-            return *known;
-        }
-        let kept = storage.get(&Description::exactly(key)).ok().flatten();
-        let is_good = kept.is_some_and(|kept| is_good(&kept, now));
-        asked.insert(key.clone(), is_good);
-        is_good
-    };
-    let keys: Vec<Option<Key>> = questions
-        .iter()
-        .map(|wanted| order.fitting(wanted).find(|key| is_good(key)).cloned())
-        .collect();
-    let mut answering: HashMap<&Key, Vec<usize>> = HashMap::new();
-    for (question, key) in keys.iter().enumerate() {
-        if let Some(key) = key {
-            answering.entry(key).or_default().push(question);
+impl Standing {
+    fn of(storage: &dyn Storage, now: Now) -> Self {
+        let listed = storage.list().unwrap_or_default();
+        Self {
+            kept: Order::of(&listed, now.wall),
+            listed,
+            good: HashMap::new(),
+            keys: Vec::new(),
+            order: Vec::new(),
         }
     }
-    let newest = listed.iter().rev();
-    let newest = newest.filter_map(|listed| answering.remove_entry(&listed.key));
-    let mut order: Vec<_> = newest.map(|(key, asked)| (key.clone(), asked)).collect();
-    order.reverse();
-    Standing { keys, order }
+
+    /// Who answers `questions`, after those that were asked before.
+    fn ask(&mut self, storage: &dyn Storage, questions: &[Description], now: Now) {
+        let mut is_good = |key: &Key| {
+            *self.good.entry(key.clone()).or_insert_with(|| {
+                let kept = storage.get(&Description::exactly(key)).ok().flatten();
+                kept.is_some_and(|kept| is_good(&kept, now))
+            })
+        };
+        for wanted in questions {
+            let first = self.kept.fitting(wanted).find(|key| is_good(key));
+            self.keys.push(first.cloned());
+        }
+    }
+
+    fn put_in_order(&mut self) {
+        let mut answering: HashMap<&Key, Vec<usize>> = HashMap::new();
+        for (question, key) in self.keys.iter().enumerate() {
+            if let Some(key) = key {
+                answering.entry(key).or_default().push(question);
+            }
+        }
+        let newest = self.listed.iter().rev();
+        let newest = newest.filter_map(|listed| answering.remove_entry(&listed.key));
+        self.order = newest.map(|(key, asked)| (key.clone(), asked)).collect();
+        self.order.reverse();
+    }
 }
 
 /// In the order that they had: then none of them takes a question from another.
@@ -175,12 +220,12 @@ pub(super) fn redate(
     if storage.kind() != Kind::Keychain {
         return storage.redate(kept, end);
     }
-    let questions = questions(&kept.key);
-    let mut before = standing(storage, &questions, now);
-    before.order.retain(|(key, _)| *key != kept.key);
+    let mut before = Standings::of(&[storage], &[&kept.key], now);
+    let standing = &mut before.by_storage[0];
+    standing.order.retain(|(key, _)| *key != kept.key);
     let is_done = storage.redate(kept, end)?;
-    if is_done && !before.order.is_empty() {
-        restore_in(storage, &before, &questions, now)?;
+    if is_done {
+        restore_in(storage, standing, &before.questions, now)?;
     }
     Ok(is_done)
 }
@@ -214,6 +259,51 @@ fn lend(
         if let Some(kept) = kept.filter(|kept| is_good(kept, now)) {
             to.store(&kept)?;
             order.put_last(key);
+        }
+    }
+    Ok(())
+}
+
+/// What `to` has handed down to `from`, as `auto` does to the keychain: back, where another would answer now.
+fn give_back(
+    from: &dyn Storage,
+    to: &dyn Storage,
+    below: &Standing,
+    (own, questions): (&Standing, &[Description]),
+    now: Now,
+) -> Result<(), Error> {
+    if own.order.is_empty() {
+        return Ok(());
+    }
+    // Whoever does not answer is told of where the order is put right.
+    let (Ok(listed), Ok(below_it)) = (to.list(), from.list()) else {
+        return Ok(());
+    };
+    let kept: HashSet<&Key> = listed.iter().map(|listed| &listed.key).collect();
+    let handed: Vec<_> = own
+        .order
+        .iter()
+        .filter(|(key, _)| !kept.contains(key))
+        .collect();
+    if handed.is_empty() {
+        return Ok(());
+    }
+    let here = Order::of(&listed, now.wall);
+    let there = Order::of(&below_it, now.wall);
+    let has_rival = |(key, asked): &&(Key, Vec<usize>)| {
+        let mut rivals = asked.iter().flat_map(|&question| {
+            let wanted = &questions[question];
+            let newest = [here.last(wanted), there.last(wanted)];
+            newest.into_iter().flatten().chain(&below.keys[question])
+        });
+        rivals.any(|rival| rival != key)
+    };
+    // One alone would take what the others answer from below.
+    if handed.iter().copied().any(|one| has_rival(&one)) {
+        for (key, _) in handed {
+            if let Some(handed) = from.get(&Description::exactly(key))? {
+                to.store(&handed)?;
+            }
         }
     }
     Ok(())
@@ -278,4 +368,177 @@ fn question(key: &Key, accounts: &[Account], tells_path: impl Fn(&Key) -> bool) 
     }
     account::apply(accounts, &mut said);
     said
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+    use std::time::Duration;
+
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::super::import::{Offer, Verdict};
+    use super::*;
+    use crate::config::Warn;
+    use crate::journal::Journal;
+    use crate::secret::Secret;
+    use crate::storage::memory::Lifetime;
+
+    const NOW: Now = Now {
+        boot: Duration::from_secs(1000),
+        wall: 1_000_000,
+        fraction: 0,
+    };
+
+    /// The contract of a storage, and no more.
+    #[derive(Debug)]
+    struct Naive(Kind, RefCell<Vec<Credential>>);
+
+    impl Storage for Naive {
+        fn kind(&self) -> Kind {
+            self.0
+        }
+
+        fn get(&self, wanted: &Description) -> Result<Option<Credential>, Error> {
+            let kept = self.1.borrow();
+            let mut newest = kept.iter().rev();
+            let found = newest.find(|kept| wanted.fits(&kept.key));
+            Ok(found.map(Credential::duplicate))
+        }
+
+        fn store(&self, credential: &Credential) -> Result<(), Error> {
+            let mut kept = self.1.borrow_mut();
+            kept.retain(|other| other.key != credential.key);
+            kept.push(credential.duplicate());
+            Ok(())
+        }
+
+        fn replace(
+            &self,
+            _known: Option<&Credential>,
+            credential: &Credential,
+        ) -> Result<bool, Error> {
+            self.store(credential).map(|()| true)
+        }
+
+        fn redate(&self, _: &Credential, _: Option<Expiry>) -> Result<bool, Error> {
+            Ok(false)
+        }
+
+        fn rehearse(&self, _: &Credential) -> Result<bool, Error> {
+            Ok(false)
+        }
+
+        fn erase(&self, unwanted: &Description) -> Result<usize, Error> {
+            let mut kept = self.1.borrow_mut();
+            let before = kept.len();
+            kept.retain(|kept| !kept.is_named_by(unwanted));
+            Ok(before - kept.len())
+        }
+
+        fn list(&self) -> Result<Vec<Listed>, Error> {
+            Ok(self.1.borrow().iter().map(Listed::of).collect())
+        }
+
+        fn check(&self) -> Result<(), Error> {
+            Ok(())
+        }
+    }
+
+    /// Whose, under which path, with which secret, and which of three ends: none, a passed one, one to come.
+    type Said = (usize, usize, u8, usize);
+
+    fn said() -> impl Strategy<Value = Said> {
+        (0..3_usize, 0..3_usize, 0..4_u8, 0..6_usize)
+    }
+
+    fn question(user: usize, path: usize) -> Description {
+        let user = ["u", "v", "w", ""][user];
+        let path = ["", "x.git", "y.git", "other.git", ""][path];
+        let some = |text: &str| (!text.is_empty()).then(|| text.as_bytes().to_vec());
+        Description {
+            protocol: Some(b"https".to_vec()),
+            host: Some(b"h.test".to_vec()),
+            path: some(path),
+            username: some(user),
+            ..Description::default()
+        }
+    }
+
+    fn credential((user, path, secret, end): Said) -> Credential {
+        let ends = [None, None, None, None, Some(999_000), Some(1_999_000)];
+        let said = Description {
+            password: Some(Secret::new(&[b's', b'0' + secret])),
+            expiry: ends[end].and_then(Expiry::from_unix),
+            ..question(user, path)
+        };
+        Credential::complete(said).unwrap()
+    }
+
+    /// Everything that git may ask, with the one who answers it.
+    fn answers(helper: &Helper) -> Vec<Option<Credential>> {
+        let mut all = Vec::new();
+        for user in 0..4 {
+            for path in 0..5 {
+                let wanted = Description {
+                    is_pathless: path == 4,
+                    ..question(user, path)
+                };
+                all.push(helper.find(&wanted, None, NOW).unwrap().value);
+            }
+        }
+        all.into_iter()
+            .map(|found| found.filter(Credential::is_complete))
+            .collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(600))]
+
+        #[test]
+        fn who_answered_answers_whatever_is_taken_in(
+            kinds in prop_oneof![
+                Just(vec![Kind::File]),
+                Just(vec![Kind::Memory, Kind::File]),
+                Just(vec![Kind::Memory, Kind::Keychain]),
+                Just(vec![Kind::Memory, Kind::Keychain, Kind::File]),
+            ],
+            kept in vec((0..3_usize, said()), 0..8),
+            offered in vec(said(), 1..5),
+        ) {
+            let home = tempfile::tempdir().unwrap();
+            let of_kind = |kind: &Kind| -> Box<dyn Storage> {
+                Box::new(Naive(*kind, RefCell::default()))
+            };
+            let helper = Helper {
+                storages: kinds.iter().map(of_kind).collect(),
+                is_auto: kinds == [Kind::Memory, Kind::Keychain],
+                lifetime: Lifetime { timeout: Duration::MAX, max_age: Duration::MAX },
+                warn: Warn { before: Duration::ZERO, every: Duration::ZERO },
+                looks_up: false,
+                hosts: Vec::new(),
+                journal: Journal::in_folder(home.path()),
+            };
+            for (storage, said) in kept {
+                helper.storages[storage % kinds.len()].store(&credential(said)).unwrap();
+            }
+            let mut known = HashSet::new();
+            let offers: Vec<Offer> = offered
+                .into_iter()
+                .map(credential)
+                .filter(|offered| !offered.has_ended(NOW.wall) && known.insert(offered.key.clone()))
+                .map(|credential| Offer { credential, copies: Vec::new(), verdict: Verdict::New })
+                .collect();
+            let before = answers(&helper);
+            helper.take_over(&offers.iter().collect::<Vec<_>>(), &mut |_, _| {}, NOW).unwrap();
+            for (before, after) in before.iter().zip(answers(&helper)) {
+                let Some(before) = before else { continue };
+                let after = after.unwrap();
+                prop_assert_eq!(&before.key, &after.key);
+                let is_replaced = known.contains(&before.key);
+                prop_assert!(is_replaced || before.has_same_secrets(&after));
+            }
+        }
+    }
 }

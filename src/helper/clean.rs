@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::Outcome;
+use super::configured::kinds_in_git_config;
 use super::forges::takes_no_more;
 use super::kept::{Kept, everything, remove_behind, remove_from};
-use super::neighbours::{Copied, Harvest, Neighbours, kinds_in_git_config};
+use super::neighbours::{Copied, Harvest, Neighbours};
 use super::notice::Notice;
 use super::open::{open_all, open_rest};
 use crate::config::{Choice, Settings};
@@ -26,6 +27,8 @@ use crate::time::Now;
 pub struct Cleaner {
     storages: Vec<Box<dyn Storage>>,
     in_use: Vec<Kind>,
+    /// Those of them that are asked in this order.
+    listed: usize,
     journal: Journal,
     /// Read once.
     dead: Dead,
@@ -48,6 +51,8 @@ pub struct Stale {
     pub stored: Option<u64>,
     /// How many items keep it there: all of them go.
     pub items: usize,
+    /// Whether the same secret is kept elsewhere, and alive there.
+    lives_elsewhere: bool,
 }
 
 /// Why something is of no use.
@@ -121,6 +126,7 @@ impl Cleaner {
         if settings.storage == Choice::Auto {
             in_use = vec![Kind::Memory, Kind::Keychain];
         }
+        let listed = in_use.len();
         storages.extend(open_rest(settings, prompt_patience));
         in_use.extend(kinds_in_git_config());
         let journal = Journal::in_folder(&settings.places.state);
@@ -129,6 +135,7 @@ impl Cleaner {
         Self {
             storages,
             in_use,
+            listed,
             journal,
             dead,
         }
@@ -186,6 +193,11 @@ impl Cleaner {
                 ours.alive.push(kept);
             }
         }
+        let is_ended = |stale: &&mut Stale| stale.why == Why::Fate(Fate::Ended);
+        for stale in ours.stale.iter_mut().filter(is_ended) {
+            let mut alive = ours.alive.iter();
+            stale.lives_elsewhere = alive.any(|kept| is_copy(&kept.credential, &stale.credential));
+        }
         Outcome {
             value: ours,
             notices,
@@ -202,6 +214,7 @@ impl Cleaner {
             why,
             since,
             items: 1,
+            lives_elsewhere: false,
         }
     }
 
@@ -243,7 +256,10 @@ impl Cleaner {
         }
         let since = |winner: &&Kept| {
             let is_rival = winner.kind != kept.kind
+                // Memory forgets: then nothing would be left.
+                && winner.kind != Kind::Memory
                 && self.in_use.contains(&winner.kind)
+                && !self.is_asked_before(kept.kind, winner.kind)
                 && !winner.credential.has_same_secrets(&kept.credential)
                 && self.dead.fate_of(&winner.credential).is_none();
             if !is_rival {
@@ -252,14 +268,22 @@ impl Cleaner {
             if let Some((_, at)) = fate {
                 return Some(at);
             }
-            // Memory forgets: then nothing would be left.
             let known = self.dead.known(&winner.credential);
-            let accepted = known?.accepted.filter(|_| winner.kind != Kind::Memory)?;
+            let accepted = known?.accepted?;
             let is_newer = accepted > kept.written?;
             (is_newer && !self.dead.was_good(&kept.credential)).then_some(accepted)
         };
         let since = of_key.iter().find_map(since)?;
         Some((Why::Fate(Fate::Superseded), Some(since)))
+    }
+
+    /// Then it is what git is answered with, whatever the other one has.
+    fn is_asked_before(&self, one: Kind, other: Kind) -> bool {
+        let list = &self.in_use[..self.listed];
+        let place = |kind| list.iter().position(|listed| *listed == kind);
+        place(one)
+            .zip(place(other))
+            .is_some_and(|(one, other)| one < other)
     }
 
     /// What answers in the place of `kept` in the same storage, where nothing speaks for `kept`.
@@ -355,6 +379,7 @@ impl Cleaner {
                 }
                 // Copies that turn up later are known by this.
                 if stale.why == Why::Fate(Fate::Ended)
+                    && !stale.lives_elsewhere
                     && stale.credential.is_complete()
                     && removed > 0
                 {

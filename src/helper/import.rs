@@ -31,7 +31,7 @@ pub enum Verdict {
     Unknown,
     /// Another neighbour, or another place of the same, has another secret for the same key, and comes first.
     Second,
-    /// Its time is over.
+    /// Its time is over, by its own word or by what is known of the same secret here.
     Ended,
     /// The journal knows its secret, and that it is of no use any more.
     Dead {
@@ -231,6 +231,7 @@ impl Helper {
                     };
                     break;
                 }
+                Ok(Some(known)) if is_same_ended(&known, offered) => value = Verdict::Ended,
                 Ok(_) => {}
                 Err(cause @ Error::Unavailable { .. }) => {
                     let is_absence = cause.is_absence();
@@ -263,6 +264,11 @@ impl Helper {
         }
         Ok(false)
     }
+}
+
+/// What is kept has ended, as far as we know, and the offer knows no better: to store it once more changes nothing.
+fn is_same_ended(known: &Credential, offered: &Credential) -> bool {
+    known.is_complete() && known.has_same_secrets(offered) && offered.expiry.is_none()
 }
 
 fn merged(harvest: &Harvest, wanted: Option<&Description>, accounts: &[Account]) -> Vec<Offer> {

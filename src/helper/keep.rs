@@ -258,7 +258,7 @@ impl Helper {
         source: Source,
         now: Now,
     ) -> Result<Outcome<()>, Error> {
-        let Outcome { value, notices } = self.keep_in_storages(credential, Word::Chosen, now)?;
+        let Outcome { value, notices } = self.keep_in_storages(credential, Word::Handed, now)?;
         if value {
             let token = credential.token().map(Secret::expose);
             let issuer = self.issuer(&credential.key, token);
@@ -284,7 +284,13 @@ impl Helper {
         let When { accepted, brought } = when;
         let is_older = || {
             let all = self.journal.all_known().unwrap_or_default();
-            all.iter().any(|(key, _)| *key == credential.key)
+            let kept = &credential.key;
+            let is_of_user = |key: &Key| {
+                key.protocol == kept.protocol
+                    && key.host == kept.host
+                    && key.username == kept.username
+            };
+            all.iter().any(|(key, _)| is_of_user(key))
         };
         let is_plain = issuer.is_none() && credential.expiry.is_none() && brought.is_none();
         if is_plain && !is_older() {
@@ -301,6 +307,9 @@ impl Helper {
                 && known.end.is_none_or(|(known, _)| known != end)
             {
                 known.end = Some((end, source));
+            }
+            if accepted.is_some() && credential.expiry.is_none() {
+                known.forget_past_end(now.wall);
             }
         });
     }

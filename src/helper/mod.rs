@@ -7,6 +7,7 @@ mod case;
 pub mod chain;
 pub mod clean;
 mod clue;
+pub mod configured;
 mod cut_off;
 pub mod endpoint;
 pub mod examine;

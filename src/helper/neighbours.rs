@@ -1,16 +1,13 @@
 //! From the name of a neighbour to the neighbour: the one file that names them all.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::str::FromStr;
 use std::time::Duration;
 
-use crate::config::Choice;
+use super::configured::{Configured, configured};
 use crate::credential::description::Description;
 use crate::credential::url;
-use crate::git::Git;
-use crate::helper_line;
 use crate::neighbour::environment::Environment;
 use crate::neighbour::gcm::Gcm;
 use crate::neighbour::gh::Gh;
@@ -20,7 +17,6 @@ use crate::neighbour::glab::Glab;
 use crate::neighbour::netrc::Netrc;
 use crate::neighbour::{Error, Found, Neighbour};
 use crate::places::{Foreign, NoHome, named_folder};
-use crate::storage::Kind;
 use crate::storage::keychain::Keychain;
 
 /// Where tokens are for most often: a daemon that does not tell what it has is asked for these.
@@ -114,6 +110,8 @@ pub struct Neighbours {
     all: Vec<Box<dyn Neighbour>>,
     /// git's cache, and before which of the others it was named.
     cache: Option<(PathBuf, usize)>,
+    /// Where git's helpers keep more, as nobody can tell.
+    untold: Vec<Error>,
 }
 
 /// A credential of a neighbour's.
@@ -133,6 +131,8 @@ pub struct Harvest {
     pub copies: Vec<Copied>,
     /// By neighbour, how many entries were passed over.
     pub skipped: Vec<(&'static str, usize)>,
+    /// By neighbour, how many entries were more than are read.
+    pub surplus: Vec<(&'static str, usize)>,
     /// What could not be read.
     pub troubles: Vec<Error>,
 }
@@ -154,6 +154,7 @@ impl Neighbours {
         let mut neighbours = Self {
             all: Vec::new(),
             cache: None,
+            untold: Vec::new(),
         };
         let chosen = if chosen.is_empty() {
             &Source::ALL
@@ -168,7 +169,7 @@ impl Neighbours {
                         home.join(".git-credentials"),
                         config.join("git").join("credentials"),
                     ];
-                    for file in configured("store", "--file", &home) {
+                    for file in neighbours.told(configured("store", "--file", &home)) {
                         if !files.contains(&file) {
                             files.push(file);
                         }
@@ -200,7 +201,8 @@ impl Neighbours {
                     } else {
                         cache.join("git").join("credential")
                     };
-                    let named = configured("cache", "--socket", &home).into_iter().next();
+                    let named = neighbours.told(configured("cache", "--socket", &home));
+                    let named = named.into_iter().next();
                     let socket = named.unwrap_or_else(|| usual.join("socket"));
                     neighbours.cache = Some((socket, neighbours.all.len()));
                     continue;
@@ -216,9 +218,19 @@ impl Neighbours {
         Ok(neighbours)
     }
 
+    fn told(&mut self, configured: Configured) -> Vec<PathBuf> {
+        let untold = configured.untold.into_iter();
+        self.untold
+            .extend(untold.map(|helper| Error::Untold { helper }));
+        configured.paths
+    }
+
     /// Reads them all. `known`: what a daemon that does not tell what it has is asked for, besides what the others have.
     pub fn read(&mut self, known: Vec<Description>) -> Harvest {
-        let mut harvest = Harvest::default();
+        let mut harvest = Harvest {
+            troubles: std::mem::take(&mut self.untold),
+            ..Harvest::default()
+        };
         for (owner, neighbour) in self.all.iter().enumerate() {
             harvest.add(owner, &**neighbour);
         }
@@ -276,6 +288,9 @@ impl Harvest {
         if reading.skipped > 0 {
             self.skipped.push((neighbour.name(), reading.skipped));
         }
+        if reading.surplus > 0 {
+            self.surplus.push((neighbour.name(), reading.surplus));
+        }
         for trouble in reading.troubles {
             let said = trouble.to_string();
             let is_known = self.troubles.iter().any(|known| known.to_string() == said);
@@ -284,68 +299,6 @@ impl Harvest {
             }
         }
     }
-}
-
-/// The storages that git's configuration names to this program, for some URL or for all.
-pub fn kinds_in_git_config() -> Vec<Kind> {
-    let mut kinds = Vec::new();
-    for value in helper_lines() {
-        if !helper_line::is_ours(&value) {
-            continue;
-        }
-        let words = helper_line::words(&value).unwrap_or_default();
-        let named = option(&words, "--storage").and_then(|(word, _)| word.parse().ok());
-        if let Some(Choice::These(named)) = named {
-            kinds.extend(named);
-        }
-    }
-    kinds
-}
-
-/// The absolute paths that git's configuration gives to its own helper `name` with `flag`.
-fn configured(name: &str, flag: &str, home: &std::path::Path) -> Vec<PathBuf> {
-    let mut paths = Vec::new();
-    for value in helper_lines() {
-        let words = helper_line::words(&value).unwrap_or_default();
-        let command = words.first().map_or("", String::as_str);
-        let file_name = command.rsplit('/').next().unwrap_or_default();
-        if command != name && file_name.strip_prefix("git-credential-") != Some(name) {
-            continue;
-        }
-        let Some((path, is_word)) = option(&words, flag) else {
-            continue;
-        };
-        // The shell puts the home folder there only at the beginning of a word.
-        let path = match path.strip_prefix("~/").filter(|_| is_word) {
-            Some(rest) => home.join(rest),
-            None => PathBuf::from(path),
-        };
-        if path.is_absolute() {
-            paths.push(path);
-        }
-    }
-    paths
-}
-
-/// The value of a flag, and whether it is a word of its own.
-fn option<'a>(words: &'a [String], flag: &str) -> Option<(&'a str, bool)> {
-    let mut words = words.iter();
-    while let Some(word) = words.next() {
-        if word == flag {
-            return words.next().map(|value| (value.as_str(), true));
-        }
-        let value = word.strip_prefix(flag);
-        if let Some(value) = value.and_then(|rest| rest.strip_prefix('=')) {
-            return Some((value, false));
-        }
-    }
-    None
-}
-
-/// Every `credential.helper`, for all URLs and for some. Without git there is none.
-fn helper_lines() -> Vec<OsString> {
-    let own = |git: Git| git.own_values(r"^credential\.(.*\.)?helper$");
-    Git::find().and_then(own).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -374,20 +327,5 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Source>(), Err(SourceError), "{text}");
         }
-    }
-
-    #[test]
-    fn options_are_words_or_not() {
-        let words = |text: &str| helper_line::words(text.as_ref()).unwrap();
-        assert_eq!(
-            option(&words("store --file ~/x"), "--file"),
-            Some(("~/x", true))
-        );
-        assert_eq!(
-            option(&words("store --file=~/x"), "--file"),
-            Some(("~/x", false))
-        );
-        assert_eq!(option(&words("store --files x"), "--file"), None);
-        assert_eq!(option(&words("store --file"), "--file"), None);
     }
 }

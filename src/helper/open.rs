@@ -53,6 +53,12 @@ fn open(
     }
 }
 
+/// Whether this storage could be used now, be it in use or not.
+pub fn can_use(kind: Kind, settings: &Settings, prompt_patience: Duration) -> bool {
+    let storage = open(kind, settings, prompt_patience, &Lost::default());
+    storage.check().is_ok()
+}
+
 /// The memory daemon's client, for what only it can do.
 pub fn cache(settings: &Settings) -> Cache {
     Cache::new(Socket::at(&settings.socket), settings.lifetime)

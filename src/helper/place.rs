@@ -1,7 +1,7 @@
 //! Placing what is to be kept in the storages, where no newer one may be lost for it.
 
 use super::notice::Notice;
-use super::{Helper, Outcome};
+use super::{Helper, Outcome, is_good};
 use crate::credential::Credential;
 use crate::credential::description::Description;
 use crate::journal::Topic;
@@ -19,11 +19,18 @@ pub(super) enum Word {
     Accepted,
     /// git thanks for what somebody gave who was asked when we had nothing, at this moment in milliseconds since 1970.
     Typed(u64),
-    /// A person's.
-    Chosen,
+    /// A person hands it over, and nobody has signed in with it.
+    Handed,
 }
 
-/// Others may store under the same key meanwhile so often; each of them is nearer to the last word than a thanks.
+impl Word {
+    /// Whether somebody was let in with it just now, for all that we know.
+    fn tells_success(self) -> bool {
+        matches!(self, Self::Accepted | Self::Typed(_))
+    }
+}
+
+/// So often others may store under the same key meanwhile: each of them is nearer to the last word than a thanks.
 const TRIES: usize = 4;
 
 /// What became of it in one storage.
@@ -112,8 +119,7 @@ impl Helper {
             found => found?,
         };
         if let Some(found) = &in_memory {
-            let mut credential = credential.duplicate();
-            credential.recall(found);
+            let credential = recalled(credential, found, word, now);
             if found.is_same(&credential) {
                 self.revive(&credential, now);
                 return Ok(outcome);
@@ -125,7 +131,9 @@ impl Helper {
         match self.keep_in(&**keychain, credential, word, now) {
             Ok(kept) => {
                 outcome.value = kept.is_written();
-                if let Some(found) = in_memory {
+                // One whose end has passed answers nothing in the other's place.
+                let answers = keychain.get(&key)?.is_some_and(|kept| is_good(&kept, now));
+                if let Some(found) = in_memory.filter(|_| answers) {
                     self.clear_memory(&**memory, &found, credential, (kept, word), now)?;
                 }
                 Ok(outcome)
@@ -157,8 +165,8 @@ impl Helper {
         now: Now,
     ) -> Result<(), Error> {
         let is_other = found.is_complete() && !found.has_same_secrets(credential);
-        let is_anybodys = matches!(word, Word::Accepted | Word::Answered);
-        let is_older = kept == Kept::New || !is_anybodys;
+        let is_chosen = matches!(word, Word::Typed(_) | Word::Handed);
+        let is_older = kept == Kept::New || is_chosen;
         if is_other && !is_older && self.is_alive(found, now) {
             return Ok(());
         }
@@ -184,11 +192,11 @@ impl Helper {
         now: Now,
     ) -> Result<Kept, Error> {
         let thanks = credential;
-        for _ in 0..TRIES {
+        for round in 1.. {
             let mut credential = thanks.duplicate();
             let known = storage.get(&Description::exactly(&credential.key))?;
             if let Some(known) = &known {
-                credential.recall(known);
+                credential = recalled(&credential, known, word, now);
                 if known.is_same(&credential) {
                     // It may have been refused where another storage was asked.
                     self.revive(&credential, now);
@@ -198,10 +206,18 @@ impl Helper {
                     return Ok(Kept::Not);
                 }
             }
-            if matches!(word, Word::Accepted | Word::Chosen) {
-                storage.store(&credential)?;
             // Somebody may store a newer one between the look and the store.
+            let may_wait = match word {
+                Word::Answered => true,
+                Word::Typed(_) => round < TRIES,
+                Word::Accepted | Word::Handed => false,
+            };
+            if !may_wait {
+                storage.store(&credential)?;
             } else if !storage.replace(known.as_ref(), &credential)? {
+                if round >= TRIES {
+                    break;
+                }
                 continue;
             }
             return Ok(self.stored(known, &credential, word, now));
@@ -243,7 +259,7 @@ impl Helper {
             Word::Accepted => {
                 self.fate_of(credential) == Some(Fate::Superseded) && self.brought(kept).is_some()
             }
-            Word::Chosen => false,
+            Word::Handed => false,
         };
         may_be_newer && !kept.has_same_secrets(credential) && self.is_alive(kept, now)
     }
@@ -267,4 +283,14 @@ impl Helper {
     fn revive(&self, credential: &Credential, now: Now) {
         let _ = self.journal.revive(credential, now.wall);
     }
+}
+
+/// With what is `known` of the same secret and git left out. An end that was over when git was let in was wrong.
+fn recalled(credential: &Credential, known: &Credential, word: Word, now: Now) -> Credential {
+    let mut recalled = credential.duplicate();
+    recalled.recall(known);
+    if credential.expiry.is_none() && word.tells_success() && recalled.has_ended(now.wall) {
+        recalled.expiry = None;
+    }
+    recalled
 }

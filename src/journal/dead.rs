@@ -4,6 +4,7 @@ use super::fate::Fate;
 use super::known::{Known, Outcome};
 use super::{Contents, Entry, Error, Fingerprint, Journal, Topic};
 use crate::credential::Credential;
+use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
 use crate::private::Folder;
 
@@ -71,9 +72,13 @@ impl Dead {
 }
 
 impl Journal {
-    /// Notes that `credential`'s secret is dead.
+    /// Notes that `credential`'s secret is dead. That its end has passed says nothing where the same secret was stored under
+    /// another path after that.
     pub fn bury(&self, credential: &Credential, fate: Fate, wall: u64) -> Result<(), Error> {
         self.change(wall, |contents| {
+            if fate == Fate::Ended && contents.has_outlived(credential) {
+                return false;
+            }
             let about = contents.about(Topic::EndOf(credential));
             contents.entry(about).fate = Some((fate, wall));
             true
@@ -119,6 +124,24 @@ impl Journal {
         }
         self.change(wall, |_| true)?;
         self.dead()
+    }
+}
+
+impl Contents {
+    fn has_outlived(&self, credential: &Credential) -> bool {
+        let end = credential.expiry.map(Expiry::unix);
+        let fingerprint = self.fingerprint(credential);
+        self.entries.iter().any(|entry| {
+            let about = entry.about.as_ref();
+            let is_other = about.is_some_and(|(key, _)| *key != credential.key);
+            let Known {
+                since, accepted, ..
+            } = entry.known;
+            is_other
+                && since.max(accepted) > end
+                && end.is_some()
+                && entry.is_of(&credential.key, &fingerprint)
+        })
     }
 }
 

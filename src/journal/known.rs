@@ -36,6 +36,14 @@ impl Known {
             _ => Source::Unknown,
         }
     }
+
+    /// An end that git has outlived was wrong. A forge may be asked for a better one, unless it was its own.
+    pub fn forget_past_end(&mut self, wall: u64) {
+        let past = self.end.take_if(|(end, _)| end.is_past(wall));
+        if past.is_some_and(|(_, source)| source != Source::Forge) {
+            self.asked = None;
+        }
+    }
 }
 
 /// What came of asking a forge.
@@ -146,6 +154,30 @@ impl Known {
             if let Some(value) = value {
                 out.push(format!("{key}={value}\n").as_bytes());
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outlived_end_is_asked_for_again_unless_it_was_the_forges() {
+        for (source, end, is_gone, is_asked_again) in [
+            (Source::Person, 100, true, true),
+            (Source::Lifetime, 100, true, true),
+            (Source::Forge, 100, true, false),
+            (Source::Person, 300, false, false),
+        ] {
+            let mut known = Known {
+                end: Expiry::from_unix(end).map(|end| (end, source)),
+                asked: Some(50),
+                ..Known::default()
+            };
+            known.forget_past_end(200);
+            assert_eq!(known.end.is_none(), is_gone, "{source:?} {end}");
+            assert_eq!(known.asked.is_none(), is_asked_again, "{source:?} {end}");
         }
     }
 }

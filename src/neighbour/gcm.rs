@@ -8,7 +8,7 @@ use std::rc::Rc;
 use super::{Error, Found, MOST, Neighbour, Place, Reading};
 use crate::credential::description::Description;
 use crate::credential::url;
-use crate::foreign;
+use crate::foreign::{self, Sort};
 use crate::secret::Secret;
 use crate::storage::keychain::Keychain;
 
@@ -86,16 +86,18 @@ impl Neighbour for Gcm {
 }
 
 fn read_folder(folder: &Path, depth: usize, left: &mut usize, reading: &mut Reading) {
-    for (name, is_folder) in foreign::names(folder, *left) {
+    for (name, sort) in foreign::names(folder, *left) {
         let path = folder.join(&name);
         *left = left.saturating_sub(1);
-        if is_folder {
+        let is_credential = name.as_encoded_bytes().ends_with(SUFFIX);
+        if sort == Sort::Folder {
             if depth < DEEPEST {
                 read_folder(&path, depth + 1, left, reading);
             } else {
                 reading.skipped += 1;
             }
-        } else if name.as_encoded_bytes().ends_with(SUFFIX) {
+        } else if is_credential {
+            // Of what is no plain file this tells what it is.
             match foreign::read(&path) {
                 Ok(Some(bytes)) => {
                     let place = Place::File(path);
@@ -108,6 +110,8 @@ fn read_folder(folder: &Path, depth: usize, left: &mut usize, reading: &mut Read
                 Ok(None) => {}
                 Err(error) => reading.troubles.push(error.into()),
             }
+        } else if sort == Sort::Other {
+            reading.skipped += 1;
         }
     }
 }
@@ -280,7 +284,7 @@ mod tests {
         let pipe = gcm.folder.join("git/pipe.credential");
         let mode = rustix::fs::Mode::RUSR;
         rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
-        let mut troubles = 1;
+        let mut troubles = 3;
         // Only root gives files away.
         if crate::platform::effective_uid() == 0 {
             let path = write(&gcm, "git/theirs.credential", text);
@@ -292,6 +296,7 @@ mod tests {
         let reading = gcm.read();
         assert!(reading.found.is_empty(), "{:?}", reading.found);
         assert_eq!(reading.troubles.len(), troubles, "{:?}", reading.troubles);
+        assert_eq!(reading.skipped, 1, "the folder behind a link");
     }
 
     #[test]
@@ -319,6 +324,6 @@ mod tests {
         write(&gcm, "git/https/readme.txt", "tok");
         std::os::unix::fs::symlink("/", gcm.folder.join("root")).unwrap();
         let reading = gcm.read();
-        assert_eq!((reading.found.len(), reading.skipped), (0, 12));
+        assert_eq!((reading.found.len(), reading.skipped), (0, 13));
     }
 }

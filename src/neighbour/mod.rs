@@ -23,7 +23,7 @@ pub mod git_store;
 pub mod glab;
 pub mod netrc;
 
-/// The most that is taken from one neighbour: what is beyond it is counted as passed over.
+/// The most that is taken from one neighbour: what is beyond it is counted.
 pub const MOST: usize = 10_000;
 /// Longer than any name or token.
 const LONGEST: usize = 16 * 1024;
@@ -141,6 +141,8 @@ pub struct Reading {
     pub found: Vec<Found>,
     /// How many entries were not well-formed, or cannot be used.
     pub skipped: usize,
+    /// How many are beyond [`MOST`].
+    pub surplus: usize,
     /// What could not be read at all.
     pub troubles: Vec<Error>,
     /// Where in `found` what has this key is.
@@ -167,7 +169,7 @@ impl Reading {
             same_key.push(self.found.len());
             self.found.push(found);
         } else {
-            self.skipped += 1;
+            self.surplus += 1;
         }
     }
 }
@@ -204,6 +206,12 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// git's configuration names a place that takes a shell to find.
+    #[error("cannot tell where a helper of git's keeps credentials: {helper}")]
+    Untold {
+        /// The helper, as it may be shown.
+        helper: String,
+    },
     /// No such variable, or nothing in it.
     #[error("the environment variable {0} is not set")]
     Unset(String),
@@ -219,6 +227,9 @@ impl Error {
             Self::Keychain(error) => error.hint(),
             Self::Encrypted { .. } => {
                 Some("decrypt it to a file of its own, and name that with 'netrc:PATH'")
+            }
+            Self::Untold { .. } => {
+                Some("if it is a file, name it with 'git credential-pat import git-store:PATH'")
             }
             Self::File(error) => error.hint(),
             _ => None,

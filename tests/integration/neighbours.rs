@@ -290,6 +290,8 @@ fn memory_is_not_kept_for_good() {
         )
         .succeeded();
     assert!(done.stderr.contains("only memory has them"), "{done:?}");
+    // What cannot be done is not advised.
+    count(&done.stderr, "the keychain cannot be reached", 1);
     assert_eq!(fs::read(&file).unwrap(), before);
     assert!(get(&sandbox, "--storage memory", "one.test", "alice").has_secret());
 }
@@ -512,6 +514,53 @@ fn hostile_sources_are_passed_over_and_never_repeated() {
 }
 
 /// A repository may be somebody else's work: what its settings name is no source, and no storage in use.
+/// Where its file is, as far as that takes no shell; and where it does, that is said.
+#[test]
+fn a_file_is_found_as_gits_configuration_spells_it() {
+    let sandbox = Sandbox::new();
+    for (value, file, is_found) in [
+        ("store --file $HOME/c", "home/c", true),
+        (
+            "!git credential-store --file \"${HOME}/c d\"",
+            "home/c d",
+            true,
+        ),
+        ("store --file $(echo made-up)", "home/c", false),
+    ] {
+        write(sandbox.path(file), "https://alice:made-up@one.test\n");
+        let mut git = sandbox.git(&["config", "--global", "credential.helper", value]);
+        process::run(&mut git, b"").succeeded();
+        let done = sandbox.ask("--storage file import --dry-run git-store", b"");
+        shows_no_secret(&done);
+        count(&done.text(), "https://one.test", usize::from(is_found));
+        let untold = "cannot tell where a helper of git's keeps credentials: store …";
+        count(&done.stderr, untold, usize::from(!is_found));
+    }
+}
+
+/// As Git Credential Manager keeps one for an organization, and has git tell the whole path.
+#[test]
+fn what_would_fit_no_repository_is_said() {
+    let sandbox = Sandbox::new();
+    let line = "https://me:made-up@dev.azure.com/org\n";
+    write(sandbox.path("home/.git-credentials"), line);
+    let told = || {
+        let done = sandbox.ask("--storage file import --dry-run git-store", b"");
+        done.succeeded().stderr
+    };
+    assert_eq!(told(), "", "git tells no path");
+    let name = "credential.https://dev.azure.com.useHttpPath";
+    let mut git = sandbox.git(&["config", "--global", name, "true"]);
+    process::run(&mut git, b"").succeeded();
+    count(&told(), "add '[[account]]'", 1);
+    count(&told(), "https://dev.azure.com/org is not answered", 1);
+    write(
+        sandbox.path("config/git-credential-pat/config.toml"),
+        "[[account]]\nurl = 'https://dev.azure.com/org'\n",
+    );
+    assert_eq!(told(), "", "the rule covers it");
+}
+
 #[test]
 fn a_repositorys_settings_name_no_source() {
     let sandbox = Sandbox::new();
@@ -731,6 +780,33 @@ fn whoever_answered_a_path_goes_on_in_a_file() {
 #[test]
 fn whoever_answered_a_path_goes_on_in_a_keyring() {
     whoever_answered_a_path_or_a_user_goes_on("--storage keychain", true);
+}
+
+/// Whoever answers for the host is put last again, and takes with that nothing that it fits and never answered.
+#[test]
+fn putting_one_last_takes_nothing_from_another() {
+    for flags in ["--storage file", "--storage memory"] {
+        let sandbox = Sandbox::new();
+        for (name, path, password) in [
+            ("will", "x.git", "made-up-will"),
+            ("uma", "x.git", "made-up-x"),
+            ("uma", "y.git", "made-up-y"),
+        ] {
+            let pairs = pairs("one.test", name, password);
+            let pairs = [format!("path={path}\n").as_bytes(), &pairs[..]].concat();
+            let words = format!("{flags} store");
+            sandbox.ask(&words, &pairs).succeeded();
+        }
+        approve(&sandbox, "store", "one.test", "will", "made-up-theirs");
+        let words = format!("{flags} import --yes git-store");
+        sandbox.ask(&words, b"").succeeded();
+        for (path, password) in [("x.git", "made-up-x"), ("y.git", "made-up-y")] {
+            let answer = answered(&sandbox, flags, "one.test", &[("path", path)]);
+            assert_eq!(answer.as_deref(), Some(password), "{flags}");
+        }
+        let first = first(&sandbox, flags, "one.test");
+        assert_eq!(first.as_deref(), Some("made-up-y"), "{flags}");
+    }
 }
 
 /// A storage of a list that fails keeps nobody in the others from answering; nor does one that has forgotten.
@@ -1388,20 +1464,20 @@ fn a_superseded_secret_goes_from_storages_and_neighbours() {
     );
     sandbox
         .ask(
-            "--storage memory login https://alice@one.test --with-token",
+            "--storage file login https://alice@one.test --with-token",
             b"made-up-new",
         )
         .succeeded();
 
     let clean = |words: &str| {
         sandbox
-            .ask(&format!("--storage memory clean {words}"), b"")
+            .ask(&format!("--storage file clean {words}"), b"")
             .succeeded()
     };
     let rows = listed(&clean("--dry-run"));
     assert_eq!(rows.len(), 2, "{rows:#?}");
     assert!(
-        rows[0].starts_with("https://one.test alice file superseded"),
+        rows[0].starts_with("https://one.test alice memory superseded"),
         "{rows:#?}"
     );
     assert!(
@@ -1409,14 +1485,110 @@ fn a_superseded_secret_goes_from_storages_and_neighbours() {
         "{rows:#?}"
     );
     clean("--yes");
-    assert!(!get(&sandbox, "--storage file", "one.test", "alice").has_secret());
+    assert!(!get(&sandbox, "--storage memory", "one.test", "alice").has_secret());
     assert_eq!(
-        get(&sandbox, "--storage memory", "one.test", "alice").get("password"),
+        get(&sandbox, "--storage file", "one.test", "alice").get("password"),
         Some("made-up-new")
     );
     assert!(get(&sandbox, "--storage file", "one.test", "bob").has_secret());
     let text = fs::read_to_string(sandbox.path("home/.git-credentials")).unwrap();
     assert_eq!(text, "https://bob:made-up-bob@one.test\n");
+}
+
+/// Memory forgets: then nothing would be left.
+#[test]
+fn what_only_memory_has_makes_nothing_superfluous() {
+    let sandbox = Sandbox::new();
+    for flags in ["--storage file,memory", "--storage memory,file"] {
+        store(&sandbox, flags, "one.test", "alice", "made-up-old");
+        let memory = "--storage memory";
+        store(&sandbox, memory, "one.test", "alice", "made-up-new");
+        let words = format!("{flags} clean --yes");
+        let done = sandbox.ask(&words, b"").succeeded();
+        assert_eq!(done.text(), "nothing is stale\n", "{flags}");
+        sandbox.ask("cache stop", b"").succeeded();
+        let left = get(&sandbox, flags, "one.test", "alice");
+        assert_eq!(left.get("password"), Some("made-up-old"), "{flags}");
+    }
+}
+
+/// What git is answered with is in use, whatever was stored behind it.
+#[test]
+fn what_answers_is_not_superseded() {
+    let sandbox = Sandbox::new();
+    let flags = "--storage memory,file";
+    store(&sandbox, flags, "one.test", "alice", "made-up-old");
+    let file = "--storage file";
+    store(&sandbox, file, "one.test", "alice", "made-up-new");
+    let words = format!("{flags} clean --yes");
+    let done = sandbox.ask(&words, b"").succeeded();
+    assert_eq!(done.text(), "nothing is stale\n");
+    let answer = get(&sandbox, flags, "one.test", "alice");
+    assert_eq!(answer.get("password"), Some("made-up-old"));
+}
+
+fn tell_past_end(sandbox: &Sandbox, url: &str) {
+    let words = format!("--storage file expires {url} 2001-02-03");
+    sandbox.ask(&words, b"").succeeded();
+}
+
+/// An end that is noted, and over, and then git is let in: with what another helper answered, or a person typed.
+#[test]
+fn an_end_that_git_outlived_is_dropped() {
+    let sandbox = Sandbox::new();
+    let file = "--storage file";
+    let is_kept = || get(&sandbox, file, "one.test", "alice").has_secret();
+    let pairs = pairs("one.test", "alice", "made-up-good");
+    store(&sandbox, file, "one.test", "alice", "made-up-good");
+    approve(&sandbox, "store", "one.test", "alice", "made-up-good");
+    tell_past_end(&sandbox, "https://one.test");
+    assert!(!is_kept());
+    // That a person has it in a file says nothing, and git's own word of an end is believed.
+    let words = "--storage file import --yes --remove-source git-store";
+    let done = sandbox.ask(words, b"").succeeded();
+    count(&done.text(), "nothing is to be imported", 1);
+    let ended = [b"password_expiry_utc=1000\n", &pairs[..]].concat();
+    sandbox.ask("--storage file store", &ended).succeeded();
+    assert!(!is_kept());
+
+    sandbox.ask("--storage file store", &pairs).succeeded();
+    assert!(is_kept());
+    let done = sandbox.ask("--storage file clean --yes", b"").succeeded();
+    assert_eq!(done.text(), "nothing is stale\n");
+    let text = fs::read_to_string(sandbox.path("home/.git-credentials")).unwrap();
+    count(&text, "made-up-good", 1);
+}
+
+/// The same secret under three paths: that its end under one has passed says nothing of the others, where git was let in
+/// with it after that.
+#[test]
+fn what_lives_under_another_path_is_not_buried() {
+    for is_seen in [true, false] {
+        let sandbox = Sandbox::new();
+        let keep = |flags: &str, path: &str| {
+            let pairs = pairs("one.test", "alice", "made-up-good");
+            let pairs = [path.as_bytes(), &pairs[..]].concat();
+            let words = format!("{flags} store");
+            sandbox.ask(&words, &pairs).succeeded();
+        };
+        let elsewhere = format!("--file {}", sandbox.path("data/other").display());
+        // What is in a storage that this `clean` does not see is known by the journal alone.
+        let flags = if is_seen { "" } else { &elsewhere[..] };
+        keep("--storage file", "path=p.git\n");
+        tell_past_end(&sandbox, "https://one.test/p.git");
+        keep(&format!("--storage file {flags}"), "path=q.git\n");
+        keep(&format!("--storage file {flags}"), "");
+        let clean = |flags: &str| {
+            let words = format!("--storage file {flags} clean --yes");
+            listed(&sandbox.ask(&words, b"").succeeded())
+        };
+        assert_eq!(clean("").len(), 1);
+        approve(&sandbox, "store", "one.test", "alice", "made-up-good");
+        assert_eq!(clean(""), [""; 0]);
+        assert_eq!(clean(flags), [""; 0]);
+        let text = fs::read_to_string(sandbox.path("home/.git-credentials")).unwrap();
+        count(&text, "made-up-good", 1);
+    }
 }
 
 /// Whichever is in use: nobody knows which of two storages has the newer secret, and a wrong guess would lose it.

@@ -1,6 +1,7 @@
 //! `import`: takes over what other helpers keep. Shows it first.
 
 mod json;
+mod paths;
 
 use std::process::ExitCode;
 
@@ -12,7 +13,10 @@ use crate::credential::expiry::Expiry;
 use crate::helper::Helper;
 use crate::helper::import::{Offer, Verdict};
 use crate::helper::neighbours::{Harvest, Neighbours, Source};
+use crate::helper::open::can_use;
+use crate::neighbour::MOST;
 use crate::plain;
+use crate::storage::Kind;
 use crate::time::{self, Now};
 
 /// Take over the credentials of other helpers: shows them first, and asks
@@ -97,9 +101,12 @@ pub(super) fn run(
     if !arguments.json {
         work.show(streams)?;
     }
+    let wanted: Vec<&Offer> = work.offers.iter().filter(|it| work.is_wanted(it)).collect();
+    paths::warn(&wanted, &settings.accounts, streams);
     let is_answered = work.store_wanted(&helper, now, streams)?;
     if is_answered && arguments.remove_source {
-        work.remove_sources(&helper, streams)?;
+        let has_keychain = can_use(Kind::Keychain, &settings, patience());
+        work.remove_sources(&helper, has_keychain, streams)?;
     }
     if arguments.json {
         let json =
@@ -140,6 +147,11 @@ pub(super) fn say_troubles(streams: &mut Streams, harvest: &Harvest) {
             }
         };
         ui::warn(streams, &what, None);
+    }
+    for (name, count) in &harvest.surplus {
+        let what = format!("{name} keeps {count} more than the {MOST} that are read: passed over");
+        let hint = "remove what is imported with --remove-source, and import the rest then";
+        ui::warn(streams, &what, Some(hint));
     }
 }
 
@@ -259,7 +271,12 @@ impl Work<'_> {
     }
 
     /// Only what a storage keeps that forgets nothing, and as it was seen.
-    fn remove_sources(&mut self, helper: &Helper, streams: &mut Streams) -> Result<(), Failure> {
+    fn remove_sources(
+        &mut self,
+        helper: &Helper,
+        has_keychain: bool,
+        streams: &mut Streams,
+    ) -> Result<(), Failure> {
         let Arguments {
             dry_run, yes, json, ..
         } = self.arguments;
@@ -281,11 +298,12 @@ impl Work<'_> {
                 "{} stay where they are: here only memory has them",
                 copies(fleeting)
             );
-            ui::warn(
-                streams,
-                &what,
-                Some("import with '--storage keychain' before their source is removed"),
-            );
+            let hint = if has_keychain {
+                "import with '--storage keychain' before their source is removed"
+            } else {
+                "the keychain cannot be reached: 'git credential-pat doctor' tells why"
+            };
+            ui::warn(streams, &what, Some(hint));
         }
         let is_fixed = |at: &usize| !self.neighbours.can_remove(&self.harvest.copies[*at]);
         let (fixed, meant): (Vec<usize>, Vec<usize>) = meant.into_iter().partition(is_fixed);
