@@ -30,6 +30,15 @@ impl Word {
     }
 }
 
+/// What is to be kept, and on whose word.
+#[derive(Clone, Copy)]
+struct Arrival<'a> {
+    credential: &'a Credential,
+    word: Word,
+    /// What was thought of it before it came: to be kept anywhere revives it.
+    fate: Option<Fate>,
+}
+
 /// So often others may store under the same key meanwhile: each of them is nearer to the last word than a thanks.
 const TRIES: usize = 4;
 
@@ -61,14 +70,30 @@ impl Helper {
         now: Now,
     ) -> Result<Outcome<bool>, Error> {
         let mut notices = Vec::new();
+        let arrival = Arrival {
+            credential,
+            word,
+            fate: self.fate_of(credential),
+        };
         if self.is_auto {
-            return self.keep_somewhere(credential, word, now);
+            return self.keep_somewhere(arrival, now);
+        }
+        let key = Description::exactly(&credential.key);
+        let has_newer = |storage: &dyn Storage| {
+            let kept = storage.get(&key).ok().flatten();
+            kept.is_some_and(|kept| self.stays(&kept, arrival, now))
+        };
+        if self.storages.len() > 1 && self.storages.iter().any(|it| has_newer(&**it)) {
+            return Ok(Outcome {
+                value: false,
+                notices,
+            });
         }
         let mut unreached = None;
         let mut failure = None;
         let (mut is_kept, mut is_written) = (false, false);
         for storage in &self.storages {
-            match self.keep_in(&**storage, credential, word, now) {
+            match self.keep_in(&**storage, arrival, now) {
                 Ok(kept) => {
                     is_kept = true;
                     is_written |= kept.is_written();
@@ -97,12 +122,10 @@ impl Helper {
         })
     }
 
-    fn keep_somewhere(
-        &self,
-        credential: &Credential,
-        word: Word,
-        now: Now,
-    ) -> Result<Outcome<bool>, Error> {
+    fn keep_somewhere(&self, arrival: Arrival<'_>, now: Now) -> Result<Outcome<bool>, Error> {
+        let Arrival {
+            credential, word, ..
+        } = arrival;
         let mut outcome = Outcome {
             value: false,
             notices: Vec::new(),
@@ -124,22 +147,24 @@ impl Helper {
                 self.revive(&credential, now);
                 return Ok(outcome);
             }
-            if self.stays(found, &credential, word, now) {
+            if self.stays(found, arrival, now) {
                 return Ok(outcome);
             }
         }
-        match self.keep_in(&**keychain, credential, word, now) {
+        match self.keep_in(&**keychain, arrival, now) {
             Ok(kept) => {
                 outcome.value = kept.is_written();
                 // One whose end has passed answers nothing in the other's place.
-                let answers = keychain.get(&key)?.is_some_and(|kept| is_good(&kept, now));
-                if let Some(found) = in_memory.filter(|_| answers) {
-                    self.clear_memory(&**memory, &found, credential, (kept, word), now)?;
+                let answers = || keychain.get(&key).ok().flatten();
+                if let Some(found) = in_memory
+                    && answers().is_some_and(|kept| is_good(&kept, now))
+                {
+                    self.clear_memory(&**memory, &found, arrival, kept, now)?;
                 }
                 Ok(outcome)
             }
             Err(cause @ Error::Unavailable { .. }) => {
-                let kept = self.keep_in(&**memory, credential, word, now)?;
+                let kept = self.keep_in(&**memory, arrival, now)?;
                 outcome.value = kept.is_written();
                 if self.is_news(Topic::Fallback, now) {
                     outcome.notices.push(Notice::FellBack {
@@ -160,12 +185,12 @@ impl Helper {
         &self,
         memory: &dyn Storage,
         found: &Credential,
-        credential: &Credential,
-        (kept, word): (Kept, Word),
+        arrival: Arrival<'_>,
+        kept: Kept,
         now: Now,
     ) -> Result<(), Error> {
-        let is_other = found.is_complete() && !found.has_same_secrets(credential);
-        let is_chosen = matches!(word, Word::Typed(_) | Word::Handed);
+        let is_other = found.is_complete() && !found.has_same_secrets(arrival.credential);
+        let is_chosen = matches!(arrival.word, Word::Typed(_) | Word::Handed);
         let is_older = kept == Kept::New || is_chosen;
         if is_other && !is_older && self.is_alive(found, now) {
             return Ok(());
@@ -175,7 +200,7 @@ impl Helper {
             Ok(0) | Err(Error::Unavailable { .. }) => Ok(()),
             Ok(_) => {
                 if is_other && is_older {
-                    self.bury(found, Fate::Superseded, now);
+                    self.supersede(found, arrival, now);
                 }
                 Ok(())
             }
@@ -187,13 +212,12 @@ impl Helper {
     fn keep_in(
         &self,
         storage: &dyn Storage,
-        credential: &Credential,
-        word: Word,
+        arrival: Arrival<'_>,
         now: Now,
     ) -> Result<Kept, Error> {
-        let thanks = credential;
+        let word = arrival.word;
         for round in 1.. {
-            let mut credential = thanks.duplicate();
+            let mut credential = arrival.credential.duplicate();
             let known = storage.get(&Description::exactly(&credential.key))?;
             if let Some(known) = &known {
                 credential = recalled(&credential, known, word, now);
@@ -202,7 +226,7 @@ impl Helper {
                     self.revive(&credential, now);
                     return Ok(Kept::Already);
                 }
-                if self.stays(known, &credential, word, now) {
+                if self.stays(known, arrival, now) {
                     return Ok(Kept::Not);
                 }
             }
@@ -220,48 +244,48 @@ impl Helper {
                 }
                 continue;
             }
-            return Ok(self.stored(known, &credential, word, now));
+            return Ok(self.stored(known, arrival, now));
         }
         Ok(Kept::Not)
     }
 
-    /// `credential` was stored where `known` was.
-    fn stored(
-        &self,
-        known: Option<Credential>,
-        credential: &Credential,
-        word: Word,
-        now: Now,
-    ) -> Kept {
+    /// It was stored where `known` was.
+    fn stored(&self, known: Option<Credential>, arrival: Arrival<'_>, now: Now) -> Kept {
+        let credential = arrival.credential;
         let other = known.as_ref().filter(|known| known.is_complete());
         let other = other.filter(|known| !known.has_same_secrets(credential));
-        // Copies of the old one may lie elsewhere. Where one comes back that was dead, or another helper's in the place of a
-        // person's, nobody knows which is the older.
-        if let Some(other) = other
-            && self.fate_of(credential).is_none()
-            && !(word == Word::Accepted && self.brought(other).is_some())
-        {
-            self.bury(other, Fate::Superseded, now);
+        if let Some(other) = other {
+            self.supersede(other, arrival, now);
         }
         self.revive(credential, now);
         let is_same = known.is_some_and(|known| known.has_same_secrets(credential));
         if is_same { Kept::Completed } else { Kept::New }
     }
 
-    /// Whether `kept` is another secret than `credential`, nothing ill is known of it, and it may be the newer one: then it is
+    /// Copies of `other` may lie elsewhere. Where one comes back that was dead, or another helper's in the place of a person's,
+    /// nobody knows which is the older.
+    fn supersede(&self, other: &Credential, arrival: Arrival<'_>, now: Now) {
+        let may_be_older = arrival.word == Word::Accepted && self.brought(other).is_some();
+        if arrival.fate.is_none() && !may_be_older {
+            self.bury(other, Fate::Superseded, now);
+        }
+    }
+
+    /// Whether `kept` is another secret than what arrives, nothing ill is known of it, and it may be the newer one: then it is
     /// what is left if the other is refused.
-    fn stays(&self, kept: &Credential, credential: &Credential, word: Word, now: Now) -> bool {
-        let may_be_newer = match word {
+    fn stays(&self, kept: &Credential, arrival: Arrival<'_>, now: Now) -> bool {
+        let may_be_newer = match arrival.word {
             Word::Answered => true,
             // Who was asked later has the later word.
             Word::Typed(asked) => self.brought(kept) > Some(asked),
             // That a person has replaced it a slow command does not know, nor another helper.
             Word::Accepted => {
-                self.fate_of(credential) == Some(Fate::Superseded) && self.brought(kept).is_some()
+                arrival.fate == Some(Fate::Superseded) && self.brought(kept).is_some()
             }
             Word::Handed => false,
         };
-        may_be_newer && !kept.has_same_secrets(credential) && self.is_alive(kept, now)
+        let is_other = !kept.has_same_secrets(arrival.credential);
+        may_be_newer && is_other && self.is_alive(kept, now)
     }
 
     /// Whether it can be used, as far as anybody knows.

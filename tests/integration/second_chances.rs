@@ -471,9 +471,7 @@ fn what_we_answered_ourselves_replaces_nothing_newer() {
     }
 }
 
-/// Another helper in front still has the old one, and git hands it on to us.
-#[test]
-fn what_a_person_has_replaced_is_not_brought_back_by_another_helper() {
+fn is_not_brought_back(storage: &str) {
     let sandbox = crate::sandbox::Sandbox::new();
     let site = [
         ("capability[]", "state"),
@@ -482,23 +480,34 @@ fn what_a_person_has_replaced_is_not_brought_back_by_another_helper() {
     ];
     let alice = |password| [("username", "alice"), ("password", password)];
     let ask = |operation: &str, more: &[(&str, &str)]| {
-        let words = format!("--storage file {operation}");
+        let words = format!("--storage {storage} {operation}");
         let output = sandbox.ask(&words, &lines(&[&site[..], more].concat()));
         Answer::read(&output.succeeded().stdout)
     };
     ask("store", &alice("tok-old"));
-    let login = "--storage file login --with-token https://alice@one.test";
-    sandbox.ask(login, b"tok-new").succeeded();
+    let login = format!("--storage {storage} login --with-token https://alice@one.test");
+    sandbox.ask(&login, b"tok-new").succeeded();
+    // Memory alone would know of nothing.
+    sandbox.ask("cache stop", b"");
     ask("store", &alice("tok-old"));
     assert_eq!(ask("get", &[]).get("password"), Some("tok-new"));
     // A person may go back.
-    sandbox.ask(login, b"tok-old").succeeded();
+    sandbox.ask(&login, b"tok-old").succeeded();
     assert_eq!(ask("get", &[]).get("password"), Some("tok-old"));
     // Of two that have come and gone nobody knows which is dead.
     let source = sandbox.path("home/.git-credentials");
     fs::write(&source, "https://alice:tok-new@one.test\n").unwrap();
-    sandbox.ask("--storage file clean --yes", b"").succeeded();
+    let clean = format!("--storage {storage} clean --yes");
+    sandbox.ask(&clean, b"").succeeded();
     assert!(fs::read_to_string(&source).unwrap().contains("tok-new"));
+    sandbox.ask("cache stop", b"");
+}
+
+/// Another helper in front still has the old one, and git hands it on to us.
+#[test]
+fn what_a_person_has_replaced_is_not_brought_back_by_another_helper() {
+    is_not_brought_back("file");
+    is_not_brought_back("memory,file");
 }
 
 /// Two commands found nothing here and asked: the one that asked later has the later word, whoever is thanked last.
