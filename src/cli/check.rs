@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::json::text;
+use super::progress::Progress;
 use super::streams::Streams;
 use super::{Failure, described, meant, nothing_known, open, ui};
 use crate::config::{Flags, Warn};
@@ -87,7 +88,7 @@ pub(super) fn run(
     let meant = |wanted| meant(&settings, &helper, wanted);
     let wanted = wanted.map(meant).transpose()?;
     let now = time::now();
-    let mut progress = ui::Progress::of("asking about token", streams);
+    let mut progress = Progress::of("asking about token", streams);
     let outcome = helper.check(
         wanted.as_ref(),
         &mut |at, of| progress.comes_to(at, of),

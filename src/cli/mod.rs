@@ -15,6 +15,7 @@ mod list;
 mod login;
 mod logout;
 mod operation;
+mod progress;
 mod rotate;
 mod setup;
 pub mod streams;

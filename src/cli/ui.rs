@@ -17,17 +17,14 @@ use crate::credential::expiry::Source;
 use crate::credential::key::Key;
 use crate::helper::notice::{Next, Notice};
 use crate::plain;
+use crate::platform;
 use crate::platform::prompt::{self, Dialogue};
-use crate::platform::{self, boot_time};
 use crate::secret::Buffer;
 use crate::time::in_words;
 
 const BAR: usize = 10;
 /// What a full bar stands for: a tenth of it is three days.
 const FULL_BAR: u64 = 30 * 86_400;
-
-/// What is done sooner needs no counting.
-const PROGRESS_AFTER: Duration = Duration::from_secs(1);
 
 /// What a line of standard error is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -85,45 +82,6 @@ pub fn warn(streams: &mut Streams, what: &str, hint: Option<&str>) {
 /// Says that something did not work and the rest goes on.
 pub fn trouble(streams: &mut Streams, what: &dyn Error, hint: Option<&str>) {
     report(streams, Level::Warning, what, hint);
-}
-
-/// Counts long work on a terminal's last line, which is empty again in the end.
-pub struct Progress<'a> {
-    streams: &'a mut Streams,
-    what: &'static str,
-    began: Duration,
-    is_shown: bool,
-}
-
-impl<'a> Progress<'a> {
-    /// Of `what` there may be much.
-    pub fn of(what: &'static str, streams: &'a mut Streams) -> Self {
-        Self {
-            streams,
-            what,
-            began: boot_time(),
-            is_shown: false,
-        }
-    }
-
-    /// The one with this number, of so many, is next. What is done in a moment is not counted.
-    pub fn comes_to(&mut self, number: usize, count: usize) {
-        let is_long = boot_time().saturating_sub(self.began) >= PROGRESS_AFTER;
-        if self.streams.redraws_error && is_long {
-            self.is_shown = true;
-            let what = self.what;
-            let _ = write!(self.streams.error, "\r{what} {number} of {count}\x1b[K");
-            let _ = self.streams.error.flush();
-        }
-    }
-}
-
-impl Drop for Progress<'_> {
-    fn drop(&mut self) {
-        if self.is_shown {
-            let _ = self.streams.error.write_all(b"\r\x1b[K");
-        }
-    }
 }
 
 /// Asks a question that only a clear yes answers with yes.

@@ -5,6 +5,7 @@ mod paths;
 
 use std::process::ExitCode;
 
+use super::progress::Progress;
 use super::streams::Streams;
 use super::{Failure, described, open, patience, ui};
 use crate::config::Flags;
@@ -256,7 +257,7 @@ impl Work<'_> {
             return Ok(true);
         }
         let offers: Vec<&Offer> = wanted.iter().map(|&at| &self.offers[at]).collect();
-        let mut progress = ui::Progress::of("storing credential", streams);
+        let mut progress = Progress::of("storing credential", streams);
         let outcome = helper.take_over(&offers, &mut |at, of| progress.comes_to(at, of), now);
         drop(progress);
         let outcome = outcome?;

@@ -201,7 +201,8 @@ fn check_import(file: &Parsed<'_>, line: usize, target: &str, found: &mut Vec<St
     }
 }
 
-/// Two files or folders of one room, none of which is its `mod.rs`, or what commands share: `ui.rs`, `json.rs`, `streams.rs`,
+/// Two files or folders of one room, none of which is its `mod.rs`, or what commands share: `ui.rs`, `json.rs`, `progress.rs`,
+/// `streams.rs`,
 /// `flags.rs` and `guide.rs`.
 fn are_strangers(file: &str, target: &str) -> bool {
     let inner = |path: &str| {
@@ -215,7 +216,7 @@ fn are_strangers(file: &str, target: &str) -> bool {
     one != other
         && one != "mod"
         && other != "mod"
-        && !["ui", "json", "streams", "flags", "guide"].contains(&&other[..])
+        && !["ui", "json", "progress", "streams", "flags", "guide"].contains(&&other[..])
 }
 
 fn check_names(file: &Parsed<'_>, found: &mut Vec<String>) {
