@@ -10,7 +10,7 @@ use crate::platform::boot_time;
 const PROGRESS_AFTER: Duration = Duration::from_secs(1);
 
 /// Counts long work on a terminal's last line, which is empty again in the end.
-pub struct Progress<'a> {
+pub(super) struct Progress<'a> {
     streams: &'a mut Streams,
     what: &'static str,
     began: Duration,
@@ -19,7 +19,7 @@ pub struct Progress<'a> {
 
 impl<'a> Progress<'a> {
     /// Of `what` there may be much.
-    pub fn of(what: &'static str, streams: &'a mut Streams) -> Self {
+    pub(super) fn of(what: &'static str, streams: &'a mut Streams) -> Self {
         Self {
             streams,
             what,
@@ -29,7 +29,7 @@ impl<'a> Progress<'a> {
     }
 
     /// The one with this number, of so many, is next. What is done in a moment is not counted.
-    pub fn comes_to(&mut self, number: usize, count: usize) {
+    pub(super) fn comes_to(&mut self, number: usize, count: usize) {
         let is_long = boot_time().saturating_sub(self.began) >= PROGRESS_AFTER;
         if self.streams.redraws_error && is_long {
             self.is_shown = true;

@@ -202,8 +202,7 @@ fn check_import(file: &Parsed<'_>, line: usize, target: &str, found: &mut Vec<St
 }
 
 /// Two files or folders of one room, none of which is its `mod.rs`, or what commands share: `ui.rs`, `json.rs`, `progress.rs`,
-/// `streams.rs`,
-/// `flags.rs` and `guide.rs`.
+/// `streams.rs`, `flags.rs` and `guide.rs`.
 fn are_strangers(file: &str, target: &str) -> bool {
     let inner = |path: &str| {
         path.split('/')
