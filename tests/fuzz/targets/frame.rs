@@ -24,10 +24,11 @@ fuzz_target!(|data: &[u8]| {
     let mut out = Buffer::with_capacity(64);
     if let Ok((credential, lifetime, condition)) = message::read_store(body) {
         assert!(credential.is_complete());
-        message::push_store(&credential, lifetime, condition, &mut out).expect("what was read can be written");
-        let (back, kept) =
+        message::push_store(&credential, lifetime, condition, &mut out)
+            .expect("what was read can be written");
+        let (back, kept, still) =
             message::read_store(out.as_slice()).expect("what was written can be read");
-        assert!(back.is_same(&credential) && kept == lifetime);
+        assert!(back.is_same(&credential) && kept == lifetime && still == condition);
     }
     out.truncate(0);
     if let Ok(description) = message::read_description(body) {
