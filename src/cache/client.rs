@@ -270,7 +270,7 @@ impl Cache {
         });
         let question = question.map_err(|error| failed("store", error))?;
         let answer = self.ask(Start::IfNeeded, &question)?;
-        // A daemon of before says nothing, and has stored it.
+        // Without a condition it is stored; and by a daemon of before, which knows none.
         let count = answer.and_then(|answer| message::read_count(lines(&answer)).ok());
         Ok(count != Some(0))
     }

@@ -12,7 +12,7 @@ use rustix::process::{Resource, getrlimit, setsid};
 
 use super::connect::Socket;
 use super::connection::{Connection, Progress};
-use super::message::{self, HEADER, Status, Word};
+use super::message::{self, Condition, HEADER, Status, Word};
 use super::place::Place;
 use crate::credential::Credential;
 use crate::platform::{self, Signals, arena, boot_time, effective_uid, heap, peer_uid};
@@ -302,7 +302,9 @@ impl Daemon {
         let is_done = self.memory.replace_for(&credential, lifetime, is_met);
         self.next_sweep = self.next_sweep.min(boot_time() + SWEEP);
         message::compose(Word::Done, |out| {
-            message::push_count(usize::from(is_done), out);
+            if condition != Condition::None {
+                message::push_count(usize::from(is_done), out);
+            }
             Ok(())
         })
     }
