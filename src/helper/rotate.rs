@@ -141,6 +141,7 @@ impl Helper {
                 return Err(Error::Undescribed);
             }
             Asked::Told(Verdict::Good(found)) => found,
+            Asked::Told(Verdict::Unclear { status: 200 }) => return Err(Error::Undescribed),
             Asked::Told(Verdict::Unclear { status }) => return Err(Error::Refused(status)),
             Asked::Failed(error) => return Err(Error::NotAsked(error)),
             _ => return Err(Error::Refused(403)),

@@ -558,7 +558,8 @@ fn github_revokes_nothing_for_an_unknown_token() {
         }
         assert_eq!(work.forge.tokens()[0].fate, Fate::Good);
         work.forge.answer(Manner::Honest);
-        work.ask("store", old.as_bytes()).succeeded();
+        let back = "login --with-token https://alice@github.com";
+        work.ask(back, CLASSIC.as_bytes()).succeeded();
     }
 }
 
