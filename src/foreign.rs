@@ -367,7 +367,8 @@ mod tests {
             Vec::new()
         })
         .unwrap();
-        assert!(!survives("INT"));
+        // Whoever runs the tests may ignore the others.
+        assert!(!survives("TERM"));
     }
 
     #[test]
