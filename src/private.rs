@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use crate::platform::{boot_time, effective_uid};
+use crate::platform::{boot_time, disk, effective_uid};
 use crate::secret::Buffer;
 
 /// Half a million credentials. A larger file is none that we wrote, and git would wait while it is read.
@@ -287,7 +287,7 @@ impl Folder {
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let file = openat(&self.descriptor, new, flags, Mode::RUSR | Mode::WUSR)
             .map_err(|cause| system("create", &path, cause))?;
-        let result = write_to_disk(File::from(file), pieces, room).and_then(|()| {
+        let result = disk::write(File::from(file), pieces, room).and_then(|()| {
             renameat(&self.descriptor, new, &self.descriptor, name)
                 .map_err(|cause| ("rename", cause.into()))?;
             self.descriptor
@@ -344,26 +344,6 @@ fn new_of(name: &OsStr) -> OsString {
     new
 }
 
-fn write_to_disk(
-    mut file: File,
-    pieces: &[&[u8]],
-    room: usize,
-) -> Result<(), (&'static str, io::Error)> {
-    let mut length = 0;
-    for piece in pieces {
-        file.write_all(piece).map_err(|cause| ("write", cause))?;
-        length += piece.len() as u64;
-    }
-    if room > 0 {
-        // Nothing but zeros, and not a hole: those take no room.
-        let more = file.write_all(&vec![0; room]);
-        let more = more.and_then(|()| file.sync_all());
-        more.and_then(|()| file.set_len(length))
-            .map_err(|cause| ("write", cause))?;
-    }
-    file.sync_all().map_err(|cause| ("sync", cause))
-}
-
 /// Returns the length.
 fn check_owner_and_mode(
     file: &File,
@@ -409,6 +389,7 @@ fn system(action: &'static str, path: &Path, cause: Errno) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
 
     use super::*;

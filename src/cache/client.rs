@@ -8,8 +8,9 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::net::{SendFlags, send};
 
+use super::condition::Condition;
 use super::connect::{self, Socket};
-use super::message::{self, ANSWER_LIMIT, Condition, HEADER, Header, Status, Word};
+use super::message::{self, ANSWER_LIMIT, HEADER, Header, Status, Word};
 use crate::credential::Credential;
 use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;

@@ -10,9 +10,10 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Resource, getrlimit, setsid};
 
+use super::condition::Condition;
 use super::connect::Socket;
 use super::connection::{Connection, Progress};
-use super::message::{self, Condition, HEADER, Status, Word};
+use super::message::{self, HEADER, Status, Word};
 use super::place::Place;
 use crate::credential::Credential;
 use crate::platform::{self, Signals, arena, boot_time, effective_uid, heap, peer_uid};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use super::condition::Condition;
 use crate::credential::Credential;
-use crate::credential::code::code;
 use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
 use crate::protocol::read::{self, Lines};
@@ -158,54 +158,6 @@ fn entry(bytes: &[u8]) -> Result<Description, Error> {
         return Err(Error::TooLarge);
     }
     read::entry(Lines::new(bytes))
-}
-
-/// What must still be kept under the key of what is to be stored: see [`crate::storage::Storage::replace`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Condition {
-    /// Whatever there is.
-    None,
-    /// No secret.
-    Free,
-    /// The secret with this code: the request has no room for two.
-    Same {
-        /// What the code is under.
-        nonce: u64,
-        /// The first bytes of the code.
-        code: u64,
-    },
-}
-
-impl Condition {
-    /// That the secret of `known` is there, or none. `None`: the system gives no random bytes.
-    pub fn still(known: Option<&Credential>) -> Option<Self> {
-        let Some(known) = known.filter(|known| known.is_complete()) else {
-            return Some(Self::Free);
-        };
-        let mut nonce = [0; 8];
-        getrandom::fill(&mut nonce).ok()?;
-        Some(Self::Same {
-            nonce: u64::from_le_bytes(nonce),
-            code: short_code(nonce, known)?,
-        })
-    }
-
-    /// Whether `kept` is as it must be.
-    pub fn is_met(self, kept: Option<&Credential>) -> bool {
-        let kept = kept.filter(|kept| kept.is_complete());
-        match (self, kept) {
-            (Self::None, _) | (_, None) => true,
-            (Self::Free, Some(_)) => false,
-            (Self::Same { nonce, code }, Some(kept)) => {
-                short_code(nonce.to_le_bytes(), kept) == Some(code)
-            }
-        }
-    }
-}
-
-fn short_code(nonce: [u8; 8], credential: &Credential) -> Option<u64> {
-    let code = code(&nonce, credential)?;
-    Some(u64::from_le_bytes(code[..8].try_into().ok()?))
 }
 
 /// What follows [`Word::Store`]. A daemon of before knows no condition, and stores.
@@ -526,17 +478,6 @@ mod tests {
                 length: 0
             })
         );
-    }
-
-    #[test]
-    fn a_condition_is_about_one_secret() {
-        let (old, new) = (credential(), credential());
-        let new = new.with_token(&crate::secret::Secret::new(b"another"), None);
-        let still = |known| Condition::still(known).unwrap();
-        assert!(still(Some(&old)).is_met(Some(&old)) && still(Some(&old)).is_met(None));
-        assert!(!still(Some(&old)).is_met(Some(&new)));
-        assert!(still(None) == Condition::Free && !Condition::Free.is_met(Some(&old)));
-        assert!(Condition::None.is_met(Some(&old)) && still(Some(&old)) != still(Some(&old)));
     }
 
     #[test]

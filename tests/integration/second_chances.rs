@@ -471,19 +471,25 @@ fn what_we_answered_ourselves_replaces_nothing_newer() {
     }
 }
 
-fn is_not_brought_back(storage: &str) {
-    let sandbox = crate::sandbox::Sandbox::new();
+/// What `storage` answers to a client that knows states.
+fn told(sandbox: &Sandbox, storage: &str, operation: &str, more: &[(&str, &str)]) -> Answer {
     let site = [
         ("capability[]", "state"),
         ("protocol", "https"),
         ("host", "one.test"),
     ];
-    let alice = |password| [("username", "alice"), ("password", password)];
-    let ask = |operation: &str, more: &[(&str, &str)]| {
-        let words = format!("--storage {storage} {operation}");
-        let output = sandbox.ask(&words, &lines(&[&site[..], more].concat()));
-        Answer::read(&output.succeeded().stdout)
-    };
+    let words = format!("--storage {storage} {operation}");
+    let output = sandbox.ask(&words, &lines(&[&site[..], more].concat()));
+    Answer::read(&output.succeeded().stdout)
+}
+
+fn alice(password: &str) -> [(&str, &str); 2] {
+    [("username", "alice"), ("password", password)]
+}
+
+fn is_not_brought_back(storage: &str) {
+    let sandbox = crate::sandbox::Sandbox::new();
+    let ask = |operation: &str, more: &[(&str, &str)]| told(&sandbox, storage, operation, more);
     ask("store", &alice("tok-old"));
     let login = format!("--storage {storage} login --with-token https://alice@one.test");
     sandbox.ask(&login, b"tok-new").succeeded();
@@ -515,17 +521,7 @@ fn what_a_person_has_replaced_is_not_brought_back_by_another_helper() {
 fn who_was_asked_later_has_the_later_word() {
     for storage in ["file", "memory"] {
         let sandbox = crate::sandbox::Sandbox::new();
-        let site = [
-            ("capability[]", "state"),
-            ("protocol", "https"),
-            ("host", "one.test"),
-        ];
-        let alice = |password| [("username", "alice"), ("password", password)];
-        let ask = |operation: &str, more: &[(&str, &str)]| {
-            let words = format!("--storage {storage} {operation}");
-            let output = sandbox.ask(&words, &lines(&[&site[..], more].concat()));
-            Answer::read(&output.succeeded().stdout)
-        };
+        let ask = |operation: &str, more: &[(&str, &str)]| told(&sandbox, storage, operation, more);
         let missed = || {
             let answer = ask("get", &[]);
             assert!(!answer.has_secret());

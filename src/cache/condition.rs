@@ -1,0 +1,80 @@
+//! On what a store depends: the daemon looks and writes in one step, and is told by a code what it must find.
+
+use crate::credential::Credential;
+use crate::credential::code::code;
+
+/// What must still be kept under the key of what is to be stored: see [`crate::storage::Storage::replace`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Condition {
+    /// Whatever there is.
+    None,
+    /// No secret.
+    Free,
+    /// The secret with this code: the request has no room for two.
+    Same {
+        /// What the code is under.
+        nonce: u64,
+        /// The first bytes of the code.
+        code: u64,
+    },
+}
+
+impl Condition {
+    /// That the secret of `known` is there, or none. `None`: the system gives no random bytes.
+    pub fn still(known: Option<&Credential>) -> Option<Self> {
+        let Some(known) = known.filter(|known| known.is_complete()) else {
+            return Some(Self::Free);
+        };
+        let mut nonce = [0; 8];
+        getrandom::fill(&mut nonce).ok()?;
+        Some(Self::Same {
+            nonce: u64::from_le_bytes(nonce),
+            code: short_code(nonce, known)?,
+        })
+    }
+
+    /// Whether `kept` is as it must be.
+    pub fn is_met(self, kept: Option<&Credential>) -> bool {
+        let kept = kept.filter(|kept| kept.is_complete());
+        match (self, kept) {
+            (Self::None, _) | (_, None) => true,
+            (Self::Free, Some(_)) => false,
+            (Self::Same { nonce, code }, Some(kept)) => {
+                short_code(nonce.to_le_bytes(), kept) == Some(code)
+            }
+        }
+    }
+}
+
+fn short_code(nonce: [u8; 8], credential: &Credential) -> Option<u64> {
+    let code = code(&nonce, credential)?;
+    Some(u64::from_le_bytes(code[..8].try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credential::description::Description;
+    use crate::secret::Secret;
+
+    fn credential(password: &str) -> Credential {
+        let described = Description {
+            protocol: Some(b"https".to_vec()),
+            host: Some(b"example.test".to_vec()),
+            username: Some(b"alice".to_vec()),
+            password: Some(Secret::new(password.as_bytes())),
+            ..Description::default()
+        };
+        Credential::complete(described).unwrap()
+    }
+
+    #[test]
+    fn a_condition_is_about_one_secret() {
+        let [old, new] = ["one", "another"].map(credential);
+        let still = |known| Condition::still(known).unwrap();
+        assert!(still(Some(&old)).is_met(Some(&old)) && still(Some(&old)).is_met(None));
+        assert!(!still(Some(&old)).is_met(Some(&new)));
+        assert!(still(None) == Condition::Free && !Condition::Free.is_met(Some(&old)));
+        assert!(Condition::None.is_met(Some(&old)) && still(Some(&old)) != still(Some(&old)));
+    }
+}
