@@ -383,7 +383,7 @@ impl Cleaner {
                     && stale.credential.is_complete()
                     && removed > 0
                 {
-                    let _ = self.journal.bury(&stale.credential, Fate::Ended, now.wall);
+                    let _ = self.journal.bury(&stale.credential, Fate::Ended, now);
                 }
                 Ok(removed)
             }

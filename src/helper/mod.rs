@@ -226,7 +226,7 @@ impl Helper {
 
     /// A journal that cannot be kept stops nothing.
     fn bury(&self, credential: &Credential, fate: Fate, now: Now) {
-        let _ = self.journal.bury(credential, fate, now.wall);
+        let _ = self.journal.bury(credential, fate, now);
     }
 
     /// Forgets what git, or a person, wants gone, wherever it is. Returns how many entries went. Fails if the only storage

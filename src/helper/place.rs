@@ -6,6 +6,7 @@ use crate::credential::Credential;
 use crate::credential::description::Description;
 use crate::journal::Topic;
 use crate::journal::fate::Fate;
+use crate::platform::caller;
 use crate::storage::{Error, Kind, Storage};
 use crate::time::Now;
 
@@ -41,6 +42,9 @@ struct Arrival<'a> {
 
 /// So often others may store under the same key meanwhile: each of them is nearer to the last word than a thanks.
 const TRIES: usize = 4;
+
+/// In milliseconds: what others note meanwhile is no older.
+const SOON: u64 = 60_000;
 
 /// What became of it in one storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,7 +148,7 @@ impl Helper {
         if let Some(found) = &in_memory {
             let credential = recalled(credential, found, word, now);
             if found.is_same(&credential) {
-                self.revive(&credential, now);
+                self.confirm(&credential, now);
                 return Ok(outcome);
             }
             if self.stays(found, arrival, now) {
@@ -223,43 +227,47 @@ impl Helper {
                 credential = recalled(&credential, known, word, now);
                 if known.is_same(&credential) {
                     // It may have been refused where another storage was asked.
-                    self.revive(&credential, now);
+                    self.confirm(&credential, now);
                     return Ok(Kept::Already);
                 }
                 if self.stays(known, arrival, now) {
                     return Ok(Kept::Not);
                 }
             }
+            let other = known.as_ref().filter(|known| known.is_complete());
+            let other = other.filter(|known| !known.has_same_secrets(&credential));
+            // Before it is replaced: whoever thanks for it from now on, with an older command, comes too late.
+            if let Some(other) = other {
+                self.supersede(other, arrival, now);
+            }
             // Somebody may store a newer one between the look and the store.
             let may_wait = match word {
                 Word::Answered => true,
-                Word::Typed(_) => round < TRIES,
-                Word::Accepted | Word::Handed => false,
+                Word::Typed(_) | Word::Accepted => round < TRIES,
+                Word::Handed => false,
             };
-            if !may_wait {
-                storage.store(&credential)?;
-            } else if !storage.replace(known.as_ref(), &credential)? {
-                if round >= TRIES {
-                    break;
+            let stored = if may_wait {
+                storage.replace(known.as_ref(), &credential)
+            } else {
+                storage.store(&credential).map(|()| true)
+            };
+            match stored {
+                Ok(true) => {
+                    self.revive(&credential, now);
+                    let is_same = known.is_some_and(|known| known.has_same_secrets(&credential));
+                    return Ok(if is_same { Kept::Completed } else { Kept::New });
                 }
-                continue;
+                Ok(false) if round >= TRIES => break,
+                Ok(false) => {}
+                Err(cause) => {
+                    if let Some(other) = other {
+                        self.revive(other, now);
+                    }
+                    return Err(cause);
+                }
             }
-            return Ok(self.stored(known, arrival, now));
         }
         Ok(Kept::Not)
-    }
-
-    /// It was stored where `known` was.
-    fn stored(&self, known: Option<Credential>, arrival: Arrival<'_>, now: Now) -> Kept {
-        let credential = arrival.credential;
-        let other = known.as_ref().filter(|known| known.is_complete());
-        let other = other.filter(|known| !known.has_same_secrets(credential));
-        if let Some(other) = other {
-            self.supersede(other, arrival, now);
-        }
-        self.revive(credential, now);
-        let is_same = known.is_some_and(|known| known.has_same_secrets(credential));
-        if is_same { Kept::Completed } else { Kept::New }
     }
 
     /// Copies of `other` may lie elsewhere. Where one comes back that was dead, or another helper's in the place of a person's,
@@ -281,11 +289,26 @@ impl Helper {
             // That a person has replaced it a slow command does not know, nor another helper.
             Word::Accepted => {
                 arrival.fate == Some(Fate::Superseded) && self.brought(kept).is_some()
+                    || self.has_died_meanwhile(arrival.credential, now)
             }
             Word::Handed => false,
         };
         let is_other = !kept.has_same_secrets(arrival.credential);
         may_be_newer && is_other && self.is_alive(kept, now)
+    }
+
+    /// Whether it was replaced or refused after the command had begun that thanks for it now: going back to it on purpose takes
+    /// another command.
+    fn has_died_meanwhile(&self, credential: &Credential, now: Now) -> bool {
+        let Some(began) = caller::command_began() else {
+            return false;
+        };
+        let lasts = u64::try_from(now.boot.saturating_sub(began).as_millis()).unwrap_or(u64::MAX);
+        let began = now.milliseconds().saturating_sub(lasts);
+        // What lies far in the future was written before the clock was set back.
+        let until = now.milliseconds().saturating_add(SOON);
+        let dead = self.journal.dead().unwrap_or_default();
+        dead.died_within(credential, began..=until)
     }
 
     /// Whether it can be used, as far as anybody knows.
@@ -301,6 +324,13 @@ impl Helper {
     fn fate_of(&self, credential: &Credential) -> Option<Fate> {
         let dead = self.journal.dead().ok()?;
         dead.fate_of(credential).map(|(fate, _)| fate)
+    }
+
+    /// What is kept already is alive if git was let in with it; not if it is being replaced while a command ends.
+    fn confirm(&self, credential: &Credential, now: Now) {
+        if self.fate_of(credential).is_some() && !self.has_died_meanwhile(credential, now) {
+            self.revive(credential, now);
+        }
     }
 
     /// What is stored is alive, whatever was thought of it. A journal that cannot be kept stops nothing.

@@ -1,5 +1,7 @@
 //! Which secrets are of no use any more, so that a copy of one is known wherever it turns up.
 
+use std::ops::RangeInclusive;
+
 use super::fate::Fate;
 use super::known::{Known, Outcome};
 use super::{Contents, Entry, Error, Fingerprint, Journal, Topic};
@@ -7,6 +9,7 @@ use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
 use crate::private::Folder;
+use crate::time::Now;
 
 /// What the journal said of the dead, at one moment.
 #[derive(Default)]
@@ -35,6 +38,21 @@ impl Dead {
 }
 
 impl Dead {
+    /// Whether `credential`'s secret was refused or replaced in this time, in milliseconds since 1970.
+    pub fn died_within(&self, credential: &Credential, time: RangeInclusive<u64>) -> bool {
+        let contents = self.0.as_ref();
+        contents.is_some_and(|contents| {
+            let fingerprint = contents.fingerprint(credential);
+            contents.entries.iter().any(|entry| {
+                let path = credential.key.path.as_deref();
+                let reaches = |(fate, _): (Fate, u64)| fate.reaches(entry.path(), path);
+                entry.known.died.is_some_and(|died| time.contains(&died))
+                    && entry.is_of(&credential.key, &fingerprint)
+                    && entry.fate.is_some_and(reaches)
+            })
+        })
+    }
+
     /// What is known of this very secret under this very key.
     pub fn known(&self, credential: &Credential) -> Option<&Known> {
         let contents = self.0.as_ref()?;
@@ -74,13 +92,15 @@ impl Dead {
 impl Journal {
     /// Notes that `credential`'s secret is dead. That its end has passed says nothing where the same secret was stored under
     /// another path after that.
-    pub fn bury(&self, credential: &Credential, fate: Fate, wall: u64) -> Result<(), Error> {
-        self.change(wall, |contents| {
+    pub fn bury(&self, credential: &Credential, fate: Fate, now: Now) -> Result<(), Error> {
+        self.change(now.wall, |contents| {
             if fate == Fate::Ended && contents.has_outlived(credential) {
                 return false;
             }
             let about = contents.about(Topic::EndOf(credential));
-            contents.entry(about).fate = Some((fate, wall));
+            let entry = contents.entry(about);
+            entry.fate = Some((fate, now.wall));
+            entry.known.died = (fate != Fate::Ended).then(|| now.milliseconds());
             true
         })
         .map(drop)
@@ -96,6 +116,7 @@ impl Journal {
             for entry in &mut contents.entries {
                 if entry.death().is_some() && entry.is_of(&credential.key, &fingerprint) {
                     entry.fate = None;
+                    entry.known.died = None;
                     entry.known.outcome = entry
                         .known
                         .outcome
@@ -170,9 +191,41 @@ impl Entry {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::super::tests::{DAY, journal, token};
     use super::super::{KEPT, MOST_DEAD};
     use super::*;
+
+    fn at(wall: u64) -> Now {
+        Now {
+            boot: Duration::ZERO,
+            wall,
+            fraction: 250,
+        }
+    }
+
+    #[test]
+    fn knows_when_they_died() {
+        let (_home, journal) = journal();
+        let (old, new) = (token("alice", "one"), token("alice", "two"));
+        let died =
+            |credential: &Credential, time| journal.dead().unwrap().died_within(credential, time);
+        journal.bury(&old, Fate::Superseded, at(1000)).unwrap();
+        assert!(died(&old, 1_000_250..=1_000_250));
+        assert!(!died(&old, 1_000_251..=u64::MAX) && !died(&old, 0..=1_000_249));
+        assert!(!died(&new, 0..=u64::MAX));
+        let mut elsewhere = token("alice", "one");
+        elsewhere.key.path = Some(b"a.git".to_vec());
+        assert!(
+            !died(&elsewhere, 0..=u64::MAX),
+            "what is replaced for all may be one's own"
+        );
+        journal.revive(&old, 1001).unwrap();
+        assert!(!died(&old, 0..=u64::MAX));
+        journal.bury(&old, Fate::Ended, at(1002)).unwrap();
+        assert!(!died(&old, 0..=u64::MAX), "nobody did anything then");
+    }
 
     #[test]
     fn knows_the_dead_by_their_secret() {
@@ -181,7 +234,7 @@ mod tests {
         let fate = |credential: &Credential| journal.dead().unwrap().fate_of(credential);
         journal.revive(&new, 1000).unwrap();
         assert!(!journal.folder.exists(), "nothing to take back");
-        journal.bury(&old, Fate::Refused, 1000).unwrap();
+        journal.bury(&old, Fate::Refused, at(1000)).unwrap();
         assert_eq!(fate(&old), Some((Fate::Refused, 1000)));
         assert_eq!((fate(&new), fate(&token("bob", "one"))), (None, None));
         let mut elsewhere = token("alice", "one");
@@ -191,7 +244,7 @@ mod tests {
         assert!(journal.is_news(Topic::EndOf(&old), DAY, 1001).unwrap());
         assert!(!journal.is_news(Topic::EndOf(&old), DAY, 1002).unwrap());
         assert_eq!(fate(&old), Some((Fate::Refused, 1000)), "and still dead");
-        journal.bury(&old, Fate::Superseded, 1003).unwrap();
+        journal.bury(&old, Fate::Superseded, at(1003)).unwrap();
         assert!(!journal.is_news(Topic::EndOf(&old), DAY, 1004).unwrap());
         journal.revive(&old, 1005).unwrap();
         assert_eq!(fate(&old), None);
@@ -212,7 +265,7 @@ mod tests {
         let again = journal.marked(2000).unwrap();
         assert_eq!(mark(&dead, "one"), mark(&again, "one"));
         journal
-            .bury(&token("alice", "x"), Fate::Refused, 1000)
+            .bury(&token("alice", "x"), Fate::Refused, at(1000))
             .unwrap();
         let (dead, again) = (journal.dead().unwrap(), journal.dead().unwrap());
         assert_eq!(mark(&dead, "one"), mark(&again, "one"), "the journal's key");

@@ -20,6 +20,8 @@ pub struct Known {
     pub since: Option<u64>,
     /// When somebody was asked for it, or gave it, in milliseconds since 1970: whoever was asked later has the later word.
     pub brought: Option<u64>,
+    /// When it was refused or replaced, in milliseconds since 1970: to be compared with commands, which do not last long.
+    pub died: Option<u64>,
     /// When git first found it good in our sight, in Unix seconds: only its own word counts, not that somebody stored it.
     pub accepted: Option<u64>,
     /// When its forge was last asked, in Unix seconds.
@@ -116,6 +118,7 @@ impl Known {
             }
             b"since" => self.since = text.parse().ok(),
             b"brought" => self.brought = text.parse().ok(),
+            b"died" => self.died = text.parse().ok(),
             b"accepted" => self.accepted = text.parse().ok(),
             b"asked" => self.asked = text.parse().ok(),
             b"outcome" => self.outcome = Outcome::from_word(text),
@@ -132,6 +135,7 @@ impl Known {
             end,
             since,
             brought,
+            died,
             accepted,
             asked,
             outcome,
@@ -146,6 +150,7 @@ impl Known {
             ),
             ("since", since.map(|since| since.to_string())),
             ("brought", brought.map(|brought| brought.to_string())),
+            ("died", died.map(|died| died.to_string())),
             ("accepted", accepted.map(|accepted| accepted.to_string())),
             ("asked", asked.map(|asked| asked.to_string())),
             ("outcome", outcome.map(|outcome| outcome.word().to_owned())),

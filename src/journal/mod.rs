@@ -27,6 +27,8 @@ use crate::secret::Buffer;
 const NAME: &str = "journal";
 /// `get` may have to wait for another process's journal, but not for long.
 const PATIENCE: Duration = Duration::from_millis(200);
+/// How long for many of them, one after the other: what a crowd does not note, nobody knows afterwards.
+const CROWD: Duration = Duration::from_secs(3);
 /// What nobody spoke of for so long is forgotten: longer than a token may live at most forges.
 const KEPT: u64 = 400 * 86_400;
 const MOST: usize = 2000;
@@ -149,7 +151,7 @@ impl Journal {
     fn change(&self, wall: u64, change: impl FnOnce(&mut Contents) -> bool) -> Result<bool, Error> {
         let folder = Folder::make(&self.folder)?;
         let lock = folder
-            .lock_within("journal.lock", PATIENCE)?
+            .lock_in_turn("journal.lock", PATIENCE, CROWD)?
             .ok_or(Error::Busy)?;
         let mut contents = Contents::read(&folder)?.map_or_else(Contents::new, Ok)?;
         if !change(&mut contents) {
@@ -451,6 +453,7 @@ mod tests {
         let (old, new) = (token("alice", "one"), token("alice", "two"));
         let learnt = Known {
             brought: Some(4998),
+            died: Some(4999),
             forge: Some(forge::Kind::GitHub),
             token: Some(TokenKind::Classic),
             scopes: Some(vec!["repo".to_owned(), "read:org".to_owned()]),

@@ -76,6 +76,13 @@ impl Flow {
 
     /// The password that the helpers answer with, without asking anybody.
     pub fn kept(&self) -> Option<String> {
+        Answer::read(&self.fill().stdout)
+            .get("password")
+            .map(str::to_owned)
+    }
+
+    /// What git says when it is asked for `alice`'s password, and nobody is there to be asked.
+    pub fn fill(&self) -> Output {
         let host = self.server.host();
         let mut fill = self.sandbox.git(&["credential", "fill"]);
         let asked = lines(&[
@@ -83,10 +90,7 @@ impl Flow {
             ("host", &host),
             ("username", "alice"),
         ]);
-        let output = process::run(fill.env("GIT_ASKPASS", "/bin/false"), &asked);
-        Answer::read(&output.stdout)
-            .get("password")
-            .map(str::to_owned)
+        process::run(fill.env("GIT_ASKPASS", "/bin/false"), &asked)
     }
 
     pub fn passwords_asked(&self) -> usize {

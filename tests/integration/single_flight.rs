@@ -2,11 +2,14 @@
 //!
 //! Longer: `ROUNDS=20 cargo test --test integration single_flight -- --nocapture`. Without it there are three rounds.
 
+use std::fs::File;
 use std::thread;
+use std::time::{Duration, SystemTime};
 
 use crate::attributes::{Answer, lines};
 use crate::flow::{Flow, TOKEN, ours};
 use crate::git::{self, Git};
+use crate::process::Output;
 use crate::sandbox::Sandbox;
 
 const FETCHES: usize = 50;
@@ -58,10 +61,12 @@ fn the_new_token_stays(storage: &str, needs_keyring: bool, git: &Git) {
                 scope.spawn(move || flow.git(&["-C", "r", "ls-remote", "origin"]));
             }
         });
+        let answer = flow.fill();
         assert_eq!(
-            flow.kept().as_deref(),
+            Answer::read(&answer.stdout).get("password"),
             Some(new),
-            "{storage}, {git:?}, round {round}"
+            "{storage}, {git:?}, round {round}: {}",
+            answer.stderr
         );
     }
 }
@@ -87,26 +92,36 @@ fn in_the_keychain() {
     }
 }
 
+/// Of one user at a host that nobody asks for anything.
+fn ask(sandbox: &Sandbox, storage: &str, operation: &str, password: &str) -> Output {
+    let pairs = [
+        ("protocol", "https"),
+        ("host", "one.test"),
+        ("username", "alice"),
+        ("password", password),
+    ];
+    let pairs = if operation == "get" {
+        &pairs[..2]
+    } else {
+        &pairs[..]
+    };
+    sandbox.ask(&format!("--storage {storage} {operation}"), &lines(pairs))
+}
+
+fn kept(sandbox: &Sandbox, storage: &str) -> Option<String> {
+    let answer = ask(sandbox, storage, "get", "").succeeded();
+    Answer::read(&answer.stdout)
+        .get("password")
+        .map(str::to_owned)
+}
+
 /// No server and no git: a refusal of the old one, and a store of the new one, at the same moment.
 fn a_refusal_takes_nothing_newer(storage: &str, needs_keyring: bool) {
     let mut sandbox = Sandbox::new();
     if needs_keyring {
         sandbox.start_keyring();
     }
-    let ask = |operation: &str, password: &str| {
-        let pairs = [
-            ("protocol", "https"),
-            ("host", "one.test"),
-            ("username", "alice"),
-            ("password", password),
-        ];
-        let pairs = if operation == "get" {
-            &pairs[..2]
-        } else {
-            &pairs[..]
-        };
-        sandbox.ask(&format!("--storage {storage} {operation}"), &lines(pairs))
-    };
+    let ask = |operation: &str, password: &str| ask(&sandbox, storage, operation, password);
     for round in 0..15 {
         let (old, new) = (format!("tok-{round}"), format!("tok-{}", round + 1));
         ask("store", &old).succeeded();
@@ -116,10 +131,8 @@ fn a_refusal_takes_nothing_newer(storage: &str, needs_keyring: bool) {
             }
             scope.spawn(|| ask("store", &new).succeeded());
         });
-        let kept = ask("get", "").succeeded();
-        let kept = Answer::read(&kept.stdout);
         assert_eq!(
-            kept.get("password"),
+            kept(&sandbox, storage).as_deref(),
             Some(&new[..]),
             "{storage}, round {round}"
         );
@@ -131,4 +144,48 @@ fn a_refusal_takes_nothing_newer_from_any_storage() {
     a_refusal_takes_nothing_newer("memory", false);
     a_refusal_takes_nothing_newer("file", false);
     a_refusal_takes_nothing_newer("keychain", true);
+}
+
+/// Nobody else has it until this is closed.
+fn turn(sandbox: &Sandbox) -> File {
+    let folder = sandbox.path("state").join("git-credential-pat");
+    let turn = File::options()
+        .write(true)
+        .open(folder.join("keychain.lock"));
+    let turn = turn.unwrap();
+    turn.lock().unwrap();
+    turn
+}
+
+/// A crowd changes items, one after the other: whoever waits for longer than for one of them does not write out of turn.
+#[test]
+fn a_store_in_the_keychain_waits_for_the_others() {
+    let mut sandbox = Sandbox::new();
+    sandbox.start_keyring();
+    ask(&sandbox, "keychain", "store", "tok-old").succeeded();
+    let others = turn(&sandbox);
+    thread::scope(|scope| {
+        let store = scope.spawn(|| ask(&sandbox, "keychain", "store", "tok-new").succeeded());
+        for _ in 0..40 {
+            others.set_modified(SystemTime::now()).unwrap();
+            thread::sleep(Duration::from_millis(50));
+        }
+        assert!(!store.is_finished());
+        assert_eq!(kept(&sandbox, "keychain").as_deref(), Some("tok-old"));
+        drop(others);
+    });
+    assert_eq!(kept(&sandbox, "keychain").as_deref(), Some("tok-new"));
+}
+
+/// One who holds on to the turn, and does nothing, keeps nobody else from storing.
+#[test]
+fn a_store_in_the_keychain_does_not_wait_for_ever() {
+    let mut sandbox = Sandbox::new();
+    sandbox.start_keyring();
+    ask(&sandbox, "keychain", "store", "tok-old").succeeded();
+    let _other = turn(&sandbox);
+    ask(&sandbox, "keychain", "erase", "tok-old").succeeded();
+    assert_eq!(kept(&sandbox, "keychain").as_deref(), Some("tok-old"));
+    ask(&sandbox, "keychain", "store", "tok-new").succeeded();
+    assert_eq!(kept(&sandbox, "keychain").as_deref(), Some("tok-new"));
 }

@@ -1,8 +1,5 @@
 //! Making items, and changing them.
 
-use std::path::Path;
-use std::time::Duration;
-
 use keyring::CredentialStore;
 
 use super::attributes::{Schema, Spelling, label};
@@ -11,13 +8,9 @@ use crate::credential::Credential;
 use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
-use crate::private::{Folder, Lock};
 use crate::protocol::write;
 use crate::secret::Buffer;
 use crate::storage::is_still;
-
-/// How long to wait for one's turn; what is left of an operation is for the service.
-const TURN: Duration = Duration::from_millis(1200);
 
 /// Whether an item is to be as somebody has seen it.
 pub(super) enum Expected {
@@ -32,19 +25,12 @@ pub(super) enum Expected {
 /// Times that an item may go while it is changed: another program's doing.
 const TRIES: usize = 3;
 
-/// The item is updated where it is; a new one goes where the system keeps new ones. Whoever changes an item takes turns with
-/// the others of ours: the service knows no condition. Returns whether it is stored; what is expected to be there is stored
-/// in its turn only.
+/// The item is updated where it is; a new one goes where the system keeps new ones. Returns whether it is stored.
 pub(super) fn put(
     store: &CredentialStore,
     credential: &Credential,
     expected: &Expected,
-    turns: Option<&Path>,
 ) -> Result<bool, Failure> {
-    let turn = turns.and_then(take_turn);
-    if !matches!(expected, Expected::Anything) && turns.is_some() && turn.is_none() {
-        return Ok(false);
-    }
     for _ in 1..TRIES {
         match put_once(store, credential, expected) {
             Err(Failure::Keyring(keyring::Error::NoEntry)) => {}
@@ -117,12 +103,6 @@ fn items_of(store: &CredentialStore, key: &Key) -> Result<Vec<Found>, Failure> {
     Ok(found)
 }
 
-/// `None`: it takes too long, or there is no such folder.
-pub(super) fn take_turn(folder: &Path) -> Option<Lock> {
-    let folder = Folder::make(folder).ok()?;
-    folder.lock_within("keychain.lock", TURN).ok()?
-}
-
 /// The newest item under `key` is written again: it is the newest of all then.
 pub(super) fn touch(store: &CredentialStore, key: &Key) -> Result<(), Failure> {
     if let Some(item) = newest_first(items_of(store, key)?)?.first() {
@@ -145,12 +125,11 @@ pub(super) fn redate(
     store: &CredentialStore,
     kept: &Credential,
     end: Option<Expiry>,
-    turns: Option<&Path>,
 ) -> Result<bool, Failure> {
     match get(store, &Description::exactly(&kept.key))? {
         Some(mut found) if found.has_same_secrets(kept) => {
             found.expiry = end;
-            put(store, &found, &Expected::There(kept.duplicate()), turns)
+            put(store, &found, &Expected::There(kept.duplicate()))
         }
         _ => Ok(false),
     }

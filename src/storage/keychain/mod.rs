@@ -23,7 +23,7 @@ use std::time::Duration;
 use keyring::CredentialStore;
 
 use self::attributes::Spelling;
-use self::change::{Expected, put, redate, rehearse, take_turn, touch};
+use self::change::{Expected, put, redate, rehearse, touch};
 use self::deadline::Prompts;
 use self::found::{Failure, Found, all, delete, find, get, list, reveal};
 use self::others::{Attributes, Other};
@@ -33,6 +33,7 @@ use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
 use crate::platform::boot_time;
+use crate::private::{Folder, Lock};
 use crate::secret::Secret;
 
 /// How long all of an operation may take where nobody is prompted. Above the two seconds after which one unanswered call
@@ -44,6 +45,11 @@ const LEAST: Duration = Duration::from_millis(700);
 
 /// After this long the service tells another second.
 const SECOND: Duration = Duration::from_millis(1020);
+
+/// How long to wait for one who changes an item now; and for all of them, one after the other, before whoever comes too late
+/// writes out of turn.
+const TURN: Duration = Duration::from_millis(1200);
+const CROWD: Duration = Duration::from_secs(10);
 
 /// A failure that took longer is a service that does not answer; the next question would take as long.
 const SLOW: Duration = Duration::from_secs(1);
@@ -196,15 +202,53 @@ impl Keychain {
     }
 }
 
+/// Whether an item may be changed now.
+enum Turn {
+    /// Nobody else does, as long as this is kept.
+    Taken(#[expect(dead_code, reason = "held until it is dropped")] Lock),
+    /// There are none.
+    Free,
+    /// It did not come in time.
+    Missed,
+}
+
+impl Turn {
+    fn is_missed(&self) -> bool {
+        matches!(self, Self::Missed)
+    }
+}
+
 impl Keychain {
     fn put(&self, credential: &Credential, expected: Expected) -> Result<bool, Error> {
+        let turn = self.take_turn();
+        if !matches!(expected, Expected::Anything) && turn.is_missed() {
+            return Ok(false);
+        }
         let credential = credential.duplicate();
-        let turns = self.turns.clone();
         let stored = self.ask("store", self.patience, move |store| {
-            put(store, &credential, &expected, turns.as_deref())
+            let _turn = turn;
+            put(store, &credential, &expected)
         });
         self.stored.set(Some(boot_time()));
         stored
+    }
+
+    /// Whoever changes an item takes turns with the others of ours: the service knows no condition.
+    fn take_turn(&self) -> Turn {
+        let Some(folder) = self.turns.as_deref().filter(|_| !self.is_lost.get()) else {
+            return Turn::Free;
+        };
+        let patience = self.lost.left_of(TURN);
+        let taken = Folder::make(folder)
+            .and_then(|folder| folder.lock_in_turn("keychain.lock", patience, CROWD));
+        match taken {
+            Ok(Some(lock)) => return Turn::Taken(lock),
+            Ok(None) => {}
+            // Then nobody can take one.
+            Err(_) => return Turn::Free,
+        }
+        self.lost.add(patience);
+        Turn::Missed
     }
 }
 
@@ -229,10 +273,14 @@ impl Storage for Keychain {
     }
 
     fn redate(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {
+        let turn = self.take_turn();
+        if turn.is_missed() {
+            return Ok(false);
+        }
         let kept = kept.duplicate();
-        let turns = self.turns.clone();
         let redated = self.ask("store", self.patience, move |store| {
-            redate(store, &kept, end, turns.as_deref())
+            let _turn = turn;
+            redate(store, &kept, end)
         });
         self.stored.set(Some(boot_time()));
         redated
@@ -265,10 +313,17 @@ impl Storage for Keychain {
     }
 
     fn erase(&self, unwanted: &Description) -> Result<usize, Error> {
+        // One secret goes in turn with those who store, who write over an item in its place: what cannot be had in time is refused
+        // again, and goes then.
+        let names_secret = unwanted.password.is_some() || unwanted.credential.is_some();
+        let turn = names_secret.then(|| self.take_turn());
+        if turn.as_ref().is_some_and(Turn::is_missed) {
+            return Ok(0);
+        }
         let unwanted = unwanted.duplicate();
-        let turns = self.turns.clone();
         self.ask("erase", self.patience, move |store| {
-            erase(store, &unwanted, turns.as_deref())
+            let _turn = turn;
+            erase(store, &unwanted)
         })
     }
 
@@ -304,18 +359,8 @@ impl fmt::Debug for Keychain {
     }
 }
 
-/// One secret goes in turn with those who store, who write over an item in its place: what cannot be had in time is refused
-/// again, and goes then.
-fn erase(
-    store: &CredentialStore,
-    unwanted: &Description,
-    turns: Option<&Path>,
-) -> Result<usize, Failure> {
+fn erase(store: &CredentialStore, unwanted: &Description) -> Result<usize, Failure> {
     let names_secret = unwanted.password.is_some() || unwanted.credential.is_some();
-    let turn = turns.filter(|_| names_secret).and_then(take_turn);
-    if names_secret && turns.is_some() && turn.is_none() {
-        return Ok(0);
-    }
     // What hides its attributes can only be found as it is spelled here. Unlocked, it is found below as well.
     let mut hidden = find(store, unwanted, Spelling::AsKept)?;
     hidden.retain(Found::is_hidden);

@@ -1,28 +1,21 @@
 //! Folders and files that only their owner can use: refused when they are anything else, replaced whole or not at all.
 
+mod lock;
+
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use rustix::fs::{
-    AtFlags, FlockOperation, Mode, OFlags, flock, fstat, openat, renameat, statat, unlinkat,
-};
+use rustix::fs::{AtFlags, Mode, OFlags, fstat, openat, renameat, statat, unlinkat};
 use rustix::io::Errno;
 
-use crate::platform::{boot_time, disk, effective_uid};
+pub use self::lock::Lock;
+use crate::platform::{disk, effective_uid};
 use crate::secret::Buffer;
 
 /// Half a million credentials. A larger file is none that we wrote, and git would wait while it is read.
 const LARGEST: usize = 64 * 1024 * 1024;
-/// How long to wait for another process that holds the lock and changes nothing.
-const LOCK_PATIENCE: Duration = Duration::from_secs(4);
-/// How long to wait in all: hundreds may store at once into a file of a hundred thousand entries, and each has its turn.
-const QUEUE_PATIENCE: Duration = Duration::from_secs(60);
-/// How long to wait for the lock where git waits for an answer, and there may be another storage to give it.
-const SHORT_PATIENCE: Duration = Duration::from_secs(2);
-
 /// What ends the name of a file that is being written.
 const NEW: &str = ".git-credential-pat-new";
 
@@ -79,12 +72,6 @@ impl Error {
 pub struct Folder {
     descriptor: File,
     path: PathBuf,
-}
-
-/// The right to change a folder's files: a parameter of everything that does.
-#[derive(Debug)]
-pub struct Lock {
-    _held: File,
 }
 
 impl Folder {
@@ -144,76 +131,6 @@ impl Folder {
     /// The folder itself, for what must be done relative to it.
     pub fn descriptor(&self) -> &File {
         &self.descriptor
-    }
-
-    /// Waits until no other process changes `name`: as long as the others get on, and not for ever.
-    pub fn lock(&self, name: impl AsRef<OsStr>) -> Result<Lock, Error> {
-        let name = name.as_ref();
-        let lock_name = lock_of(name);
-        let until = boot_time().saturating_add(QUEUE_PATIENCE);
-        let mut seen = self.version(name);
-        while boot_time() < until {
-            if let Some(lock) = self.lock_within(&lock_name, LOCK_PATIENCE)? {
-                return Ok(lock);
-            }
-            let now = self.version(name);
-            if now == seen {
-                break;
-            }
-            seen = now;
-        }
-        Err(Error::Busy {
-            path: self.path.join(lock_name),
-        })
-    }
-
-    /// As [`Folder::lock`], and for a moment only, whether the others get on or not.
-    pub fn lock_soon(&self, name: impl AsRef<OsStr>) -> Result<Lock, Error> {
-        let lock_name = lock_of(name.as_ref());
-        let lock = self.lock_within(&lock_name, SHORT_PATIENCE)?;
-        lock.ok_or_else(|| Error::Busy {
-            path: self.path.join(lock_name),
-        })
-    }
-
-    /// Changes whenever the file is replaced.
-    fn version(&self, name: &OsStr) -> Option<(u64, i64, u64)> {
-        let found = statat(&self.descriptor, name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
-        // The types of these differ between systems.
-        #[allow(clippy::unnecessary_cast, clippy::cast_sign_loss)]
-        Some((
-            found.st_ino as u64,
-            found.st_mtime as i64,
-            found.st_mtime_nsec as u64,
-        ))
-    }
-
-    /// Takes the lock file `name` if it is free within `patience`; zero tries once.
-    pub fn lock_within(
-        &self,
-        name: impl AsRef<OsStr>,
-        patience: Duration,
-    ) -> Result<Option<Lock>, Error> {
-        let name = name.as_ref();
-        let flags =
-            OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let opened = openat(&self.descriptor, name, flags, Mode::RUSR | Mode::WUSR);
-        let held =
-            File::from(opened.map_err(|cause| system("lock", &self.path.join(name), cause))?);
-        let until = boot_time().saturating_add(patience);
-        let mut pause = Duration::from_millis(1);
-        loop {
-            match flock(&held, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => return Ok(Some(Lock { _held: held })),
-                Err(Errno::INTR) => {}
-                Err(Errno::WOULDBLOCK) if boot_time() < until => {
-                    std::thread::sleep(pause);
-                    pause = (pause * 2).min(Duration::from_millis(10));
-                }
-                Err(Errno::WOULDBLOCK) => return Ok(None),
-                Err(cause) => return Err(system("lock", &self.path.join(name), cause)),
-            }
-        }
     }
 
     /// The bytes of a file, if it is there, is a plain file, is ours and is closed to others.
@@ -328,12 +245,6 @@ impl Folder {
 pub fn is_reserved(name: &OsStr) -> bool {
     let name = name.as_encoded_bytes();
     name.starts_with(b".") && name.ends_with(NEW.as_bytes())
-}
-
-fn lock_of(name: &OsStr) -> OsString {
-    let mut lock = name.to_owned();
-    lock.push(".lock");
-    lock
 }
 
 /// Where the new file is written: hidden, and under a name that nobody else gives.
