@@ -199,15 +199,13 @@ impl Helper {
         if is_other && !is_older && self.is_alive(found, now) {
             return Ok(());
         }
+        // Before it goes: see `keep_in`.
+        if is_other && is_older {
+            self.supersede(found, arrival, now);
+        }
         // Compared: a newer one may have come meanwhile.
         match memory.erase(&found.as_refused()) {
-            Ok(0) | Err(Error::Unavailable { .. }) => Ok(()),
-            Ok(_) => {
-                if is_other && is_older {
-                    self.supersede(found, arrival, now);
-                }
-                Ok(())
-            }
+            Ok(_) | Err(Error::Unavailable { .. }) => Ok(()),
             Err(cause) => Err(cause),
         }
     }

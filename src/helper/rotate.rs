@@ -221,6 +221,10 @@ impl Helper {
         };
         // Before it is anywhere: whoever is killed from here on leaves a word of what to look for.
         turn.name_successor(dead, token);
+        // Copies of it may lie elsewhere; and whoever thanks for it from here on is too late.
+        for dead in holders.kept() {
+            self.bury(dead, fate::Fate::Superseded, now);
+        }
         let replaced = holders.replace(token, end, retries);
         let Replaced {
             kept,
@@ -235,10 +239,6 @@ impl Helper {
         let is_whole = holders.are_all();
         if left.iter().all(|left| left.is_erased) && is_settled && is_whole {
             turn.unmark(dead);
-        }
-        // Copies of it may lie elsewhere.
-        for dead in holders.kept() {
-            self.bury(dead, fate::Fate::Superseded, now);
         }
         let asked_for = kept.iter().find(|new| new.key == old.key);
         let Some(new) = asked_for.or(kept.first()).map(Credential::duplicate) else {

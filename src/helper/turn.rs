@@ -10,7 +10,8 @@ use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use super::unrotated;
-use crate::private::{Error, Folder, Lock};
+use crate::platform::lock::Lock;
+use crate::private::{Error, Folder};
 use crate::secret::Secret;
 
 /// Of the lock; its file is this with `.lock`, and every mark begins with it.

@@ -9,6 +9,7 @@ pub mod disk;
 #[cfg(unix)]
 pub mod ending;
 pub mod heap;
+pub mod lock;
 pub mod prompt;
 #[cfg(unix)]
 mod quiet;

@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 
 use self::draft::{Draft, Error, read};
 use self::step::{Step, Undone, in_effect, without};
-use crate::private::{self, Folder, Lock};
+use crate::platform::lock::Lock;
+use crate::private::{self, Folder};
 
 const NAME: &str = "setup";
 

@@ -33,7 +33,8 @@ use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
 use crate::platform::boot_time;
-use crate::private::{Folder, Lock};
+use crate::platform::lock::Lock;
+use crate::private::Folder;
 use crate::secret::Secret;
 
 /// How long all of an operation may take where nobody is prompted. Above the two seconds after which one unanswered call

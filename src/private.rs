@@ -1,21 +1,27 @@
 //! Folders and files that only their owner can use: refused when they are anything else, replaced whole or not at all.
 
-mod lock;
-
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{AtFlags, Mode, OFlags, fstat, openat, renameat, statat, unlinkat};
 use rustix::io::Errno;
 
-pub use self::lock::Lock;
+use crate::platform::lock::Lock;
 use crate::platform::{disk, effective_uid};
 use crate::secret::Buffer;
 
 /// Half a million credentials. A larger file is none that we wrote, and git would wait while it is read.
 const LARGEST: usize = 64 * 1024 * 1024;
+/// How long to wait for another process that holds the lock and changes nothing.
+const LOCK_PATIENCE: Duration = Duration::from_secs(4);
+/// How long to wait in all: hundreds may store at once into a file of a hundred thousand entries, and each has its turn.
+const QUEUE_PATIENCE: Duration = Duration::from_secs(60);
+/// How long to wait for the lock where git waits for an answer, and there may be another storage to give it.
+const SHORT_PATIENCE: Duration = Duration::from_secs(2);
+
 /// What ends the name of a file that is being written.
 const NEW: &str = ".git-credential-pat-new";
 
@@ -133,6 +139,54 @@ impl Folder {
         &self.descriptor
     }
 
+    /// Waits until no other process changes `name`: as long as the others get on, and not for ever.
+    pub fn lock(&self, name: impl AsRef<OsStr>) -> Result<Lock, Error> {
+        self.lock_or_busy(name.as_ref(), LOCK_PATIENCE, QUEUE_PATIENCE)
+    }
+
+    /// As [`Folder::lock`], and for a moment only, whether the others get on or not.
+    pub fn lock_soon(&self, name: impl AsRef<OsStr>) -> Result<Lock, Error> {
+        self.lock_or_busy(name.as_ref(), SHORT_PATIENCE, SHORT_PATIENCE)
+    }
+
+    fn lock_or_busy(
+        &self,
+        name: &OsStr,
+        patience: Duration,
+        limit: Duration,
+    ) -> Result<Lock, Error> {
+        let lock_name = lock_of(name);
+        let lock = self.lock_in_turn(&lock_name, patience, limit)?;
+        lock.ok_or_else(|| Error::Busy {
+            path: self.path.join(lock_name),
+        })
+    }
+
+    /// Takes the lock file `name` if it is free within `patience`; zero tries once.
+    pub fn lock_within(
+        &self,
+        name: impl AsRef<OsStr>,
+        patience: Duration,
+    ) -> Result<Option<Lock>, Error> {
+        self.lock_in_turn(name, patience, patience)
+    }
+
+    /// Takes the lock file `name` once it is free: see [`Lock::take`].
+    pub fn lock_in_turn(
+        &self,
+        name: impl AsRef<OsStr>,
+        patience: Duration,
+        limit: Duration,
+    ) -> Result<Option<Lock>, Error> {
+        let name = name.as_ref();
+        let lock = Lock::take(&self.descriptor, name, patience, limit);
+        lock.map_err(|cause| Error::System {
+            action: "lock",
+            path: self.path.join(name),
+            cause,
+        })
+    }
+
     /// The bytes of a file, if it is there, is a plain file, is ours and is closed to others.
     pub fn read(&self, name: impl AsRef<OsStr>) -> Result<Option<Buffer>, Error> {
         self.read_at_most(LARGEST, name)
@@ -245,6 +299,12 @@ impl Folder {
 pub fn is_reserved(name: &OsStr) -> bool {
     let name = name.as_encoded_bytes();
     name.starts_with(b".") && name.ends_with(NEW.as_bytes())
+}
+
+fn lock_of(name: &OsStr) -> OsString {
+    let mut lock = name.to_owned();
+    lock.push(".lock");
+    lock
 }
 
 /// Where the new file is written: hidden, and under a name that nobody else gives.

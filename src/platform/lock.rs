@@ -1,0 +1,80 @@
+//! Turns: who changes a folder's files waits for whoever does so now, as long as those get on.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+use std::time::Duration;
+
+use rustix::fs::{
+    FlockOperation, Mode, OFlags, Timespec, Timestamps, UTIME_NOW, flock, fstat, futimens, openat,
+};
+use rustix::io::Errno;
+
+use super::boot_time;
+
+/// The right to change a folder's files: a parameter of everything that does.
+#[derive(Debug)]
+pub struct Lock {
+    _held: File,
+}
+
+impl Lock {
+    /// Takes the lock file `name` in `folder` once it is free. Waits `patience` for one who holds it, and `limit` for all of them
+    /// together; `None`: it was not free in that time. Zero tries once.
+    pub fn take(
+        folder: &File,
+        name: &OsStr,
+        patience: Duration,
+        limit: Duration,
+    ) -> io::Result<Option<Self>> {
+        let flags =
+            OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let held = File::from(openat(folder, name, flags, Mode::RUSR | Mode::WUSR)?);
+        let end = boot_time().saturating_add(limit);
+        let mut until = boot_time().saturating_add(patience).min(end);
+        let mut pause = Duration::from_millis(1);
+        let mut seen = None;
+        loop {
+            match flock(&held, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => {
+                    tell_turn(&held);
+                    return Ok(Some(Self { _held: held }));
+                }
+                Err(Errno::INTR) => {}
+                Err(Errno::WOULDBLOCK) => {
+                    let turn = turn_of(&held);
+                    if seen.replace(turn).is_some_and(|seen| seen != turn) {
+                        until = boot_time().saturating_add(patience).min(end);
+                    }
+                    if boot_time() >= until {
+                        return Ok(None);
+                    }
+                    std::thread::sleep(pause);
+                    pause = (pause * 2).min(Duration::from_millis(10));
+                }
+                Err(cause) => return Err(cause.into()),
+            }
+        }
+    }
+}
+
+/// Those who wait see by the lock file's time that somebody else has it now. A system that does not note it lets them wait less.
+fn tell_turn(lock: &File) {
+    let now = Timespec {
+        tv_sec: 0,
+        tv_nsec: UTIME_NOW,
+    };
+    let times = Timestamps {
+        last_access: now,
+        last_modification: now,
+    };
+    let _ = futimens(lock, &times);
+}
+
+/// Another one whenever somebody has taken the lock.
+fn turn_of(lock: &File) -> Option<(i64, u64)> {
+    let found = fstat(lock).ok()?;
+    // The types of these differ between systems.
+    #[allow(clippy::unnecessary_cast, clippy::cast_sign_loss)]
+    Some((found.st_mtime as i64, found.st_mtime_nsec as u64))
+}
