@@ -24,6 +24,22 @@ impl Now {
     }
 }
 
+impl Now {
+    /// What the clocks say by now, if nobody has set them since: a lock or a person may have been waited for.
+    #[must_use]
+    pub fn fresh(self) -> Self {
+        let boot = platform::boot_time().max(self.boot);
+        let passed = boot.saturating_sub(self.boot).as_millis();
+        let passed = u64::try_from(passed).unwrap_or(u64::MAX);
+        let milliseconds = self.milliseconds().saturating_add(passed);
+        Self {
+            boot,
+            wall: milliseconds / 1000,
+            fraction: u32::try_from(milliseconds % 1000).unwrap_or_default(),
+        }
+    }
+}
+
 /// Where the present comes from, so that a test can bring its own.
 pub type Clock = fn() -> Now;
 

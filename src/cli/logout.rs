@@ -23,8 +23,9 @@ pub(super) fn run(
 ) -> Result<ExitCode, Failure> {
     let unwanted = described(&arguments.url)?;
     let (_, helper) = open(flags, Some(&unwanted))?;
-    let outcome = helper.erase(&unwanted)?;
-    ui::notices(streams, &outcome.notices, time::now().wall);
+    let now = time::now();
+    let outcome = helper.forget(&unwanted, now)?;
+    ui::notices(streams, &outcome.notices, now.wall);
     let is_whole = outcome.is_whole();
     let text = match outcome.value {
         0 if !is_whole => return Err(nothing_known()),

@@ -119,7 +119,7 @@ impl Holder<'_> {
         if self.storage.replace(Some(&self.kept), &new)? {
             return Ok(true);
         }
-        // The keychain refuses whoever has to wait too long for a turn, too.
+        // One that was changed in another way.
         let found = self.storage.get(&Description::exactly(&new.key));
         let is_other = |found: &Credential| {
             found.is_complete() && !found.has_token_of(&self.kept) && !found.has_token_of(&new)

@@ -226,7 +226,22 @@ impl Helper {
 
     /// A journal that cannot be kept stops nothing.
     fn bury(&self, credential: &Credential, fate: Fate, now: Now) {
-        let _ = self.journal.bury(credential, fate, now);
+        let _ = self.journal.bury(credential, fate, now.fresh());
+    }
+
+    /// Whoever thanks for these with a command that has begun before is too late. A journal that cannot be kept stops nothing.
+    fn note_gone(&self, gone: &[Credential], now: Now) {
+        let _ = self.journal.note_gone(gone, now.fresh());
+    }
+
+    /// Forgets what a person wants gone: a command that goes on does not bring it back. Returns as [`Helper::erase`].
+    pub fn forget(&self, unwanted: &Description, now: Now) -> Result<Outcome<usize>, Error> {
+        let all = self.storages.iter();
+        let all = all.filter_map(|storage| storage.all().ok()).flatten();
+        let kept = all.map(|(_, kept)| kept);
+        let gone: Vec<_> = kept.filter(|kept| unwanted.fits(&kept.key)).collect();
+        self.note_gone(&gone, now);
+        self.erase(unwanted)
     }
 
     /// Forgets what git, or a person, wants gone, wherever it is. Returns how many entries went. Fails if the only storage

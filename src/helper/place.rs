@@ -43,8 +43,8 @@ struct Arrival<'a> {
 /// So often others may store under the same key meanwhile: each of them is nearer to the last word than a thanks.
 const TRIES: usize = 4;
 
-/// In milliseconds: what others note meanwhile is no older.
-const SOON: u64 = 60_000;
+/// In milliseconds: two processes may see the clocks in another order.
+const SOON: u64 = 1000;
 
 /// What became of it in one storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -232,12 +232,13 @@ impl Helper {
                     return Ok(Kept::Not);
                 }
             }
+            if known.is_none() && self.is_unwanted(arrival, now) {
+                return Ok(Kept::Not);
+            }
             let other = known.as_ref().filter(|known| known.is_complete());
             let other = other.filter(|known| !known.has_same_secrets(&credential));
             // Before it is replaced: whoever thanks for it from now on, with an older command, comes too late.
-            if let Some(other) = other {
-                self.supersede(other, arrival, now);
-            }
+            let is_buried = other.is_some_and(|other| self.supersede(other, arrival, now));
             // Somebody may store a newer one between the look and the store.
             let may_wait = match word {
                 Word::Answered => true,
@@ -251,6 +252,10 @@ impl Helper {
             };
             match stored {
                 Ok(true) => {
+                    // Whoever has begun since, and was given the other one, is too late as well.
+                    if let Some(other) = other {
+                        self.note_gone(&[other.duplicate()], now);
+                    }
                     self.revive(&credential, now);
                     let is_same = known.is_some_and(|known| known.has_same_secrets(&credential));
                     return Ok(if is_same { Kept::Completed } else { Kept::New });
@@ -258,7 +263,7 @@ impl Helper {
                 Ok(false) if round >= TRIES => break,
                 Ok(false) => {}
                 Err(cause) => {
-                    if let Some(other) = other {
+                    if let Some(other) = other.filter(|_| is_buried) {
                         self.revive(other, now);
                     }
                     return Err(cause);
@@ -269,12 +274,16 @@ impl Helper {
     }
 
     /// Copies of `other` may lie elsewhere. Where one comes back that was dead, or another helper's in the place of a person's,
-    /// nobody knows which is the older.
-    fn supersede(&self, other: &Credential, arrival: Arrival<'_>, now: Now) {
+    /// nobody knows which is the older: then it is noted only that it goes. Returns whether it counts as dead for that.
+    fn supersede(&self, other: &Credential, arrival: Arrival<'_>, now: Now) -> bool {
         let may_be_older = arrival.word == Word::Accepted && self.brought(other).is_some();
-        if arrival.fate.is_none() && !may_be_older {
+        let is_buried = arrival.fate.is_none() && !may_be_older && self.fate_of(other).is_none();
+        if is_buried {
             self.bury(other, Fate::Superseded, now);
+        } else {
+            self.note_gone(&[other.duplicate()], now);
         }
+        is_buried
     }
 
     /// Whether `kept` is another secret than what arrives, nothing ill is known of it, and it may be the newer one: then it is
@@ -295,18 +304,27 @@ impl Helper {
         may_be_newer && is_other && self.is_alive(kept, now)
     }
 
-    /// Whether it was replaced or refused after the command had begun that thanks for it now: going back to it on purpose takes
-    /// another command.
+    /// Whether it was replaced, refused or taken away after the command had begun that thanks for it now: going back to it on
+    /// purpose takes another command.
     fn has_died_meanwhile(&self, credential: &Credential, now: Now) -> bool {
         let Some(began) = caller::command_began() else {
             return false;
         };
+        let now = now.fresh();
         let lasts = u64::try_from(now.boot.saturating_sub(began).as_millis()).unwrap_or(u64::MAX);
         let began = now.milliseconds().saturating_sub(lasts);
-        // What lies far in the future was written before the clock was set back.
+        // What lies in the future was written before the clock was set back.
         let until = now.milliseconds().saturating_add(SOON);
         let dead = self.journal.dead().unwrap_or_default();
         dead.died_within(credential, began..=until)
+    }
+
+    /// Whether a person took it away while the command ran that thanks for it now.
+    fn is_unwanted(&self, arrival: Arrival<'_>, now: Now) -> bool {
+        let credential = arrival.credential;
+        matches!(arrival.word, Word::Accepted | Word::Answered)
+            && self.fate_of(credential).is_none()
+            && self.has_died_meanwhile(credential, now)
     }
 
     /// Whether it can be used, as far as anybody knows.

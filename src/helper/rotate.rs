@@ -216,16 +216,19 @@ impl Helper {
             Told::At(end) => Some(end),
             Told::Never | Told::Unknown => None,
         };
-        let Some(dead) = old.token() else {
+        let Some(old_token) = old.token() else {
             return Err(Error::Dead);
         };
         // Before it is anywhere: whoever is killed from here on leaves a word of what to look for.
-        turn.name_successor(dead, token);
+        turn.name_successor(old_token, token);
         // Copies of it may lie elsewhere; and whoever thanks for it from here on is too late.
         for dead in holders.kept() {
             self.bury(dead, fate::Fate::Superseded, now);
         }
         let replaced = holders.replace(token, end, retries);
+        // Whoever has begun since, and was given the old one, is too late as well.
+        let dead: Vec<_> = holders.kept().map(Credential::duplicate).collect();
+        self.note_gone(&dead, now);
         let Replaced {
             kept,
             left,
@@ -238,7 +241,7 @@ impl Helper {
         // While somebody may still have the old one the mark tells the next run what to put there.
         let is_whole = holders.are_all();
         if left.iter().all(|left| left.is_erased) && is_settled && is_whole {
-            turn.unmark(dead);
+            turn.unmark(old_token);
         }
         let asked_for = kept.iter().find(|new| new.key == old.key);
         let Some(new) = asked_for.or(kept.first()).map(Credential::duplicate) else {

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use super::fate::Fate;
 use super::known::{Known, Outcome};
-use super::{Contents, Entry, Error, Fingerprint, Journal, Topic};
+use super::{Contents, Entry, Error, Fingerprint, Journal, LONG_PATIENCE, Topic};
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
@@ -38,17 +38,19 @@ impl Dead {
 }
 
 impl Dead {
-    /// Whether `credential`'s secret was refused or replaced in this time, in milliseconds since 1970.
+    /// Whether `credential`'s secret was refused, replaced or taken away in this time, in milliseconds since 1970.
     pub fn died_within(&self, credential: &Credential, time: RangeInclusive<u64>) -> bool {
         let contents = self.0.as_ref();
         contents.is_some_and(|contents| {
             let fingerprint = contents.fingerprint(credential);
+            let path = credential.key.path.as_deref();
             contents.entries.iter().any(|entry| {
-                let path = credential.key.path.as_deref();
-                let reaches = |(fate, _): (Fate, u64)| fate.reaches(entry.path(), path);
+                let reaches = entry.fate.map_or(entry.path() == path, |(fate, _)| {
+                    fate.reaches(entry.path(), path)
+                });
                 entry.known.died.is_some_and(|died| time.contains(&died))
                     && entry.is_of(&credential.key, &fingerprint)
-                    && entry.fate.is_some_and(reaches)
+                    && reaches
             })
         })
     }
@@ -93,7 +95,7 @@ impl Journal {
     /// Notes that `credential`'s secret is dead. That its end has passed says nothing where the same secret was stored under
     /// another path after that.
     pub fn bury(&self, credential: &Credential, fate: Fate, now: Now) -> Result<(), Error> {
-        self.change(now.wall, |contents| {
+        self.change_within(LONG_PATIENCE, now.wall, |contents| {
             if fate == Fate::Ended && contents.has_outlived(credential) {
                 return false;
             }
@@ -101,6 +103,21 @@ impl Journal {
             let entry = contents.entry(about);
             entry.fate = Some((fate, now.wall));
             entry.known.died = (fate != Fate::Ended).then(|| now.milliseconds());
+            true
+        })
+        .map(drop)
+    }
+
+    /// Notes that another one takes the places of these now, or that somebody takes them away, which says nothing ill of them.
+    pub fn note_gone(&self, gone: &[Credential], now: Now) -> Result<(), Error> {
+        if gone.is_empty() {
+            return Ok(());
+        }
+        self.change_within(LONG_PATIENCE, now.wall, |contents| {
+            for credential in gone {
+                let about = contents.about(Topic::EndOf(credential));
+                contents.entry(about).known.died = Some(now.milliseconds());
+            }
             true
         })
         .map(drop)
@@ -225,6 +242,11 @@ mod tests {
         assert!(!died(&old, 0..=u64::MAX));
         journal.bury(&old, Fate::Ended, at(1002)).unwrap();
         assert!(!died(&old, 0..=u64::MAX), "nobody did anything then");
+        journal
+            .note_gone(&[token("alice", "two")], at(1003))
+            .unwrap();
+        assert!(died(&new, 1_003_250..=1_003_250));
+        assert_eq!(journal.dead().unwrap().fate_of(&new), None);
     }
 
     #[test]

@@ -20,7 +20,8 @@ pub struct Known {
     pub since: Option<u64>,
     /// When somebody was asked for it, or gave it, in milliseconds since 1970: whoever was asked later has the later word.
     pub brought: Option<u64>,
-    /// When it was refused or replaced, in milliseconds since 1970: to be compared with commands, which do not last long.
+    /// When it was last refused, replaced or taken away, in milliseconds since 1970: to be compared with commands, which do not
+    /// last long.
     pub died: Option<u64>,
     /// When git first found it good in our sight, in Unix seconds: only its own word counts, not that somebody stored it.
     pub accepted: Option<u64>,

@@ -27,6 +27,8 @@ use crate::secret::Buffer;
 const NAME: &str = "journal";
 /// `get` may have to wait for another process's journal, but not for long.
 const PATIENCE: Duration = Duration::from_millis(200);
+/// How long for a word without which a token may be lost later.
+const LONG_PATIENCE: Duration = Duration::from_secs(3);
 /// How long for many of them, one after the other: what a crowd does not note, nobody knows afterwards.
 const CROWD: Duration = Duration::from_secs(3);
 /// What nobody spoke of for so long is forgotten: longer than a token may live at most forges.
@@ -89,7 +91,8 @@ impl Entry {
             ..
         } = self.known;
         let died = self.fate.map(|(_, at)| at);
-        [self.said, since, accepted, asked, died]
+        let gone = self.known.died.map(|died| died / 1000);
+        [self.said, since, accepted, asked, died, gone]
             .into_iter()
             .flatten()
             .max()
@@ -149,9 +152,19 @@ impl Journal {
 
     /// Under the lock; written if `change` says so, which is returned.
     fn change(&self, wall: u64, change: impl FnOnce(&mut Contents) -> bool) -> Result<bool, Error> {
+        self.change_within(PATIENCE, wall, change)
+    }
+
+    /// The same, and waits `patience` for another process that keeps the journal.
+    fn change_within(
+        &self,
+        patience: Duration,
+        wall: u64,
+        change: impl FnOnce(&mut Contents) -> bool,
+    ) -> Result<bool, Error> {
         let folder = Folder::make(&self.folder)?;
         let lock = folder
-            .lock_in_turn("journal.lock", PATIENCE, CROWD)?
+            .lock_in_turn("journal.lock", patience, CROWD)?
             .ok_or(Error::Busy)?;
         let mut contents = Contents::read(&folder)?.map_or_else(Contents::new, Ok)?;
         if !change(&mut contents) {

@@ -184,7 +184,13 @@ fn a_store_in_the_keychain_does_not_wait_for_ever() {
     sandbox.start_keyring();
     ask(&sandbox, "keychain", "store", "tok-old").succeeded();
     let _other = turn(&sandbox);
-    ask(&sandbox, "keychain", "erase", "tok-old").succeeded();
+    let erase = ask(&sandbox, "keychain", "erase", "tok-old");
+    assert!(!erase.status.success());
+    assert!(
+        erase.stderr.contains("keychain.lock locked"),
+        "{}",
+        erase.stderr
+    );
     assert_eq!(kept(&sandbox, "keychain").as_deref(), Some("tok-old"));
     ask(&sandbox, "keychain", "store", "tok-new").succeeded();
     assert_eq!(kept(&sandbox, "keychain").as_deref(), Some("tok-new"));

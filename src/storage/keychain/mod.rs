@@ -34,7 +34,7 @@ use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
 use crate::platform::boot_time;
 use crate::platform::lock::Lock;
-use crate::private::Folder;
+use crate::private::{self, Folder};
 use crate::secret::Secret;
 
 /// How long all of an operation may take where nobody is prompted. Above the two seconds after which one unanswered call
@@ -203,28 +203,21 @@ impl Keychain {
     }
 }
 
-/// Whether an item may be changed now.
-enum Turn {
-    /// Nobody else does, as long as this is kept.
-    Taken(#[expect(dead_code, reason = "held until it is dropped")] Lock),
-    /// There are none.
-    Free,
-    /// It did not come in time.
-    Missed,
-}
+/// The keychain's items may be changed as long as this is kept: nobody else of ours does. `None`: nobody takes turns.
+struct Turn(#[expect(dead_code, reason = "held until it is dropped")] Option<Lock>);
 
-impl Turn {
-    fn is_missed(&self) -> bool {
-        matches!(self, Self::Missed)
+fn busy(operation: &'static str, cause: private::Error) -> Error {
+    Error::Failed {
+        operation,
+        kind: Kind::Keychain,
+        cause: cause.into(),
     }
 }
 
 impl Keychain {
     fn put(&self, credential: &Credential, expected: Expected) -> Result<bool, Error> {
-        let turn = self.take_turn();
-        if !matches!(expected, Expected::Anything) && turn.is_missed() {
-            return Ok(false);
-        }
+        // Rather out of turn than not at all.
+        let turn = self.take_turn().ok();
         let credential = credential.duplicate();
         let stored = self.ask("store", self.patience, move |store| {
             let _turn = turn;
@@ -234,22 +227,25 @@ impl Keychain {
         stored
     }
 
-    /// Whoever changes an item takes turns with the others of ours: the service knows no condition.
-    fn take_turn(&self) -> Turn {
+    /// Whoever changes an item takes turns with the others of ours: the service knows no condition. Fails if another process
+    /// keeps it.
+    fn take_turn(&self) -> Result<Turn, private::Error> {
+        const LOCK: &str = "keychain.lock";
         let Some(folder) = self.turns.as_deref().filter(|_| !self.is_lost.get()) else {
-            return Turn::Free;
+            return Ok(Turn(None));
         };
         let patience = self.lost.left_of(TURN);
-        let taken = Folder::make(folder)
-            .and_then(|folder| folder.lock_in_turn("keychain.lock", patience, CROWD));
+        let taken = Folder::make(folder).and_then(|own| own.lock_in_turn(LOCK, patience, CROWD));
         match taken {
-            Ok(Some(lock)) => return Turn::Taken(lock),
-            Ok(None) => {}
+            Ok(Some(lock)) => Ok(Turn(Some(lock))),
+            Ok(None) => {
+                self.lost.add(patience);
+                let path = folder.join(LOCK);
+                Err(private::Error::Busy { path })
+            }
             // Then nobody can take one.
-            Err(_) => return Turn::Free,
+            Err(_) => Ok(Turn(None)),
         }
-        self.lost.add(patience);
-        Turn::Missed
     }
 }
 
@@ -274,10 +270,7 @@ impl Storage for Keychain {
     }
 
     fn redate(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {
-        let turn = self.take_turn();
-        if turn.is_missed() {
-            return Ok(false);
-        }
+        let turn = self.take_turn().map_err(|cause| busy("store", cause))?;
         let kept = kept.duplicate();
         let redated = self.ask("store", self.patience, move |store| {
             let _turn = turn;
@@ -314,13 +307,10 @@ impl Storage for Keychain {
     }
 
     fn erase(&self, unwanted: &Description) -> Result<usize, Error> {
-        // One secret goes in turn with those who store, who write over an item in its place: what cannot be had in time is refused
-        // again, and goes then.
+        // One secret goes in turn with those who store, who write over an item in its place: a newer one must not go for it.
         let names_secret = unwanted.password.is_some() || unwanted.credential.is_some();
-        let turn = names_secret.then(|| self.take_turn());
-        if turn.as_ref().is_some_and(Turn::is_missed) {
-            return Ok(0);
-        }
+        let turn = names_secret.then(|| self.take_turn()).transpose();
+        let turn = turn.map_err(|cause| busy("erase", cause))?;
         let unwanted = unwanted.duplicate();
         self.ask("erase", self.patience, move |store| {
             let _turn = turn;
