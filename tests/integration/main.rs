@@ -37,5 +37,6 @@ mod races;
 mod second_chances;
 mod setup;
 mod single_flight;
+mod slow_commands;
 mod stateful;
 mod warnings;

@@ -11,9 +11,10 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 
 use super::rotate::killed_at;
-use super::work::{Work, in_days};
+use super::work::{STORAGE, Work, in_days};
 use super::{Fate, Manner, Speaks, Token};
 use crate::process::{Output, heeding_signals};
+use crate::slow_commands::Slow;
 
 const FIRST: &str = "glpat-first.0123456789";
 
@@ -127,6 +128,18 @@ fn a_signal_waits_until_the_new_token_is_kept() {
         assert!(said.contains("the new token for"), "{output:?}");
         has_the_new_token(&work);
     }
+}
+
+/// A fetch of an older git that begins meanwhile is given the old token, and thanks for it when that is dead.
+#[test]
+fn who_begins_meanwhile_does_not_bring_the_old_token_back() {
+    let work = Work::without_lookups(Speaks::GitLab);
+    let child = on_its_way(&work);
+    let slow = Slow::begin(&work.sandbox, STORAGE, &work.credential("alice", FIRST));
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    slow.thank();
+    has_the_new_token(&work);
 }
 
 /// Ctrl-Z and the like: the forge would give up on who is stopped.
