@@ -80,7 +80,7 @@ pub enum Error {
     )]
     Pending(u64),
     /// It may not.
-    #[error("the token may not rotate itself: it has neither the scope {0}")]
+    #[error("the token may not rotate itself: it has neither the scope '{0}'")]
     Scope(String),
     /// The forge said no; nothing has changed.
     #[error("the forge answers {0}: the kept token was not rotated")]

@@ -68,6 +68,11 @@ impl Sandbox {
         process::run(&mut lock, b"").succeeded();
     }
 
+    /// Ends the keyring by `signal`.
+    pub fn kill_keyring(&mut self, signal: Signal) {
+        self.keyring.as_mut().unwrap().kill(signal);
+    }
+
     /// Stops the keyring in the middle of everything.
     pub fn hang_keyring(&self) {
         self.keyring.as_ref().unwrap().hang();

@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use crate::attributes::{Answer, lines};
 use crate::flow::{Flow, TOKEN, ours};
 use crate::git::{self, Git};
+use crate::keyring::outliving;
 use crate::process::Output;
 use crate::sandbox::Sandbox;
 
@@ -88,7 +89,7 @@ fn in_a_file() {
 #[test]
 fn in_the_keychain() {
     for git in git::all() {
-        the_new_token_stays("keychain", true, git);
+        outliving(|| the_new_token_stays("keychain", true, git));
     }
 }
 
@@ -143,7 +144,7 @@ fn a_refusal_takes_nothing_newer(storage: &str, needs_keyring: bool) {
 fn a_refusal_takes_nothing_newer_from_any_storage() {
     a_refusal_takes_nothing_newer("memory", false);
     a_refusal_takes_nothing_newer("file", false);
-    a_refusal_takes_nothing_newer("keychain", true);
+    outliving(|| a_refusal_takes_nothing_newer("keychain", true));
 }
 
 /// Nobody else has it until this is closed.
