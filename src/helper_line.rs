@@ -1,5 +1,6 @@
 //! The value of git's `credential.helper` as git hands it to a shell: read, recognised, written.
 
+use std::env;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
@@ -10,9 +11,11 @@ pub const PROGRAM: &str = "git-credential-pat";
 /// Every setting that names a helper, for `git config`.
 pub const KEYS: &str = r"^credential\.(.*\.)?helper$";
 
-/// The words of a value, as the shell would split them. `None` where that takes a shell: variables, substitutions, pipes.
+/// The words of a value, as the shell would split them. `None` where that takes a shell: variables other than `HOME`,
+/// substitutions, pipes.
 pub fn words(value: &OsStr) -> Option<Vec<String>> {
-    split(value.to_str()?, None)
+    let home = env::var("HOME").ok().filter(|home| home.starts_with('/'));
+    split(value.to_str()?, home.as_deref())
 }
 
 /// The same, for a person whose home folder is `home`: that much of a shell is known.
@@ -138,7 +141,10 @@ pub fn quoted(word: &OsStr) -> String {
     }
     let mut quoted = String::new();
     for character in word.to_string_lossy().chars() {
-        let is_plain = character.is_alphanumeric() || "-_./:=,+@%~".contains(character);
+        // At the beginning it means somebody's home.
+        let is_plain = character.is_alphanumeric()
+            || "-_./:=,+@%".contains(character)
+            || (character == '~' && !quoted.is_empty());
         if !is_plain {
             quoted.push('\\');
         }
@@ -232,7 +238,9 @@ mod tests {
             "~/x",
         ] {
             let value = format!("{} {}", quoted("first".as_ref()), quoted(word.as_ref()));
-            assert_eq!(words(value.as_ref()).unwrap(), ["first", word], "{value}");
+            for home in [None, Some("/h")] {
+                assert_eq!(split(&value, home).unwrap(), ["first", word], "{value}");
+            }
         }
         assert_eq!(
             quoted("/plain/git-credential-pat".as_ref()),
@@ -243,7 +251,7 @@ mod tests {
     #[test]
     fn what_takes_a_shell_is_not_guessed_at() {
         for value in [
-            "pat --file $HOME/x",
+            "pat --file $XDG_DATA_HOME/x",
             "pat \"$(id)\"",
             "pat; id",
             "pat 'open",

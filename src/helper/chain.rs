@@ -28,7 +28,7 @@ fn walk(git: &Git, url: Option<&Description>) -> (Vec<Setting>, Option<[Setting;
     let mut chain: Vec<Setting> = Vec::new();
     let mut forgets = None;
     for setting in git.settings(KEYS).unwrap_or_default() {
-        if !holds_for(&setting.key, url) {
+        if !holds_for(&setting.key, "credential", "helper", url) {
             continue;
         }
         if setting.value.is_empty() {
@@ -192,14 +192,13 @@ fn answer(git: &Git, question: &Question, kept: &Credential) -> Answer {
     }
 }
 
-/// `credential.helper`, or `credential.URL.helper` of a URL that covers `url` (gitcredentials(7), CREDENTIAL CONTEXTS).
-fn holds_for(key: &OsStr, url: Option<&Description>) -> bool {
-    let key = key.as_bytes();
-    let Some(context) = key
-        .strip_prefix(b"credential.")
-        .and_then(|rest| rest.strip_suffix(b".helper"))
-    else {
-        return true;
+/// `SECTION.NAME`, or `SECTION.URL.NAME` of a URL that covers `url` (gitcredentials(7), CREDENTIAL CONTEXTS; git-config(1),
+/// `http.<url>.*`).
+pub(super) fn holds_for(key: &OsStr, section: &str, name: &str, url: Option<&Description>) -> bool {
+    let key = key.as_bytes().strip_prefix(section.as_bytes());
+    let key = key.and_then(|rest| rest.strip_suffix(name.as_bytes()));
+    let Some(context) = key.and_then(|rest| rest.strip_prefix(b".")?.strip_suffix(b".")) else {
+        return key == Some(b".");
     };
     let (Some(url), Ok(context)) = (url, url::parse(context)) else {
         return false;
@@ -283,10 +282,13 @@ mod tests {
             ("credential.https://two.test.helper", false),
             ("credential.http://one.test.helper", false),
         ] {
-            assert_eq!(holds_for(key.as_ref(), Some(&url)), holds, "{key}");
+            let held = holds_for(key.as_ref(), "credential", "helper", Some(&url));
+            assert_eq!(held, holds, "{key}");
         }
         assert!(!holds_for(
             "credential.https://one.test.helper".as_ref(),
+            "credential",
+            "helper",
             None
         ));
     }

@@ -148,7 +148,14 @@ impl Cleaner {
         let mut rest: Vec<Kept> = Vec::new();
         for storage in &self.storages {
             match everything(&**storage) {
-                Ok(all) => rest.extend(all),
+                Ok(all) => {
+                    rest.extend(all);
+                    // What is locked there is left out in silence.
+                    let is_keychain = storage.kind() == Kind::Keychain;
+                    let locked = is_keychain.then(|| storage.check().err()).flatten();
+                    let locked = locked.filter(|cause| !cause.is_absence());
+                    notices.extend(locked.map(|cause| Notice::PassedOver { cause }));
+                }
                 Err(cause) if cause.is_absence() => {}
                 Err(cause) => notices.push(Notice::PassedOver { cause }),
             }

@@ -14,6 +14,7 @@ pub mod examine;
 pub mod finding;
 pub mod follow;
 pub mod forges;
+pub mod header;
 pub mod holders;
 pub mod import;
 pub mod keep;

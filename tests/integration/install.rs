@@ -127,7 +127,7 @@ fn installs_sets_up_and_takes_it_back() {
     assert!(
         !state.exists(),
         "{:?}",
-        fs::read_dir(&state).map(|left| left.count())
+        fs::read_dir(&state).map(Iterator::count)
     );
 }
 

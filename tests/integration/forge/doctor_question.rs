@@ -375,3 +375,47 @@ fn a_repository_may_have_git_tell_the_path() {
     );
     is_well(&work, &url);
 }
+
+/// As continuous integration leaves one behind: git never uses what is kept, and forgets it.
+#[test]
+fn a_header_of_gits_own_is_told_and_not_shown() {
+    let work = Work::without_lookups(Speaks::GitHub);
+    work.store("alice", CLASSIC);
+    work.forge.issue(Token::new("t", CLASSIC));
+    let url = work.forge.repository();
+    let key = format!("http.{}/.extraheader", work.forge.url());
+    let set = |value: &str| {
+        let words = ["config", "--global", "--add", &key, value];
+        work.git(&words).succeeded();
+    };
+    set("X-Other: 1");
+    is_well(&work, &url);
+    set("AUTHORIZATION: basic bWFkZS11cA==");
+    let (says, remedy) = only_problem(&work, &url);
+    assert!(
+        says.contains("an Authorization header of its own"),
+        "{says}"
+    );
+    assert!(
+        !format!("{says}{remedy}").contains("bWFk"),
+        "{says}{remedy}"
+    );
+    let remedy = remedy.strip_prefix("git ").unwrap();
+    let words: Vec<String> = remedy
+        .split(' ')
+        .map(|word| word.replace('\\', ""))
+        .collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    work.git(&words).succeeded();
+    is_well(&work, &url);
+    let left = work.git(&["config", "--get-all", &key]).text();
+    assert_eq!(left, "X-Other: 1\n");
+    // For another host it is nothing to us, and an empty one ends it.
+    let elsewhere = "http.https://elsewhere.test/.extraheader";
+    work.git(&["config", "--global", elsewhere, "Authorization: x"])
+        .succeeded();
+    is_well(&work, &url);
+    set("Authorization: basic bWFkZS11cA==");
+    set("");
+    is_well(&work, &url);
+}
