@@ -63,7 +63,6 @@ pub(super) fn run(
     } else {
         Some(guide::dialogue(streams)?)
     };
-    let is_given = given.is_some();
     let mut description = match given {
         Some(given) => given,
         None => match of_remote(streams)? {
@@ -83,7 +82,7 @@ pub(super) fn run(
     if let Some(name) = &arguments.username {
         description.username = Some(name.clone().into_bytes());
     }
-    description = as_git_will_ask(description, &settings, is_given, streams);
+    description = as_git_will_ask(description, &settings, streams);
     if description.username.is_none() {
         description.username = Some(known_or_asked_username(
             &helper,
@@ -147,27 +146,19 @@ pub(super) fn run(
 fn as_git_will_ask(
     mut description: Description,
     settings: &Settings,
-    is_given: bool,
     streams: &mut Streams,
 ) -> Description {
-    // Beside the rules of others git will ask for this one by its host.
-    let has_rules = settings
-        .accounts
-        .iter()
-        .any(|rule| rule.is_at(&description));
-    if !is_given || has_rules {
-        let is_ruled = is_ruled(settings, &description);
-        let is_told = git_tells_path(&description);
-        if is_ruled && !is_told {
-            ui::warn(
-                streams,
-                "git does not tell the path, by which the [[account]] for it goes: this token will not be found",
-                Some("run 'git credential-pat setup' after adding a rule"),
-            );
-        }
-        if !is_ruled && !is_told {
-            description.path = None;
-        }
+    let is_ruled = is_ruled(settings, &description);
+    let is_told = git_tells_path(&description);
+    if is_ruled && !is_told {
+        ui::warn(
+            streams,
+            "git does not tell the path, by which the [[account]] for it goes: this token will not be found",
+            Some("run 'git credential-pat setup' after adding a rule"),
+        );
+    }
+    if !is_ruled && !is_told {
+        description.path = None;
     }
     account::apply(&settings.accounts, &mut description);
     description

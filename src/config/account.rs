@@ -55,7 +55,7 @@ impl Account {
     }
 
     /// Whether the rule is about this host, whoever's the path is.
-    pub fn is_at(&self, said: &Description) -> bool {
+    fn is_at(&self, said: &Description) -> bool {
         said.protocol.as_ref() == Some(&self.protocol) && said.host.as_ref() == Some(&self.host)
     }
 

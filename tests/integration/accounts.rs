@@ -188,3 +188,37 @@ fn a_rule_names_the_user() {
         Some("tok-home")
     );
 }
+
+/// The URL that one clones is good for `login`: where git tells no path, its token is for the whole host.
+#[test]
+fn a_login_without_rules_is_for_the_host() {
+    let sandbox = Sandbox::new();
+    let credential = [
+        ("protocol", "https"),
+        ("host", "one.test"),
+        ("username", "alice"),
+        ("password", "tok-old"),
+    ];
+    let ask = |words: &str, input: &[u8]| {
+        let words = format!("--storage file {words}");
+        sandbox.ask(&words, input).succeeded()
+    };
+    ask("store", &lines(&credential));
+    ask("login --with-token https://one.test/acme/r.git", b"tok-new");
+    let listed: serde_json::Value =
+        serde_json::from_slice(&ask("list --json", b"").stdout).unwrap();
+    assert_eq!(listed.as_array().unwrap().len(), 1, "{listed}");
+    assert_eq!(listed[0]["url"], "https://one.test", "{listed}");
+    let kept = ask("get", &lines(&credential[..2])).stdout;
+    assert_eq!(Answer::read(&kept).get("password"), Some("tok-new"));
+    // Where git tells it, it counts.
+    let told = "[credential \"https://one.test\"]\n\tuseHttpPath = true\n";
+    sandbox.configure_git(told);
+    ask(
+        "login --with-token https://alice@one.test/acme/r.git",
+        b"tok-path",
+    );
+    let listed: serde_json::Value =
+        serde_json::from_slice(&ask("list --json", b"").stdout).unwrap();
+    assert_eq!(listed.as_array().unwrap().len(), 2, "{listed}");
+}
