@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::Outcome;
 use super::configured::kinds_in_git_config;
 use super::forges::takes_no_more;
-use super::kept::{Kept, everything, remove_behind, remove_from};
+use super::kept::{Kept, everything, remove_behind, remove_from, what_is_locked};
 use super::neighbours::{Copied, Harvest, Neighbours};
 use super::notice::Notice;
 use super::open::{open_all, open_rest};
@@ -143,22 +143,16 @@ impl Cleaner {
 
     /// What of ours is of no use any more, as far as it fits `wanted`. What is alive is all of it: a copy of it is, too.
     pub fn find(&self, wanted: Option<&Description>, now: Now) -> Outcome<Ours> {
-        let mut notices = Vec::new();
+        let (mut notices, mut rest) = (Vec::new(), Vec::<Kept>::new());
         let mut ours = Ours::default();
-        let mut rest: Vec<Kept> = Vec::new();
         for storage in &self.storages {
-            match everything(&**storage) {
-                Ok(all) => {
-                    rest.extend(all);
-                    // What is locked there is left out in silence.
-                    let is_keychain = storage.kind() == Kind::Keychain;
-                    let locked = is_keychain.then(|| storage.check().err()).flatten();
-                    let locked = locked.filter(|cause| !cause.is_absence());
-                    notices.extend(locked.map(|cause| Notice::PassedOver { cause }));
-                }
-                Err(cause) if cause.is_absence() => {}
-                Err(cause) => notices.push(Notice::PassedOver { cause }),
-            }
+            let (all, trouble) = match everything(&**storage) {
+                Ok(all) => (all, what_is_locked(&**storage)),
+                Err(cause) => (Vec::new(), Some(cause)),
+            };
+            rest.extend(all);
+            let trouble = trouble.filter(|cause| !cause.is_absence());
+            notices.extend(trouble.map(|cause| Notice::PassedOver { cause }));
         }
         let is_meant = |kept: &Kept| wanted.is_none_or(|wanted| wanted.fits(&kept.credential.key));
         rest.retain(|kept| {

@@ -53,6 +53,12 @@ pub(super) fn everything(storage: &dyn Storage) -> Result<Vec<Kept>, Error> {
     Ok(all.into_iter().flatten().collect())
 }
 
+/// Why [`everything`] may have left something out: what is locked in the keychain is passed over there in silence.
+pub(super) fn what_is_locked(storage: &dyn Storage) -> Option<Error> {
+    let is_keychain = storage.kind() == Kind::Keychain;
+    is_keychain.then(|| storage.check().err()).flatten()
+}
+
 /// Memory has wiped a secret that ended: there is nothing to compare, but then what is there now must have ended as well.
 pub(super) fn remove_from(
     storage: &dyn Storage,
