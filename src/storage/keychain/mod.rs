@@ -11,6 +11,7 @@ mod found;
 mod native;
 pub mod others;
 mod secret_service;
+mod service;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;

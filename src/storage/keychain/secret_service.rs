@@ -1,10 +1,8 @@
 //! The Secret Service (gnome-keyring and others) as a store of the keyring interface.
 //!
-//! Over dbus-secret-service with a Plain session: the secret goes over the user's own bus as it is. Diffie-Hellman would
-//! hide it only from those who can already listen on that bus, and costs more than everything else here together.
+//! With a plain session: the secret goes over the user's own bus as it is. Diffie-Hellman would hide it only from those who can
+//! already listen on that bus, and costs more than everything else here together.
 #![cfg(all(unix, not(target_os = "macos")))]
-// A path such as `service::Item::delete` has one lifetime for its item, and is refused.
-#![allow(clippy::redundant_closure_for_method_calls)]
 
 use std::any::Any;
 use std::collections::HashMap;
@@ -13,24 +11,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use dbus_secret_service::{self as service, EncryptionType, Path, SecretService};
 use keyring::api::{CredentialApi, CredentialStoreApi};
 use keyring::{Credential, Entry, Error, Result};
 
 use super::attributes::Stored;
 use super::bus;
 use super::deadline::Prompts;
+use super::service::{self, Path, REPLY, Service};
 use crate::storage::Advice;
-
-/// What libsecret gives its passwords.
-const CONTENT_TYPE: &str = "text/plain";
-
-/// After this long the D-Bus library takes one call for unanswered: what took longer waited for a person.
-const REPLY: Duration = Duration::from_secs(2);
 
 /// A connection, and whether and how long there were prompts on it.
 struct Connection {
-    service: Mutex<SecretService>,
+    service: Mutex<Service>,
     may_prompt: bool,
     prompts: Arc<Prompts>,
 }
@@ -39,7 +31,7 @@ impl Connection {
     /// One call at a time: an answer must not go to another's question.
     fn call<T>(
         &self,
-        call: impl FnOnce(&SecretService) -> std::result::Result<T, service::Error>,
+        call: impl FnOnce(&Service) -> std::result::Result<T, service::Error>,
     ) -> Result<T> {
         let service = self.service.lock().unwrap_or_else(PoisonError::into_inner);
         call(&service).map_err(|error| translated(&error))
@@ -65,19 +57,12 @@ impl SecretServiceStore {
     /// Connects to the session bus that the environment names. `patience`: how long a prompt may wait for a person.
     pub(super) fn connect(patience: Duration, prompts: Arc<Prompts>) -> Result<Self> {
         if !bus::is_socket() {
-            return Err(translated(&service::Error::Unavailable));
+            return Err(translated(&service::Error::NoBus));
         }
-        let seconds = patience.as_millis().div_ceil(1000);
-        let seconds = u64::try_from(seconds).unwrap_or(u64::MAX);
-        let may_prompt = seconds > 0;
-        // The crate counts a second for every message that comes in, and one does before a prompt is answered.
-        let seconds = seconds.saturating_add(u64::from(may_prompt));
-        let service =
-            SecretService::connect_with_max_prompt_timeout(EncryptionType::Plain, seconds)
-                .map_err(|error| unreachable_service(&error))?;
+        let service = Service::connect(patience).map_err(|error| unreachable_service(&error))?;
         let connection = Connection {
             service: Mutex::new(service),
-            may_prompt,
+            may_prompt: !patience.is_zero(),
             prompts,
         };
         Ok(Self {
@@ -88,8 +73,8 @@ impl SecretServiceStore {
     /// Whether there is a default collection and, if that matters, whether it is open.
     pub(super) fn check(&self, must_be_open: bool) -> Result<()> {
         self.connection.call(|service| {
-            let collection = service.get_default_collection()?;
-            if must_be_open && collection.is_locked()? {
+            let collection = service.default_collection()?;
+            if must_be_open && service.is_locked(&collection)? {
                 Err(service::Error::Locked)
             } else {
                 Ok(())
@@ -157,25 +142,24 @@ impl Item {
             .rsplit('/')
             .next()
             .and_then(|last| last.parse().ok());
-        self.call(|item| {
+        self.call(|service, path| {
             Ok(Stored {
-                modified: item.get_modified()?,
-                created: item.get_created()?,
+                modified: service.modified(path)?,
+                created: service.created(path)?,
                 number: number.unwrap_or(0),
             })
         })
     }
 
     pub(super) fn label(&self) -> Result<String> {
-        self.call(|item| item.get_label())
+        self.call(Service::label)
     }
 
     fn call<T>(
         &self,
-        call: impl FnOnce(&service::Item<'_>) -> std::result::Result<T, service::Error>,
+        call: impl FnOnce(&Service, &Path<'_>) -> std::result::Result<T, service::Error>,
     ) -> Result<T> {
-        self.connection
-            .call(|service| call(&service::Item::new(service, self.path.clone())))
+        self.connection.call(|service| call(service, &self.path))
     }
 
     /// Prompts if that is allowed. Without that nothing is asked: the service would make a prompt that nobody shows.
@@ -184,7 +168,10 @@ impl Item {
             if !self.connection.may_prompt {
                 return Err(translated(&service::Error::Locked));
             }
-            self.call(|item| self.connection.ask(Duration::ZERO, || item.unlock()))?;
+            self.call(|service, path| {
+                let unlock = || service.unlock(path);
+                self.connection.ask(Duration::ZERO, unlock)
+            })?;
             self.is_locked.store(false, Ordering::Relaxed);
         }
         Ok(())
@@ -194,21 +181,21 @@ impl Item {
 impl CredentialApi for Item {
     fn set_secret(&self, secret: &[u8]) -> Result<()> {
         self.unlock()?;
-        self.call(|item| item.set_secret(secret, CONTENT_TYPE))
+        self.call(|service, path| service.set_secret(path, secret))
     }
 
     fn get_secret(&self) -> Result<Vec<u8>> {
         self.unlock()?;
-        self.call(|item| item.get_secret())
+        self.call(Service::secret)
     }
 
     fn get_attributes(&self) -> Result<HashMap<String, String>> {
-        self.call(|item| item.get_attributes())
+        self.call(Service::attributes)
     }
 
     fn delete_credential(&self) -> Result<()> {
         self.unlock()?;
-        self.call(|item| self.connection.ask(REPLY, || item.delete()))
+        self.call(|service, path| self.connection.ask(REPLY, || service.delete(path)))
     }
 
     fn get_credential(&self) -> Result<Option<Arc<Credential>>> {
@@ -260,20 +247,18 @@ impl CredentialApi for NewItem {
     fn set_secret(&self, secret: &[u8]) -> Result<()> {
         let connection = &self.connection;
         connection.call(|service| {
-            let collection = service.get_default_collection()?;
-            if collection.is_locked()? {
+            let collection = service.default_collection()?;
+            if service.is_locked(&collection)? {
                 if !connection.may_prompt {
                     return Err(service::Error::Locked);
                 }
-                connection.ask(Duration::ZERO, || collection.unlock())?;
+                connection.ask(Duration::ZERO, || service.unlock(&collection))?;
             }
             // Not in the place of another: gnome-keyring would take one that has these attributes and a path besides.
-            let (label, spec) = (&self.label, self.spec());
-            connection
-                .ask(REPLY, || {
-                    collection.create_item(label, spec, secret, false, CONTENT_TYPE)
-                })
-                .map(drop)
+            let attributes = self.attributes.clone();
+            connection.ask(REPLY, || {
+                service.create(&collection, &self.label, attributes, secret)
+            })
         })
     }
 
@@ -310,17 +295,14 @@ impl fmt::Debug for NewItem {
 
 fn search(connection: &Arc<Connection>, spec: &HashMap<&str, &str>) -> Result<Vec<Item>> {
     connection.call(|service| {
-        let found = service.search_items(spec.clone())?;
+        let found = service.search(spec)?;
         let item = |path, is_locked| Item {
             connection: Arc::clone(connection),
             path,
             is_locked: AtomicBool::new(is_locked),
         };
-        let open = found
-            .unlocked
-            .into_iter()
-            .map(|found| item(found.path, false));
-        let locked = found.locked.into_iter().map(|found| item(found.path, true));
+        let open = found.unlocked.into_iter().map(|path| item(path, false));
+        let locked = found.locked.into_iter().map(|path| item(path, true));
         Ok(open.chain(locked).collect())
     })
 }
@@ -331,7 +313,7 @@ fn unreachable_service(error: &service::Error) -> Error {
         Error::PlatformFailure(cause) | Error::NoStorageAccess(cause) => {
             Error::NoStorageAccess(cause)
         }
-        _ => translated(&service::Error::Unavailable),
+        _ => translated(&service::Error::NoBus),
     }
 }
 
@@ -360,13 +342,13 @@ fn translated(error: &service::Error) -> Error {
     };
     match error {
         service::Error::Locked | service::Error::Prompt => locked(),
-        service::Error::NoResult => advice(
+        service::Error::NoDefault => advice(
             "the keyring service has no default keyring",
             "create one in the desktop's password manager",
             true,
         ),
-        service::Error::Unavailable => absent(),
-        service::Error::Dbus(error) => match error.name().unwrap_or_default() {
+        service::Error::NoBus => absent(),
+        service::Error::Bus(error) => match error.name().unwrap_or_default() {
             "org.freedesktop.Secret.Error.IsLocked" => locked(),
             "org.freedesktop.Secret.Error.NoSuchObject"
             | "org.freedesktop.DBus.Error.UnknownObject"
@@ -389,6 +371,5 @@ fn translated(error: &service::Error) -> Error {
             }
             name => Error::PlatformFailure(format!("the keyring service answered {name}").into()),
         },
-        _ => Error::PlatformFailure("the keyring service gave an answer that does not read".into()),
     }
 }
