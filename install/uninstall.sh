@@ -101,7 +101,7 @@ runtime=${XDG_RUNTIME_DIR:-/nonexistent}/$program
 own=$(present "$data/credentials" "$data/credentials.lock" "$data/.credentials.git-credential-pat-new" \
     "$state/journal" "$state/journal.lock" "$state/.journal.git-credential-pat-new" "$config/config.toml" \
     "$state"/rotation-* "$state/rotation.lock" "$state"/.rotation-*.git-credential-pat-new \
-    "$state/keychain.lock" "$state/keychain-session.lock" \
+    "$state/keychain.lock" \
     "$runtime/socket.lock" "$state"/run/socket-*.lock \
     "$state"/setup--*/setup "$state"/setup--*/setup.lock "$state"/setup--*/.setup.git-credential-pat-new)
 

@@ -595,6 +595,65 @@ fn a_known_host_is_found_among_many() {
     });
 }
 
+// ---- how the service is asked ----
+
+/// The calls to the keyring service so far, each with the name of who called.
+fn calls(monitored: &Path) -> Vec<(String, String)> {
+    let text = fs::read_to_string(monitored).unwrap();
+    let word = |line: &str, name: &str| {
+        let rest = line.split_once(name)?.1;
+        let end = rest.find([' ', ';']).unwrap_or(rest.len());
+        Some(rest[..end].to_owned())
+    };
+    let calls = text.lines().filter(|line| line.starts_with("method call"));
+    calls
+        .filter(|line| line.contains("destination=org.freedesktop.secrets"))
+        .filter_map(|line| Some((word(line, "sender=")?, word(line, "member=")?)))
+        .collect()
+}
+
+/// gnome-keyring 42.1 ends itself where whoever opens a session has not been seen before, which can be lost.
+#[test]
+fn a_session_is_opened_by_one_who_is_known() {
+    let name = "a_session_is_opened_by_one_who_is_known";
+    scenario(name, World::unlocked, || {
+        let monitored = PathBuf::from(std::env::var_os("HOME").unwrap()).join("calls");
+        let monitor = Command::new("dbus-monitor")
+            .args(["--session", "destination=org.freedesktop.secrets"])
+            .stdin(Stdio::null())
+            .stdout(fs::File::create(&monitored).unwrap())
+            .spawn()
+            .unwrap();
+        let _monitor = Running(monitor);
+        poll(|| {
+            assert!(keychain().get(&wanted("nobody.test")).unwrap().is_none());
+            !calls(&monitored).is_empty()
+        });
+        assert!(
+            calls(&monitored)
+                .iter()
+                .all(|(_, member)| member != "OpenSession"),
+            "for nothing"
+        );
+        keychain()
+            .store(&credential("one.test", "alice", "a"))
+            .unwrap();
+        assert_eq!(answer(&keychain(), &wanted("one.test")), pair("alice", "a"));
+        let rejected = rejected("one.test", "alice", "a");
+        assert_eq!(keychain().erase(&rejected).unwrap(), 1);
+        let opened = |calls: &[(String, String)]| {
+            let opened = calls.iter().filter(|(_, member)| member == "OpenSession");
+            opened.count()
+        };
+        poll(|| opened(&calls(&monitored)) >= 3);
+        let calls = calls(&monitored);
+        for (caller, _) in calls.iter().filter(|(_, member)| member == "OpenSession") {
+            let mut own = calls.iter().filter(|(other, _)| other == caller);
+            assert_eq!(own.next().unwrap().1, "Ping", "{calls:?}");
+        }
+    });
+}
+
 // ---- a locked keyring ----
 
 #[test]

@@ -55,9 +55,6 @@ const CROWD: Duration = Duration::from_secs(10);
 
 /// The lock of those who change items.
 const CHANGES: &str = "keychain.lock";
-/// The lock of those who connect. gnome-keyring ends itself, and all keyrings are locked, where a client goes while it opens that
-/// client's session (seen with 42.1): whoever has to wait for it in a crowd, and gives up, waits here instead.
-const SESSIONS: &str = "keychain-session.lock";
 
 /// A failure that took longer is a service that does not answer; the next question would take as long.
 const SLOW: Duration = Duration::from_secs(1);
@@ -181,8 +178,6 @@ impl Keychain {
         } else {
             &self.asking
         });
-        let is_open = slot.get().is_some();
-        let gate = (!is_open).then(|| self.take_turn(SESSIONS));
         let (began, prompted) = (boot_time(), self.prompts.time());
         let prompts = Arc::clone(&self.prompts);
         let limit = self.lost.left_of(MARGIN).max(LEAST);
@@ -191,7 +186,6 @@ impl Keychain {
                 Arc::clone(store)
             } else {
                 let opened = native::open(patience, &prompts)?;
-                drop(gate);
                 Arc::clone(slot.get_or_init(|| opened))
             };
             question(&*store)
@@ -227,7 +221,7 @@ fn busy(operation: &'static str, cause: private::Error) -> Error {
 impl Keychain {
     fn put(&self, credential: &Credential, expected: Expected) -> Result<bool, Error> {
         // Rather out of turn than not at all.
-        let turn = self.take_turn(CHANGES).ok();
+        let turn = self.take_turn().ok();
         let credential = credential.duplicate();
         let stored = self.ask("store", self.patience, move |store| {
             let _turn = turn;
@@ -239,25 +233,20 @@ impl Keychain {
 
     /// Whoever changes an item takes turns with the others of ours: the service knows no condition. Fails if another process
     /// keeps it.
-    fn take_turn(&self, lock: &str) -> Result<Turn, private::Error> {
+    fn take_turn(&self) -> Result<Turn, private::Error> {
         let Some(folder) = self.turns.as_deref().filter(|_| !self.is_lost.get()) else {
             return Ok(Turn(None));
         };
         let patience = self.lost.left_of(TURN);
-        // Whoever only looks makes no folder.
-        let own = match lock {
-            SESSIONS => Folder::open(folder),
-            _ => Folder::make(folder).map(Some),
-        };
-        let Ok(Some(own)) = own else {
+        let Ok(own) = Folder::make(folder) else {
             return Ok(Turn(None));
         };
-        let taken = own.lock_in_turn(lock, patience, CROWD);
+        let taken = own.lock_in_turn(CHANGES, patience, CROWD);
         match taken {
             Ok(Some(lock)) => Ok(Turn(Some(lock))),
             Ok(None) => {
                 self.lost.add(patience);
-                let path = folder.join(lock);
+                let path = folder.join(CHANGES);
                 Err(private::Error::Busy { path })
             }
             // Then nobody can take one.
@@ -287,9 +276,7 @@ impl Storage for Keychain {
     }
 
     fn redate(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {
-        let turn = self
-            .take_turn(CHANGES)
-            .map_err(|cause| busy("store", cause))?;
+        let turn = self.take_turn().map_err(|cause| busy("store", cause))?;
         let kept = kept.duplicate();
         let redated = self.ask("store", self.patience, move |store| {
             let _turn = turn;
@@ -328,7 +315,7 @@ impl Storage for Keychain {
     fn erase(&self, unwanted: &Description) -> Result<usize, Error> {
         // One secret goes in turn with those who store, who write over an item in its place: a newer one must not go for it.
         let names_secret = unwanted.password.is_some() || unwanted.credential.is_some();
-        let turn = names_secret.then(|| self.take_turn(CHANGES)).transpose();
+        let turn = names_secret.then(|| self.take_turn()).transpose();
         let turn = turn.map_err(|cause| busy("erase", cause))?;
         let unwanted = unwanted.duplicate();
         self.ask("erase", self.patience, move |store| {

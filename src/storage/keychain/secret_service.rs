@@ -11,13 +11,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use dbus::strings::Path;
 use keyring::api::{CredentialApi, CredentialStoreApi};
 use keyring::{Credential, Entry, Error, Result};
 
 use super::attributes::Stored;
 use super::bus;
 use super::deadline::Prompts;
-use super::service::{self, Path, REPLY, Service};
+use super::service::{self, REPLY, Service};
 use crate::storage::Advice;
 
 /// A connection, and whether and how long there were prompts on it.

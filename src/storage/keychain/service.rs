@@ -13,7 +13,7 @@ use dbus::arg::{AppendAll, Get, PropMap, ReadAll, RefArg, Variant};
 use dbus::blocking::stdintf::org_freedesktop_dbus::{Peer, Properties};
 use dbus::blocking::{Connection, Proxy};
 use dbus::message::MatchRule;
-pub(super) use dbus::strings::Path;
+use dbus::strings::Path;
 
 use crate::platform::boot_time;
 
