@@ -17,7 +17,7 @@ use crate::helper::finding::{Finding, Outcome};
 use crate::helper::question::Question;
 use crate::helper::remotes::{self, Remote, Rewriting, Way};
 use crate::helper::ssh::Ssh;
-use crate::helper::{Helper, chain, examine, header, verify, why};
+use crate::helper::{Helper, chain, examine, header, netrc, verify, why};
 use crate::plain;
 use crate::time;
 
@@ -95,6 +95,7 @@ pub(super) fn run(
             });
             findings.extend(chain::examine(git, url.as_ref(), kept));
             findings.extend(header::examine(git, url.as_ref()));
+            findings.extend(netrc::examine(url.as_ref(), kept.map(|(_, kept)| kept)));
             if let (Some((settings, _)), None) = (&known, &url) {
                 findings.extend(why::of_accounts(git, &settings.accounts));
             }
