@@ -81,7 +81,7 @@ pub(super) fn run(
         let asked = match (&known, &url) {
             (Some((settings, helper)), Some(url)) => {
                 let question = Question::of(git.as_ref(), &settings.accounts, url);
-                let kept = helper.answer_to(&question.wanted, now)?;
+                let kept = helper.answer_to(&question.wanted, now);
                 Some((helper, url, question, kept))
             }
             _ => None,
@@ -91,7 +91,8 @@ pub(super) fn run(
                 // What has ended is not given to git.
                 let ended =
                     |kept: &&Credential| kept.expiry.is_some_and(|end| end.is_past(now.wall));
-                Some((question, kept.as_ref().filter(|kept| !ended(kept))?))
+                let kept = kept.as_ref().ok()?.as_ref();
+                Some((question, kept.filter(|kept| !ended(kept))?))
             });
             findings.extend(chain::examine(git, url.as_ref(), kept));
             findings.extend(header::examine(git, url.as_ref()));
@@ -112,7 +113,8 @@ pub(super) fn run(
         findings.extend(examine::environment(git.as_ref(), url.as_ref()));
         findings.extend(verify::examine(git.as_ref(), url.as_ref()));
         if let Some((helper, url, question, kept)) = &asked {
-            findings.extend(helper.why(url, question, kept.as_ref(), now));
+            let kept = kept.as_ref().map(Option::as_ref);
+            findings.extend(helper.why(url, question, kept, now));
         }
     }
     print(streams, &findings, arguments.json)?;

@@ -1,7 +1,7 @@
 //! `doctor`: that what git would really be given is what is looked at, and that what git goes by is read as git reads it.
 
-use std::fs;
-use std::os::unix::fs::symlink;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 use serde_json::Value;
 
@@ -422,6 +422,19 @@ fn a_header_of_gits_own_is_told_and_not_shown() {
     is_well(&work, &url);
 }
 
+/// Whether git fails, the old and the new one.
+#[track_caller]
+fn git_fails(work: &Work, url: &str) -> bool {
+    let fails = git::all().iter().map(|git| {
+        let mut command = work.trusting(work.sandbox.command(&git.program));
+        command.args(["ls-remote", url]);
+        !process::run(&mut command, b"").status.success()
+    });
+    let fails: Vec<bool> = fails.collect();
+    assert!(fails.iter().all(|&one| one == fails[0]), "{fails:?}");
+    fails[0]
+}
+
 /// libcurl reads it for git, before any helper.
 #[test]
 fn an_entry_in_a_netrc_is_told_and_not_shown() {
@@ -434,16 +447,6 @@ fn an_entry_in_a_netrc_is_told_and_not_shown() {
     let url = work.forge.repository();
     let named = url.replace("https://", "https://alice@");
     let netrc = work.sandbox.path("home/.netrc");
-    let fails = |url: &str| {
-        let fails = git::all().iter().map(|git| {
-            let mut command = work.trusting(work.sandbox.command(&git.program));
-            command.args(["ls-remote", url]);
-            !process::run(&mut command, b"").status.success()
-        });
-        let fails: Vec<bool> = fails.collect();
-        assert!(fails.iter().all(|&one| one == fails[0]), "{fails:?}");
-        fails[0]
-    };
     let finding = |url: &str| {
         let (output, json) = doctor(&work, url);
         let shown = format!("{output:?}");
@@ -496,7 +499,7 @@ fn an_entry_in_a_netrc_is_told_and_not_shown() {
         ),
     ] {
         fs::write(&netrc, format!("{first}{entry}\n")).unwrap();
-        assert_eq!(fails(&url), whether_git_fails, "{entry}");
+        assert_eq!(git_fails(&work, &url), whether_git_fails, "{entry}");
         let (outcome, says, remedy) = finding(&url);
         assert_eq!(outcome, of_url, "{entry}: {says}");
         if !outcome.is_empty() {
@@ -537,4 +540,30 @@ fn an_entry_in_a_netrc_is_told_and_not_shown() {
     fs::remove_file(&netrc).unwrap();
     fs::create_dir(&netrc).unwrap();
     assert_eq!(finding(&url).0, "");
+}
+
+#[test]
+fn a_storage_that_cannot_be_read_is_told_with_the_rest() {
+    let work = Work::without_lookups(Speaks::GitHub);
+    work.store("alice", CLASSIC);
+    work.forge.issue(Token::new("t", CLASSIC));
+    let url = work.forge.repository();
+    let file = work.sandbox.path("data/git-credential-pat/credentials");
+    fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
+    let (says, remedy) = only_problem(&work, &url);
+    assert!(says.contains("is open to other users"), "{says}");
+    assert_eq!(
+        remedy,
+        format!("close it with 'chmod 600 {}'", file.display())
+    );
+    let (output, _) = doctor(&work, &url);
+    for rest in ["helper chain", "not looked at, and git is given none"] {
+        assert!(output.text().contains(rest), "{rest}: {output:?}");
+    }
+    fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+    is_well(&work, &url);
+    fs::rename(&file, work.sandbox.path("aside")).unwrap();
+    fs::create_dir(&file).unwrap();
+    let (says, _) = only_problem(&work, &url);
+    assert!(says.contains("file storage"), "{says}");
 }
