@@ -86,6 +86,13 @@ pub(super) fn run(
             }
             _ => None,
         };
+        let is_unknown = matches!(&asked, Some((_, _, _, Ok(None))));
+        if let Some(typed) = arguments.url.as_deref().filter(|_| is_unknown)
+            && is_word(typed)
+            && remotes.iter().all(|remote| remote.name != typed)
+        {
+            return Err(neither(&remotes));
+        }
         if let Some(git) = &git {
             let kept = asked.as_ref().and_then(|(_, _, question, kept)| {
                 // What has ended is not given to git.
@@ -122,6 +129,32 @@ pub(super) fn run(
         .iter()
         .any(|found| found.outcome == Outcome::Problem);
     Ok(ExitCode::from(u8::from(is_ill)))
+}
+
+/// What is rather meant for a remote than for a host, though a host may be called so.
+fn is_word(typed: &str) -> bool {
+    let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    typed.bytes().all(is_usual) && !typed.eq_ignore_ascii_case("localhost")
+}
+
+/// For what is neither of a remote nor of a host that anything is kept for.
+fn neither(remotes: &[Remote]) -> Failure {
+    let mut names: Vec<String> = remotes
+        .iter()
+        .map(|remote| format!("'{}'", plain::safe(remote.name.as_bytes())))
+        .collect();
+    names.dedup();
+    let here = if names.is_empty() {
+        "there is no remote here".to_owned()
+    } else {
+        format!("the remotes here are {}", names.join(", "))
+    };
+    Failure::Plain {
+        what: "this is neither a URL nor a remote's name".to_owned(),
+        hint: Some(format!(
+            "give a URL such as https://github.com/octocat/hello.git, or a remote's name; {here}"
+        )),
+    }
 }
 
 /// Where git goes by what somebody typed: a remote's name, or a URL.
