@@ -8,7 +8,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::{AtFlags, Mode, OFlags, fchmod, fstat, openat, renameat, statat, unlinkat};
+use rustix::fs::{AtFlags, Mode, OFlags, Stat, fchmod, fstat, openat, renameat, statat, unlinkat};
 use rustix::io::Errno;
 
 use crate::platform::ending::Waiting;
@@ -65,6 +65,19 @@ pub fn read(path: &Path) -> Result<Option<Buffer>, Error> {
         .transpose()?
         .flatten()
         .map(|(bytes, _)| bytes))
+}
+
+/// The bytes of a file, if it is there, as the program gets them that goes by them: through links, and whosever it is. To tell
+/// of, and never to take over.
+pub fn read_as_its_reader(path: &Path) -> Result<Option<Buffer>, Error> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(descriptor) => {
+            bytes(&mut descriptor.into(), path, |_| Ok(())).map(|(bytes, _)| Some(bytes))
+        }
+        Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+        Err(cause) => Err(failed(path, "open", cause.into())),
+    }
 }
 
 /// Takes stretches out of a file, and leaves all the other bytes as they are: `choose` is given the bytes, under the
@@ -199,26 +212,14 @@ impl Folder {
             Err(Errno::LOOP) => return Err(strange("is a link: name the file itself")),
             Err(cause) => return Err(self.failed("open", cause.into())),
         };
-        let found = fstat(&file).map_err(|cause| self.failed("look at", cause.into()))?;
-        if !rustix::fs::FileType::from_raw_mode(found.st_mode).is_file() {
-            return Err(strange("is not a plain file"));
-        }
-        if found.st_uid != effective_uid() {
-            return Err(strange("belongs to another user"));
-        }
-        let mut bytes =
-            Buffer::with_capacity(usize::try_from(found.st_size).unwrap_or(0).min(LARGEST) + 1);
-        loop {
-            match bytes.read_from(&mut file, LARGEST + 1 - bytes.as_slice().len()) {
-                Ok(0) => return Ok(Some((bytes, Mode::from_raw_mode(found.st_mode & 0o7777)))),
-                Ok(_) if bytes.as_slice().len() > LARGEST => {
-                    return Err(strange("is far too large"));
-                }
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(cause) => return Err(self.failed("read", cause)),
+        let read = bytes(&mut file, &self.path, |found| {
+            if found.st_uid == effective_uid() {
+                Ok(())
+            } else {
+                Err(strange("belongs to another user"))
             }
-        }
+        });
+        read.map(Some)
     }
 
     /// Changes whenever the file is written or replaced.
@@ -234,10 +235,42 @@ impl Folder {
     }
 
     fn failed(&self, action: &'static str, cause: io::Error) -> Error {
-        Error::System {
-            action,
-            path: self.path.clone(),
-            cause,
+        failed(&self.path, action, cause)
+    }
+}
+
+fn failed(path: &Path, action: &'static str, cause: io::Error) -> Error {
+    Error::System {
+        action,
+        path: path.to_path_buf(),
+        cause,
+    }
+}
+
+/// The bytes of a plain file that is not too large, and its mode, if `look` has nothing against it.
+fn bytes(
+    file: &mut File,
+    path: &Path,
+    look: impl FnOnce(&Stat) -> Result<(), Error>,
+) -> Result<(Buffer, Mode), Error> {
+    let strange = |problem| Error::Strange {
+        path: path.to_path_buf(),
+        problem,
+    };
+    let found = fstat(&*file).map_err(|cause| failed(path, "look at", cause.into()))?;
+    if !rustix::fs::FileType::from_raw_mode(found.st_mode).is_file() {
+        return Err(strange("is not a plain file"));
+    }
+    look(&found)?;
+    let mut bytes =
+        Buffer::with_capacity(usize::try_from(found.st_size).unwrap_or(0).min(LARGEST) + 1);
+    loop {
+        match bytes.read_from(file, LARGEST + 1 - bytes.as_slice().len()) {
+            Ok(0) => return Ok((bytes, Mode::from_raw_mode(found.st_mode & 0o7777))),
+            Ok(_) if bytes.as_slice().len() > LARGEST => return Err(strange("is far too large")),
+            Ok(_) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(cause) => return Err(failed(path, "read", cause)),
         }
     }
 }
@@ -380,6 +413,10 @@ mod tests {
         assert!(matches!(read(&link), Err(Error::Strange { .. })));
         assert!(cut(&link, |_| panic!("a link")).is_err());
         assert!(matches!(read(home.path()), Err(Error::Strange { .. })));
+        let followed = read_as_its_reader(&link).unwrap().unwrap();
+        assert_eq!(followed.as_slice(), b"one");
+        let strange = read_as_its_reader(home.path());
+        assert!(matches!(strange, Err(Error::Strange { .. })));
         assert!(read(&home.path().join("none/at all")).unwrap().is_none());
         assert!(
             read(Path::new("file")).is_err(),

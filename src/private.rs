@@ -68,10 +68,24 @@ impl Error {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::NotPrivate { remedy, .. } => remedy.as_deref(),
+            Self::System {
+                action: OPEN_FOLDER,
+                cause,
+                ..
+            } if cause.kind() == io::ErrorKind::NotFound => {
+                Some("make this folder, or name a file in one that is there")
+            }
             Self::System { .. } | Self::Busy { .. } => None,
         }
     }
+
+    /// A folder that a person has named, and that is not there.
+    pub fn missing(folder: &Path) -> Self {
+        system(OPEN_FOLDER, folder, Errno::NOENT)
+    }
 }
+
+const OPEN_FOLDER: &str = "open the folder";
 
 /// A folder that is ours alone, held open so that nobody can put another in its place.
 #[derive(Debug)]

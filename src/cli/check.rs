@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::json::text;
 use super::progress::Progress;
 use super::streams::Streams;
-use super::{Failure, described, meant, nothing_known, open, ui};
+use super::{Failure, described, meant, nothing_kept, nothing_known, open, ui};
 use crate::config::{Flags, Warn};
 use crate::credential::expiry::Expiry;
 use crate::credential::token::TokenKind;
@@ -102,11 +102,8 @@ pub(super) fn run(
     if reports.is_empty() && !is_whole {
         return Err(nothing_known());
     }
-    if reports.is_empty() && wanted.is_some() {
-        return Err(Failure::new(
-            "nothing is kept for this URL",
-            "'git credential-pat list' shows what is",
-        ));
+    if let (true, Some(wanted)) = (reports.is_empty(), &wanted) {
+        return Err(nothing_kept(wanted));
     }
     let state = |report: &Report| state(report, settings.warn, now.wall);
     if arguments.json {

@@ -17,7 +17,7 @@ use crate::helper::finding::{Finding, Outcome};
 use crate::helper::question::Question;
 use crate::helper::remotes::{self, Remote, Rewriting, Way};
 use crate::helper::ssh::Ssh;
-use crate::helper::{Helper, chain, examine, header, verify, why};
+use crate::helper::{Helper, chain, examine, header, netrc, verify, why};
 use crate::plain;
 use crate::time;
 
@@ -81,20 +81,29 @@ pub(super) fn run(
         let asked = match (&known, &url) {
             (Some((settings, helper)), Some(url)) => {
                 let question = Question::of(git.as_ref(), &settings.accounts, url);
-                let kept = helper.answer_to(&question.wanted, now)?;
+                let kept = helper.answer_to(&question.wanted, now);
                 Some((helper, url, question, kept))
             }
             _ => None,
         };
+        let is_unknown = matches!(&asked, Some((_, _, _, Ok(None))));
+        if let Some(typed) = arguments.url.as_deref().filter(|_| is_unknown)
+            && is_word(typed)
+            && remotes.iter().all(|remote| remote.name != typed)
+        {
+            return Err(neither(&remotes));
+        }
         if let Some(git) = &git {
             let kept = asked.as_ref().and_then(|(_, _, question, kept)| {
                 // What has ended is not given to git.
                 let ended =
                     |kept: &&Credential| kept.expiry.is_some_and(|end| end.is_past(now.wall));
-                Some((question, kept.as_ref().filter(|kept| !ended(kept))?))
+                let kept = kept.as_ref().ok()?.as_ref();
+                Some((question, kept.filter(|kept| !ended(kept))?))
             });
             findings.extend(chain::examine(git, url.as_ref(), kept));
             findings.extend(header::examine(git, url.as_ref()));
+            findings.extend(netrc::examine(url.as_ref(), kept.map(|(_, kept)| kept)));
             if let (Some((settings, _)), None) = (&known, &url) {
                 findings.extend(why::of_accounts(git, &settings.accounts));
             }
@@ -111,7 +120,8 @@ pub(super) fn run(
         findings.extend(examine::environment(git.as_ref(), url.as_ref()));
         findings.extend(verify::examine(git.as_ref(), url.as_ref()));
         if let Some((helper, url, question, kept)) = &asked {
-            findings.extend(helper.why(url, question, kept.as_ref(), now));
+            let kept = kept.as_ref().map(Option::as_ref);
+            findings.extend(helper.why(url, question, kept, now));
         }
     }
     print(streams, &findings, arguments.json)?;
@@ -119,6 +129,32 @@ pub(super) fn run(
         .iter()
         .any(|found| found.outcome == Outcome::Problem);
     Ok(ExitCode::from(u8::from(is_ill)))
+}
+
+/// What is rather meant for a remote than for a host, though a host may be called so.
+fn is_word(typed: &str) -> bool {
+    let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    typed.bytes().all(is_usual) && !typed.eq_ignore_ascii_case("localhost")
+}
+
+/// For what is neither of a remote nor of a host that anything is kept for.
+fn neither(remotes: &[Remote]) -> Failure {
+    let mut names: Vec<String> = remotes
+        .iter()
+        .map(|remote| format!("'{}'", plain::safe(remote.name.as_bytes())))
+        .collect();
+    names.dedup();
+    let here = if names.is_empty() {
+        "there is no remote here".to_owned()
+    } else {
+        format!("the remotes here are {}", names.join(", "))
+    };
+    Failure::Plain {
+        what: "this is neither a URL nor a remote's name".to_owned(),
+        hint: Some(format!(
+            "give a URL such as https://github.com/octocat/hello.git, or a remote's name; {here}"
+        )),
+    }
 }
 
 /// Where git goes by what somebody typed: a remote's name, or a URL.

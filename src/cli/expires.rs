@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::streams::Streams;
-use super::{Failure, described, meant, nothing_known, open, status_of, ui};
+use super::{Failure, described, meant, nothing_kept, nothing_known, open, status_of, ui};
 use crate::config::Flags;
 use crate::credential::expiry::End;
 use crate::plain;
@@ -40,10 +40,7 @@ pub(super) fn run(
         return Err(nothing_known());
     }
     if outcome.value.is_empty() {
-        return Err(Failure::new(
-            "nothing is kept for this URL",
-            "'git credential-pat list' shows what is",
-        ));
+        return Err(nothing_kept(&wanted));
     }
     for key in outcome.value {
         let name = key

@@ -41,6 +41,7 @@ use crate::git;
 use crate::helper::Helper;
 use crate::helper::background::COMMAND;
 use crate::places::NoHome;
+use crate::plain;
 use crate::platform::{self, prompt};
 use crate::protocol::Operation;
 use crate::storage;
@@ -321,6 +322,18 @@ fn nothing_known() -> Failure {
     )
 }
 
+/// For who finds nothing where everybody was asked.
+fn nothing_kept(wanted: &Description) -> Failure {
+    let url = wanted.key().map(|key| key.url_of_user());
+    let url = plain::safe(&url.unwrap_or_default());
+    Failure::Plain {
+        what: "nothing is kept for this URL".to_owned(),
+        hint: Some(format!(
+            "begin with 'git credential-pat login {url}'; 'git credential-pat list' shows what is kept"
+        )),
+    }
+}
+
 /// What is shown is all there is, or not.
 fn status_of(is_whole: bool) -> ExitCode {
     if is_whole {
@@ -340,7 +353,8 @@ fn described(url: &str) -> Result<Description, Failure> {
     let protocol = url
         .split_once("://")
         .map_or("https", |(protocol, _)| protocol);
-    if is_scp_like || ["ssh", "git", "git+ssh", "ssh+git", "file"].contains(&protocol) {
+    let is_path = url.starts_with(['/', '.']);
+    if is_path || is_scp_like || ["ssh", "git", "git+ssh", "ssh+git", "file"].contains(&protocol) {
         let hint = "tokens serve HTTPS: use the repository's https:// URL";
         return Err(Failure::new(
             "git asks no helper for this kind of URL",

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::guide::{IfDead, Kept};
 use super::streams::Streams;
-use super::{Failure, described, guide, meant, nothing_known, open, ui};
+use super::{Failure, described, guide, meant, nothing_kept, nothing_known, open, ui};
 use crate::config::{Flags, Settings};
 use crate::credential::Credential;
 use crate::credential::expiry::{End, Expiry, Source};
@@ -55,10 +55,7 @@ pub(super) fn run(
             ui::notices(streams, &outcome.notices, now.wall);
             return Err(nothing_known());
         }
-        return Err(Failure::new(
-            "nothing is kept for this URL",
-            "'git credential-pat list' shows what is",
-        ));
+        return Err(nothing_kept(&wanted));
     };
     let Some(plan) = helper.plan(&old) else {
         return Err(Failure::new(

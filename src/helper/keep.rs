@@ -156,13 +156,8 @@ impl Helper {
         } else {
             self.journal.known(&credential).ok()
         };
-        let mut source = Source::Git;
-        if credential.expiry.is_none()
-            && let Some((guess, by)) = guess
-        {
-            credential.expiry = self.end_of(&credential, known.as_ref(), guess, now)?;
-            source = by;
-        }
+        let source = self.add_guess(&mut credential, known.as_ref(), guess, now)?;
+        let source = source.unwrap_or(Source::Git);
         let learnt = known.clone().flatten().unwrap_or_default();
         let clues = Clues {
             rules: &self.hosts,
@@ -219,7 +214,22 @@ impl Helper {
         Some((Guess::At(end), Source::Token))
     }
 
-    /// The end of a token that git hands over without one: the one that is kept already (git before 2.40 leaves it out),
+    /// Gives a token without an end the one that is guessed. Returns by whom.
+    fn add_guess(
+        &self,
+        credential: &mut Credential,
+        known: Option<&Option<Known>>,
+        guess: Option<(Guess, Source)>,
+        now: Now,
+    ) -> Result<Option<Source>, Error> {
+        let Some((guess, source)) = guess.filter(|_| credential.expiry.is_none()) else {
+            return Ok(None);
+        };
+        credential.expiry = self.end_of(credential, known, guess, now)?;
+        Ok(Some(source))
+    }
+
+    /// The end of a token that is handed over without one: the one that is kept already (git before 2.40 leaves it out),
     /// else the guess.
     fn end_of(
         &self,
@@ -251,22 +261,28 @@ impl Helper {
 
     /// Keeps `credential`: under `auto` in the keychain, or in memory where that cannot be reached; else in every storage
     /// of the list. A storage that has it already is not written to: git stores after every command that succeeded.
-    /// `source`: who told its end, if it has one.
+    /// `source`: who told its end, if it has one; what a person hands over without one gets the one that is guessed.
     pub fn keep(
         &self,
         credential: &Credential,
         source: Source,
         now: Now,
     ) -> Result<Outcome<()>, Error> {
-        let Outcome { value, notices } = self.keep_in_storages(credential, Word::Handed, now)?;
+        let is_persons = source == Source::Person;
+        let mut credential = credential.duplicate();
+        let guess = self.guess(&credential).filter(|_| is_persons);
+        let known = guess.and_then(|_| self.journal.known(&credential).ok());
+        let by = self.add_guess(&mut credential, known.as_ref(), guess, now)?;
+        let source = by.unwrap_or(source);
+        let Outcome { value, notices } = self.keep_in_storages(&credential, Word::Handed, now)?;
         if value {
             let token = credential.token().map(Secret::expose);
             let issuer = self.issuer(&credential.key, token);
             let when = When {
                 accepted: None,
-                brought: (source == Source::Person).then(|| now.milliseconds()),
+                brought: is_persons.then(|| now.milliseconds()),
             };
-            self.note(credential, issuer.as_ref(), source, when, now);
+            self.note(&credential, issuer.as_ref(), source, when, now);
         }
         Ok(Outcome { value: (), notices })
     }

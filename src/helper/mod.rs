@@ -21,6 +21,7 @@ pub mod keep;
 mod kept;
 pub mod lookup;
 pub mod neighbours;
+pub mod netrc;
 pub mod notice;
 pub mod open;
 mod place;

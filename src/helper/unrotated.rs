@@ -198,6 +198,12 @@ impl Error {
                 let unit = if wait == 1 { "minute" } else { "minutes" };
                 format!("try again in {wait} {unit}: {again}")
             }
+            Self::NotAsked(_) => {
+                let host = plain::safe(&key.host);
+                format!(
+                    "'git credential-pat doctor {whose}' tells what is in the way to {host}; then try again: {again}"
+                )
+            }
             Self::Refused(400) | Self::TooFar => TOO_LONG.to_owned(),
             Self::Private(error) | Self::Journal(journal::Error::File(error)) => {
                 error.hint()?.to_owned()

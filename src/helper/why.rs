@@ -16,6 +16,7 @@ use crate::credential::token::TokenKind;
 use crate::forge::lookup;
 use crate::forge::{self, Found, Kind, Site, Verdict};
 use crate::git::Git;
+use crate::storage::Error;
 use crate::time::{Now, in_words};
 
 const TITLE: &str = "token";
@@ -25,12 +26,13 @@ const SHORTEST_TOKEN: usize = 20;
 const LONGEST_NAME: usize = 39;
 
 impl Helper {
-    /// Why git fails for `url`, if it does. `question`: what git asks for it; `kept`: what answers. Writes nothing down.
+    /// Why git fails for `url`, if it does. `question`: what git asks for it; `kept`: what answers, or why nobody knows. Writes
+    /// nothing down.
     pub fn why(
         &self,
         url: &Description,
         question: &Question,
-        kept: Option<&Credential>,
+        kept: Result<Option<&Credential>, &Error>,
         now: Now,
     ) -> Vec<Finding> {
         let Some(key) = url.key() else {
@@ -46,8 +48,14 @@ impl Helper {
         if let Some(found) = of_question(question) {
             return vec![found];
         }
-        let Some(credential) = kept else {
-            return self.nothing_kept(question).into_iter().collect();
+        let credential = match kept {
+            Ok(Some(credential)) => credential,
+            Ok(None) => return self.nothing_kept(question).into_iter().collect(),
+            Err(error) => {
+                // What is the matter with the storage is told with it.
+                let says = format!("not looked at, and git is given none: {error}");
+                return vec![Finding::note(TITLE, says, None)];
+            }
         };
         // What is kept is replaced under its own key.
         let login = login(&credential.key);

@@ -47,7 +47,8 @@ impl Neighbour for Netrc {
                 let bytes = bytes.as_ref().map_or(&b""[..], Buffer::as_slice);
                 let place = Place::File(self.file.clone());
                 for entry in entries(bytes) {
-                    reading.take(entry.and_then(|said| Found::new(said, place.clone())));
+                    let said = entry.said();
+                    reading.take(said.and_then(|said| Found::new(said, place.clone())));
                 }
             }
             Err(error) => reading.troubles.push(error.into()),
@@ -64,22 +65,60 @@ impl Neighbour for Netrc {
     }
 }
 
-/// Each entry; `None` for one that says nothing that can be used: the default, which fits every host and so none of
-/// ours, and one with a word that is not known, after which nothing is certain.
-fn entries(bytes: &[u8]) -> Vec<Option<Description>> {
+/// What libcurl, and so git, signs in with before any helper is asked.
+pub struct First {
+    /// As it stands there; `None`: the default, for every host.
+    pub host: Option<Vec<u8>>,
+    /// Whose password it is, if that is told.
+    pub login: Option<Vec<u8>>,
+    /// The secret.
+    pub password: Secret,
+    /// Where the entry begins, the first line being 1.
+    pub line: usize,
+}
+
+/// What libcurl takes out of `bytes` for `host` (without a port) and, where the URL names one, for `user`: the default hides
+/// what stands below it, and words that are not known hide nothing.
+pub fn first(bytes: &[u8], host: Option<&[u8]>, user: Option<&[u8]>) -> Option<First> {
+    let fits = |entry: &Entry| match (&entry.host, host) {
+        (Some(named), Some(host)) => named.eq_ignore_ascii_case(host),
+        (Some(_), None) => false,
+        (None, _) => entry.is_default,
+    };
+    let mut fitting: Vec<Entry> = entries(bytes).into_iter().filter(fits).collect();
+    let is_users = |entry: &Entry| user == entry.login.as_ref().map(|login| &login[..]);
+    let at = fitting.iter().position(is_users).unwrap_or(0);
+    let entry = fitting.drain(..).nth(at)?;
+    Some(First {
+        host: entry.host.map(|host| host.to_vec()),
+        login: entry.login.map(|login| login.to_vec()),
+        password: Secret::new(&entry.password?),
+        line: entry.line,
+    })
+}
+
+/// Each entry, with its faults.
+fn entries(bytes: &[u8]) -> Vec<Entry> {
     let mut entries = Vec::new();
     let mut entry: Option<Entry> = None;
     let mut words = Words { rest: bytes };
+    let mut line = 1;
+    let mut counted = bytes;
     while let Some(word) = words.next() {
         let open = match &word[..] {
-            b"machine" => Some(Entry {
-                host: words.next(),
-                ..Entry::default()
-            }),
-            b"default" => Some(Entry {
-                is_broken: true,
-                ..Entry::default()
-            }),
+            b"machine" | b"default" => {
+                let passed = counted.len() - words.rest.len();
+                line += counted[..passed].split(|&byte| byte == b'\n').count() - 1;
+                counted = words.rest;
+                let is_default = word[..] == *b"default";
+                let host = (!is_default).then(|| words.next()).flatten();
+                Some(Entry {
+                    host,
+                    is_default,
+                    line,
+                    ..Entry::default()
+                })
+            }
             b"macdef" => {
                 words.skip_macro();
                 continue;
@@ -87,7 +126,7 @@ fn entries(bytes: &[u8]) -> Vec<Option<Description>> {
             _ => None,
         };
         if open.is_some() {
-            entries.extend(std::mem::replace(&mut entry, open).map(Entry::said));
+            entries.extend(std::mem::replace(&mut entry, open));
             continue;
         }
         let Some(entry) = &mut entry else {
@@ -113,7 +152,7 @@ fn entries(bytes: &[u8]) -> Vec<Option<Description>> {
         }
         *slot = value;
     }
-    entries.extend(entry.map(Entry::said));
+    entries.extend(entry);
     entries
 }
 
@@ -125,10 +164,14 @@ struct Entry {
     password: Option<Zeroizing<Vec<u8>>>,
     protocol: Option<Zeroizing<Vec<u8>>>,
     port: Option<Zeroizing<Vec<u8>>>,
+    is_default: bool,
     is_broken: bool,
+    line: usize,
 }
 
 impl Entry {
+    /// `None` if it says nothing that can be used: the default, which fits every host and so none of ours, and one with a
+    /// word that is not known, after which nothing is certain.
     fn said(self) -> Option<Description> {
         if self.is_broken {
             return None;
@@ -287,6 +330,42 @@ mod tests {
         }
         assert_eq!(read(""), (vec![], 0));
         assert_eq!(read("login a password b"), (vec![], 0));
+    }
+
+    /// As seen of git 2.39 and 2.47 with libcurl 7.88.
+    #[test]
+    fn the_first_is_the_one_that_libcurl_takes() {
+        let two = "machine one.test login bob password b\nmachine One.Test login alice password a";
+        let default = "\n\ndefault login d password d\nmachine one.test login alice password a";
+        let odd =
+            "# machine one.test login x password x\nmachine one.test\n login o\n odd\n password o";
+        for (text, host, user, expected) in [
+            (two, Some("one.test"), None, Some(("bob", 1))),
+            (two, Some("one.test"), Some("alice"), Some(("alice", 2))),
+            (two, Some("one.test"), Some("carol"), Some(("bob", 1))),
+            (two, Some("two.test"), None, None),
+            (two, None, None, None),
+            (default, Some("one.test"), None, Some(("d", 3))),
+            (default, None, None, Some(("d", 3))),
+            (odd, Some("one.test"), None, Some(("o", 2))),
+            ("machine one.test login a", Some("one.test"), None, None),
+            ("machine", Some("one.test"), None, None),
+            (
+                "machine one.test:8443 login a password b",
+                Some("one.test"),
+                None,
+                None,
+            ),
+        ] {
+            let found = first(
+                text.as_bytes(),
+                host.map(str::as_bytes),
+                user.map(str::as_bytes),
+            );
+            let found = found.map(|first| (first.login.unwrap(), first.line));
+            let expected = expected.map(|(login, line)| (login.as_bytes().to_vec(), line));
+            assert_eq!(found, expected, "{text} {host:?} {user:?}");
+        }
     }
 
     #[test]

@@ -132,16 +132,7 @@ impl PlaintextFile {
         };
         let folder = folder
             .map_err(|cause| failed("store", cause))?
-            .ok_or_else(|| {
-                failed(
-                    "store",
-                    private::Error::System {
-                        action: "open",
-                        path: self.folder.clone(),
-                        cause: rustix::io::Errno::NOENT.into(),
-                    },
-                )
-            })?;
+            .ok_or_else(|| failed("store", private::Error::missing(&self.folder)))?;
         self.rewrite(&folder, "store", Patience::Queue, |old| {
             let same_key = Description::exactly(&credential.key);
             let (replaced, known): (Vec<_>, Vec<_>) = entries_that_fit(old, &same_key).unzip();
@@ -335,6 +326,9 @@ impl Storage for PlaintextFile {
     }
 
     fn check(&self) -> Result<(), Error> {
+        if !self.is_default && !self.folder.exists() {
+            return Err(failed("store", private::Error::missing(&self.folder)));
+        }
         self.contents("read").map(drop)
     }
 }

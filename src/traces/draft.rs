@@ -44,6 +44,13 @@ impl Error {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Folder(error) => error.hint(),
+            Self::Lock(foreign::Error::System { cause, .. })
+                if cause.kind() == io::ErrorKind::PermissionDenied =>
+            {
+                Some(
+                    "you have no right to write there: root has ('sudo'); without --system a file of your own is changed",
+                )
+            }
             Self::Lock(error) => error.hint(),
             Self::File { .. } => None,
         }

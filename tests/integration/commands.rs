@@ -1,6 +1,7 @@
 //! The commands for people, over storages that git has filled.
 
 use std::fs;
+use std::os::unix::fs::DirBuilderExt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -886,4 +887,81 @@ fn completions_are_scripts() {
             process::run(check.arg("-n"), &script.stdout).succeeded();
         }
     }
+}
+
+#[test]
+fn who_has_nothing_yet_is_told_how_to_begin() {
+    let sandbox = Sandbox::new();
+    let url = "https://alice@one.test";
+    for words in ["check", "rotate", "expires"] {
+        let end = if words == "expires" { " 90d" } else { "" };
+        let said = sandbox.ask(&format!("--storage file {words} {url}{end}"), b"");
+        assert_eq!(said.status.code(), Some(1), "{said:?}");
+        let login = format!("begin with 'git credential-pat login {url}'");
+        assert!(said.stderr.contains(&login), "{words}: {said:?}");
+    }
+}
+
+/// As a mistyped remote.
+#[test]
+fn doctor_tells_what_it_takes_where_it_is_given_neither() {
+    let sandbox = Sandbox::new();
+    let doctor = |word: &str| sandbox.ask(&format!("--storage file doctor {word}"), b"");
+    let hint = |word: &str| {
+        let said = doctor(word);
+        assert_eq!(said.status.code(), Some(1), "{said:?}");
+        assert!(
+            said.stderr.contains("neither a URL nor a remote's name"),
+            "{said:?}"
+        );
+        assert!(
+            said.stderr.contains("give a URL such as https://"),
+            "{said:?}"
+        );
+        said.stderr
+    };
+    assert!(hint("orgin").contains("no remote here"));
+    let git = |words: &[&str]| process::run(&mut sandbox.git(words), b"").succeeded();
+    git(&["init", "-q"]);
+    for (name, url) in [
+        ("origin", "https://one.test/r"),
+        ("up-stream", "/srv/r.git"),
+    ] {
+        git(&["remote", "add", name, url]);
+    }
+    assert!(hint("orgin").contains("the remotes here are 'origin', 'up-stream'"));
+    // A remote in a folder is one, and needs no token.
+    let folder = doctor("up-stream");
+    assert!(
+        folder
+            .stderr
+            .contains("git asks no helper for this kind of URL"),
+        "{folder:?}"
+    );
+    // A host may be called so, too.
+    store(&sandbox, "--storage file", "intranet", "alice", "made-up");
+    for word in ["intranet", "origin", "https://orgin"] {
+        let said = doctor(word);
+        assert!(said.text().contains("token: "), "{said:?}");
+    }
+}
+
+#[test]
+fn a_file_in_a_folder_that_is_not_there() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.path("nowhere/credentials");
+    let flags = format!("--storage file --file {}", file.display());
+    let login = format!("{flags} login --with-token --username alice https://one.test");
+    let said = sandbox.ask(&login, b"made-up");
+    assert_eq!(said.status.code(), Some(1), "{said:?}");
+    let folder = sandbox.path("nowhere");
+    assert!(
+        said.stderr.contains(&format!("{}", folder.display())),
+        "{said:?}"
+    );
+    assert!(said.stderr.contains("hint: make this folder"), "{said:?}");
+    let doctor = sandbox.ask(&format!("{flags} doctor"), b"");
+    assert!(doctor.text().contains("make this folder"), "{doctor:?}");
+    fs::DirBuilder::new().mode(0o700).create(folder).unwrap();
+    sandbox.ask(&login, b"made-up").succeeded();
 }

@@ -918,3 +918,19 @@ fn the_systems_file_is_the_one_that_git_writes() {
         assert_eq!(is(&file).as_deref(), Some("[user]\n\tname = a"));
     }
 }
+
+#[test]
+fn who_may_not_write_the_systems_file_is_told_what_to_do() {
+    // Not even root makes a file there.
+    if !Path::new("/sys").is_dir() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let mut setup = sandbox.helper("setup --system");
+    setup.env("GIT_CONFIG_SYSTEM", "/sys/gitconfig");
+    let said = process::run(&mut setup, b"");
+    assert_eq!(said.status.code(), Some(1), "{said:?}");
+    for part in ["cannot lock /sys/gitconfig", "without --system"] {
+        assert!(said.stderr.contains(part), "{said:?}");
+    }
+}

@@ -1,12 +1,14 @@
 //! `doctor`: that what git would really be given is what is looked at, and that what git goes by is read as git reads it.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
 
 use serde_json::Value;
 
 use super::doctor::{doctor, of_outcome};
 use super::work::Work;
 use super::{Fate, Manner, Speaks, Token};
+use crate::git;
 use crate::process::{self, Output};
 
 const CLASSIC: &str = "ghp_classic0123456789";
@@ -418,4 +420,150 @@ fn a_header_of_gits_own_is_told_and_not_shown() {
     set("Authorization: basic bWFkZS11cA==");
     set("");
     is_well(&work, &url);
+}
+
+/// Whether git fails, the old and the new one.
+#[track_caller]
+fn git_fails(work: &Work, url: &str) -> bool {
+    let fails = git::all().iter().map(|git| {
+        let mut command = work.trusting(work.sandbox.command(&git.program));
+        command.args(["ls-remote", url]);
+        !process::run(&mut command, b"").status.success()
+    });
+    let fails: Vec<bool> = fails.collect();
+    assert!(fails.iter().all(|&one| one == fails[0]), "{fails:?}");
+    fails[0]
+}
+
+/// libcurl reads it for git, before any helper.
+#[test]
+fn an_entry_in_a_netrc_is_told_and_not_shown() {
+    const OTHER: &str = "github_pat_other0123456789";
+    let work = Work::without_lookups(Speaks::GitHub);
+    work.store("alice", CLASSIC);
+    work.forge.issue(Token::new("t", CLASSIC));
+    work.forge
+        .issue(Token::new("o", OTHER).fate(Fate::SeesNoRepository));
+    let url = work.forge.repository();
+    let named = url.replace("https://", "https://alice@");
+    let netrc = work.sandbox.path("home/.netrc");
+    let finding = |url: &str| {
+        let (output, json) = doctor(&work, url);
+        let shown = format!("{output:?}");
+        assert!(!shown.contains(OTHER) && !shown.contains("tok-"), "{shown}");
+        let findings = json.as_array().unwrap().iter();
+        let mut findings = findings.filter(|found| found["title"] == "netrc");
+        let found = findings.next().cloned().unwrap_or_default();
+        assert_eq!(findings.next(), None, "{shown}");
+        let text = |name: &str| found[name].as_str().unwrap_or_default().to_owned();
+        (text("outcome"), text("says"), text("remedy"))
+    };
+    let first = "# mine\n\n";
+    for (entry, of_url, of_user, whether_git_fails) in [
+        (
+            format!("machine LOCALHOST login other password {OTHER}"),
+            "problem",
+            "note",
+            true,
+        ),
+        (
+            format!("machine localhost login alice password {OTHER}"),
+            "problem",
+            "problem",
+            true,
+        ),
+        (
+            format!("default login other password {OTHER}"),
+            "problem",
+            "note",
+            true,
+        ),
+        // git gets on after a 401.
+        (
+            "machine localhost login alice password tok-stale".into(),
+            "problem",
+            "problem",
+            false,
+        ),
+        (
+            format!("machine localhost login alice password {CLASSIC}"),
+            "note",
+            "note",
+            false,
+        ),
+        (
+            format!("machine elsewhere.test login other password {OTHER}"),
+            "",
+            "",
+            false,
+        ),
+    ] {
+        fs::write(&netrc, format!("{first}{entry}\n")).unwrap();
+        assert_eq!(git_fails(&work, &url), whether_git_fails, "{entry}");
+        let (outcome, says, remedy) = finding(&url);
+        assert_eq!(outcome, of_url, "{entry}: {says}");
+        if !outcome.is_empty() {
+            assert!(says.contains("before it asks a helper"), "{says}");
+            let name = entry.split(" login").next().unwrap();
+            let place = netrc.display();
+            assert_eq!(
+                remedy,
+                format!("take the entry '{name}' out of {place}, line 3")
+            );
+        }
+        assert_eq!(finding(&named).0, of_user, "{entry}");
+    }
+    // Nothing is kept: what is there can be taken over.
+    work.ask(&format!("logout {}", work.forge.url()), b"")
+        .succeeded();
+    fs::write(&netrc, "machine localhost login alice password tok-x").unwrap();
+    let (outcome, _, remedy) = finding(&url);
+    assert_eq!(outcome, "note");
+    assert!(
+        remedy.starts_with("git credential-pat import netrc; then take"),
+        "{remedy}"
+    );
+    // Without a URL only the default concerns everybody.
+    assert_eq!(finding("").0, "");
+    fs::write(&netrc, "default login other password tok-x").unwrap();
+    assert_eq!(finding("").0, "note");
+    // Behind a link, as for whoever keeps such files elsewhere.
+    let elsewhere = work.sandbox.path("home/dotfile");
+    fs::rename(&netrc, &elsewhere).unwrap();
+    symlink(&elsewhere, &netrc).unwrap();
+    assert_eq!(finding(&url).0, "note");
+    fs::remove_file(&netrc).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, &netrc, 0o600.into()).unwrap();
+    let (outcome, says, _) = finding(&url);
+    assert_eq!(outcome, "problem");
+    assert!(says.contains("is not a plain file"), "{says}");
+    fs::remove_file(&netrc).unwrap();
+    fs::create_dir(&netrc).unwrap();
+    assert_eq!(finding(&url).0, "");
+}
+
+#[test]
+fn a_storage_that_cannot_be_read_is_told_with_the_rest() {
+    let work = Work::without_lookups(Speaks::GitHub);
+    work.store("alice", CLASSIC);
+    work.forge.issue(Token::new("t", CLASSIC));
+    let url = work.forge.repository();
+    let file = work.sandbox.path("data/git-credential-pat/credentials");
+    fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
+    let (says, remedy) = only_problem(&work, &url);
+    assert!(says.contains("is open to other users"), "{says}");
+    assert_eq!(
+        remedy,
+        format!("close it with 'chmod 600 {}'", file.display())
+    );
+    let (output, _) = doctor(&work, &url);
+    for rest in ["helper chain", "not looked at, and git is given none"] {
+        assert!(output.text().contains(rest), "{rest}: {output:?}");
+    }
+    fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
+    is_well(&work, &url);
+    fs::rename(&file, work.sandbox.path("aside")).unwrap();
+    fs::create_dir(&file).unwrap();
+    let (says, _) = only_problem(&work, &url);
+    assert!(says.contains("file storage"), "{says}");
 }

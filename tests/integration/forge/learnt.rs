@@ -168,6 +168,39 @@ fn a_rule_tells_how_long_tokens_live() {
     assert_eq!(listed["ends_from"], "lifetime", "{listed:#}");
 }
 
+/// Before git has used it.
+#[test]
+fn login_notes_the_end_that_is_guessed() {
+    // {"alg":"HS256"} and {"exp":4070908799}
+    let jwt = "eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjQwNzA5MDg3OTl9.c2ln";
+    let ninety = |ends: u64| ends.abs_diff(now() + 90 * DAY) < 120;
+    let own = |ends: u64| ends == 4_070_908_799;
+    let cases: [(_, _, _, &dyn Fn(u64) -> bool); 2] = [
+        ("lifetime = \"90d\"\n", PLAIN, "lifetime", &ninety),
+        ("", jwt, "token", &own),
+    ];
+    for (rule, secret, from, is_end) in cases {
+        let work = Work::with_settings(Speaks::Gitea, "", rule);
+        let login = format!("login --with-token --username alice {}", work.forge.url());
+        let said = work.ask(&login, secret.as_bytes()).succeeded();
+        assert!(said.text().contains("is kept until "), "{said:?}");
+        let listed = work.only_one();
+        assert!(is_end(listed["ends_unix"].as_u64().unwrap()), "{listed:#}");
+        assert_eq!(listed["ends_from"], from, "{listed:#}");
+        // git's own word changes nothing, nor does the same token once more.
+        work.store("alice", secret);
+        work.ask(&login, secret.as_bytes()).succeeded();
+        assert_eq!(work.only_one()["ends_unix"], listed["ends_unix"]);
+        // A person knows better.
+        let said = format!("{login} --expires 2097-12-31");
+        work.ask(&said, secret.as_bytes()).succeeded();
+        assert_eq!(work.only_one()["ends_from"], "person");
+        let said = format!("{login} --expires never");
+        work.ask(&said, b"another-token").succeeded();
+        assert_eq!(work.only_one()["ends_unix"], Value::Null);
+    }
+}
+
 #[test]
 fn a_token_without_end_has_scopes_all_the_same() {
     let work = Work::with(Speaks::GitHub);

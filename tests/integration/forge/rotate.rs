@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::work::{DAY, HOUR, Work, in_days, midnight_in_days};
 use super::{Fate, Manner, Proxy, Speaks, Token, now};
+use crate::attributes::lines;
 use crate::process::{Output, run};
 use crate::sandbox::PROGRAM;
 use crate::terminal::Session;
@@ -629,5 +630,29 @@ fn the_same_token_or_a_dead_one_changes_nothing() {
         assert_eq!(status.code(), Some(1), "{shown}");
         assert!(shown.contains("nothing was changed"), "{shown}");
         assert_eq!(work.kept().as_deref(), Some(CLASSIC));
+    }
+}
+
+#[test]
+fn a_forge_that_cannot_be_reached_is_named_with_what_to_do() {
+    let work = Work::without_lookups(Speaks::GitLab);
+    let store = lines(&[
+        ("protocol", "https"),
+        ("host", "gitlab.nowhere.invalid"),
+        ("username", "alice"),
+        ("password", "glpat-first.0123456789"),
+    ]);
+    work.ask("store", &store).succeeded();
+    let url = "https://alice@gitlab.nowhere.invalid";
+    let said = work.ask(&format!("rotate {url}"), b"");
+    assert_eq!(said.status.code(), Some(1), "{said:?}");
+    for part in [
+        "cannot reach the forge",
+        &format!(
+            "'git credential-pat doctor {url}' tells what is in the way to gitlab.nowhere.invalid"
+        ),
+        &format!("'git credential-pat rotate {url}'"),
+    ] {
+        assert!(said.stderr.contains(part), "{part}: {said:?}");
     }
 }
