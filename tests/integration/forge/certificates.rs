@@ -103,6 +103,12 @@ impl Certificates {
         self.folder.join("authority.pem")
     }
 
+    /// Of the same name, and trusted for nothing that the tests show.
+    pub fn other_authority(&self, sandbox: &Sandbox) -> PathBuf {
+        self.make_authority(sandbox, "other-authority");
+        self.folder.join("other-authority.pem")
+    }
+
     /// For whoever is to trust [`Certificate::OwnAuthority`].
     pub fn own_authority(&self) -> PathBuf {
         self.folder.join("own-authority.pem")
