@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
+use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -291,21 +292,7 @@ fn a_storage_that_does_not_answer_is_not_called_empty() {
     );
     store(&sandbox, "--storage file", "other.test", "bob", "tok-two");
     let stopped = Stopped::daemon_of(&sandbox);
-    for words in [
-        "--storage memory logout victim.test",
-        "--storage memory,file logout victim.test",
-        "--storage memory,file logout other.test",
-        "--storage memory,file expires victim.test 1d",
-        "--storage memory,file rotate victim.test",
-        "--storage memory list",
-        "--storage memory list --json",
-        "--storage memory,file list",
-        "--storage memory check",
-        "--storage memory,file check",
-        "--storage auto list",
-        "--storage memory,file clean --yes",
-        "--storage memory,file clean --dry-run",
-    ] {
+    let check = &|words: &str| {
         let said = sandbox.ask(words, b"");
         assert_eq!(said.status.code(), Some(1), "{words}: {said:?}");
         assert!(
@@ -318,7 +305,27 @@ fn a_storage_that_does_not_answer_is_not_called_empty() {
                 "{words}: {said:?}"
             );
         }
-    }
+    };
+    // Each waits for the daemon, for as long as it would alone.
+    thread::scope(|scope| {
+        for words in [
+            "--storage memory logout victim.test",
+            "--storage memory,file logout victim.test",
+            "--storage memory,file logout other.test",
+            "--storage memory,file expires victim.test 1d",
+            "--storage memory,file rotate victim.test",
+            "--storage memory list",
+            "--storage memory list --json",
+            "--storage memory,file list",
+            "--storage memory check",
+            "--storage memory,file check",
+            "--storage auto list",
+            "--storage memory,file clean --yes",
+            "--storage memory,file clean --dry-run",
+        ] {
+            scope.spawn(move || check(words));
+        }
+    });
     drop(stopped);
     // What this system does not have keeps nothing.
     let nothing = sandbox.ask("--storage keychain,file logout none.test", b"");

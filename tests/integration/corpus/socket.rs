@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use git_credential_pat::cache::message::{self, HEADER, Header, VERSION, Word};
@@ -347,13 +348,18 @@ fn a_frame_that_never_ends_is_not_waited_for() {
     let daemon = Daemon::new();
     let (process, _) = daemon.status();
     let get = frame(Word::Get, QUESTION);
-    for length in [0, 1, HEADER, get.len() - 1] {
+    let check = &|length: usize| {
         let mut stream = daemon.connect();
         stream.write_all(&get[..length]).unwrap();
         assert_well(&daemon, process, "while one is silent");
         let begun = Instant::now();
         assert_eq!(answer(&mut stream), None);
         assert!(begun.elapsed() < Duration::from_secs(6), "{length}");
-    }
+    };
+    thread::scope(|scope| {
+        for length in [0, 1, HEADER, get.len() - 1] {
+            scope.spawn(move || check(length));
+        }
+    });
     assert_well(&daemon, process, "after the silent ones");
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustls::ServerConfig;
 use rustls::crypto::ring;
@@ -78,14 +78,35 @@ impl Certificates {
         if !certificates.folder.exists() {
             fs::create_dir(&certificates.folder).unwrap();
             fs::write(certificates.folder.join("settings"), SETTINGS).unwrap();
-            certificates.make_authority(sandbox, "authority");
+            certificates.copy_most_needed(sandbox);
         }
         certificates
+    }
+
+    /// The authority and [`Certificate::Good`], which nearly every test needs: made once, and copied to each.
+    fn copy_most_needed(&self, sandbox: &Sandbox) {
+        static MADE: OnceLock<Vec<(String, Vec<u8>)>> = OnceLock::new();
+        let made = MADE.get_or_init(|| {
+            self.make_authority(sandbox, "authority");
+            self.sign(sandbox, "good", "authority", "localhost");
+            let names = ["authority.pem", "authority.key", "good.pem", "good.key"];
+            let read = |name: &str| (name.to_owned(), fs::read(self.folder.join(name)).unwrap());
+            names.map(read).into()
+        });
+        for (name, content) in made {
+            fs::write(self.folder.join(name), content).unwrap();
+        }
     }
 
     /// For whoever is to trust [`Certificate::Good`].
     pub fn authority(&self) -> PathBuf {
         self.folder.join("authority.pem")
+    }
+
+    /// Of the same name, and trusted for nothing that the tests show.
+    pub fn other_authority(&self, sandbox: &Sandbox) -> PathBuf {
+        self.make_authority(sandbox, "other-authority");
+        self.folder.join("other-authority.pem")
     }
 
     /// For whoever is to trust [`Certificate::OwnAuthority`].

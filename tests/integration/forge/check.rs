@@ -1,6 +1,7 @@
 //! `check`: how it ends, what it says, and JSON as the schema in `docs` has it.
 
 use std::fs;
+use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -352,11 +353,20 @@ fn long_work_is_counted() {
         assert!(status.success(), "{shown}");
         shown
     };
-    let shown = check("xterm");
+    // Each waits for the forge's answers.
+    let (shown, dumb, piped) = thread::scope(|scope| {
+        let shown = scope.spawn(|| check("xterm"));
+        let dumb = scope.spawn(|| check("dumb"));
+        let piped = scope.spawn(|| work.ask("check", b"").succeeded());
+        (
+            shown.join().unwrap(),
+            dumb.join().unwrap(),
+            piped.join().unwrap(),
+        )
+    });
     let (counted, _) = shown.split_once("\r\x1b[K").expect("taken away again");
     assert!(counted.contains("asking about token 2 of 2"), "{shown}");
-    assert!(!check("dumb").contains("asking about"));
-    let piped = work.ask("check", b"").succeeded();
+    assert!(!dumb.contains("asking about"), "{dumb}");
     assert!(!piped.stderr.contains("asking about"), "{piped:?}");
 }
 

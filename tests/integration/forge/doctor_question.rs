@@ -2,6 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::thread;
 
 use serde_json::Value;
 
@@ -272,7 +273,13 @@ fn the_endpoint_is_asked_where_the_api_is_silent() {
     work.forge
         .issue(Token::new("t", FINE).fate(Fate::SeesNoRepository));
     work.forge.answer(Manner::Silent);
-    let (output, json) = doctor(&work, &work.forge.repository());
+    // Both wait for the API, and change nothing.
+    let (with_repository, without) = thread::scope(|scope| {
+        let with_repository = scope.spawn(|| doctor(&work, &work.forge.repository()));
+        let without = scope.spawn(|| only_problem(&work, &work.forge.url()));
+        (with_repository.join().unwrap(), without.join().unwrap())
+    });
+    let (output, json) = with_repository;
     let problems = of_outcome(&json, "problem");
     assert_eq!(problems.len(), 1, "{output:?}");
     assert!(
@@ -286,7 +293,7 @@ fn the_endpoint_is_asked_where_the_api_is_silent() {
         "{output:?}"
     );
     // Without a repository nothing else can tell.
-    let (says, remedy) = only_problem(&work, &work.forge.url());
+    let (says, remedy) = without;
     assert!(says.contains("does not answer in time"), "{says}");
     assert_eq!(remedy, curl);
 }

@@ -665,7 +665,7 @@ fn trusts_whom_git_trusts() {
 #[test]
 fn trusts_whom_git_finds_in_a_folder() {
     let stranger = Sandbox::new();
-    let stranger = Certificates::new(&stranger).authority();
+    let stranger = Certificates::new(&stranger).other_authority(&stranger);
     for (name, setting, is_of_system, is_trusted) in [
         ("known.pem", "[http]\n\tsslCAPath = FOLDER\n", false, true),
         (

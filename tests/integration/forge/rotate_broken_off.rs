@@ -104,6 +104,16 @@ fn on_its_way(work: &Work) -> Child {
     child.unwrap()
 }
 
+/// For what waits for a forge of its own.
+fn side_by_side(signals: [Signal; 3], check: impl Fn(Signal) + Sync) {
+    thread::scope(|scope| {
+        for signal in signals {
+            let check = &check;
+            scope.spawn(move || check(signal));
+        }
+    });
+}
+
 #[track_caller]
 fn has_the_new_token(work: &Work) {
     let tokens = work.forge.tokens();
@@ -114,14 +124,7 @@ fn has_the_new_token(work: &Work) {
 /// Ctrl-C and the like between the question and the answer: the new token is kept first.
 #[test]
 fn a_signal_waits_until_the_new_token_is_kept() {
-    for signal in [
-        Signal::INT,
-        Signal::TERM,
-        Signal::HUP,
-        Signal::QUIT,
-        Signal::USR1,
-        Signal::ALARM,
-    ] {
+    let check = |signal: Signal| {
         let work = Work::without_lookups(Speaks::GitLab);
         let child = on_its_way(&work);
         let pid = Pid::from_child(&child);
@@ -132,6 +135,12 @@ fn a_signal_waits_until_the_new_token_is_kept() {
         let said = String::from_utf8_lossy(&output.stdout);
         assert!(said.contains("the new token for"), "{output:?}");
         has_the_new_token(&work);
+    };
+    for some in [
+        [Signal::INT, Signal::TERM, Signal::HUP],
+        [Signal::QUIT, Signal::USR1, Signal::ALARM],
+    ] {
+        side_by_side(some, check);
     }
 }
 
@@ -150,7 +159,7 @@ fn who_begins_meanwhile_does_not_bring_the_old_token_back() {
 /// Ctrl-Z and the like: the forge would give up on who is stopped.
 #[test]
 fn a_stop_waits_until_the_new_token_is_kept() {
-    for signal in [Signal::TSTP, Signal::TTIN, Signal::TTOU] {
+    side_by_side([Signal::TSTP, Signal::TTIN, Signal::TTOU], |signal| {
         let work = Work::without_lookups(Speaks::GitLab);
         let child = on_its_way(&work);
         let pid = Pid::from_child(&child);
@@ -164,7 +173,7 @@ fn a_stop_waits_until_the_new_token_is_kept() {
         assert!(output.status.success(), "{output:?}");
         let said = String::from_utf8_lossy(&output.stdout);
         assert!(said.contains("the new token for"), "{output:?}");
-    }
+    });
 }
 
 /// Longer than anybody waits for the answer to a question that can be asked again.
