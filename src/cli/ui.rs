@@ -211,7 +211,7 @@ fn renew(key: &Key) -> String {
 /// What a person may do about a refusal.
 fn after_refusal(next: Next, key: &Key) -> String {
     match next {
-        Next::Answered => renew(key),
+        Next::Answered | Next::Unknown => renew(key),
         Next::Typed => format!(
             "type a new one where git asks for it now; if the next command asks again, git did not hand it over: \
                      keep it with '{}'",

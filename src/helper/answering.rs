@@ -383,6 +383,7 @@ mod tests {
     use crate::config::Warn;
     use crate::journal::Journal;
     use crate::secret::Secret;
+    use crate::storage::Lost;
     use crate::storage::memory::Lifetime;
 
     const NOW: Now = Now {
@@ -519,6 +520,7 @@ mod tests {
                 looks_up: false,
                 hosts: Vec::new(),
                 journal: Journal::in_folder(home.path()),
+                lost: Lost::default(),
             };
             for (storage, said) in kept {
                 helper.storages[storage % kinds.len()].store(&credential(said)).unwrap();

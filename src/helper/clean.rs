@@ -19,7 +19,7 @@ use crate::journal::Journal;
 use crate::journal::dead::Dead;
 use crate::journal::fate::Fate;
 use crate::neighbour;
-use crate::storage::{Error, Kind, Storage};
+use crate::storage::{Error, Kind, Lost, Storage};
 use crate::time::Now;
 
 /// Everything of ours, whether or not it is in use.
@@ -121,7 +121,7 @@ impl Failure {
 impl Cleaner {
     /// Over the storages that `settings` name first, then over all the others.
     pub fn open(settings: &Settings, prompt_patience: Duration) -> Self {
-        let mut storages = open_all(settings, prompt_patience);
+        let mut storages = open_all(settings, prompt_patience, &Lost::default());
         let mut in_use: Vec<Kind> = storages.iter().map(|storage| storage.kind()).collect();
         if settings.storage == Choice::Auto {
             in_use = vec![Kind::Memory, Kind::Keychain];

@@ -54,7 +54,7 @@ use crate::journal::known::Known;
 use crate::journal::{Journal, Topic};
 use crate::protocol::read::Request;
 use crate::storage::memory::Lifetime;
-use crate::storage::{Error, Kind, Listed, Storage};
+use crate::storage::{Error, Kind, Listed, Lost, Storage};
 use crate::time::Now;
 
 /// The helper over its storages.
@@ -67,6 +67,7 @@ pub struct Helper {
     looks_up: bool,
     hosts: Vec<HostRule>,
     journal: Journal,
+    lost: Lost,
 }
 
 /// What came of an operation: the value, and what a person should hear.
@@ -101,14 +102,16 @@ pub struct Answer {
 impl Helper {
     /// Over the storages that `settings` name.
     pub fn new(settings: &Settings, prompt_patience: Duration) -> Self {
+        let lost = Lost::default();
         Self {
-            storages: open_all(settings, prompt_patience),
+            storages: open_all(settings, prompt_patience, &lost),
             is_auto: settings.storage == Choice::Auto,
             lifetime: settings.lifetime,
             warn: settings.warn,
             looks_up: settings.looks_up,
             hosts: settings.hosts.clone(),
             journal: Journal::in_folder(&settings.places.state),
+            lost,
         }
     }
 

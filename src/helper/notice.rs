@@ -19,6 +19,8 @@ pub enum Next {
     Another,
     /// The command fails. In the next one git asks.
     Asks,
+    /// The command fails. To look for what the next one is answered with would take too long.
+    Unknown,
     /// The command fails. Only another user's is left, and nobody knows whether the next one asks for anybody.
     OfAnother,
 }

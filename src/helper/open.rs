@@ -11,12 +11,16 @@ use crate::storage::{Kind, Lost, Storage};
 /// The storages of `choice`, in the order in which they are asked. For `auto` memory comes first: asking it costs
 /// nothing where no daemon runs.
 ///
-/// `prompt_patience`: how long a person may take to unlock the keychain; zero where nobody would see the question.
-pub fn open_all(settings: &Settings, prompt_patience: Duration) -> Vec<Box<dyn Storage>> {
-    let lost = Lost::default();
+/// `prompt_patience`: how long a person may take to unlock the keychain; zero where nobody would see the question. `lost`: what
+/// git has been kept waiting for already.
+pub fn open_all(
+    settings: &Settings,
+    prompt_patience: Duration,
+    lost: &Lost,
+) -> Vec<Box<dyn Storage>> {
     kinds(settings)
         .iter()
-        .map(|kind| open(*kind, settings, prompt_patience, &lost))
+        .map(|kind| open(*kind, settings, prompt_patience, lost))
         .collect()
 }
 

@@ -1,5 +1,7 @@
 //! What the server refused: forgotten, and told, whichever way git says so.
 
+use std::time::Duration;
+
 use super::notice::{Next, Notice};
 use super::round::Round;
 use super::{Helper, Outcome, Passed, another_good, is_good};
@@ -7,12 +9,18 @@ use crate::credential::Credential;
 use crate::credential::description::Description;
 use crate::credential::key::Key;
 use crate::journal::fate::Fate;
+use crate::platform::boot_time;
 use crate::protocol::read::Request;
 use crate::storage::{Error, Kind};
 use crate::time::Now;
 
 /// How many entries with one refused secret are looked for in a storage.
 const MOST_REFUSED: usize = 16;
+
+/// Who takes longer to forget is a slow one, and git waits for what comes after that, too.
+const SLOW: Duration = Duration::from_millis(300);
+/// And after this long nobody asks any more what the next command will do.
+const LATE: Duration = Duration::from_secs(2);
 
 impl Helper {
     /// Erases the refused secret where it would be answered: a newer one, stored in the meantime, stays. A storage that fails
@@ -25,6 +33,7 @@ impl Helper {
     ) -> Vec<Notice> {
         let mut forgotten: Vec<(Key, Vec<Kind>)> = Vec::new();
         let mut failed = Vec::new();
+        let began = boot_time();
         for storage in &self.storages {
             // Several users, and paths, may have been given the same token.
             for _ in 0..MOST_REFUSED {
@@ -52,6 +61,7 @@ impl Helper {
                 }
             }
         }
+        self.count_slow(began);
         let told = forgotten.into_iter().map(|(key, mut kinds)| {
             kinds.dedup();
             Notice::Refused {
@@ -80,6 +90,7 @@ impl Helper {
         };
         self.bury(&credential, Fate::Refused, now);
         let mut kinds = Vec::new();
+        let began = boot_time();
         for storage in &self.storages {
             match storage.erase(refused) {
                 Ok(0) => {}
@@ -91,10 +102,15 @@ impl Helper {
                 Err(cause @ Error::Failed { .. }) => outcome.value = Err(cause),
             }
         }
+        let is_late = self.count_slow(began) > LATE;
         if !kinds.is_empty() {
             let round = Round::among(&request.state);
             let is_for_anyone = round.map(|round| round.is_for_anyone());
-            let next = self.next(refused, &credential.key, is_for_anyone, now);
+            let next = if is_late {
+                Next::Unknown
+            } else {
+                self.next(refused, &credential.key, is_for_anyone, now)
+            };
             outcome.notices.push(Notice::Refused {
                 key: credential.key,
                 kinds,
@@ -102,6 +118,15 @@ impl Helper {
             });
         }
         outcome
+    }
+
+    /// How long that took; what was slow is not waited for again.
+    fn count_slow(&self, began: Duration) -> Duration {
+        let took = boot_time().saturating_sub(began);
+        if took > SLOW {
+            self.lost.add(took);
+        }
+        took
     }
 
     /// What the next command will do. git before 2.46 does not tell whether this one was for anybody, so that the next one may

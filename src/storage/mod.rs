@@ -197,8 +197,19 @@ pub struct Advice {
     pub message: String,
     /// What to do, such as a command to run.
     pub hint: String,
+    /// What is lacking.
+    pub lack: Lack,
+}
+
+/// What keeps a storage from answering.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lack {
     /// Nothing is wrong: this system just has no such storage.
-    pub is_absence: bool,
+    Absent,
+    /// It is there, and closed.
+    Locked,
+    /// It is there, and cannot be used as it is.
+    Use,
 }
 
 impl Error {
@@ -207,7 +218,7 @@ impl Error {
         let (Self::Unavailable { cause, .. } | Self::Failed { cause, .. }) = self;
         cause
             .downcast_ref::<Advice>()
-            .is_some_and(|advice| advice.is_absence)
+            .is_some_and(|advice| advice.lack == Lack::Absent)
     }
 
     /// Whether another process holds it, and may let go.

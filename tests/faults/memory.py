@@ -63,7 +63,8 @@ def mappings(pid):
 
 def scan(pid, canaries):
     """Hits as (form, name of the mapping, its flags)."""
-    hits = []
+    # Searching takes long, and a daemon that keeps nothing ends.
+    read = []
     with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
         for start, stop, _, name, flags in mappings(pid):
             try:
@@ -76,9 +77,13 @@ def scan(pid, canaries):
                     data += more
             except OSError:
                 continue
-            for canary in canaries:
-                for form, bytes_ in canary.forms().items():
-                    hits += [(form, name or "anonymous", frozenset(flags))] * data.count(bytes_)
+            read.append((data, name or "anonymous", frozenset(flags)))
+    check(is_alive(pid), "it ended while it was read")
+    hits = []
+    for data, name, flags in read:
+        for canary in canaries:
+            for form, bytes_ in canary.forms().items():
+                hits += [(form, name, flags)] * data.count(bytes_)
     return hits
 
 
@@ -165,8 +170,8 @@ def scanned(box, wipes=True):
         box.store(f"n{id(canary)}.test", password=canary.text())
     only_in_arena(pid, large[:20])
     box.run("cache clear")
-    nothing_left(pid, large[:50] + live, "after clear")
     check(is_alive(pid) and pid == box.daemon(), "not the same daemon")
+    nothing_left(pid, large[:50] + live, "after clear")
     return f"live: 3 secrets, 3 copies, all in pages locked and undumped (VmLck {locked} KiB); 0 hits after erase, timeout, token's end, logout, clear"
 
 

@@ -607,7 +607,6 @@ fn calls(monitored: &Path) -> Vec<(String, String)> {
     };
     let calls = text.lines().filter(|line| line.starts_with("method call"));
     calls
-        .filter(|line| line.contains("destination=org.freedesktop.secrets"))
         .filter_map(|line| Some((word(line, "sender=")?, word(line, "member=")?)))
         .collect()
 }
@@ -619,7 +618,7 @@ fn a_session_is_opened_by_one_who_is_known() {
     scenario(name, World::unlocked, || {
         let monitored = PathBuf::from(std::env::var_os("HOME").unwrap()).join("calls");
         let monitor = Command::new("dbus-monitor")
-            .args(["--session", "destination=org.freedesktop.secrets"])
+            .args(["--session", "path_namespace='/org/freedesktop/secrets'"])
             .stdin(Stdio::null())
             .stdout(fs::File::create(&monitored).unwrap())
             .spawn()

@@ -41,6 +41,22 @@ impl Drop for Keyring {
     }
 }
 
+/// A message bus, and its address.
+pub fn start_bus(program: impl Fn(&std::path::Path) -> Command) -> (Guard, String) {
+    let mut bus = program(&tool::need("dbus-daemon"));
+    bus.args(["--session", "--nofork", "--nopidfile", "--print-address=1"]);
+    bus.stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    let mut bus = Guard(bus.process_group(0).spawn().unwrap());
+    let mut address = String::new();
+    let stdout = bus.0.stdout.take().unwrap();
+    BufReader::new(stdout).read_line(&mut address).unwrap();
+    let address = address.trim_end().to_owned();
+    assert!(!address.is_empty(), "the message bus did not start");
+    (bus, address)
+}
+
 /// Both end when this is dropped: the keyring before the bus.
 #[derive(Debug)]
 pub struct Keyring {
@@ -52,18 +68,7 @@ pub struct Keyring {
 impl Keyring {
     /// `program` makes a command in the surroundings of the test.
     pub fn start(program: impl Fn(&std::path::Path) -> Command) -> Self {
-        let mut bus = program(&tool::need("dbus-daemon"));
-        bus.args(["--session", "--nofork", "--nopidfile", "--print-address=1"]);
-        bus.stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
-        let mut bus = Guard(bus.process_group(0).spawn().unwrap());
-        let mut address = String::new();
-        let stdout = bus.0.stdout.take().unwrap();
-        BufReader::new(stdout).read_line(&mut address).unwrap();
-        let address = address.trim_end().to_owned();
-        assert!(!address.is_empty(), "the message bus did not start");
-
+        let (bus, address) = start_bus(&program);
         let mut keyring = program(&tool::need("gnome-keyring-daemon"));
         keyring.args(["--foreground", "--unlock", "--components=secrets"]);
         keyring.env("DBUS_SESSION_BUS_ADDRESS", &address);

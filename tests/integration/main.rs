@@ -32,6 +32,7 @@ mod keychain;
 mod lookups;
 mod manual;
 mod neighbours;
+mod odd_keyrings;
 mod protocol_corpus;
 mod races;
 mod second_chances;

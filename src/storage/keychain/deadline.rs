@@ -21,26 +21,25 @@ pub(super) struct Prompts(Mutex<Taken>);
 #[derive(Debug, Default)]
 struct Taken {
     before: Duration,
-    /// Since when one is open, and how much of its time is held against who answers all the same.
-    open: Option<(Duration, Duration)>,
+    /// Since when one is open.
+    open: Option<Duration>,
 }
 
 impl Prompts {
-    /// Makes a call in which a person may be asked. `doubt`: what took no longer was no prompt. An outcome of which
-    /// `is_answer` is false came from nobody, and is held against who should have answered.
+    /// Waits for a person. An outcome of which `is_answer` is false came from nobody, and is held against who should have
+    /// answered.
     pub(super) fn during<T>(
         &self,
-        doubt: Duration,
-        call: impl FnOnce() -> T,
+        wait: impl FnOnce() -> T,
         is_answer: impl FnOnce(&T) -> bool,
     ) -> T {
         let began = boot_time();
-        self.taken().open = Some((began, doubt));
-        let answer = call();
+        self.taken().open = Some(began);
+        let answer = wait();
         let took = boot_time().saturating_sub(began);
         let mut taken = self.taken();
         taken.open = None;
-        if took > doubt && is_answer(&answer) {
+        if is_answer(&answer) {
             taken.before += took;
         }
         answer
@@ -49,10 +48,7 @@ impl Prompts {
     /// Of all that were, and of the one that is open.
     pub(super) fn time(&self) -> Duration {
         let taken = self.taken();
-        let open = taken.open.map(|(since, doubt)| {
-            let took = boot_time().saturating_sub(since);
-            took.saturating_sub(doubt)
-        });
+        let open = taken.open.map(|since| boot_time().saturating_sub(since));
         taken.before + open.unwrap_or_default()
     }
 
@@ -139,7 +135,7 @@ mod tests {
         let prompts = nobody();
         let asking = Arc::clone(&prompts);
         let work = move || {
-            asking.during(Duration::ZERO, || thread::sleep(5 * SHORT), |()| true);
+            asking.during(|| thread::sleep(5 * SHORT), |()| true);
             5
         };
         assert_eq!(within(SHORT, LONG, &prompts, work).unwrap(), 5);
@@ -151,7 +147,7 @@ mod tests {
         let asking = Arc::clone(&prompts);
         let (_open, never) = channel::<()>();
         let began = Instant::now();
-        let work = move || asking.during(Duration::ZERO, || never.recv(), |_| true);
+        let work = move || asking.during(|| never.recv(), |_| true);
         assert!(within(SHORT, 2 * SHORT, &prompts, work).is_err());
         assert!(began.elapsed() >= 3 * SHORT, "{:?}", began.elapsed());
         assert!(began.elapsed() < LONG / 6, "{:?}", began.elapsed());
@@ -160,11 +156,9 @@ mod tests {
     #[test]
     fn what_nobody_answered_was_no_prompt() {
         let prompts = nobody();
-        prompts.during(Duration::ZERO, || thread::sleep(SHORT), |()| false);
+        prompts.during(|| thread::sleep(SHORT), |()| false);
         assert!(prompts.time().is_zero(), "{prompts:?}");
-        prompts.during(LONG, || thread::sleep(SHORT), |()| true);
-        assert!(prompts.time().is_zero(), "{prompts:?}");
-        prompts.during(Duration::ZERO, || thread::sleep(SHORT), |()| true);
+        prompts.during(|| thread::sleep(SHORT), |()| true);
         assert!(prompts.time() >= SHORT, "{prompts:?}");
     }
 }

@@ -14,7 +14,7 @@ use crate::credential::key::Key;
 use crate::protocol;
 use crate::protocol::read;
 use crate::secret::Buffer;
-use crate::storage::{Cause, Error, Kind, Listed};
+use crate::storage::{Advice, Cause, Error, Kind, Lack, Listed};
 
 /// An item that may be meant.
 pub(super) struct Found {
@@ -292,7 +292,11 @@ pub(super) enum Failure {
 
 impl Failure {
     pub(super) fn is_locked(&self) -> bool {
-        matches!(self, Self::Keyring(keyring::Error::NoStorageAccess(_)))
+        let Self::Keyring(keyring::Error::NoStorageAccess(cause)) = self else {
+            return false;
+        };
+        let advice = cause.downcast_ref::<Advice>();
+        advice.is_some_and(|advice| advice.lack == Lack::Locked)
     }
 
     /// The texts of a store's errors may hold what it was asked, and those of two of them the secret itself: only causes
@@ -304,18 +308,30 @@ impl Failure {
             kind,
             cause,
         };
+        let advice = |message: &str, hint: &str| -> Cause {
+            Box::new(Advice {
+                message: message.to_owned(),
+                hint: hint.to_owned(),
+                lack: Lack::Use,
+            })
+        };
         match self {
             Self::Keyring(keyring::Error::NoStorageAccess(cause)) => {
                 Error::Unavailable { kind, cause }
             }
             Self::Keyring(keyring::Error::PlatformFailure(cause)) => failed(cause),
-            Self::Keyring(keyring::Error::NoEntry) => failed("the item has gone".into()),
+            Self::Keyring(keyring::Error::NoEntry) => {
+                failed(advice("the item has gone", "run the command again"))
+            }
             Self::Keyring(keyring::Error::TooLong(..)) => {
                 failed("it is longer than the keychain allows".into())
             }
             Self::Keyring(_) => failed("the keychain answered something unexpected".into()),
             Self::Protocol(error) => failed(error.into()),
-            Self::NotText => failed("the keychain keeps text only, and this is none".into()),
+            Self::NotText => failed(advice(
+                "the keychain keeps text only, and this is none",
+                "choose another storage with '--storage'",
+            )),
         }
     }
 }

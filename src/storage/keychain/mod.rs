@@ -28,7 +28,7 @@ use self::change::{Expected, put, redate, rehearse, touch};
 use self::deadline::Prompts;
 use self::found::{Failure, Found, all, delete, find, get, list, reveal};
 use self::others::{Attributes, Other};
-use super::{Advice, Error, Kind, Listed, Lost, Storage};
+use super::{Advice, Error, Kind, Lack, Listed, Lost, Storage};
 use crate::credential::Credential;
 use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
@@ -155,7 +155,7 @@ impl Keychain {
             cause: Box::new(Advice {
                 message: message.to_owned(),
                 hint: hint.to_owned(),
-                is_absence: false,
+                lack: Lack::Use,
             }),
         };
         let late = || {
@@ -406,7 +406,7 @@ mod tests {
         let advice = || Advice {
             message: "locked".to_owned(),
             hint: "unlock it".to_owned(),
-            is_absence: false,
+            lack: Lack::Locked,
         };
         let locked = || failing(KeyringError::NoStorageAccess(Box::new(advice())));
         let errors = [

@@ -18,14 +18,15 @@ use keyring::{Credential, Entry, Error, Result};
 use super::attributes::Stored;
 use super::bus;
 use super::deadline::Prompts;
-use super::service::{self, REPLY, Service};
-use crate::storage::Advice;
+use super::service::{self, Service};
+use crate::storage::{Advice, Lack};
 
-/// A connection, and whether and how long there were prompts on it.
+const RESTART: &str = "restart it, or choose another storage with '--storage'";
+
+/// A connection, and whether there may be prompts on it.
 struct Connection {
     service: Mutex<Service>,
     may_prompt: bool,
-    prompts: Arc<Prompts>,
 }
 
 impl Connection {
@@ -35,17 +36,7 @@ impl Connection {
         call: impl FnOnce(&Service) -> std::result::Result<T, service::Error>,
     ) -> Result<T> {
         let service = self.service.lock().unwrap_or_else(PoisonError::into_inner);
-        call(&service).map_err(|error| translated(&error))
-    }
-
-    /// A call in which the service may ask a person. `doubt`: see [`Prompts::during`].
-    fn ask<T>(
-        &self,
-        doubt: Duration,
-        call: impl FnOnce() -> std::result::Result<T, service::Error>,
-    ) -> std::result::Result<T, service::Error> {
-        let was_there = |answer: &_| matches!(answer, Ok(_) | Err(service::Error::Prompt));
-        self.prompts.during(doubt, call, was_there)
+        call(&service).map_err(translated)
     }
 }
 
@@ -58,13 +49,12 @@ impl SecretServiceStore {
     /// Connects to the session bus that the environment names. `patience`: how long a prompt may wait for a person.
     pub(super) fn connect(patience: Duration, prompts: Arc<Prompts>) -> Result<Self> {
         if !bus::is_socket() {
-            return Err(translated(&service::Error::NoBus));
+            return Err(translated(service::Error::Absent));
         }
-        let service = Service::connect(patience).map_err(|error| unreachable_service(&error))?;
+        let service = Service::connect(patience, prompts).map_err(translated)?;
         let connection = Connection {
             service: Mutex::new(service),
             may_prompt: !patience.is_zero(),
-            prompts,
         };
         Ok(Self {
             connection: Arc::new(connection),
@@ -167,12 +157,9 @@ impl Item {
     fn unlock(&self) -> Result<()> {
         if self.is_locked.load(Ordering::Relaxed) {
             if !self.connection.may_prompt {
-                return Err(translated(&service::Error::Locked));
+                return Err(translated(service::Error::Locked));
             }
-            self.call(|service, path| {
-                let unlock = || service.unlock(path);
-                self.connection.ask(Duration::ZERO, unlock)
-            })?;
+            self.call(Service::unlock)?;
             self.is_locked.store(false, Ordering::Relaxed);
         }
         Ok(())
@@ -196,7 +183,7 @@ impl CredentialApi for Item {
 
     fn delete_credential(&self) -> Result<()> {
         self.unlock()?;
-        self.call(|service, path| self.connection.ask(REPLY, || service.delete(path)))
+        self.call(Service::delete)
     }
 
     fn get_credential(&self) -> Result<Option<Arc<Credential>>> {
@@ -253,13 +240,11 @@ impl CredentialApi for NewItem {
                 if !connection.may_prompt {
                     return Err(service::Error::Locked);
                 }
-                connection.ask(Duration::ZERO, || service.unlock(&collection))?;
+                service.unlock(&collection)?;
             }
             // Not in the place of another: gnome-keyring would take one that has these attributes and a path besides.
             let attributes = self.attributes.clone();
-            connection.ask(REPLY, || {
-                service.create(&collection, &self.label, attributes, secret)
-            })
+            service.create(&collection, &self.label, attributes, secret)
         })
     }
 
@@ -308,69 +293,52 @@ fn search(connection: &Arc<Connection>, spec: &HashMap<&str, &str>) -> Result<Ve
     })
 }
 
-/// Whatever keeps a connection from coming up, the service is not there.
-fn unreachable_service(error: &service::Error) -> Error {
-    match translated(error) {
-        Error::PlatformFailure(cause) | Error::NoStorageAccess(cause) => {
-            Error::NoStorageAccess(cause)
-        }
-        _ => translated(&service::Error::NoBus),
-    }
-}
-
-/// By the D-Bus name of the error alone: its text is foreign, and may repeat what was asked.
-fn translated(error: &service::Error) -> Error {
-    let advice = |message: &str, hint: &str, is_absence| {
-        Error::NoStorageAccess(Box::new(Advice {
-            message: message.to_owned(),
-            hint: hint.to_owned(),
-            is_absence,
-        }))
+/// What a person is told of it, and what to do.
+fn translated(error: service::Error) -> Error {
+    let told = |message: &str, hint: &str, lack| {
+        let (message, hint) = (message.to_owned(), hint.to_owned());
+        Box::new(Advice {
+            message,
+            hint,
+            lack,
+        })
     };
-    let locked = || {
-        advice(
+    let advice = |message, hint, lack| Error::NoStorageAccess(told(message, hint, lack));
+    match error {
+        service::Error::Locked | service::Error::Prompt => advice(
             "the keyring is locked",
             "unlock it in the desktop's password manager, or sign in to the desktop again",
-            false,
-        )
-    };
-    let absent = || {
-        advice(
-            "no keyring service answers on the user's message bus",
-            "start one, such as gnome-keyring, or choose another storage with '--storage'",
-            true,
-        )
-    };
-    match error {
-        service::Error::Locked | service::Error::Prompt => locked(),
+            Lack::Locked,
+        ),
         service::Error::NoDefault => advice(
             "the keyring service has no default keyring",
             "create one in the desktop's password manager",
-            true,
+            Lack::Absent,
         ),
-        service::Error::NoBus => absent(),
-        service::Error::Bus(error) => match error.name().unwrap_or_default() {
-            "org.freedesktop.Secret.Error.IsLocked" => locked(),
-            "org.freedesktop.Secret.Error.NoSuchObject"
-            | "org.freedesktop.DBus.Error.UnknownObject"
-            | "org.freedesktop.DBus.Error.UnknownMethod" => Error::NoEntry,
-            "org.freedesktop.Secret.Error.NoSession" => absent(),
-            "org.freedesktop.DBus.Error.NoReply"
-            | "org.freedesktop.DBus.Error.Timeout"
-            | "org.freedesktop.DBus.Error.TimedOut"
-            | "org.freedesktop.DBus.Error.Disconnected" => advice(
-                "the keyring service does not answer",
-                "restart it, or choose another storage with '--storage'",
-                false,
-            ),
-            // The bus's own errors: nobody there, no permission, no bus.
-            name if name.starts_with("org.freedesktop.DBus.Error.")
+        service::Error::Absent => advice(
+            "no keyring service answers on the user's message bus",
+            "start one, such as gnome-keyring, or choose another storage with '--storage'",
+            Lack::Absent,
+        ),
+        service::Error::Mute => advice("the keyring service does not answer", RESTART, Lack::Use),
+        service::Error::Odd => advice(
+            "the keyring service gave an answer that does not read",
+            RESTART,
+            Lack::Use,
+        ),
+        // The bus's own: it, or whoever starts the service, lets nobody ask.
+        service::Error::Refused(name)
+            if name.starts_with("org.freedesktop.DBus.Error.")
                 && !name.ends_with(".InvalidArgs")
                 && !name.ends_with(".Failed") =>
-            {
-                absent()
-            }
-            name => Error::PlatformFailure(format!("the keyring service answered {name}").into()),
-        },
+        {
+            let message = format!("the keyring service cannot be asked: {name}");
+            advice(&message, RESTART, Lack::Use)
+        }
+        service::Error::Refused(name) => {
+            let message = format!("the keyring service answered {name}");
+            Error::PlatformFailure(told(&message, RESTART, Lack::Use))
+        }
+        service::Error::NoObject => Error::NoEntry,
     }
 }

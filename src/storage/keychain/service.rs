@@ -7,18 +7,20 @@
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
+use dbus::Message;
 use dbus::arg::{AppendAll, Get, PropMap, ReadAll, RefArg, Variant};
-use dbus::blocking::stdintf::org_freedesktop_dbus::{Peer, Properties};
-use dbus::blocking::{Connection, Proxy};
+use dbus::blocking::{BlockingSender, Connection};
 use dbus::message::MatchRule;
-use dbus::strings::Path;
+use dbus::strings::{BusName, Path};
 
+use super::deadline::Prompts;
 use crate::platform::boot_time;
 
-/// After this long one call counts as unanswered: what took longer waited for a person.
-pub(super) const REPLY: Duration = Duration::from_secs(2);
+/// After this long one call counts as unanswered.
+const REPLY: Duration = Duration::from_secs(2);
 
 const NAME: &str = "org.freedesktop.secrets";
 const ROOT: &str = "/org/freedesktop/secrets";
@@ -26,6 +28,7 @@ const SERVICE: &str = "org.freedesktop.Secret.Service";
 const COLLECTION: &str = "org.freedesktop.Secret.Collection";
 const ITEM: &str = "org.freedesktop.Secret.Item";
 const PROMPT: &str = "org.freedesktop.Secret.Prompt";
+const BUS: &str = "org.freedesktop.DBus";
 
 /// No object: nothing was made, no prompt is needed.
 const NONE: &str = "/";
@@ -36,21 +39,43 @@ const CONTENT_TYPE: &str = "text/plain";
 /// A session, what goes with the secret in it (nothing in a plain one), the secret, and its content type.
 type Secret<Value, Text> = (Path<'static>, Vec<u8>, Value, Text);
 
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) enum Error {
-    /// The bus's error, or the service's.
-    Bus(dbus::Error),
+    /// There is no bus, or no such service on it.
+    Absent,
+    /// It does not answer, or has gone meanwhile.
+    Mute,
     Locked,
     /// A person was asked and did not unlock, or may not be asked.
     Prompt,
     NoDefault,
-    /// The environment names none that may be asked.
-    NoBus,
+    /// What was asked about is not there any more.
+    NoObject,
+    /// An answer that does not read.
+    Odd,
+    /// The name of the bus's error, or the service's. Their texts may repeat what was asked.
+    Refused(String),
 }
 
 impl From<dbus::Error> for Error {
     fn from(error: dbus::Error) -> Self {
-        Self::Bus(error)
+        match error.name().unwrap_or_default() {
+            "org.freedesktop.Secret.Error.IsLocked" => Self::Locked,
+            "org.freedesktop.Secret.Error.NoSuchObject"
+            | "org.freedesktop.DBus.Error.UnknownObject"
+            | "org.freedesktop.DBus.Error.UnknownInterface"
+            | "org.freedesktop.DBus.Error.UnknownMethod" => Self::NoObject,
+            "org.freedesktop.DBus.Error.NoServer"
+            | "org.freedesktop.DBus.Error.FileNotFound"
+            | "org.freedesktop.DBus.Error.ServiceUnknown"
+            | "org.freedesktop.DBus.Error.NameHasNoOwner"
+            | "org.freedesktop.DBus.Error.Spawn.ServiceNotFound" => Self::Absent,
+            "org.freedesktop.DBus.Error.NoReply"
+            | "org.freedesktop.DBus.Error.Timeout"
+            | "org.freedesktop.DBus.Error.TimedOut"
+            | "org.freedesktop.DBus.Error.Disconnected" => Self::Mute,
+            name => Self::Refused(name.to_owned()),
+        }
     }
 }
 
@@ -65,33 +90,43 @@ pub(super) struct Found {
 /// A connection to it. Every call is answered, or fails, within [`REPLY`] and the time that a prompt may wait.
 pub(super) struct Service {
     connection: Connection,
+    /// Who answered first: another one that takes its place knows neither our session nor, locked, the same items.
+    owner: OnceCell<BusName<'static>>,
     session: OnceCell<Path<'static>>,
     patience: Duration,
+    prompts: Arc<Prompts>,
 }
 
 impl Service {
     /// Connects to the session bus that the environment names. `patience`: how long a prompt may wait for a person; zero:
-    /// none appears.
-    pub(super) fn connect(patience: Duration) -> Result<Self> {
+    /// none appears. `prompts` learns of those that do.
+    pub(super) fn connect(patience: Duration, prompts: Arc<Prompts>) -> Result<Self> {
         let service = Self {
             connection: Connection::new_session()?,
+            owner: OnceCell::new(),
             session: OnceCell::new(),
             patience,
+            prompts,
         };
-        match service.at(ROOT).ping() {
-            // It answered.
-            Err(error) if error.name().is_some_and(is_of_the_call) => Ok(service),
-            answer => answer.map(|()| service).map_err(Error::Bus),
+        match service.call::<()>(ROOT, "org.freedesktop.DBus.Peer", "Ping", ()) {
+            Err(error @ (Error::Absent | Error::Mute)) => Err(error),
+            Err(Error::Refused(name)) if name.starts_with("org.freedesktop.DBus.Error.Spawn.") => {
+                Err(Error::Refused(name))
+            }
+            // A bus may let nobody ping, and a service not know it.
+            _ => Ok(service),
         }
     }
 
     pub(super) fn search(&self, attributes: &HashMap<&str, &str>) -> Result<Found> {
-        let (unlocked, locked) = self.call(ROOT, SERVICE, "SearchItems", (attributes,))?;
+        let found = self.call(ROOT, SERVICE, "SearchItems", (attributes,));
+        let (unlocked, locked) = found.map_err(behind_the_name)?;
         Ok(Found { unlocked, locked })
     }
 
     pub(super) fn default_collection(&self) -> Result<Path<'static>> {
-        let (path,): (Path<'_>,) = self.call(ROOT, SERVICE, "ReadAlias", ("default",))?;
+        let found = self.call(ROOT, SERVICE, "ReadAlias", ("default",));
+        let (path,): (Path<'_>,) = found.map_err(behind_the_name)?;
         if &*path == NONE {
             return Err(Error::NoDefault);
         }
@@ -168,8 +203,11 @@ impl Service {
             return Ok(session);
         }
         let nothing: Variant<Box<dyn RefArg>> = Variant(Box::new(String::new()));
-        let (_, session): (Variant<Box<dyn RefArg>>, Path<'_>) =
-            self.call(ROOT, SERVICE, "OpenSession", ("plain", nothing))?;
+        let answer = self.ask(ROOT, SERVICE, "OpenSession", ("plain", nothing))?;
+        // What comes before it means nothing in a plain one, and is of any type.
+        let mut arguments = answer.iter_init();
+        arguments.next();
+        let session = arguments.get::<Path<'_>>().ok_or(Error::Odd)?.into_static();
         Ok(self.session.get_or_init(|| session))
     }
 
@@ -178,27 +216,45 @@ impl Service {
         Ok((session, Vec::new(), secret, CONTENT_TYPE))
     }
 
-    fn at<'a>(&self, path: &'a str) -> Proxy<'a, &Connection> {
-        self.connection.with_proxy(NAME, path, REPLY)
-    }
-
-    fn call<Answer: ReadAll, Arguments: AppendAll>(
+    fn ask(
         &self,
         path: &str,
         interface: &str,
         method: &str,
-        arguments: Arguments,
-    ) -> Result<Answer> {
-        Ok(self.at(path).method_call(interface, method, arguments)?)
+        arguments: impl AppendAll,
+    ) -> Result<Message> {
+        let owner = self.owner.get();
+        let to = owner.map_or(NAME, |owner| owner);
+        let message = Message::new_method_call(to, path, interface, method);
+        let mut message = message.map_err(|_| Error::Odd)?;
+        message.append_all(arguments);
+        let answer = self.connection.send_with_reply_and_block(message, REPLY);
+        let answer = answer.map_err(|error| match (error.into(), owner) {
+            (Error::Absent, Some(_)) => Error::Mute,
+            (error, _) => error,
+        })?;
+        if let Some(sender) = answer.sender() {
+            self.owner.get_or_init(|| sender.into_static());
+        }
+        Ok(answer)
     }
 
-    fn property<T: for<'b> Get<'b> + 'static>(
+    fn call<Answer: ReadAll>(
         &self,
         path: &str,
         interface: &str,
-        name: &str,
-    ) -> Result<T> {
-        Ok(self.at(path).get(interface, name)?)
+        method: &str,
+        arguments: impl AppendAll,
+    ) -> Result<Answer> {
+        let answer = self.ask(path, interface, method, arguments)?;
+        answer.read_all().map_err(|_| Error::Odd)
+    }
+
+    fn property<T: for<'b> Get<'b>>(&self, path: &str, interface: &str, name: &str) -> Result<T> {
+        let properties = "org.freedesktop.DBus.Properties";
+        let answer = self.ask(path, properties, "Get", (interface, name))?;
+        let value: Option<Variant<T>> = answer.get1();
+        Ok(value.ok_or(Error::Odd)?.0)
     }
 
     /// Shows a prompt, unless none is needed, and waits for the person's answer.
@@ -206,14 +262,29 @@ impl Service {
         if &**prompt == NONE {
             return Ok(());
         }
-        if self.patience.is_zero() {
-            return Err(Error::Prompt);
+        let owner = self.owner.get().filter(|_| !self.patience.is_zero());
+        let owner = owner.ok_or(Error::Prompt)?;
+        let completed = MatchRule::new_signal(PROMPT, "Completed")
+            .with_path(prompt.clone())
+            .with_strict_sender(owner.clone());
+        let gone = MatchRule::new_signal(BUS, "NameOwnerChanged").with_strict_sender(BUS);
+        let gone_rule = format!("{},arg0='{owner}'", gone.match_str());
+        for rule in [completed.match_str(), gone_rule] {
+            self.connection.add_match_no_cb(&rule)?;
         }
-        let completed = MatchRule::new_signal(PROMPT, "Completed").with_path(prompt.clone());
-        let rule = completed.clone().with_sender(NAME);
-        self.connection.add_match_no_cb(&rule.match_str())?;
         let no_window = "";
         let () = self.call(prompt, PROMPT, "Prompt", (no_window,))?;
+        let wait = || self.wait_for_person(&completed, &gone, owner);
+        self.prompts
+            .during(wait, |answer| *answer != Err(Error::Mute))
+    }
+
+    fn wait_for_person(
+        &self,
+        completed: &MatchRule<'_>,
+        gone: &MatchRule<'_>,
+        owner: &BusName<'_>,
+    ) -> Result<()> {
         let began = boot_time();
         loop {
             let waited = boot_time().saturating_sub(began);
@@ -223,23 +294,27 @@ impl Service {
             if left.is_zero() {
                 return Err(Error::Prompt);
             }
-            let message = self.connection.channel().blocking_pop_message(left)?;
-            if let Some(message) = message.filter(|message| completed.matches(message)) {
+            let message = self.connection.channel().blocking_pop_message(left);
+            let Some(message) = message.map_err(|_| Error::Mute)? else {
+                continue;
+            };
+            if completed.matches(&message) {
                 return match message.get1::<bool>() {
                     Some(false) => Ok(()),
                     _ => Err(Error::Prompt),
                 };
             }
+            if gone.matches(&message) && message.get1::<&str>() == Some(&**owner) {
+                return Err(Error::Mute);
+            }
         }
     }
 }
 
-/// Errors that come from whoever was called: there is somebody.
-fn is_of_the_call(name: &str) -> bool {
-    matches!(
-        name,
-        "org.freedesktop.DBus.Error.UnknownMethod"
-            | "org.freedesktop.DBus.Error.UnknownObject"
-            | "org.freedesktop.DBus.Error.UnknownInterface"
-    )
+/// Somebody has the name who does not know the service.
+fn behind_the_name(error: Error) -> Error {
+    match error {
+        Error::NoObject => Error::Absent,
+        error => error,
+    }
 }
