@@ -248,6 +248,26 @@ fn what_an_opened_session_says_may_be_anything() {
     assert_eq!(password(&answer).as_deref(), Some(TOKEN));
 }
 
+/// What is missing there is not the item, and "no such token" would be wrong.
+#[test]
+fn one_that_opens_nothing_is_told() {
+    for member in ["OpenSession", "Unlock"] {
+        let fake = Fake::start(match member {
+            "Unlock" => &[("SearchItems", Odd::Says(is_locked)), ("Unlock", UNKNOWN)],
+            _ => &[("OpenSession", UNKNOWN)],
+        });
+        let mut get = fake.helper("--storage keychain get");
+        get.env("DISPLAY", ":0").env("GIT_TERMINAL_PROMPT", "1");
+        let question = lines(&[("protocol", "https"), ("host", "one.test")]);
+        let told = process::run(&mut get, &question);
+        assert!(fake.has_been_asked(member));
+        assert!(
+            told.stderr.contains("cannot be asked"),
+            "{member}: {told:?}"
+        );
+    }
+}
+
 /// A token that cannot be read is not one whose keyring is locked.
 #[test]
 fn a_list_tells_what_could_not_be_asked() {

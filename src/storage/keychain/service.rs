@@ -61,10 +61,6 @@ impl From<dbus::Error> for Error {
     fn from(error: dbus::Error) -> Self {
         match error.name().unwrap_or_default() {
             "org.freedesktop.Secret.Error.IsLocked" => Self::Locked,
-            "org.freedesktop.Secret.Error.NoSuchObject"
-            | "org.freedesktop.DBus.Error.UnknownObject"
-            | "org.freedesktop.DBus.Error.UnknownInterface"
-            | "org.freedesktop.DBus.Error.UnknownMethod" => Self::NoObject,
             "org.freedesktop.DBus.Error.NoServer"
             | "org.freedesktop.DBus.Error.FileNotFound"
             | "org.freedesktop.DBus.Error.ServiceUnknown"
@@ -75,6 +71,26 @@ impl From<dbus::Error> for Error {
             | "org.freedesktop.DBus.Error.TimedOut"
             | "org.freedesktop.DBus.Error.Disconnected" => Self::Mute,
             name => Self::Refused(name.to_owned()),
+        }
+    }
+}
+
+impl Error {
+    /// Nobody knows whom or what was called, which means more where it is known what should be there.
+    fn unknown_is(self, meaning: Self) -> Self {
+        match self {
+            Self::Refused(name)
+                if matches!(
+                    &name[..],
+                    "org.freedesktop.Secret.Error.NoSuchObject"
+                        | "org.freedesktop.DBus.Error.UnknownObject"
+                        | "org.freedesktop.DBus.Error.UnknownInterface"
+                        | "org.freedesktop.DBus.Error.UnknownMethod"
+                ) =>
+            {
+                meaning
+            }
+            error => error,
         }
     }
 }
@@ -120,13 +136,14 @@ impl Service {
 
     pub(super) fn search(&self, attributes: &HashMap<&str, &str>) -> Result<Found> {
         let found = self.call(ROOT, SERVICE, "SearchItems", (attributes,));
-        let (unlocked, locked) = found.map_err(behind_the_name)?;
+        // Somebody may have the name who does not know the service.
+        let (unlocked, locked) = found.map_err(|error| error.unknown_is(Error::Absent))?;
         Ok(Found { unlocked, locked })
     }
 
     pub(super) fn default_collection(&self) -> Result<Path<'static>> {
         let found = self.call(ROOT, SERVICE, "ReadAlias", ("default",));
-        let (path,): (Path<'_>,) = found.map_err(behind_the_name)?;
+        let (path,): (Path<'_>,) = found.map_err(|error| error.unknown_is(Error::Absent))?;
         if &*path == NONE {
             return Err(Error::NoDefault);
         }
@@ -163,37 +180,37 @@ impl Service {
     }
 
     pub(super) fn attributes(&self, item: &Path<'_>) -> Result<HashMap<String, String>> {
-        self.property(item, ITEM, "Attributes")
+        of_item(self.property(item, ITEM, "Attributes"))
     }
 
     pub(super) fn label(&self, item: &Path<'_>) -> Result<String> {
-        self.property(item, ITEM, "Label")
+        of_item(self.property(item, ITEM, "Label"))
     }
 
     /// Seconds since 1970.
     pub(super) fn created(&self, item: &Path<'_>) -> Result<u64> {
-        self.property(item, ITEM, "Created")
+        of_item(self.property(item, ITEM, "Created"))
     }
 
     /// Seconds since 1970.
     pub(super) fn modified(&self, item: &Path<'_>) -> Result<u64> {
-        self.property(item, ITEM, "Modified")
+        of_item(self.property(item, ITEM, "Modified"))
     }
 
     pub(super) fn secret(&self, item: &Path<'_>) -> Result<Vec<u8>> {
         let session = self.session()?.clone();
         let (secret,): (Secret<Vec<u8>, String>,) =
-            self.call(item, ITEM, "GetSecret", (session,))?;
+            of_item(self.call(item, ITEM, "GetSecret", (session,)))?;
         Ok(secret.2)
     }
 
     pub(super) fn set_secret(&self, item: &Path<'_>, secret: &[u8]) -> Result<()> {
         let secret = self.sealed(secret)?;
-        self.call(item, ITEM, "SetSecret", (secret,))
+        of_item(self.call(item, ITEM, "SetSecret", (secret,)))
     }
 
     pub(super) fn delete(&self, item: &Path<'_>) -> Result<()> {
-        let (prompt,): (Path<'_>,) = self.call(item, ITEM, "Delete", ())?;
+        let (prompt,): (Path<'_>,) = of_item(self.call(item, ITEM, "Delete", ()))?;
         self.prompt(&prompt)
     }
 
@@ -311,10 +328,7 @@ impl Service {
     }
 }
 
-/// Somebody has the name who does not know the service.
-fn behind_the_name(error: Error) -> Error {
-    match error {
-        Error::NoObject => Error::Absent,
-        error => error,
-    }
+/// An item goes when somebody removes it; so does its path.
+fn of_item<T>(answer: Result<T>) -> Result<T> {
+    answer.map_err(|error| error.unknown_is(Error::NoObject))
 }
