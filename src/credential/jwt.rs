@@ -7,6 +7,8 @@ use super::expiry::Expiry;
 
 /// Larger than any that is sent in a header.
 const LONGEST: usize = 16 * 1024;
+/// Later than any moment that can be kept.
+const LATEST: f64 = 1e15;
 
 #[derive(Deserialize)]
 struct Header {
@@ -16,7 +18,8 @@ struct Header {
 
 #[derive(Deserialize)]
 struct Claims {
-    exp: Option<u64>,
+    /// Seconds since 1970; not always whole ones (RFC 7519 §2, `NumericDate`).
+    exp: Option<f64>,
 }
 
 /// The end that a token tells of itself, if it is one of these: as a whole, or after a prefix that ends in `_`. It is not
@@ -37,7 +40,9 @@ pub fn end_of(token: &[u8]) -> Option<Expiry> {
     }
     serde_json::from_slice::<Header>(&decode(header)?).ok()?;
     let claims: Claims = serde_json::from_slice(&decode(claims)?).ok()?;
-    Expiry::from_unix(claims.exp?)
+    let exp = claims.exp.filter(|exp| (0.0..LATEST).contains(exp))?;
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // It is in between.
+    Expiry::from_unix(exp as u64)
 }
 
 /// base64url without padding (RFC 4648 §5).
@@ -79,7 +84,12 @@ mod tests {
             end_of(format!("ghs_1234_{HEADER}.{claims}.c2ln").as_bytes()),
             end
         );
+        // {"exp":1795651200.5}
+        let part = "eyJleHAiOjE3OTU2NTEyMDAuNX0";
+        assert_eq!(end_of(format!("{HEADER}.{part}.c2ln").as_bytes()), end);
         for other in [
+            // {"exp":-1.0}
+            format!("{HEADER}.eyJleHAiOi0xLjB9.c2ln"),
             format!("{HEADER}.{claims}"),
             format!("{HEADER}.{claims}.c2ln.x"),
             format!("x{HEADER}.{claims}.c2ln"),

@@ -1,6 +1,8 @@
 //! A netrc that signs git in by itself: git has libcurl look there for the host, and asks a helper only if the server answers
 //! 401 to that. A 403 or 404 is the last word.
 
+use std::fs;
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 use super::finding::Finding;
@@ -11,6 +13,7 @@ use crate::foreign;
 use crate::helper_line::quoted;
 use crate::neighbour::netrc::{First, first};
 use crate::places::Foreign;
+use crate::plain;
 
 const TITLE: &str = "netrc";
 
@@ -20,11 +23,17 @@ pub fn examine(url: Option<&Description>, kept: Option<&Credential>) -> Option<F
     let file = Foreign::find().ok()?.home.join(".netrc");
     match foreign::read_as_its_reader(&file) {
         Ok(bytes) => of_bytes(&file, bytes?.as_slice(), url, kept),
-        // What cannot be read does not sign git in.
+        // What cannot be read does not sign git in, nor does what ends at once, such as /dev/null.
         Err(foreign::Error::System { .. }) => None,
-        Err(_) if file.is_dir() => None,
         Err(error) => {
-            let says = format!("{error}: git reads it before it asks a helper, and may wait");
+            let kind = fs::metadata(&file).ok()?.file_type();
+            let says = if kind.is_fifo() {
+                format!("{error}: git reads it before it asks a helper, and may wait")
+            } else if kind.is_file() {
+                format!("{error}: git may sign in with it before it asks a helper")
+            } else {
+                return None;
+            };
             let remedy = format!("ls -ld {}", quoted(file.as_os_str()));
             Some(Finding::problem(TITLE, says, remedy))
         }
@@ -63,14 +72,20 @@ fn of_bytes(
             Finding::problem(TITLE, says, remedy)
         }
         Some(_) => {
-            let says = format!("{says}, if its libcurl is an old one: it is another user's");
+            let says = format!(
+                "{says}, under the name in the URL, if its libcurl is not newer than 7.88: it is another user's"
+            );
             Finding::note(TITLE, says, remedy)
         }
-        None if found.host.is_some() && found.login.is_some() => {
-            let import = "git credential-pat import netrc; then ";
-            Finding::note(TITLE, says, format!("{import}{remedy}"))
-        }
-        None => Finding::note(TITLE, says, remedy),
+        // Whether that token would be taken over for what git asks, `import` alone would know: its port and protocol are not told.
+        None => match url.and_then(Description::key) {
+            Some(key) => {
+                let url = plain::safe(&key.url_of_user());
+                let login = format!("git credential-pat login {url}; then {remedy}");
+                Finding::note(TITLE, says, login)
+            }
+            None => Finding::note(TITLE, says, remedy),
+        },
     })
 }
 

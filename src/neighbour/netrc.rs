@@ -77,24 +77,83 @@ pub struct First {
     pub line: usize,
 }
 
-/// What libcurl takes out of `bytes` for `host` (without a port) and, where the URL names one, for `user`: the default hides
-/// what stands below it, and words that are not known hide nothing.
+/// What libcurl takes out of `bytes` for `host` (without a port) and, where the URL names one, for `user`; else, under that
+/// name, what it takes for anybody.
 pub fn first(bytes: &[u8], host: Option<&[u8]>, user: Option<&[u8]>) -> Option<First> {
-    let fits = |entry: &Entry| match (&entry.host, host) {
-        (Some(named), Some(host)) => named.eq_ignore_ascii_case(host),
-        (Some(_), None) => false,
-        (None, _) => entry.is_default,
-    };
-    let mut fitting: Vec<Entry> = entries(bytes).into_iter().filter(fits).collect();
-    let is_users = |entry: &Entry| user == entry.login.as_ref().map(|login| &login[..]);
-    let at = fitting.iter().position(is_users).unwrap_or(0);
-    let entry = fitting.drain(..).nth(at)?;
+    let users = user.and_then(|user| scan(bytes, host, Some(user)));
+    let users = users.filter(|first| !first.password.expose().is_empty());
+    users.or_else(|| scan(bytes, host, None))
+}
+
+/// As libcurl goes over it (`lib/netrc.c`, seen of 7.88): word by word, until it has a name and a password, be they of two
+/// entries. Words that are not known hide nothing, and a default is an entry like others.
+fn scan(bytes: &[u8], host: Option<&[u8]>, user: Option<&[u8]>) -> Option<First> {
+    let mut lines = Counted::new(bytes);
+    let mut words = Words { rest: bytes };
+    // The entry that is being read, if it fits, and the one of which something was taken.
+    let (mut open, mut taken) = (None, None);
+    let (mut login, mut password) = (None::<Zeroizing<Vec<u8>>>, None::<Zeroizing<Vec<u8>>>);
+    let has =
+        |word: &Option<Zeroizing<Vec<u8>>>| word.as_ref().is_some_and(|word| !word.is_empty());
+    let mut is_users = user.is_none();
+    while !(has(&login) && has(&password)) {
+        let Some(word) = words.next() else { break };
+        let is = |keyword: &[u8]| word.eq_ignore_ascii_case(keyword);
+        if is(b"machine") {
+            let line = lines.at(words.rest);
+            let named = words.next().unwrap_or_default();
+            let fits = host.is_some_and(|host| named.eq_ignore_ascii_case(host));
+            open = fits.then(|| (Some(named.to_vec()), line));
+            is_users = user.is_none();
+        } else if is(b"macdef") {
+            words.skip_macro();
+        } else if is(b"default") {
+            open = Some((None, lines.at(words.rest)));
+        } else if open.is_some() && is(b"login") {
+            let named = words.next().unwrap_or_default();
+            is_users = user.is_none_or(|user| *named == *user);
+            if is_users {
+                login = Some(named);
+                taken.clone_from(&open);
+            }
+        } else if open.is_some() && is(b"password") {
+            let said = words.next().unwrap_or_default();
+            if is_users {
+                password = Some(said);
+                taken.clone_from(&open);
+            }
+        }
+    }
+    let (host, line) = taken?;
     Some(First {
-        host: entry.host.map(|host| host.to_vec()),
-        login: entry.login.map(|login| login.to_vec()),
-        password: Secret::new(&entry.password?),
-        line: entry.line,
+        host,
+        login: login.map(|login| login.to_vec()),
+        password: Secret::new(&password.unwrap_or_default()),
+        line,
     })
+}
+
+/// In which line one is, the first being 1.
+struct Counted<'a> {
+    rest: &'a [u8],
+    line: usize,
+}
+
+impl<'a> Counted<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        Self {
+            rest: bytes,
+            line: 1,
+        }
+    }
+
+    /// `rest`: what follows, and is never longer than it was.
+    fn at(&mut self, rest: &'a [u8]) -> usize {
+        let passed = self.rest.len() - rest.len();
+        self.line += self.rest[..passed].split(|&byte| byte == b'\n').count() - 1;
+        self.rest = rest;
+        self.line
+    }
 }
 
 /// Each entry, with its faults.
@@ -102,23 +161,13 @@ fn entries(bytes: &[u8]) -> Vec<Entry> {
     let mut entries = Vec::new();
     let mut entry: Option<Entry> = None;
     let mut words = Words { rest: bytes };
-    let mut line = 1;
-    let mut counted = bytes;
     while let Some(word) = words.next() {
         let open = match &word[..] {
-            b"machine" | b"default" => {
-                let passed = counted.len() - words.rest.len();
-                line += counted[..passed].split(|&byte| byte == b'\n').count() - 1;
-                counted = words.rest;
-                let is_default = word[..] == *b"default";
-                let host = (!is_default).then(|| words.next()).flatten();
-                Some(Entry {
-                    host,
-                    is_default,
-                    line,
-                    ..Entry::default()
-                })
-            }
+            b"machine" => Some(Entry {
+                host: words.next(),
+                ..Entry::default()
+            }),
+            b"default" => Some(Entry::default()),
             b"macdef" => {
                 words.skip_macro();
                 continue;
@@ -164,9 +213,7 @@ struct Entry {
     password: Option<Zeroizing<Vec<u8>>>,
     protocol: Option<Zeroizing<Vec<u8>>>,
     port: Option<Zeroizing<Vec<u8>>>,
-    is_default: bool,
     is_broken: bool,
-    line: usize,
 }
 
 impl Entry {
@@ -207,13 +254,17 @@ struct Words<'a> {
 impl Words<'_> {
     /// To the blank line that ends a macro, or to the end.
     fn skip_macro(&mut self) {
-        let end = self.rest.windows(2).position(|two| two == b"\n\n");
-        let dos = self.rest.windows(4).position(|four| four == b"\r\n\r\n");
-        let end = end
-            .map(|at| at + 2)
-            .into_iter()
-            .chain(dos.map(|at| at + 4))
-            .min();
+        // In one pass: a file may be nothing but macros.
+        let mut ends = self
+            .rest
+            .iter()
+            .enumerate()
+            .filter(|(_, byte)| **byte == b'\n');
+        let end = ends.find_map(|(at, _)| match &self.rest[at + 1..] {
+            [b'\n', ..] => Some(at + 2),
+            [b'\r', b'\n', ..] => Some(at + 3),
+            _ => None,
+        });
         self.rest = end.map_or(&[], |end| &self.rest[end..]);
     }
 }
@@ -332,6 +383,17 @@ mod tests {
         assert_eq!(read("login a password b"), (vec![], 0));
     }
 
+    /// It takes minutes where every macro is looked through to the end of the file.
+    #[test]
+    fn a_file_of_macros_is_read_in_one_pass() {
+        let macros = "macdef a\n\n".repeat(400_000);
+        let text = format!("{macros}machine one.test login alice password a");
+        let found = first(text.as_bytes(), Some(b"one.test"), None).unwrap();
+        assert_eq!(found.line, 800_001);
+        assert_eq!(entries(text.as_bytes()).len(), 1);
+        assert!(entries(b"macdef a\r\nmachine b\r\n\r\nmachine c").len() == 1);
+    }
+
     /// As seen of git 2.39 and 2.47 with libcurl 7.88.
     #[test]
     fn the_first_is_the_one_that_libcurl_takes() {
@@ -339,6 +401,8 @@ mod tests {
         let default = "\n\ndefault login d password d\nmachine one.test login alice password a";
         let odd =
             "# machine one.test login x password x\nmachine one.test\n login o\n odd\n password o";
+        let bare_then_default = "machine one.test login bob\ndefault login d password d";
+        let bare_then_named = "machine one.test password a\nmachine one.test login al password b";
         for (text, host, user, expected) in [
             (two, Some("one.test"), None, Some(("bob", 1))),
             (two, Some("one.test"), Some("alice"), Some(("alice", 2))),
@@ -348,7 +412,26 @@ mod tests {
             (default, Some("one.test"), None, Some(("d", 3))),
             (default, None, None, Some(("d", 3))),
             (odd, Some("one.test"), None, Some(("o", 2))),
-            ("machine one.test login a", Some("one.test"), None, None),
+            (
+                "machine one.test login a",
+                Some("one.test"),
+                None,
+                Some(("a", 1)),
+            ),
+            (bare_then_default, Some("one.test"), None, Some(("d", 2))),
+            (bare_then_named, Some("one.test"), None, Some(("al", 2))),
+            (
+                "default\nMACHINE one.test LOGIN bob PASSWORD b",
+                Some("one.test"),
+                None,
+                Some(("bob", 2)),
+            ),
+            (
+                "machine other.test login x password machine one.test login bob password b",
+                Some("one.test"),
+                None,
+                Some(("bob", 1)),
+            ),
             ("machine", Some("one.test"), None, None),
             (
                 "machine one.test:8443 login a password b",

@@ -442,10 +442,25 @@ fn git_fails(work: &Work, url: &str) -> bool {
     fails[0]
 }
 
+const OTHER: &str = "github_pat_other0123456789";
+
+/// The outcome, what it says, and its remedy; empty: there is none.
+#[track_caller]
+fn of_netrc(work: &Work, url: &str) -> (String, String, String) {
+    let (output, json) = doctor(work, url);
+    let shown = format!("{output:?}");
+    assert!(!shown.contains(OTHER) && !shown.contains("tok-"), "{shown}");
+    let findings = json.as_array().unwrap().iter();
+    let mut findings = findings.filter(|found| found["title"] == "netrc");
+    let found = findings.next().cloned().unwrap_or_default();
+    assert_eq!(findings.next(), None, "{shown}");
+    let text = |name: &str| found[name].as_str().unwrap_or_default().to_owned();
+    (text("outcome"), text("says"), text("remedy"))
+}
+
 /// libcurl reads it for git, before any helper.
 #[test]
 fn an_entry_in_a_netrc_is_told_and_not_shown() {
-    const OTHER: &str = "github_pat_other0123456789";
     let work = Work::without_lookups(Speaks::GitHub);
     work.store("alice", CLASSIC);
     work.forge.issue(Token::new("t", CLASSIC));
@@ -454,17 +469,7 @@ fn an_entry_in_a_netrc_is_told_and_not_shown() {
     let url = work.forge.repository();
     let named = url.replace("https://", "https://alice@");
     let netrc = work.sandbox.path("home/.netrc");
-    let finding = |url: &str| {
-        let (output, json) = doctor(&work, url);
-        let shown = format!("{output:?}");
-        assert!(!shown.contains(OTHER) && !shown.contains("tok-"), "{shown}");
-        let findings = json.as_array().unwrap().iter();
-        let mut findings = findings.filter(|found| found["title"] == "netrc");
-        let found = findings.next().cloned().unwrap_or_default();
-        assert_eq!(findings.next(), None, "{shown}");
-        let text = |name: &str| found[name].as_str().unwrap_or_default().to_owned();
-        (text("outcome"), text("says"), text("remedy"))
-    };
+    let finding = |url: &str| of_netrc(&work, url);
     let first = "# mine\n\n";
     for (entry, of_url, of_user, whether_git_fails) in [
         (
@@ -520,20 +525,33 @@ fn an_entry_in_a_netrc_is_told_and_not_shown() {
         }
         assert_eq!(finding(&named).0, of_user, "{entry}");
     }
-    // Nothing is kept: what is there can be taken over.
+    // What has no password is sent without one, and the server refuses that.
+    fs::write(&netrc, "machine localhost login alice").unwrap();
+    assert_eq!(finding(&url).0, "problem");
+    // Nothing is kept: what is there is what git goes by.
     work.ask(&format!("logout {}", work.forge.url()), b"")
         .succeeded();
     fs::write(&netrc, "machine localhost login alice password tok-x").unwrap();
     let (outcome, _, remedy) = finding(&url);
     assert_eq!(outcome, "note");
     assert!(
-        remedy.starts_with("git credential-pat import netrc; then take"),
+        remedy.starts_with("git credential-pat login https://localhost:"),
         "{remedy}"
     );
     // Without a URL only the default concerns everybody.
     assert_eq!(finding("").0, "");
     fs::write(&netrc, "default login other password tok-x").unwrap();
     assert_eq!(finding("").0, "note");
+}
+
+/// Where libcurl finds nothing, or nothing yet.
+#[test]
+fn what_is_no_netrc_signs_nobody_in() {
+    let work = Work::without_lookups(Speaks::GitHub);
+    let url = work.forge.repository();
+    let netrc = work.sandbox.path("home/.netrc");
+    let finding = |url: &str| of_netrc(&work, url);
+    fs::write(&netrc, "default login other password tok-x").unwrap();
     // Behind a link, as for whoever keeps such files elsewhere.
     let elsewhere = work.sandbox.path("home/dotfile");
     fs::rename(&netrc, &elsewhere).unwrap();
@@ -544,6 +562,9 @@ fn an_entry_in_a_netrc_is_told_and_not_shown() {
     let (outcome, says, _) = finding(&url);
     assert_eq!(outcome, "problem");
     assert!(says.contains("is not a plain file"), "{says}");
+    fs::remove_file(&netrc).unwrap();
+    symlink("/dev/null", &netrc).unwrap();
+    assert_eq!(finding(&url).0, "", "a way to have none");
     fs::remove_file(&netrc).unwrap();
     fs::create_dir(&netrc).unwrap();
     assert_eq!(finding(&url).0, "");
