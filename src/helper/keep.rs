@@ -69,6 +69,9 @@ impl Helper {
         for storage in &self.storages {
             let all = match storage.list() {
                 Ok(all) => all,
+                Err(cause @ Error::Unavailable { .. }) if self.storages.len() == 1 => {
+                    return Err(cause);
+                }
                 Err(cause @ Error::Unavailable { .. }) => {
                     outcome.notices.extend(self.passed_over(cause));
                     continue;

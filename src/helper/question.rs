@@ -80,18 +80,24 @@ fn shown(url: &Description) -> String {
 }
 
 impl Helper {
-    /// What answers `wanted`, as for `get`; if nothing does, what would if it had not ended. A storage that cannot be reached
-    /// answers nothing.
+    /// What answers `wanted`, as for `get`; if nothing does, what would if it had not ended. Fails if nothing is found and not
+    /// every storage could be asked.
     pub fn answer_to(&self, wanted: &Description, now: Now) -> Result<Option<Credential>, Error> {
         let passed = Passed {
             refused: None,
             dead: None,
         };
-        let mut ended = None;
+        let (mut ended, mut unasked) = (None, None);
         for storage in &self.storages {
             let found = match storage.get(wanted) {
                 Ok(Some(found)) => found,
-                Ok(None) | Err(Error::Unavailable { .. }) => continue,
+                Ok(None) => continue,
+                Err(cause @ Error::Unavailable { .. }) => {
+                    if !cause.is_absence() || self.storages.len() == 1 {
+                        unasked = unasked.or(Some(cause));
+                    }
+                    continue;
+                }
                 Err(cause @ Error::Failed { .. }) => return Err(cause),
             };
             if is_good(&found, now) {
@@ -102,7 +108,10 @@ impl Helper {
             }
             ended = ended.or(Some(found));
         }
-        Ok(ended)
+        match unasked.filter(|_| ended.is_none()) {
+            Some(cause) => Err(cause),
+            None => Ok(ended),
+        }
     }
 
     /// The keys of what is kept for the host of `wanted`, whatever the path and the user.

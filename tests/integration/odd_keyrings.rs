@@ -268,6 +268,22 @@ fn one_that_opens_nothing_is_told() {
     }
 }
 
+/// Whoever could not look does not say that there is nothing.
+#[test]
+fn nobody_says_that_nothing_is_kept_where_none_is_there() {
+    let fake = Fake::start(&[("SearchItems", UNKNOWN), ("ReadAlias", UNKNOWN)]);
+    for words in ["doctor https://one.test", "expires https://one.test 5d"] {
+        let mut asks = fake.helper(&format!("--storage keychain {words}"));
+        let told = process::run(&mut asks, b"");
+        let said = told.text() + &told.stderr;
+        assert!(
+            said.contains("no keyring service answers"),
+            "{words}: {told:?}"
+        );
+        assert!(!said.contains("nothing is kept"), "{words}: {told:?}");
+    }
+}
+
 /// A token that cannot be read is not one whose keyring is locked.
 #[test]
 fn a_list_tells_what_could_not_be_asked() {
