@@ -91,5 +91,5 @@ fn of_bytes(
 
 /// An older libcurl sends its password under the name in the URL; a newer one passes over it.
 fn is_of_another(found: &First, user: Option<&[u8]>) -> bool {
-    matches!((&found.login, user), (Some(login), Some(user)) if login != user)
+    matches!((&found.login, user), (Some(login), Some(user)) if login[..] != *user)
 }

@@ -69,8 +69,8 @@ impl Neighbour for Netrc {
 pub struct First {
     /// As it stands there; `None`: the default, for every host.
     pub host: Option<Vec<u8>>,
-    /// Whose password it is, if that is told.
-    pub login: Option<Vec<u8>>,
+    /// Whose password it is, if that is told; some put a token there.
+    pub login: Option<Zeroizing<Vec<u8>>>,
     /// The secret.
     pub password: Secret,
     /// Where the entry begins, the first line being 1.
@@ -127,7 +127,7 @@ fn scan(bytes: &[u8], host: Option<&[u8]>, user: Option<&[u8]>) -> Option<First>
     let (host, line) = taken?;
     Some(First {
         host,
-        login: login.map(|login| login.to_vec()),
+        login,
         password: Secret::new(&password.unwrap_or_default()),
         line,
     })
@@ -445,7 +445,7 @@ mod tests {
                 host.map(str::as_bytes),
                 user.map(str::as_bytes),
             );
-            let found = found.map(|first| (first.login.unwrap(), first.line));
+            let found = found.map(|first| (first.login.unwrap().to_vec(), first.line));
             let expected = expected.map(|(login, line)| (login.as_bytes().to_vec(), line));
             assert_eq!(found, expected, "{text} {host:?} {user:?}");
         }
