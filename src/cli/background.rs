@@ -35,7 +35,6 @@ fn look_up(flags: Flags) -> Option<()> {
     if !settings.looks_up {
         return None;
     }
-    platform::adopt_user_bus();
     // Nobody would see the keychain's question.
     let helper = Helper::new(&settings, Duration::ZERO);
     helper.look_up(&key, time::now()).ok()

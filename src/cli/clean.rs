@@ -13,7 +13,6 @@ use crate::credential::expiry::Expiry;
 use crate::helper::clean::{Cleaner, Owner, Stale, Why};
 use crate::helper::neighbours::{Harvest, Neighbours};
 use crate::plain;
-use crate::platform;
 use crate::storage::Kind;
 use crate::time;
 
@@ -84,7 +83,6 @@ pub(super) fn run(
         .map(|url| described(url))
         .collect::<Result<_, _>>()?;
     let settings = settings(flags, wanted.as_ref())?;
-    platform::adopt_user_bus();
     let now = time::now();
     let patience = patience();
     let cleaner = Cleaner::open(&settings, patience);

@@ -269,7 +269,6 @@ pub fn command_line() -> clap::Command {
 /// Settings and the helper over them, for a command.
 fn open(flags: Flags, url: Option<&Description>) -> Result<(Settings, Helper), Failure> {
     let settings = settings(flags, url)?;
-    platform::adopt_user_bus();
     let helper = Helper::new(&settings, patience());
     Ok((settings, helper))
 }

@@ -46,7 +46,6 @@ pub(super) fn run(operation: Operation, flags: Flags, streams: &mut Streams) -> 
         }
     };
     account::apply(&settings.accounts, &mut request.description);
-    platform::adopt_user_bus();
     let helper = Helper::new(&settings, prompt_patience());
     let now = time::now();
     let result = match operation {

@@ -176,31 +176,29 @@ pub fn end_after(seconds: u32) {
     }
 }
 
-/// Names the user's message bus where nothing in the environment does (cron, ssh, `sudo -u`): the vendored D-Bus
-/// library knows only `DBUS_SESSION_BUS_ADDRESS`. Call it before the first thread starts.
-pub fn adopt_user_bus() {
-    if env::var_os("DBUS_SESSION_BUS_ADDRESS").is_some_and(|address| !address.is_empty()) {
-        return;
+/// Returns the address of the user's message bus: `DBUS_SESSION_BUS_ADDRESS`, or else the socket `bus` of this user in
+/// `XDG_RUNTIME_DIR` or `/run/user/UID` (cron, ssh and `sudo -u` set no address). A value and not a variable of the
+/// environment: other threads may read the environment at any time, and `set_var` races with them.
+pub fn session_bus() -> Option<OsString> {
+    let named = env::var_os("DBUS_SESSION_BUS_ADDRESS").filter(|address| !address.is_empty());
+    if named.is_some() {
+        return named;
     }
     let user = geteuid().as_raw();
     let folders = [
         env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from),
         Some(PathBuf::from(format!("/run/user/{user}"))),
     ];
-    for bus in folders
-        .into_iter()
-        .flatten()
-        .filter(|folder| folder.is_absolute())
-        .map(|folder| folder.join("bus"))
-    {
-        let ours = fs::symlink_metadata(&bus)
-            .is_ok_and(|found| found.file_type().is_socket() && found.uid() == user);
-        if ours {
-            // SAFETY: the process has one thread yet (`cli::run` opens storages before anything spawns one).
-            unsafe { env::set_var("DBUS_SESSION_BUS_ADDRESS", bus_address(&bus)) };
-            return;
+    for folder in folders.into_iter().flatten() {
+        let bus = folder.join("bus");
+        let is_ours = bus.is_absolute()
+            && fs::symlink_metadata(&bus)
+                .is_ok_and(|found| found.file_type().is_socket() && found.uid() == user);
+        if is_ours {
+            return Some(bus_address(&bus).into());
         }
     }
+    None
 }
 
 /// In a path's name anything may stand, in an address only some characters (D-Bus specification, "Server Addresses").

@@ -845,7 +845,6 @@ fn a_bus_in_the_runtime_folder_is_adopted() {
         world
     };
     scenario("a_bus_in_the_runtime_folder_is_adopted", world, || {
-        git_credential_pat::platform::adopt_user_bus();
         keychain()
             .store(&credential("one.test", "alice", "a"))
             .unwrap();

@@ -1,15 +1,17 @@
 //! Where the session bus is (D-Bus specification, "Server Addresses").
 #![cfg(all(unix, not(target_os = "macos")))]
 
-use std::env;
 use std::ffi::OsStr;
 
-/// Whether the environment names a bus at a socket of this machine.
+use crate::platform::session_bus;
+
+/// Returns the address of the session bus if it names only sockets of this machine.
 ///
 /// An address may also name a program to start (`unixexec:`, `autolaunch:`), and no operation of git's starts one; or a
-/// port (`tcp:`), which anybody may listen at. None at all would leave the D-Bus library to its own guesses.
-pub(super) fn is_socket() -> bool {
-    names_only_sockets(env::var_os("DBUS_SESSION_BUS_ADDRESS").as_deref())
+/// port (`tcp:`), on which any user may listen. Without an address the D-Bus library would guess.
+pub(super) fn address() -> Option<String> {
+    let address = session_bus()?.into_string().ok()?;
+    names_only_sockets(Some(OsStr::new(&address))).then_some(address)
 }
 
 /// What is not text is no address: it must not pass for an empty one here and be followed there.

@@ -46,12 +46,12 @@ pub(super) struct SecretServiceStore {
 }
 
 impl SecretServiceStore {
-    /// Connects to the session bus that the environment names. `patience`: how long a prompt may wait for a person.
+    /// Connects to the user's session bus. `patience`: how long a prompt may wait for a person.
     pub(super) fn connect(patience: Duration, prompts: Arc<Prompts>) -> Result<Self> {
-        if !bus::is_socket() {
+        let Some(address) = bus::address() else {
             return Err(translated(service::Error::Absent));
-        }
-        let service = Service::connect(patience, prompts).map_err(translated)?;
+        };
+        let service = Service::connect(&address, patience, prompts).map_err(translated)?;
         let connection = Connection {
             service: Mutex::new(service),
             may_prompt: !patience.is_zero(),

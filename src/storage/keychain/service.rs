@@ -114,11 +114,15 @@ pub(super) struct Service {
 }
 
 impl Service {
-    /// Connects to the session bus that the environment names. `patience`: how long a prompt may wait for a person; zero:
-    /// none appears. `prompts` learns of those that do.
-    pub(super) fn connect(patience: Duration, prompts: Arc<Prompts>) -> Result<Self> {
+    /// Connects to the bus at `address`. `patience`: how long a prompt may wait for a person; zero: none appears. `prompts`
+    /// learns of those that do.
+    pub(super) fn connect(
+        address: &str,
+        patience: Duration,
+        prompts: Arc<Prompts>,
+    ) -> Result<Self> {
         let service = Self {
-            connection: Connection::new_session()?,
+            connection: Connection::new_address(address)?,
             owner: OnceCell::new(),
             session: OnceCell::new(),
             patience,

@@ -47,6 +47,9 @@ const CLOCKS: &[&str] = &[
     "OffsetDateTime::now_utc",
 ];
 
+/// These race with every thread that reads the environment (POSIX `setenv`).
+const ENVIRONMENT: &[&str] = &["set_var", "remove_var"];
+
 /// With one of these, a file would not be where its name says, or have another name.
 const DISGUISES: &[&str] = &["extern crate", "#[path", "include!", "crate::$"];
 
@@ -267,6 +270,9 @@ fn check_words(file: &Parsed<'_>, found: &mut Vec<String>) {
 
     for word in DISGUISES {
         forbid(word, false, "disguises");
+    }
+    for word in ENVIRONMENT {
+        forbid(word, false, "environment");
     }
     for word in PRINTING {
         forbid(word, path == "cli/ui.rs", "printing");

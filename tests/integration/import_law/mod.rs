@@ -260,6 +260,14 @@ fn printing_is_caught() {
 }
 
 #[test]
+fn a_change_of_the_environment_is_caught() {
+    for call in ["std::env::set_var", "env::remove_var"] {
+        let code = format!("fn f() {{ unsafe {{ {call}(\"A\") }} }}");
+        is_caught("platform/unix.rs", &code, "environment:");
+    }
+}
+
+#[test]
 fn clocks_are_caught() {
     is_caught(
         "journal.rs",
