@@ -207,6 +207,8 @@ impl Socket {
             .arg0("git-credential-pat")
             .arg(message::COMMAND)
             .arg(&self.path)
+            // The daemon reads no variable. The caller's may hold secrets, and would stay readable as long as it runs.
+            .env_clear()
             .current_dir("/")
             .stdin(Stdio::from(listener))
             .stdout(Stdio::null())

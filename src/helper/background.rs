@@ -1,5 +1,7 @@
 //! Starting the background look-up: a process of our own that `store` does not wait for.
 
+use std::env;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
@@ -16,6 +18,37 @@ pub const COMMAND: &str = "look-up-one";
 /// A pipe holds this much without a reader (pipe(7)), so that writing never waits. A longer key is not looked up.
 const LONGEST: usize = 4096;
 
+/// Variables that the look-up gets: places of files, the message bus, the user's and the system's git configuration, the proxy
+/// and the certificates. All other variables of the caller may hold secrets and are of no use to it.
+const KEPT: [&str; 15] = [
+    "HOME",
+    "PATH",
+    "LD_LIBRARY_PATH",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "GIT_CONFIG_GLOBAL",
+    "GIT_CONFIG_SYSTEM",
+    "GIT_CONFIG_NOSYSTEM",
+    "http_proxy",
+    "https_proxy",
+    "HTTPS_PROXY",
+    "all_proxy",
+    "ALL_PROXY",
+    "no_proxy",
+    "NO_PROXY",
+    "CURL_CA_BUNDLE",
+];
+/// And those whose names begin so. `GIT_CONFIG_PARAMETERS` and `GIT_CONFIG_COUNT` are not among them: they may hold an
+/// `http.extraHeader` with a token, and look-ups ignore what an outer git hands on.
+const KEPT_PREFIXES: [&str; 5] = ["XDG_", "SSL_CERT_", "GIT_SSL_", "GIT_HTTP_", "GIT_PROXY_"];
+
+fn is_kept(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    KEPT.iter().any(|kept| name == kept.as_bytes())
+        || KEPT_PREFIXES
+            .iter()
+            .any(|prefix| name.starts_with(prefix.as_bytes()))
+}
+
 /// Starts it for the token of `key`, which is all it is told: the secret it fetches for itself.
 pub fn start(flags: &Flags, key: &Key) -> io::Result<()> {
     let mut text = Buffer::with_capacity(LONGEST);
@@ -26,7 +59,11 @@ pub fn start(flags: &Flags, key: &Key) -> io::Result<()> {
     let (input, mut told) = io::pipe()?;
     told.write_all(text.as_slice())?;
     drop(told);
+    let kept: Vec<(OsString, OsString)> =
+        env::vars_os().filter(|(name, _)| is_kept(name)).collect();
     Command::new(own_program()?)
+        .env_clear()
+        .envs(kept)
         .arg0("git-credential-pat")
         .args(flags.arguments())
         .arg(COMMAND)

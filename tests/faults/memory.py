@@ -196,6 +196,7 @@ def m1(box):
 def m2(box):
     need_root()
     clock = Clock(box)
+    box.start_daemon()
     timed, ended = Canary(), Canary()
     box.store("timed.test", password=timed.text(), flags="--timeout 1h")
     box.store("ended.test", password=ended.text(), flags="--timeout 9h", lines=f"password_expiry_utc={int(time.time()) + 3600}\n")

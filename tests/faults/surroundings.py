@@ -14,7 +14,7 @@ from table import fault
 
 
 class Clock:
-    """The clocks of everything that is started in a sandbox."""
+    """The clocks of everything that is started in a sandbox, but for a daemon that the helper starts: it gets no environment."""
 
     def __init__(self, box):
         self.path = box.path("clock")
@@ -42,6 +42,7 @@ def git_f14(box):
 @fault("F14", "wall clock set back and forth by 1 h", "clock shim", git_f14)
 def f14(box):
     clock = Clock(box)
+    box.start_daemon()
     box.store(flags="--timeout 3")
     box.store("two.test", flags="--timeout 60")
     box.store("three.test", lines=f"password_expiry_utc={int(time.time()) + 600}\n")
@@ -67,6 +68,7 @@ def git_f15(box):
 @fault("F15", "suspended for 8 h, timeout 15 min", "clock shim: boot and wall clock 8 h ahead", git_f15)
 def f15(box):
     clock = Clock(box)
+    box.start_daemon()
     box.store(flags="--timeout 15m")
     clock.set(boot=800, wall=800)
     check(box.get().out, "gone too early")

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -52,7 +52,7 @@ fn too_few_descriptors_are_told() {
 /// Only another user has few enough processes for the limit to mean anything.
 #[test]
 fn too_few_processes_are_told() {
-    if !rustix::process::geteuid().is_root() {
+    if !tool::is_root() {
         return;
     }
     let sandbox = Sandbox::new();
@@ -137,4 +137,87 @@ fn a_daemon_without_its_socket_leaves_at_once() {
     let question = lines(&[("protocol", "https"), ("host", "one.test")]);
     let answer = sandbox.ask("--storage memory get", &question).succeeded();
     assert!(answer.text().contains("tok-one"), "{answer:?}");
+}
+
+/// It runs for hours, and whoever may read `/proc/PID/environ` could read them there.
+#[test]
+fn the_daemon_has_no_variable_of_its_caller() {
+    let sandbox = Sandbox::new();
+    let request = lines(&[
+        ("protocol", "https"),
+        ("host", "one.test"),
+        ("username", "alice"),
+        ("password", "tok-one"),
+    ]);
+    let mut store = sandbox.helper("--storage memory store");
+    store.env("MARKER", "made-up").env("GH_TOKEN", "made-up");
+    process::run(&mut store, &request).succeeded();
+    let daemons = sandbox.daemons();
+    assert_eq!(daemons.len(), 1, "{daemons:?}");
+    let path = format!("/proc/{}/environ", daemons[0].as_raw_nonzero());
+    match fs::read(&path) {
+        Ok(variables) => assert_eq!(String::from_utf8_lossy(&variables), ""),
+        Err(error) => tool::skip(&format!("{path} cannot be read: {error}")),
+    }
+    let question = lines(&[("protocol", "https"), ("host", "one.test")]);
+    let answer = sandbox.ask("--storage memory get", &question).succeeded();
+    assert!(answer.text().contains("tok-one"), "{answer:?}");
+}
+
+/// By a git in front of the real one, which writes down what it was given.
+#[test]
+fn a_look_up_has_only_the_variables_that_it_needs() {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.path("bin");
+    fs::create_dir(&folder).unwrap();
+    let (script, seen) = (folder.join("git"), sandbox.path("seen"));
+    let git = tool::need("git");
+    let text = format!(
+        "#!/bin/sh\nenv >'{0}.new' && mv '{0}.new' '{0}'\nexec '{1}' \"$@\"\n",
+        seen.display(),
+        git.display()
+    );
+    fs::write(&script, text).unwrap();
+    fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = silent.local_addr().unwrap().to_string();
+    let rule = format!("storage = 'file'\n[[host]]\nurl = 'https://{host}'\nforge = 'github'\n");
+    let settings = sandbox.path("config.toml");
+    fs::write(&settings, rule).unwrap();
+    let words = format!("--config {} store", settings.display());
+    let mut store = sandbox.helper(&words);
+    let usual = std::env::var("PATH").unwrap();
+    store.env("PATH", format!("{}:{usual}", folder.display()));
+    for name in [
+        "MARKER",
+        "GH_TOKEN",
+        "GIT_CONFIG_PARAMETERS",
+        "GIT_CONFIG_VALUE_0",
+        "GIT_TRACE",
+    ] {
+        store.env(name, "made-up");
+    }
+    let needed = [
+        ("no_proxy", "here"),
+        ("SSL_CERT_DIR", "here"),
+        ("GIT_SSL_CAPATH", "here"),
+    ];
+    store.envs(needed);
+    let request = lines(&[
+        ("protocol", "https"),
+        ("host", &host),
+        ("username", "alice"),
+        ("password", "ghp_x"),
+    ]);
+    process::run(&mut store, &request).succeeded();
+    assert!(process::until(|| seen.exists()));
+    let seen = fs::read_to_string(&seen).unwrap();
+    assert!(!seen.contains("made-up"), "{seen}");
+    for name in ["no_proxy", "SSL_CERT_DIR", "GIT_SSL_CAPATH"] {
+        let line = format!("{name}=here");
+        assert!(seen.lines().any(|seen| seen == line), "{name}: {seen}");
+    }
+    for name in ["HOME", "XDG_CONFIG_HOME", "GIT_CONFIG_GLOBAL"] {
+        assert!(seen.contains(&format!("{name}=/")), "{name}: {seen}");
+    }
 }

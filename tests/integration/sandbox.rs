@@ -139,6 +139,13 @@ impl Sandbox {
         files
     }
 
+    /// The daemons that listen in the sandbox, by their command lines: they have no environment.
+    pub fn daemons(&self) -> Vec<Pid> {
+        let mark = format!("\0serve-memory\0{}/", self.folder.path().display());
+        let is_ours = |line: Vec<u8>| line.windows(mark.len()).any(|part| part == mark.as_bytes());
+        processes_whose("cmdline", is_ours)
+    }
+
     /// The processes that were started in the sandbox, as far as they let us see it.
     fn processes(&self) -> Vec<Pid> {
         let mark = format!("HOME={}", self.path("home").display());
@@ -147,13 +154,20 @@ impl Sandbox {
                 .split(|&byte| byte == 0)
                 .any(|variable| variable == mark.as_bytes())
         };
-        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-        entries
-            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-            .filter(|pid: &i32| fs::read(format!("/proc/{pid}/environ")).is_ok_and(is_ours))
-            .filter_map(Pid::from_raw)
-            .collect()
+        let mut all = processes_whose("environ", is_ours);
+        all.extend(self.daemons());
+        all
     }
+}
+
+/// The processes of which `/proc/PID/FILE` can be read and is such.
+fn processes_whose(file: &str, is_such: impl Fn(Vec<u8>) -> bool) -> Vec<Pid> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .filter(|pid: &i32| fs::read(format!("/proc/{pid}/{file}")).is_ok_and(&is_such))
+        .filter_map(Pid::from_raw)
+        .collect()
 }
 
 impl Drop for Sandbox {

@@ -1,5 +1,6 @@
 //! The programs of others that the tests need.
 
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -18,6 +19,23 @@ pub fn find(tool: &str) -> Option<PathBuf> {
         .chain(system)
         .map(|folder| folder.join(tool))
         .find(|program| is_executable(program))
+}
+
+/// Says past the test's capture that something was not tested, and why. In CI that is a failure.
+#[track_caller]
+pub fn skip(why: &str) {
+    assert!(std::env::var_os("CI").is_none(), "not tested: {why}");
+    let _ = writeln!(std::io::stderr(), "NOT TESTED: {why}");
+}
+
+/// Whether the tests run as root, who can give files away; if not, says so.
+#[track_caller]
+pub fn is_root() -> bool {
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_root {
+        skip("only root can act for two users");
+    }
+    is_root
 }
 
 fn is_executable(program: &Path) -> bool {
