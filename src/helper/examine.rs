@@ -12,7 +12,7 @@ use crate::config::{Choice, Settings};
 use crate::credential::description::Description;
 use crate::git::Git;
 use crate::helper_line::quoted;
-use crate::storage::{Error, Kind};
+use crate::storage::{Error, Kind, Lack};
 
 /// Programs that read these use them in the place of what is kept here.
 const VARIABLES: [&str; 3] = ["GITHUB_TOKEN", "GH_TOKEN", "GITLAB_TOKEN"];
@@ -71,7 +71,9 @@ impl Helper {
                     let says = causes(&error);
                     let hint = error.hint().map(str::to_owned);
                     let may_be_away = settings.storage == Choice::Auto
-                        && matches!(error, Error::Unavailable { .. });
+                        && matches!(error, Error::Unavailable { .. })
+                        // Another user may have put a bus in the place of this user's.
+                        && error.lack() != Some(Lack::OwnBus);
                     if may_be_away {
                         Finding::note("storage", says, hint)
                     } else {

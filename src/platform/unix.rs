@@ -8,7 +8,6 @@ use std::io::{self, PipeReader, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::ptr::{self, NonNull};
 use std::time::Duration;
@@ -223,8 +222,9 @@ pub fn effective_uid() -> u32 {
 }
 
 /// The user at the other end of a local socket, told by the kernel.
-pub fn peer_uid(stream: &UnixStream) -> io::Result<u32> {
+pub fn peer_uid(socket: impl AsFd) -> io::Result<u32> {
     use std::os::fd::AsRawFd;
+    let socket = socket.as_fd();
     #[cfg(target_os = "linux")]
     {
         let mut peer = libc::ucred {
@@ -237,7 +237,7 @@ pub fn peer_uid(stream: &UnixStream) -> io::Result<u32> {
         // rustix: it takes a peer in another process namespace, which has no number here, for a failure.
         let status = unsafe {
             libc::getsockopt(
-                stream.as_raw_fd(),
+                socket.as_raw_fd(),
                 libc::SOL_SOCKET,
                 libc::SO_PEERCRED,
                 (&raw mut peer).cast(),
@@ -254,7 +254,7 @@ pub fn peer_uid(stream: &UnixStream) -> io::Result<u32> {
     {
         let (mut user, mut group) = (0, 0);
         // SAFETY: both pointers are valid places for the answer.
-        let status = unsafe { libc::getpeereid(stream.as_raw_fd(), &raw mut user, &raw mut group) };
+        let status = unsafe { libc::getpeereid(socket.as_raw_fd(), &raw mut user, &raw mut group) };
         if status == 0 {
             Ok(user)
         } else {

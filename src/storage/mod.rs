@@ -206,6 +206,8 @@ pub struct Advice {
 pub enum Lack {
     /// Nothing is wrong: this system just has no such storage.
     Absent,
+    /// The session bus is another user's: to this user the system has no such storage.
+    OwnBus,
     /// It is there, and closed.
     Locked,
     /// It is there, and cannot be used as it is.
@@ -215,10 +217,13 @@ pub enum Lack {
 impl Error {
     /// Whether this system just has no such storage, which is nothing to complain of where it was not asked for.
     pub fn is_absence(&self) -> bool {
+        matches!(self.lack(), Some(Lack::Absent | Lack::OwnBus))
+    }
+
+    /// What the storage lacks, if it knows.
+    pub fn lack(&self) -> Option<Lack> {
         let (Self::Unavailable { cause, .. } | Self::Failed { cause, .. }) = self;
-        cause
-            .downcast_ref::<Advice>()
-            .is_some_and(|advice| advice.lack == Lack::Absent)
+        cause.downcast_ref::<Advice>().map(|advice| advice.lack)
     }
 
     /// Whether another process holds it, and may let go.

@@ -24,6 +24,7 @@ mod corpus;
 mod fallback;
 mod faults;
 mod file_faults;
+mod foreign_bus;
 mod forge;
 mod git_flow;
 mod import_law;

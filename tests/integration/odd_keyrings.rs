@@ -27,7 +27,7 @@ const TOKEN: &str = "tok-odd";
 
 /// What it does with a call in place of what it should.
 #[derive(Clone, Copy)]
-enum Odd {
+pub enum Odd {
     Refuses(&'static str),
     Says(fn(&Message) -> Message),
     IsSilent,
@@ -37,7 +37,7 @@ enum Odd {
 }
 
 /// A service of one item, and its bus.
-struct Fake {
+pub struct Fake {
     sandbox: Sandbox,
     address: String,
     asked: Arc<Mutex<Vec<String>>>,
@@ -110,6 +110,16 @@ impl Fake {
     fn start(odd: &'static [(&'static str, Odd)]) -> Self {
         let sandbox = Sandbox::new();
         let (bus, address) = start_bus(|program| sandbox.command(program));
+        Self::serve(sandbox, address, bus, odd)
+    }
+
+    /// As a service on a bus that runs already.
+    pub fn serve(
+        sandbox: Sandbox,
+        address: String,
+        bus: Guard,
+        odd: &'static [(&'static str, Odd)],
+    ) -> Self {
         let service = connect(&address);
         service.request_name(NAME, false, false, true).unwrap();
         let other = connect(&address);
@@ -179,7 +189,7 @@ impl Fake {
 
     /// Asks, and sees that nobody was kept waiting.
     #[track_caller]
-    fn ask(&self, words: &str, password: &[(&str, &str)]) -> Output {
+    pub fn ask(&self, words: &str, password: &[(&str, &str)]) -> Output {
         let mut input = vec![("protocol", "https"), ("host", "one.test")];
         input.extend([("username", "alice")]);
         input.extend(password);
@@ -189,6 +199,10 @@ impl Fake {
         assert!(took < BOUND, "took {took:?}: {output:?}");
         assert!(!output.stderr.contains("internal fault"), "{output:?}");
         output
+    }
+
+    pub fn has_been_asked_anything(&self) -> bool {
+        !self.asked.lock().unwrap().is_empty()
     }
 
     fn has_been_asked(&self, member: &str) -> bool {

@@ -1,26 +1,85 @@
-//! Where the session bus is (D-Bus specification, "Server Addresses").
+//! The session bus (D-Bus specification, "Server Addresses"), and whether it is the user's own.
+//!
+//! An address outlives its bus: in a `tmux` session or under `nohup` it stays when the desktop session has ended. Another
+//! user can then listen at an abstract name or below `/tmp`, and would be given every secret. So the process at the other end
+//! must run as this user. The check is made on the very connection that is used then: libdbus connects when it opens an
+//! address, and sends its first byte when it registers.
+//!
+//! Not even root's bus counts: it may let other users own names, and a session bus lets only its own user in.
 #![cfg(all(unix, not(target_os = "macos")))]
+#![allow(unsafe_code)]
 
 use std::ffi::OsStr;
+use std::os::fd::BorrowedFd;
 
-use crate::platform::session_bus;
+use dbus::channel::Channel;
 
-/// Returns the address of the session bus if it names only sockets of this machine.
-///
-/// An address may also name a program to start (`unixexec:`, `autolaunch:`), and no operation of git's starts one; or a
-/// port (`tcp:`), on which any user may listen. Without an address the D-Bus library would guess.
-pub(super) fn address() -> Option<String> {
-    let address = session_bus()?.into_string().ok()?;
-    names_only_sockets(Some(OsStr::new(&address))).then_some(address)
+use crate::platform::{effective_uid, peer_uid, session_bus};
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(super) enum Error {
+    /// No bus at a socket is known, or nothing listens there.
+    Absent,
+    /// The process at the other end runs as another user, or does not let this user connect.
+    Foreign,
+    /// The bus is the user's own, and closed the connection at once.
+    Closed,
+    /// Any other error of the library.
+    Library(dbus::Error),
 }
 
-/// What is not text is no address: it must not pass for an empty one here and be followed there.
-fn names_only_sockets(addresses: Option<&OsStr>) -> bool {
+/// Connects to the first known bus that runs as this user. Nothing is sent to any other.
+pub(super) fn connect() -> Result<Channel, Error> {
+    let addresses = session_bus();
+    let mut failure = Error::Absent;
+    for address in sockets(addresses.as_deref()) {
+        match connect_to(address) {
+            Ok(channel) => return Ok(channel),
+            // A bus of another user matters more than a socket that is not there.
+            Err(Error::Absent) => {}
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+fn connect_to(address: &str) -> Result<Channel, Error> {
+    let mut channel = Channel::open_private(address).map_err(|error| match error.name() {
+        Some("org.freedesktop.DBus.Error.AccessDenied") => Error::Foreign,
+        // This process has too few descriptors, or too little memory.
+        Some(
+            "org.freedesktop.DBus.Error.LimitsExceeded" | "org.freedesktop.DBus.Error.NoMemory",
+        ) => Error::Library(error),
+        _ => Error::Absent,
+    })?;
+    if !is_own(&mut channel) {
+        return Err(Error::Foreign);
+    }
+    match channel.register() {
+        Ok(()) => Ok(channel),
+        Err(_) if !channel.is_connected() => Err(Error::Closed),
+        Err(error) => Err(Error::Library(error)),
+    }
+}
+
+fn is_own(channel: &mut Channel) -> bool {
+    channel.set_watch_enabled(true);
+    let socket = channel.watch().fd;
+    channel.set_watch_enabled(false);
+    // SAFETY: the socket is the channel's, which keeps it open beyond this function.
+    let socket = unsafe { BorrowedFd::borrow_raw(socket) };
+    peer_uid(socket).is_ok_and(|peer| peer == effective_uid())
+}
+
+/// The addresses of sockets on this machine, in their order.
+///
+/// Other addresses name a program to start (`unixexec:`, `autolaunch:`), and no operation of git's starts one; or a port
+/// (`tcp:`), where the kernel does not tell the peer's user. Text that is not UTF-8 is no address.
+fn sockets(addresses: Option<&OsStr>) -> impl Iterator<Item = &str> {
     let addresses = addresses.and_then(OsStr::to_str).unwrap_or_default();
-    !addresses.is_empty()
-        && addresses
-            .split(';')
-            .all(|address| address.is_empty() || address.starts_with("unix:"))
+    let addresses = addresses.split(';');
+    addresses.filter(|address| address.starts_with("unix:"))
 }
 
 #[cfg(test)]
@@ -31,29 +90,35 @@ mod tests {
 
     #[test]
     fn only_sockets_are_reached() {
-        for (addresses, are_sockets) in [
-            (&b"unix:path=/run/user/1000/bus"[..], true),
-            (b"unix:path=/run/user/1000/bus,guid=0;", true),
-            (b"unix:abstract=a;unix:runtime=yes", true),
-            (b"", false),
-            (b"unixexec:path=/bin/sh", false),
-            (b"unix:path=/a;unixexec:path=/bin/sh", false),
-            (b"unixexec:path=/bin/sh;x:\xFF=1", false),
-            (b"unix:path=/\xFF", false),
-            (b"autolaunch:", false),
-            (b"tcp:host=localhost,port=1", false),
-            (b"nonce-tcp:host=localhost,port=1,noncefile=/a", false),
-            (b"launchd:env=A", false),
-            (b"UNIX:path=/a", false),
-            (b" unix:path=/a", false),
+        for (addresses, expected) in [
+            (
+                &b"unix:path=/run/user/1000/bus"[..],
+                &["unix:path=/run/user/1000/bus"][..],
+            ),
+            (b"unix:path=/a,guid=0;", &["unix:path=/a,guid=0"]),
+            (
+                b"unix:abstract=a;unix:runtime=yes",
+                &["unix:abstract=a", "unix:runtime=yes"],
+            ),
+            (
+                b"tcp:host=localhost,port=1;unix:path=/a;unixexec:path=/bin/sh",
+                &["unix:path=/a"],
+            ),
+            (b"", &[]),
+            (b"unixexec:path=/bin/sh", &[]),
+            (b"unixexec:path=/bin/sh;x:\xFF=1", &[]),
+            (b"unix:path=/\xFF", &[]),
+            (b"autolaunch:", &[]),
+            (b"tcp:host=localhost,port=1", &[]),
+            (b"nonce-tcp:host=localhost,port=1,noncefile=/a", &[]),
+            (b"launchd:env=A", &[]),
+            (b"UNIX:path=/a", &[]),
+            (b" unix:path=/a", &[]),
         ] {
             let addresses = OsStr::from_bytes(addresses);
-            assert_eq!(
-                names_only_sockets(Some(addresses)),
-                are_sockets,
-                "{addresses:?}"
-            );
+            let found: Vec<_> = sockets(Some(addresses)).collect();
+            assert_eq!(found, expected, "{addresses:?}");
         }
-        assert!(!names_only_sockets(None));
+        assert_eq!(sockets(None).count(), 0);
     }
 }

@@ -16,7 +16,6 @@ use keyring::api::{CredentialApi, CredentialStoreApi};
 use keyring::{Credential, Entry, Error, Result};
 
 use super::attributes::Stored;
-use super::bus;
 use super::deadline::Prompts;
 use super::service::{self, Service};
 use crate::storage::{Advice, Lack};
@@ -46,12 +45,9 @@ pub(super) struct SecretServiceStore {
 }
 
 impl SecretServiceStore {
-    /// Connects to the user's session bus. `patience`: how long a prompt may wait for a person.
+    /// Connects to the session bus, if that is the user's own. `patience`: how long a prompt may wait for a person.
     pub(super) fn connect(patience: Duration, prompts: Arc<Prompts>) -> Result<Self> {
-        let Some(address) = bus::address() else {
-            return Err(translated(service::Error::Absent));
-        };
-        let service = Service::connect(&address, patience, prompts).map_err(translated)?;
+        let service = Service::connect(patience, prompts).map_err(translated)?;
         let connection = Connection {
             service: Mutex::new(service),
             may_prompt: !patience.is_zero(),
@@ -319,6 +315,16 @@ fn translated(error: service::Error) -> Error {
             "no keyring service answers on the user's message bus",
             "start one, such as gnome-keyring, or choose another storage with '--storage'",
             Lack::Absent,
+        ),
+        service::Error::ForeignBus => advice(
+            "the session bus belongs to another user",
+            "run 'unset DBUS_SESSION_BUS_ADDRESS' in this shell, or choose another storage with '--storage'",
+            Lack::OwnBus,
+        ),
+        service::Error::ClosedBus => advice(
+            "the session bus closed the connection",
+            "sign in to the desktop again, or choose another storage with '--storage'",
+            Lack::Use,
         ),
         service::Error::Mute => advice("the keyring service does not answer", RESTART, Lack::Use),
         service::Error::Odd => advice(

@@ -16,6 +16,7 @@ use dbus::blocking::{BlockingSender, Connection};
 use dbus::message::MatchRule;
 use dbus::strings::{BusName, Path};
 
+use super::bus;
 use super::deadline::Prompts;
 use crate::platform::boot_time;
 
@@ -43,6 +44,10 @@ type Secret<Value, Text> = (Path<'static>, Vec<u8>, Value, Text);
 pub(super) enum Error {
     /// There is no bus, or no such service on it.
     Absent,
+    /// The bus is another user's.
+    ForeignBus,
+    /// The bus closed the connection at once.
+    ClosedBus,
     /// It does not answer, or has gone meanwhile.
     Mute,
     Locked,
@@ -55,6 +60,17 @@ pub(super) enum Error {
     Odd,
     /// The name of the bus's error, or the service's. Their texts may repeat what was asked.
     Refused(String),
+}
+
+impl From<bus::Error> for Error {
+    fn from(error: bus::Error) -> Self {
+        match error {
+            bus::Error::Absent => Self::Absent,
+            bus::Error::Foreign => Self::ForeignBus,
+            bus::Error::Closed => Self::ClosedBus,
+            bus::Error::Library(error) => error.into(),
+        }
+    }
 }
 
 impl From<dbus::Error> for Error {
@@ -114,15 +130,11 @@ pub(super) struct Service {
 }
 
 impl Service {
-    /// Connects to the bus at `address`. `patience`: how long a prompt may wait for a person; zero: none appears. `prompts`
-    /// learns of those that do.
-    pub(super) fn connect(
-        address: &str,
-        patience: Duration,
-        prompts: Arc<Prompts>,
-    ) -> Result<Self> {
+    /// Connects to the session bus, if that is the user's own. `patience`: how long a prompt may wait for a person; zero:
+    /// none appears. `prompts` learns of those that do.
+    pub(super) fn connect(patience: Duration, prompts: Arc<Prompts>) -> Result<Self> {
         let service = Self {
-            connection: Connection::new_address(address)?,
+            connection: Connection::from(bus::connect()?),
             owner: OnceCell::new(),
             session: OnceCell::new(),
             patience,
