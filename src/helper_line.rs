@@ -133,29 +133,10 @@ pub fn without_password(key: &OsStr) -> OsString {
     OsString::from_vec(hidden().unwrap_or_else(|| bytes.to_vec()))
 }
 
-/// As a shell reads it back: with a backslash before what means something to it. Not in quotes: git takes a value for an
-/// absolute path by its first byte.
-pub fn quoted(word: &OsStr) -> String {
-    if word.is_empty() {
-        return "''".to_owned();
-    }
-    let mut quoted = String::new();
-    for character in word.to_string_lossy().chars() {
-        // At the beginning it means somebody's home.
-        let is_plain = character.is_alphanumeric()
-            || "-_./:=,+@%".contains(character)
-            || (character == '~' && !quoted.is_empty());
-        if !is_plain {
-            quoted.push('\\');
-        }
-        quoted.push(character);
-    }
-    quoted
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plain::shell_word;
 
     #[test]
     fn a_key_is_shown_without_its_password() {
@@ -237,15 +218,11 @@ mod tests {
             "--file=ü `id` \\ \"q\" ;&|<>()*?",
             "~/x",
         ] {
-            let value = format!("{} {}", quoted("first".as_ref()), quoted(word.as_ref()));
+            let value = format!("first {}", shell_word(word.as_bytes()));
             for home in [None, Some("/h")] {
                 assert_eq!(split(&value, home).unwrap(), ["first", word], "{value}");
             }
         }
-        assert_eq!(
-            quoted("/plain/git-credential-pat".as_ref()),
-            "/plain/git-credential-pat"
-        );
     }
 
     #[test]

@@ -3,12 +3,14 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::{AtFlags, Mode, OFlags, fstat, openat, renameat, statat, unlinkat};
 use rustix::io::Errno;
 
+use crate::plain::shell_word;
 use crate::platform::lock::Lock;
 use crate::platform::{disk, effective_uid};
 use crate::secret::Buffer;
@@ -347,7 +349,10 @@ fn check_owner_and_mode(
     if found.st_mode & forbidden != 0 {
         // A folder such as /tmp is shared on purpose.
         let remedy = if found.st_mode & STICKY == 0 {
-            format!("close it with 'chmod {mode} {}'", path.display())
+            format!(
+                "close it with 'chmod {mode} {}'",
+                shell_word(path.as_os_str().as_bytes())
+            )
         } else {
             "name a place in a folder of your own".to_owned()
         };

@@ -134,7 +134,7 @@ pub(super) fn run(
         (Some((end, _)), _) => format!(" until {}", end.day()),
         (None, Some(_)) => String::new(),
         (None, None) => {
-            let whose = plain::safe(&credential.key.url_of_user());
+            let whose = credential.key.argument();
             format!("; tell its end with 'git credential-pat expires {whose} DATE'")
         }
     };

@@ -41,7 +41,6 @@ use crate::git;
 use crate::helper::Helper;
 use crate::helper::background::COMMAND;
 use crate::places::NoHome;
-use crate::plain;
 use crate::platform::{self, prompt};
 use crate::protocol::Operation;
 use crate::storage;
@@ -323,8 +322,7 @@ fn nothing_known() -> Failure {
 
 /// For who finds nothing where everybody was asked.
 fn nothing_kept(wanted: &Description) -> Failure {
-    let url = wanted.key().map(|key| key.url_of_user());
-    let url = plain::safe(&url.unwrap_or_default());
+    let url = wanted.key().map(|key| key.argument()).unwrap_or_default();
     Failure::Plain {
         what: "nothing is kept for this URL".to_owned(),
         hint: Some(format!(

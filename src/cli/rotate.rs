@@ -100,7 +100,7 @@ fn in_place(
     now: Now,
 ) -> Result<ExitCode, Failure> {
     let url = plain::safe(&old.key.url());
-    let whose = plain::safe(&old.key.url_of_user());
+    let whose = old.key.argument();
     let login = format!("create a new one with 'git credential-pat login {whose}'");
     let state = &settings.places.state;
     // What comes with the forge's answer is kept before a signal ends us, and what came of it is said.
@@ -177,7 +177,7 @@ fn told(streams: &mut Streams, rotated: &Rotated, login: &str) -> Result<(), Fai
     for key in others {
         let _ = writeln!(text, "it is also in the old one's place in {}", named(key));
     }
-    let whose = plain::safe(&new.key.url_of_user());
+    let whose = new.key.argument();
     let again = format!("'git credential-pat rotate {whose}'");
     for left in left {
         let Left {

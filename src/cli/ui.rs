@@ -200,8 +200,7 @@ fn say(streams: &mut Streams, notice: &Notice, wall: u64) {
 }
 
 fn login(key: &Key) -> String {
-    let url = plain::safe(&key.url_of_user());
-    format!("git credential-pat login {url}")
+    format!("git credential-pat login {}", key.argument())
 }
 
 fn renew(key: &Key) -> String {

@@ -9,10 +9,13 @@ pub fn is_protocol(text: &[u8]) -> bool {
     text.first().is_some_and(u8::is_ascii_alphabetic) && text.len() <= 64 && text.iter().all(rest)
 }
 
-/// Something that can stand between `//` and `/` of a URL and cannot be taken for anything else: no user part, no
-/// delimiter, no blank, no control byte, no Unicode line end; brackets only around an IPv6 address.
+/// Whether `text` can stand between `//` and `/` of a URL and cannot be taken for anything else.
 ///
-/// It need not be a name that exists: what was never stored is never found.
+/// In ASCII: letters, digits, `-._~`, `%`, `:`, and of the sub-delims of a reg-name (RFC 3986 §3.2.2) `*+,=`. The others,
+/// `!$&'();`, end or start something in a shell. Outside ASCII: any byte, as git passes it, but no Unicode line end. Brackets
+/// only around an IPv6 address.
+///
+/// The host need not exist: nothing is found for a name that was never stored.
 pub fn is_host(text: &[u8]) -> bool {
     if text.is_empty() || text.len() > LONGEST_HOST {
         return false;
@@ -39,8 +42,10 @@ pub fn is_host(text: &[u8]) -> bool {
     };
     // The prefix in UTF-8 of U+2028 and U+2029, which some languages take for line ends, and U+0085.
     let breaks: [&[u8]; 3] = [b"\xE2\x80\xA8", b"\xE2\x80\xA9", b"\xC2\x85"];
-    name.iter()
-        .all(|&byte| !byte.is_ascii_control() && !b" @/\\?#[]<>^`{|}\"".contains(&byte))
+    let is_name_byte = |byte: &u8| {
+        byte.is_ascii_alphanumeric() || !byte.is_ascii() || b"-._~%:*+,=".contains(byte)
+    };
+    name.iter().all(is_name_byte)
         && !breaks.iter().any(|line_end| {
             name.windows(line_end.len())
                 .any(|window| window == *line_end)
@@ -74,7 +79,17 @@ mod tests {
 
     #[test]
     fn hosts_that_are_something_else() {
-        let not: [&[u8]; 20] = [
+        let not: [&[u8]; 30] = [
+            b"a'b.test",
+            b"a&b.test",
+            b"a!b.test",
+            b"a;b.test",
+            b"a$b.test",
+            b"$(id).test",
+            b"a(b.test",
+            b"a)b.test",
+            b"a`b.test",
+            b"a|b.test",
             b"",
             b"good.test@victim.test",
             b"victim.test/",

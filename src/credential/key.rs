@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::plain::{is_plain, shell_word};
+
 /// Protocol, host, path and username: two credentials with the same key cannot be kept side by side.
 ///
 /// `None` and empty differ: an empty username is one that was given (single sign-on), a missing one was not.
@@ -28,20 +30,26 @@ impl Key {
         url
     }
 
-    /// The URL for a command line, with the user, so that it means this one among several. What is not plain is encoded,
-    /// for the shell as much as for the URL.
-    pub fn url_of_user(&self) -> Vec<u8> {
+    /// The URL with the user, as one word of a command line that a person can paste into a shell. It means this key among
+    /// several of one host.
+    pub fn argument(&self) -> String {
         let mut url = [&self.protocol[..], b"://"].concat();
         if let Some(user) = self.username.as_deref().filter(|user| !user.is_empty()) {
-            encode(&mut url, user, b"-._~");
+            encode(&mut url, user, b"-._");
             url.push(b'@');
         }
-        url.extend_from_slice(&self.host);
+        match str::from_utf8(&self.host) {
+            // A name in another script stays readable.
+            Ok(host) if !host.is_ascii() && host.chars().all(is_plain) => {
+                url.extend_from_slice(&self.host);
+            }
+            _ => encode(&mut url, &self.host, b"-._:[]"),
+        }
         if let Some(path) = &self.path {
             url.push(b'/');
-            encode(&mut url, path, b"-._~/");
+            encode(&mut url, path, b"-._/");
         }
-        url
+        shell_word(&url)
     }
 }
 
@@ -79,25 +87,35 @@ mod tests {
     use crate::credential::url;
 
     #[test]
-    fn the_url_of_a_user_reads_as_the_same_key() {
-        for (user, path, written) in [
-            (None, None, "https://example.test"),
-            (Some("alice"), None, "https://alice@example.test"),
+    fn an_argument_reads_as_the_same_key() {
+        for (host, user, path, written) in [
+            ("example.test", None, None, "https://example.test"),
             (
-                Some("alice@corp: it's"),
-                Some("a b/c.git"),
-                "https://alice%40corp%3A%20it%27s@example.test/a%20b/c.git",
+                "example.test",
+                Some("alice"),
+                None,
+                "https://alice@example.test",
             ),
+            (
+                "example.test:8443",
+                Some("alice@corp: it's"),
+                Some("a b/c'd;$(id).git"),
+                "https://alice%40corp%3A%20it%27s@example.test:8443/a%20b/c%27d%3B%24%28id%29.git",
+            ),
+            ("[::1]:8443", Some("~a"), None, r"https://%7Ea@\[::1\]:8443"),
+            ("bücher.test", None, None, "https://bücher.test"),
+            ("a\u{3164}b.test", None, None, "https://a%E3%85%A4b.test"),
+            ("a=b,c%d*.test", None, None, "https://a%3Db%2Cc%25d%2A.test"),
         ] {
             let bytes = |text: &str| text.as_bytes().to_vec();
             let key = Key {
                 protocol: bytes("https"),
-                host: bytes("example.test"),
+                host: bytes(host),
                 path: path.map(bytes),
                 username: user.map(bytes),
             };
-            assert_eq!(key.url_of_user(), bytes(written));
-            let read = url::parse(&key.url_of_user()).unwrap();
+            assert_eq!(key.argument(), written);
+            let read = url::parse(written.replace('\\', "").as_bytes()).unwrap();
             assert!(read.key() == Some(key), "{written}");
         }
     }

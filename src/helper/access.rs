@@ -7,6 +7,7 @@ use super::lookup::Asked;
 use crate::credential::key::Key;
 use crate::credential::token::TokenKind;
 use crate::forge::{Answer, Kind, Verdict};
+use crate::plain::shell_word;
 
 const TITLE: &str = "git endpoint";
 const ONLY_FETCH: &str = "git may fetch and not push: ";
@@ -19,7 +20,7 @@ impl Case<'_> {
             return Finding::note(TITLE, says, None);
         };
         let ask = |service| endpoint::ask(&self.site, self.credential, path, service);
-        let curl = || format!("curl -v {}", self.site.url("/"));
+        let curl = || format!("curl -v {}", shell_word(self.site.url("/").as_bytes()));
         match ask("git-upload-pack") {
             Ok(answer) if answer.status == 200 => {}
             Ok(answer) => return self.cause(&answer, path, ""),
@@ -137,7 +138,7 @@ impl Case<'_> {
                 format!("the token is dead, or the username is not the one for it ('{name}')"),
                 format!(
                     "git credential-pat login --username {name} {}",
-                    text(&key.url_of_user())
+                    key.argument()
                 ),
             ),
         };

@@ -10,7 +10,8 @@ use crate::credential::Credential;
 use crate::credential::description::Description;
 use crate::credential::url;
 use crate::git::{Error, Git, Setting};
-use crate::helper_line::{KEYS, PROGRAM, is_ours, named, quoted, without_password, words};
+use crate::helper_line::{KEYS, PROGRAM, is_ours, named, without_password, words};
+use crate::plain::shell_word;
 use crate::protocol::read::{self, Lines};
 use crate::protocol::write;
 use crate::secret::Buffer;
@@ -132,7 +133,7 @@ fn remedy(how: &str, setting: &Setting, ours: &Setting) -> String {
             let key = without_password(&setting.key);
             return format!(
                 "take {} out of {} ({})",
-                quoted(&key),
+                shell_word(key.as_bytes()),
                 setting.origin,
                 setting.scope
             );
@@ -143,10 +144,12 @@ fn remedy(how: &str, setting: &Setting, ours: &Setting) -> String {
     let context = key.strip_prefix("credential.");
     let context = context.and_then(|rest| rest.strip_suffix(".helper"));
     let context = context.filter(|context| url::parse(context.as_bytes()).is_ok());
-    let url = context.map_or_else(String::new, |url| format!(" {}", quoted(url.as_ref())));
+    let url = context.map_or_else(String::new, |url| {
+        format!(" {}", shell_word(url.as_bytes()))
+    });
     let options = words(&ours.value).unwrap_or_default().into_iter().skip(1);
     let options: String = options
-        .map(|word| format!(" {}", quoted(word.as_ref())))
+        .map(|word| format!(" {}", shell_word(word.as_bytes())))
         .collect();
     format!("git credential-pat setup{options}{scope}{how}{url}")
 }

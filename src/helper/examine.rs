@@ -11,7 +11,7 @@ use super::open;
 use crate::config::{Choice, Settings};
 use crate::credential::description::Description;
 use crate::git::Git;
-use crate::helper_line::quoted;
+use crate::plain::shell_word;
 use crate::storage::{Error, Kind, Lack};
 
 /// Programs that read these use them in the place of what is kept here.
@@ -115,7 +115,11 @@ fn plaintext(settings: &Settings) -> Vec<Finding> {
         let exclude = tree.join(".git/info/exclude");
         let inner = path.strip_prefix(tree).unwrap_or(Path::new(""));
         let line = OsString::from(format!("/{}", inner.display()));
-        let remedy = format!("echo {} >> {}", quoted(&line), quoted(exclude.as_os_str()));
+        let remedy = format!(
+            "printf '%s\\n' {} >> {}",
+            shell_word(line.as_bytes()),
+            shell_word(exclude.as_os_str().as_bytes())
+        );
         findings.push(Finding::problem("plaintext file", says, remedy));
     }
     findings

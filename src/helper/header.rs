@@ -1,13 +1,14 @@
 //! A header of git's own configuration that signs in, whatever a helper answers: `http.extraHeader` (git-config(1)), which
 //! continuous integration likes to leave in a repository.
 
-use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
 
 use super::chain::holds_for;
 use super::finding::Finding;
 use crate::credential::description::Description;
 use crate::git::{Git, Setting};
-use crate::helper_line::{quoted, without_password};
+use crate::helper_line::without_password;
+use crate::plain::shell_word;
 
 const NAME: &str = "authorization";
 
@@ -38,16 +39,22 @@ pub fn examine(git: &Git, url: Option<&Description>) -> Option<Finding> {
         setting.scope, setting.origin
     );
     if setting.scope == "command" || key != setting.key {
-        let remedy = format!("take {} out of {}", quoted(&key), setting.origin);
+        let remedy = format!(
+            "take {} out of {}",
+            shell_word(key.as_bytes()),
+            setting.origin
+        );
         return Some(Finding::problem("header", says, remedy));
     }
     let place = if setting.origin.starts_with('/') {
-        let file: OsString = setting.origin.into();
-        format!("--file {}", quoted(&file))
+        format!("--file {}", shell_word(setting.origin.as_bytes()))
     } else {
         format!("--{}", setting.scope)
     };
-    let (key, pattern) = (quoted(&key), quoted(format!("^{name}:").as_ref()));
+    let (key, pattern) = (
+        shell_word(key.as_bytes()),
+        shell_word(format!("^{name}:").as_bytes()),
+    );
     let remedy = format!("git config {place} --unset-all {key} {pattern}");
     Some(Finding::problem("header", says, remedy))
 }

@@ -2,6 +2,7 @@
 //! 401 to that. A 403 or 404 is the last word.
 
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
@@ -10,10 +11,9 @@ use super::remotes::without_port;
 use crate::credential::Credential;
 use crate::credential::description::Description;
 use crate::foreign;
-use crate::helper_line::quoted;
 use crate::neighbour::netrc::{First, first};
 use crate::places::Foreign;
-use crate::plain;
+use crate::plain::shell_word;
 
 const TITLE: &str = "netrc";
 
@@ -34,7 +34,7 @@ pub fn examine(url: Option<&Description>, kept: Option<&Credential>) -> Option<F
             } else {
                 return None;
             };
-            let remedy = format!("ls -ld {}", quoted(file.as_os_str()));
+            let remedy = format!("ls -ld {}", shell_word(file.as_os_str().as_bytes()));
             Some(Finding::problem(TITLE, says, remedy))
         }
     }
@@ -80,8 +80,7 @@ fn of_bytes(
         // Whether that token would be taken over for what git asks, `import` alone would know: its port and protocol are not told.
         None => match url.and_then(Description::key) {
             Some(key) => {
-                let url = plain::safe(&key.url_of_user());
-                let login = format!("git credential-pat login {url}; then {remedy}");
+                let login = format!("git credential-pat login {}; then {remedy}", key.argument());
                 Finding::note(TITLE, says, login)
             }
             None => Finding::note(TITLE, says, remedy),

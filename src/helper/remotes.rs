@@ -4,7 +4,7 @@ use super::finding::Finding;
 use super::ssh::Ssh;
 use crate::credential::url;
 use crate::git::{Git, Setting};
-use crate::helper_line::quoted;
+use crate::plain::shell_word;
 
 const TITLE: &str = "remote";
 const OVER_SSH: &str = "is reached over SSH: git asks no helper there, tokens serve HTTPS only";
@@ -131,7 +131,7 @@ impl Way {
             if let Some(remote) = remote.into_iter().find(leads_there) {
                 return remote.finding(rewriting);
             }
-            let used = |url: &str| format!("use {} in its place", quoted(url.as_ref()));
+            let used = |url: &str| format!("use {} in its place", shell_word(url.as_bytes()));
             return Some(self.over_ssh(&ssh, rewriting, &ssh.host, used));
         }
         if !self.holds_password() {
@@ -150,10 +150,15 @@ impl Remote {
     /// What keeps tokens from serving there.
     pub fn finding(&self, rewriting: &Rewriting) -> Option<Finding> {
         let option = if self.is_for_push { "--push " } else { "" };
-        let name = quoted(self.name.as_ref());
+        let rest = if self.name.starts_with('-') {
+            "-- "
+        } else {
+            ""
+        };
+        let name = shell_word(self.name.as_bytes());
         let used = |url: &str| {
-            let url = quoted(url.as_ref());
-            format!("git remote set-url {option}{name} {url}")
+            let url = shell_word(url.as_bytes());
+            format!("git remote set-url {option}{rest}{name} {url}")
         };
         if let Some(ssh) = self.way.ssh() {
             return Some(self.way.over_ssh(&ssh, rewriting, &self.name, used));
@@ -199,10 +204,12 @@ fn without(rule: &Setting) -> String {
                 "take {key} out of the command line, GIT_CONFIG_COUNT or GIT_CONFIG_PARAMETERS"
             );
         }
-        _ if rule.origin.starts_with('/') => format!("--file {}", quoted(rule.origin.as_ref())),
+        _ if rule.origin.starts_with('/') => {
+            format!("--file {}", shell_word(rule.origin.as_bytes()))
+        }
         scope => format!("--{scope}"),
     };
-    let (key, value) = (quoted(&rule.key), quoted(&rule.value));
+    let [key, value] = [&rule.key, &rule.value].map(|word| shell_word(word.as_encoded_bytes()));
     format!("git config {place} --fixed-value --unset-all {key} {value}")
 }
 

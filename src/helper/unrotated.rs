@@ -178,7 +178,7 @@ impl Error {
 
     /// What to do about it. `key`: what was to be rotated.
     pub fn hint(&self, key: &Key) -> Option<String> {
-        let whose = plain::safe(&key.url_of_user());
+        let whose = key.argument();
         let check = format!("'git credential-pat check {whose}' tells");
         let again = format!("'git credential-pat rotate {whose}'");
         Some(match self {
@@ -219,14 +219,16 @@ impl Error {
 
 /// How the dead token gets out of the good one's way.
 fn way_to(key: &Key, dead: Kind, good: Kind) -> String {
-    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._".contains(byte);
-    let user = key.username.as_deref().unwrap_or_default();
     // `logout` takes all that fits: here it must be one.
-    if dead == good || user.is_empty() || !user.iter().all(is_plain) {
+    if dead == good || key.username.as_ref().is_none_or(Vec::is_empty) {
         return "'git credential-pat list' shows both".to_owned();
     }
-    let [protocol, user, host] = [&key.protocol[..], user, &key.host[..]].map(plain::safe);
+    let of_host = Key {
+        path: None,
+        ..key.clone()
+    };
     format!(
-        "'git credential-pat --storage {dead} logout {protocol}://{user}@{host}' removes the dead one"
+        "'git credential-pat --storage {dead} logout {}' removes the dead one",
+        of_host.argument()
     )
 }

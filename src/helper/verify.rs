@@ -6,7 +6,7 @@ use super::finding::Finding;
 use crate::credential::description::Description;
 use crate::credential::url;
 use crate::git::{Git, Setting};
-use crate::helper_line::quoted;
+use crate::plain::shell_word;
 
 const TITLE: &str = "certificates";
 /// git looks whether it is set, and not what it is set to.
@@ -51,7 +51,7 @@ pub fn examine(git: Option<&Git>, url: Option<&Description>) -> Vec<Finding> {
             format!("http.sslVerify is off: {CONSEQUENCE}"),
             format!(
                 "git config --show-origin --get-urlmatch http.sslVerify {}",
-                quoted(shown.as_ref())
+                shell_word(shown.as_bytes())
             ),
         ),
     });
@@ -79,7 +79,7 @@ fn covers(setting: &Setting, asked: Option<&Description>) -> bool {
 }
 
 fn remedy(setting: &Setting) -> String {
-    let key = quoted(&setting.key);
+    let key = shell_word(setting.key.as_encoded_bytes());
     let own = "where the certificate is your own, name its authority in http.sslCAInfo";
     match &setting.scope[..] {
         "command" => format!(
@@ -88,7 +88,7 @@ fn remedy(setting: &Setting) -> String {
         // It may stand in an included file.
         _ if setting.origin.starts_with('/') => format!(
             "git config --file {} --unset-all {key}; {own}",
-            quoted(setting.origin.as_ref())
+            shell_word(setting.origin.as_bytes())
         ),
         scope => format!("git config --{scope} --unset-all {key}; {own}"),
     }

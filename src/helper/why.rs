@@ -16,6 +16,7 @@ use crate::credential::token::TokenKind;
 use crate::forge::lookup;
 use crate::forge::{self, Found, Kind, Site, Verdict};
 use crate::git::Git;
+use crate::plain::shell_word;
 use crate::storage::Error;
 use crate::time::{Now, in_words};
 
@@ -197,7 +198,7 @@ fn nowhere() -> Key {
 }
 
 fn login(key: &Key) -> String {
-    format!("git credential-pat login {}", text(&key.url_of_user()))
+    format!("git credential-pat login {}", key.argument())
 }
 
 impl Case<'_> {
@@ -273,7 +274,10 @@ impl Case<'_> {
             )),
             Asked::Failed(error) => {
                 let host = self.api_host();
-                let remedy = format!("curl -v https://{host}/");
+                let remedy = format!(
+                    "curl -v {}",
+                    shell_word(format!("https://{host}/").as_bytes())
+                );
                 let says = format!("{host}: {error}");
                 Ok(Finding::note(TITLE, says, remedy))
             }

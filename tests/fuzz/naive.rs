@@ -115,7 +115,7 @@ pub fn is_plain_host(host: &[u8]) -> bool {
     !host.is_empty()
         && text.chars().all(|c| {
             let breaks = "\u{85}\u{2028}\u{2029}".contains(c);
-            let divides = " @/\\?#<>^`{|}\"".contains(c) || (!is_bracketed && "[]".contains(c));
+            let divides = " @/\\?#<>^`{|}\"!$&'();".contains(c) || (!is_bracketed && "[]".contains(c));
             !(breaks || divides || c.is_ascii_control())
         })
 }

@@ -34,6 +34,7 @@ mod lookups;
 mod manual;
 mod neighbours;
 mod odd_keyrings;
+mod pasting;
 mod protocol_corpus;
 mod races;
 mod second_chances;

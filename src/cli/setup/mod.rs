@@ -15,9 +15,9 @@ use super::{Failure, described, ui};
 use crate::config::account::Account;
 use crate::config::{self, Flags, Settings};
 use crate::git::{Git, Setting};
-use crate::helper_line::{KEYS, PROGRAM, is_ours, named, quoted, without_password};
+use crate::helper_line::{KEYS, PROGRAM, is_ours, named, without_password};
 use crate::places::Places;
-use crate::plain;
+use crate::plain::{self, shell_word};
 use crate::platform;
 use crate::traces;
 
@@ -174,10 +174,11 @@ impl Change {
         } else {
             "--add"
         };
-        let place: Vec<String> = place.iter().map(|word| quoted(word)).collect();
-        let (place, key) = (place.join(" "), quoted(&without_password(&self.key)));
-        let value = quoted(&self.value);
-        plain::whole(&format!("git config {place} {words} {key} {value}"))
+        let shown = |word: &OsStr| shell_word(word.as_bytes());
+        let place: Vec<String> = place.iter().map(|word| shown(word)).collect();
+        let (place, key) = (place.join(" "), shown(&without_password(&self.key)));
+        let value = shown(&self.value);
+        format!("git config {place} {words} {key} {value}")
     }
 }
 
@@ -323,10 +324,24 @@ fn concerns(other: &OsStr, key: &OsStr) -> bool {
 }
 
 /// The value of `credential.helper`: our absolute path, which saves git a start of itself, with the flags that were given.
-/// git hands it to a shell.
+/// git hands it to a shell, and takes a value for an absolute path by its first byte.
 fn helper_value(flags: &Flags) -> Result<OsString, Failure> {
-    let mut words = vec![quoted(program()?.as_os_str())];
-    words.extend(flags.arguments().iter().map(|word| quoted(word)));
+    let mut words = vec![program()?.into_os_string()];
+    words.extend(flags.arguments());
+    let is_plain = |word: &OsString| {
+        word.to_str()
+            .is_some_and(|text| text.chars().all(plain::is_plain))
+    };
+    if !words.iter().all(is_plain) {
+        return Err(Failure::new(
+            "the path of this program, or an option, holds a character that cannot be seen: git could not be told",
+            None,
+        ));
+    }
+    let words: Vec<String> = words
+        .iter()
+        .map(|word| shell_word(word.as_bytes()))
+        .collect();
     Ok(words.join(" ").into())
 }
 
@@ -341,14 +356,7 @@ fn program() -> Result<PathBuf, Failure> {
     let same = on_path
         .into_iter()
         .find(|program| fs::canonicalize(program).is_ok_and(|found| found == real));
-    let program = same.unwrap_or(own);
-    if program.to_str().is_none() {
-        return Err(Failure::new(
-            "the path of this program is not text: git could not be told",
-            None,
-        ));
-    }
-    Ok(program)
+    Ok(same.unwrap_or(own))
 }
 
 #[cfg(test)]

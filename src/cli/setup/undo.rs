@@ -10,9 +10,9 @@ use super::super::{Failure, ui};
 use super::{Change, concerns, files, traces_folder, values};
 use crate::foreign;
 use crate::git::{Git, Setting};
-use crate::helper_line::{KEYS, is_ours, quoted, without_password};
+use crate::helper_line::{KEYS, is_ours, without_password};
 use crate::places::Places;
-use crate::plain;
+use crate::plain::{self, shell_word};
 use crate::traces::draft::{self, Draft};
 use crate::traces::{self, Chosen, Left, TakenBack};
 
@@ -288,7 +288,10 @@ fn taken_out(writer: &str, removal: Option<Change>, file: &Path) -> String {
     let shown = removal.filter(|removal| without_password(&removal.key) == removal.key);
     let command = match shown {
         Some(removal) => removal.command(&place),
-        None => plain::whole(&format!("git config --file {} --edit", quoted(place[1]))),
+        None => format!(
+            "git config --file {} --edit",
+            shell_word(place[1].as_bytes())
+        ),
     };
     format!("if '{writer}' wrote it, take it out with: {command}")
 }
