@@ -6,7 +6,8 @@ use clap::builder::NonEmptyStringValueParser;
 
 use super::guide::IfDead;
 use super::streams::Streams;
-use super::{Failure, MISUSE, described, guide, open, ui};
+use super::usage::MISUSE;
+use super::{Failure, described, guide, open, ui};
 use crate::config::{Flags, Settings, account};
 use crate::credential::Credential;
 use crate::credential::description::Description;

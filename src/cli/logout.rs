@@ -1,20 +1,35 @@
-//! `logout`: what `erase` is for git, for people.
+//! `logout`: removes what is kept for a URL, and nothing that was not named first.
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use super::streams::Streams;
+use super::usage::MISUSE;
 use super::{Failure, described, nothing_known, open, status_of, ui};
 use crate::config::Flags;
-use crate::time;
+use crate::config::account::{self, Account};
+use crate::credential::description::Description;
+use crate::credential::key::Key;
+use crate::helper::{Helper, Outcome};
+use crate::plain;
+use crate::storage::{Kind, Listed};
+use crate::time::{self, Now};
 
-/// Forget the credentials for a URL, wherever they are kept
+/// Remove the credentials for a URL from every storage
 #[derive(clap::Args)]
-// The text is shown to people as it stands.
+// clap shows the text as it is.
 #[allow(clippy::doc_markdown)]
 pub(super) struct Arguments {
-    /// Such as https://github.com or https://octocat@github.com; without a user: everybody's
+    /// Such as https://github.com or https://octocat@github.com; without a user: every user's
     url: String,
+    /// Remove several without asking
+    #[arg(long)]
+    yes: bool,
 }
+
+/// What is removed: each entry once, with the storages that keep it.
+type Entries = BTreeMap<Key, Vec<Kind>>;
 
 pub(super) fn run(
     arguments: &Arguments,
@@ -22,21 +37,154 @@ pub(super) fn run(
     streams: &mut Streams,
 ) -> Result<ExitCode, Failure> {
     let unwanted = described(&arguments.url)?;
-    let (_, helper) = open(flags, Some(&unwanted))?;
+    let (settings, helper) = open(flags, Some(&unwanted))?;
     let now = time::now();
-    let outcome = helper.forget(&unwanted, now)?;
-    ui::notices(streams, &outcome.notices, now.wall);
-    let is_whole = outcome.is_whole();
-    let text = match outcome.value {
-        0 if !is_whole => return Err(nothing_known()),
-        0 => "nothing is kept for this URL\n".to_owned(),
-        1 => "forgot 1 credential\n".to_owned(),
-        count => format!("forgot {count} credentials\n"),
-    };
-    ui::print(streams, &text)?;
-    if !is_whole {
+    let listed = helper.list()?;
+    ui::notices(streams, &listed.notices, now.wall);
+    let is_whole = listed.is_whole();
+    let entries = matching(&listed.value, &unwanted);
+    if entries.is_empty() && is_whole {
+        return Err(nothing_to_remove(
+            &unwanted,
+            &listed.value,
+            &settings.accounts,
+        ));
+    }
+    if entries.is_empty() {
+        return Err(nothing_known());
+    }
+    if entries.len() > 1 && !arguments.yes {
+        if !streams.input_is_terminal {
+            return Ok(needs_yes(streams, &unwanted, &entries));
+        }
+        ui::print(streams, &named(&entries))?;
+        let question = format!("Remove these {} credentials?", entries.len());
+        if !ui::confirm(streams, &question)? {
+            ui::print(streams, "nothing was removed\n")?;
+            return Ok(ExitCode::SUCCESS);
+        }
+    }
+    let mut failed = Vec::new();
+    for (key, kinds) in &entries {
+        let outcome = remove(streams, &helper, key, kinds, now)?;
+        if !outcome.is_whole() {
+            failed = outcome.notices;
+        }
+    }
+    // The list has told already which storage could not be asked.
+    let is_done = failed.is_empty();
+    if is_whole {
+        ui::notices(streams, &failed, now.wall);
+    }
+    if !(is_whole && is_done) {
         let what = "more may be kept: not every storage could be asked";
         ui::complain(streams, what, None);
     }
-    Ok(status_of(is_whole))
+    Ok(status_of(is_whole && is_done))
+}
+
+fn matching(listed: &[(Kind, Listed)], unwanted: &Description) -> Entries {
+    let mut entries = Entries::new();
+    for (kind, listed) in listed {
+        if unwanted.fits(&listed.key) {
+            entries.entry(listed.key.clone()).or_default().push(*kind);
+        }
+    }
+    entries
+}
+
+/// Removes one entry by its whole key, so that nothing goes that was stored since and was not named.
+fn remove(
+    streams: &mut Streams,
+    helper: &Helper,
+    key: &Key,
+    kinds: &[Kind],
+    now: Now,
+) -> Result<Outcome<usize>, Failure> {
+    let outcome = helper.forget(&Description::exactly(key), now)?;
+    let token = ui::token_of(key);
+    let text = match outcome.value {
+        0 => format!("{token} was not there any more\n"),
+        _ => format!("removed {token} ({})\n", words(kinds)),
+    };
+    ui::print(streams, &text)?;
+    Ok(outcome)
+}
+
+fn named(entries: &Entries) -> String {
+    let mut text = String::new();
+    for (key, kinds) in entries {
+        let _ = writeln!(text, "{} ({})", ui::token_of(key), words(kinds));
+    }
+    text
+}
+
+fn words(kinds: &[Kind]) -> String {
+    let words: Vec<String> = kinds.iter().map(ToString::to_string).collect();
+    words.join(", ")
+}
+
+fn needs_yes(streams: &mut Streams, unwanted: &Description, entries: &Entries) -> ExitCode {
+    let count = entries.len();
+    let what = format!(
+        "{count} credentials are kept for {}: nothing was removed",
+        url_of(unwanted)
+    );
+    let mut ways = Vec::new();
+    for key in entries.keys() {
+        // A URL without a user or a path cannot mean the one entry without them.
+        let meant = Description::of(key);
+        let is_narrow = entries.keys().filter(|other| meant.fits(other)).count() == 1;
+        ways.push(if is_narrow {
+            logout_command(key)
+        } else {
+            ui::token_of(key)
+        });
+    }
+    let hint = format!("remove all with --yes, or one: {}", ways.join(", "));
+    ui::complain(streams, &what, Some(&hint));
+    ExitCode::from(MISUSE)
+}
+
+fn logout_command(key: &Key) -> String {
+    format!(
+        "'git credential-pat logout {}'",
+        plain::safe(&key.url_of_user())
+    )
+}
+
+/// A path belongs to an account, or its token is kept for the whole host: both are named, for other repositories use
+/// them too.
+fn nothing_to_remove(
+    unwanted: &Description,
+    listed: &[(Kind, Listed)],
+    accounts: &[Account],
+) -> Failure {
+    let mut of_account = unwanted.duplicate();
+    account::apply(accounts, &mut of_account);
+    let mut of_host = unwanted.duplicate();
+    of_host.path = None;
+    of_host.is_pathless = true;
+    let wider = [of_account, of_host];
+    let wider = wider.iter().find_map(|wider| {
+        let entries = matching(listed, wider);
+        entries.into_keys().next()
+    });
+    let hint = match wider {
+        Some(key) => format!(
+            "{} answers there: remove it with {}",
+            ui::token_of(&key),
+            logout_command(&key)
+        ),
+        None => "'git credential-pat list' shows what is kept".to_owned(),
+    };
+    Failure::Plain {
+        what: format!("nothing is kept for {}", url_of(unwanted)),
+        hint: Some(hint),
+    }
+}
+
+fn url_of(unwanted: &Description) -> String {
+    let url = unwanted.key().map(|key| key.url_of_user());
+    plain::safe(&url.unwrap_or_default())
 }

@@ -9,6 +9,7 @@ mod doctor;
 mod expires;
 mod flags;
 mod guide;
+mod help;
 mod import;
 mod json;
 mod list;
@@ -20,6 +21,7 @@ mod rotate;
 mod setup;
 pub mod streams;
 pub mod ui;
+mod usage;
 
 use std::ffi::OsString;
 use std::io;
@@ -28,7 +30,6 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser, Subcommand};
 
 use self::flags::{FlagArguments, gits_call, gits_flags};
@@ -45,9 +46,6 @@ use crate::platform::{self, prompt};
 use crate::protocol::Operation;
 use crate::storage;
 use crate::traces::draft;
-
-/// Wrong use of the command line, as everywhere.
-const MISUSE: u8 = 2;
 
 /// Keeps personal access tokens for git: in memory for a while, in the system's keychain, or (only if told to) in a
 /// plaintext file. Warns before a token ends.
@@ -88,6 +86,7 @@ enum Command {
     Clean(clean::Arguments),
     Cache(cache::Arguments),
     Completions(completions::Arguments),
+    Help(help::Arguments),
     /// git asks: which credential fits what stands on standard input?
     Get,
     /// git tells: the credential on standard input was accepted
@@ -175,52 +174,19 @@ fn run_with(arguments: Vec<OsString>, streams: &mut Streams) -> ExitCode {
         if let Some(operation) = Operation::from_word(word.as_encoded_bytes()) {
             return operation::run(operation, flags, streams);
         }
-        // A later git may know more operations, and wants silence from who does not (gitcredentials(7)). Who types
-        // one has mistyped a command.
         let is_ours = CommandLine::command()
             .get_subcommands()
             .any(|known| *known.get_name() == *word);
-        if !is_ours && !word.as_encoded_bytes().starts_with(b"-") && !streams.input_is_terminal {
+        let is_option = word.as_encoded_bytes().starts_with(b"-");
+        if !is_ours && !is_option && usage::is_called_by_git(streams) {
             return ExitCode::SUCCESS;
         }
     }
     let line = std::iter::once(OsString::from("git-credential-pat")).chain(arguments);
     match CommandLine::try_parse_from(line) {
         Ok(line) => carry_out(line, streams),
-        Err(mut error) => {
-            hide_typed(&mut error);
-            ui::print_clap(streams, &error);
-            if error.use_stderr() {
-                ExitCode::from(MISUSE)
-            } else {
-                ExitCode::SUCCESS
-            }
-        }
+        Err(mut error) => usage::report(streams, &mut error),
     }
-}
-
-/// Whatever was typed may be a token that was pasted there: nothing of it is said back, only which argument it was for.
-fn hide_typed(error: &mut clap::Error) {
-    let hidden = |value: &str| {
-        let hyphen = if value.starts_with('-') { "-" } else { "" };
-        ContextValue::String(format!("{hyphen}…"))
-    };
-    let mut kinds = vec![ContextKind::InvalidValue, ContextKind::InvalidSubcommand];
-    // Elsewhere it is one of ours.
-    if error.kind() == ErrorKind::UnknownArgument {
-        kinds.push(ContextKind::InvalidArg);
-    }
-    for kind in kinds {
-        match error.get(kind) {
-            // Empty: that a value is missing is told.
-            Some(ContextValue::String(value)) if !value.is_empty() => {
-                let hidden = hidden(value);
-                error.insert(kind, hidden);
-            }
-            _ => {}
-        }
-    }
-    error.remove(ContextKind::Suggested);
 }
 
 fn carry_out(line: CommandLine, streams: &mut Streams) -> ExitCode {
@@ -243,6 +209,7 @@ fn carry_out(line: CommandLine, streams: &mut Streams) -> ExitCode {
         Command::Clean(arguments) => clean::run(&arguments, flags, streams),
         Command::Cache(arguments) => cache::run(&arguments, flags, streams),
         Command::Completions(arguments) => completions::run(&arguments, streams),
+        Command::Help(arguments) => return help::run(&arguments, streams),
     };
     match result {
         Ok(code) => code,
@@ -445,58 +412,6 @@ mod tests {
             flags.storage,
             Some(Choice::These(vec![Kind::Memory, Kind::File]))
         );
-    }
-
-    #[test]
-    fn a_token_in_the_wrong_place_is_not_said_back() {
-        for line in [
-            "login one.test made-up-Token",
-            "login one.test --with-token=made-up-Token",
-            "login one.test --token=made-up-Token",
-            "login one.test --token made-up-Token",
-            "login one.test -tmade-up-Token",
-            "made-up-Token",
-            "import https://u:made-up-Token@one.test",
-            "expires one.test made-up-Token",
-            "login one.test --expires made-up-Token",
-            "rotate one.test --expires made-up-Token",
-            "completions made-up-Token",
-            "cache made-up-Token",
-            "--storage=made-up-Token list",
-            "--timeout made-up-Token list",
-            "--file made-up-Token list",
-            "list -- -made-up-Token",
-            "list -- made-up-Token",
-            "list --json=made-up-Token",
-            "login one.test --made-up-Token",
-            "login one.test -- --made-up-Token",
-            "cache status made-up-Token",
-        ] {
-            let mut error = CommandLine::try_parse_from(words(&format!("x {line}")))
-                .err()
-                .unwrap();
-            hide_typed(&mut error);
-            assert!(
-                !error.to_string().contains("made-up-Token"),
-                "{line}: {error}"
-            );
-        }
-        let mut error = CommandLine::try_parse_from(words("x lst")).err().unwrap();
-        hide_typed(&mut error);
-        assert!(error.to_string().contains("'list'"), "{error}");
-        let said = |line: &str| {
-            let mut error = CommandLine::try_parse_from(words(line)).err().unwrap();
-            hide_typed(&mut error);
-            error.to_string()
-        };
-        for (line, part) in [
-            ("x --storage disk list", "'--storage <STORAGE>'"),
-            ("x completions shh", "bash"),
-            ("x expires one.test soon", "<DATE|DURATION|never>"),
-            ("x list --jsn", "'--json'"),
-        ] {
-            assert!(said(line).contains(part), "{}", said(line));
-        }
     }
 
     #[test]

@@ -67,6 +67,12 @@ impl Streams {
             redraws_error: moves_cursor && io::stderr().is_terminal(),
         })
     }
+
+    /// Reads the process's standard input from now on for at most `patience`.
+    pub fn limit_input(&mut self, patience: Duration) -> io::Result<()> {
+        self.input = Box::new(Patient::new(platform::stdin()?, patience));
+        Ok(())
+    }
 }
 
 /// A pipe that is not waited on for ever.

@@ -9,7 +9,6 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use clap::error::{ContextKind, ContextValue, ErrorKind};
 use unicode_width::UnicodeWidthChar;
 
 use super::streams::Streams;
@@ -230,7 +229,8 @@ fn after_refusal(next: Next, key: &Key) -> String {
     }
 }
 
-fn token_of(key: &Key) -> String {
+/// The token that is kept under `key`, in the middle of a sentence.
+pub fn token_of(key: &Key) -> String {
     let url = plain::safe(&key.url());
     match key.username.as_deref() {
         None | Some([]) => format!("the token for {url}"),
@@ -301,19 +301,6 @@ pub fn ask_secret(dialogue: &mut Dialogue, question: &str) -> Result<Buffer, pro
 
 /// Prints help or a usage error as `clap` lays it out.
 pub fn print_clap(streams: &mut Streams, message: &clap::Error) {
-    // Whoever gives one word too many may have pasted a token there.
-    if message.kind() == ErrorKind::UnknownArgument
-        && let Some(ContextValue::String(word)) = message.get(ContextKind::InvalidArg)
-        && !word.starts_with('-')
-    {
-        return complain(
-            streams,
-            "there is a word too many on the command line",
-            Some(
-                "see 'git-credential-pat --help'; tokens are read from the terminal or standard input",
-            ),
-        );
-    }
     let text = message.render();
     if message.use_stderr() {
         let text = if streams.colours_error {

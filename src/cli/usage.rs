@@ -1,0 +1,261 @@
+//! Wrong command lines: an unknown word is an error for a person and silence for a later git, and a value is shown back
+//! unless it may be a token.
+
+use std::io::Read;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use super::streams::Streams;
+use super::ui;
+use crate::credential::key::Key;
+use crate::helper::forges::{Clues, issuer};
+use crate::plain;
+
+/// Exit status for a wrong command line.
+pub(super) const MISUSE: u8 = 2;
+/// git writes its request at once. A pipe that stays silent belongs to a script or a scheduler.
+const FIRST_LINE: Duration = Duration::from_secs(1);
+/// The longest line that git writes (`credential_read` in its `credential.c`).
+const LONGEST_LINE: usize = 64 * 1024;
+/// A longer word without a space may be a token of any forge.
+const SHORTEST_TOKEN: usize = 20;
+/// The program as a person calls it.
+const PROGRAM: &str = "git credential-pat";
+/// Stands for a value that is not shown.
+const HIDDEN: &str = "***";
+/// The keys of git-credential(1), INPUT/OUTPUT FORMAT.
+const PROTOCOL_KEYS: [&[u8]; 16] = [
+    b"authtype",
+    b"capability[]",
+    b"continue",
+    b"credential",
+    b"ephemeral",
+    b"host",
+    b"oauth_refresh_token",
+    b"password",
+    b"password_expiry_utc",
+    b"path",
+    b"protocol",
+    b"quit",
+    b"state[]",
+    b"url",
+    b"username",
+    b"wwwauth[]",
+];
+
+/// Whether standard input holds a request of git. A later git may know more operations than this helper, and expects
+/// silence from a helper that does not know one (gitcredentials(7)).
+pub(super) fn is_called_by_git(streams: &mut Streams) -> bool {
+    if streams.input_is_terminal || streams.limit_input(FIRST_LINE).is_err() {
+        return false;
+    }
+    let mut line = Vec::new();
+    let mut byte = [0];
+    while line.len() < LONGEST_LINE {
+        match streams.input.read(&mut byte) {
+            Ok(1) if byte[0] != b'\n' => line.push(byte[0]),
+            Ok(_) => break,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(_) => return false,
+        }
+    }
+    is_attribute(&line)
+}
+
+fn is_attribute(line: &[u8]) -> bool {
+    let key = line.split(|&byte| byte == b'=').next().unwrap_or_default();
+    key.len() < line.len() && PROTOCOL_KEYS.contains(&key)
+}
+
+/// Prints help, or says what is wrong with the command line. Returns the exit status.
+pub(super) fn report(streams: &mut Streams, error: &mut clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        ui::print_clap(streams, error);
+        return ExitCode::SUCCESS;
+    }
+    match error.kind() {
+        ErrorKind::InvalidSubcommand => {
+            let (what, hint) = unknown_command(error);
+            ui::complain(streams, &what, Some(&hint));
+        }
+        ErrorKind::UnknownArgument => {
+            let (what, hint) = unexpected_argument(error);
+            ui::complain(streams, &what, Some(&hint));
+        }
+        _ => {
+            hide_tokens(error);
+            ui::print_clap(streams, error);
+        }
+    }
+    ExitCode::from(MISUSE)
+}
+
+fn unknown_command(error: &clap::Error) -> (String, String) {
+    let what = format!(
+        "unknown command '{}'",
+        shown(text(error, ContextKind::InvalidSubcommand))
+    );
+    let nearest = match error.get(ContextKind::SuggestedSubcommand) {
+        // clap sorts by likeness, the nearest last.
+        Some(ContextValue::Strings(nearest)) => nearest.last().map(String::as_str),
+        Some(ContextValue::String(nearest)) => Some(nearest.as_str()),
+        _ => None,
+    };
+    let command = command_of(error);
+    let hint = match nearest {
+        Some(nearest) => format!("did you mean '{command} {nearest}'?"),
+        None => format!("{} lists the commands", help_of(&command)),
+    };
+    (what, hint)
+}
+
+fn unexpected_argument(error: &clap::Error) -> (String, String) {
+    let word = text(error, ContextKind::InvalidArg);
+    let what = format!("unexpected argument '{}'", shown(word));
+    let command = command_of(error);
+    let hint = match text(error, ContextKind::SuggestedArg) {
+        "" if word.starts_with('-') => format!("{} lists the options", help_of(&command)),
+        "" => format!(
+            "see {}; tokens are read from the terminal or standard input, never from the command line",
+            help_of(&command)
+        ),
+        nearest => format!("did you mean '{nearest}'?"),
+    };
+    (what, hint)
+}
+
+/// The command that was given wrongly, as a person types it: `git credential-pat cache`.
+fn command_of(error: &clap::Error) -> String {
+    let usage = match error.get(ContextKind::Usage) {
+        Some(ContextValue::StyledStr(usage)) => usage.to_string(),
+        _ => String::new(),
+    };
+    let words = usage
+        .split_whitespace()
+        .skip_while(|word| *word != "git-credential-pat");
+    let commands = words
+        .skip(1)
+        .take_while(|word| word.starts_with(|first: char| first.is_ascii_lowercase()));
+    std::iter::once(PROGRAM)
+        .chain(commands)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn help_of(command: &str) -> String {
+    format!(
+        "'{}'",
+        command.replacen(PROGRAM, &format!("{PROGRAM} help"), 1)
+    )
+}
+
+fn text(error: &clap::Error, kind: ContextKind) -> &str {
+    match error.get(kind) {
+        Some(ContextValue::String(text)) => text,
+        _ => "",
+    }
+}
+
+/// Hides each value that may be a token, and makes the others safe for a terminal.
+fn hide_tokens(error: &mut clap::Error) {
+    // An empty value says that one is missing.
+    if !text(error, ContextKind::InvalidValue).is_empty() {
+        let shown = shown(text(error, ContextKind::InvalidValue));
+        error.insert(ContextKind::InvalidValue, ContextValue::String(shown));
+    }
+    // The tip repeats the value.
+    error.remove(ContextKind::Suggested);
+}
+
+/// `word` for a message: safe for a terminal, `***` if it may be a token, and without the value of `NAME=value`.
+pub(super) fn shown(word: &str) -> String {
+    if may_hold_token(word) {
+        return HIDDEN.to_owned();
+    }
+    match word.split_once('=') {
+        Some((name, _)) => format!("{}={HIDDEN}", plain::safe(name.as_bytes())),
+        None => plain::safe(word.as_bytes()),
+    }
+}
+
+/// Whether `word` has a forge's prefix anywhere, a part that is as long as a token, or the form of a URL with a password.
+fn may_hold_token(word: &str) -> bool {
+    let has_password = word.split_once('@').is_some_and(|(before, _)| {
+        let user = before.split_once("://").map_or(before, |(_, user)| user);
+        user.contains(':')
+    });
+    let nowhere = Key {
+        protocol: Vec::new(),
+        host: Vec::new(),
+        path: None,
+        username: None,
+    };
+    let begins_token = |rest: &[u8]| {
+        let token = Some(rest);
+        issuer(
+            &nowhere,
+            Clues {
+                token,
+                ..Clues::default()
+            },
+        )
+        .is_some()
+    };
+    let is_long = word
+        .split_ascii_whitespace()
+        .any(|part| part.chars().count() >= SHORTEST_TOKEN);
+    has_password || is_long || (0..word.len()).any(|at| begins_token(&word.as_bytes()[at..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_shown_unless_it_may_be_a_token() {
+        for (word, expected) in [
+            ("chekc", "chekc"),
+            ("-x", "-x"),
+            ("--jsn", "--jsn"),
+            ("next tuesday morning at ten", "next tuesday morning at ten"),
+            ("a-word-of-19-letters", "***"),
+            ("a-word-of-19-letter", "a-word-of-19-letter"),
+            ("ghp_madeup", "***"),
+            ("-tghp_madeup", "***"),
+            ("--token=glpat-madeup", "***"),
+            ("--token=madeup", "--token=***"),
+            ("password=madeup", "password=***"),
+            ("http://u:pw@a.b", "***"),
+            ("u:pw@a.b", "***"),
+            ("a\x1b[2Jb", r"a\x1b[2Jb"),
+            ("a\u{202e}b", r"a\u{202e}b"),
+        ] {
+            assert_eq!(shown(word), expected, "{word:?}");
+        }
+    }
+
+    #[test]
+    fn a_request_begins_with_a_key_of_the_protocol() {
+        for line in [
+            "protocol=https",
+            "capability[]=authtype",
+            "url=",
+            "wwwauth[]=a=b",
+        ] {
+            assert!(is_attribute(line.as_bytes()), "{line}");
+        }
+        for line in [
+            "",
+            "protocol",
+            "protocols=https",
+            "=x",
+            "hello world",
+            " host=x",
+            "GH_TOKEN=x",
+        ] {
+            assert!(!is_attribute(line.as_bytes()), "{line}");
+        }
+    }
+}
