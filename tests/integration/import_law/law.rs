@@ -205,7 +205,7 @@ fn check_import(file: &Parsed<'_>, line: usize, target: &str, found: &mut Vec<St
 }
 
 /// Two files or folders of one room, none of which is its `mod.rs`, or what commands share: `ui.rs`, `json.rs`, `progress.rs`,
-/// `streams.rs`, `flags.rs` and `guide.rs`.
+/// `streams.rs`, `flags.rs`, `guide.rs` and `usage.rs`.
 fn are_strangers(file: &str, target: &str) -> bool {
     let inner = |path: &str| {
         path.split('/')
@@ -218,7 +218,10 @@ fn are_strangers(file: &str, target: &str) -> bool {
     one != other
         && one != "mod"
         && other != "mod"
-        && !["ui", "json", "progress", "streams", "flags", "guide"].contains(&&other[..])
+        && ![
+            "ui", "json", "progress", "streams", "flags", "guide", "usage",
+        ]
+        .contains(&&other[..])
 }
 
 fn check_names(file: &Parsed<'_>, found: &mut Vec<String>) {
