@@ -12,7 +12,6 @@ use crate::config::account::{self, Account};
 use crate::credential::description::Description;
 use crate::credential::key::Key;
 use crate::helper::{Helper, Outcome};
-use crate::plain;
 use crate::storage::{Kind, Listed};
 use crate::time::{self, Now};
 
@@ -147,10 +146,7 @@ fn needs_yes(streams: &mut Streams, unwanted: &Description, entries: &Entries) -
 }
 
 fn logout_command(key: &Key) -> String {
-    format!(
-        "'git credential-pat logout {}'",
-        plain::safe(&key.url_of_user())
-    )
+    format!("'git credential-pat logout {}'", key.argument())
 }
 
 /// A path belongs to an account, or its token is kept for the whole host: both are named, for other repositories use
@@ -185,6 +181,7 @@ fn nothing_to_remove(
 }
 
 fn url_of(unwanted: &Description) -> String {
-    let url = unwanted.key().map(|key| key.url_of_user());
-    plain::safe(&url.unwrap_or_default())
+    unwanted
+        .key()
+        .map_or_else(String::new, |key| key.argument())
 }
