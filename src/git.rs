@@ -19,6 +19,8 @@ use crate::secret::Buffer;
 
 /// `git config` reads and writes a small file.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Settings in the environment: of `git -c`, and for the commands of one shell.
+pub const HANDED_ON: [&str; 2] = ["GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS"];
 /// SIGSEGV, on every system.
 const CRASH: i32 = 11;
 
@@ -182,7 +184,7 @@ impl Git {
     /// The values of every setting of the person's and the system's whose name the pattern finds. Asked from nowhere, too:
     /// a repository that one is in may be somebody else's work.
     pub fn own_values(&self, pattern: &str) -> Result<Vec<OsString>, Error> {
-        let output = self.config_from_nowhere(&["-z", "--get-regexp", pattern])?;
+        let output = run(&mut self.config_from_nowhere(&["-z", "--get-regexp", pattern], false))?.1;
         let lines = output.split(|&byte| byte == 0);
         let value = |line: &[u8]| {
             let end = line.iter().position(|&byte| byte == b'\n')?;
@@ -191,20 +193,34 @@ impl Git {
         Ok(lines.filter_map(value).collect())
     }
 
-    fn config_from_nowhere(&self, arguments: &[&str]) -> Result<Vec<u8>, Error> {
+    /// `is_handed_on`: whether the settings count that a hook or an outer git hands on.
+    fn config_from_nowhere(&self, arguments: &[&str], is_handed_on: bool) -> Command {
         let mut command = Command::new(&self.program);
         command.arg("config").args(arguments);
         leave_repository(&mut command);
-        for name in ["GIT_CONFIG", "GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS"] {
-            command.env_remove(name);
+        command.env_remove("GIT_CONFIG");
+        if !is_handed_on {
+            for name in HANDED_ON {
+                command.env_remove(name);
+            }
         }
-        Ok(run(&mut command)?.1)
+        command
     }
 
     /// Every `http.*` setting that holds for `url`, by name in lower case; `None` for a name alone, which means true. Asked
-    /// from nowhere: a repository's settings, and those that a hook or an outer git hands on, do not count.
-    pub fn http_settings(&self, url: &str) -> Result<Vec<(String, Option<String>)>, Error> {
-        let output = self.config_from_nowhere(&["-z", "--get-urlmatch", "http", url])?;
+    /// from nowhere: a repository's settings do not count, and those in [`HANDED_ON`] only if `is_handed_on`.
+    pub fn http_settings(
+        &self,
+        url: &str,
+        is_handed_on: bool,
+    ) -> Result<Vec<(String, Option<String>)>, Error> {
+        let words = ["-z", "--get-urlmatch", "http", url];
+        let (status, output, complaint) = run(&mut self.config_from_nowhere(&words, is_handed_on))?;
+        // 1: nothing is set.
+        if !matches!(status.code(), Some(0 | 1)) {
+            let complaint = String::from_utf8_lossy(&complaint);
+            return Err(Error::Refused(complaint.trim().to_owned()));
+        }
         let text = String::from_utf8_lossy(&output);
         let settings = text.split('\0').filter(|setting| !setting.is_empty());
         Ok(settings

@@ -4,15 +4,20 @@ use crate::secret::{Buffer, Secret};
 
 const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// What stands after `Basic `: base64 with padding (RFC 4648 §4).
+/// The value after `Basic `, in base64.
 pub fn encoded(username: &[u8], token: &Secret) -> Secret {
     let length = username.len() + 1 + token.expose().len();
     let mut plain = Buffer::with_capacity(length);
     plain.push(username);
     plain.push(b":");
     plain.push(token.expose());
-    let mut text = Buffer::with_capacity(length.div_ceil(3) * 4);
-    for three in plain.as_slice().chunks(3) {
+    Secret::new(base64(plain.as_slice()).as_slice())
+}
+
+/// Base64 with padding (RFC 4648 §4).
+pub fn base64(bytes: &[u8]) -> Buffer {
+    let mut text = Buffer::with_capacity(bytes.len().div_ceil(3) * 4);
+    for three in bytes.chunks(3) {
         let byte = |at: usize| u32::from(three.get(at).copied().unwrap_or(0));
         let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
         for at in 0..4 {
@@ -20,7 +25,7 @@ pub fn encoded(username: &[u8], token: &Secret) -> Secret {
             text.push(&[if at > three.len() { b'=' } else { letter }]);
         }
     }
-    Secret::new(text.as_slice())
+    text
 }
 
 #[cfg(test)]

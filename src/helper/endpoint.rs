@@ -37,7 +37,7 @@ fn ask_once(
         signature: Signature::Basic,
         accept: "*/*",
     };
-    let network = Network::as_git_has_it(site.host());
+    let network = Network::as_git_has_it(&address(site, path))?;
     lookup::peek(&call, Some(&basic::encoded(name, token)), &network)
 }
 

@@ -288,7 +288,10 @@ fn ask(credential: &Credential, issuer: Option<&Issuer>, now: Now) -> Asked {
     let (Some(call), Some(secret)) = (forge.question(&site, *token), credential.token()) else {
         return Asked::CannotTell;
     };
-    let network = Network::as_git_has_it(site.host());
+    let network = match Network::as_git_has_it(&call.url) {
+        Ok(network) => network,
+        Err(unmet) => return Asked::Failed(unmet.into()),
+    };
     match lookup::call(&call, Some(secret), None, &network) {
         Ok(answer) => Asked::Told(match forge.read(&answer, *token, now.wall) {
             Verdict::Blocked { authorize } => Verdict::Blocked {

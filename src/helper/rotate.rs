@@ -160,7 +160,9 @@ impl Helper {
         }
         let body = format!("{{\"expires_at\":\"{day}\"}}");
         // It starts git, which Ctrl-C ends: before the announcement.
-        let network = Network::as_git_has_it(Site::of(&old.key).as_ref().map_or("", Site::host));
+        let network = Network::as_git_has_it(&call.url)
+            .map_err(lookup::Error::from)
+            .map_err(Error::NotAsked)?;
         turn.mark(token, now.wall)?;
         announce(Step::Asks(&holders.unasked));
         let answer = match lookup::call_within(
@@ -271,9 +273,11 @@ impl Helper {
 
     /// Revokes `old` by `call`, with it in the body where it does not sign. Returns whether the forge agreed.
     pub fn revoke(&self, old: &Secret, plan: &Plan) -> Result<bool, lookup::Error> {
-        let network = Network::as_git_has_it(plan.site.host());
         let answer = match &plan.revocation {
-            Revocation::Signed(call) => lookup::call(call, Some(old), None, &network)?,
+            Revocation::Signed(call) => {
+                let network = Network::as_git_has_it(&call.url)?;
+                lookup::call(call, Some(old), None, &network)?
+            }
             Revocation::Reported(call) => {
                 let is_plain = |byte: &u8| byte.is_ascii_graphic() && !b"\"\\".contains(byte);
                 if !old.expose().iter().all(is_plain) {
@@ -283,6 +287,7 @@ impl Helper {
                 body.push(b"{\"credentials\":[\"");
                 body.push(old.expose());
                 body.push(b"\"]}");
+                let network = Network::as_git_has_it(&call.url)?;
                 lookup::call(call, None, Some(body.as_slice()), &network)?
             }
             Revocation::ByHand(_) => return Ok(false),
@@ -333,6 +338,8 @@ fn was_not_sent(error: lookup::Error) -> bool {
         error,
         lookup::Error::Certificate(_)
             | lookup::Error::Authorities
+            | lookup::Error::Pinned
+            | lookup::Error::Setting(_)
             | lookup::Error::Address
             | lookup::Error::Token
             | lookup::Error::NoThread

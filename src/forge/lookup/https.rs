@@ -2,19 +2,22 @@
 
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use ureq::config::IpFamily;
 use ureq::http::request::Builder;
 use ureq::http::{HeaderValue, Request};
-use ureq::tls::{TlsConfig, TlsProvider};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{
+    ConnectProxyConnector, Connector, SocksConnector, TcpConnector,
+};
 use ureq::{Agent, Body, Proxy, ProxyProtocol, SendBody};
 use zeroize::Zeroizing;
 
 use super::address::address;
-use super::trust::{authorities, why_tls};
+use super::tls::Tls;
+use super::trust::{to_forge, to_proxy, why_tls};
 use super::{Error, LARGEST};
 use crate::forge::{Answer, Call, Method, Signature};
 use crate::network::Network;
@@ -94,17 +97,14 @@ fn header(scheme: &[u8], token: &Secret) -> Result<HeaderValue, Error> {
 }
 
 fn agent(network: &Network, patience: Duration) -> Result<Agent, Error> {
-    let tls = TlsConfig::builder()
-        .provider(TlsProvider::Rustls)
-        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .root_certs(authorities(network)?)
-        .disable_verification(!network.verifies)
-        .build();
     let proxy = network.proxy.as_deref().map(proxy_at).transpose()?;
     // SOCKS4 knows no other addresses.
     let is_of_old = proxy
         .as_ref()
         .is_some_and(|proxy| proxy.protocol() == ProxyProtocol::Socks4);
+    let is_encrypted = proxy
+        .as_ref()
+        .is_some_and(|proxy| proxy.protocol() == ProxyProtocol::Https);
     let family = if is_of_old {
         IpFamily::Ipv4Only
     } else {
@@ -118,11 +118,23 @@ fn agent(network: &Network, patience: Duration) -> Result<Agent, Error> {
         .timeout_global(Some(patience))
         .max_idle_connections(0)
         .user_agent(concat!("git-credential-pat/", env!("CARGO_PKG_VERSION")))
-        .tls_config(tls)
         .proxy(proxy)
         .ip_family(family)
         .build();
-    Ok(config.into())
+    let tls = Tls {
+        to_forge: to_forge(network)?,
+        to_proxy: is_encrypted.then(|| to_proxy(network)).transpose()?,
+    };
+    let connector =
+        ().chain(SocksConnector::default())
+            .chain(ConnectProxyConnector::default())
+            .chain(TcpConnector::default())
+            .chain(tls);
+    Ok(Agent::with_parts(
+        config,
+        connector,
+        DefaultResolver::default(),
+    ))
 }
 
 fn proxy_at(address: &str) -> Result<Proxy, Error> {

@@ -7,12 +7,17 @@ use std::time::Duration;
 
 use super::{Answer, Call};
 use crate::network::Network;
+use crate::network::settings::Unmet;
 use crate::secret::Secret;
 
 #[cfg(feature = "lookup")]
 mod address;
 #[cfg(feature = "lookup")]
 mod https;
+#[cfg(feature = "lookup")]
+mod pin;
+#[cfg(feature = "lookup")]
+mod tls;
 #[cfg(feature = "lookup")]
 mod trust;
 
@@ -48,6 +53,12 @@ pub enum Error {
     /// `http.sslCAInfo` or `GIT_SSL_CAINFO` names no certificates.
     #[error("cannot read the certificates that git is to trust")]
     Authorities,
+    /// `http.pinnedPubkey`.
+    #[error("the server's key is none of those in http.pinnedPubkey")]
+    Pinned,
+    /// A setting of git's that a look-up cannot comply with.
+    #[error("not asked: {0}")]
+    Setting(#[from] Unmet),
     /// The host cannot stand in a URL.
     #[error("the host cannot be asked: its name or its port is none that a URL can have")]
     Address,
@@ -66,6 +77,16 @@ impl Error {
     /// Whether the host is to blame, and asking it about another token would be of no use.
     pub fn is_of_host(self) -> bool {
         !matches!(self, Self::Token | Self::TooLarge | Self::Garbled)
+    }
+
+    /// The command that tells more about it, for the URL that was called.
+    pub fn hint(self, url: &str) -> String {
+        match self {
+            Self::Setting(setting) => setting.hint(),
+            Self::Pinned => Unmet::Set("http.pinnedPubkey").hint(),
+            Self::Authorities => Unmet::Set("http.sslCAInfo").hint(),
+            _ => format!("curl -v {url}"),
+        }
     }
 }
 
@@ -132,9 +153,7 @@ mod tests {
         };
         let network = Network {
             proxy: Some(proxy.to_owned()),
-            authorities: None,
-            folder: None,
-            verifies: true,
+            ..Network::default()
         };
         call_within(Duration::from_millis(300), &call, None, None, &network)
     }

@@ -1,42 +1,186 @@
 //! Whose certificates are trusted, and what is wrong with one that is not.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::Path;
+use std::sync::Arc;
 
-use rustls::CertificateError;
-use ureq::tls::{Certificate, PemItem, RootCerts, parse_pem};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, ProtocolVersion, RootCertStore,
+    SignatureScheme,
+};
 
-use super::Error;
+use super::{Error, pin};
 use crate::network::Network;
 
 /// More than all certificate authorities there are.
 const LARGEST_BUNDLE: u64 = 4 * 1024 * 1024;
 /// Each may be there twice: by its name, and by its digest.
 const MOST_FILES: usize = 4096;
+/// The error for a key that is not pinned, as `why_tls` finds it again.
+const NOT_PINNED: &str = "the key is not pinned";
 
-/// As git has it: the authorities in `http.sslCAInfo`, or else the system's; and those in the folder `http.sslCAPath`.
-pub(super) fn authorities(network: &Network) -> Result<RootCerts, Error> {
+/// How the forge is to prove who it is.
+pub(super) fn to_forge(network: &Network) -> Result<Arc<ClientConfig>, Error> {
     let in_folder = network.folder.as_deref().map(in_folder).unwrap_or_default();
-    let mut all = match &network.authorities {
+    let mut trusted = match &network.authorities {
         Some(path) => certificates(path)?,
-        None if in_folder.is_empty() => return Ok(RootCerts::PlatformVerifier),
         None => of_system(),
     };
-    all.extend(in_folder);
-    Ok(RootCerts::new_with_certs(&all))
+    trusted.extend(in_folder);
+    let pinned = network.pinned.clone();
+    client(trusted, network.trusts_all, pinned, network.is_tls13_only)
 }
 
-fn of_system() -> Vec<Certificate<'static>> {
-    let known = rustls_native_certs::load_native_certs().certs;
-    let owned = known
-        .iter()
-        .map(|known| Certificate::from_der(known).to_owned());
-    owned.collect()
+/// How an HTTPS proxy is to prove who it is. `http.sslVerify` and `http.pinnedPubkey` are not about it (curl's
+/// `CURLOPT_PROXY_SSL_VERIFYPEER`).
+pub(super) fn to_proxy(network: &Network) -> Result<Arc<ClientConfig>, Error> {
+    let trusted = match &network.proxy_authorities {
+        Some(path) => certificates(path)?,
+        None => of_system(),
+    };
+    client(trusted, false, None, false)
+}
+
+fn client(
+    trusted: Vec<CertificateDer<'static>>,
+    trusts_all: bool,
+    pinned: Option<OsString>,
+    is_tls13_only: bool,
+) -> Result<Arc<ClientConfig>, Error> {
+    let mut provider = ring::default_provider();
+    if is_tls13_only {
+        provider
+            .cipher_suites
+            .retain(|suite| suite.version().version == ProtocolVersion::TLSv1_3);
+    }
+    let provider = Arc::new(provider);
+    let judge = Judge {
+        authorities: (!trusts_all)
+            .then(|| verifier(&trusted, &provider))
+            .transpose()?,
+        trusted,
+        pinned,
+        provider: Arc::clone(&provider),
+    };
+    let builder = ClientConfig::builder_with_provider(provider);
+    let builder = builder
+        .with_safe_default_protocol_versions()
+        .map_err(|_| Error::Tls)?;
+    let builder = builder.dangerous();
+    let builder = builder.with_custom_certificate_verifier(Arc::new(judge));
+    Ok(Arc::new(builder.with_no_client_auth()))
+}
+
+fn verifier(
+    trusted: &[CertificateDer<'static>],
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<WebPkiServerVerifier>, Error> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(trusted.iter().cloned());
+    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
+        .build()
+        .map_err(|_| Error::Certificate("cannot be checked: this system trusts no authority"))
+}
+
+/// Decides whether a server is trusted, as git's settings have it.
+#[derive(Debug)]
+struct Judge {
+    /// `None`: `http.sslVerify` is off.
+    authorities: Option<Arc<WebPkiServerVerifier>>,
+    trusted: Vec<CertificateDer<'static>>,
+    pinned: Option<OsString>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl Judge {
+    /// A server may show the very certificate that is trusted, be it an authority's own: git's TLS libraries accept that.
+    /// `webpki` looks at the dates before it finds that it is an authority.
+    fn is_trusted_itself(&self, shown: &CertificateDer<'_>, error: &rustls::Error) -> bool {
+        let rustls::Error::InvalidCertificate(CertificateError::Other(other)) = error else {
+            return false;
+        };
+        other.0.to_string() == "CaUsedAsEndEntity" && self.trusted.iter().any(|own| own == shown)
+    }
+
+    /// Whether a signature of the handshake matters: with neither authorities nor keys to hold to, anybody is trusted.
+    fn trusts_anybody(&self) -> bool {
+        self.authorities.is_none() && self.pinned.is_none()
+    }
+}
+
+impl ServerCertVerifier for Judge {
+    fn verify_server_cert(
+        &self,
+        shown: &CertificateDer<'_>,
+        between: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        if let Some(authorities) = &self.authorities {
+            match authorities.verify_server_cert(shown, between, name, ocsp, now) {
+                Ok(_) => {}
+                Err(error) if self.is_trusted_itself(shown, &error) => {
+                    verify_server_name(&ParsedCertificate::try_from(shown)?, name)?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if let Some(pinned) = &self.pinned {
+            let key = ParsedCertificate::try_from(shown)?.subject_public_key_info();
+            if !pin::allows(pinned, key.as_ref()) {
+                return Err(rustls::Error::General(NOT_PINNED.to_owned()));
+            }
+        }
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        shown: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        if self.trusts_anybody() {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, shown, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        shown: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        if self.trusts_anybody() {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, shown, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        let algorithms = self.provider.signature_verification_algorithms;
+        algorithms.supported_schemes()
+    }
+}
+
+fn of_system() -> Vec<CertificateDer<'static>> {
+    rustls_native_certs::load_native_certs().certs
 }
 
 /// What cannot be read there counts for nothing, as it does for git.
-fn in_folder(folder: &Path) -> Vec<Certificate<'static>> {
+fn in_folder(folder: &Path) -> Vec<CertificateDer<'static>> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut left = LARGEST_BUNDLE;
     let mut found = Vec::new();
@@ -53,17 +197,10 @@ fn in_folder(folder: &Path) -> Vec<Certificate<'static>> {
     found
 }
 
-fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, Error> {
-    let mut text = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(LARGEST_BUNDLE).read_to_end(&mut text))
-        .map_err(|_| Error::Authorities)?;
-    let found: Vec<_> = parse_pem(&text)
-        .filter_map(|item| match item {
-            Ok(PemItem::Certificate(certificate)) => Some(certificate),
-            _ => None,
-        })
-        .collect();
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let text = read(path).map_err(|_| Error::Authorities)?;
+    let all = CertificateDer::pem_slice_iter(&text);
+    let found: Vec<_> = all.filter_map(Result::ok).collect();
     if found.is_empty() {
         Err(Error::Authorities)
     } else {
@@ -71,13 +208,21 @@ fn certificates(path: &Path) -> Result<Vec<Certificate<'static>>, Error> {
     }
 }
 
+/// The content of a plain file: a pipe might keep us waiting.
+pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let mut content = Vec::new();
+    let file = File::open(path)?;
+    file.take(LARGEST_BUNDLE).read_to_end(&mut content)?;
+    Ok(content)
+}
+
 pub(super) fn why_tls(error: &rustls::Error) -> Error {
     let rustls::Error::InvalidCertificate(cause) = error else {
         return match error {
-            // What the platform's verifier says when there is nothing at all to trust.
-            rustls::Error::General(_) => {
-                Error::Certificate("cannot be checked: this system trusts no authority")
-            }
+            rustls::Error::General(cause) if cause == NOT_PINNED => Error::Pinned,
             _ => Error::Tls,
         };
     };

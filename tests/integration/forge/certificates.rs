@@ -4,10 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use rustls::ServerConfig;
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::version::TLS12;
+use rustls::{ALL_VERSIONS, ServerConfig, SupportedProtocolVersion};
 
 use crate::process;
 use crate::sandbox::Sandbox;
@@ -142,7 +143,15 @@ impl Certificates {
                 Some(signer) => self.sign(sandbox, name, signer, section),
             }
         }
-        configuration(&path, &key)
+        configuration(&path, &key, ALL_VERSIONS)
+    }
+
+    /// [`Certificate::Good`], for a server that speaks nothing newer than TLS 1.2.
+    pub fn tls12_server(&self, sandbox: &Sandbox) -> Arc<ServerConfig> {
+        // So that it is there.
+        self.server(sandbox, Certificate::Good);
+        let [path, key] = ["good.pem", "good.key"].map(|name| self.folder.join(name));
+        configuration(&path, &key, &[&TLS12])
     }
 
     fn make_authority(&self, sandbox: &Sandbox, name: &str) {
@@ -225,12 +234,16 @@ impl Certificates {
     }
 }
 
-fn configuration(certificate: &Path, key: &Path) -> Arc<ServerConfig> {
+fn configuration(
+    certificate: &Path,
+    key: &Path,
+    versions: &[&'static SupportedProtocolVersion],
+) -> Arc<ServerConfig> {
     let chain = CertificateDer::pem_file_iter(certificate).unwrap();
     let chain = chain.collect::<Result<Vec<_>, _>>().unwrap();
     let key = PrivateKeyDer::from_pem_file(key).unwrap();
     let builder = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()));
-    let builder = builder.with_safe_default_protocol_versions().unwrap();
+    let builder = builder.with_protocol_versions(versions).unwrap();
     Arc::new(
         builder
             .with_no_client_auth()

@@ -21,6 +21,7 @@ mod check;
 mod dialogue;
 mod doctor;
 mod doctor_question;
+mod git_settings;
 mod hostile;
 mod itself;
 mod learnt;
@@ -321,6 +322,11 @@ impl Forge {
         self.certificates.own_authority()
     }
 
+    /// An authority of the same name as [`Forge::authority`], which signed nothing that is shown but [`Certificate::Stranger`].
+    pub fn other_authority(&self, sandbox: &Sandbox) -> PathBuf {
+        self.certificates.other_authority(sandbox)
+    }
+
     /// From now on there is this token.
     pub fn issue(&self, token: Token) {
         let mut state = self.state();
@@ -356,6 +362,11 @@ impl Forge {
     /// From now on it shows this certificate, to git, too.
     pub fn show(&self, sandbox: &Sandbox, certificate: Certificate) {
         *self.shared.certificate.lock().unwrap() = self.certificates.server(sandbox, certificate);
+    }
+
+    /// From now on it shows [`Certificate::Good`], and speaks nothing newer than TLS 1.2.
+    pub fn speak_only_tls12(&self, sandbox: &Sandbox) {
+        *self.shared.certificate.lock().unwrap() = self.certificates.tls12_server(sandbox);
     }
 
     /// Puts a mark on the record.

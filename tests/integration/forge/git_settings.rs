@@ -1,0 +1,310 @@
+//! git's settings for TLS and proxies: a server that git refuses gets no token from a look-up either, and one that git accepts
+//! is asked, or the reason is said.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use super::work::{STORAGE, Work, in_days};
+use super::{Certificate, Event, Proxy, Speaks, Token};
+use crate::alone::{alone, children};
+use crate::process::{self, Output};
+use crate::tool;
+
+/// For a look-up that gives up, on a machine that has other things to do.
+const PATIENCE: Duration = Duration::from_secs(20);
+const WRONG: &str = "sha256//AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+/// A setting, how the server is, and what must come of it.
+struct Row {
+    name: &'static str,
+    value: String,
+    server: Server,
+    git: Git,
+    /// A part of what `check` says; empty: the look-up works.
+    says: &'static str,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Server {
+    Usual,
+    Shows(Certificate),
+    OnlyTls12,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Git {
+    Accepts,
+    Refuses,
+    /// That depends on its TLS library.
+    Either,
+}
+
+fn row(name: &'static str, value: &str, git: Git, says: &'static str) -> Row {
+    Row {
+        name,
+        value: value.to_owned(),
+        server: Server::Usual,
+        git,
+        says,
+    }
+}
+
+fn with(server: Server, row: Row) -> Row {
+    Row { server, ..row }
+}
+
+/// The digest of the key in `certificate`, as `http.pinnedPubkey` has it; and the key in a file.
+fn pin(work: &Work, certificate: &Path) -> (String, String) {
+    let key = work.sandbox.path("pinned.pem");
+    let (certificate, file) = (certificate.display(), key.display());
+    let script = format!(
+        "openssl x509 -in {certificate} -pubkey -noout >{file} && openssl pkey -pubin -in {file} -outform der |
+        openssl dgst -sha256 -binary | openssl base64"
+    );
+    let mut shell = work.sandbox.command(tool::need("sh"));
+    let digest = process::run(shell.args(["-c", &script]), b"").succeeded();
+    (
+        format!("sha256//{}", digest.text().trim()),
+        file.to_string(),
+    )
+}
+
+// A table is as long as it is.
+#[allow(clippy::too_many_lines)]
+fn rows(work: &Work, proxy: &Proxy) -> Vec<Row> {
+    use Git::{Accepts, Either, Refuses};
+    let (right, file) = pin(work, &work.sandbox.path("certificates/good.pem"));
+    let authority = work.forge.authority().display().to_string();
+    let own = work.forge.own_authority().display().to_string();
+    let bundle = work
+        .forge
+        .other_authority(&work.sandbox)
+        .display()
+        .to_string();
+    let either_pin = format!("{WRONG};{right}");
+    let stranger = Server::Shows(Certificate::Stranger);
+    let not_pinned = "the server's key is none of those in http.pinnedPubkey";
+    vec![
+        row("pinnedPubkey", &right, Accepts, ""),
+        row("pinnedPubkey", &either_pin, Accepts, ""),
+        row("pinnedPubkey", &file, Accepts, ""),
+        row("pinnedPubkey", WRONG, Refuses, not_pinned),
+        row("pinnedPubkey", "/no/such/key", Refuses, not_pinned),
+        row("pinnedPubkey", "", Refuses, not_pinned),
+        row("sslVersion", "tlsv1.3", Accepts, ""),
+        with(
+            Server::OnlyTls12,
+            row(
+                "sslVersion",
+                "tlsv1.3",
+                Refuses,
+                "cannot agree with the forge on TLS",
+            ),
+        ),
+        with(Server::OnlyTls12, row("sslVersion", "tlsv1.2", Accepts, "")),
+        row(
+            "sslVersion",
+            "tlsv9",
+            Accepts,
+            "not asked: http.sslVersion has a value that this program does not understand",
+        ),
+        row(
+            "sslCipherList",
+            "AES256-SHA",
+            Either,
+            "not asked: http.sslCipherList is set",
+        ),
+        row("sslCipherList", "", Accepts, ""),
+        row("proxy", &proxy.url(), Accepts, ""),
+        row(
+            "proxy",
+            "http://127.0.0.1:1",
+            Refuses,
+            "cannot go through the proxy",
+        ),
+        row(
+            "proxy",
+            "socks9://127.0.0.1:1",
+            Refuses,
+            "cannot go through the proxy",
+        ),
+        with(stranger, row("sslVerify", "false", Accepts, "")),
+        with(
+            stranger,
+            row("sslVerify", "true", Refuses, "is signed with another key"),
+        ),
+        row("sslVerify", "maybe", Refuses, "http.sslVerify has a value"),
+        row("sslCAInfo", &authority, Accepts, ""),
+        row("sslCAInfo", &bundle, Refuses, "is signed with another key"),
+        row(
+            "sslCAInfo",
+            "/no/such/file",
+            Refuses,
+            "cannot read the certificates",
+        ),
+        row("sslCAInfo", "", Refuses, "cannot read the certificates"),
+        with(
+            Server::Shows(Certificate::OwnAuthority),
+            row("sslCAInfo", &own, Accepts, ""),
+        ),
+        with(
+            Server::Shows(Certificate::OwnAuthority),
+            row(
+                "sslCAInfo",
+                &authority,
+                Refuses,
+                "is a certificate authority's own",
+            ),
+        ),
+        row(
+            "sslBackend",
+            "no-such",
+            Refuses,
+            "not asked: http.sslBackend is set",
+        ),
+        row(
+            "sslCert",
+            "/no/such/file",
+            Refuses,
+            "not asked: http.sslCert is set",
+        ),
+        row(
+            "curloptResolve",
+            &format!("{}:127.0.0.9", work.forge.host()),
+            Refuses,
+            "not asked: http.curloptResolve is set",
+        ),
+    ]
+}
+
+/// In surroundings where nothing but git's configuration says whom to trust.
+fn plain(work: &Work, words: &str) -> Command {
+    let mut command = work.sandbox.helper(&format!("{STORAGE} {words}"));
+    command.env("GIT_ASKPASS", work.askpass.program());
+    command
+}
+
+fn git(work: &Work) -> Output {
+    let mut git = work.sandbox.git(&["-c", "credential.helper=", "ls-remote"]);
+    git.arg(work.forge.repository());
+    git.env("GIT_ASKPASS", work.askpass.program());
+    process::run(&mut git, b"")
+}
+
+/// How many requests came with a token of ours.
+fn signed(work: &Work) -> usize {
+    let all = work.forge.record().into_iter();
+    all.filter(|entry| matches!(&entry.event, Event::Asked { token, .. } if token != "nobody"))
+        .count()
+}
+
+impl Server {
+    fn start(self, work: &Work) {
+        match self {
+            Self::Usual => work.forge.show(&work.sandbox, Certificate::Good),
+            Self::Shows(certificate) => work.forge.show(&work.sandbox, certificate),
+            Self::OnlyTls12 => work.forge.speak_only_tls12(&work.sandbox),
+        }
+    }
+}
+
+/// One row, with its setting under `key`.
+fn holds(work: &Work, row: &Row, key: &str, secret: &str) {
+    let shown = format!("{key}={}", row.value);
+    work.forge
+        .issue(Token::new(secret, secret).ends(in_days(100)));
+    work.askpass.answers("alice", secret);
+    row.server.start(work);
+    work.git(&["config", "--global", key, &row.value])
+        .succeeded();
+    let accepted = git(work);
+    let is_accepted = accepted.status.success();
+    if row.git != Git::Either {
+        assert_eq!(
+            is_accepted,
+            row.git == Git::Accepts,
+            "{shown}: {accepted:?}"
+        );
+    }
+    let before = signed(work);
+    let credential = work.credential("alice", secret);
+    process::run(&mut plain(work, "store"), &credential).succeeded();
+    assert!(process::until_within(PATIENCE, || children().is_empty()));
+    let works = row.says.is_empty();
+    assert_eq!(
+        signed(work) - before,
+        usize::from(works),
+        "{shown}: behind git's back"
+    );
+    let checked = process::run(&mut plain(work, "check"), b"");
+    assert!(checked.text().contains(row.says), "{shown}: {checked:?}");
+    assert_eq!(checked.status.success(), works, "{shown}: {checked:?}");
+    if !works {
+        let url = format!("https://alice@{}", work.forge.host());
+        let login = format!("login --with-token {url}");
+        let said = process::run(&mut plain(work, &login), secret.as_bytes()).succeeded();
+        assert!(said.stderr.contains(row.says), "{shown}: {said:?}");
+        let said = process::run(&mut plain(work, &format!("rotate {url}")), b"");
+        assert!(said.stderr.contains(row.says), "{shown}: {said:?}");
+        let repository = work.forge.repository();
+        let said = process::run(&mut plain(work, &format!("doctor {repository}")), b"");
+        assert!(said.text().contains(row.says), "{shown}: {said:?}");
+        assert_eq!(signed(work), before, "{shown}: a token was sent");
+    }
+    assert!(
+        works || !is_accepted || !checked.text().is_empty(),
+        "{shown}"
+    );
+    process::run(
+        &mut plain(work, &format!("logout https://{}", work.forge.host())),
+        b"",
+    );
+    work.git(&["config", "--global", "--unset", key])
+        .succeeded();
+}
+
+fn check_all(at: impl Fn(&Work, &Row) -> String) {
+    let work = Work::with(Speaks::GitLab);
+    let proxy = Proxy::start();
+    let trust = format!(
+        "[http]\n\tsslCAInfo = {}\n",
+        work.forge.authority().display()
+    );
+    let settings = fs::read_to_string(work.sandbox.path("gitconfig")).unwrap();
+    work.forge.show(&work.sandbox, Certificate::OwnAuthority);
+    for (number, row) in rows(&work, &proxy).iter().enumerate() {
+        let is_of_trust = row.name == "sslCAInfo";
+        let before = if is_of_trust { "" } else { &trust };
+        fs::write(
+            work.sandbox.path("gitconfig"),
+            format!("{settings}{before}"),
+        )
+        .unwrap();
+        holds(
+            &work,
+            row,
+            &at(&work, row),
+            &format!("glpat-row{number}.0123456789"),
+        );
+    }
+}
+
+#[test]
+fn what_git_refuses_gets_no_token() {
+    alone(
+        "forge::git_settings::what_git_refuses_gets_no_token",
+        || {
+            check_all(|_, row| format!("http.{}", row.name));
+        },
+    );
+}
+
+#[test]
+fn what_git_refuses_at_one_host_gets_no_token() {
+    let name = "forge::git_settings::what_git_refuses_at_one_host_gets_no_token";
+    alone(name, || {
+        check_all(|work, row| format!("http.{}.{}", work.forge.url(), row.name));
+    });
+}
