@@ -124,6 +124,16 @@ pub(super) fn run(
         for report in &reports {
             advise(streams, report);
         }
+        let mut hints: Vec<String> = reports.iter().filter_map(setting_hint).collect();
+        hints.sort();
+        hints.dedup();
+        for hint in hints {
+            ui::warn(
+                streams,
+                "a setting of git's keeps look-ups away",
+                Some(&hint),
+            );
+        }
     }
     // The worst that is known for certain, before what could not be found out.
     let worst = reports.iter().map(|report| state(report).code()).max();
@@ -218,6 +228,14 @@ fn advise(streams: &mut Streams, report: &Report) {
         let what = format!("the token for {url} must be authorized for single sign-on");
         let hint = format!("open {} within the hour", plain::safe(page.as_bytes()));
         ui::warn(streams, &what, Some(&hint));
+    }
+}
+
+/// How to find the setting that kept the forge from being asked.
+fn setting_hint(report: &Report) -> Option<String> {
+    match &report.asked {
+        Asked::Failed(error) => error.setting_hint(),
+        _ => None,
     }
 }
 

@@ -206,7 +206,7 @@ pub(super) fn keep(
         }
         Asked::Failed(error) => {
             let what = format!("nobody could tell whether the token works: {error}");
-            ui::warn(streams, &what, None);
+            ui::warn(streams, &what, error.setting_hint().as_deref());
         }
         _ => {}
     }

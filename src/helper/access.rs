@@ -7,7 +7,6 @@ use super::lookup::Asked;
 use crate::credential::key::Key;
 use crate::credential::token::TokenKind;
 use crate::forge::{Answer, Kind, Verdict};
-use crate::plain::shell_word;
 
 const TITLE: &str = "git endpoint";
 const ONLY_FETCH: &str = "git may fetch and not push: ";
@@ -20,12 +19,12 @@ impl Case<'_> {
             return Finding::note(TITLE, says, None);
         };
         let ask = |service| endpoint::ask(&self.site, self.credential, path, service);
-        let curl = || format!("curl -v {}", shell_word(self.site.url("/").as_bytes()));
+        let host = self.site.host();
         match ask("git-upload-pack") {
             Ok(answer) if answer.status == 200 => {}
             Ok(answer) => return self.cause(&answer, path, ""),
             Err(error) => {
-                return Finding::problem(TITLE, format!("{}: {error}", self.site.host()), curl());
+                return Finding::problem(TITLE, format!("{host}: {error}"), error.hint(host));
             }
         }
         match ask("git-receive-pack") {
@@ -44,7 +43,7 @@ impl Case<'_> {
             }
             Err(error) => {
                 let says = format!("git may fetch; whether it may push, nobody told: {error}");
-                Finding::note(TITLE, says, curl())
+                Finding::note(TITLE, says, error.hint(host))
             }
         }
     }

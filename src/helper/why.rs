@@ -16,7 +16,6 @@ use crate::credential::token::TokenKind;
 use crate::forge::lookup;
 use crate::forge::{self, Found, Kind, Site, Verdict};
 use crate::git::Git;
-use crate::plain::shell_word;
 use crate::storage::Error;
 use crate::time::{Now, in_words};
 
@@ -274,12 +273,8 @@ impl Case<'_> {
             )),
             Asked::Failed(error) => {
                 let host = self.api_host();
-                let remedy = format!(
-                    "curl -v {}",
-                    shell_word(format!("https://{host}/").as_bytes())
-                );
                 let says = format!("{host}: {error}");
-                Ok(Finding::note(TITLE, says, remedy))
+                Ok(Finding::note(TITLE, says, error.hint(&host)))
             }
             Asked::CannotTell => Ok(Finding::note(
                 TITLE,

@@ -8,12 +8,15 @@ use std::time::Duration;
 use super::{Answer, Call};
 use crate::network::Network;
 use crate::network::settings::Unmet;
+use crate::plain::shell_word;
 use crate::secret::Secret;
 
 #[cfg(feature = "lookup")]
 mod address;
 #[cfg(feature = "lookup")]
 mod https;
+#[cfg(feature = "lookup")]
+mod pem;
 #[cfg(feature = "lookup")]
 mod pin;
 #[cfg(feature = "lookup")]
@@ -79,14 +82,26 @@ impl Error {
         !matches!(self, Self::Token | Self::TooLarge | Self::Garbled)
     }
 
-    /// The command that tells more about it, for the URL that was called.
-    pub fn hint(self, url: &str) -> String {
-        match self {
+    /// The command that tells more about it, for the host that was called.
+    pub fn hint(self, host: &str) -> String {
+        let of_setting = self.setting_hint();
+        let curl = || {
+            format!(
+                "curl -v {}",
+                shell_word(format!("https://{host}/").as_bytes())
+            )
+        };
+        of_setting.unwrap_or_else(curl)
+    }
+
+    /// How to find the setting of git's that is to blame, if one is.
+    pub fn setting_hint(self) -> Option<String> {
+        Some(match self {
             Self::Setting(setting) => setting.hint(),
             Self::Pinned => Unmet::Set("http.pinnedPubkey").hint(),
             Self::Authorities => Unmet::Set("http.sslCAInfo").hint(),
-            _ => format!("curl -v {url}"),
-        }
+            _ => return None,
+        })
     }
 }
 

@@ -7,7 +7,7 @@ use rustls::pki_types::SubjectPublicKeyInfoDer;
 use rustls::pki_types::pem::PemObject;
 use sha2::{Digest, Sha256};
 
-use super::trust::read;
+use super::pem::read;
 use crate::credential::basic::base64;
 
 const DIGEST: &str = "sha256//";

@@ -2,7 +2,7 @@
 //! the forge.
 
 use std::fmt;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
@@ -42,9 +42,9 @@ impl<In: Transport> Connector<In> for Tls {
         };
         let name = details.uri.host().unwrap_or_default();
         let name = name.trim_start_matches('[').trim_end_matches(']');
-        let name = ServerName::try_from(name.to_owned())
-            .map_err(|_| Error::Tls("the host's name cannot be in a certificate"))?;
-        let mut connection = ClientConnection::new(Arc::clone(config), name)?;
+        let name = ServerName::try_from(name.to_owned()).map_err(|_| Error::TlsRequired)?;
+        let connection = ClientConnection::new(Arc::clone(config), name);
+        let mut connection = connection.map_err(io::Error::other)?;
         let mut socket = TransportAdapter::new(transport.boxed(), details.current_time.clone());
         socket.set_timeout(details.timeout);
         connection.complete_io(&mut socket)?;

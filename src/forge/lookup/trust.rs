@@ -1,15 +1,11 @@
 //! Whose certificates are trusted, and what is wrong with one that is not.
 
 use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::{self, Read};
-use std::path::Path;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{
@@ -17,13 +13,10 @@ use rustls::{
     SignatureScheme,
 };
 
+use super::pem::{certificates, in_folder, of_system};
 use super::{Error, pin};
 use crate::network::Network;
 
-/// More than all certificate authorities there are.
-const LARGEST_BUNDLE: u64 = 4 * 1024 * 1024;
-/// Each may be there twice: by its name, and by its digest.
-const MOST_FILES: usize = 4096;
 /// The error for a key that is not pinned, as `why_tls` finds it again.
 const NOT_PINNED: &str = "the key is not pinned";
 
@@ -173,50 +166,6 @@ impl ServerCertVerifier for Judge {
         let algorithms = self.provider.signature_verification_algorithms;
         algorithms.supported_schemes()
     }
-}
-
-fn of_system() -> Vec<CertificateDer<'static>> {
-    rustls_native_certs::load_native_certs().certs
-}
-
-/// What cannot be read there counts for nothing, as it does for git.
-fn in_folder(folder: &Path) -> Vec<CertificateDer<'static>> {
-    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut left = LARGEST_BUNDLE;
-    let mut found = Vec::new();
-    for entry in entries.take(MOST_FILES) {
-        let path = entry.path();
-        // Nothing that would have to be waited for.
-        let length = fs::metadata(&path).ok().filter(fs::Metadata::is_file);
-        let Some(rest) = length.and_then(|file| left.checked_sub(file.len())) else {
-            continue;
-        };
-        left = rest;
-        found.extend(certificates(&path).unwrap_or_default());
-    }
-    found
-}
-
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let text = read(path).map_err(|_| Error::Authorities)?;
-    let all = CertificateDer::pem_slice_iter(&text);
-    let found: Vec<_> = all.filter_map(Result::ok).collect();
-    if found.is_empty() {
-        Err(Error::Authorities)
-    } else {
-        Ok(found)
-    }
-}
-
-/// The content of a plain file: a pipe might keep us waiting.
-pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::ErrorKind::InvalidInput.into());
-    }
-    let mut content = Vec::new();
-    let file = File::open(path)?;
-    file.take(LARGEST_BUNDLE).read_to_end(&mut content)?;
-    Ok(content)
 }
 
 pub(super) fn why_tls(error: &rustls::Error) -> Error {

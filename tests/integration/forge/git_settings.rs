@@ -10,6 +10,7 @@ use super::work::{STORAGE, Work, in_days};
 use super::{Certificate, Event, Proxy, Speaks, Token};
 use crate::alone::{alone, children};
 use crate::process::{self, Output};
+use crate::terminal::Session;
 use crate::tool;
 
 /// For a look-up that gives up, on a machine that has other things to do.
@@ -307,4 +308,122 @@ fn what_git_refuses_at_one_host_gets_no_token() {
     alone(name, || {
         check_all(|work, row| format!("http.{}.{}", work.forge.url(), row.name));
     });
+}
+
+/// A token for github.com, whose API is at another host. Each of the two has a proxy that leads to the test forge, whose
+/// certificate is for neither.
+struct GitHub {
+    work: Work,
+    api: Proxy,
+    web: Proxy,
+}
+
+const CLASSIC: &str = "ghp_classic0123456789";
+
+impl GitHub {
+    fn start(api_verifies: bool, web_verifies: bool) -> Self {
+        let work = Work::without_lookups(Speaks::GitHub);
+        let lead = || Proxy::leading_to(Some(work.forge.host()));
+        let (api, web) = (lead(), lead());
+        let stored =
+            format!("protocol=https\nhost=github.com\nusername=alice\npassword={CLASSIC}\n\n");
+        work.ask("store", stored.as_bytes()).succeeded();
+        work.forge
+            .issue(Token::new("t", CLASSIC).ends(in_days(100)));
+        for (host, proxy, verifies) in [
+            ("api.github.com", &api, api_verifies),
+            ("github.com", &web, web_verifies),
+        ] {
+            work.sandbox.configure_git(&format!(
+                "[http \"https://{host}\"]\n\tproxy = {}\n\tsslVerify = {verifies}\n",
+                proxy.url()
+            ));
+        }
+        Self { work, api, web }
+    }
+}
+
+#[test]
+fn the_settings_of_the_host_that_is_called_count() {
+    let GitHub { work, api, web } = &GitHub::start(false, true);
+    work.ask("check", b"").succeeded();
+    work.ask("doctor https://github.com", b"");
+    assert_eq!(work.forge.asked().len(), 2);
+    assert_eq!(web.asked(), [""; 0]);
+    let to_api = |head: &String| head.starts_with("CONNECT api.github.com:443");
+    assert!(api.asked().len() == 2 && api.asked().iter().all(to_api));
+    // A new token is asked about, and the old one revoked.
+    work.forge
+        .issue(Token::new("new", "ghp_new").ends(in_days(90)));
+    let mut session = Session::start(&work.command("rotate --no-browser github.com"));
+    session.answer("Token (not shown): ", "ghp_new");
+    session.answer("[y/N]", "y");
+    let (status, shown) = session.finish();
+    assert!(status.success(), "{shown}");
+    assert!(shown.contains("the old token is revoked"), "{shown}");
+    assert_eq!(web.asked(), [""; 0]);
+    // git's own endpoint is at the other host.
+    let said = work.ask("doctor https://github.com/r.git", b"");
+    assert_eq!(web.asked().len(), 1);
+    assert!(
+        said.text().contains("github.com: the forge's certificate"),
+        "{said:?}"
+    );
+}
+
+#[test]
+fn a_host_that_is_not_verified_opens_no_other() {
+    let GitHub { work, api, web } = &GitHub::start(true, false);
+    let checked = work.ask("check", b"");
+    assert_eq!(checked.status.code(), Some(1), "{checked:?}");
+    assert!(
+        checked.text().contains("is for another name"),
+        "{checked:?}"
+    );
+    assert!(!work.ask("rotate github.com", b"").status.success());
+    work.ask("doctor https://github.com", b"");
+    assert_eq!(work.forge.asked(), []);
+    assert!(!api.asked().is_empty());
+    assert_eq!(web.asked(), [""; 0]);
+}
+
+/// git itself stops at such a configuration.
+#[test]
+fn a_configuration_that_cannot_be_read_sends_no_token() {
+    let work = Work::keeping(Speaks::GitHub, Token::new("t", CLASSIC));
+    for settings in ["[http]\n\tsslVerify = maybe\n", "[http\n"] {
+        fs::write(work.sandbox.path("gitconfig"), settings).unwrap();
+        assert!(!git(&work).status.success());
+        let checked = work.ask("check", b"");
+        assert_eq!(checked.status.code(), Some(1), "{checked:?}");
+        assert!(checked.text().contains("not asked"), "{checked:?}");
+        assert!(checked.stderr.contains("hint: git config"), "{checked:?}");
+    }
+    assert_eq!(work.forge.asked(), []);
+}
+
+/// A repository's settings do not count; those of one command make a look-up no laxer.
+#[test]
+fn settings_for_one_command_send_no_token_past_them() {
+    let work = Work::keeping(Speaks::GitHub, Token::new("t", CLASSIC));
+    let check = |name: &str, value: &str| {
+        let mut command = work.command("check");
+        command.env("GIT_CONFIG_COUNT", "1");
+        command.env("GIT_CONFIG_KEY_0", name);
+        command.env("GIT_CONFIG_VALUE_0", value);
+        process::run(&mut command, b"")
+    };
+    for (name, value) in [
+        ("http.pinnedPubkey", WRONG),
+        ("http.proxy", "http://127.0.0.1:1"),
+        ("http.sslCert", "/no/such/file"),
+        ("http.sslVerify", "false"),
+    ] {
+        let checked = check(name, value);
+        assert_eq!(checked.status.code(), Some(1), "{name}: {checked:?}");
+        assert!(checked.text().contains("not asked"), "{name}: {checked:?}");
+    }
+    assert_eq!(work.forge.asked(), []);
+    check("core.editor", "true").succeeded();
+    assert_eq!(work.forge.asked().len(), 1);
 }

@@ -367,18 +367,7 @@ fn what_is_wrong_with_a_certificate_is_said() {
         ),
     ] {
         work.forge.show(&work.sandbox, certificate);
-        let mut command = work.command(&format!("doctor {}", work.forge.url()));
-        if certificate == Certificate::OwnAuthority {
-            // Trusted as git trusts it: with that alone git would go on.
-            let authority = work.forge.own_authority();
-            command.env("GIT_SSL_CAINFO", &authority);
-            command.env("SSL_CERT_FILE", &authority);
-            let mut git = work.trusting(work.sandbox.git(&["ls-remote", &work.forge.repository()]));
-            git.env("GIT_SSL_CAINFO", &authority);
-            let told = process::run(&mut git, b"").stderr;
-            assert!(!told.contains("certificate"), "{told}");
-        }
-        let output = process::run(&mut command, b"");
+        let output = work.ask(&format!("doctor {}", work.forge.url()), b"");
         assert_eq!(output.status.code(), Some(1), "{output:?}");
         let shown = output.text();
         let what = format!("the forge's certificate {said}");
