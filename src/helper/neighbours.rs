@@ -1,6 +1,6 @@
 //! From the name of a neighbour to the neighbour: the one file that names them all.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::str::FromStr;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::neighbour::git_cache::GitCache;
 use crate::neighbour::git_store::GitStore;
 use crate::neighbour::glab::Glab;
 use crate::neighbour::netrc::Netrc;
-use crate::neighbour::{Error, Found, Neighbour};
+use crate::neighbour::{Error, Found, Neighbour, Skipped};
 use crate::places::{Foreign, NoHome, named_folder};
 use crate::storage::keychain::Keychain;
 
@@ -129,8 +129,8 @@ pub struct Harvest {
     /// In the order in which the neighbours were named, and in each of them in its own: the first that it would answer with
     /// comes first.
     pub copies: Vec<Copied>,
-    /// By neighbour, how many entries were passed over.
-    pub skipped: Vec<(&'static str, usize)>,
+    /// By neighbour, the entries that were skipped.
+    pub skipped: Vec<(&'static str, Skipped)>,
     /// By neighbour, how many entries were more than are read.
     pub surplus: Vec<(&'static str, usize)>,
     /// What could not be read.
@@ -184,11 +184,10 @@ impl Neighbours {
                     let folder = named_folder("GH_CONFIG_DIR").unwrap_or_else(|| config.join("gh"));
                     Box::new(Gh::at(folder.join("hosts.yml"), Rc::clone(&keychain)))
                 }
-                Source::Glab => {
-                    let folder =
-                        named_folder("GLAB_CONFIG_DIR").unwrap_or_else(|| config.join("glab-cli"));
-                    Box::new(Glab::at(folder.join("config.yml")))
-                }
+                Source::Glab => Box::new(Glab::at(
+                    glab_folder(&home, &config).join("config.yml"),
+                    Rc::clone(&keychain),
+                )),
                 Source::Gcm => {
                     let folder = named_folder("GCM_PLAINTEXT_STORE_PATH")
                         .unwrap_or_else(|| home.join(".gcm").join("store"));
@@ -285,7 +284,7 @@ impl Harvest {
         let copies = reading.found.into_iter();
         self.copies
             .extend(copies.map(|found| Copied { found, owner }));
-        if reading.skipped > 0 {
+        if reading.skipped.count > 0 {
             self.skipped.push((neighbour.name(), reading.skipped));
         }
         if reading.surplus > 0 {
@@ -299,6 +298,18 @@ impl Harvest {
             }
         }
     }
+}
+
+/// glab's own search: the folder of its first versions comes before the one of the XDG specification.
+fn glab_folder(home: &Path, config: &Path) -> PathBuf {
+    let usual = home.join(".config").join("glab-cli");
+    named_folder("GLAB_CONFIG_DIR").unwrap_or_else(|| {
+        if usual.join("config.yml").exists() {
+            usual
+        } else {
+            config.join("glab-cli")
+        }
+    })
 }
 
 #[cfg(test)]

@@ -42,7 +42,8 @@ impl Neighbour for Environment {
                     password: Some(Secret::new(token)),
                     ..self.wanted.duplicate()
                 };
-                reading.take(Found::new(said, Place::Variable(self.variable.clone())));
+                let place = Place::Variable(self.variable.clone());
+                reading.take(Found::new(said, place.clone()), &place, None);
             }
             _ => reading.troubles.push(Error::Unset(self.variable.clone())),
         }

@@ -53,8 +53,10 @@ impl Neighbour for Gcm {
                     let text = |name: &str| item.attributes.get(name).map(String::as_bytes);
                     let place = Place::Keychain(item.attributes.clone());
                     match described(text("service"), text("account"), item.secret.duplicate()) {
-                        Said::Token(said) => reading.take(Found::new(said, place)),
-                        Said::Strange => reading.skipped += 1,
+                        Said::Token(said) => {
+                            reading.take(Found::new(said, place.clone()), &place, None);
+                        }
+                        Said::Strange => reading.skipped.add(&place, None),
                         Said::Renewal => {}
                     }
                 }
@@ -94,7 +96,7 @@ fn read_folder(folder: &Path, depth: usize, left: &mut usize, reading: &mut Read
             if depth < DEEPEST {
                 read_folder(&path, depth + 1, left, reading);
             } else {
-                reading.skipped += 1;
+                reading.skipped.add(&Place::File(path), None);
             }
         } else if is_credential {
             // Of what is no plain file this tells what it is.
@@ -102,8 +104,10 @@ fn read_folder(folder: &Path, depth: usize, left: &mut usize, reading: &mut Read
                 Ok(Some(bytes)) => {
                     let place = Place::File(path);
                     match said(bytes.as_slice()) {
-                        Said::Token(said) => reading.take(Found::new(said, place)),
-                        Said::Strange => reading.skipped += 1,
+                        Said::Token(said) => {
+                            reading.take(Found::new(said, place.clone()), &place, None);
+                        }
+                        Said::Strange => reading.skipped.add(&place, None),
                         Said::Renewal => {}
                     }
                 }
@@ -111,7 +115,7 @@ fn read_folder(folder: &Path, depth: usize, left: &mut usize, reading: &mut Read
                 Err(error) => reading.troubles.push(error.into()),
             }
         } else if sort == Sort::Other {
-            reading.skipped += 1;
+            reading.skipped.add(&Place::File(path), None);
         }
     }
 }
@@ -225,7 +229,7 @@ mod tests {
             .map(|found| text(&found.credential.key.url()))
             .collect();
         assert_eq!(rows, ["https://dev.azure.com/acme", "https://github.com"]);
-        assert_eq!((reading.skipped, reading.troubles.len()), (0, 0));
+        assert_eq!((reading.skipped.count, reading.troubles.len()), (0, 0));
         let one = &reading.found[1];
         std::fs::write(
             &path,
@@ -261,7 +265,7 @@ mod tests {
         let renewal = "tok\nservice=https://bitbucket.org/refresh_token\naccount=bob\n";
         write(&gcm, "https/bitbucket.org/bob.credential", renewal);
         let reading = gcm.read();
-        assert_eq!((reading.found.len(), reading.skipped), (0, 0));
+        assert_eq!((reading.found.len(), reading.skipped.count), (0, 0));
     }
 
     #[test]
@@ -296,7 +300,7 @@ mod tests {
         let reading = gcm.read();
         assert!(reading.found.is_empty(), "{:?}", reading.found);
         assert_eq!(reading.troubles.len(), troubles, "{:?}", reading.troubles);
-        assert_eq!(reading.skipped, 1, "the folder behind a link");
+        assert_eq!(reading.skipped.count, 1, "the folder behind a link");
     }
 
     #[test]
@@ -324,6 +328,6 @@ mod tests {
         write(&gcm, "git/https/readme.txt", "tok");
         std::os::unix::fs::symlink("/", gcm.folder.join("root")).unwrap();
         let reading = gcm.read();
-        assert_eq!((reading.found.len(), reading.skipped), (0, 13));
+        assert_eq!((reading.found.len(), reading.skipped.count), (0, 13));
     }
 }

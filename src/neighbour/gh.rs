@@ -4,18 +4,19 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use super::{Error, Found, Neighbour, Place, Reading};
+use super::{Error, Found, Neighbour, Place, Reading, cut_yaml, read_yaml};
 use crate::credential::host::is_host;
 use crate::credential::key::Key;
-use crate::foreign;
-use crate::secret::Buffer;
 use crate::storage::keychain::Keychain;
-use crate::yaml::{self, Leaf};
+use crate::yaml::{Document, Leaf};
 
 /// Where gh signs in if it is not told otherwise, and where it may keep an item without a word of it in its file.
 const GITHUB: &[u8] = b"github.com";
 /// More than anybody has, and each costs a question to the keychain.
 const MOST_HOSTS: usize = 20;
+
+/// The user that gh's own credential helper answers where no user is told (cli/cli: `gitcredential/helper.go`).
+const ANYBODY: &[u8] = b"x-access-token";
 
 /// Its file, and its items.
 #[derive(Debug)]
@@ -30,27 +31,16 @@ impl Gh {
         Self { file, keychain }
     }
 
-    /// A token may stand twice: with its user, and with the host for the one who is active (gh 2.40).
-    fn read_file(&self, leaves: &[Leaf], reading: &mut Reading) {
-        for leaf in leaves.iter().filter(|leaf| is_token(leaf)) {
-            let host = &leaf.path[0];
-            let user = match &leaf.path[..] {
-                [_, _, user, _] => Some(user.as_slice()),
-                _ => active(leaves, host),
-            };
-            let place = Place::File(self.file.clone());
-            let found = user.and_then(|user| Found::for_host(host, user, &leaf.value, None, place));
-            reading.take(found);
+    /// A token may stand twice: with its user, and with the host for the active user (gh 2.40).
+    fn read_file(&self, document: &Document, reading: &mut Reading) {
+        let place = Place::File(self.file.clone());
+        for leaf in document.leaves.iter().filter(|leaf| is_token(leaf)) {
+            reading.take(found(document, leaf, &place), &place, Some(leaf.line));
         }
     }
 
-    /// The item of the one who is active is there twice: with the name, and without.
-    fn read_items(
-        &self,
-        host: &[u8],
-        active: Option<&[u8]>,
-        reading: &mut Reading,
-    ) -> Result<(), Error> {
+    /// The item of the active user is there twice: with the name, and without.
+    fn read_items(&self, host: &[u8], active: &[u8], reading: &mut Reading) -> Result<(), Error> {
         let Ok(name) = std::str::from_utf8(host) else {
             return Ok(());
         };
@@ -62,10 +52,10 @@ impl Gh {
             .partition(|item| item.attributes.get("username").is_none_or(String::is_empty));
         for item in named.into_iter().chain(unnamed) {
             let user = item.attributes.get("username").map(String::as_bytes);
-            let user = user.filter(|user| !user.is_empty()).or(active);
+            let user = user.filter(|user| !user.is_empty()).unwrap_or(active);
             let place = Place::Keychain(item.attributes.clone());
-            let secret = item.secret.expose();
-            reading.take(user.and_then(|user| Found::for_host(host, user, secret, None, place)));
+            let found = Found::for_host(host, user, item.secret.expose(), None, place.clone());
+            reading.take(found, &place, None);
         }
         Ok(())
     }
@@ -85,92 +75,75 @@ impl Neighbour for Gh {
 
     fn read(&self) -> Reading {
         let mut reading = Reading::default();
-        let leaves = foreign::read(&self.file)
-            .map_err(Error::from)
-            .and_then(|bytes| {
-                yaml::leaves(bytes.as_ref().map_or(&b""[..], Buffer::as_slice)).map_err(|cause| {
-                    Error::Wording {
-                        path: self.file.clone(),
-                        cause,
-                    }
-                })
-            });
-        let leaves = leaves.unwrap_or_else(|error| {
+        let document = read_yaml(&self.file).unwrap_or_else(|error| {
             reading.troubles.push(error);
-            Vec::new()
+            Document::default()
         });
-        self.read_file(&leaves, &mut reading);
-        let mut hosts: Vec<&[u8]> = leaves
-            .iter()
-            .filter(|leaf| leaf.path.len() == 1 && is_host(&leaf.path[0]))
-            .map(|leaf| &leaf.path[0][..])
-            .collect();
+        self.read_file(&document, &mut reading);
+        let mut hosts: Vec<&[u8]> = Vec::new();
+        for leaf in &document.leaves {
+            if leaf.path.len() == 1 && is_host(&leaf.path[0]) {
+                hosts.push(&leaf.path[0]);
+            }
+        }
         if !hosts.contains(&GITHUB) {
             hosts.push(GITHUB);
         }
         for host in hosts.into_iter().take(MOST_HOSTS) {
-            let active = active(&leaves, host);
-            if let Err(error) = self.read_items(host, active, &mut reading) {
+            if let Err(error) = self.read_items(host, active(&document, host), &mut reading) {
                 reading.troubles.push(error);
                 break;
             }
         }
-        // Whom gh itself signs in comes first.
+        // gh answers with the token of the active user.
         let is_same_host =
             |one: &Found, two: &Found| one.credential.key.host == two.credential.key.host;
         for of_host in reading.found.chunk_by_mut(is_same_host) {
             of_host.sort_by_key(|found| {
                 let Key { host, username, .. } = &found.credential.key;
-                active(&leaves, host) != username.as_deref()
+                Some(active(&document, host)) != username.as_deref()
             });
         }
         reading
     }
 
-    fn remove(&self, found: &Found) -> Result<usize, Error> {
-        let Some(secret) = found.secret() else {
+    fn remove(&self, meant: &Found) -> Result<usize, Error> {
+        let Some(secret) = meant.secret() else {
             return Ok(0);
         };
-        match &found.place {
+        match &meant.place {
             Place::Keychain(attributes) => Ok(self.keychain.remove_other(attributes, secret)?),
-            Place::File(path) => Ok(foreign::cut(path, |bytes| {
-                let leaves = yaml::leaves(bytes).unwrap_or_default();
-                let is_meant = |leaf: &&Leaf| {
-                    let user = match &leaf.path[..] {
-                        [_, _, user, _] => Some(user.as_slice()),
-                        [host, ..] => active(&leaves, host),
-                        [] => None,
-                    };
-                    user.and_then(|user| {
-                        let place = found.place.clone();
-                        Found::for_host(&leaf.path[0], user, &leaf.value, None, place)
-                    })
-                    .is_some_and(|kept| kept.is_same(found))
-                };
-                let tokens = leaves.iter().filter(|leaf| is_token(leaf));
-                tokens
-                    .filter(is_meant)
-                    .map(|leaf| leaf.line.clone())
-                    .collect()
-            })?),
+            Place::File(path) => cut_yaml(path, |document, leaf| {
+                is_token(leaf)
+                    && found(document, leaf, &meant.place).is_some_and(|kept| kept.is_same(meant))
+            }),
             _ => Ok(0),
         }
     }
 }
 
-/// `HOST: oauth_token:`, and since gh 2.40 `HOST: users: NAME: oauth_token:`.
+/// `HOST: oauth_token:`, and since gh 2.40 `HOST: users: NAME: oauth_token:`. An alias is no token, and is counted.
 fn is_token(leaf: &Leaf) -> bool {
     let is_there = match &leaf.path[..] {
         [_, name] => name == b"oauth_token",
         [_, users, _, name] => users == b"users" && name == b"oauth_token",
         _ => false,
     };
-    is_there && !leaf.value.is_empty()
+    is_there && (leaf.is_alias || !leaf.value.is_empty())
 }
 
-fn active<'a>(leaves: &'a [Leaf], host: &[u8]) -> Option<&'a [u8]> {
-    let user = leaves.iter().find(|leaf| leaf.is_at(&[host, b"user"]))?;
-    (!user.value.is_empty()).then_some(&user.value[..])
+fn found(document: &Document, token: &Leaf, place: &Place) -> Option<Found> {
+    let host = token.path.first()?;
+    let user = match &token.path[..] {
+        [_, _, user, _] => user,
+        _ => active(document, host),
+    };
+    Found::for_host(host, user, &token.value, None, place.clone())
+}
+
+/// The user whose token gh itself answers with.
+fn active<'a>(document: &'a Document, host: &[u8]) -> &'a [u8] {
+    document.value(&[host, b"user"]).unwrap_or(ANYBODY)
 }
 
 #[cfg(test)]
@@ -215,7 +188,7 @@ mod tests {
                 "https://ghe.test carol tok-carol",
             ]
         );
-        assert_eq!(reading.skipped, 0);
+        assert_eq!(reading.skipped.count, 0);
     }
 
     #[test]
@@ -235,13 +208,13 @@ mod tests {
 
     #[test]
     fn what_is_strange_is_refused_or_counted() {
-        let (_home, path, strange) = gh("github.com:\n  - oauth_token: tok-a\n");
+        let (_home, path, strange) = gh("github.com:\n  oauth_token: tok-a: b\n");
         assert!(matches!(
             strange.read().troubles[..],
             [Error::Wording { .. }]
         ));
-        std::fs::write(&path, "good.test@evil.test:\n    user: a\n    oauth_token: tok-a\nx.test:\n    oauth_token: tok-b\n").unwrap();
+        std::fs::write(&path, "good.test@evil.test:\n    user: a\n    oauth_token: tok-a\na.test: &t\n    x: &u tok\nx.test:\n    oauth_token: *u\n").unwrap();
         let reading = strange.read();
-        assert_eq!((reading.found.len(), reading.skipped), (0, 2));
+        assert_eq!((reading.found.len(), reading.skipped.count), (0, 2));
     }
 }

@@ -149,7 +149,10 @@ impl Neighbour for GitCache {
         let until = boot_time().saturating_add(PATIENCE);
         for wanted in &self.known {
             match self.get(wanted, until) {
-                Ok(Some(found)) => reading.take(Some(found)),
+                Ok(Some(found)) => {
+                    let place = found.place.clone();
+                    reading.take(Some(found), &place, None);
+                }
                 Ok(None) => {}
                 Err(error) => {
                     reading.troubles.push(error);

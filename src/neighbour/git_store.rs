@@ -7,7 +7,6 @@ use zeroize::Zeroizing;
 
 use super::{Error, Found, Neighbour, Place, Reading};
 use crate::credential::description::Description;
-use crate::credential::url::decode;
 use crate::foreign;
 use crate::secret::{Buffer, Secret};
 
@@ -42,14 +41,15 @@ impl Neighbour for GitStore {
             match foreign::read(path) {
                 Ok(bytes) => {
                     let bytes = bytes.as_ref().map_or(&b""[..], Buffer::as_slice);
-                    for line in lines(bytes) {
+                    let place = Place::File(path.clone());
+                    for (number, line) in (1..).zip(lines(bytes)) {
                         let text = &bytes[line];
-                        // git passes over blank lines and comments, too.
-                        if text.is_empty() || text[0] == b'#' {
+                        // git passes over these as it does over any line that it cannot use.
+                        if text.trim_ascii().is_empty() || text[0] == b'#' {
                             continue;
                         }
-                        let place = Place::File(path.clone());
-                        reading.take(said(text).and_then(|said| Found::new(said, place)));
+                        let found = said(text).and_then(|said| Found::new(said, place.clone()));
+                        reading.take(found, &place, Some(number));
                     }
                 }
                 Err(error) => reading.troubles.push(error.into()),
@@ -75,7 +75,7 @@ impl Neighbour for GitStore {
     }
 }
 
-/// The lines without their ends. A carriage return is part of its line, as for git.
+/// The lines without their line feed.
 fn lines(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> {
     let mut start = 0;
     bytes
@@ -88,9 +88,13 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> {
         })
 }
 
-/// What a line says, read as git reads it: the user ends at the first `:`, the secret at the first `@`, the host at the
-/// first of `/?#`. A line without a user or without a secret is none.
+/// What a line says, read as git reads it (`credential_from_url_gently`): the user ends at the first `:`, the secret at the
+/// first `@`, the host at the first of `/?#`. A line without a user or without a secret is none.
+///
+/// git takes a carriage return at the end for a part of the path or of the host. It answers with such a line all the same
+/// where the line has a `/` behind its host, and no answer could hold the byte.
 fn said(line: &[u8]) -> Option<Description> {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
     if line.len() > LONGEST {
         return None;
     }
@@ -101,20 +105,54 @@ fn said(line: &[u8]) -> Option<Description> {
     let at = authority.iter().position(|&byte| byte == b'@')?;
     let (user, host) = (&authority[..at], &authority[at + 1..]);
     let colon = user.iter().position(|&byte| byte == b':')?;
-    let secret = Zeroizing::new(decode(&user[colon + 1..]).ok()?);
-    let path = match path {
-        [] | b"/" => None,
-        [b'/', path @ ..] => Some(decode(path).ok()?),
-        _ => return None,
-    };
+    if !path.is_empty() && !path.starts_with(b"/") {
+        return None;
+    }
+    let path = trimmed(path);
     Some(Description {
         protocol: Some(protocol.to_ascii_lowercase()),
-        host: Some(decode(host).ok()?),
-        path,
-        username: Some(decode(&user[..colon]).ok()?),
-        password: Some(Secret::new(&secret)),
+        host: Some(decoded(host).to_vec()),
+        path: (!path.is_empty()).then(|| decoded(path).to_vec()),
+        username: Some(decoded(&user[..colon]).to_vec()),
+        password: Some(Secret::new(&decoded(&user[colon + 1..]))),
         ..Description::default()
     })
+}
+
+/// Without the slashes at both ends.
+fn trimmed(mut path: &[u8]) -> &[u8] {
+    while let [b'/', rest @ ..] | [rest @ .., b'/'] = path {
+        path = rest;
+    }
+    path
+}
+
+/// A `%` that no byte follows, or NUL, stands for itself (git: `url.c`).
+fn decoded(text: &[u8]) -> Zeroizing<Vec<u8>> {
+    let hex = |byte: u8| {
+        char::from(byte)
+            .to_digit(16)
+            .and_then(|digit| u8::try_from(digit).ok())
+    };
+    let mut plain = Zeroizing::new(Vec::with_capacity(text.len()));
+    let mut rest = text;
+    while let [first, after @ ..] = rest {
+        rest = after;
+        let byte = match after {
+            [high, low, ..] if *first == b'%' => {
+                hex(*high).zip(hex(*low)).map(|(high, low)| high << 4 | low)
+            }
+            _ => None,
+        };
+        match byte.filter(|&byte| byte > 0) {
+            Some(byte) => {
+                plain.push(byte);
+                rest = &after[2..];
+            }
+            None => plain.push(*first),
+        }
+    }
+    plain
 }
 
 #[cfg(test)]
@@ -154,7 +192,7 @@ mod tests {
                 ["http://[::1]:80", "", "tok-three"],
             ]
         );
-        assert_eq!((reading.skipped, reading.troubles.len()), (0, 0));
+        assert_eq!((reading.skipped.count, reading.troubles.len()), (0, 0));
         assert!(reading.found.iter().all(|found| found.place.is_plaintext()));
     }
 
@@ -162,7 +200,7 @@ mod tests {
     fn hostile_lines_are_counted_and_kept_byte_for_byte() {
         let mut text = Vec::new();
         let hostile: [&[u8]; 11] = [
-            b"https://victim:topsecret@victim.test\r\n",
+            b"https://victim:topsecret@victim.test%0d\n",
             b"https://u:p%0Ahost%3Dx@h.test\n",
             b"https://u:p@good.test@evil.test\n",
             b"https://u:p@good.test%40evil.test\n",
@@ -172,7 +210,7 @@ mod tests {
             b"https://u:@no-secret.test\n",
             b"nonsense\n",
             b"ht tp://u:p@h.test\n",
-            b"https://u:%zz@h.test\n",
+            b"\xef\xbb\xbfhttps://u:p@h.test\n",
         ];
         text.extend_from_slice(b"# a comment\n\n");
         for line in hostile {
@@ -184,7 +222,7 @@ mod tests {
         text.extend_from_slice(b"https://alice:tok-one@one.test");
         let (_home, path, store) = store(&text);
         let reading = store.read();
-        assert_eq!((reading.found.len(), reading.skipped), (1, 12));
+        assert_eq!((reading.found.len(), reading.skipped.count), (1, 12));
         assert_eq!(store.remove(&reading.found[0]).unwrap(), 1);
         assert_eq!(std::fs::read(path).unwrap(), kept);
     }
@@ -194,7 +232,7 @@ mod tests {
         let line = "https://alice:tok@one.test\n";
         let (_home, path, store) = store(format!("{line}{line}").as_bytes());
         let reading = store.read();
-        assert_eq!((reading.found.len(), reading.skipped), (1, 0));
+        assert_eq!((reading.found.len(), reading.skipped.count), (1, 0));
         assert_eq!(store.remove(&reading.found[0]).unwrap(), 2);
         assert_eq!(std::fs::read(path).unwrap(), b"");
     }
@@ -221,6 +259,6 @@ mod tests {
         let text: String = (0..super::super::MOST + 5).map(line).collect();
         let (_home, _, store) = store(text.as_bytes());
         let reading = store.read();
-        assert_eq!((reading.skipped, reading.surplus), (0, 5));
+        assert_eq!((reading.skipped.count, reading.surplus), (0, 5));
     }
 }

@@ -1,30 +1,81 @@
-//! glab, GitLab's command line: the `hosts` of its `config.yml` (gitlab-org/cli: `internal/config`).
+//! glab, GitLab's command line: the `hosts` of its `config.yml`, and items of the keychain, where it keeps tokens by default
+//! (gitlab-org/cli: `internal/config`, `internal/commands/auth/login/helper.go`).
 
+use std::collections::HashMap;
 use std::path::PathBuf;
+use std::rc::Rc;
 
-use time::OffsetDateTime;
-use time::PrimitiveDateTime;
+use time::format_description::BorrowedFormatItem;
+use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
+use time::{OffsetDateTime, PrimitiveDateTime};
 
-use super::{Error, Found, Neighbour, Place, Reading};
+use super::{Error, Found, Neighbour, Place, Reading, cut_yaml, read_yaml};
 use crate::credential::expiry::Expiry;
-use crate::foreign;
-use crate::secret::Buffer;
-use crate::yaml::{self, Leaf};
+use crate::storage::keychain::Keychain;
+use crate::yaml::{Document, Leaf};
 
-/// Whom GitLab takes a token from if no user is named (docs.gitlab.com, "OAuth 2.0", Git over HTTPS).
+/// The user for an OAuth token, and the one that glab answers for it (docs.gitlab.com, "OAuth 2.0", Git over HTTPS). For a
+/// personal token GitLab takes any.
 const ANYBODY: &[u8] = b"oauth2";
+/// The user for a job's token (docs.gitlab.com, "CI/CD job token").
+const JOB: &[u8] = b"gitlab-ci-token";
+/// Where glab signs in if it is not told otherwise, and where it may keep an item without a word of it in its file.
+const GITLAB: &[u8] = b"gitlab.com";
+/// More than a person has, and each costs questions to the keychain.
+const MOST_HOSTS: usize = 20;
 
-/// Its file.
+/// Its file, and its items.
 #[derive(Debug)]
 pub struct Glab {
     file: PathBuf,
+    keychain: Rc<Keychain>,
 }
 
 impl Glab {
     /// With `file` for its `config.yml`.
-    pub fn at(file: PathBuf) -> Self {
-        Self { file }
+    pub fn at(file: PathBuf, keychain: Rc<Keychain>) -> Self {
+        Self { file, keychain }
+    }
+
+    fn read_file(&self, document: &Document, host: &[u8], reading: &mut Reading) {
+        let place = Place::File(self.file.clone());
+        for key in keys(document, host) {
+            let Some(leaf) = document.get(&[b"hosts", host, key.as_bytes()]) else {
+                continue;
+            };
+            if is_token(leaf) {
+                let found = found(document, host, key, &leaf.value, place.clone());
+                reading.take(found, &place, Some(leaf.line));
+            }
+        }
+    }
+
+    /// `glab:HOST:token` or, of an older glab, `glab:HOST`; and `glab:HOST:job_token`.
+    fn read_items(
+        &self,
+        document: &Document,
+        host: &[u8],
+        reading: &mut Reading,
+    ) -> Result<(), Error> {
+        let Ok(name) = std::str::from_utf8(host) else {
+            return Ok(());
+        };
+        for key in keys(document, host) {
+            let mut services = vec![format!("glab:{name}:{key}")];
+            if key == "token" {
+                services.push(format!("glab:{name}"));
+            }
+            for service in services {
+                for item in self.keychain.others(vec![("service", service)])? {
+                    let place = Place::Keychain(item.attributes.clone());
+                    let secret = item.secret.expose();
+                    let found = found(document, host, key, secret, place.clone());
+                    reading.take(found, &place, None);
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -34,93 +85,170 @@ impl Neighbour for Glab {
     }
 
     fn places(&self) -> Vec<Place> {
-        vec![Place::File(self.file.clone())]
+        vec![
+            Place::File(self.file.clone()),
+            Place::Keychain(HashMap::new()),
+        ]
     }
 
     fn read(&self) -> Reading {
         let mut reading = Reading::default();
-        let bytes = match foreign::read(&self.file) {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                reading.troubles.push(error.into());
-                return reading;
+        let document = read_yaml(&self.file).unwrap_or_else(|error| {
+            reading.troubles.push(error);
+            Document::default()
+        });
+        let mut hosts: Vec<&[u8]> = Vec::new();
+        for leaf in &document.leaves {
+            if let [hosts_key, host] = &leaf.path[..]
+                && hosts_key == b"hosts"
+            {
+                hosts.push(host);
             }
-        };
-        match yaml::leaves(bytes.as_ref().map_or(&b""[..], Buffer::as_slice)) {
-            Ok(leaves) => {
-                for leaf in leaves.iter().filter(|leaf| is_token(leaf)) {
-                    reading.take(found(&leaves, leaf, Place::File(self.file.clone())));
-                }
+        }
+        for host in &hosts {
+            self.read_file(&document, host, &mut reading);
+        }
+        if !hosts.contains(&GITLAB) {
+            hosts.push(GITLAB);
+        }
+        for host in hosts.into_iter().take(MOST_HOSTS) {
+            if let Err(error) = self.read_items(&document, host, &mut reading) {
+                reading.troubles.push(error);
+                break;
             }
-            Err(cause) => reading.troubles.push(Error::Wording {
-                path: self.file.clone(),
-                cause,
-            }),
         }
         reading
     }
 
     fn remove(&self, meant: &Found) -> Result<usize, Error> {
-        let Place::File(path) = &meant.place else {
+        let Some(secret) = meant.secret() else {
             return Ok(0);
         };
-        let removed = foreign::cut(path, |bytes| {
-            let leaves = yaml::leaves(bytes).unwrap_or_default();
-            let is_meant = |leaf: &&Leaf| {
-                found(&leaves, leaf, meant.place.clone()).is_some_and(|kept| kept.is_same(meant))
-            };
-            let tokens = leaves.iter().filter(|leaf| is_token(leaf));
-            tokens
-                .filter(is_meant)
-                .map(|leaf| leaf.line.clone())
-                .collect()
-        })?;
-        Ok(removed)
+        match &meant.place {
+            Place::Keychain(attributes) => Ok(self.keychain.remove_other(attributes, secret)?),
+            Place::File(path) => cut_yaml(path, |document, leaf| {
+                let [hosts, host, key] = &leaf.path[..] else {
+                    return false;
+                };
+                let key = std::str::from_utf8(key).unwrap_or_default();
+                hosts == b"hosts"
+                    && KEYS.contains(&key)
+                    && is_token(leaf)
+                    && found(document, host, key, &leaf.value, meant.place.clone())
+                        .is_some_and(|kept| kept.is_same(meant))
+            }),
+            _ => Ok(0),
+        }
     }
 }
 
-/// `hosts: HOST: token:`.
-fn is_token(leaf: &Leaf) -> bool {
-    let is_there =
-        matches!(&leaf.path[..], [hosts, _, name] if hosts == b"hosts" && name == b"token");
-    is_there && !leaf.value.is_empty()
+/// The keys of tokens, of which glab answers with the first; an OAuth token comes before both.
+const KEYS: [&str; 2] = ["job_token", "token"];
+
+fn keys(document: &Document, host: &[u8]) -> [&'static str; 2] {
+    let [job, token] = KEYS;
+    if is_oauth(document, host) {
+        [token, job]
+    } else {
+        [job, token]
+    }
 }
 
-fn found(leaves: &[Leaf], token: &Leaf, place: Place) -> Option<Found> {
-    let host = token.path.get(1)?;
-    let said = |name: &[u8]| {
-        let leaf = leaves
-            .iter()
-            .find(|leaf| leaf.is_at(&[b"hosts", host, name]));
-        leaf.map(|leaf| &leaf.value[..])
-            .filter(|value| !value.is_empty())
-    };
-    // Another protocol than HTTPS was wanted for asking GitLab: the token is not for what we would make of it.
+fn is_oauth(document: &Document, host: &[u8]) -> bool {
+    document.value(&[b"hosts", host, b"is_oauth2"]) == Some(b"true")
+}
+
+/// An alias is no token, and is counted.
+fn is_token(leaf: &Leaf) -> bool {
+    leaf.is_alias || !leaf.value.is_empty()
+}
+
+fn found(
+    document: &Document,
+    host: &[u8],
+    key: &str,
+    secret: &[u8],
+    place: Place,
+) -> Option<Found> {
+    let said = |name: &[u8]| document.value(&[b"hosts", host, name]);
+    // With another protocol for its API, the token is not for the https:// that it would be kept for.
     if said(b"api_protocol").is_some_and(|protocol| protocol != b"https") {
         return None;
     }
-    let user = said(b"user").or(said(b"username")).unwrap_or(ANYBODY);
-    let expiry = said(b"oauth2_expiry_date").and_then(end);
-    Found::for_host(host, user, &token.value, expiry, place)
+    if key == "job_token" {
+        return Found::for_host(host, JOB, secret, None, place);
+    }
+    let named = said(b"user").or(said(b"username"));
+    let user = named
+        .filter(|_| !is_oauth(document, host))
+        .unwrap_or(ANYBODY);
+    let expiry = said(b"oauth2_expiry_date").and_then(expiry);
+    Found::for_host(host, user, secret, expiry, place)
 }
 
-/// The end of an OAuth token, as Go writes it (time.RFC822), in UTC.
-fn end(text: &[u8]) -> Option<Expiry> {
-    let text = std::str::from_utf8(text).ok()?;
-    let text = text.strip_suffix(" UTC").or(text.strip_suffix(" GMT"))?;
-    // The year has two digits, and is of this century.
-    let (day, rest) = text.split_at_checked(text.rfind(' ')?)?;
-    let (day, year) = day.split_at_checked(day.rfind(' ')?)?;
-    let text = format!("{day} 20{}{rest}", year.trim_start());
-    let lay_out = format_description!("[day] [month repr:short] [year] [hour]:[minute]");
-    let moment = PrimitiveDateTime::parse(&text, lay_out).ok()?;
-    let seconds = OffsetDateTime::unix_timestamp(moment.assume_utc());
-    Expiry::from_unix(u64::try_from(seconds).ok()?)
+/// When an OAuth token expires: RFC 3339 or, of an older glab, as Go's `time.RFC822` writes the local time. A zone of which
+/// only the name is told is unknown.
+fn expiry(text: &[u8]) -> Option<Expiry> {
+    let text = std::str::from_utf8(text).ok()?.trim();
+    let moment = OffsetDateTime::parse(text, &Rfc3339)
+        .ok()
+        .or_else(|| rfc822(text))?;
+    Expiry::from_unix(u64::try_from(moment.unix_timestamp()).ok()?)
+}
+
+/// Such as `26 Nov 26 00:00 UTC`, with `+0100` or `+01` for the zone, and with four digits for the year, as some write it.
+fn rfc822(text: &str) -> Option<OffsetDateTime> {
+    const FORM: &[BorrowedFormatItem<'_>] =
+        format_description!("[day padding:none] [month repr:short] [year] [hour]:[minute]");
+    let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
+    let [day, month, year, time, zone] = words[..] else {
+        return None;
+    };
+    let century = match year.parse::<u16>().ok()? {
+        // As Go reads two digits.
+        short if year.len() == 2 && short >= 69 => "19",
+        _ if year.len() == 2 => "20",
+        _ => "",
+    };
+    let text = format!("{day} {month} {century}{year} {time}");
+    let local = PrimitiveDateTime::parse(&text, FORM).ok()?.assume_utc();
+    Some(local - time::Duration::minutes(minutes_east(zone)?))
+}
+
+/// How far a zone is before UTC.
+fn minutes_east(zone: &str) -> Option<i64> {
+    if ["UTC", "GMT", "UT", "Z"].contains(&zone) {
+        return Some(0);
+    }
+    let sign = match zone.as_bytes().first()? {
+        b'+' => 1,
+        b'-' => -1,
+        _ => return None,
+    };
+    let digits = &zone[1..];
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) || !matches!(digits.len(), 2 | 4) {
+        return None;
+    }
+    let hours: i64 = digits[..2].parse().ok()?;
+    let minutes: i64 = match &digits[2..] {
+        "" => 0,
+        minutes => minutes.parse().ok()?,
+    };
+    Some(sign * (hours * 60 + minutes))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use keyring::{CredentialStore, mock};
+
     use super::*;
+
+    fn glab_at(path: PathBuf) -> Glab {
+        let store = mock::Store::new().unwrap() as Arc<CredentialStore>;
+        Glab::at(path, Rc::new(Keychain::over(&store)))
+    }
 
     const CONFIG: &str = "# What protocol to use when performing Git operations.\ngit_protocol: ssh\neditor:\ncheck_update: true\nhost: gitlab.com\nhosts:\n    gitlab.com:\n        # What protocol to use to access the API endpoint.\n        api_protocol: https\n        api_host: gitlab.com\n        token: !!null tok-one\n        user: alice\n    gl.test:8443:\n        token: tok-two\n        is_oauth2: \"true\"\n        oauth2_expiry_date: 26 Nov 26 00:00 UTC\n    plain.test:\n        api_protocol: http\n        token: tok-three\n    empty.test:\n        token:\n";
 
@@ -129,7 +257,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("config.yml");
         std::fs::write(&path, CONFIG).unwrap();
-        let glab = Glab::at(path.clone());
+        let glab = glab_at(path.clone());
         let reading = glab.read();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let row = |found: &Found| {
@@ -153,7 +281,7 @@ mod tests {
             (url.to_owned(), user.to_owned(), secret.to_owned(), end)
         };
         assert_eq!(rows, expected.map(owned));
-        assert_eq!((reading.skipped, reading.troubles.len()), (1, 0));
+        assert_eq!((reading.skipped.count, reading.troubles.len()), (1, 0));
 
         assert_eq!(glab.remove(&reading.found[0]).unwrap(), 1);
         let left = std::fs::read_to_string(&path).unwrap();
@@ -164,17 +292,35 @@ mod tests {
     fn what_is_strange_is_refused() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("config.yml");
-        let glab = Glab::at(path.clone());
+        let glab = glab_at(path.clone());
         assert!(glab.read().troubles.is_empty(), "nothing is there");
-        std::fs::write(&path, "hosts:\n    a.test: {token: tok}\n").unwrap();
+        std::fs::write(&path, "hosts:\n    a.test: token: tok\n").unwrap();
         assert!(matches!(glab.read().troubles[..], [Error::Wording { .. }]));
-        for (text, end_is) in [
-            ("26 Nov 26 00:00 UTC", true),
-            ("26 Nov 26 00:00 CET", false),
-            ("soon", false),
-            ("", false),
+    }
+
+    #[test]
+    fn an_expiry_is_read_however_glab_wrote_it() {
+        const MOMENT: u64 = 1_795_651_200;
+        for (text, expected) in [
+            ("2026-11-26T00:00:00Z", Some(MOMENT)),
+            ("2026-11-26T01:00:00+01:00", Some(MOMENT)),
+            ("2026-11-25T19:30:00.123456789-04:30", Some(MOMENT)),
+            ("26 Nov 26 00:00 UTC", Some(MOMENT)),
+            ("26 Nov 26 00:00 GMT", Some(MOMENT)),
+            ("26 Nov 26 01:00 +0100", Some(MOMENT)),
+            ("25 Nov 26 21:00 -03", Some(MOMENT)),
+            ("26 Nov 2026 00:00 UTC", Some(MOMENT)),
+            ("01 Jan 50 00:00 UTC", Some(2_524_608_000)),
+            ("26 Nov 26 00:00 CET", None),
+            ("26 Nov 26 00:00 +1", None),
+            ("26 Nov 26 00:00 +0é", None),
+            ("26 Nov 26 25:00 UTC", None),
+            ("0001-01-01T00:00:00Z", None),
+            ("soon", None),
+            ("", None),
         ] {
-            assert_eq!(end(text.as_bytes()).is_some(), end_is, "{text}");
+            let read = expiry(text.as_bytes()).map(Expiry::unix);
+            assert_eq!(read, expected, "{text}");
         }
     }
 }

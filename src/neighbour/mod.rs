@@ -5,14 +5,15 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::credential::Credential;
 use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
 use crate::credential::host::{is_host, is_path, is_protocol};
 use crate::credential::key::Key;
-use crate::secret::Secret;
+use crate::secret::{Buffer, Secret};
+use crate::yaml::{Document, Leaf};
 use crate::{foreign, storage, yaml};
 
 pub mod environment;
@@ -27,6 +28,8 @@ pub mod netrc;
 pub const MOST: usize = 10_000;
 /// Longer than any name or token.
 const LONGEST: usize = 16 * 1024;
+/// So many skipped entries are named.
+const MOST_NAMED: usize = 10;
 
 /// Somebody else who keeps credentials.
 pub trait Neighbour: fmt::Debug {
@@ -139,8 +142,8 @@ impl Found {
 pub struct Reading {
     /// What can be used, in the order in which the neighbour would answer.
     pub found: Vec<Found>,
-    /// How many entries were not well-formed, or cannot be used.
-    pub skipped: usize,
+    /// Entries that cannot be used.
+    pub skipped: Skipped,
     /// How many are beyond [`MOST`].
     pub surplus: usize,
     /// What could not be read at all.
@@ -150,10 +153,10 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// Takes `found` in, or counts it as passed over. What is in the same place twice is one.
-    pub fn take(&mut self, found: Option<Found>) {
+    /// Takes `found` in, or counts the entry in `line` of `place` as skipped. Two equal entries in one place are one.
+    pub fn take(&mut self, found: Option<Found>, place: &Place, line: Option<usize>) {
         let Some(found) = found else {
-            self.skipped += 1;
+            self.skipped.add(place, line);
             return;
         };
         let key = found.credential.key.clone();
@@ -174,6 +177,78 @@ impl Reading {
     }
 }
 
+/// How many entries were skipped, and where the first of them are.
+#[derive(Debug, Default)]
+pub struct Skipped {
+    /// All of them.
+    pub count: usize,
+    /// Files, with a line from 1 where a line is an entry.
+    named: Vec<(PathBuf, Option<usize>)>,
+}
+
+impl Skipped {
+    /// Counts the entry in `line` of `place`.
+    pub fn add(&mut self, place: &Place, line: Option<usize>) {
+        self.count += 1;
+        if let Place::File(path) = place
+            && self.named.len() < MOST_NAMED
+        {
+            self.named.push((path.clone(), line));
+        }
+    }
+}
+
+/// Files and lines; empty if no file is named. May hold bytes of a file's name: escape it before a terminal sees it.
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut files = Vec::new();
+        for of_file in self.named.chunk_by(|one, two| one.0 == two.0) {
+            let lines: Vec<String> = of_file
+                .iter()
+                .filter_map(|(_, line)| line.map(|line| line.to_string()))
+                .collect();
+            let path = of_file[0].0.display();
+            files.push(match &lines[..] {
+                [] => path.to_string(),
+                [line] => format!("{path}, line {line}"),
+                lines => format!("{path}, lines {}", lines.join(", ")),
+            });
+        }
+        f.write_str(&files.join("; "))?;
+        match self.count - self.named.len() {
+            more if more > 0 && !files.is_empty() => write!(f, " and {more} more"),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Reads a YAML file of another program. A file that is not there is an empty one.
+fn read_yaml(path: &Path) -> Result<Document, Error> {
+    let bytes = foreign::read(path)?;
+    let bytes = bytes.as_ref().map_or(&b""[..], Buffer::as_slice);
+    yaml::read(bytes).map_err(|cause| Error::Wording {
+        path: path.to_path_buf(),
+        cause,
+    })
+}
+
+/// Takes the entries `is_meant` out of a YAML file. Returns how many went.
+fn cut_yaml(path: &Path, is_meant: impl Fn(&Document, &Leaf) -> bool) -> Result<usize, Error> {
+    let mut is_fixed = false;
+    let count = foreign::cut(path, |bytes| {
+        let document = yaml::read(bytes).unwrap_or_default();
+        let stretches = document.stretches(bytes, |leaf| is_meant(&document, leaf));
+        is_fixed = stretches.is_none();
+        stretches.unwrap_or_default()
+    })?;
+    if is_fixed {
+        return Err(Error::Entangled {
+            path: path.to_path_buf(),
+        });
+    }
+    Ok(count)
+}
+
 /// Why a neighbour was not read, or not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -188,6 +263,12 @@ pub enum Error {
         /// Where.
         #[source]
         cause: yaml::Error,
+    },
+    /// Its file cannot lose one entry and keep the others.
+    #[error("cannot remove one entry from {}", path.display())]
+    Entangled {
+        /// The file.
+        path: PathBuf,
     },
     /// Its items in the keychain.
     #[error(transparent)]
@@ -228,6 +309,7 @@ impl Error {
             Self::Encrypted { .. } => {
                 Some("decrypt it to a file of its own, and name that with 'netrc:PATH'")
             }
+            Self::Entangled { .. } => Some("remove it there yourself"),
             Self::Untold { .. } => {
                 Some("if it is a file, name it with 'git credential-pat import git-store:PATH'")
             }

@@ -12,6 +12,8 @@ use crate::secret::{Buffer, Secret};
 /// Longer than any word that is a name or a secret.
 const LONGEST: usize = 16 * 1024;
 
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Its file, and what may stand beside it, encrypted.
 #[derive(Debug)]
 pub struct Netrc {
@@ -46,9 +48,15 @@ impl Neighbour for Netrc {
             Ok(bytes) => {
                 let bytes = bytes.as_ref().map_or(&b""[..], Buffer::as_slice);
                 let place = Place::File(self.file.clone());
+                // libcurl takes the mark and the word behind it for one word, and so loses the entry.
+                if bytes.starts_with(BYTE_ORDER_MARK) {
+                    reading.skipped.add(&place, Some(1));
+                }
                 for entry in entries(bytes) {
+                    let line = Some(entry.line);
                     let said = entry.said();
-                    reading.take(said.and_then(|said| Found::new(said, place.clone())));
+                    let found = said.and_then(|said| Found::new(said, place.clone()));
+                    reading.take(found, &place, line);
                 }
             }
             Err(error) => reading.troubles.push(error.into()),
@@ -89,7 +97,7 @@ pub fn first(bytes: &[u8], host: Option<&[u8]>, user: Option<&[u8]>) -> Option<F
 /// entries. Words that are not known hide nothing, and a default is an entry like others.
 fn scan(bytes: &[u8], host: Option<&[u8]>, user: Option<&[u8]>) -> Option<First> {
     let mut lines = Counted::new(bytes);
-    let mut words = Words { rest: bytes };
+    let mut words = Words::of(bytes);
     // The entry that is being read, if it fits, and the one of which something was taken.
     let (mut open, mut taken) = (None, None);
     let (mut login, mut password) = (None::<Zeroizing<Vec<u8>>>, None::<Zeroizing<Vec<u8>>>);
@@ -156,73 +164,69 @@ impl<'a> Counted<'a> {
     }
 }
 
-/// Each entry, with its faults.
+/// Each entry. Keywords are those of libcurl, in any case, and those of git's netrc helper besides; a word that is none is
+/// passed over. Of an entry that is complete nothing changes any more (seen of libcurl 7.88).
 fn entries(bytes: &[u8]) -> Vec<Entry> {
-    let mut entries = Vec::new();
-    let mut entry: Option<Entry> = None;
-    let mut words = Words { rest: bytes };
-    while let Some(word) = words.next() {
-        let open = match &word[..] {
-            b"machine" => Some(Entry {
+    let mut entries: Vec<Entry> = Vec::new();
+    let mut lines = Counted::new(bytes);
+    let mut words = Words::of(bytes);
+    while let Some(mut word) = words.next() {
+        word.make_ascii_lowercase();
+        match &word[..] {
+            b"machine" => entries.push(Entry {
+                line: lines.at(words.rest),
                 host: words.next(),
                 ..Entry::default()
             }),
-            b"default" => Some(Entry::default()),
-            b"macdef" => {
-                words.skip_macro();
-                continue;
-            }
-            _ => None,
-        };
-        if open.is_some() {
-            entries.extend(std::mem::replace(&mut entry, open));
-            continue;
-        }
-        let Some(entry) = &mut entry else {
-            continue;
-        };
-        let slot = match &word[..] {
-            b"login" | b"user" | b"username" => &mut entry.login,
-            b"password" => &mut entry.password,
-            b"protocol" => &mut entry.protocol,
-            b"port" => &mut entry.port,
+            b"default" => entries.push(Entry {
+                line: lines.at(words.rest),
+                ..Entry::default()
+            }),
+            b"macdef" => words.skip_macro(),
             b"account" => {
                 words.next();
-                continue;
             }
-            _ => {
-                entry.is_broken = true;
-                continue;
+            keyword => {
+                if let Some(entry) = entries.last_mut() {
+                    entry.take(keyword, &mut words);
+                }
             }
-        };
-        let value = words.next();
-        if value.is_none() || slot.is_some() {
-            entry.is_broken = true;
         }
-        *slot = value;
     }
-    entries.extend(entry);
+    // libcurl refuses the whole file; the entries before are whole all the same.
+    if let Some(last) = entries.last_mut().filter(|_| words.is_broken) {
+        last.host = None;
+    }
     entries
 }
 
 /// What stands between one `machine` and the next.
 #[derive(Default)]
 struct Entry {
+    line: usize,
+    /// `None` for a default, and for an entry that cannot be used.
     host: Option<Zeroizing<Vec<u8>>>,
     login: Option<Zeroizing<Vec<u8>>>,
     password: Option<Zeroizing<Vec<u8>>>,
     protocol: Option<Zeroizing<Vec<u8>>>,
     port: Option<Zeroizing<Vec<u8>>>,
-    is_broken: bool,
 }
 
 impl Entry {
-    /// `None` if it says nothing that can be used: the default, which fits every host and so none of ours, and one with a
-    /// word that is not known, after which nothing is certain.
+    fn take(&mut self, keyword: &[u8], words: &mut Words) {
+        let is_complete = self.login.is_some() && self.password.is_some();
+        let slot = match keyword {
+            b"login" | b"user" | b"username" if !is_complete => &mut self.login,
+            b"password" if !is_complete => &mut self.password,
+            b"protocol" => &mut self.protocol,
+            b"port" => &mut self.port,
+            _ => return,
+        };
+        *slot = words.next();
+    }
+
+    /// `None` if it cannot be used: a default, which fits every host and so none, and one without a user or a password.
     fn said(self) -> Option<Description> {
-        if self.is_broken {
-            return None;
-        }
         let mut host = self.host?.to_vec();
         match self.port {
             Some(port) if port.iter().all(u8::is_ascii_digit) => {
@@ -249,9 +253,18 @@ impl Entry {
 /// The words of the file. As for curl, a word may stand in double quotes, with `\` before what is meant as it is.
 struct Words<'a> {
     rest: &'a [u8],
+    /// A quote has no end.
+    is_broken: bool,
 }
 
-impl Words<'_> {
+impl<'a> Words<'a> {
+    fn of(bytes: &'a [u8]) -> Self {
+        Self {
+            rest: bytes,
+            is_broken: false,
+        }
+    }
+
     /// To the blank line that ends a macro, or to the end.
     fn skip_macro(&mut self) {
         // In one pass: a file may be nothing but macros.
@@ -289,12 +302,21 @@ impl Iterator for Words<'_> {
         let most = self.rest.len().min(LONGEST);
         let mut word = Zeroizing::new(Vec::with_capacity(64));
         let mut at = usize::from(is_quoted);
+        self.is_broken |= is_quoted;
         while let Some(&byte) = self.rest.get(at) {
             at += 1;
             match byte {
-                b'"' if is_quoted => break,
+                b'"' if is_quoted => {
+                    self.is_broken = false;
+                    break;
+                }
                 b'\\' if is_quoted => {
-                    word.extend(self.rest.get(at));
+                    word.extend(self.rest.get(at).map(|&escaped| match escaped {
+                        b'n' => b'\n',
+                        b'r' => b'\r',
+                        b't' => b'\t',
+                        other => other,
+                    }));
                     at += 1;
                 }
                 byte if byte.is_ascii_whitespace() && !is_quoted => {
@@ -330,7 +352,10 @@ mod tests {
                 text(found.secret().unwrap().expose()),
             ]
         };
-        (reading.found.iter().map(shown).collect(), reading.skipped)
+        (
+            reading.found.iter().map(shown).collect(),
+            reading.skipped.count,
+        )
     }
 
     fn rows(rows: &[[&str; 3]]) -> Vec<[String; 3]> {
@@ -370,11 +395,14 @@ mod tests {
             "machine one.test login a",
             "machine one.test password b",
             "machine one.test login a password",
-            "machine one.test login a passwort b password c",
-            "machine one.test login a login b password c",
             "machine one.test login a password \"b\nhost=evil.test\"",
+            "machine one.test login a password \"b\\nhost=evil.test\"",
+            "machine one.test login a password \"b",
             "machine one.test port https login a password b",
             "machine one\x1b[2J.test login a password b",
+            "\u{feff}machine one.test login a password b",
+            "machine",
+            "default login a password b",
             &format!("machine one.test login a password {huge}"),
         ] {
             assert_eq!(read(text), (vec![], 1), "{}", &text[..text.len().min(80)]);

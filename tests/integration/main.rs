@@ -28,6 +28,7 @@ mod foreign_bus;
 mod forge;
 mod git_flow;
 mod import_law;
+mod import_sources;
 mod install;
 mod keychain;
 mod logout;

@@ -480,7 +480,7 @@ fn hostile_sources_are_passed_over_and_never_repeated() {
     );
     write(
         sandbox.path("config/gh/hosts.yml"),
-        "github.com: &made-up {oauth_token: made-up}\n",
+        "github.com: {oauth_token: made-up\n",
     );
     let elsewhere = sandbox.path("work/config.yml");
     write(elsewhere.clone(), CONFIG_YML);
@@ -491,9 +491,10 @@ fn hostile_sources_are_passed_over_and_never_repeated() {
     shows_no_secret(&done);
     assert!(done.text().ends_with("imported 1 credential\n"), "{done:?}");
     for said in [
-        "4 entries of git-store",
-        "2 entries of netrc",
-        "line 1 is not understood",
+        "skipped 4 entries of git-store",
+        ".git-credentials, lines 1, 2, 3, 4\n",
+        "skipped 2 entries of netrc",
+        "is no YAML",
         "is a link",
     ] {
         assert!(done.stderr.contains(said), "{said}: {done:?}");

@@ -138,15 +138,16 @@ pub(super) fn say_troubles(streams: &mut Streams, harvest: &Harvest) {
     for trouble in &harvest.troubles {
         ui::trouble(streams, trouble, trouble.hint());
     }
-    for (name, count) in &harvest.skipped {
-        let what = match count {
-            1 => format!("1 entry of {name} is not well-formed, or cannot be used: passed over"),
-            _ => {
-                format!(
-                    "{count} entries of {name} are not well-formed, or cannot be used: passed over"
-                )
-            }
+    for (name, skipped) in &harvest.skipped {
+        let entries = match skipped.count {
+            1 => "1 entry".to_owned(),
+            count => format!("{count} entries"),
         };
+        let mut what = format!("skipped {entries} of {name} that cannot be used");
+        let named = plain::safe(skipped.to_string().as_bytes());
+        if !named.is_empty() {
+            what = format!("{what}: {named}");
+        }
         ui::warn(streams, &what, None);
     }
     for (name, count) in &harvest.surplus {
