@@ -186,10 +186,10 @@ fn show(
     is_whole: bool,
 ) -> Result<(), Failure> {
     if stale.is_empty() {
-        let text = if is_whole {
-            "nothing is stale\n"
-        } else {
-            "nothing is stale in the storages that could be asked\n"
+        let text = match (is_whole, harvest.is_whole()) {
+            (true, true) => "nothing is stale\n",
+            (true, false) => "nothing is stale in what could be read\n",
+            (false, _) => "nothing is stale in the storages that could be asked\n",
         };
         ui::print(streams, text)?;
         return Ok(());

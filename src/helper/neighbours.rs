@@ -278,6 +278,11 @@ impl Neighbours {
 }
 
 impl Harvest {
+    /// Whether every place was read to its end. Entries that are not well-formed do not count: git cannot use them either.
+    pub fn is_whole(&self) -> bool {
+        self.troubles.is_empty() && self.surplus.is_empty()
+    }
+
     /// A system that has no keychain is an ordinary one, and one that is locked is locked for everybody.
     fn add(&mut self, owner: usize, neighbour: &dyn Neighbour) {
         let reading = neighbour.read();

@@ -9,10 +9,16 @@ pub mod disk;
 #[cfg(unix)]
 pub mod ending;
 pub mod heap;
+#[cfg(unix)]
+pub mod kernel_files;
 pub mod lock;
+#[cfg(unix)]
+pub mod permissions;
 pub mod prompt;
 #[cfg(unix)]
 mod quiet;
+#[cfg(unix)]
+pub mod swap;
 #[cfg(unix)]
 mod unix;
 

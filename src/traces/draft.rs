@@ -1,21 +1,19 @@
 //! A change of another program's file: made on a draft under git's own lock, and put in place in one move.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Seek, Write};
-use std::os::unix::fs::{MetadataExt, fchown};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::Mode;
 use rustix::io::Errno;
 
 use super::step::{Step, steps};
-use crate::foreign::{self, Lock};
+use crate::foreign::{self, Lock, followed};
+use crate::platform::permissions;
 use crate::private;
 
 /// A configuration larger than this is not read.
 const LARGEST: u64 = 16 * 1024 * 1024;
-/// More links than these lead in a circle.
-const LINKS: usize = 32;
 
 /// Why a file was not changed, or a trace not kept or followed.
 #[derive(Debug, thiserror::Error)]
@@ -132,7 +130,7 @@ impl Draft {
         written.map_err(failed("write", &self.path()))
     }
 
-    /// In one move, with the mode and owner that the file had. The lock is gone then, and signals wait no longer when the
+    /// In one move, with the owner, group and mode that the file had, or fewer permissions. The lock is gone then, and signals wait no longer when the
     /// draft goes.
     pub fn put(&mut self) -> Result<(), Error> {
         let path = self.path();
@@ -144,10 +142,7 @@ impl Draft {
             // git has put another file in the place of the one that we made.
             let file = fs::OpenOptions::new().write(true).open(&path)?;
             if self.before.is_some() {
-                let found = fs::metadata(&self.target)?;
-                // Only root gives files away; its own are its own already.
-                let _ = fchown(&file, Some(found.uid()), Some(found.gid()));
-                file.set_permissions(found.permissions())?;
+                permissions::carry_over(&File::open(&self.target)?, &file)?;
             }
             file.sync_all()
         })();
@@ -189,19 +184,6 @@ pub fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(cause) => Err(failed(cause)),
     }
-}
-
-/// Where a name leads, even if nothing is there yet.
-fn followed(path: &Path) -> Result<PathBuf, Error> {
-    let mut target = path.to_path_buf();
-    for _ in 0..LINKS {
-        match fs::read_link(&target) {
-            // An absolute one takes the place of the whole.
-            Ok(next) => target = target.with_file_name("").join(next),
-            Err(_) => return Ok(target),
-        }
-    }
-    Err(failed("follow", path)(io::Error::other("too many links")))
 }
 
 fn failed(action: &'static str, path: &Path) -> impl Fn(io::Error) -> Error + use<> {

@@ -24,6 +24,7 @@ mod corpus;
 mod fallback;
 mod faults;
 mod file_faults;
+mod file_owners;
 mod foreign_bus;
 mod forge;
 mod git_flow;

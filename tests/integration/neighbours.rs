@@ -482,10 +482,9 @@ fn hostile_sources_are_passed_over_and_never_repeated() {
         sandbox.path("config/gh/hosts.yml"),
         "github.com: {oauth_token: made-up\n",
     );
-    let elsewhere = sandbox.path("work/config.yml");
-    write(elsewhere.clone(), CONFIG_YML);
     fs::create_dir_all(sandbox.path("config/glab-cli")).unwrap();
-    std::os::unix::fs::symlink(elsewhere, sandbox.path("config/glab-cli/config.yml")).unwrap();
+    let link = sandbox.path("config/glab-cli/config.yml");
+    std::os::unix::fs::symlink(sandbox.path("work"), link).unwrap();
     let before = sandbox.files("home");
     let done = sandbox.ask("--storage file import --yes", b"").succeeded();
     shows_no_secret(&done);
@@ -495,7 +494,8 @@ fn hostile_sources_are_passed_over_and_never_repeated() {
         ".git-credentials, lines 1, 2, 3, 4\n",
         "skipped 2 entries of netrc",
         "is no YAML",
-        "is a link",
+        "config.yml, which is a link",
+        "is not a plain file",
     ] {
         assert!(done.stderr.contains(said), "{said}: {done:?}");
     }

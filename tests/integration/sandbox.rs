@@ -111,6 +111,35 @@ impl Sandbox {
         command
     }
 
+    /// Gives everything in it to another user and group. Only root can.
+    pub fn give_to(&self, user: u32, group: u32) {
+        let mut chown = Command::new(tool::need("chown"));
+        let owner = format!("{user}:{group}");
+        chown.args(["-Rh", &owner]).arg(self.folder.path());
+        assert!(chown.status().unwrap().success());
+    }
+
+    /// `command` run by another user, in its group and no other but `groups`. Only root can.
+    pub fn as_user(&self, user: u32, groups: &[u32], command: &Command) -> Command {
+        let mut other = self.command(tool::need("setpriv"));
+        other.arg(format!("--reuid={user}"));
+        other.arg(format!("--regid={user}"));
+        if groups.is_empty() {
+            other.arg("--clear-groups");
+        } else {
+            let groups: Vec<String> = groups.iter().map(u32::to_string).collect();
+            other.arg(format!("--groups={}", groups.join(",")));
+        }
+        other.arg(command.get_program()).args(command.get_args());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => other.env(name, value),
+                None => other.env_remove(name),
+            };
+        }
+        other
+    }
+
     /// The sandbox's git.
     pub fn git(&self, arguments: &[&str]) -> Command {
         let mut command = self.command(&self.git.program);

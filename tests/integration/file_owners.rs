@@ -1,0 +1,157 @@
+//! Files that belong to several users and groups: who may use one afterwards, and whose folders are used at all.
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+use std::path::Path;
+
+use crate::process;
+use crate::sandbox::Sandbox;
+use crate::tool;
+
+/// A user and a private group, in which it is or is not.
+const USER: u32 = 54_321;
+const GROUP: u32 = 54_400;
+
+const LINES: &str = "https://alice:made-up-one@one.test\nnonsense\n";
+
+fn write(path: &Path, text: &str, mode: u32) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+}
+
+fn owner(path: &Path) -> (u32, u32, u32) {
+    let found = fs::metadata(path).unwrap();
+    (found.uid(), found.gid(), found.mode() & 0o7777)
+}
+
+#[test]
+fn a_source_that_loses_a_token_is_open_to_no_other_group() {
+    if !tool::is_root() {
+        return;
+    }
+    for (groups, mode, after) in [
+        (&[GROUP][..], 0o640, (USER, GROUP, 0o640)),
+        (&[], 0o640, (USER, USER, 0o600)),
+        (&[], 0o660, (USER, USER, 0o600)),
+        (&[], 0o644, (USER, USER, 0o644)),
+        (&[], 0o604, (USER, USER, 0o600)),
+    ] {
+        let sandbox = Sandbox::new();
+        sandbox.give_to(USER, USER);
+        let path = sandbox.path("home/.git-credentials");
+        write(&path, LINES, mode);
+        chown(&path, Some(USER), Some(GROUP)).unwrap();
+        let import = sandbox.helper("--storage file import --yes --remove-source git-store");
+        let mut import = sandbox.as_user(USER, groups, &import);
+        process::run(&mut import, b"").succeeded();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "nonsense\n");
+        assert_eq!(owner(&path), after, "{mode:o}, {groups:?}");
+    }
+}
+
+#[test]
+fn roots_own_source_keeps_its_group() {
+    if !tool::is_root() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let path = sandbox.path("home/.git-credentials");
+    write(&path, LINES, 0o640);
+    chown(&path, Some(0), Some(GROUP)).unwrap();
+    let words = "--storage file import --yes --remove-source git-store";
+    sandbox.ask(words, b"").succeeded();
+    assert_eq!(fs::read_to_string(&path).unwrap(), "nonsense\n");
+    assert_eq!(owner(&path), (0, GROUP, 0o640));
+}
+
+#[test]
+fn gits_configuration_is_open_to_no_other_group() {
+    if !tool::is_root() {
+        return;
+    }
+    for (groups, after) in [
+        (&[GROUP][..], (USER, GROUP, 0o640)),
+        (&[], (USER, USER, 0o600)),
+    ] {
+        let sandbox = Sandbox::new();
+        let path = sandbox.path("gitconfig");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        sandbox.give_to(USER, USER);
+        for words in ["setup", "setup --undo"] {
+            chown(&path, Some(USER), Some(GROUP)).unwrap();
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+            let mut setup = sandbox.as_user(USER, groups, &sandbox.helper(words));
+            process::run(&mut setup, b"").succeeded();
+            assert_eq!(owner(&path), after, "{words}, {groups:?}");
+        }
+    }
+}
+
+/// stow and home-manager keep files of a home elsewhere, behind links.
+#[test]
+fn a_source_behind_a_link_is_read_and_changed_at_its_end() {
+    let sandbox = Sandbox::new();
+    let (link, end) = (
+        sandbox.path("home/.git-credentials"),
+        sandbox.path("work/dotfiles/credentials"),
+    );
+    write(&end, LINES, 0o600);
+    symlink(&end, &link).unwrap();
+    let hosts = sandbox.path("work/dotfiles/gh/hosts.yml");
+    let yaml = "github.com:\n    oauth_token: ghp_madeup1\n    user: bob\n";
+    write(&hosts, yaml, 0o600);
+    symlink(hosts.parent().unwrap(), sandbox.path("config/gh")).unwrap();
+    let done = sandbox
+        .ask("--storage file import --yes --remove-source", b"")
+        .succeeded();
+    assert!(done.text().contains("imported 2 credentials"), "{done:?}");
+    assert_eq!(done.stderr.matches("is a link").count(), 0, "{done:?}");
+    assert_eq!(fs::read_to_string(&end).unwrap(), "nonsense\n");
+    assert!(!fs::read_to_string(&hosts).unwrap().contains("madeup"));
+    assert!(link.is_symlink() && end.is_file());
+}
+
+/// Killed at each step of removing a file of Git Credential Manager: its token is there, under whatever name, until it was
+/// compared and removed, and the next run finds it.
+#[test]
+fn a_removal_that_is_killed_leaves_a_file_that_is_found_again() {
+    for call in ["renameat", "unlinkat"] {
+        let sandbox = Sandbox::new();
+        let folder = sandbox.path("home/.gcm/store/git/https/one.test");
+        let text = "made-up-one\nservice=git:https://one.test\naccount=alice\n";
+        write(&folder.join("alice.credential"), text, 0o600);
+        let words = "--storage file import gcm --yes --remove-source";
+        let import = sandbox.helper(words);
+        sandbox
+            .ask("--storage file import gcm --yes", b"")
+            .succeeded();
+        let mut strace = sandbox.command(tool::need("strace"));
+        strace.args(["-f", "-qq", "-o"]).arg(sandbox.path("log"));
+        strace.args(["-e", &format!("inject=?{call}:signal=KILL")]);
+        strace.arg(import.get_program()).args(import.get_args());
+        let killed = process::run(&mut strace, b"");
+        assert!(!killed.status.success(), "{call}: {killed:?}");
+        let names: Vec<_> = fs::read_dir(&folder).unwrap().flatten().collect();
+        assert_eq!(fs::read_to_string(names[0].path()).unwrap(), text);
+        let is_aside = names[0].file_name() != "alice.credential";
+        assert_eq!(is_aside, call == "unlinkat", "{names:?}");
+        let again = sandbox.ask(words, b"").succeeded();
+        assert!(again.text().contains("removed 1 copy"), "{again:?}");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 0, "{again:?}");
+    }
+}
+
+/// What was not read may hold anything.
+#[test]
+fn clean_calls_nothing_stale_only_where_it_has_looked() {
+    let sandbox = Sandbox::new();
+    let clean = || sandbox.ask("--storage file clean", b"").succeeded();
+    assert_eq!(clean().text(), "nothing is stale\n");
+    symlink("/proc/version", sandbox.path("home/.git-credentials")).unwrap();
+    let done = clean();
+    assert_eq!(done.text(), "nothing is stale in what could be read\n");
+    assert!(done.stderr.contains("which is a link"), "{done:?}");
+    assert!(done.stderr.contains("cause: /proc/version"), "{done:?}");
+    assert!(!done.stderr.contains("name the file itself"), "{done:?}");
+}
