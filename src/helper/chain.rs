@@ -21,14 +21,14 @@ const REPLACE: &str = " --replace";
 
 /// Whom git asks about `url`, or about everything, the first asked first: an empty value forgets those before it.
 pub fn chain(git: &Git, url: Option<&Description>) -> Vec<Setting> {
-    walk(git, url).0
+    walk(git.settings(KEYS).unwrap_or_default(), url).0
 }
 
-/// The same; and which empty value has git forget this helper, and what it was.
-fn walk(git: &Git, url: Option<&Description>) -> (Vec<Setting>, Option<[Setting; 2]>) {
+/// The helpers that git asks about `url`; and the empty value that has it forget this one, with the line that it forgets.
+fn walk(settings: Vec<Setting>, url: Option<&Description>) -> (Vec<Setting>, Option<[Setting; 2]>) {
     let mut chain: Vec<Setting> = Vec::new();
     let mut forgets = None;
-    for setting in git.settings(KEYS).unwrap_or_default() {
+    for setting in settings {
         if !holds_for(&setting.key, "credential", "helper", url) {
             continue;
         }
@@ -42,18 +42,57 @@ fn walk(git: &Git, url: Option<&Description>) -> (Vec<Setting>, Option<[Setting;
     (chain, forgets)
 }
 
+/// Why git does not ask this helper about `url`, or about everything; `None`: it does. `counts`: which settings are looked at.
+pub fn bar(
+    git: &Git,
+    url: Option<&Description>,
+    counts: impl Fn(&Setting) -> bool,
+) -> Result<Option<Finding>, Error> {
+    let mut settings = git.settings(KEYS)?;
+    settings.retain(counts);
+    let (chain, forgets) = walk(settings, url);
+    let is_asked = chain.iter().any(|setting| is_ours(&setting.value));
+    Ok((!is_asked).then(|| not_asked(git, forgets.as_ref())))
+}
+
+/// The URLs with settings of their own by which git forgets this helper, though it asks it elsewhere.
+pub fn barred_urls(git: &Git) -> Vec<Finding> {
+    let settings = git.settings(KEYS).unwrap_or_default();
+    let mut found: Vec<Finding> = Vec::new();
+    for setting in settings.iter().filter(|setting| setting.value.is_empty()) {
+        let url = context_of(&setting.key).and_then(|url| url::parse(url.as_bytes()).ok());
+        let Some(url) = url else { continue };
+        let (chain, forgets) = walk(settings.clone(), Some(&url));
+        let is_asked = chain.iter().any(|setting| is_ours(&setting.value));
+        if is_asked || forgets.is_none() {
+            continue;
+        }
+        let reason = not_asked(git, forgets.as_ref());
+        let key = without_password(&setting.key);
+        let says = format!("{} ({})", reason.says, key.to_string_lossy());
+        if !found.iter().any(|other| other.says == says) {
+            found.push(Finding { says, ..reason });
+        }
+    }
+    found
+}
+
 /// Whether git would ask us, and before the others. `kept`: what git asks, and what we would answer.
 pub fn examine(
     git: &Git,
     url: Option<&Description>,
     kept: Option<(&Question, &Credential)>,
 ) -> Vec<Finding> {
-    let (chain, forgets) = walk(git, url);
+    let (chain, forgets) = walk(git.settings(KEYS).unwrap_or_default(), url);
     let Some(at) = chain.iter().position(|setting| is_ours(&setting.value)) else {
-        return vec![not_asked(forgets.as_ref())];
+        return vec![not_asked(git, forgets.as_ref())];
     };
     let ours = &chain[at];
-    let mut findings = Vec::new();
+    let mut findings = if url.is_none() {
+        barred_urls(git)
+    } else {
+        Vec::new()
+    };
     if let Some(program) = missing(&ours.value) {
         let says = format!("{program} in {} is no program", place(ours));
         findings.push(Finding::problem(TITLE, says, remedy("", ours, ours)));
@@ -83,8 +122,8 @@ pub fn examine(
     findings
 }
 
-/// That git does not ask us. `forgets`: the empty value that has it forget what it was told.
-fn not_asked(forgets: Option<&[Setting; 2]>) -> Finding {
+/// That git does not ask us. `forgets`: the empty value that has it forget this helper, and the line that it forgets.
+fn not_asked(git: &Git, forgets: Option<&[Setting; 2]>) -> Finding {
     let says = "git does not ask this helper";
     let Some([empty, ours]) = forgets else {
         return Finding::problem(TITLE, says, "git credential-pat setup");
@@ -93,7 +132,29 @@ fn not_asked(forgets: Option<&[Setting; 2]>) -> Finding {
         "{says}: an empty value has it forget those before ({})",
         place(empty)
     );
-    Finding::problem(TITLE, says, remedy("", empty, ours))
+    // `setup` writes behind the empty value only in the file where that stands.
+    let scope = format!("--{}", empty.scope);
+    let files = matches!(&empty.scope[..], "global" | "system")
+        .then(|| git.config_files(&scope).ok().flatten());
+    let is_included = files.flatten().is_some_and(|files| {
+        let origin = Path::new(&empty.origin);
+        files.iter().all(|file| file != origin)
+    });
+    let remedy = if is_included {
+        by_hand(empty)
+    } else {
+        remedy("", empty, ours)
+    };
+    Finding::problem(TITLE, says, remedy)
+}
+
+fn by_hand(setting: &Setting) -> String {
+    let key = without_password(&setting.key);
+    let (key, origin) = (
+        shell_word(key.as_bytes()),
+        shell_word(setting.origin.as_bytes()),
+    );
+    format!("take {key} out of {origin} ({})", setting.scope)
 }
 
 /// What comes of a helper that git asks before this one. `answer`: what git gets; `None`: nobody asked.
@@ -129,20 +190,10 @@ fn of_first(other: &Setting, ours: &Setting, answer: Option<&Answer>) -> Finding
 fn remedy(how: &str, setting: &Setting, ours: &Setting) -> String {
     let scope = match &setting.scope[..] {
         "local" => " --local",
-        "worktree" | "command" => {
-            let key = without_password(&setting.key);
-            return format!(
-                "take {} out of {} ({})",
-                shell_word(key.as_bytes()),
-                setting.origin,
-                setting.scope
-            );
-        }
+        "worktree" | "command" => return by_hand(setting),
         _ => "",
     };
-    let key = setting.key.to_string_lossy();
-    let context = key.strip_prefix("credential.");
-    let context = context.and_then(|rest| rest.strip_suffix(".helper"));
+    let context = context_of(&setting.key);
     let context = context.filter(|context| url::parse(context.as_bytes()).is_ok());
     let url = context.map_or_else(String::new, |url| {
         format!(" {}", shell_word(url.as_bytes()))
@@ -152,6 +203,13 @@ fn remedy(how: &str, setting: &Setting, ours: &Setting) -> String {
         .map(|word| format!(" {}", shell_word(word.as_bytes())))
         .collect();
     format!("git credential-pat setup{options}{scope}{how}{url}")
+}
+
+/// The URL in `credential.URL.helper`.
+fn context_of(key: &OsStr) -> Option<String> {
+    let key = key.to_string_lossy();
+    let context = key.strip_prefix("credential.")?.strip_suffix(".helper")?;
+    Some(context.to_owned())
 }
 
 /// What git gets.

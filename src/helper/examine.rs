@@ -11,19 +11,29 @@ use super::open;
 use crate::config::{Choice, Settings};
 use crate::credential::description::Description;
 use crate::git::Git;
+use crate::helper_line::KEYS;
 use crate::plain::shell_word;
-use crate::storage::{Error, Kind, Lack};
+use crate::storage::{Kind, Lack};
 
 /// Programs that read these use them in the place of what is kept here.
 const VARIABLES: [&str; 3] = ["GITHUB_TOKEN", "GH_TOKEN", "GITLAB_TOKEN"];
 
-/// git itself: there, and which.
+/// git itself: there, and which. No git comes back that cannot read its configuration, for it stops at everything.
 pub fn git() -> (Option<Git>, Finding) {
-    match Git::find().and_then(|git| Ok((git.version()?, git))) {
-        Ok((version, git)) => (Some(git), Finding::ok("git", version)),
+    let (git, version) = match Git::find().and_then(|git| Ok((git.version()?, git))) {
+        Ok((version, git)) => (git, version),
         Err(error) => {
             let remedy = "install git, and have its folder on PATH";
-            (None, Finding::problem("git", error.to_string(), remedy))
+            return (None, Finding::problem("git", error.to_string(), remedy));
+        }
+    };
+    match git.settings(KEYS) {
+        Ok(_) => (Some(git), Finding::ok("git", version)),
+        Err(error) => {
+            let says = format!("git stops at its own configuration: {error}");
+            let remedy = "correct what git names, until 'git config --list' shows no error";
+            let remedy = error.hint().unwrap_or(remedy);
+            (None, Finding::problem("git", says, remedy))
         }
     }
 }
@@ -70,9 +80,9 @@ impl Helper {
                 Err(error) => {
                     let says = causes(&error);
                     let hint = error.hint().map(str::to_owned);
+                    // A keyring that is there and does not answer keeps its tokens from git.
                     let may_be_away = settings.storage == Choice::Auto
-                        && matches!(error, Error::Unavailable { .. })
-                        // Another user may have put a bus in the place of this user's.
+                        && error.is_absence()
                         && error.lack() != Some(Lack::OwnBus);
                     if may_be_away {
                         Finding::note("storage", says, hint)

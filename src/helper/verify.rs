@@ -24,38 +24,60 @@ pub fn examine(git: Option<&Git>, url: Option<&Description>) -> Vec<Finding> {
         let says = format!("{VARIABLE} is set: {CONSEQUENCE}; this program does");
         findings.push(Finding::problem(TITLE, says, format!("unset {VARIABLE}")));
     }
-    let key = url.and_then(Description::key);
-    let (Some(git), Some(key)) = (git, key) else {
+    let Some(git) = git else {
         return findings;
     };
-    let shown = String::from_utf8_lossy(&key.url()).into_owned();
-    if !matches!(git.is_on_for("http.sslVerify", &shown), Ok(Some(false))) {
+    let settings = git.settings(r"^http\.(.*\.)?sslverify$");
+    let settings = settings.unwrap_or_default();
+    let is_off_for = |url: &str| matches!(git.is_on_for("http.sslVerify", url), Ok(Some(false)));
+    if let Some(key) = url.and_then(Description::key) {
+        let shown = String::from_utf8_lossy(&key.url()).into_owned();
+        if is_off_for(&shown) {
+            let covering = settings.iter();
+            let covering = covering.filter(|setting| is_off(setting) && covers(setting, url));
+            // The longest URL is the one that git takes; of equals the last.
+            findings.push(off(
+                covering.max_by_key(|setting| setting.key.len()),
+                &shown,
+            ));
+        }
         return findings;
     }
-    let settings = git.settings(r"^http\.(.*\.)?sslverify$");
-    let covering = settings.unwrap_or_default().into_iter();
-    let covering = covering.filter(|setting| is_off(setting) && covers(setting, url));
-    // The longest URL is the one that git takes; of equals the last.
-    let longest = covering.max_by_key(|setting| setting.key.len());
-    findings.push(match longest {
-        Some(setting) => {
-            let name = setting.key.to_string_lossy();
-            let says = format!(
-                "{name} is off ({}, {}): {CONSEQUENCE}",
-                setting.scope, setting.origin
-            );
-            Finding::problem(TITLE, says, remedy(&setting))
+    // Without a URL each is looked at by itself.
+    let mut seen = Vec::new();
+    for setting in settings.iter().rev() {
+        if seen.contains(&&setting.key) {
+            continue;
         }
-        None => Finding::problem(
-            TITLE,
-            format!("http.sslVerify is off: {CONSEQUENCE}"),
-            format!(
-                "git config --show-origin --get-urlmatch http.sslVerify {}",
-                shell_word(shown.as_bytes())
-            ),
-        ),
-    });
+        seen.push(&setting.key);
+        let key = setting.key.to_string_lossy();
+        let url = context_of(&key).unwrap_or("https://host.invalid");
+        if is_off_for(url) {
+            findings.push(off(Some(setting), url));
+        }
+    }
     findings
+}
+
+/// That git checks no certificate for `url`, by `setting` if that is known.
+fn off(setting: Option<&Setting>, url: &str) -> Finding {
+    let Some(setting) = setting else {
+        let says = format!("http.sslVerify is off for {url}: {CONSEQUENCE}");
+        let remedy = "git config --show-origin --get-regexp '^http.*sslverify'";
+        return Finding::problem(TITLE, says, remedy);
+    };
+    let says = format!(
+        "{} is off ({}, {}): {CONSEQUENCE}",
+        setting.key.to_string_lossy(),
+        setting.scope,
+        setting.origin
+    );
+    Finding::problem(TITLE, says, remedy(setting))
+}
+
+/// The URL in `http.URL.sslverify`.
+fn context_of(key: &str) -> Option<&str> {
+    key.strip_prefix("http.")?.strip_suffix(".sslverify")
 }
 
 /// As git reads truth.
@@ -67,10 +89,7 @@ fn is_off(setting: &Setting) -> bool {
 /// `http.sslVerify`, or `http.URL.sslVerify` of this host, or of a pattern.
 fn covers(setting: &Setting, asked: Option<&Description>) -> bool {
     let key = setting.key.to_string_lossy();
-    let context = key
-        .strip_prefix("http.")
-        .and_then(|rest| rest.strip_suffix(".sslverify"));
-    let (Some(context), Some(asked)) = (context, asked) else {
+    let (Some(context), Some(asked)) = (context_of(&key), asked) else {
         return true;
     };
     context.contains('*')

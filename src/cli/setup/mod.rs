@@ -1,5 +1,6 @@
 //! `setup`: tells git to ask us, and takes that back.
 
+mod others;
 mod undo;
 
 use std::env;
@@ -14,8 +15,8 @@ use super::streams::Streams;
 use super::{Failure, described, ui};
 use crate::config::account::Account;
 use crate::config::{self, Flags, Settings};
-use crate::git::{Git, Setting};
-use crate::helper_line::{KEYS, PROGRAM, is_ours, named, without_password};
+use crate::git::Git;
+use crate::helper_line::{PROGRAM, is_ours, without_password};
 use crate::places::Places;
 use crate::plain::{self, shell_word};
 use crate::platform;
@@ -97,17 +98,33 @@ pub(super) fn run(
             });
         }
     }
-    if changes.is_empty() {
-        ui::print(streams, "git asks this helper already\n")?;
-    }
     for change in &changes {
         ui::print(streams, &format!("{}\n", change.command(&place)))?;
     }
-    if arguments.dry_run || changes.is_empty() {
+    if arguments.dry_run {
         return Ok(ExitCode::SUCCESS);
     }
+    if !changes.is_empty() {
+        write(&git, &places, scope, &label, &changes, streams)?;
+    }
+    others::check_that_git_asks(&git, scope, arguments.url.as_deref(), streams)?;
+    if changes.is_empty() {
+        ui::print(streams, "git asks this helper already\n")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes the changes in the one file that git writes for `scope`.
+fn write(
+    git: &Git,
+    places: &Places,
+    scope: &str,
+    label: &OsStr,
+    changes: &[Change],
+    streams: &mut Streams,
+) -> Result<(), Failure> {
     let file = git.config_file(scope)?.ok_or_else(outside)?;
-    let folder = traces_folder(&places, scope);
+    let folder = traces_folder(places, scope);
     // What has git forget others goes with the line that it is for.
     let steps: Vec<&[Change]> = changes.chunk_by(|one, _| one.is_reset()).collect();
     let untraced = traces::change(
@@ -119,14 +136,14 @@ pub(super) fn run(
             let place = [OsStr::new("--file"), draft.as_os_str()];
             changes
                 .iter()
-                .try_for_each(|change| change.make(&git, &place))
+                .try_for_each(|change| change.make(git, &place))
         },
     )?;
     if let Some(error) = untraced {
         let what = format!("{error}: --undo will remove its lines, and may leave an empty section");
         ui::warn(streams, &what, error.hint());
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// The options of the line that is replaced; of a new line's, those with which git calls this program for that URL now.
@@ -244,14 +261,17 @@ fn additions(
     streams: &mut Streams,
 ) -> Result<Vec<Change>, Failure> {
     let values = values(git, place, key)?;
-    name_others(git, key, replaces, streams)?;
+    others::name_others(git, key, replaces, streams)?;
     let is_reset = values
         .iter()
         .rev()
         .find(|value| !is_ours(value))
         .is_some_and(|value| value.is_empty());
     let must_reset = replaces && !is_reset;
-    if values.contains(&value) && !must_reset {
+    let last_reset = values.iter().rposition(|value| value.is_empty());
+    let after = last_reset.map_or(0, |at| at + 1);
+    // An empty value has git forget what stands before it, be it ours.
+    if values[after..].contains(&value) && !must_reset {
         return Ok(Vec::new());
     }
     let change = |value, is_removal| Change {
@@ -269,58 +289,6 @@ fn additions(
     changes.extend(must_reset.then(|| change(OsString::new(), false)));
     changes.push(change(value, false));
     Ok(changes)
-}
-
-/// Says which other helpers git asks, whatever file tells it to, and for which URLs; of what `--replace` has it forget,
-/// nothing.
-fn name_others(
-    git: &Git,
-    own: &OsStr,
-    replaces: bool,
-    streams: &mut Streams,
-) -> Result<(), Failure> {
-    let mut others: Vec<Setting> = Vec::new();
-    for setting in git.settings(KEYS)? {
-        if setting.value.is_empty() {
-            // An empty one of everywhere has git forget those of single URLs, too.
-            others.retain(|other| setting.key != EVERYWHERE && setting.key != other.key);
-        } else if !is_ours(&setting.value) && concerns(&setting.key, own) {
-            others.push(setting);
-        }
-    }
-    for Setting { key, value, .. } in others {
-        if replaces && (key == own || key == EVERYWHERE) {
-            continue;
-        }
-        let url = url_of(&without_password(&key));
-        let place = url.map_or_else(String::new, |url| format!(" for {}", plain::safe(&url)));
-        let helper = plain::safe(named(&value).as_bytes());
-        let what = format!("git asks another helper too{place}: {helper}");
-        let hint = if place.is_empty() {
-            "it may answer first, and it keeps a copy of every token; --replace has git ask this one alone"
-        } else {
-            "it may answer first, and it keeps a copy of every token; 'setup --replace' with that URL has git ask this one alone there"
-        };
-        ui::warn(streams, &what, Some(hint));
-    }
-    Ok(())
-}
-
-/// The URL in a key such as `credential.URL.helper`.
-fn url_of(key: &OsStr) -> Option<Vec<u8>> {
-    let rest = key.as_bytes().strip_prefix(b"credential.")?;
-    let end = rest.iter().rposition(|&byte| byte == b'.')?;
-    Some(rest[..end].to_vec())
-}
-
-/// Whether git may look under `other` for a URL for which it looks under `key`. A pattern may mean anything.
-fn concerns(other: &OsStr, key: &OsStr) -> bool {
-    let host = |key: &OsStr| {
-        let url = url_of(key)?;
-        let described = described(std::str::from_utf8(&url).ok()?).ok()?;
-        described.host.map(|host| host.to_ascii_lowercase())
-    };
-    host(other).is_none_or(|one| host(key).is_none_or(|two| one == two))
 }
 
 /// The value of `credential.helper`: our absolute path, which saves git a start of itself, with the flags that were given.

@@ -7,7 +7,8 @@ use std::process::ExitCode;
 
 use super::super::streams::Streams;
 use super::super::{Failure, ui};
-use super::{Change, concerns, files, traces_folder, values};
+use super::others::concerns;
+use super::{Change, files, traces_folder, values};
 use crate::foreign;
 use crate::git::{Git, Setting};
 use crate::helper_line::{KEYS, is_ours, without_password};

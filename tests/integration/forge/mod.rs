@@ -21,6 +21,7 @@ mod check;
 mod dialogue;
 mod doctor;
 mod doctor_question;
+mod first_cause;
 mod git_settings;
 mod hostile;
 mod itself;
