@@ -16,13 +16,16 @@ use crate::helper::lookup::{Asked, Report};
 use crate::plain;
 use crate::time::{self, in_words};
 
+/// Exit status where a forge or a storage could not tell.
+const UNKNOWN: u8 = 5;
+
 /// Ask the forges now: when tokens end, what they may do, whether they are good
 #[derive(clap::Args)]
 // The text is shown to people as it stands.
 #[allow(clippy::doc_markdown)]
 #[command(
-    after_help = "Exit status: 0 all is well, 3 a token ends soon, 4 one has ended or is not accepted, 1 something could \
-    not be found out."
+    after_help = "Exit status: 0 all is well, 3 a token expires soon, 4 one has expired or was rejected, 5 unknown: a forge or \
+    a storage could not tell. Of several, 4 comes before 3, and 3 before 5."
 )]
 pub(super) struct Arguments {
     /// Such as https://github.com or https://octocat@github.com; without it: everything that is kept
@@ -32,19 +35,21 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-/// What a token is worth, the worst last.
+/// What is known of a token, the worst last: what is certain comes after what is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum State {
-    /// Its end is far, or it has none.
+    /// It expires later than soon, or never.
     Good,
-    /// Nobody can tell its end.
+    /// The forge cannot be asked, and no expiry is known.
     Unknown,
-    /// The forge could not be asked, and what is known is no cause for alarm.
+    /// The forge takes no more requests for now.
+    Limited,
+    /// The forge did not answer, or its answer says nothing about the token.
     Failed,
-    EndsSoon,
-    /// It is good, and may not be used.
+    /// The token is good, and its account or address is not let in.
     Blocked,
+    EndsSoon,
     Ended,
     Rejected,
     Revoked,
@@ -53,10 +58,10 @@ enum State {
 impl State {
     fn code(self) -> u8 {
         match self {
-            Self::Good | Self::Unknown => 0,
-            Self::Failed => 1,
+            Self::Good => 0,
+            Self::Unknown | Self::Limited | Self::Failed | Self::Blocked => UNKNOWN,
             Self::EndsSoon => 3,
-            Self::Blocked | Self::Ended | Self::Rejected | Self::Revoked => 4,
+            Self::Ended | Self::Rejected | Self::Revoked => 4,
         }
     }
 }
@@ -100,7 +105,9 @@ pub(super) fn run(
     let is_whole = outcome.is_whole();
     let reports = outcome.value;
     if reports.is_empty() && !is_whole {
-        return Err(nothing_known());
+        let failure = nothing_known();
+        ui::error(streams, &failure, failure.hint());
+        return Ok(ExitCode::from(UNKNOWN));
     }
     if let (true, Some(wanted)) = (reports.is_empty(), &wanted) {
         return Err(nothing_kept(wanted));
@@ -135,11 +142,11 @@ pub(super) fn run(
             );
         }
     }
-    // The worst that is known for certain, before what could not be found out.
-    let worst = reports.iter().map(|report| state(report).code()).max();
-    Ok(ExitCode::from(
-        worst.max(Some(u8::from(!is_whole))).unwrap_or(0),
-    ))
+    let mut worst = reports.iter().map(state).max().unwrap_or(State::Good);
+    if !is_whole {
+        worst = worst.max(State::Unknown);
+    }
+    Ok(ExitCode::from(worst.code()))
 }
 
 fn state(report: &Report, warn: Warn, wall: u64) -> State {
@@ -157,10 +164,13 @@ fn state(report: &Report, warn: Warn, wall: u64) -> State {
         }
         Asked::Told(Verdict::Ended) => State::Ended,
         Asked::Told(Verdict::Revoked) => State::Revoked,
-        // Nobody says why; a date that has passed does.
-        Asked::Told(Verdict::Rejected) if by_date == State::Ended => State::Ended,
+        // The forge does not say why; a date that has passed does.
+        Asked::Told(Verdict::Rejected | Verdict::Blocked { .. }) if by_date == State::Ended => {
+            State::Ended
+        }
         Asked::Told(Verdict::Rejected) => State::Rejected,
         Asked::Told(Verdict::Blocked { .. }) => State::Blocked,
+        Asked::Told(Verdict::Limited { .. }) => by_date.max(State::Limited),
         Asked::Told(Verdict::Unclear { .. }) | Asked::Failed(_) => by_date.max(State::Failed),
     }
 }
@@ -195,9 +205,21 @@ fn says(report: &Report, state: State, wall: u64) -> String {
         Asked::Told(Verdict::Ended) => format!("ended, says {}", forge()),
         Asked::Told(Verdict::Revoked) => format!("revoked, says {}", forge()),
         Asked::Told(Verdict::Rejected) if state != State::Ended => {
-            format!("not accepted by {}", forge())
+            format!("rejected by {}", forge())
         }
-        Asked::Told(Verdict::Blocked { .. }) => and_date(format!("blocked by {}", forge())),
+        Asked::Told(Verdict::Blocked { words, .. }) => {
+            let words = words.as_ref().map(|words| format!(": {words}"));
+            let words = words.unwrap_or_default();
+            and_date(format!("blocked by {}{words}", forge()))
+        }
+        Asked::Told(Verdict::Limited { status, wait }) => {
+            let wait = wait.map(|wait| format!(", try again in {}", in_words(wait)));
+            let wait = wait.unwrap_or_default();
+            and_date(format!(
+                "unknown: {} limits requests ({status}){wait}",
+                forge()
+            ))
+        }
         Asked::Told(Verdict::Unclear { status }) => {
             and_date(format!("unclear: {} answered {status}", forge()))
         }
@@ -223,6 +245,7 @@ fn advise(streams: &mut Streams, report: &Report) {
     }
     if let Asked::Told(Verdict::Blocked {
         authorize: Some(page),
+        ..
     }) = &report.asked
     {
         let what = format!("the token for {url} must be authorized for single sign-on");
@@ -260,7 +283,7 @@ fn row(report: &Report, state: State, wall: u64) -> Vec<String> {
 
 fn shown(report: &Report, state: State, wall: u64) -> Shown {
     let authorize = match &report.asked {
-        Asked::Told(Verdict::Blocked { authorize }) => authorize.clone(),
+        Asked::Told(Verdict::Blocked { authorize, .. }) => authorize.clone(),
         _ => None,
     };
     let end = report.end.map(|(end, _)| end);

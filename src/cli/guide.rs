@@ -23,7 +23,7 @@ use crate::helper::lookup::Asked;
 use crate::plain;
 use crate::platform::{self, prompt::Dialogue, prompt::Error};
 use crate::secret::{Buffer, Secret};
-use crate::time::Now;
+use crate::time::{Now, in_words};
 
 /// Longer than any token: what is longer was not meant.
 const LONGEST: usize = 64 * 1024;
@@ -176,9 +176,7 @@ pub(super) fn keep(
         |issuer| issuer.forge.kind().to_string(),
     );
     match &asked {
-        Asked::Told(Verdict::Rejected | Verdict::Ended | Verdict::Revoked)
-            if if_dead != IfDead::Keep =>
-        {
+        asked if asked.is_rejection() && if_dead != IfDead::Keep => {
             let why = match asked {
                 Asked::Told(Verdict::Ended) => "it has ended",
                 Asked::Told(Verdict::Revoked) => "it was revoked",
@@ -188,24 +186,33 @@ pub(super) fn keep(
             let hint = (if_dead == IfDead::MayForce).then_some("--force keeps it all the same");
             return Err(Failure::new(what, hint));
         }
-        Asked::Told(Verdict::Blocked { authorize }) => {
+        Asked::Told(Verdict::Blocked { authorize, words }) => {
             let hint = authorize
                 .as_ref()
                 .map(|page| format!("for single sign-on open {page} within the hour"));
-            ui::warn(
-                streams,
-                &format!("{forge} blocks this token"),
-                hint.as_deref(),
+            let words = words.as_deref().unwrap_or("no reason given");
+            let what = format!("{forge} knows this token and blocks it: {words}");
+            ui::warn(streams, &what, hint.as_deref());
+        }
+        Asked::Told(Verdict::Limited { status, wait }) => {
+            let what = format!(
+                "cannot tell whether the token works: {forge} limits requests for now ({status})"
             );
+            let hint = wait.map(|wait| {
+                let url = credential.key.argument();
+                let wait = in_words(wait);
+                format!("in {wait}, ask again with 'git credential-pat check {url}'")
+            });
+            ui::warn(streams, &what, hint.as_deref());
         }
         Asked::Told(Verdict::Unclear { status }) => {
             let what = format!(
-                "nobody could tell whether the token works: {forge} answers {status}, and says nothing of it"
+                "cannot tell whether the token works: {forge} answers {status}, and says nothing about it"
             );
             ui::warn(streams, &what, None);
         }
         Asked::Failed(error) => {
-            let what = format!("nobody could tell whether the token works: {error}");
+            let what = format!("cannot tell whether the token works: {error}");
             ui::warn(streams, &what, error.setting_hint().as_deref());
         }
         _ => {}

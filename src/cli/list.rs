@@ -172,7 +172,14 @@ fn row(kind: Kind, listed: &Listed, known: &Known, is_marked: bool, wall: u64) -
         Some(Outcome::Revoked) => "revoked, says the forge".to_owned(),
         Some(Outcome::Rejected) => "not taken, says the forge".to_owned(),
         Some(Outcome::Blocked) => "blocked, says the forge".to_owned(),
-        Some(Outcome::Good | Outcome::Unclear | Outcome::Failed | Outcome::Pending) | None => left,
+        Some(
+            Outcome::Good
+            | Outcome::Limited
+            | Outcome::Unclear
+            | Outcome::Failed
+            | Outcome::Pending,
+        )
+        | None => left,
     };
     let token = match (known.forge, known.token) {
         (Some(forge), Some(token)) => format!("{forge} {}", token.word()),

@@ -35,11 +35,30 @@ const LONGEST_PASSWORD: usize = 72;
 #[derive(Debug)]
 pub struct GitHub;
 
-/// Of `GET /user` and `GET /rate_limit`, what is wanted of them, and what they cannot be without.
+/// Of `GET /user` and `GET /rate_limit`, the fields that tell this answer from any other program's.
 #[derive(Deserialize)]
 struct Said {
     login: Option<String>,
-    resources: Option<IgnoredAny>,
+    id: Option<u64>,
+    resources: Option<Resources>,
+}
+
+#[derive(Deserialize)]
+struct Resources {
+    #[serde(rename = "core")]
+    _core: IgnoredAny,
+}
+
+/// An error. Other programs' errors have other fields (`timestamp`, `path`, `error`).
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Refusal {
+    message: String,
+    documentation_url: Option<String>,
+    #[serde(rename = "status")]
+    _status: Option<IgnoredAny>,
+    #[serde(rename = "errors")]
+    _errors: Option<IgnoredAny>,
 }
 
 impl Forge for GitHub {
@@ -93,23 +112,14 @@ impl Forge for GitHub {
     }
 
     fn read(&self, answer: &Answer, token: Option<TokenKind>, wall: u64) -> Verdict {
+        let unclear = Verdict::Unclear {
+            status: answer.status,
+        };
         match answer.status {
-            200 => match serde_json::from_slice(answer.body.as_slice()) {
-                Ok(Said { login, resources }) if login.is_some() || resources.is_some() => {
-                    Verdict::Good(Found {
-                        end: end(answer, token, wall),
-                        scopes: answer.header("x-oauth-scopes").and_then(scopes_of),
-                        user: login.and_then(checked_name),
-                    })
-                }
-                // A page to sign in at says 200 as well, and not when the token ends.
-                _ => Verdict::Unclear { status: 200 },
-            },
-            401 => Verdict::Rejected,
-            403 => Verdict::Blocked {
-                authorize: answer.header("x-github-sso").and_then(authorize_url),
-            },
-            status => Verdict::Unclear { status },
+            200 => good(answer, token, wall).unwrap_or(unclear),
+            401 if is_bad_credentials(answer) => Verdict::Rejected,
+            403 => forbidden(answer, wall).unwrap_or(unclear),
+            _ => unclear,
         }
     }
 
@@ -238,6 +248,59 @@ fn list_page(site: &Site, token: Option<TokenKind>) -> String {
     })
 }
 
+/// `None` for any other program's JSON.
+fn good(answer: &Answer, token: Option<TokenKind>, wall: u64) -> Option<Verdict> {
+    let said: Said = answer.json()?;
+    let user = said.login.filter(|_| said.id.is_some());
+    if user.is_none() && said.resources.is_none() {
+        return None;
+    }
+    Some(Verdict::Good(Found {
+        end: end(answer, token, wall),
+        scopes: answer.header("x-oauth-scopes").and_then(scopes_of),
+        user: user.and_then(checked_name),
+        kind: None,
+    }))
+}
+
+/// "Requires authentication" is no rejection: something on the way took the token out of the request.
+fn is_bad_credentials(answer: &Answer) -> bool {
+    let said: Option<Refusal> = answer.json();
+    said.is_some_and(|said| said.message.eq_ignore_ascii_case("Bad credentials"))
+}
+
+/// GitHub answers 403 for limits, policies and accounts; only the message tells them apart. `None`: another program's.
+fn forbidden(answer: &Answer, wall: u64) -> Option<Verdict> {
+    let Refusal {
+        message,
+        documentation_url,
+        ..
+    } = answer.json()?;
+    let text = message.to_ascii_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    // "Maximum number of login attempts exceeded": good tokens get it, too.
+    if has(&["rate limit", "abuse detection", "attempts exceeded"]) {
+        return Some(answer.limited(wall));
+    }
+    // The token is good, and this route is not for its kind.
+    if has(&["resource not accessible by"]) {
+        return None;
+    }
+    let authorize = answer.header("x-github-sso").and_then(authorize_url);
+    let is_own = documentation_url.is_some()
+        || authorize.is_some()
+        || answer.header("x-github-request-id").is_some()
+        || has(&[
+            "account was suspended",
+            "account is suspended",
+            "ip allow list",
+        ]);
+    is_own.then_some(Verdict::Blocked {
+        authorize,
+        words: Some(message),
+    })
+}
+
 /// The header is there for a token that ends, and only then. A good token's end is ahead: a date in the past, or of the
 /// request itself, is not its end.
 fn end(answer: &Answer, token: Option<TokenKind>, wall: u64) -> Told {
@@ -318,7 +381,7 @@ mod tests {
     }
 
     fn told(headers: &[(&str, &str)]) -> Told {
-        let body = r#"{"login":"octocat"}"#;
+        let body = r#"{"login":"octocat","id":1}"#;
         match GitHub.read(&answer(200, headers, body), Some(TokenKind::Classic), NOW) {
             Verdict::Good(found) => found.end,
             other => panic!("{other:?}"),
@@ -430,42 +493,81 @@ mod tests {
         };
         assert_eq!(found.user.as_deref(), Some("octocat"));
         assert_eq!(found.scopes.unwrap(), ["repo", "workflow"]);
-        for body in ["{\"login\":\"a\\u001bb\"}", r#"{"resources":{"core":{}}}"#] {
+        for body in [
+            r#"{"login":"a\u001bb","id":1}"#,
+            r#"{"resources":{"core":{}}}"#,
+        ] {
             let Verdict::Good(found) = GitHub.read(&answer(200, &[], body), None, NOW) else {
                 panic!("{body}")
             };
             assert_eq!((found.user, found.scopes), (None, None), "{body}");
         }
-        for body in ["", "[]", "{}", "<html>", r#"{"login":5}"#, "null"] {
+        for body in [
+            "",
+            "[]",
+            "{}",
+            "<html>",
+            r#"{"login":5}"#,
+            r#"{"login":"https://portal.test/"}"#,
+            r#"{"resources":{}}"#,
+            "null",
+        ] {
             let said = GitHub.read(&answer(200, &[DATE], body), None, NOW);
             assert_eq!(said, Verdict::Unclear { status: 200 }, "{body}");
         }
     }
 
+    fn refused(status: u16, headers: &[(&str, &str)], message: &str) -> Verdict {
+        let body = format!(r#"{{"message":"{message}","documentation_url":"https://docs.test"}}"#);
+        GitHub.read(&answer(status, headers, &body), None, NOW)
+    }
+
     #[test]
-    fn refusals() {
-        let read = |status, headers: &[(&str, &str)]| {
-            GitHub.read(&answer(status, headers, "{}"), None, NOW)
-        };
-        assert_eq!(read(401, &[]), Verdict::Rejected);
+    fn only_githubs_own_words_reject_a_token() {
+        assert_eq!(refused(401, &[], "Bad credentials"), Verdict::Rejected);
+        let unclear = Verdict::Unclear { status: 401 };
+        assert_eq!(refused(401, &[], "Requires authentication"), unclear);
+        let springs = r#"{"status":401,"error":"Unauthorized","message":"Bad credentials","path":"/api/v3/user"}"#;
+        for body in ["{}", r#"{"message":"Unauthorized"}"#, springs] {
+            let said = GitHub.read(&answer(401, &[], body), None, NOW);
+            assert_eq!(said, unclear, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_403_is_a_limit_a_block_or_nothing() {
         let sso = "required; url=https://github.com/orgs/acme/sso?authorization_request=A";
+        let blocked = |authorize: Option<&str>, words: &str| Verdict::Blocked {
+            authorize: authorize.map(str::to_owned),
+            words: Some(words.to_owned()),
+        };
         assert_eq!(
-            read(403, &[("x-github-sso", sso)]),
-            Verdict::Blocked {
-                authorize: Some(sso["required; url=".len()..].to_owned())
-            }
+            refused(403, &[("x-github-sso", sso)], "SAML"),
+            blocked(Some(&sso["required; url=".len()..]), "SAML")
         );
         for other in [
             "partial-results; organizations=1",
             "required; url=javascript:x",
         ] {
-            assert_eq!(
-                read(403, &[("x-github-sso", other)]),
-                Verdict::Blocked { authorize: None }
-            );
+            let said = refused(403, &[("x-github-sso", other)], "SAML");
+            assert_eq!(said, blocked(None, "SAML"), "{other}");
         }
+        for limit in [
+            "API rate limit exceeded for user ID 1.",
+            "You have exceeded a secondary rate limit.",
+            "You have triggered an abuse detection mechanism.",
+            "Maximum number of login attempts exceeded. Please try again later.",
+        ] {
+            let said = refused(403, &[], limit);
+            assert!(matches!(said, Verdict::Limited { .. }), "{limit}: {said:?}");
+        }
+        let unclear = Verdict::Unclear { status: 403 };
+        let route = "Resource not accessible by integration";
+        assert_eq!(refused(403, &[], route), unclear);
+        let gateway = answer(403, &[], r#"{"message":"Forbidden"}"#);
+        assert_eq!(GitHub.read(&gateway, None, NOW), unclear);
         for status in [204, 302, 404, 500] {
-            assert_eq!(read(status, &[]), Verdict::Unclear { status });
+            assert_eq!(refused(status, &[], "x"), Verdict::Unclear { status });
         }
     }
 

@@ -4,6 +4,7 @@
 //! `doc/user/profile/personal_access_tokens.md`, `doc/api/personal_access_tokens.md`.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use time::Date;
 use time::macros::format_description;
 
@@ -15,6 +16,7 @@ use crate::credential::expiry::Expiry;
 use crate::credential::token::TokenKind;
 
 const SELF: &str = "/api/v4/personal_access_tokens/self";
+const TOKEN_INFO: &str = "/oauth/token/info";
 const PAGE: &str = "/-/user_settings/personal_access_tokens";
 
 /// GitLab.
@@ -24,9 +26,9 @@ pub struct GitLab;
 /// What it says of the token that asks.
 #[derive(Deserialize)]
 struct Myself {
-    scopes: Option<Vec<String>>,
-    active: Option<bool>,
-    revoked: Option<bool>,
+    scopes: Vec<String>,
+    active: bool,
+    revoked: bool,
     #[serde(default)]
     expires_at: LastDay,
 }
@@ -47,11 +49,23 @@ impl From<Option<String>> for LastDay {
     }
 }
 
-/// Why it refuses a token (RFC 6750 §3).
+/// An error: `message` by GitLab's API, the others by its OAuth library (RFC 6750 §3).
 #[derive(Deserialize)]
 struct Refusal {
+    message: Option<String>,
     error: Option<String>,
     error_description: Option<String>,
+}
+
+/// What `GET /oauth/token/info` says of an OAuth token (doorkeeper, `token_info_controller.rb`).
+#[derive(Deserialize)]
+struct TokenInfo {
+    scope: Vec<String>,
+    expires_in: Option<u64>,
+    #[serde(rename = "resource_owner_id")]
+    _owner: IgnoredAny,
+    #[serde(rename = "application")]
+    _application: IgnoredAny,
 }
 
 impl Forge for GitLab {
@@ -72,7 +86,8 @@ impl Forge for GitLab {
             ("glpat-", TokenKind::Access),
             ("gldt-", TokenKind::Deploy),
             ("glcbt-", TokenKind::Job),
-            ("gloas-", TokenKind::OAuth),
+            // The secret of an application, which signs nobody in.
+            ("gloas-", TokenKind::Service),
             ("glrtr-", TokenKind::Service),
             ("glrt-", TokenKind::Service),
             ("glptt-", TokenKind::Service),
@@ -105,19 +120,43 @@ impl Forge for GitLab {
     }
 
     fn question(&self, site: &Site, token: Option<TokenKind>) -> Option<Call> {
-        // Tokens of other kinds are answered with 400. An instance may have another prefix, or none.
-        let can_ask = matches!(token, None | Some(TokenKind::Access));
-        can_ask.then(|| call(site, Method::Get, SELF))
+        match token {
+            Some(TokenKind::Access) => Some(call(site, Method::Get, SELF)),
+            // A token without a mark may be an OAuth token, which `PRIVATE-TOKEN` does not take; `Bearer` takes both.
+            None => Some(Call {
+                signature: Signature::Bearer,
+                ..call(site, Method::Get, SELF)
+            }),
+            Some(_) => None,
+        }
     }
 
-    fn read(&self, answer: &Answer, _token: Option<TokenKind>, _wall: u64) -> Verdict {
-        match answer.status {
-            200 => myself(answer),
-            401 => refusal(answer),
-            403 if insufficient(answer) => Verdict::Unclear { status: 403 },
-            403 => Verdict::Blocked { authorize: None },
-            status => Verdict::Unclear { status },
-        }
+    /// `self` is for personal access tokens: an OAuth token that is good gets 400 there, and can ask elsewhere.
+    fn second_question(
+        &self,
+        site: &Site,
+        token: Option<TokenKind>,
+        answer: &Answer,
+    ) -> Option<Call> {
+        let refusal: Refusal = answer.json()?;
+        let is_other_kind = answer.status == 400 && refusal.says("400 Bad request");
+        (token.is_none() && is_other_kind).then(|| Call {
+            signature: Signature::Bearer,
+            ..call(site, Method::Get, TOKEN_INFO)
+        })
+    }
+
+    fn read(&self, answer: &Answer, token: Option<TokenKind>, wall: u64) -> Verdict {
+        let unclear = Verdict::Unclear {
+            status: answer.status,
+        };
+        let verdict = match answer.status {
+            200 => myself(answer).or_else(|| token_info(answer, wall)),
+            401 => unauthorized(answer, token),
+            403 => forbidden(answer),
+            _ => None,
+        };
+        verdict.unwrap_or(unclear)
     }
 
     fn lacks(&self, token: Option<TokenKind>, scopes: &[String]) -> Option<Lack> {
@@ -199,54 +238,88 @@ fn call(site: &Site, method: Method, path: &str) -> Call {
     }
 }
 
-fn myself(answer: &Answer) -> Verdict {
-    let Ok(Myself {
+/// `None`: another program's JSON.
+fn myself(answer: &Answer) -> Option<Verdict> {
+    let Myself {
         scopes,
         active,
         revoked,
         expires_at,
-    }) = serde_json::from_slice(answer.body.as_slice())
-    else {
-        return Verdict::Unclear { status: 200 };
-    };
-    if revoked == Some(true) {
-        return Verdict::Revoked;
-    }
-    // Whatever else answers in JSON does not say this.
-    match active {
-        Some(true) => {}
-        Some(false) => return Verdict::Ended,
-        None => return Verdict::Unclear { status: 200 },
-    }
-    Verdict::Good(Found {
-        end: match expires_at {
-            LastDay::Missing => Told::Unknown,
-            LastDay::Never => Told::Never,
-            LastDay::Day(day) => start_of(&day).map_or(Told::Unknown, Told::At),
-        },
-        scopes: scopes.and_then(checked_scopes),
-        user: None,
+    } = answer.json()?;
+    Some(match (revoked, active) {
+        (true, _) => Verdict::Revoked,
+        (false, false) => Verdict::Ended,
+        (false, true) => Verdict::Good(Found {
+            end: match expires_at {
+                LastDay::Missing => Told::Unknown,
+                LastDay::Never => Told::Never,
+                LastDay::Day(day) => start_of(&day).map_or(Told::Unknown, Told::At),
+            },
+            scopes: checked_scopes(scopes),
+            user: None,
+            kind: None,
+        }),
     })
 }
 
-fn refusal(answer: &Answer) -> Verdict {
-    let said = serde_json::from_slice::<Refusal>(answer.body.as_slice())
-        .ok()
-        .and_then(|refusal| refusal.error_description)
-        .unwrap_or_default();
-    if said.contains("revoked") {
-        Verdict::Revoked
-    } else if said.contains("expired") {
-        Verdict::Ended
-    } else {
-        Verdict::Rejected
+/// `None`: another program's JSON. An administrator may let OAuth tokens live for ever: `expires_in` is then `null`.
+fn token_info(answer: &Answer, wall: u64) -> Option<Verdict> {
+    let TokenInfo {
+        scope, expires_in, ..
+    } = answer.json()?;
+    let end = expires_in.map(|seconds| wall.saturating_add(seconds));
+    Some(Verdict::Good(Found {
+        end: end
+            .and_then(Expiry::from_unix)
+            .map_or(Told::Unknown, Told::At),
+        scopes: checked_scopes(scope),
+        user: None,
+        kind: Some(TokenKind::OAuth),
+    }))
+}
+
+impl Refusal {
+    fn says(&self, words: &str) -> bool {
+        let said = [&self.message, &self.error_description];
+        let mut said = said.into_iter().flatten();
+        said.any(|said| said.starts_with(words))
     }
 }
 
-/// The token is good, and this instance wants another scope before it tells: versions before 15.5.
-fn insufficient(answer: &Answer) -> bool {
-    serde_json::from_slice::<Refusal>(answer.body.as_slice())
-        .is_ok_and(|refusal| refusal.error.as_deref() == Some("insufficient_scope"))
+/// `None`: not GitLab's words. Gateways say `invalid_token`, too, so only the descriptions of `api_guard.rb` count.
+fn unauthorized(answer: &Answer, token: Option<TokenKind>) -> Option<Verdict> {
+    let refusal: Refusal = answer.json()?;
+    if refusal.error.as_deref() == Some("invalid_token") {
+        let words = refusal.error_description.clone();
+        return match () {
+            () if refusal.says("Token was revoked.") => Some(Verdict::Revoked),
+            () if refusal.says("Token is expired.") => Some(Verdict::Ended),
+            () if refusal.says("Bad Access Token.") => unknown_token(token),
+            // An administrator can allow it again.
+            () if refusal.says("Token is an impersonation token") => Some(Verdict::Blocked {
+                authorize: None,
+                words,
+            }),
+            () => None,
+        };
+    }
+    let is_own = refusal.message.as_deref() == Some("401 Unauthorized");
+    is_own.then(|| unknown_token(token)).flatten()
+}
+
+/// GitLab's API knows no such token. One without a mark may be a deploy or job token, which only git can use.
+fn unknown_token(token: Option<TokenKind>) -> Option<Verdict> {
+    token.map(|_| Verdict::Rejected)
+}
+
+/// `None`: not GitLab's words, or a good token that lacks the scope to ask (versions before 15.5).
+fn forbidden(answer: &Answer) -> Option<Verdict> {
+    let refusal: Refusal = answer.json()?;
+    let is_own = refusal.says("403 Forbidden");
+    is_own.then_some(Verdict::Blocked {
+        authorize: None,
+        words: refusal.message,
+    })
 }
 
 /// 00:00 UTC at the start of the day: from then on it is not taken.
@@ -263,7 +336,7 @@ mod tests {
     use crate::credential::key::Key;
 
     fn read(status: u16, body: &str) -> Verdict {
-        GitLab.read(&answer(status, &[], body), None, 0)
+        GitLab.read(&answer(status, &[], body), Some(TokenKind::Access), 0)
     }
 
     fn told(expires_at: &str) -> Told {
@@ -313,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_tell_revoked_from_ended() {
+    fn only_gitlabs_own_words_reject_a_token() {
         for (body, verdict) in [
             (
                 r#"{"error":"invalid_token","error_description":"Token was revoked. You have to re-authorize from the user."}"#,
@@ -324,7 +397,15 @@ mod tests {
                 Verdict::Ended,
             ),
             (r#"{"message":"401 Unauthorized"}"#, Verdict::Rejected),
-            ("<html>", Verdict::Rejected),
+            ("<html>", Verdict::Unclear { status: 401 }),
+            (
+                r#"{"message":"Unauthorized"}"#,
+                Verdict::Unclear { status: 401 },
+            ),
+            (
+                r#"{"error":"invalid_token","error_description":"The token has been revoked"}"#,
+                Verdict::Unclear { status: 401 },
+            ),
         ] {
             assert_eq!(read(401, body), verdict, "{body}");
         }
@@ -341,6 +422,9 @@ mod tests {
             r#"{"message":"maintenance"}"#,
             r#"{"scopes":"api"}"#,
             r#"{"active":"yes"}"#,
+            // The answer of token introspection (RFC 7662).
+            r#"{"active":false}"#,
+            r#"{"active":true,"scope":"api"}"#,
             r#"{"expires_at":5}"#,
             "{\"a\":",
         ] {
@@ -353,6 +437,39 @@ mod tests {
             Verdict::Unclear { status: 403 }
         );
         assert_eq!(read(302, ""), Verdict::Unclear { status: 302 });
+    }
+
+    #[test]
+    fn an_oauth_token_asks_where_its_kind_can() {
+        let site = Site::of(&Key {
+            protocol: b"https".to_vec(),
+            host: b"gitlab.com".to_vec(),
+            path: None,
+            username: None,
+        })
+        .unwrap();
+        let message = r#"{"message":"400 Bad request - This endpoint requires token type to be a personal access token"}"#;
+        let second = |kind, body| GitLab.second_question(&site, kind, &answer(400, &[], body));
+        let call = second(None, message).unwrap();
+        assert_eq!(
+            (&call.url[..], call.signature),
+            ("https://gitlab.com/oauth/token/info", Signature::Bearer)
+        );
+        assert_eq!(second(Some(TokenKind::Access), message), None);
+        assert_eq!(second(None, r#"{"message":"no"}"#), None);
+        let info = r#"{"resource_owner_id":1,"scope":["api"],"expires_in":7200,"application":{"uid":"x"},"created_at":1}"#;
+        let Verdict::Good(found) = GitLab.read(&answer(200, &[], info), None, 1000) else {
+            panic!()
+        };
+        let end = Told::At(Expiry::from_unix(8200).unwrap());
+        assert_eq!((found.end, found.kind), (end, Some(TokenKind::OAuth)));
+    }
+
+    #[test]
+    fn a_token_without_a_mark_may_be_of_a_kind_that_only_git_can_use() {
+        let unknown = answer(401, &[], r#"{"message":"401 Unauthorized"}"#);
+        let said = GitLab.read(&unknown, None, 0);
+        assert_eq!(said, Verdict::Unclear { status: 401 });
     }
 
     #[test]
@@ -383,7 +500,16 @@ mod tests {
             ask.url,
             "https://git.corp.test:8443/api/v4/personal_access_tokens/self"
         );
-        assert_eq!(GitLab.question(&site, Some(TokenKind::Deploy)), None);
+        for (kind, signature) in [
+            (Some(TokenKind::Access), Some(Signature::PrivateToken)),
+            (None, Some(Signature::Bearer)),
+            (Some(TokenKind::Deploy), None),
+            (Some(TokenKind::Job), None),
+            (Some(TokenKind::Service), None),
+        ] {
+            let call = GitLab.question(&site, kind);
+            assert_eq!(call.map(|call| call.signature), signature, "{kind:?}");
+        }
         let Renewal::InPlace { call, .. } = GitLab.renewal(&site, None) else {
             panic!()
         };

@@ -6,6 +6,7 @@
 
 use std::fmt::{self, Write as _};
 
+use serde::de::DeserializeOwned;
 use time::PrimitiveDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
@@ -22,7 +23,10 @@ pub mod gitea;
 pub mod github;
 pub mod gitlab;
 pub mod lookup;
+pub mod reading;
 
+/// Longer waits are not repeated to a person: a limit lasts an hour at most (docs.github.com, "Rate limits for the REST API").
+const LONGEST_WAIT: u64 = 24 * 60 * 60;
 /// More scopes, or longer ones, than any forge has are no scopes.
 const MOST_SCOPES: usize = 64;
 const LONGEST_SCOPE: usize = 64;
@@ -115,7 +119,18 @@ pub trait Forge: fmt::Debug + Sync {
         None
     }
 
-    /// What an answer to [`Forge::question`] says of the token. `wall`: the present, where the answer has no date.
+    /// Another question, where `answer` to the first one says that the token is of another kind than it looks.
+    fn second_question(
+        &self,
+        _site: &Site,
+        _token: Option<TokenKind>,
+        _answer: &Answer,
+    ) -> Option<Call> {
+        None
+    }
+
+    /// Reads the forge's own shapes of an answer to [`Forge::question`]. Callers use [`reading::read`], which has set
+    /// aside limits and all that is not JSON. `wall`: the present, where the answer has no date.
     fn read(&self, answer: &Answer, _token: Option<TokenKind>, _wall: u64) -> Verdict {
         Verdict::Unclear {
             status: answer.status,
@@ -238,6 +253,25 @@ impl Answer {
             .map(str::trim)
     }
 
+    /// Returns the body as `T`, or `None` for any other shape, and for text after the value.
+    pub fn json<T: DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_slice(self.body.as_slice()).ok()
+    }
+
+    /// Returns [`Verdict::Limited`] with the wait that the answer names.
+    pub fn limited(&self, wall: u64) -> Verdict {
+        let number = |name| self.header(name)?.parse::<u64>().ok();
+        let until_reset = || {
+            let reset = number("x-ratelimit-reset").or_else(|| number("ratelimit-reset"))?;
+            Some(reset.saturating_sub(self.date().unwrap_or(wall)))
+        };
+        let wait = number("retry-after").or_else(until_reset);
+        Verdict::Limited {
+            status: self.status,
+            wait: wait.filter(|wait| (1..=LONGEST_WAIT).contains(wait)),
+        }
+    }
+
     /// When it was sent, by the sender's clock (RFC 9110 §5.6.7), in Unix seconds.
     pub fn date(&self) -> Option<u64> {
         const FORM: &[BorrowedFormatItem<'_>] = format_description!(
@@ -248,27 +282,43 @@ impl Answer {
     }
 }
 
-/// What a forge says of a token.
+/// What a forge says of a token. Only a rejection ([`Verdict::is_rejection`]) makes it invalid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// It is good.
     Good(Found),
-    /// Its time is over.
+    /// It has expired.
     Ended,
-    /// Somebody revoked it.
+    /// It was revoked.
     Revoked,
-    /// It is not taken; why, the forge does not say.
+    /// The forge itself does not accept it, and does not say why.
     Rejected,
-    /// It is good and may not be used: single sign-on, a policy, too many attempts.
+    /// It is good, and its account or address is not let in: single sign-on, a policy, a suspended account.
     Blocked {
         /// Where the owner of the token can open it for an organization, for one hour.
         authorize: Option<String>,
+        /// Why, in the forge's words: foreign text.
+        words: Option<String>,
+    },
+    /// The forge takes no more requests for now.
+    Limited {
+        /// Of HTTP.
+        status: u16,
+        /// For so many seconds, if the answer tells.
+        wait: Option<u64>,
     },
     /// The answer says nothing about the token.
     Unclear {
         /// Of HTTP.
         status: u16,
     },
+}
+
+impl Verdict {
+    /// Whether the forge itself says that the token is invalid.
+    pub fn is_rejection(&self) -> bool {
+        matches!(self, Self::Ended | Self::Revoked | Self::Rejected)
+    }
 }
 
 /// What a forge tells of a good token.
@@ -280,6 +330,8 @@ pub struct Found {
     pub scopes: Option<Vec<String>>,
     /// Who signs in with it.
     pub user: Option<String>,
+    /// Of which kind it is, where its beginning does not tell and the answer does.
+    pub kind: Option<TokenKind>,
 }
 
 /// A forge's word on a token's end.
@@ -404,6 +456,9 @@ pub mod recorded {
     use super::Answer;
     use crate::secret::Buffer;
 
+    /// JSON, as a forge's API sends it.
+    pub const JSON: (&str, &str) = ("content-type", "application/json; charset=utf-8");
+
     /// With these headers, their names in lower case.
     pub fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Answer {
         let mut kept = Buffer::with_capacity(body.len());
@@ -492,5 +547,19 @@ mod tests {
             encoded("git on büro & co"),
             "git%20on%20b%C3%BCro%20%26%20co"
         );
+    }
+
+    #[test]
+    fn a_limit_says_how_long_it_lasts() {
+        let wait = |headers: &[(&str, &str)]| match answer(403, headers, "").limited(1000) {
+            Verdict::Limited { wait, .. } => wait,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(wait(&[("retry-after", "60")]), Some(60));
+        assert_eq!(wait(&[("x-ratelimit-reset", "1060")]), Some(60));
+        assert_eq!(wait(&[("x-ratelimit-reset", "900")]), None);
+        assert_eq!(wait(&[("retry-after", "99999999")]), None);
+        assert_eq!(wait(&[("retry-after", "tomorrow")]), None);
+        assert_eq!(wait(&[]), None);
     }
 }

@@ -59,15 +59,17 @@ impl Helper {
         };
         let found = match self.ask(&new, now).1 {
             Asked::Told(Verdict::Good(found)) if found.scopes.is_some() => found,
-            Asked::Told(Verdict::Ended | Verdict::Revoked | Verdict::Rejected) => {
+            asked if asked.is_rejection() => {
                 return Err(self.none_but(old, Error::Dead, now));
             }
             Asked::Failed(error) => return Err(Error::Unsettled(Some(error))),
             _ => return Err(Error::Unsettled(None)),
         };
         let token = new.token().ok_or(Error::CutOff)?;
+        // The kept date counts unless it is past: the forge has just accepted the token.
+        let kept = new.expiry.map_or(Told::Unknown, Told::At).after(now.wall);
         let found = Found {
-            end: new.expiry.map_or(found.end, Told::At),
+            end: kept.expiry().map_or(found.end, Told::At),
             ..found
         };
         // It lasts somewhere already: the next run can wait for who holds the rest.

@@ -10,10 +10,11 @@ use crate::credential::description::Description;
 use crate::credential::expiry::{Expiry, Source};
 use crate::credential::key::Key;
 use crate::credential::token::TokenKind;
-use crate::forge::lookup;
-use crate::forge::{self, Found, Lack, Site, Told, Verdict};
+use crate::forge::{self, Call, Found, Lack, Site, Told, Verdict, lookup, reading};
 use crate::journal::known::{self, Known};
 use crate::network::Network;
+use crate::plain;
+use crate::secret::Secret;
 use crate::storage::{Error, Kind};
 use crate::time::Now;
 
@@ -36,6 +37,18 @@ pub enum Asked {
     NoForge,
     /// No token is sent over anything but HTTPS.
     NotHttps,
+}
+
+impl Asked {
+    /// Whether the forge itself says that the token is invalid.
+    pub fn is_rejection(&self) -> bool {
+        matches!(self, Self::Told(verdict) if verdict.is_rejection())
+    }
+
+    /// Whether the forge says that the token is good.
+    pub fn is_good(&self) -> bool {
+        matches!(self, Self::Told(Verdict::Good(_)))
+    }
 }
 
 /// What is known of a token, now that its forge was asked.
@@ -109,7 +122,9 @@ impl Helper {
             }
             let known = self.settle(&credential, issuer.as_ref(), &asked, now)?;
             let token = issuer.as_ref().and_then(|issuer| issuer.token);
-            let lack = issuer.as_ref().zip(known.scopes.as_ref());
+            // What an invalid token may not do matters no more.
+            let scopes = known.scopes.as_ref().filter(|_| !asked.is_rejection());
+            let lack = issuer.as_ref().zip(scopes);
             outcome.value.push(Report {
                 kinds,
                 forge: issuer.as_ref().map(|issuer| issuer.forge.kind()),
@@ -162,15 +177,18 @@ impl Helper {
     ) -> Result<Known, Error> {
         let mut known = self.known(credential);
         let held = credential.expiry.map(|end| (end, known.source_of(end)));
-        let found = match asked {
-            Asked::Told(Verdict::Good(found)) => found.clone(),
-            _ => Found::default(),
+        let (is_good, found) = match asked {
+            Asked::Told(Verdict::Good(found)) => (true, found.clone()),
+            _ => (false, Found::default()),
         };
-        known.end = match (found.end, held) {
-            (Told::At(_), Some((_, source))) if source.outranks(Source::Forge) => held,
-            (Told::At(end), _) => Some((end, Source::Forge)),
-            (Told::Never, Some((_, Source::Forge | Source::Unknown))) => None,
-            (Told::Never | Told::Unknown, _) => held,
+        known.end = match found.end.after(now.wall) {
+            Told::At(_) if held.is_some_and(|(_, source)| source.outranks(Source::Forge)) => held,
+            Told::At(end) => Some((end, Source::Forge)),
+            Told::Never => held.filter(|(_, source)| is_word_of_person(*source)),
+            // A good token has not expired: a date that says so is wrong, unless a person or an issuer set it.
+            Told::Unknown => held.filter(|(end, source)| {
+                !is_good || end.left(now.wall) > 0 || is_word_of_person(*source)
+            }),
         };
         let end = known.end.map(|(end, _)| end);
         if end != credential.expiry {
@@ -178,7 +196,7 @@ impl Helper {
         }
         if let Some(Issuer { forge, token }) = issuer {
             known.forge = Some(forge.kind());
-            known.token = token.or(known.token);
+            known.token = token.or(found.kind).or(known.token);
         }
         known.scopes = found.scopes.or(known.scopes);
         if let Some(outcome) = outcome_of(asked) {
@@ -269,6 +287,11 @@ impl Helper {
     }
 }
 
+/// Whether a date stands although the forge tells none: git's comes from the token's issuer, a person's is a decision.
+fn is_word_of_person(source: Source) -> bool {
+    matches!(source, Source::Git | Source::Person)
+}
+
 /// Whether a forge's word would be better than what is known of the end.
 pub fn is_wanted(credential: &Credential, known: &Known) -> bool {
     let source = credential.expiry.map(|end| known.source_of(end));
@@ -288,19 +311,48 @@ fn ask(credential: &Credential, issuer: Option<&Issuer>, now: Now) -> Asked {
     let (Some(call), Some(secret)) = (forge.question(&site, *token), credential.token()) else {
         return Asked::CannotTell;
     };
-    let network = match Network::as_git_has_it(&call.url) {
-        Ok(network) => network,
-        Err(unmet) => return Asked::Failed(unmet.into()),
+    let send = |call: &Call| {
+        let network = Network::as_git_has_it(&call.url)?;
+        lookup::call(call, Some(secret), None, &network)
     };
-    match lookup::call(&call, Some(secret), None, &network) {
-        Ok(answer) => Asked::Told(match forge.read(&answer, *token, now.wall) {
-            Verdict::Blocked { authorize } => Verdict::Blocked {
-                // A person will open it.
-                authorize: authorize.filter(|link| link.starts_with(&site.url("/"))),
-            },
-            verdict => verdict,
-        }),
+    let mut answer = send(&call);
+    let second = answer.as_ref().ok();
+    let second = second.and_then(|answer| forge.second_question(&site, *token, answer));
+    if let Some(call) = second {
+        answer = send(&call);
+    }
+    match answer {
+        Ok(answer) => {
+            let verdict = reading::read(*forge, &answer, *token, now.wall);
+            Asked::Told(safe(verdict, &site, secret))
+        }
         Err(error) => Asked::Failed(error),
+    }
+}
+
+/// Makes a verdict fit to be shown and kept: the forge knows the token, and may repeat it in any text.
+fn safe(verdict: Verdict, site: &Site, secret: &Secret) -> Verdict {
+    let holds_secret = |text: &String| {
+        let mut parts = text.as_bytes().windows(secret.expose().len().max(1));
+        parts.any(|part| part == secret.expose())
+    };
+    match verdict {
+        Verdict::Good(found) => Verdict::Good(Found {
+            scopes: found
+                .scopes
+                .filter(|scopes| !scopes.iter().any(holds_secret)),
+            user: found.user.filter(|user| !holds_secret(user)),
+            ..found
+        }),
+        Verdict::Blocked { authorize, words } => Verdict::Blocked {
+            // A person will open it.
+            authorize: authorize
+                .filter(|link| link.starts_with(&site.url("/")) && !holds_secret(link)),
+            words: words
+                .filter(|words| !holds_secret(words))
+                .map(|words| plain::safe(words.as_bytes())),
+        },
+        verdict => verdict,
     }
 }
 
@@ -311,6 +363,7 @@ fn outcome_of(asked: &Asked) -> Option<known::Outcome> {
         Asked::Told(Verdict::Revoked) => known::Outcome::Revoked,
         Asked::Told(Verdict::Rejected) => known::Outcome::Rejected,
         Asked::Told(Verdict::Blocked { .. }) => known::Outcome::Blocked,
+        Asked::Told(Verdict::Limited { .. }) => known::Outcome::Limited,
         Asked::Told(Verdict::Unclear { .. }) => known::Outcome::Unclear,
         Asked::Failed(_) => known::Outcome::Failed,
         Asked::CannotTell | Asked::NoForge | Asked::NotHttps => return None,

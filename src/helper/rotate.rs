@@ -125,7 +125,7 @@ impl Helper {
             return Ok(rotated);
         }
         let asked = self.ask(old, now).1;
-        if let Asked::Told(Verdict::Ended | Verdict::Revoked | Verdict::Rejected) = asked {
+        if asked.is_rejection() {
             if !turn.has_begun(token) {
                 return Err(self.none_but(old, Error::Dead, now));
             }
@@ -140,9 +140,12 @@ impl Helper {
             Asked::Told(Verdict::Good(Found { scopes: None, .. })) => {
                 return Err(Error::Undescribed);
             }
+            Asked::Told(Verdict::Good(found)) if found.kind.is_some() => return Err(Error::Kind),
             Asked::Told(Verdict::Good(found)) => found,
             Asked::Told(Verdict::Unclear { status: 200 }) => return Err(Error::Undescribed),
-            Asked::Told(Verdict::Unclear { status }) => return Err(Error::Refused(status)),
+            Asked::Told(Verdict::Unclear { status } | Verdict::Limited { status, .. }) => {
+                return Err(Error::Refused(status));
+            }
             Asked::Failed(error) => return Err(Error::NotAsked(error)),
             _ => return Err(Error::Refused(403)),
         };
@@ -186,10 +189,9 @@ impl Helper {
         let Some((new, end)) = new else {
             return Err(Error::NoToken(self.aftermath(old, now)));
         };
-        let found = Found {
-            end: end.map_or(Told::Unknown, Told::At),
-            ..found
-        };
+        // With a date that is past, storages would wipe the only copy.
+        let end = end.map_or(Told::Unknown, Told::At).after(now.wall);
+        let found = Found { end, ..found };
         let mut until = None;
         let mut retries = |cause: &storage::Error| {
             if !cause.is_busy() {
@@ -214,10 +216,7 @@ impl Helper {
         retries: &mut dyn FnMut(&storage::Error) -> bool,
         now: Now,
     ) -> Result<Rotated, Error> {
-        let end = match found.end {
-            Told::At(end) => Some(end),
-            Told::Never | Told::Unknown => None,
-        };
+        let end = found.end.after(now.wall).expiry();
         let Some(old_token) = old.token() else {
             return Err(Error::Dead);
         };
@@ -319,7 +318,7 @@ impl Helper {
         match self.ask(old, now).1 {
             // Whoever says yes to anything tells no scopes.
             Asked::Told(Verdict::Good(found)) if found.scopes.is_some() => Fate::Alive,
-            Asked::Told(Verdict::Revoked | Verdict::Ended | Verdict::Rejected) => Fate::Dead,
+            asked if asked.is_rejection() => Fate::Dead,
             _ => Fate::Unknown,
         }
     }

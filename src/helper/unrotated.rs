@@ -82,6 +82,9 @@ pub enum Error {
     /// It may not.
     #[error("the token may not rotate itself: it has neither the scope '{0}'")]
     Scope(String),
+    /// An OAuth token: its application renews it.
+    #[error("the forge replaces only access tokens, and this is another kind: it was not rotated")]
+    Kind,
     /// The forge said no; nothing has changed.
     #[error("the forge answers {0}: the kept token was not rotated")]
     Refused(u16),
@@ -158,6 +161,7 @@ impl Error {
                     ..
                 }
                 | Self::Scope(_)
+                | Self::Kind
                 | Self::Spent
                 | Self::Unstored(_)
         )

@@ -260,12 +260,19 @@ impl Case<'_> {
             }
             Asked::Told(Verdict::Blocked {
                 authorize: Some(link),
+                ..
             }) => Err(self.sso(TITLE, Some(link))),
-            Asked::Told(Verdict::Blocked { authorize: None }) => Ok(Finding::note(
-                TITLE,
-                format!("{forge} answers 403: the token is known, and may not be used"),
-                None,
-            )),
+            Asked::Told(Verdict::Blocked { words, .. }) => {
+                let words = words.as_deref().unwrap_or("no reason given");
+                let says = format!("{forge} knows the token and blocks it: {words}");
+                Ok(Finding::note(TITLE, says, None))
+            }
+            Asked::Told(Verdict::Limited { status, .. }) => {
+                let says = format!(
+                    "{forge} answers {status}: it limits requests for now, and says nothing about the token"
+                );
+                Ok(Finding::note(TITLE, says, None))
+            }
             Asked::Told(Verdict::Unclear { status }) => Ok(Finding::note(
                 TITLE,
                 format!("{forge} answers {status} when asked about the token, which tells nothing"),

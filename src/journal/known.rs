@@ -1,9 +1,14 @@
 //! What is known of one token, beside what its storage keeps.
 
+use std::time::Duration;
+
 use crate::credential::expiry::{Expiry, Source};
 use crate::credential::token::TokenKind;
 use crate::forge::{self, checked_scopes};
 use crate::secret::Buffer;
+
+/// GitHub's limits last for an hour at most.
+const SOON: Duration = Duration::from_secs(3600);
 
 /// What is known of one token.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -40,6 +45,14 @@ impl Known {
         }
     }
 
+    /// How long the forge is left alone after it was asked, at most `every`: an answer that told nothing is tried again sooner.
+    pub fn pause(&self, every: Duration) -> Duration {
+        match self.outcome {
+            Some(Outcome::Limited | Outcome::Unclear | Outcome::Failed) => every.min(SOON),
+            _ => every,
+        }
+    }
+
     /// An end that git has outlived was wrong. A forge may be asked for a better one, unless it was its own.
     pub fn forget_past_end(&mut self, wall: u64) {
         let past = self.end.take_if(|(end, _)| end.is_past(wall));
@@ -62,6 +75,8 @@ pub enum Outcome {
     Rejected,
     /// It is good and may not be used.
     Blocked,
+    /// The forge takes no more requests for now.
+    Limited,
     /// The forge said nothing about it.
     Unclear,
     /// There was no answer.
@@ -71,12 +86,13 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Good,
         Self::Ended,
         Self::Revoked,
         Self::Rejected,
         Self::Blocked,
+        Self::Limited,
         Self::Unclear,
         Self::Failed,
         Self::Pending,
@@ -90,6 +106,7 @@ impl Outcome {
             Self::Revoked => "revoked",
             Self::Rejected => "rejected",
             Self::Blocked => "blocked",
+            Self::Limited => "limited",
             Self::Unclear => "unclear",
             Self::Failed => "failed",
             Self::Pending => "pending",

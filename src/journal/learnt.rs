@@ -65,9 +65,9 @@ impl Journal {
         .map(drop)
     }
 
-    /// Whether the forge of this token was asked, by whomever, within `every` before `wall`.
+    /// Whether the forge of this token was asked within `every` before `wall`, or within less if it told nothing.
     pub fn was_asked(&self, known: Option<&Known>, every: Duration, wall: u64) -> bool {
-        known.is_some_and(|known| is_within(known.asked, every, wall))
+        known.is_some_and(|known| is_within(known.asked, known.pause(every), wall))
     }
 
     /// Takes the right to ask the forge of this token now: one process in the time `every` has it, and it counts as asked
@@ -81,7 +81,7 @@ impl Journal {
         self.change(wall, |contents| {
             let about = contents.about(Topic::EndOf(credential));
             let known = &mut contents.entry(about).known;
-            if is_within(known.asked, every, wall) {
+            if is_within(known.asked, known.pause(every), wall) {
                 return false;
             }
             known.asked = Some(wall);

@@ -220,11 +220,11 @@ fn check_tells_by_its_exit_status() {
     assert_eq!(nothing.status.code(), Some(1), "{nothing:?}");
     store(&sandbox, "one.test", "a", &[]);
     store(&sandbox, "two.test", "b", &[]);
-    assert_eq!(state(0, "one.test"), "unknown");
+    assert_eq!(state(5, "one.test"), "unknown");
     sandbox.ask("expires two.test 90d", b"").succeeded();
-    assert_eq!(state(0, "two.test"), "good");
+    assert_eq!(state(5, "two.test"), "good");
     store(&sandbox, &closed, "glpat-x", &[]);
-    assert_eq!(state(1, &closed), "failed");
+    assert_eq!(state(5, &closed), "failed");
     let table = sandbox.ask("check", b"").text();
     assert!(table.contains("cannot reach the forge"), "{table}");
     assert!(!table.contains("glpat-x"), "{table}");

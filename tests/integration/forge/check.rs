@@ -205,9 +205,9 @@ fn nobody_answers() {
         Token::new("classic", CLASSIC).ends(in_days(100)),
     );
     work.forge.answer(Manner::Status(500));
-    check(&work, 1);
+    check(&work, 5);
     work.forge.answer(Manner::Rude);
-    check(&work, 1);
+    check(&work, 5);
     // What was known before says no more than that nobody answers now.
     work.forge.answer(Manner::Honest);
     check(&work, 0);
@@ -243,7 +243,7 @@ fn blocked_by_the_organization() {
 fn forges_that_tell_no_end() {
     for speaks in [Speaks::Gitea, Speaks::Bitbucket, Speaks::Azure] {
         let work = with(speaks, Token::new("plain", PLAIN).scopes(&["read:user"]));
-        check(&work, 0);
+        check(&work, 5);
         let url = work.forge.url();
         work.ask(&format!("expires {url} 5d"), b"").succeeded();
         check(&work, 3);

@@ -709,7 +709,7 @@ fn git_that_checks_no_certificate() {
     let mut command = work.command("check");
     command.env("GIT_SSL_NO_VERIFY", "1");
     let checked = process::run(&mut command, b"");
-    assert_eq!(checked.status.code(), Some(1), "{checked:?}");
+    assert_eq!(checked.status.code(), Some(5), "{checked:?}");
     assert_eq!(work.forge.asked().len(), asked);
 }
 

@@ -1,0 +1,108 @@
+//! The one reader of a forge's answers.
+//!
+//! | outcome | evidence |
+//! |---|---|
+//! | good | 200, JSON, fields that only this forge's answer has |
+//! | rejected | 401 (or 200), JSON, this forge's own words about the token |
+//! | limited | 429, 503, or 403 with `Retry-After`, `X-RateLimit-Remaining: 0` or the forge's words |
+//! | blocked | 403, JSON, this forge's own words: the token is good, its account or address is not let in |
+//! | unclear | everything else: pages, proxies, firewalls, broken or empty bodies, redirects, 5xx |
+//!
+//! Only *rejected* makes a token invalid. Each forge reads its own shapes ([`Forge::read`]); this file does what holds for all.
+
+use super::{Answer, Forge, Found, Told, Verdict};
+use crate::credential::expiry::Expiry;
+use crate::credential::token::TokenKind;
+
+/// Returns what `answer` says of a token. `wall`: the present, in Unix seconds.
+pub fn read(forge: &dyn Forge, answer: &Answer, token: Option<TokenKind>, wall: u64) -> Verdict {
+    if is_limited(answer) {
+        return answer.limited(wall);
+    }
+    if !is_json(answer) {
+        return Verdict::Unclear {
+            status: answer.status,
+        };
+    }
+    match forge.read(answer, token, wall) {
+        Verdict::Good(found) => Verdict::Good(Found {
+            end: found.end.after(answer.date().unwrap_or(wall).max(wall)),
+            ..found
+        }),
+        verdict => verdict,
+    }
+}
+
+impl Told {
+    /// Drops an expiry that is not after `moment`: a token that the forge accepts has not expired, so the date is wrong.
+    #[must_use]
+    pub fn after(self, moment: u64) -> Self {
+        match self {
+            Self::At(end) if end.left(moment) == 0 => Self::Unknown,
+            told => told,
+        }
+    }
+
+    /// The moment, if there is one.
+    pub fn expiry(self) -> Option<Expiry> {
+        match self {
+            Self::At(end) => Some(end),
+            Self::Never | Self::Unknown => None,
+        }
+    }
+}
+
+/// 401 is never a limit: GitHub sends `X-RateLimit-Remaining` with every answer.
+fn is_limited(answer: &Answer) -> bool {
+    match answer.status {
+        429 | 503 => true,
+        403 => {
+            answer.header("retry-after").is_some()
+                || answer.header("x-ratelimit-remaining") == Some("0")
+        }
+        _ => false,
+    }
+}
+
+/// Every forge's API answers in JSON (`application/json`, `application/vnd.….+json`); pages and firewalls do not.
+fn is_json(answer: &Answer) -> bool {
+    let kind = answer.header("content-type").unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    let kind = kind.to_ascii_lowercase();
+    kind.strip_prefix("application/")
+        .is_some_and(|kind| kind == "json" || kind.ends_with("+json"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::recorded::answer;
+    use super::*;
+
+    #[test]
+    fn an_expiry_that_is_not_ahead_is_unknown() {
+        let at = |seconds| Told::At(Expiry::from_unix(seconds).unwrap());
+        assert_eq!(at(100).after(100), Told::Unknown);
+        assert_eq!(at(99).after(100), Told::Unknown);
+        assert_eq!(at(101).after(100), at(101));
+        assert_eq!(Told::Never.after(100), Told::Never);
+    }
+
+    #[test]
+    fn only_json_is_an_apis_answer() {
+        for (kind, is_one) in [
+            ("application/json", true),
+            ("Application/JSON; charset=utf-8", true),
+            ("application/vnd.github+json", true),
+            ("application/problem+json", true),
+            ("text/html; charset=utf-8", false),
+            ("text/plain", false),
+            ("text/json", false),
+            ("application/jsonp", false),
+            ("", false),
+        ] {
+            let answer = answer(200, &[("content-type", kind)], "{}");
+            assert_eq!(is_json(&answer), is_one, "{kind}");
+        }
+        assert!(!is_json(&answer(200, &[], "{}")));
+    }
+}
