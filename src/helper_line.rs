@@ -1,8 +1,8 @@
 //! The value of git's `credential.helper` as git hands it to a shell: read, recognised, written.
 
 use std::env;
-use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// The program's name, wherever it is installed.
@@ -118,50 +118,10 @@ pub fn named(value: &OsStr) -> String {
     }
 }
 
-/// A setting's key as it may be shown: its URL may hold a password.
-pub fn without_password(key: &OsStr) -> OsString {
-    let bytes = key.as_bytes();
-    let hidden = || {
-        let start = bytes.windows(3).position(|three| three == b"://")? + 3;
-        let rest = &bytes[start..];
-        let end = rest.iter().position(|byte| b"/?#".contains(byte));
-        let user = &rest[..end.unwrap_or(rest.len())];
-        let at = start + user.iter().rposition(|&byte| byte == b'@')?;
-        let colon = start + user.iter().position(|&byte| byte == b':')?;
-        (colon < at).then(|| [&bytes[..=colon], b"***", &bytes[at..]].concat())
-    };
-    OsString::from_vec(hidden().unwrap_or_else(|| bytes.to_vec()))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::plain::shell_word;
-
-    #[test]
-    fn a_key_is_shown_without_its_password() {
-        for (key, shown) in [
-            ("credential.helper", "credential.helper"),
-            (
-                "credential.https://one.test:8443/@x.helper",
-                "credential.https://one.test:8443/@x.helper",
-            ),
-            (
-                "credential.https://alice@one.test.helper",
-                "credential.https://alice@one.test.helper",
-            ),
-            (
-                "credential.https://alice:se:c@ret@one.test/x.helper",
-                "credential.https://alice:***@one.test/x.helper",
-            ),
-            (
-                "credential.https://:x@one.test.helper",
-                "credential.https://:***@one.test.helper",
-            ),
-        ] {
-            assert_eq!(without_password(key.as_ref()), shown, "{key}");
-        }
-    }
 
     #[test]
     fn knows_its_own_lines() {

@@ -61,7 +61,7 @@ mod tests {
         let described = Description {
             protocol: Some(b"https".to_vec()),
             host: Some(b"example.test".to_vec()),
-            username: Some(b"alice".to_vec()),
+            username: Some(b"alice".to_vec().into()),
             password: Some(Secret::new(password.as_bytes())),
             ..Description::default()
         };

@@ -6,6 +6,7 @@ use super::condition::Condition;
 use crate::credential::Credential;
 use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
+use crate::credential::username::Username;
 use crate::protocol::read::{self, Lines};
 use crate::protocol::{Error, LIMIT, write};
 use crate::secret::Buffer;
@@ -236,6 +237,10 @@ pub fn push_listed(listed: &Listed, out: &mut Buffer) -> Result<(), Error> {
     };
     write::description(&described, out)?;
     push_number("renewable", u64::from(*is_renewable), out);
+    // The password that tells it is not in the list. A program of before does not know the line.
+    if key.username.as_ref().is_some_and(Username::is_alone) {
+        push_number("user_is_token", 1, out);
+    }
     if let Some(forgotten) = forgotten {
         push_number("forgotten", *forgotten, out);
     }
@@ -250,12 +255,13 @@ pub fn read_listed(mut bytes: &[u8]) -> Result<Vec<Listed>, Error> {
         let Description {
             authtype, expiry, ..
         } = read::entry(Lines::new(bytes))?;
-        let key = read::entry(Lines::new(bytes))?
-            .key()
-            .ok_or(Error::Missing { key: "host" })?;
+        let key = read::entry(Lines::new(bytes))?.key();
+        let mut key = key.ok_or(Error::Missing { key: "host" })?;
         let mut lines = Lines::new(bytes);
         let numbers = numbers(&mut lines)?;
         bytes = lines.rest();
+        let is_alone = number(&numbers, "user_is_token") == Some(1);
+        key.username = key.username.map(|name| name.alone(is_alone));
         all.push(Listed {
             key,
             expiry,
@@ -368,7 +374,7 @@ mod tests {
                 protocol: b"https".to_vec(),
                 host: b"example.test".to_vec(),
                 path: None,
-                username: Some(b"alice".to_vec()),
+                username: Some(b"alice".to_vec().into()),
             },
             password: Some(Secret::new(b"one")),
             authorization: None,

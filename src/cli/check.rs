@@ -4,13 +4,14 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::json::text;
+use super::json::{name, text};
 use super::progress::Progress;
 use super::streams::Streams;
 use super::{Failure, described, meant, nothing_kept, nothing_known, open, ui};
 use crate::config::{Flags, Warn};
 use crate::credential::expiry::Expiry;
 use crate::credential::token::TokenKind;
+use crate::credential::username::Username;
 use crate::forge::{Told, Verdict};
 use crate::helper::lookup::{Asked, Report};
 use crate::plain;
@@ -263,7 +264,7 @@ fn setting_hint(report: &Report) -> Option<String> {
 }
 
 fn row(report: &Report, state: State, wall: u64) -> Vec<String> {
-    let user = report.key.username.as_deref();
+    let user = report.key.username.as_ref();
     let forge = match (report.forge, report.token) {
         (None, _) => "-".to_owned(),
         (Some(forge), None) => forge.to_string(),
@@ -271,7 +272,7 @@ fn row(report: &Report, state: State, wall: u64) -> Vec<String> {
     };
     vec![
         plain::safe(&report.key.url()),
-        user.map_or_else(|| "-".to_owned(), plain::safe),
+        user.map_or_else(|| "-".to_owned(), Username::shown),
         forge,
         says(report, state, wall),
         report
@@ -289,7 +290,7 @@ fn shown(report: &Report, state: State, wall: u64) -> Shown {
     let end = report.end.map(|(end, _)| end);
     Shown {
         url: text(&report.key.url()),
-        username: report.key.username.as_deref().map(text),
+        username: report.key.username.as_ref().map(name),
         storages: report.kinds.iter().map(ToString::to_string).collect(),
         forge: report.forge.map(crate::forge::Kind::word),
         kind: report.token.map(TokenKind::word),

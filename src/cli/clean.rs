@@ -10,6 +10,7 @@ use super::{Failure, described, patience, settings, status_of, ui};
 use crate::config::Flags;
 use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
+use crate::credential::username::Username;
 use crate::helper::clean::{Cleaner, Owner, Stale, Why};
 use crate::helper::neighbours::{Harvest, Neighbours};
 use crate::plain;
@@ -220,7 +221,9 @@ fn show(
         rows.push(vec![
             (number + 1).to_string(),
             plain::safe(&key.url()),
-            plain::safe(key.username.as_deref().unwrap_or(b"-")),
+            key.username
+                .as_ref()
+                .map_or_else(|| "-".to_owned(), Username::shown),
             plain::safe(place.as_bytes()),
             stale
                 .mark
@@ -248,9 +251,9 @@ fn whereabouts(
         Owner::Storage(kind) => (kind.to_string(), None, kind == Kind::File),
         Owner::Neighbour(at) => {
             let copied = &harvest.copies[at];
-            let place = &copied.found.place;
+            let place = copied.found.shown_place();
             let name = neighbours.name_of(copied).to_owned();
-            (name, Some(place.to_string()), place.is_plaintext())
+            (name, Some(place), copied.found.place.is_plaintext())
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::config::{Error, Flags, Settings};
 use crate::credential::Credential;
 use crate::credential::description::Description;
 use crate::credential::url;
+use crate::credential::username::without_tokens;
 use crate::git::Git;
 use crate::helper::finding::{Finding, Outcome};
 use crate::helper::question::Question;
@@ -204,18 +205,22 @@ fn unreadable(error: &Error) -> Finding {
     Finding::problem("configuration", error.to_string(), error.hint())
 }
 
+fn shown(text: &str) -> String {
+    plain::whole(&without_tokens(text))
+}
+
 fn print(streams: &mut Streams, findings: &[Finding], is_json: bool) -> io::Result<()> {
-    let shown: Vec<Shown> = findings
+    let all: Vec<Shown> = findings
         .iter()
         .map(|found| Shown {
             title: found.title,
             outcome: found.outcome.word(),
-            says: plain::whole(&found.says),
-            remedy: found.remedy.as_deref().map(plain::whole),
+            says: shown(&found.says),
+            remedy: found.remedy.as_deref().map(shown),
         })
         .collect();
     if is_json {
-        let json = serde_json::to_string_pretty(&shown)?;
+        let json = serde_json::to_string_pretty(&all)?;
         return ui::print(streams, &format!("{json}\n"));
     }
     let mut text = String::new();
@@ -224,7 +229,7 @@ fn print(streams: &mut Streams, findings: &[Finding], is_json: bool) -> io::Resu
         outcome,
         says,
         remedy,
-    } in shown
+    } in all
     {
         let _ = writeln!(text, "{outcome:<8} {title}: {says}");
         if let Some(remedy) = remedy {

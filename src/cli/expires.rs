@@ -45,8 +45,8 @@ pub(super) fn run(
     for key in outcome.value {
         let name = key
             .username
-            .as_deref()
-            .map_or_else(String::new, |name| format!(" of {}", plain::safe(name)));
+            .as_ref()
+            .map_or_else(String::new, |name| format!(" of {}", name.shown()));
         let url = plain::safe(&key.url());
         let end = match expiry {
             None => "has no known end".to_owned(),

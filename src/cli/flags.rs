@@ -157,11 +157,9 @@ fn weight(key: &str, url: Option<&Description>) -> Option<usize> {
     };
     let Some(url) = url else { return Some(0) };
     let pattern = url::parse(pattern.as_bytes()).ok()?;
-    let covers =
-        |pattern: &Option<Vec<u8>>, said: &Option<Vec<u8>>| pattern.is_none() || pattern == said;
     let is_same = pattern.protocol == url.protocol
         && pattern.host == url.host
-        && covers(&pattern.username, &url.username);
+        && (pattern.username.is_none() || pattern.username == url.username);
     let path = pattern.path.unwrap_or_default();
     let is_within = url.path.as_deref().unwrap_or_default().starts_with(&path);
     (is_same && is_within).then_some(1 + path.len())

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
+use crate::credential::username::{HIDDEN, Username};
 
 /// What a credential is kept under, flattened into whatever tells of it.
 #[derive(Serialize)]
@@ -22,7 +23,7 @@ impl From<&Key> for ShownKey {
             protocol: text(&key.protocol),
             host: text(&key.host),
             path: key.path.as_deref().map(text),
-            username: key.username.as_deref().map(text),
+            username: key.username.as_ref().map(name),
         }
     }
 }
@@ -30,6 +31,11 @@ impl From<&Key> for ShownKey {
 /// Bytes from the wire: JSON escapes what a terminal would act on.
 pub(super) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// As [`text`]; hidden if it may be a token.
+pub(super) fn name(name: &Username) -> String {
+    name.visible().map_or_else(|| HIDDEN.to_owned(), text)
 }
 
 /// `unix` in seconds, as RFC 3339 writes it.

@@ -12,6 +12,7 @@ use crate::config::{Flags, Warn};
 use crate::credential::expiry::{Expiry, Source};
 use crate::credential::key::Key;
 use crate::credential::token::TokenKind;
+use crate::credential::username::Username;
 use crate::forge;
 use crate::helper::answering::answering;
 use crate::helper::configured::path_teller;
@@ -57,10 +58,9 @@ pub(super) fn run(
     let (settings, helper) = open(flags, None)?;
     let outcome = helper.list()?;
     let wall = time::now().wall;
-    let known = helper.all_known();
+    let knowledge = helper.knowledge();
     let known = |listed: &Listed| {
-        let found = known.iter().find(|(key, _)| *key == listed.key);
-        let mut known = found.map(|(_, known)| known.clone()).unwrap_or_default();
+        let mut known = knowledge.latest(&listed.key).cloned().unwrap_or_default();
         let issuer = helper.issuer(&listed.key, None);
         known.forge = known.forge.or(issuer.map(|issuer| issuer.forge.kind()));
         known
@@ -136,8 +136,8 @@ fn row(kind: Kind, listed: &Listed, known: &Known, is_marked: bool, wall: u64) -
     } = listed;
     let mut user = key
         .username
-        .as_deref()
-        .map_or_else(|| "-".to_owned(), plain::safe);
+        .as_ref()
+        .map_or_else(|| "-".to_owned(), Username::shown);
     if let Some(scheme) = scheme {
         user = format!("{user} ({})", plain::safe(scheme));
     }

@@ -14,6 +14,7 @@ use crate::credential::description::Description;
 use crate::credential::expiry::{End, Source};
 use crate::credential::key::Key;
 use crate::credential::url;
+use crate::credential::username::Username;
 use crate::forge::Site;
 use crate::git::Git;
 use crate::helper::finding::Finding;
@@ -22,9 +23,6 @@ use crate::helper::{Helper, question};
 use crate::plain;
 use crate::platform::prompt::Dialogue;
 use crate::time;
-
-/// A name that begins as a token does may be one all the same.
-const SHORTEST_TOKEN: usize = 20;
 
 /// Take a new token for a URL, in the place of an old one
 #[derive(clap::Args)]
@@ -81,7 +79,7 @@ pub(super) fn run(
     let (settings, helper) = open(flags, Some(&description))?;
     description.username.take_if(|name| name.is_empty());
     if let Some(name) = &arguments.username {
-        description.username = Some(name.clone().into_bytes());
+        description.username = Some(Username::from(&name[..]));
     }
     description = as_git_will_ask(description, &settings, streams);
     if description.username.is_none() {
@@ -235,13 +233,15 @@ fn known_or_asked_username(
     helper: &Helper,
     description: &Description,
     dialogue: Option<&mut Dialogue>,
-) -> Result<Vec<u8>, Failure> {
-    let mut known: Vec<Vec<u8>> = helper
+) -> Result<Username, Failure> {
+    let mut known: Vec<Username> = helper
         .list()?
         .value
         .into_iter()
         .filter(|(_, listed)| description.fits(&listed.key))
         .filter_map(|(_, listed)| listed.key.username)
+        // A token in the place of the name is replaced by a name.
+        .filter(|name| !name.may_be_token())
         .collect();
     known.sort_unstable();
     known.dedup();
@@ -260,14 +260,13 @@ fn known_or_asked_username(
     if name.is_empty() {
         return Err(Failure::new("a token needs a user", None));
     }
-    let issuer = key.and_then(|key| helper.issuer(&key, Some(name.as_bytes())));
-    let begins_as_token = issuer.is_some_and(|issuer| issuer.token.is_some());
-    if begins_as_token && name.len() >= SHORTEST_TOKEN {
+    let name = Username::from(name);
+    if name.may_be_token() {
         // It would stand in every list from now on.
         return Err(Failure::new(
             "this is a token, and no user's name: nothing was changed",
             "it was shown on the terminal: revoke it at its forge",
         ));
     }
-    Ok(name.into_bytes())
+    Ok(name)
 }

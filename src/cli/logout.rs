@@ -134,7 +134,7 @@ fn needs_yes(streams: &mut Streams, unwanted: &Description, entries: &Entries) -
         // A URL without a user or a path cannot mean the one entry without them.
         let meant = Description::of(key);
         let is_narrow = entries.keys().filter(|other| meant.fits(other)).count() == 1;
-        ways.push(if is_narrow {
+        ways.push(if is_narrow && !key.hides_user() {
             logout_command(key)
         } else {
             ui::token_of(key)

@@ -222,7 +222,7 @@ fn told(streams: &mut Streams, rotated: &Rotated, login: &str) -> Result<(), Fai
 fn named(key: &Key) -> String {
     let url = plain::safe(&key.url());
     match &key.username {
-        Some(user) => format!("{} at {url}", plain::safe(user)),
+        Some(user) => format!("{} at {url}", user.shown()),
         None => url,
     }
 }

@@ -14,6 +14,7 @@ use unicode_width::UnicodeWidthChar;
 use super::streams::Streams;
 use crate::credential::expiry::Source;
 use crate::credential::key::Key;
+use crate::credential::username::without_tokens;
 use crate::helper::notice::{Next, Notice};
 use crate::plain;
 use crate::platform;
@@ -232,9 +233,9 @@ fn after_refusal(next: Next, key: &Key) -> String {
 /// The token that is kept under `key`, in the middle of a sentence.
 pub fn token_of(key: &Key) -> String {
     let url = plain::safe(&key.url());
-    match key.username.as_deref() {
-        None | Some([]) => format!("the token for {url}"),
-        Some(name) => format!("the token of {} for {url}", plain::safe(name)),
+    match key.username.as_ref().filter(|name| !name.is_empty()) {
+        None => format!("the token for {url}"),
+        Some(name) => format!("the token of {} for {url}", name.shown()),
     }
 }
 
@@ -262,7 +263,9 @@ fn line(streams: &mut Streams, level: Level, text: &str) {
         Style::new()
     };
     // Nobody is left to tell if standard error is gone.
-    let text = format!("{style}{word}:{style:#} {}\n", plain::whole(text));
+    // The system's and git's own messages may hold a name that nobody took apart.
+    let text = plain::whole(&without_tokens(text));
+    let text = format!("{style}{word}:{style:#} {text}\n");
     let _ = streams.error.write_all(text.as_bytes());
 }
 

@@ -8,6 +8,7 @@ use serde::de::Error as _;
 
 use crate::credential::description::Description;
 use crate::credential::url;
+use crate::credential::username::Username;
 
 /// One `[[account]]` of the configuration.
 #[derive(Clone, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub struct Account {
     /// `None`: the whole host.
     pub path: Option<Vec<u8>>,
     /// Who signs in; `None`: whoever does.
-    pub username: Option<Vec<u8>>,
+    pub username: Option<Username>,
 }
 
 impl std::fmt::Debug for Account {
@@ -35,7 +36,7 @@ impl std::fmt::Debug for Account {
 
 impl Account {
     /// The rule that a URL and a name make.
-    pub fn of(url: Description, username: Option<Vec<u8>>) -> Option<Self> {
+    pub fn of(url: Description, username: Option<Username>) -> Option<Self> {
         Some(Self {
             protocol: url.protocol?,
             host: url.host?,
@@ -91,7 +92,7 @@ impl<'de> Deserialize<'de> for Account {
                 "the path of an account has no '.', '..' or empty part",
             ));
         }
-        let username = username.map(String::into_bytes);
+        let username = username.map(Username::from);
         Self::of(said, username)
             .ok_or_else(|| D::Error::custom("an account needs a URL with a host"))
     }
@@ -145,7 +146,11 @@ mod tests {
         .into_iter()
         .map(|(rule, name)| {
             let name = name.map(|name: &str| name.as_bytes().to_vec());
-            Account::of(url::parse(rule.as_bytes()).unwrap(), name).unwrap()
+            Account::of(
+                url::parse(rule.as_bytes()).unwrap(),
+                name.map(Username::from),
+            )
+            .unwrap()
         })
         .collect()
     }
@@ -154,7 +159,10 @@ mod tests {
         let mut said = url::parse(url.as_bytes()).unwrap();
         apply(&accounts(), &mut said);
         let text = |bytes: Option<Vec<u8>>| bytes.map(|bytes| String::from_utf8(bytes).unwrap());
-        (text(said.path), text(said.username))
+        (
+            text(said.path),
+            text(said.username.map(|name| name.expose().to_vec())),
+        )
     }
 
     fn some(path: &str, username: &str) -> (Option<String>, Option<String>) {

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::expiry::Expiry;
 use super::key::Key;
+use super::username::Username;
 use crate::secret::Secret;
 
 /// A question (`get`), a rejection (`erase`), or a credential not yet found complete (`store`).
@@ -18,7 +19,7 @@ pub struct Description {
     /// Without a leading slash.
     pub path: Option<Vec<u8>>,
     /// Who signs in; may be empty.
-    pub username: Option<Vec<u8>>,
+    pub username: Option<Username>,
     /// Password or token.
     pub password: Option<Secret>,
     /// Scheme of an `Authorization` header, such as `Bearer`.
@@ -105,14 +106,12 @@ impl Description {
     /// Whether a credential kept under `key` fits: what is said must be there and be equal, byte for byte; what is not
     /// said fits anything. Without a protocol or a host nothing fits, so that a blank question opens nothing.
     pub fn fits(&self, key: &Key) -> bool {
-        let said = |wanted: &Option<Vec<u8>>, kept: &Option<Vec<u8>>| {
-            (wanted.is_none() && !self.is_exact) || wanted == kept
-        };
+        let is_open = |is_said: bool| !is_said && !self.is_exact;
         self.protocol.as_ref() == Some(&key.protocol)
             && self.host.as_ref() == Some(&key.host)
-            && said(&self.path, &key.path)
+            && (is_open(self.path.is_some()) || self.path == key.path)
             && !(self.is_pathless && key.path.is_some())
-            && said(&self.username, &key.username)
+            && (is_open(self.username.is_some()) || self.username == key.username)
     }
 
     /// Whether the secrets that are said, if any, are `password` and `credential`. What is refused may be older than
@@ -172,7 +171,7 @@ mod tests {
             protocol: b"https".to_vec(),
             host: b"example.test".to_vec(),
             path: path.map(|path| path.as_bytes().to_vec()),
-            username: username.map(|name| name.as_bytes().to_vec()),
+            username: username.map(Username::from),
         }
     }
 

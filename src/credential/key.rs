@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::username::Username;
 use crate::plain::{is_plain, shell_word};
 
 /// Protocol, host, path and username: two credentials with the same key cannot be kept side by side.
@@ -16,7 +17,7 @@ pub struct Key {
     /// Without a leading slash; git gives it for other protocols than HTTP and where `credential.useHttpPath` is set.
     pub path: Option<Vec<u8>>,
     /// Who signs in.
-    pub username: Option<Vec<u8>>,
+    pub username: Option<Username>,
 }
 
 impl Key {
@@ -30,11 +31,17 @@ impl Key {
         url
     }
 
+    /// Whether the user may be a token, so that [`Key::argument`] leaves it out and may mean several keys.
+    pub fn hides_user(&self) -> bool {
+        self.username.as_ref().is_some_and(Username::may_be_token)
+    }
+
     /// The URL with the user, as one word of a command line that a person can paste into a shell. It means this key among
-    /// several of one host.
+    /// several of one host. A user that may be a token is left out.
     pub fn argument(&self) -> String {
         let mut url = [&self.protocol[..], b"://"].concat();
-        if let Some(user) = self.username.as_deref().filter(|user| !user.is_empty()) {
+        let user = self.username.as_ref().and_then(Username::visible);
+        if let Some(user) = user.filter(|user| !user.is_empty()) {
             encode(&mut url, user, b"-._");
             url.push(b'@');
         }
@@ -112,7 +119,7 @@ mod tests {
                 protocol: bytes("https"),
                 host: bytes(host),
                 path: path.map(bytes),
-                username: user.map(bytes),
+                username: user.map(Username::from),
             };
             assert_eq!(key.argument(), written);
             let read = url::parse(written.replace('\\', "").as_bytes()).unwrap();

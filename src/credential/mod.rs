@@ -9,10 +9,12 @@ pub mod jwt;
 pub mod key;
 pub mod token;
 pub mod url;
+pub mod username;
 
 use self::description::Description;
 use self::expiry::Expiry;
 use self::key::Key;
+use self::username::Username;
 use crate::secret::Secret;
 
 /// What a storage keeps. [`Credential::complete`] makes one; a storage may hand out one whose secrets have ended and been
@@ -61,7 +63,7 @@ impl Credential {
 
     /// The same, without asking for secrets: what a storage said of an entry whose secrets are gone.
     pub fn partial(description: Description) -> Option<Self> {
-        let key = description.key()?;
+        let mut key = description.key()?;
         let Description {
             protocol: _,
             host: _,
@@ -75,6 +77,9 @@ impl Credential {
             is_exact: _,
             is_pathless: _,
         } = description;
+        if let Some(password) = &password {
+            key.username = key.username.map(|name| name.with_password(password));
+        }
         let authorization = authtype
             .zip(credential)
             .map(|(scheme, parameters)| Authorization { scheme, parameters });
@@ -92,8 +97,11 @@ impl Credential {
         self.password.is_some() || self.authorization.is_some()
     }
 
-    /// The secret as a forge knows it: the password, or what follows `Bearer`.
+    /// The secret as a forge knows it: the password, or what follows `Bearer`. `None` where the username is the token.
     pub fn token(&self) -> Option<&Secret> {
+        if self.key.username.as_ref().is_some_and(Username::is_alone) {
+            return None;
+        }
         let bearer = self
             .authorization
             .as_ref()
@@ -232,7 +240,7 @@ mod tests {
         Description {
             protocol: Some(b"https".to_vec()),
             host: Some(b"example.test".to_vec()),
-            username: Some(b"alice".to_vec()),
+            username: Some(b"alice".to_vec().into()),
             password: Some(Secret::new(password)),
             expiry: expiry.and_then(Expiry::from_unix),
             ..Description::default()

@@ -1,7 +1,12 @@
 //! URLs as people and other programs write them, read strictly.
 
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
 use super::description::Description;
 use super::host::{is_host, is_path, is_protocol};
+use super::username::{HIDDEN, Username};
+use crate::secret::Secret;
 
 /// Why a URL was not taken. Never holds a part of it: people paste tokens into URLs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -72,9 +77,40 @@ pub fn parse(url: &[u8]) -> Result<Description, Error> {
         protocol: Some(protocol.to_ascii_lowercase()),
         host: Some(host),
         path: (!path.is_empty()).then_some(path),
-        username: user.map(decode).transpose()?,
+        username: user.map(decode).transpose()?.map(Username::from),
         ..Description::default()
     })
+}
+
+/// `text` as it may be shown: of the first URL in it neither the password nor a user that may be a token. For a key or a value of
+/// git's configuration, such as `credential.https://octocat@github.com.helper`.
+pub fn without_secrets(text: &OsStr) -> OsString {
+    let bytes = text.as_bytes();
+    let hidden = || {
+        let start = bytes.windows(3).position(|three| three == b"://")? + 3;
+        let rest = &bytes[start..];
+        let end = rest.iter().position(|byte| b"/?#".contains(byte));
+        let user = &rest[..end.unwrap_or(rest.len())];
+        let at = user.iter().rposition(|&byte| byte == b'@')?;
+        let (before, after) = (&bytes[..start], &rest[at..]);
+        let user = &user[..at];
+        let colon = user.iter().position(|&byte| byte == b':');
+        let (name, password) = match colon {
+            Some(colon) => (&user[..colon], Some(&user[colon + 1..])),
+            None => (user, None),
+        };
+        let plain = |text: &[u8]| decode(text).unwrap_or_else(|_| text.to_vec());
+        let mut username = Username::from(plain(name));
+        if let Some(password) = password {
+            username = username.with_password(&Secret::new(&plain(password)));
+        }
+        let hidden = HIDDEN.as_bytes();
+        if username.may_be_token() {
+            return Some([before, hidden, after].concat());
+        }
+        password.map(|_| [before, name, b":", hidden, after].concat())
+    };
+    OsString::from_vec(hidden().unwrap_or_else(|| bytes.to_vec()))
 }
 
 /// Undoes percent-encoding. What comes out holds no control byte.
@@ -120,7 +156,7 @@ mod tests {
             text(said.protocol),
             text(said.host),
             text(said.path),
-            text(said.username),
+            text(said.username.map(|name| name.expose().to_vec())),
         ])
     }
 
@@ -154,6 +190,41 @@ mod tests {
             (cert.host, cert.path),
             (Some(Vec::new()), Some(b"home/u/c.pem".to_vec()))
         );
+    }
+
+    #[test]
+    fn a_setting_is_shown_without_its_secrets() {
+        for (key, shown) in [
+            ("credential.helper", "credential.helper"),
+            (
+                "credential.https://one.test:8443/@x.helper",
+                "credential.https://one.test:8443/@x.helper",
+            ),
+            (
+                "credential.https://alice@one.test.helper",
+                "credential.https://alice@one.test.helper",
+            ),
+            (
+                "credential.https://alice:se:c@ret@one.test/x.helper",
+                "credential.https://alice:***@one.test/x.helper",
+            ),
+            (
+                "credential.https://:x@one.test.helper",
+                "credential.https://:***@one.test.helper",
+            ),
+            (
+                "http.https://ghp_madeup@one.test.sslverify",
+                "http.https://***@one.test.sslverify",
+            ),
+            (
+                "url.https://madeup:x-oauth-basic@one.test/.insteadof",
+                "url.https://***@one.test/.insteadof",
+            ),
+            ("https://madeup:@one.test/", "https://***@one.test/"),
+            ("https://ghp%5Fmadeup:x@one.test/", "https://***@one.test/"),
+        ] {
+            assert_eq!(without_secrets(key.as_ref()), shown, "{key}");
+        }
     }
 
     #[test]

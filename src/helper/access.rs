@@ -1,11 +1,12 @@
 //! What git's own endpoint says of a repository: whether git may fetch and push, and why not.
 
-use super::case::{Case, text};
+use super::case::Case;
 use super::endpoint;
 use super::finding::Finding;
 use super::lookup::Asked;
 use crate::credential::key::Key;
 use crate::credential::token::TokenKind;
+use crate::credential::username::Username;
 use crate::forge::{Answer, Kind, Verdict};
 
 const TITLE: &str = "git endpoint";
@@ -94,7 +95,7 @@ impl Case<'_> {
         let name = self
             .issuer
             .and_then(|issuer| issuer.forge.username(issuer.token));
-        let own = self.credential.key.username.as_deref();
+        let own = self.credential.key.username.as_ref().map(Username::expose);
         if let Some(name) = name.filter(|name| own != Some(name.as_bytes())) {
             return self.of_another_name(name, path, before);
         }
@@ -112,7 +113,7 @@ impl Case<'_> {
             username: None,
             ..self.credential.key.clone()
         };
-        let own = text(self.credential.key.username.as_deref().unwrap_or_default());
+        let own = self.own_name();
         let is_access = self.kind() == Some(TokenKind::Access);
         let (says, remedy) = match &self.question.asked.username {
             // Git would not be given what is kept for another one.
@@ -143,6 +144,12 @@ impl Case<'_> {
         };
         let says = format!("401: {before}{} does not take it: {says}", self.forge());
         Finding::problem(TITLE, says, remedy)
+    }
+
+    /// As it may be shown.
+    fn own_name(&self) -> String {
+        let name = self.credential.key.username.as_ref();
+        name.map(Username::shown).unwrap_or_default()
     }
 
     fn forbidden(&self, answer: &Answer, before: &str) -> Finding {
@@ -198,7 +205,7 @@ impl Case<'_> {
         let says = "404: there is no such repository, or the token's owner may not see it";
         let page = path.strip_suffix(b".git").unwrap_or(path);
         let page = endpoint::address(&self.site, page);
-        let owner = text(self.credential.key.username.as_deref().unwrap_or_default());
+        let owner = self.own_name();
         let remedy =
             format!("mend the URL, or ask for access; signed in as {owner}, visit: {page}");
         Finding::problem(TITLE, says, remedy)

@@ -462,7 +462,7 @@ mod tests {
             protocol: Some(b"https".to_vec()),
             host: Some(b"h.test".to_vec()),
             path: some(path),
-            username: some(user),
+            username: some(user).map(Into::into),
             ..Description::default()
         }
     }

@@ -8,9 +8,9 @@ use super::finding::Finding;
 use super::question::Question;
 use crate::credential::Credential;
 use crate::credential::description::Description;
-use crate::credential::url;
+use crate::credential::url::{self, without_secrets};
 use crate::git::{Error, Git, Setting};
-use crate::helper_line::{KEYS, PROGRAM, is_ours, named, without_password, words};
+use crate::helper_line::{KEYS, PROGRAM, is_ours, named, words};
 use crate::plain::shell_word;
 use crate::protocol::read::{self, Lines};
 use crate::protocol::write;
@@ -68,7 +68,7 @@ pub fn barred_urls(git: &Git) -> Vec<Finding> {
             continue;
         }
         let reason = not_asked(git, forgets.as_ref());
-        let key = without_password(&setting.key);
+        let key = without_secrets(&setting.key);
         let says = format!("{} ({})", reason.says, key.to_string_lossy());
         if !found.iter().any(|other| other.says == says) {
             found.push(Finding { says, ..reason });
@@ -149,7 +149,7 @@ fn not_asked(git: &Git, forgets: Option<&[Setting; 2]>) -> Finding {
 }
 
 fn by_hand(setting: &Setting) -> String {
-    let key = without_password(&setting.key);
+    let key = without_secrets(&setting.key);
     let (key, origin) = (
         shell_word(key.as_bytes()),
         shell_word(setting.origin.as_bytes()),
@@ -188,6 +188,10 @@ fn of_first(other: &Setting, ours: &Setting, answer: Option<&Answer>) -> Finding
 /// `setup`, done like `how`, in the scope and for the URL where `setting` stands: elsewhere it would come before, and not help. With
 /// the options of `ours`: with others it would keep tokens elsewhere.
 fn remedy(how: &str, setting: &Setting, ours: &Setting) -> String {
+    // Without its secret a command would not mean this setting.
+    if without_secrets(&setting.key) != setting.key {
+        return by_hand(setting);
+    }
     let scope = match &setting.scope[..] {
         "local" => " --local",
         "worktree" | "command" => return by_hand(setting),

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::credential::Credential;
 use crate::credential::basic;
+use crate::credential::username::Username;
 use crate::forge::lookup;
 use crate::forge::{Answer, Call, Method, Signature, Site};
 use crate::network::Network;
@@ -30,7 +31,8 @@ fn ask_once(
     service: &str,
 ) -> Result<Answer, lookup::Error> {
     let token = credential.token().ok_or(lookup::Error::Token)?;
-    let name = credential.key.username.as_deref().unwrap_or_default();
+    let name = credential.key.username.as_ref();
+    let name = name.map(Username::expose).unwrap_or_default();
     let call = Call {
         method: Method::Get,
         url: format!("{}/info/refs?service={service}", address(site, path)),

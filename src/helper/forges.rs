@@ -4,6 +4,7 @@ use crate::config::host::HostRule;
 use crate::credential::Credential;
 use crate::credential::key::Key;
 use crate::credential::token::TokenKind;
+use crate::credential::username::Username;
 use crate::forge::azure::Azure;
 use crate::forge::bitbucket::Bitbucket;
 use crate::forge::gitea::Gitea;
@@ -76,7 +77,10 @@ pub fn takes_no_more(credential: &Credential) -> Option<&'static str> {
     let is_web = key.protocol == b"https";
     let forge = ALL.into_iter().find(|forge| is_web && forge.is_at(host))?;
     forge.takes_no_more(
-        key.username.as_deref().unwrap_or_default(),
+        key.username
+            .as_ref()
+            .map(Username::expose)
+            .unwrap_or_default(),
         password.expose(),
     )
 }
@@ -138,6 +142,14 @@ mod tests {
 
     fn found(host: &str, clues: Clues<'_>) -> Option<Kind> {
         issuer(&key("https", host), clues).map(|issuer| issuer.forge.kind())
+    }
+
+    #[test]
+    fn every_forges_token_is_known_in_the_place_of_a_name() {
+        for (prefix, _) in ALL.into_iter().flat_map(Forge::prefixes) {
+            let name = Username::from(format!("{prefix}madeup-madeup-madeup"));
+            assert!(name.may_be_token(), "{prefix}");
+        }
     }
 
     #[test]
@@ -214,7 +226,7 @@ mod tests {
         use crate::credential::description::Description;
         let credential = |protocol: &str, host: &str| {
             let described = Description {
-                username: Some(b"octocat".to_vec()),
+                username: Some(b"octocat".to_vec().into()),
                 password: Some(Secret::new(b"made-up")),
                 ..Description::of(&key(protocol, host))
             };

@@ -6,8 +6,8 @@ use std::os::unix::ffi::OsStrExt;
 use super::chain::holds_for;
 use super::finding::Finding;
 use crate::credential::description::Description;
+use crate::credential::url::without_secrets;
 use crate::git::{Git, Setting};
-use crate::helper_line::without_password;
 use crate::plain::shell_word;
 
 const NAME: &str = "authorization";
@@ -33,7 +33,7 @@ pub fn examine(git: &Git, url: Option<&Description>) -> Option<Finding> {
         }
     }
     let (setting, name) = sent?;
-    let key = without_password(&setting.key);
+    let key = without_secrets(&setting.key);
     let says = format!(
         "git sends an Authorization header of its own ({}, {}): it counts in the place of what is kept",
         setting.scope, setting.origin

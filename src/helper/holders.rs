@@ -352,7 +352,7 @@ mod tests {
         let described = Description {
             protocol: Some(b"https".to_vec()),
             host: Some(host.as_bytes().to_vec()),
-            username: Some(b"alice".to_vec()),
+            username: Some(b"alice".to_vec().into()),
             password: Some(Secret::new(password.as_bytes())),
             ..Description::default()
         };

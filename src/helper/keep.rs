@@ -301,16 +301,7 @@ impl Helper {
         now: Now,
     ) {
         let When { accepted, brought } = when;
-        let is_older = || {
-            let all = self.journal.all_known().unwrap_or_default();
-            let kept = &credential.key;
-            let is_of_user = |key: &Key| {
-                key.protocol == kept.protocol
-                    && key.host == kept.host
-                    && key.username == kept.username
-            };
-            all.iter().any(|(key, _)| is_of_user(key))
-        };
+        let is_older = || self.knowledge().knows_user_of(&credential.key);
         let is_plain = issuer.is_none() && credential.expiry.is_none() && brought.is_none();
         if is_plain && !is_older() {
             return;

@@ -47,10 +47,8 @@ use crate::config::{Choice, Settings, Warn};
 use crate::credential::Credential;
 use crate::credential::description::Description;
 use crate::credential::expiry::Source;
-use crate::credential::key::Key;
 use crate::journal::dead::Dead;
 use crate::journal::fate::Fate;
-use crate::journal::known::Known;
 use crate::journal::{Journal, Topic};
 use crate::protocol::read::Request;
 use crate::storage::memory::Lifetime;
@@ -303,10 +301,9 @@ impl Helper {
         Ok(outcome)
     }
 
-    /// Every entry's key with what is known of its token.
-    pub fn all_known(&self) -> Vec<(Key, Known)> {
-        // A list without it is still a list.
-        self.journal.all_known().unwrap_or_default()
+    /// What the journal knows of tokens. Nothing, if it cannot be read.
+    pub fn knowledge(&self) -> Dead {
+        self.journal.dead().unwrap_or_default()
     }
 
     /// Under `auto` a system without a keychain is an ordinary one; a keychain that is locked or hangs is worth a word.

@@ -208,7 +208,7 @@ impl Neighbours {
                 }
                 Source::Variable(name) => {
                     let mut wanted = wanted.map(Description::duplicate).unwrap_or_default();
-                    wanted.username.get_or_insert_with(|| ANYBODY.to_vec());
+                    wanted.username.get_or_insert_with(|| ANYBODY.into());
                     Box::new(Environment::variable(name.clone(), wanted))
                 }
             };

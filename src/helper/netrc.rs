@@ -50,7 +50,7 @@ fn of_bytes(
     let host = host.map(|host| String::from_utf8_lossy(host).into_owned());
     let host = host.as_deref().map(without_port);
     let host = host.map(|host| host.trim_matches(['[', ']']).as_bytes());
-    let user = url.and_then(|url| url.username.as_deref());
+    let user = url.and_then(|url| Some(url.username.as_ref()?.expose()));
     let found = first(bytes, host, user)?;
     let entry = match &found.host {
         Some(host) => format!("machine {}", String::from_utf8_lossy(host)),

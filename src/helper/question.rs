@@ -5,6 +5,7 @@ use crate::config::account::{self, Account};
 use crate::credential::Credential;
 use crate::credential::description::Description;
 use crate::credential::key::Key;
+use crate::credential::username::Username;
 use crate::git::Git;
 use crate::storage::Error;
 use crate::time::Now;
@@ -66,11 +67,11 @@ pub fn tells_path(git: &Git, url: &Description) -> bool {
 }
 
 /// Whom git asks for where the URL names nobody: `credential.username` (gitcredentials(7)).
-fn username(git: &Git, url: &Description) -> Option<Vec<u8>> {
+fn username(git: &Git, url: &Description) -> Option<Username> {
     let words = ["-z", "--get-urlmatch", "credential.username", &shown(url)];
     let set = git.config_values(&words).ok()?.into_iter().next()?;
     let set = set.into_encoded_bytes();
-    (!set.is_empty()).then_some(set)
+    (!set.is_empty()).then(|| set.into())
 }
 
 /// Without the user, who may be a token: everybody sees git's arguments.

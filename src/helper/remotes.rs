@@ -2,7 +2,7 @@
 
 use super::finding::Finding;
 use super::ssh::Ssh;
-use crate::credential::url;
+use crate::credential::url::{self, without_secrets};
 use crate::git::{Git, Setting};
 use crate::plain::shell_word;
 
@@ -190,13 +190,15 @@ pub fn without_port(host: &str) -> &str {
 /// Takes a rule away.
 fn without(rule: &Setting) -> String {
     let key = rule.key.to_string_lossy();
+    let place = &rule.origin;
+    // Whoever puts a user there means a secret.
     let is_web = key.starts_with("url.http");
     if let (true, Some(at)) = (is_web, key.rfind('@')) {
-        let place = &rule.origin;
-        return format!(
-            "take the line url.https://***{}, with its password, out of {place}",
-            &key[at..]
-        );
+        let rest = &key[at..];
+        return format!("take the line url.https://***{rest}, with its password, out of {place}");
+    }
+    if without_secrets(&rule.value) != rule.value {
+        return format!("take the line {key}, with the secret in its value, out of {place}");
     }
     let place = match &rule.scope[..] {
         "command" => {

@@ -130,7 +130,7 @@ mod tests {
                 protocol: b"https".to_vec(),
                 host: b"example.test".to_vec(),
                 path: None,
-                username: Some(username.as_bytes().to_vec()),
+                username: Some(username.into()),
             },
             password: Some(Secret::new(password.as_bytes())),
             authorization: None,

@@ -1,6 +1,7 @@
 //! Why a rotation did not put a new token into the store.
 
 use crate::credential::key::Key;
+use crate::credential::username::Username;
 use crate::forge::lookup;
 use crate::journal;
 use crate::plain;
@@ -224,7 +225,8 @@ impl Error {
 /// How the dead token gets out of the good one's way.
 fn way_to(key: &Key, dead: Kind, good: Kind) -> String {
     // `logout` takes all that fits: here it must be one.
-    if dead == good || key.username.as_ref().is_none_or(Vec::is_empty) {
+    let has_no_name = key.username.as_ref().is_none_or(Username::is_empty) || key.hides_user();
+    if dead == good || has_no_name {
         return "'git credential-pat list' shows both".to_owned();
     }
     let of_host = Key {

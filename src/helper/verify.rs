@@ -4,7 +4,7 @@ use std::env;
 
 use super::finding::Finding;
 use crate::credential::description::Description;
-use crate::credential::url;
+use crate::credential::url::{self, without_secrets};
 use crate::git::{Git, Setting};
 use crate::plain::shell_word;
 
@@ -52,7 +52,9 @@ pub fn examine(git: Option<&Git>, url: Option<&Description>) -> Vec<Finding> {
         seen.push(&setting.key);
         let key = setting.key.to_string_lossy();
         let url = context_of(&key).unwrap_or("https://host.invalid");
-        if is_off_for(url) {
+        // Every user sees git's arguments.
+        let has_secret = without_secrets(&setting.key) != setting.key;
+        if (has_secret && is_off(setting)) || (!has_secret && is_off_for(url)) {
             findings.push(off(Some(setting), url));
         }
     }
@@ -68,7 +70,7 @@ fn off(setting: Option<&Setting>, url: &str) -> Finding {
     };
     let says = format!(
         "{} is off ({}, {}): {CONSEQUENCE}",
-        setting.key.to_string_lossy(),
+        without_secrets(&setting.key).to_string_lossy(),
         setting.scope,
         setting.origin
     );
@@ -98,9 +100,11 @@ fn covers(setting: &Setting, asked: Option<&Description>) -> bool {
 }
 
 fn remedy(setting: &Setting) -> String {
-    let key = shell_word(setting.key.as_encoded_bytes());
+    let shown = without_secrets(&setting.key);
+    let key = shell_word(shown.as_encoded_bytes());
     let own = "where the certificate is your own, name its authority in http.sslCAInfo";
     match &setting.scope[..] {
+        _ if shown != setting.key => format!("take {key} out of {}; {own}", setting.origin),
         "command" => format!(
             "take {key} out of the command line, GIT_CONFIG_COUNT or GIT_CONFIG_PARAMETERS; {own}"
         ),

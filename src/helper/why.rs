@@ -13,6 +13,7 @@ use crate::credential::Credential;
 use crate::credential::description::Description;
 use crate::credential::key::Key;
 use crate::credential::token::TokenKind;
+use crate::credential::username::Username;
 use crate::forge::lookup;
 use crate::forge::{self, Found, Kind, Site, Verdict};
 use crate::git::Git;
@@ -20,10 +21,6 @@ use crate::storage::Error;
 use crate::time::{Now, in_words};
 
 const TITLE: &str = "token";
-/// A name that begins as a token does may be one all the same.
-const SHORTEST_TOKEN: usize = 20;
-/// Of a user of GitHub, and who has a longer one has no forty letters and digits in a row.
-const LONGEST_NAME: usize = 39;
 
 impl Helper {
     /// Why git fails for `url`, if it does. `question`: what git asks for it; `kept`: what answers, or why nobody knows. Writes
@@ -96,8 +93,9 @@ impl Helper {
         let other = others.iter().find(|key| of_anybody.fits(key));
         let says = match (&wanted.username, other) {
             (Some(user), Some(other)) => {
-                let user = text(user);
-                let other = text(other.username.as_deref().unwrap_or_default());
+                let user = user.shown();
+                let other = other.username.as_ref();
+                let other = other.map(Username::shown).unwrap_or_default();
                 let who = if question.is_named_by_git {
                     ", whom git asks for by credential.username"
                 } else {
@@ -111,7 +109,7 @@ impl Helper {
                 )
             }
             (Some(user), None) => {
-                format!("nothing is kept for the user '{}' at {url}", text(user))
+                format!("nothing is kept for the user '{}' at {url}", user.shown())
             }
             _ => format!("nothing is kept for {url}"),
         };
@@ -143,8 +141,16 @@ impl Helper {
 
 /// What is wrong with the question itself.
 fn of_question(question: &Question) -> Option<Finding> {
-    let user = question.asked.username.as_deref().unwrap_or_default();
-    if may_be_token(user) {
+    let user = question.asked.username.as_ref();
+    let is_token = user.is_some_and(Username::may_be_token);
+    if is_token && question.is_named_by_git {
+        return Some(Finding::problem(
+            TITLE,
+            "credential.username holds a token in the place of the user: every program that reads git's configuration has it",
+            "take it out of git's configuration, and revoke it at its forge",
+        ));
+    }
+    if is_token {
         return Some(Finding::problem(
             TITLE,
             "the URL holds a token in the place of the user: whoever reads it has the token",
@@ -174,17 +180,6 @@ fn of_untold(rule: &Account) -> Finding {
         text(&rule.url())
     );
     Finding::problem(TITLE, says, "git credential-pat setup")
-}
-
-/// By its beginning, or since no name is as long and without a mark.
-fn may_be_token(user: &[u8]) -> bool {
-    let clues = Clues {
-        token: Some(user),
-        ..Clues::default()
-    };
-    let begins_as_one = || issuer(&nowhere(), clues).is_some_and(|issuer| issuer.token.is_some());
-    let is_opaque = user.len() > LONGEST_NAME && user.iter().all(u8::is_ascii_alphanumeric);
-    is_opaque || user.len() >= SHORTEST_TOKEN && begins_as_one()
 }
 
 fn nowhere() -> Key {
@@ -385,19 +380,6 @@ impl Case<'_> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_may_be_a_token_is_not_taken_for_a_name() {
-        for (user, may_be) in [
-            ("ghp_made-up0123456789", true),
-            ("0123456789abcdef0123456789abcdef01234567", true),
-            ("octocat", false),
-            ("ghp_octocat", false),
-            ("x-bitbucket-api-token-auth", false),
-            ("", false),
-        ] {
-            assert_eq!(may_be_token(user.as_bytes()), may_be, "{user}");
-        }
-    }
     use crate::forge::lookup::Error;
     use crate::secret::Secret;
 
@@ -406,7 +388,7 @@ mod tests {
         let described = Description {
             protocol: Some(b"https".to_vec()),
             host: Some(b"github.com".to_vec()),
-            username: Some(b"octocat".to_vec()),
+            username: Some(b"octocat".to_vec().into()),
             password: Some(Secret::new(b"ghp_made-up")),
             ..Description::default()
         };

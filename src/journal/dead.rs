@@ -2,9 +2,10 @@
 
 use std::ops::RangeInclusive;
 
+use super::about::{About, Fingerprint};
 use super::fate::Fate;
 use super::known::{Known, Outcome};
-use super::{Contents, Entry, Error, Fingerprint, Journal, LONG_PATIENCE, Topic};
+use super::{Contents, Entry, Error, Journal, LONG_PATIENCE, Topic};
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
@@ -26,12 +27,12 @@ impl Dead {
     /// another path may be good under its own: some forges' tokens are for one organization or repository alone.
     pub fn fate_of(&self, credential: &Credential) -> Option<(Fate, u64)> {
         let contents = self.0.as_ref()?;
-        let fingerprint = contents.fingerprint(credential);
+        let about = contents.about_secret(credential);
         let mut entries = contents.entries.iter();
         entries.find_map(|entry| {
             let (fate, at) = entry.death()?;
-            let reaches = entry.is_of(&credential.key, &fingerprint)
-                && fate.reaches(entry.path(), credential.key.path.as_deref());
+            let reaches =
+                entry.is_of(&about) && fate.reaches(entry.path(), credential.key.path.as_deref());
             reaches.then_some((fate, at))
         })
     }
@@ -42,14 +43,14 @@ impl Dead {
     pub fn died_within(&self, credential: &Credential, time: RangeInclusive<u64>) -> bool {
         let contents = self.0.as_ref();
         contents.is_some_and(|contents| {
-            let fingerprint = contents.fingerprint(credential);
+            let about = contents.about_secret(credential);
             let path = credential.key.path.as_deref();
             contents.entries.iter().any(|entry| {
                 let reaches = entry.fate.map_or(entry.path() == path, |(fate, _)| {
                     fate.reaches(entry.path(), path)
                 });
                 entry.known.died.is_some_and(|died| time.contains(&died))
-                    && entry.is_of(&credential.key, &fingerprint)
+                    && entry.is_of(&about)
                     && reaches
             })
         })
@@ -64,12 +65,43 @@ impl Dead {
         Some(&found.known)
     }
 
+    /// What is known of the secrets that were kept under `key`: of the one stored or asked about last.
+    pub fn latest(&self, key: &Key) -> Option<&Known> {
+        let contents = self.0.as_ref()?;
+        let owner = contents.owner(key);
+        let is_of = |entry: &&Entry| {
+            entry
+                .about
+                .as_ref()
+                .is_some_and(|about| about.owner == owner)
+        };
+        let known = contents
+            .entries
+            .iter()
+            .filter(is_of)
+            .map(|entry| &entry.known);
+        known.max_by_key(|known| known.since.max(known.asked))
+    }
+
+    /// Whether anything is known of the user of `key` at its host.
+    pub fn knows_user_of(&self, key: &Key) -> bool {
+        let Some(contents) = &self.0 else {
+            return false;
+        };
+        let owner = contents.owner(key);
+        let mut known = contents
+            .entries
+            .iter()
+            .filter_map(|entry| entry.about.as_ref());
+        known.any(|about| about.owner.is_same_user(&owner))
+    }
+
     /// Whether this secret was ever kept by us for its user, or found good, under whatever path.
     pub fn was_good(&self, credential: &Credential) -> bool {
         let Some(contents) = &self.0 else {
             return false;
         };
-        let fingerprint = contents.fingerprint(credential);
+        let about = contents.about_secret(credential);
         contents.entries.iter().any(|entry| {
             let Known {
                 since,
@@ -78,14 +110,14 @@ impl Dead {
                 ..
             } = &entry.known;
             let is_good = since.is_some() || accepted.is_some() || *outcome == Some(Outcome::Good);
-            is_good && entry.is_of(&credential.key, &fingerprint)
+            is_good && entry.is_of(&about)
         })
     }
 
     /// Tells two secrets apart in what a person is shown, and nothing about either: the beginning of the fingerprint.
     pub fn mark(&self, credential: &Credential) -> Option<String> {
         let contents = self.0.as_ref().filter(|_| credential.is_complete())?;
-        let Fingerprint(mut digits) = contents.fingerprint(credential);
+        let Fingerprint(mut digits) = contents.about_secret(credential).secret;
         digits.truncate(6);
         Some(digits)
     }
@@ -129,9 +161,9 @@ impl Journal {
             return Ok(());
         }
         self.change(wall, |contents| {
-            let fingerprint = contents.fingerprint(credential);
+            let about = contents.about_secret(credential);
             for entry in &mut contents.entries {
-                if entry.death().is_some() && entry.is_of(&credential.key, &fingerprint) {
+                if entry.death().is_some() && entry.is_of(&about) {
                     entry.fate = None;
                     entry.known.died = None;
                     entry.known.outcome = entry
@@ -168,35 +200,25 @@ impl Journal {
 impl Contents {
     fn has_outlived(&self, credential: &Credential) -> bool {
         let end = credential.expiry.map(Expiry::unix);
-        let fingerprint = self.fingerprint(credential);
+        let about = self.about_secret(credential);
         self.entries.iter().any(|entry| {
-            let about = entry.about.as_ref();
-            let is_other = about.is_some_and(|(key, _)| *key != credential.key);
+            let is_other = entry.about.as_ref() != Some(&about);
             let Known {
                 since, accepted, ..
             } = entry.known;
-            is_other
-                && since.max(accepted) > end
-                && end.is_some()
-                && entry.is_of(&credential.key, &fingerprint)
+            is_other && since.max(accepted) > end && end.is_some() && entry.is_of(&about)
         })
     }
 }
 
 impl Entry {
-    fn is_of(&self, key: &Key, fingerprint: &Fingerprint) -> bool {
-        let same_user = |known: &Key| {
-            known.protocol == key.protocol
-                && known.host == key.host
-                && known.username == key.username
-        };
-        self.about
-            .as_ref()
-            .is_some_and(|(known, kept)| same_user(known) && kept.is_same(fingerprint))
+    fn is_of(&self, about: &About) -> bool {
+        let known = self.about.as_ref();
+        known.is_some_and(|known| known.is_same_secret(about))
     }
 
     fn path(&self) -> Option<&[u8]> {
-        self.about.as_ref()?.0.path.as_deref()
+        self.about.as_ref()?.owner.place.path.as_deref()
     }
 
     /// By what git said, else by what its forge said.
@@ -322,7 +344,10 @@ mod tests {
     fn the_dead_are_bounded_and_forgotten() {
         let mut contents = Contents::new().unwrap();
         for number in 0..MOST_DEAD as u64 + 10 {
-            let about = Some((token("alice", "").key, Fingerprint(number.to_string())));
+            let about = Some(About {
+                secret: Fingerprint(number.to_string()),
+                ..contents.about_secret(&token("alice", ""))
+            });
             contents.entry(about).fate = Some((Fate::Refused, 1000 + number));
         }
         contents.entries.insert(

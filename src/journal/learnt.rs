@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use super::known::{Known, Outcome};
-use super::{Contents, Entry, Error, Journal, Topic, is_within};
+use super::{Contents, Error, Journal, Topic, is_within};
 use crate::credential::Credential;
-use crate::credential::key::Key;
 use crate::private::Folder;
 
 impl Journal {
@@ -21,31 +20,6 @@ impl Journal {
             let found = entries.find(|entry| entry.about == about);
             found.map(|entry| entry.known)
         }))
-    }
-
-    /// What is known of everything, by key: of several secrets of one user, the one stored or asked about last.
-    pub fn all_known(&self) -> Result<Vec<(Key, Known)>, Error> {
-        let Some(folder) = Folder::open(&self.folder)? else {
-            return Ok(Vec::new());
-        };
-        let contents = Contents::read(&folder)?;
-        let mut found: Vec<(Key, Known)> = Vec::new();
-        for entry in contents.into_iter().flat_map(|contents| contents.entries) {
-            let Entry {
-                about,
-                said: _,
-                fate: _,
-                known,
-            } = entry;
-            let Some((key, _)) = about else { continue };
-            let moment = |known: &Known| known.since.max(known.asked);
-            match found.iter_mut().find(|(other, _)| *other == key) {
-                Some((_, other)) if moment(other) <= moment(&known) => *other = known,
-                Some(_) => {}
-                None => found.push((key, known)),
-            }
-        }
-        Ok(found)
     }
 
     /// Writes down what `learn` learns of this secret. What changes nothing is not written.

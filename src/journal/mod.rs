@@ -1,6 +1,7 @@
 //! What we know of a token and no storage keeps: who issued it, what it may do, who told its end, when its forge was asked
 //! and with what outcome, when it was last spoken of, and that it is dead. No secret is in it.
 
+mod about;
 pub mod dead;
 pub mod fate;
 pub mod known;
@@ -10,10 +11,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
-use subtle::ConstantTimeEq;
-
+use self::about::{About, Fingerprint, Owner, hex};
 use self::fate::Fate;
 use self::known::Known;
 use crate::credential::Credential;
@@ -73,7 +71,7 @@ pub enum Error {
 #[derive(Default)]
 struct Entry {
     /// `None`: not about a token.
-    about: Option<(Key, Fingerprint)>,
+    about: Option<About>,
     /// When it was last spoken of, in Unix seconds.
     said: Option<u64>,
     /// What became of the token, and when.
@@ -97,16 +95,6 @@ impl Entry {
             .flatten()
             .max()
             .unwrap_or(0)
-    }
-}
-
-/// Tells two secrets of one user apart, and nothing about either: keyed by random bytes of this journal's own.
-#[derive(Clone, PartialEq, Eq)]
-struct Fingerprint(String);
-
-impl Fingerprint {
-    fn is_same(&self, other: &Self) -> bool {
-        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
     }
 }
 
@@ -192,7 +180,7 @@ impl Contents {
     }
 
     /// The entry about this, now the last: what is oldest goes first when there is too much.
-    fn entry(&mut self, about: Option<(Key, Fingerprint)>) -> &mut Entry {
+    fn entry(&mut self, about: Option<About>) -> &mut Entry {
         let mut found = Entry {
             about,
             ..Entry::default()
@@ -225,32 +213,19 @@ impl Contents {
         }
     }
 
-    fn about(&self, topic: Topic<'_>) -> Option<(Key, Fingerprint)> {
+    fn about(&self, topic: Topic<'_>) -> Option<About> {
         match topic {
             Topic::Fallback => None,
-            Topic::EndOf(credential) => {
-                Some((credential.key.clone(), self.fingerprint(credential)))
-            }
+            Topic::EndOf(credential) => Some(self.about_secret(credential)),
         }
     }
 
-    fn fingerprint(&self, credential: &Credential) -> Fingerprint {
-        // HMAC takes a key of any length (RFC 2104).
-        let Ok(mut code) = Hmac::<Sha256>::new_from_slice(&self.key) else {
-            return Fingerprint(String::new());
-        };
-        let parameters = credential
-            .authorization
-            .as_ref()
-            .map(|authorization| &authorization.parameters);
-        for secret in [credential.password.as_ref(), parameters] {
-            code.update(&[u8::from(secret.is_some())]);
-            if let Some(secret) = secret {
-                code.update(&(secret.expose().len() as u64).to_le_bytes());
-                code.update(secret.expose());
-            }
-        }
-        Fingerprint(hex(&code.finalize().into_bytes()[..16]))
+    fn about_secret(&self, credential: &Credential) -> About {
+        About::of(&self.key, credential)
+    }
+
+    fn owner(&self, key: &Key) -> Owner {
+        Owner::of(&self.key, key)
     }
 
     /// A journal that cannot be read is begun anew: nothing in it is worth a failure.
@@ -279,7 +254,8 @@ impl Contents {
         let mut rest = lines.rest();
         while !rest.is_empty() {
             let mut lines = Lines::new(rest);
-            let mut fingerprint = None;
+            let mut secret = None;
+            let mut user = None;
             let mut entry = Entry::default();
             for line in lines.by_ref() {
                 let line = line.ok()?;
@@ -287,7 +263,8 @@ impl Contents {
                     continue;
                 };
                 match line.key {
-                    b"token" => fingerprint = Some(Fingerprint(text.to_owned())),
+                    b"token" => secret = Some(Fingerprint(text.to_owned())),
+                    b"user" => user = Some(Fingerprint(text.to_owned())),
                     b"said" => entry.said = text.parse().ok(),
                     key => match Fate::from_word(key) {
                         Some(fate) => entry.fate = text.parse().ok().map(|at| (fate, at)),
@@ -295,12 +272,13 @@ impl Contents {
                     },
                 }
             }
-            entry.about = match fingerprint {
-                Some(fingerprint) => {
-                    Some((read::entry(Lines::new(rest)).ok()?.key()?, fingerprint))
-                }
-                None => None,
-            };
+            if let Some(secret) = secret {
+                let key = read::entry(Lines::new(rest)).ok()?.key()?;
+                // A journal of version 0.1.0 has the name itself.
+                let mut owner = contents.owner(&key);
+                owner.user = user.or(owner.user);
+                entry.about = Some(About { owner, secret });
+            }
             contents.entries.push(entry);
             rest = lines.rest();
         }
@@ -317,9 +295,12 @@ impl Contents {
             known,
         } in &self.entries
         {
-            if let Some((key, Fingerprint(fingerprint))) = about {
-                write::description(&Description::of(key), &mut out)?;
-                out.push(format!("token={fingerprint}\n").as_bytes());
+            if let Some(About { owner, secret }) = about {
+                write::description(&Description::of(&owner.place), &mut out)?;
+                if let Some(Fingerprint(user)) = &owner.user {
+                    out.push(format!("user={user}\n").as_bytes());
+                }
+                out.push(format!("token={}\n", secret.0).as_bytes());
             }
             if let Some(said) = said {
                 out.push(format!("said={said}\n").as_bytes());
@@ -332,10 +313,6 @@ impl Contents {
         }
         Ok(out)
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn unhex(text: &[u8]) -> Option<[u8; 32]> {
@@ -364,7 +341,7 @@ mod tests {
         let described = Description {
             protocol: Some(b"https".to_vec()),
             host: Some(b"example.test".to_vec()),
-            username: Some(username.as_bytes().to_vec()),
+            username: Some(username.into()),
             password: Some(Secret::new(password.as_bytes())),
             ..Description::default()
         };
@@ -438,6 +415,38 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_kept_as_a_fingerprint() {
+        let (_home, journal) = journal();
+        let path = journal.folder.join(NAME);
+        let alice = token("ghp_made-up", "x-oauth-basic");
+        assert!(journal.is_news(Topic::EndOf(&alice), DAY, 1000).unwrap());
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(!text.contains("made-up"), "{text}");
+        assert!(!text.contains("username="), "{text}");
+        assert!(!journal.is_news(Topic::EndOf(&alice), DAY, 1001).unwrap());
+        let bob = token("ghp_made-up2", "x-oauth-basic");
+        assert!(journal.is_news(Topic::EndOf(&bob), DAY, 1002).unwrap());
+    }
+
+    #[test]
+    fn a_name_in_an_older_journal_is_gone_with_the_next_write() {
+        let (_home, journal) = journal();
+        let path = journal.folder.join(NAME);
+        let alice = token("ghp_made-up", "x-oauth-basic");
+        assert!(journal.is_news(Topic::EndOf(&alice), DAY, 1000).unwrap());
+        let text = std::fs::read_to_string(&path).unwrap();
+        let (before, user) = text.split_once("user=").unwrap();
+        let (_, after) = user.split_once('\n').unwrap();
+        let older = format!("{before}username=ghp_made-up\n{after}");
+        std::fs::write(&path, older).unwrap();
+        assert!(!journal.is_news(Topic::EndOf(&alice), DAY, 1001).unwrap());
+        assert!(journal.is_news(Topic::Fallback, DAY, 1002).unwrap());
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(!text.contains("made-up"), "{text}");
+        assert!(!journal.is_news(Topic::EndOf(&alice), DAY, 1003).unwrap());
+    }
+
+    #[test]
     fn a_broken_journal_is_begun_anew() {
         let (_home, journal) = journal();
         assert!(journal.is_news(Topic::Fallback, DAY, 1000).unwrap());
@@ -486,12 +495,12 @@ mod tests {
         journal
             .learn(&new, 1002, |known| known.since = Some(1002))
             .unwrap();
-        let all = journal.all_known().unwrap();
-        assert_eq!(
-            (all.len(), all[0].1.since),
-            (1, Some(1002)),
-            "the later one"
-        );
+        let knowledge = journal.dead().unwrap();
+        let latest = knowledge.latest(&old.key).unwrap();
+        assert_eq!(latest.since, Some(1002), "the later one");
+        assert!(knowledge.knows_user_of(&old.key));
+        let other = token("bob", "one");
+        assert!(!knowledge.knows_user_of(&other.key) && knowledge.latest(&other.key).is_none());
         assert_eq!(
             learnt.source_of(Expiry::from_unix(5000).unwrap()),
             Source::Forge

@@ -179,7 +179,7 @@ fn described(service: Option<&[u8]>, account: Option<&[u8]>, secret: Secret) -> 
     }
     Said::Token(Description {
         // GCM names the account in its own attribute; a user in the URL is the same, or nobody's.
-        username: Some(account.to_vec()),
+        username: Some(account.into()),
         password: Some(secret),
         ..said
     })
@@ -260,7 +260,7 @@ mod tests {
             panic!("{reading:?}");
         };
         assert_eq!(one.credential.key.url(), b"https://one.test/acme");
-        assert_eq!(one.credential.key.username.as_deref(), Some(&b"alice"[..]));
+        assert_eq!(one.credential.key.username, Some("alice".into()));
         let other = text.replace("https:", "git:https:").replace("one", "two");
         std::fs::write(&path, other).unwrap();
         assert_eq!(gcm.remove(one).unwrap(), 0, "another one by now");

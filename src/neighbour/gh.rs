@@ -7,6 +7,7 @@ use std::rc::Rc;
 use super::{Error, Found, Neighbour, Place, Reading, cut_yaml, read_yaml};
 use crate::credential::host::is_host;
 use crate::credential::key::Key;
+use crate::credential::username::Username;
 use crate::storage::keychain::Keychain;
 use crate::yaml::{Document, Leaf};
 
@@ -101,7 +102,7 @@ impl Neighbour for Gh {
         for of_host in reading.found.chunk_by_mut(is_same_host) {
             of_host.sort_by_key(|found| {
                 let Key { host, username, .. } = &found.credential.key;
-                Some(active(&document, host)) != username.as_deref()
+                Some(active(&document, host)) != username.as_ref().map(Username::expose)
             });
         }
         reading
@@ -169,7 +170,7 @@ mod tests {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let row = |found: &Found| {
             let key = &found.credential.key;
-            let user = text(key.username.as_deref().unwrap());
+            let user = text(key.username.as_ref().unwrap().expose());
             let secret = text(found.secret().unwrap().expose());
             format!("{} {user} {secret}", text(&key.url()))
         };

@@ -113,7 +113,7 @@ fn said(line: &[u8]) -> Option<Description> {
         protocol: Some(protocol.to_ascii_lowercase()),
         host: Some(decoded(host).to_vec()),
         path: (!path.is_empty()).then(|| decoded(path).to_vec()),
-        username: Some(decoded(&user[..colon]).to_vec()),
+        username: Some(decoded(&user[..colon]).to_vec().into()),
         password: Some(Secret::new(&decoded(&user[colon + 1..]))),
         ..Description::default()
     })
@@ -172,7 +172,7 @@ mod tests {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         [
             text(&key.url()),
-            text(key.username.as_deref().unwrap()),
+            text(key.username.as_ref().unwrap().expose()),
             text(found.secret().unwrap().expose()),
         ]
     }

@@ -258,7 +258,7 @@ mod tests {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let row = |found: &Found| {
             let key = &found.credential.key;
-            let user = text(key.username.as_deref().unwrap());
+            let user = text(key.username.as_ref().unwrap().expose());
             let secret = text(found.secret().unwrap().expose());
             let end = found.credential.expiry.map(Expiry::unix);
             (text(&key.url()), user, secret, end)

@@ -12,6 +12,7 @@ use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
 use crate::credential::host::{is_host, is_path, is_protocol};
 use crate::credential::key::Key;
+use crate::credential::username::HIDDEN;
 use crate::secret::{Buffer, Secret};
 use crate::yaml::{Document, Leaf};
 use crate::{foreign, storage, yaml};
@@ -99,7 +100,10 @@ impl Found {
         let is_sound = is_protocol(said.protocol.as_deref()?)
             && is_host(host)
             && said.path.as_deref().is_none_or(is_line)
-            && said.username.as_deref().is_some_and(is_line);
+            && said
+                .username
+                .as_ref()
+                .is_some_and(|name| is_line(name.expose()));
         let password = said.password.as_ref()?.expose();
         let is_secret = !password.is_empty() && is_line(password);
         let credential = Credential::complete(said).filter(|_| is_sound && is_secret)?;
@@ -117,7 +121,7 @@ impl Found {
         let said = Description {
             protocol: Some(b"https".to_vec()),
             host: Some(host.to_vec()),
-            username: Some(username.to_vec()),
+            username: Some(username.into()),
             password: Some(Secret::new(secret)),
             expiry,
             ..Description::default()
@@ -129,6 +133,17 @@ impl Found {
     pub fn is_same(&self, other: &Self) -> bool {
         self.credential.key == other.credential.key
             && self.credential.has_same_secrets(&other.credential)
+    }
+
+    /// Its place as it may be shown. A program may name its file after the user.
+    pub fn shown_place(&self) -> String {
+        let place = self.place.to_string();
+        match &self.credential.key.username {
+            Some(name) if name.may_be_token() => {
+                place.replace(&*String::from_utf8_lossy(name.expose()), HIDDEN)
+            }
+            _ => place,
+        }
     }
 
     /// Its secret.

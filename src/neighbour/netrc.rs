@@ -243,7 +243,7 @@ impl Entry {
         Some(Description {
             protocol: Some(protocol),
             host: Some(host),
-            username: Some(self.login?.to_vec()),
+            username: Some(self.login?.to_vec().into()),
             password: Some(Secret::new(&self.password?)),
             ..Description::default()
         })
@@ -348,7 +348,7 @@ mod tests {
             let key = &found.credential.key;
             [
                 text(&key.url()),
-                text(key.username.as_deref().unwrap()),
+                text(key.username.as_ref().unwrap().expose()),
                 text(found.secret().unwrap().expose()),
             ]
         };

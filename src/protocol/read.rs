@@ -277,7 +277,7 @@ impl Attributes {
                 well_formed(is_path(value), "path")?;
                 once(&mut said.path, value.to_vec(), line, "path")
             }
-            b"username" => once(&mut said.username, value.to_vec(), line, "username"),
+            b"username" => once(&mut said.username, value.into(), line, "username"),
             b"password" => once(&mut said.password, Secret::new(value), line, "password"),
             b"authtype" => once(&mut said.authtype, value.to_vec(), line, "authtype"),
             b"credential" => once(&mut said.credential, Secret::new(value), line, "credential"),
@@ -333,27 +333,22 @@ fn boolean(line: &Line<'_>, key: &'static str) -> Result<bool, Error> {
 /// unless `credential.useHttpPath` is set, and then it comes as `path` too.
 fn agree(description: &mut Description, url: Description) -> Result<(), Error> {
     let is_http = matches!(url.protocol.as_deref(), Some(b"http" | b"https"));
-    let path_said = description.path.is_some();
-    let parts = [
-        ("protocol", &mut description.protocol, url.protocol),
-        ("host", &mut description.host, url.host),
-        ("username", &mut description.username, url.username),
-        (
-            "path",
-            &mut description.path,
-            if is_http && !path_said {
-                None
-            } else {
-                url.path
-            },
-        ),
-    ];
-    for (key, said, in_url) in parts {
-        match (&said, in_url) {
-            (None, in_url) => *said = in_url,
-            (Some(said), Some(in_url)) if **said != in_url => return Err(Error::Disagrees { key }),
-            _ => {}
-        }
+    let path = url.path.filter(|_| !is_http || description.path.is_some());
+    fill("protocol", &mut description.protocol, url.protocol)?;
+    fill("host", &mut description.host, url.host)?;
+    fill("username", &mut description.username, url.username)?;
+    fill("path", &mut description.path, path)
+}
+
+fn fill<T: PartialEq>(
+    key: &'static str,
+    said: &mut Option<T>,
+    in_url: Option<T>,
+) -> Result<(), Error> {
+    match (&said, in_url) {
+        (None, in_url) => *said = in_url,
+        (Some(said), Some(in_url)) if *said != in_url => return Err(Error::Disagrees { key }),
+        _ => {}
     }
     Ok(())
 }
@@ -403,7 +398,7 @@ mod tests {
         assert!(request.understands.authtype && !request.is_ephemeral);
         assert_eq!(said.host.as_deref(), Some(&b"example.test:8443"[..]));
         assert_eq!(said.path.as_deref(), Some(&b"a=b"[..]));
-        assert_eq!(said.username.as_deref(), Some(&b""[..]));
+        assert_eq!(said.username, Some("".into()));
         assert_eq!(said.password.unwrap().expose(), b" p=\xFF ");
         assert_eq!(said.expiry.map(Expiry::unix), Some(1_795_651_200));
         assert_eq!(said.refresh_token.unwrap().expose(), b"r");

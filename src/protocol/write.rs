@@ -3,6 +3,7 @@
 use super::Error;
 use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
+use crate::credential::username::Username;
 use crate::credential::{Authorization, Credential};
 use crate::secret::{Buffer, Secret};
 
@@ -84,7 +85,7 @@ pub fn description(description: &Description, out: &mut Buffer) -> Result<(), Er
     text("protocol", protocol.as_deref(), out)?;
     text("host", host.as_deref(), out)?;
     text("path", path.as_deref(), out)?;
-    text("username", username.as_deref(), out)?;
+    text("username", username.as_ref().map(Username::expose), out)?;
     secret("password", password.as_ref(), out)?;
     text("authtype", authtype.as_deref(), out)?;
     secret("credential", credential.as_ref(), out)?;
@@ -133,7 +134,7 @@ fn attributes(
         text("host", Some(&key.host), out)?;
         text("path", key.path.as_deref(), out)?;
     }
-    text("username", key.username.as_deref(), out)?;
+    text("username", key.username.as_ref().map(Username::expose), out)?;
     secret("password", password.as_ref(), out)?;
     if let Some(Authorization { scheme, parameters }) = authorization
         && with_authtype
@@ -199,7 +200,7 @@ mod tests {
                 protocol: b"https".to_vec(),
                 host: b"example.test".to_vec(),
                 path: Some(b"a.git".to_vec()),
-                username: Some(b"alice".to_vec()),
+                username: Some(b"alice".to_vec().into()),
             },
             password: Some(Secret::new(b"one")),
             authorization: Some(Authorization {
@@ -279,7 +280,7 @@ mod tests {
                     protocol: b"https".to_vec(),
                     host: host.into_bytes(),
                     path: path.map(String::into_bytes),
-                    username: Some(username.clone()),
+                    username: Some(username.clone().into()),
                 },
                 password: Some(Secret::new(&password)),
                 authorization: None,

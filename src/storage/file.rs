@@ -399,7 +399,7 @@ mod tests {
         Description {
             protocol: Some(b"https".to_vec()),
             host: Some(host.as_bytes().to_vec()),
-            username: Some(username.as_bytes().to_vec()),
+            username: Some(username.into()),
             ..Description::default()
         }
     }

@@ -296,7 +296,7 @@ mod tests {
         Description {
             protocol: Some(b"https".to_vec()),
             host: Some(b"example.test".to_vec()),
-            username: Some(username.as_bytes().to_vec()),
+            username: Some(username.into()),
             ..Description::default()
         }
     }
@@ -460,7 +460,7 @@ mod tests {
         };
         assert_eq!(
             memory.get(&anyone).unwrap().unwrap().key.username.unwrap(),
-            b"alice"
+            "alice".into()
         );
         assert_eq!(memory.len(), 2);
     }

@@ -256,7 +256,7 @@ fn wanted(host: &str) -> Description {
 
 fn wanted_of(host: &str, username: &str) -> Description {
     Description {
-        username: Some(username.as_bytes().to_vec()),
+        username: Some(username.into()),
         ..wanted(host)
     }
 }
@@ -281,7 +281,11 @@ fn answer(keychain: &Keychain, wanted: &Description) -> Option<(String, String)>
     let found = keychain.get(wanted).unwrap()?;
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     Some((
-        text(&found.key.username.unwrap_or_default()),
+        found
+            .key
+            .username
+            .map(|name| text(name.expose()))
+            .unwrap_or_default(),
         text(found.password.unwrap().expose()),
     ))
 }
@@ -450,7 +454,7 @@ fn the_one_stored_last_answers() {
             .unwrap();
         assert_eq!(answer(&keychain, &wanted("one.test")), pair("alice", "b"));
         let listed = keychain.list().unwrap();
-        assert_eq!(listed[1].key.username.as_deref(), Some(&b"alice"[..]));
+        assert_eq!(listed[1].key.username, Some("alice".into()));
     });
 }
 

@@ -45,5 +45,6 @@ mod setup;
 mod single_flight;
 mod slow_commands;
 mod stateful;
+mod token_as_user;
 mod usage;
 mod warnings;

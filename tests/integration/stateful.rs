@@ -93,7 +93,7 @@ impl Question {
             protocol: text("p", self.protocol),
             host: text("host", self.host),
             path: text("path", self.path),
-            username: text("user", self.user),
+            username: text("user", self.user).map(|name: Vec<u8>| name.into()),
             is_exact: self.is_exact,
             ..Description::default()
         }

@@ -32,7 +32,7 @@ pub(super) fn shown(work: &Work) -> Vec<Shown> {
         let copied = &work.harvest.copies[at];
         ShownSource {
             from: work.neighbours.name_of(copied),
-            place: copied.found.place.to_string(),
+            place: copied.found.shown_place(),
             plaintext: copied.found.place.is_plaintext(),
             removed: work.removed[at],
         }

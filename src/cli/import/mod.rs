@@ -11,6 +11,7 @@ use super::{Failure, described, open, patience, ui};
 use crate::config::Flags;
 use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
+use crate::credential::username::Username;
 use crate::helper::Helper;
 use crate::helper::import::{Offer, Verdict};
 use crate::helper::neighbours::{Harvest, Neighbours, Source};
@@ -172,10 +173,10 @@ impl Work<'_> {
             .iter()
             .map(|offer| {
                 let key = &offer.credential.key;
-                let user = key.username.as_deref().unwrap_or(b"-");
+                let user = key.username.as_ref();
                 vec![
                     plain::safe(&key.url()),
-                    plain::safe(user),
+                    user.map_or_else(|| "-".to_owned(), Username::shown),
                     self.sources_of(offer),
                     self.fate_of(offer),
                 ]
@@ -189,7 +190,7 @@ impl Work<'_> {
         let copies = offer.copies.iter().map(|&at| &self.harvest.copies[at]);
         let names: Vec<String> = copies
             .map(|copied| {
-                let place = plain::safe(copied.found.place.to_string().as_bytes());
+                let place = plain::safe(copied.found.shown_place().as_bytes());
                 format!("{} {place}", self.neighbours.name_of(copied))
             })
             .collect();
@@ -311,7 +312,7 @@ impl Work<'_> {
         let (fixed, meant): (Vec<usize>, Vec<usize>) = meant.into_iter().partition(is_fixed);
         for at in fixed {
             let copied = &self.harvest.copies[at];
-            let place = plain::safe(copied.found.place.to_string().as_bytes());
+            let place = plain::safe(copied.found.shown_place().as_bytes());
             ui::warn(
                 streams,
                 &format!("{place} is only read: remove the token there yourself"),

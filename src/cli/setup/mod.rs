@@ -15,8 +15,9 @@ use super::streams::Streams;
 use super::{Failure, described, ui};
 use crate::config::account::Account;
 use crate::config::{self, Flags, Settings};
+use crate::credential::url::without_secrets;
 use crate::git::Git;
-use crate::helper_line::{PROGRAM, is_ours, without_password};
+use crate::helper_line::{PROGRAM, is_ours};
 use crate::places::Places;
 use crate::plain::{self, shell_word};
 use crate::platform;
@@ -184,7 +185,7 @@ impl Change {
         Ok(())
     }
 
-    /// The command as it is shown: whole, but for a password in the key.
+    /// The command as it is shown: whole, but for a secret in the key.
     fn command(&self, place: &[&OsStr]) -> String {
         let words = if self.is_removal {
             "--fixed-value --unset-all"
@@ -193,7 +194,7 @@ impl Change {
         };
         let shown = |word: &OsStr| shell_word(word.as_bytes());
         let place: Vec<String> = place.iter().map(|word| shown(word)).collect();
-        let (place, key) = (place.join(" "), shown(&without_password(&self.key)));
+        let (place, key) = (place.join(" "), shown(&without_secrets(&self.key)));
         let value = shown(&self.value);
         format!("git config {place} {words} {key} {value}")
     }
@@ -238,7 +239,13 @@ fn key(url: Option<&str>) -> Result<OsString, Failure> {
     key.extend_from_slice(&parts.protocol.unwrap_or_default());
     key.extend_from_slice(b"://");
     if let Some(name) = parts.username {
-        key.extend_from_slice(&name);
+        if name.may_be_token() {
+            return Err(Failure::new(
+                "the URL holds a token in the place of the user: it would stand in git's configuration",
+                "leave it out; without a user the setting holds for every user",
+            ));
+        }
+        key.extend_from_slice(name.expose());
         key.push(b'@');
     }
     key.extend_from_slice(&parts.host.unwrap_or_default());

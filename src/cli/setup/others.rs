@@ -7,9 +7,10 @@ use std::os::unix::ffi::OsStrExt;
 use super::super::streams::Streams;
 use super::super::{Failure, described, ui};
 use super::EVERYWHERE;
+use crate::credential::url::without_secrets;
 use crate::git::{Git, Setting};
 use crate::helper::chain;
-use crate::helper_line::{KEYS, is_ours, named, without_password};
+use crate::helper_line::{KEYS, is_ours, named};
 use crate::plain;
 
 /// Fails if git, with all of its settings, does not ask this helper; warns of URLs where it does not. A repository's settings
@@ -64,7 +65,7 @@ pub(super) fn name_others(
         if replaces && (key == own || key == EVERYWHERE) {
             continue;
         }
-        let url = url_of(&without_password(&key));
+        let url = url_of(&without_secrets(&key));
         let place = url.map_or_else(String::new, |url| format!(" for {}", plain::safe(&url)));
         let helper = plain::safe(named(&value).as_bytes());
         let what = format!("git asks another helper too{place}: {helper}");

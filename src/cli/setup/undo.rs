@@ -9,9 +9,10 @@ use super::super::streams::Streams;
 use super::super::{Failure, ui};
 use super::others::concerns;
 use super::{Change, files, traces_folder, values};
+use crate::credential::url::without_secrets;
 use crate::foreign;
 use crate::git::{Git, Setting};
-use crate::helper_line::{KEYS, is_ours, without_password};
+use crate::helper_line::{KEYS, is_ours};
 use crate::places::Places;
 use crate::plain::{self, shell_word};
 use crate::traces::draft::{self, Draft};
@@ -267,7 +268,7 @@ fn tell_paths(
         if only.is_some_and(|only| !concerns(&key, only)) {
             continue;
         }
-        let shown = plain::safe(without_password(&key).as_bytes());
+        let shown = plain::safe(without_secrets(&key).as_bytes());
         let what = format!(
             "{shown} is left in {}: git tells its helpers the path there",
             plain::safe(file.as_os_str().as_bytes())
@@ -283,10 +284,10 @@ fn tell_paths(
     Ok(())
 }
 
-/// `None`: no command does just that. One with a password in it is not shown, and without it it would change nothing.
+/// `None`: no command does just that. A command with a secret in it is not shown; without the secret it would change nothing.
 fn taken_out(writer: &str, removal: Option<Change>, file: &Path) -> String {
     let place = [OsStr::new("--file"), file.as_os_str()];
-    let shown = removal.filter(|removal| without_password(&removal.key) == removal.key);
+    let shown = removal.filter(|removal| without_secrets(&removal.key) == removal.key);
     let command = match shown {
         Some(removal) => removal.command(&place),
         None => format!(

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use crate::credential::description::Description;
 use crate::credential::key::Key;
+use crate::credential::username::Username;
 
 /// The attribute that tells what kind of item this is (libsecret, `SecretSchema`).
 pub(super) const SCHEMA: &str = "xdg:schema";
@@ -101,8 +102,11 @@ impl Schema {
     fn more(self, wanted: &Description) -> Option<Attributes> {
         let mut attributes = vec![(self.protocol(), text(wanted.protocol.as_deref()?)?)];
         for (name, value) in [
-            (self.path(), &wanted.path),
-            (self.username(), &wanted.username),
+            (self.path(), wanted.path.as_deref()),
+            (
+                self.username(),
+                wanted.username.as_ref().map(Username::expose),
+            ),
         ] {
             if let Some(value) = value {
                 attributes.push((name, text(value)?));
@@ -162,7 +166,7 @@ impl Schema {
             protocol,
             host,
             path: value(self.path()),
-            username: value(self.username()),
+            username: value(self.username()).map(Username::from),
         }))
     }
 }
@@ -217,7 +221,7 @@ mod tests {
             protocol: b"https".to_vec(),
             host: host.as_bytes().to_vec(),
             path: path.map(|path| path.as_bytes().to_vec()),
-            username: username.map(|name| name.as_bytes().to_vec()),
+            username: username.map(Username::from),
         }
     }
 
@@ -318,7 +322,7 @@ mod tests {
         let wanted = Description::of(&key("one.test", None, None));
         for bad in [&b"\xFF"[..], b"a\0b"] {
             let wanted = Description {
-                username: Some(bad.to_vec()),
+                username: Some(bad.to_vec().into()),
                 ..wanted.duplicate()
             };
             assert!(Schema::Password.searches(&wanted, Spelling::Any).is_empty());

@@ -8,6 +8,7 @@ use crate::credential::Credential;
 use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
+use crate::credential::username::Username;
 use crate::protocol::write;
 use crate::secret::Buffer;
 use crate::storage::is_still;
@@ -71,7 +72,9 @@ fn put_once(
             item.entry.set_secret(text.as_slice())?;
         }
     } else {
-        let user = String::from_utf8_lossy(key.username.as_deref().unwrap_or_default());
+        let user = key.username.as_ref().map(Username::expose);
+        let user = user.unwrap_or_default();
+        let user = String::from_utf8_lossy(user);
         let new = store.build(&label(key), &user, Some(&map(&attributes)))?;
         new.set_secret(text.as_slice())?;
     }

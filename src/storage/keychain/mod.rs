@@ -455,7 +455,7 @@ mod tests {
         let store = mock::Store::new().unwrap();
         let keychain = Keychain::over(&(store as Arc<CredentialStore>));
         let strange = Description {
-            username: Some(b"\xFF".to_vec()),
+            username: Some(b"\xFF".to_vec().into()),
             password: Some(crate::secret::Secret::new(b"made-up")),
             ..wanted()
         };

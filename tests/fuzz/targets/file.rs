@@ -56,7 +56,7 @@ fn described(values: &[Option<&str>; 4]) -> (Description, Said) {
         protocol,
         host,
         path,
-        username,
+        username: username.map(Into::into),
         ..Description::default()
     };
     (description, said)

@@ -100,7 +100,7 @@ fn memory() -> Memory {
             protocol: part("protocol"),
             host: part("host"),
             path: part("path"),
-            username: part("username"),
+            username: part("username").map(Into::into),
             password: part("password").map(|value| Secret::new(&value)),
             ..Description::default()
         };
@@ -149,7 +149,8 @@ fuzz_target!(|data: &[u8]| {
     same("protocol", &request.description.protocol);
     same("host", &request.description.host);
     same("path", &request.description.path);
-    same("username", &request.description.username);
+    let username = request.description.username.as_ref();
+    same("username", &username.map(|name| name.expose().to_vec()));
     same("authtype", &request.description.authtype);
 
     let memory = memory();

@@ -4,6 +4,7 @@
 use git_credential_pat::credential::expiry::Expiry;
 use git_credential_pat::credential::host::{is_host, is_path, is_protocol};
 use git_credential_pat::credential::key::Key;
+use git_credential_pat::credential::username::Username;
 use git_credential_pat::credential::{Authorization, Credential};
 use git_credential_pat::protocol::read::{self, Lines};
 use git_credential_pat::protocol::write::{self, State};
@@ -20,7 +21,7 @@ fn credential(data: &[u8]) -> Option<Credential> {
         protocol: part(),
         host: part(),
         path: has(0).then(&mut part),
-        username: has(1).then(&mut part),
+        username: has(1).then(&mut part).map(Into::into),
     };
     let password = has(2).then(|| Secret::new(&part()));
     let authorization = has(3).then(|| Authorization {
@@ -57,14 +58,13 @@ fn values(credential: &Credential) -> Vec<&[u8]> {
         .iter()
         .flat_map(|pair| [&pair.scheme[..], pair.parameters.expose()]);
     let key = [
-        Some(&key.protocol),
+        Some(&key.protocol[..]),
         Some(&key.host),
-        key.path.as_ref(),
-        key.username.as_ref(),
+        key.path.as_deref(),
+        key.username.as_ref().map(Username::expose),
     ];
     key.into_iter()
         .flatten()
-        .map(Vec::as_slice)
         .chain(secrets)
         .chain(pair)
         .collect()

@@ -6,6 +6,7 @@ use std::thread;
 
 use git_credential_pat::credential::Credential;
 use git_credential_pat::credential::description::Description;
+use git_credential_pat::credential::username::Username;
 use git_credential_pat::secret::Secret;
 use git_credential_pat::storage::Storage;
 use git_credential_pat::storage::file::PlaintextFile;
@@ -16,7 +17,7 @@ fn credential(host: &str) -> Credential {
     Credential::complete(Description {
         protocol: Some(b"https".to_vec()),
         host: Some(host.as_bytes().to_vec()),
-        username: Some(b"neighbour".to_vec()),
+        username: Some("neighbour".into()),
         password: Some(Secret::new(b"neighbours-secret")),
         ..Description::default()
     })
@@ -58,10 +59,10 @@ fn check(case: &Case) {
     for entry in &listed {
         let key = &entry.key;
         let parts = [
-            Some(&key.protocol),
+            Some(&key.protocol[..]),
             Some(&key.host),
-            key.path.as_ref(),
-            key.username.as_ref(),
+            key.path.as_deref(),
+            key.username.as_ref().map(Username::expose),
         ];
         let mut bytes = parts.into_iter().flatten().flatten();
         assert!(

@@ -1,0 +1,361 @@
+//! A username, which may be a token.
+//!
+//! Forges take a token in the place of the username, and recipes for pip, npm and CI put it into URLs:
+//!
+//! | written | password |
+//! |---|---|
+//! | `https://TOKEN@host` | any |
+//! | `https://TOKEN:@host` | empty |
+//! | `https://TOKEN:x-oauth-basic@host` | `x-oauth-basic` (GitHub's old form, also Gitea's: `services/auth/basic.go`) |
+//!
+//! Such a name is a secret. [`Username::shown`] is the only way to display one; [`Username::expose`] is for the protocol, the
+//! storages and comparisons.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+use zeroize::Zeroizing;
+
+use crate::plain;
+use crate::secret::Secret;
+
+/// Stands for a name that is not shown.
+pub const HIDDEN: &str = "***";
+
+/// Passwords that say that the username is the token.
+const NO_PASSWORDS: [&[u8]; 2] = [b"", b"x-oauth-basic"];
+
+/// Names that forges want beside a token. They are shown whatever the password is.
+const FIXED_NAMES: [&[u8]; 9] = [
+    b"git",
+    b"oauth2",
+    b"oauth2accesstoken",
+    b"gitlab-ci-token",
+    b"x-access-token",
+    b"x-bitbucket-api-token-auth",
+    b"x-oauth-basic",
+    b"x-token-auth",
+    b"anonymous",
+];
+
+/// Beginnings of tokens, with the length from which a name that begins so may be one. No user of the forge may have the mark of
+/// the first group in a name; the letters of the second may begin a name.
+const PREFIXES: [(&str, usize); 28] = [
+    ("github_pat_", 12),
+    ("ghp_", 5),
+    ("gho_", 5),
+    ("ghu_", 5),
+    ("ghs_", 5),
+    ("ghr_", 5),
+    ("glpat-", 7),
+    ("gldt-", 6),
+    ("glcbt-", 7),
+    ("gloas-", 7),
+    ("glrtr-", 7),
+    ("glrt-", 6),
+    ("glptt-", 7),
+    ("glft-", 6),
+    ("glimt-", 7),
+    ("glagent-", 9),
+    ("glwt-", 6),
+    ("glsoat-", 8),
+    ("glffct-", 8),
+    ("v1.", LONG),
+    ("eyJ", LONG),
+    ("ATATT", LONG),
+    ("ATCTT", LONG),
+    ("ATBB", LONG),
+    // Bitbucket Data Center, Hugging Face, Docker, npm.
+    ("BBDC-", LONG),
+    ("hf_", LONG),
+    ("dckr_pat_", LONG),
+    ("npm_", LONG),
+];
+
+/// From this length on a name may be a token by its look.
+const LONG: usize = 20;
+/// The longest username of GitHub. No longer name is letters and digits alone.
+const LONGEST_NAME: usize = 39;
+
+/// The user of a credential or a URL. Two are equal if their bytes are.
+#[derive(Clone)]
+pub struct Username {
+    name: Zeroizing<Vec<u8>>,
+    /// The password that came with it holds no secret.
+    is_alone: bool,
+}
+
+impl Username {
+    /// The bytes, for the protocol, the storages and comparisons; never for people.
+    pub fn expose(&self) -> &[u8] {
+        &self.name
+    }
+
+    /// Whether a name was given and is empty, as for single sign-on.
+    pub fn is_empty(&self) -> bool {
+        self.name.is_empty()
+    }
+
+    /// The same, seen beside its password.
+    #[must_use]
+    pub fn with_password(self, password: &Secret) -> Self {
+        Self {
+            is_alone: NO_PASSWORDS.contains(&password.expose()),
+            ..self
+        }
+    }
+
+    /// The same with what a storage knew of its password.
+    #[must_use]
+    pub fn alone(self, is_alone: bool) -> Self {
+        Self { is_alone, ..self }
+    }
+
+    /// Whether the password beside it holds no secret.
+    pub fn is_alone(&self) -> bool {
+        self.is_alone
+    }
+
+    /// Whether the name may be a token, by its password, its beginning or its look.
+    pub fn may_be_token(&self) -> bool {
+        let name = &self.name[..];
+        if name.is_empty() || FIXED_NAMES.contains(&name) {
+            return false;
+        }
+        self.is_alone || begins_as_token(name) || looks_random(name)
+    }
+
+    /// The name, or `None` if it may be a token.
+    pub fn visible(&self) -> Option<&[u8]> {
+        (!self.may_be_token()).then(|| &self.name[..])
+    }
+
+    /// The name for a person: safe for a terminal, and hidden if it may be a token.
+    pub fn shown(&self) -> String {
+        self.visible()
+            .map_or_else(|| HIDDEN.to_owned(), plain::safe)
+    }
+}
+
+impl<Name: Into<Vec<u8>>> From<Name> for Username {
+    fn from(name: Name) -> Self {
+        Self {
+            name: Zeroizing::new(name.into()),
+            is_alone: false,
+        }
+    }
+}
+
+impl PartialEq for Username {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Username {}
+
+impl Hash for Username {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
+impl PartialOrd for Username {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Username {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.name.cmp(&other.name)
+    }
+}
+
+/// Shows none of it.
+impl fmt::Debug for Username {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Username")
+    }
+}
+
+/// Whether `text` begins as the tokens of a forge do. An instance of GitLab may put a prefix of its own in front:
+/// `SIE-glpat-`.
+fn begins_as_token(text: &[u8]) -> bool {
+    let begins = |tail: &[u8]| {
+        PREFIXES
+            .iter()
+            .any(|(prefix, length)| tail.len() >= *length && tail.starts_with(prefix.as_bytes()))
+    };
+    let after_hyphen = |at: usize| text[at] == b'-' && begins(&text[at + 1..]);
+    begins(text) || (0..text.len()).any(after_hyphen)
+}
+
+/// Whether letters and digits follow each other as in a token: Gitea's and GitHub's old 40 hexadecimal digits, Azure's 52 and
+/// 84 characters, GitLab's old 20.
+fn looks_random(name: &[u8]) -> bool {
+    let at = name.iter().rposition(|&byte| byte == b'@');
+    let is_address = at.is_some_and(|at| name[at..].contains(&b'.'));
+    let local = match at {
+        Some(at) if is_address => &name[..at],
+        _ => name,
+    };
+    if local.len() < LONG || !local.iter().all(u8::is_ascii_graphic) || is_bot(local) {
+        return false;
+    }
+    let is_opaque = local.len() > LONGEST_NAME && local.iter().all(u8::is_ascii_alphanumeric);
+    is_opaque || changes(local) * 5 >= local.len() || (!is_address && has_mixed_run(local))
+}
+
+/// GitLab names the user of a project's or group's access token `project_ID_bot_…` and `group_ID_bot_…`.
+fn is_bot(name: &[u8]) -> bool {
+    let is_of = |kind: &[u8]| {
+        let Some(rest) = name.strip_prefix(kind) else {
+            return false;
+        };
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        digits > 0 && rest[digits..].starts_with(b"_bot")
+    };
+    is_of(b"project_") || is_of(b"group_")
+}
+
+/// How often the next character is of another class: small letter, capital, digit. A capital before a small letter begins a
+/// word.
+fn changes(text: &[u8]) -> usize {
+    let class = |byte: u8| match byte {
+        b'a'..=b'z' => 1,
+        b'A'..=b'Z' => 2,
+        b'0'..=b'9' => 3,
+        _ => 0,
+    };
+    let is_change = |pair: &&[u8]| {
+        let (one, two) = (class(pair[0]), class(pair[1]));
+        one != two && one != 0 && two != 0 && (one, two) != (2, 1)
+    };
+    text.windows(2).filter(is_change).count()
+}
+
+/// Whether it has a long run of letters and digits with more than a year's digits at its end.
+fn has_mixed_run(text: &[u8]) -> bool {
+    let mut runs = text.split(|byte| !byte.is_ascii_alphanumeric());
+    runs.any(|run| {
+        let digits = run.iter().filter(|byte| byte.is_ascii_digit()).count();
+        let at_end = run.iter().rev().take_while(|byte| byte.is_ascii_digit());
+        let is_name = digits <= 4 && at_end.count() == digits;
+        run.len() >= LONG && digits < run.len() && !is_name
+    })
+}
+
+/// `text` with `***` in the place of each word that begins as a token and is as long as one: for messages of the system, of git
+/// and about files, which may hold a name that nobody took apart.
+pub fn without_tokens(text: &str) -> String {
+    let is_part = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
+        let (word, tail) = rest.split_at(end);
+        let is_token = word.len() >= LONG && begins_as_token(word.as_bytes());
+        shown.push_str(if is_token { HIDDEN } else { word });
+        let next = tail.find(is_part).unwrap_or(tail.len());
+        shown.push_str(&tail[..next]);
+        rest = &tail[next..];
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_that_may_be_a_token_is_hidden() {
+        for name in [
+            "ghp_madeup",
+            "github_pat_madeup",
+            "glpat-madeup.01.x",
+            "SIE-glpat-madeup",
+            "gldt-madeup",
+            "glcbt-64_madeup",
+            "ATBBmadeupmadeupmadeup",
+            "ATCTT3xFfGN0madeupmade",
+            "eyJhbGciOiJIUzI1NiJ9.e30.x",
+            "v1.0123456789abcdef0123",
+            "0123456789abcdef0123456789abcdef01234567",
+            "aB3dE5fG7hJ9kL1mN3pQ5rS7",
+            "x7Kd-92mQ_pLs4vTz8Yw",
+            "madeupmadeupmadeupmadeup2222madeupmadeupmadeupmadeup",
+            "5f2a1c3e-9b7d-4e8f-a6c1-0d2b4e6f8a9c",
+            "ghp_madeup@corp.example",
+            "MARKERmadeup1token0username",
+        ] {
+            let name = Username::from(name);
+            assert_eq!((name.may_be_token(), &name.shown()[..]), (true, HIDDEN));
+        }
+    }
+
+    #[test]
+    fn an_ordinary_name_is_shown() {
+        for name in [
+            "",
+            "octocat",
+            "x-access-token",
+            "x-bitbucket-api-token-auth",
+            "gitlab-ci-token",
+            "gitlab+deploy-token-1234567",
+            "oauth2",
+            "christopherjohnson1985",
+            "bartholomew.cholmondeley-featherstonehaugh@department.example.com",
+            "firstname.lastname20051985@some-long-company.example",
+            "JohnJacobJingleheimerSchmidt",
+            "alice-at-123456789012",
+            "deploy-bot-2024-01-prod-eu-west-1",
+            "project_278964_bot_0123456789abcdef0123456789abcdef",
+            "группа-разработки-портала",
+            "two words and more of them 1 2 3",
+            "DOMAIN\\firstname.lastname",
+            "ATBBobby",
+            "12345678901234567890",
+        ] {
+            assert_eq!(Username::from(name).shown(), name);
+        }
+    }
+
+    #[test]
+    fn without_a_password_the_name_is_the_token() {
+        for password in ["", "x-oauth-basic"] {
+            let seen = |name: &str| {
+                let password = Secret::new(password.as_bytes());
+                Username::from(name).with_password(&password).shown()
+            };
+            assert_eq!(seen("made-up"), HIDDEN);
+            assert_eq!(seen("oauth2"), "oauth2");
+            assert_eq!(seen(""), "");
+        }
+        let other = Secret::new(b"made-up");
+        assert_eq!(
+            Username::from("alice").with_password(&other).shown(),
+            "alice"
+        );
+    }
+
+    #[test]
+    fn a_token_in_the_middle_of_a_message_is_hidden() {
+        for (text, shown) in [
+            (
+                "cannot read /h/store/ghp_madeup0123456789abcd.credential: gone",
+                "cannot read /h/store/***: gone",
+            ),
+            (
+                "https://glpat-madeup0123456789@one.test/x",
+                "https://***@one.test/x",
+            ),
+            ("ghp_octocat and glpat-x", "ghp_octocat and glpat-x"),
+            ("", ""),
+            ("büro: naïve…", "büro: naïve…"),
+        ] {
+            assert_eq!(without_tokens(text), shown);
+        }
+    }
+}
