@@ -122,7 +122,8 @@ pub(super) fn run(
         let json = serde_json::to_string_pretty(&shown).map_err(std::io::Error::from)?;
         ui::print(streams, &format!("{json}\n"))?;
     } else if reports.is_empty() {
-        ui::print(streams, "nothing is kept\n")?;
+        let text = format!("nothing is kept in {}\n", helper.places());
+        ui::print(streams, &text)?;
     } else {
         let rows: Vec<Vec<String>> = reports
             .iter()

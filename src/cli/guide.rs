@@ -1,4 +1,4 @@
-//! A person's way to a new token: the page that creates it (opened where there is a browser, else as a QR code), the
+//! A person's way to a new token: the page that creates it (opened where there is a browser, as a QR code if wanted), the
 //! token read, the forge asked about it, and the token kept.
 
 use std::env;
@@ -16,6 +16,7 @@ use super::{Failure, ui};
 use crate::credential::Credential;
 use crate::credential::description::Description;
 use crate::credential::expiry::{Expiry, Source};
+use crate::credential::pasted::{self, Flaw};
 use crate::forge::{Page, Verdict, Wish};
 use crate::git::Git;
 use crate::helper::Helper;
@@ -44,19 +45,33 @@ pub(super) fn wish(end: Option<Expiry>, wall: u64) -> Wish {
     }
 }
 
+/// How a page is shown, besides by its address.
+#[derive(Clone, Copy)]
+pub(super) struct How {
+    /// In a browser, where there is one.
+    pub(super) may_open: bool,
+    /// As a QR code.
+    pub(super) wants_code: bool,
+}
+
 /// Shows the first of `pages` with all its values, and the others by their address.
-pub(super) fn show(streams: &mut Streams, pages: &[Page], may_open: bool) -> Result<(), Failure> {
-    // Whoever closes the output of a list has seen enough; here nothing has been done yet.
-    show_all(streams, pages, may_open)
+pub(super) fn show(streams: &mut Streams, pages: &[Page], how: How) -> Result<(), Failure> {
+    // A closed output ends a list; here nothing has been done yet.
+    show_all(streams, pages, how)
         .map_err(|_| Failure::new("cannot show where the token is created", None))
 }
 
-fn show_all(streams: &mut Streams, pages: &[Page], may_open: bool) -> io::Result<()> {
+fn show_all(streams: &mut Streams, pages: &[Page], how: How) -> io::Result<()> {
     let Some((first, others)) = pages.split_first() else {
         return Ok(());
     };
-    let mut text = format!(
-        "create {} {} here:\n  {}\n",
+    let mut text = String::new();
+    if how.wants_code {
+        text.push_str(&code(&first.url, platform::window_size()));
+    }
+    let _ = writeln!(
+        text,
+        "create {} {} here:\n  {}",
         article(first.title),
         first.title,
         plain::whole(&first.url)
@@ -75,25 +90,37 @@ fn show_all(streams: &mut Streams, pages: &[Page], may_open: bool) -> io::Result
         );
     }
     ui::print(streams, &text)?;
-    if may_open && has_display() && browse(&first.url) {
+    if how.may_open && has_display() && browse(&first.url) {
         return ui::print(streams, "the page opens in your browser\n");
     }
-    if streams.input_is_terminal
-        && let Ok(code) = QrCode::new(first.url.as_bytes())
-    {
-        let code = code
-            .render::<Dense1x2>()
-            .dark_color(Dense1x2::Light)
-            .light_color(Dense1x2::Dark)
-            .build();
-        let width = code.lines().map(|line| line.chars().count()).max();
-        if can_draw(width.unwrap_or_default(), platform::columns(), |name| {
-            env::var_os(name)
-        }) {
-            return ui::print(streams, &format!("{code}\n"));
-        }
-    }
     Ok(())
+}
+
+/// The QR code of `url` with its caption, or why there is none. It comes before the address, so that nothing that a person
+/// has to read leaves the screen.
+fn code(url: &str, window: Option<(usize, usize)>) -> String {
+    if !draws_blocks(|name| env::var_os(name)) {
+        return "no QR code: this terminal does not show its blocks\n".to_owned();
+    }
+    let Ok(code) = QrCode::new(url.as_bytes()) else {
+        return "no QR code: the address is too long for one\n".to_owned();
+    };
+    let code = code
+        .render::<Dense1x2>()
+        .dark_color(Dense1x2::Light)
+        .light_color(Dense1x2::Dark)
+        .build();
+    let width = code.lines().map(|line| line.chars().count()).max();
+    let size = (width.unwrap_or_default(), code.lines().count());
+    let fits = |(columns, lines): (usize, usize)| size.0 <= columns && size.1 <= lines;
+    if window.is_none_or(fits) {
+        format!("{code}\nthe QR code is of {}\n", plain::whole(url))
+    } else {
+        format!(
+            "no QR code: it needs {} columns and {} lines\n",
+            size.0, size.1
+        )
+    }
 }
 
 fn article(title: &str) -> &'static str {
@@ -104,12 +131,8 @@ fn article(title: &str) -> &'static str {
     }
 }
 
-/// Whether the terminal shows `width` blocks in a line, which only UTF-8 has (locale(7)).
-fn can_draw(
-    width: usize,
-    columns: Option<usize>,
-    variable: impl Fn(&str) -> Option<OsString>,
-) -> bool {
+/// Whether the terminal shows blocks, which only UTF-8 has (locale(7)).
+fn draws_blocks(variable: impl Fn(&str) -> Option<OsString>) -> bool {
     let mut locales = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter();
     let locale = locales.find_map(|name| variable(name).filter(|value| !value.is_empty()));
     let locale = locale
@@ -117,8 +140,7 @@ fn can_draw(
         .to_string_lossy()
         .to_ascii_lowercase();
     let is_dumb = variable("TERM").is_some_and(|term| term == "dumb");
-    let is_wide = columns.is_none_or(|columns| width <= columns);
-    is_wide && !is_dumb && (locale.contains("utf-8") || locale.contains("utf8"))
+    !is_dumb && (locale.contains("utf-8") || locale.contains("utf8"))
 }
 
 fn has_display() -> bool {
@@ -151,14 +173,14 @@ pub(super) struct Kept {
     pub(super) is_good: bool,
 }
 
-/// What a dead token meets.
+/// Tells whether a token is saved that the forge does not accept, or a text that cannot be sent as one.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum IfDead {
-    /// It is kept: the person insists.
+pub(super) enum IfUnfit {
+    /// Yes: the person gave `--force`.
     Keep,
-    /// It is not, but the person may insist with `--force`.
+    /// No, but `--force` would.
     MayForce,
-    /// It is not.
+    /// No.
     Refuse,
 }
 
@@ -167,7 +189,7 @@ pub(super) fn keep(
     streams: &mut Streams,
     helper: &Helper,
     credential: &Credential,
-    if_dead: IfDead,
+    if_unfit: IfUnfit,
     now: Now,
 ) -> Result<Kept, Failure> {
     let (issuer, asked) = helper.ask(credential, now);
@@ -176,14 +198,14 @@ pub(super) fn keep(
         |issuer| issuer.forge.kind().to_string(),
     );
     match &asked {
-        asked if asked.is_rejection() && if_dead != IfDead::Keep => {
+        asked if asked.is_rejection() && if_unfit != IfUnfit::Keep => {
             let why = match asked {
                 Asked::Told(Verdict::Ended) => "it has ended",
                 Asked::Told(Verdict::Revoked) => "it was revoked",
                 _ => "it is not whole, not of this host, or dead",
             };
             let what = format!("{forge} does not take this token ({why}): nothing was changed");
-            let hint = (if_dead == IfDead::MayForce).then_some("--force keeps it all the same");
+            let hint = (if_unfit == IfUnfit::MayForce).then_some("--force keeps it all the same");
             return Err(Failure::new(what, hint));
         }
         Asked::Told(Verdict::Blocked { authorize, words }) => {
@@ -251,17 +273,22 @@ pub(super) fn dialogue(streams: &mut Streams) -> Result<Dialogue, Failure> {
     })
 }
 
-/// The last question. The dialogue goes on: whoever thinks that nothing happens may type the token again.
-pub(super) fn typed_token(dialogue: &mut Dialogue) -> Result<Secret, Failure> {
+/// Asks for the token as the last question. The dialogue goes on, since a person who sees nothing happen may type the
+/// token again.
+pub(super) fn typed_token(
+    streams: &mut Streams,
+    dialogue: &mut Dialogue,
+    if_unfit: IfUnfit,
+) -> Result<Secret, Failure> {
     match ui::ask_secret(dialogue, "Token (not shown): ") {
-        Ok(typed) => token(typed.as_slice().trim_ascii()),
+        Ok(typed) => token(streams, typed.as_slice(), if_unfit),
         Err(Error::TooLong) => Err(Failure::new("this is far longer than a token", None)),
         Err(error) => Err(error.into()),
     }
 }
 
-/// One line, or the whole input without its line end.
-pub(super) fn piped_token(streams: &mut Streams) -> Result<Secret, Failure> {
+/// Reads the whole of standard input as one token.
+pub(super) fn piped_token(streams: &mut Streams, if_unfit: IfUnfit) -> Result<Secret, Failure> {
     let mut input = Buffer::with_capacity(1024);
     loop {
         match input.read_from(
@@ -282,23 +309,30 @@ pub(super) fn piped_token(streams: &mut Streams) -> Result<Secret, Failure> {
             }
         }
     }
-    token(input.as_slice().trim_ascii())
+    token(streams, input.as_slice(), if_unfit)
 }
 
-fn token(bytes: &[u8]) -> Result<Secret, Failure> {
-    if bytes.is_empty() {
-        return Err(Failure::new(
-            "the token is empty: nothing was changed",
-            None,
-        ));
+fn token(streams: &mut Streams, given: &[u8], if_unfit: IfUnfit) -> Result<Secret, Failure> {
+    let token = pasted::cleaned(given);
+    let flaw = pasted::flaw(token);
+    let is_kept = if_unfit == IfUnfit::Keep && flaw.is_some_and(Flaw::can_be_kept);
+    if let Some(flaw) = flaw.filter(|_| !is_kept) {
+        let hint = match if_unfit {
+            IfUnfit::MayForce if flaw.can_be_kept() => {
+                "give the token alone; --force saves this all the same"
+            }
+            _ => "give the token alone",
+        };
+        return Err(Failure::Plain {
+            what: format!("this cannot be sent as a token ({flaw}): nothing was changed"),
+            hint: Some(hint.to_owned()),
+        });
     }
-    if bytes.iter().any(u8::is_ascii_control) {
-        return Err(Failure::new(
-            "a token is one line of printable characters: nothing was changed",
-            None,
-        ));
+    if token.len() < given.trim_ascii().len() {
+        let what = "left out what stood around the token, such as quotes, 'Bearer' or 'NAME='";
+        ui::warn(streams, what, None);
     }
-    Ok(Secret::new(bytes))
+    Ok(Secret::new(token))
 }
 
 #[cfg(test)]
@@ -306,19 +340,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_code_is_drawn_where_it_can_be_seen_whole() {
-        let drawn = |width, variables: &[(&str, &str)]| {
-            can_draw(width, Some(80), |name| {
+    fn a_code_is_drawn_where_blocks_are_shown() {
+        let drawn = |variables: &[(&str, &str)]| {
+            draws_blocks(|name| {
                 let found = variables.iter().find(|(known, _)| *known == name);
                 found.map(|(_, value)| OsString::from(value))
             })
         };
         let usual = ("LANG", "de_DE.UTF-8");
-        assert!(drawn(80, &[usual]) && drawn(1, &[("LC_ALL", ""), ("LC_CTYPE", "C.utf8")]));
-        assert!(!drawn(81, &[usual]));
-        assert!(!drawn(1, &[]) && !drawn(1, &[usual, ("LC_ALL", "C")]));
-        assert!(!drawn(1, &[usual, ("TERM", "dumb")]));
-        assert!(can_draw(500, None, |_| Some("C.UTF-8".into())));
+        assert!(drawn(&[usual]) && drawn(&[("LC_ALL", ""), ("LC_CTYPE", "C.utf8")]));
+        assert!(!drawn(&[]) && !drawn(&[usual, ("LC_ALL", "C")]));
+        assert!(!drawn(&[usual, ("TERM", "dumb")]));
     }
 
     #[test]

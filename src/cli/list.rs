@@ -82,7 +82,8 @@ pub(super) fn run(
         let json = serde_json::to_string_pretty(&shown).map_err(std::io::Error::from)?;
         ui::print(streams, &format!("{json}\n"))?;
     } else if outcome.value.is_empty() {
-        ui::print(streams, "nothing is kept\n")?;
+        let text = format!("nothing is kept in {}\n", helper.places());
+        ui::print(streams, &text)?;
     } else {
         let mut by_host: HashMap<_, HashSet<&Key>> = HashMap::new();
         for (_, Listed { key, .. }) in &outcome.value {

@@ -4,9 +4,10 @@ use std::process::ExitCode;
 
 use clap::builder::NonEmptyStringValueParser;
 
-use super::guide::IfDead;
+use super::guide::IfUnfit;
 use super::streams::Streams;
 use super::usage::MISUSE;
+use super::whereabouts::{self, Calls};
 use super::{Failure, described, guide, open, ui};
 use crate::config::{Flags, Settings, account};
 use crate::credential::Credential;
@@ -22,6 +23,7 @@ use crate::helper::remotes::{self, Rewriting};
 use crate::helper::{Helper, question};
 use crate::plain;
 use crate::platform::prompt::Dialogue;
+use crate::storage::Kind;
 use crate::time;
 
 /// Take a new token for a URL, in the place of an old one
@@ -43,14 +45,17 @@ pub(super) struct Arguments {
     /// Show the page that creates the token, and open no browser
     #[arg(long)]
     no_browser: bool,
-    /// Keep it even if the forge does not take it
+    /// Show the page's address as a QR code, too
+    #[arg(long)]
+    qr: bool,
+    /// Save it even if the forge does not accept it, or if it does not look like a token
     #[arg(long)]
     force: bool,
 }
 
 pub(super) fn run(
     arguments: &Arguments,
-    flags: Flags,
+    flags: &Flags,
     streams: &mut Streams,
 ) -> Result<ExitCode, Failure> {
     let given = arguments.url.as_deref().map(described).transpose()?;
@@ -62,6 +67,7 @@ pub(super) fn run(
     } else {
         Some(guide::dialogue(streams)?)
     };
+    let is_typed = given.is_some();
     let mut description = match given {
         Some(given) => given,
         None => match of_remote(streams)? {
@@ -76,12 +82,12 @@ pub(super) fn run(
             Some("use the https:// URL if there is one"),
         );
     }
-    let (settings, helper) = open(flags, Some(&description))?;
+    let (settings, helper) = open(flags.clone(), Some(&description))?;
     description.username.take_if(|name| name.is_empty());
     if let Some(name) = &arguments.username {
         description.username = Some(Username::from(&name[..]));
     }
-    description = as_git_will_ask(description, &settings, streams);
+    description = as_git_will_ask(description, &settings, is_typed, streams);
     if description.username.is_none() {
         description.username = Some(known_or_asked_username(
             &helper,
@@ -89,6 +95,44 @@ pub(super) fn run(
             dialogue.as_mut(),
         )?);
     }
+    let credential = with_token(arguments, description, &helper, dialogue.as_mut(), streams)?;
+    // A person may have been at the forge's page for a while.
+    let now = time::now();
+    let if_unfit = if_unfit(arguments);
+    let end = guide::keep(streams, &helper, &credential, if_unfit, now)?.end;
+    drop(dialogue);
+    // Takes back an expiry that this person gave before, and none that a forge gave.
+    let is_held = matches!(end, Some((_, source)) if !Source::Forge.outranks(source));
+    if arguments.expires == Some(End::Never) && !is_held {
+        helper.tell_end(&Description::exactly(&credential.key), None, now)?;
+    }
+    let is_unknown = end.is_none() && arguments.expires.is_none();
+    tell(
+        streams,
+        &helper,
+        &credential.key,
+        is_unknown,
+        (&settings, flags),
+    )?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn if_unfit(arguments: &Arguments) -> IfUnfit {
+    if arguments.force {
+        IfUnfit::Keep
+    } else {
+        IfUnfit::MayForce
+    }
+}
+
+/// Shows where the token is created, and reads it.
+fn with_token(
+    arguments: &Arguments,
+    mut description: Description,
+    helper: &Helper,
+    dialogue: Option<&mut Dialogue>,
+    streams: &mut Streams,
+) -> Result<Credential, Failure> {
     let now = time::now();
     let end = arguments.expires.and_then(|end| end.expiry(now.wall));
     if end.is_some_and(|end| end.is_past(now.wall)) {
@@ -97,54 +141,61 @@ pub(super) fn run(
             "create a new one, and give its own end",
         ));
     }
-    let token = if let Some(dialogue) = &mut dialogue {
+    let token = if let Some(dialogue) = dialogue {
         let key = description.key();
         let issuer = key.as_ref().and_then(|key| helper.issuer(key, None));
         if let Some((issuer, site)) = issuer.zip(key.as_ref().and_then(Site::of)) {
             let wish = guide::wish(end, now.wall);
             let pages = issuer.forge.creation(&site, &wish);
-            guide::show(streams, &pages, !arguments.no_browser)?;
+            let how = guide::How {
+                may_open: !arguments.no_browser,
+                wants_code: arguments.qr,
+            };
+            guide::show(streams, &pages, how)?;
         }
-        guide::typed_token(dialogue)?
+        guide::typed_token(streams, dialogue, if_unfit(arguments))?
     } else {
-        guide::piped_token(streams)?
+        guide::piped_token(streams, if_unfit(arguments))?
     };
-    // Somebody has been at the page for a while.
-    let now = time::now();
     description.password = Some(token);
     description.expiry = end;
-    let credential = Credential::complete(description)
-        .ok_or_else(|| Failure::new("a token needs a user and a host", None))?;
-    let if_dead = if arguments.force {
-        IfDead::Keep
-    } else {
-        IfDead::MayForce
-    };
-    let mut end = guide::keep(streams, &helper, &credential, if_dead, now)?.end;
-    drop(dialogue);
-    // A person's own word of before is taken back, and no forge's.
-    let is_held = matches!(end, Some((_, source)) if !Source::Forge.outranks(source));
-    if arguments.expires == Some(End::Never) && !is_held {
-        helper.tell_end(&Description::exactly(&credential.key), None, now)?;
-        end = None;
-    }
-    let url = plain::safe(&credential.key.url());
-    let end = match (end, arguments.expires) {
-        (Some((end, _)), _) => format!(" until {}", end.day()),
-        (None, Some(_)) => String::new(),
-        (None, None) => {
-            let whose = credential.key.argument();
-            format!("; tell its end with 'git credential-pat expires {whose} DATE'")
-        }
-    };
-    ui::print(streams, &format!("the token for {url} is kept{end}\n"))?;
-    Ok(ExitCode::SUCCESS)
+    Credential::complete(description)
+        .ok_or_else(|| Failure::new("a token needs a user and a host", None))
 }
 
-/// With its path only where git will tell one, and under the account that it belongs to.
+/// Says where the token is and for how long, and warns if git does not look there.
+fn tell(
+    streams: &mut Streams,
+    helper: &Helper,
+    key: &Key,
+    is_expiry_unknown: bool,
+    (settings, flags): (&Settings, &Flags),
+) -> Result<(), Failure> {
+    let entries = whereabouts::entries(helper, key)?;
+    let place = whereabouts::told(&entries, settings.lifetime, time::now().wall);
+    let more = if is_expiry_unknown {
+        let whose = key.argument();
+        format!("; tell its end with 'git credential-pat expires {whose} DATE'")
+    } else {
+        String::new()
+    };
+    let url = plain::safe(&key.url());
+    ui::print(
+        streams,
+        &format!("the token for {url} is kept {place}{more}\n"),
+    )?;
+    let kinds: Vec<Kind> = entries.iter().map(|(kind, _)| *kind).collect();
+    let calls = Calls::of(Some(&Description::of(key)));
+    calls.check(streams, Some(key), &kinds, (settings, flags));
+    Ok(())
+}
+
+/// Leaves out the path where git will not tell it, and names the account that the path belongs to. `is_typed`: the person
+/// gave the path, and so may have meant it.
 fn as_git_will_ask(
     mut description: Description,
     settings: &Settings,
+    is_typed: bool,
     streams: &mut Streams,
 ) -> Description {
     let is_ruled = is_ruled(settings, &description);
@@ -157,10 +208,34 @@ fn as_git_will_ask(
         );
     }
     if !is_ruled && !is_told {
+        if is_typed && description.path.is_some() {
+            warn_of_path(streams, &description, settings);
+        }
         description.path = None;
     }
     account::apply(&settings.accounts, &mut description);
     description
+}
+
+/// Warns that the path is left out, and shows the rule that would keep a token for it.
+fn warn_of_path(streams: &mut Streams, said: &Description, settings: &Settings) {
+    let mut whole = said.duplicate();
+    let path = whole.path.take().unwrap_or_default();
+    let url =
+        |said: &Description| plain::safe(&said.key().map(|key| key.url()).unwrap_or_default());
+    let what = format!(
+        "git does not tell the path '{}': the token is for all of {}",
+        plain::safe(&path),
+        url(&whole)
+    );
+    let file = settings.places.config.join("config.toml");
+    let file = plain::safe(file.as_os_str().as_encoded_bytes());
+    let hint =
+        format!("for a token of its own, add this to {file} and run 'git credential-pat setup':");
+    ui::warn(streams, &what, Some(&hint));
+    for line in account::rule(said) {
+        ui::show(streams, &format!("  {line}"));
+    }
 }
 
 /// Nobody says where the token belongs.

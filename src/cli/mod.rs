@@ -22,6 +22,7 @@ mod setup;
 pub mod streams;
 pub mod ui;
 mod usage;
+mod whereabouts;
 
 use std::ffi::OsString;
 use std::io;
@@ -198,14 +199,14 @@ fn carry_out(line: CommandLine, streams: &mut Streams) -> ExitCode {
         Command::Erase => return operation::run(Operation::Erase, flags, streams),
         Command::Capability => return operation::run(Operation::Capability, flags, streams),
         Command::Setup(arguments) => setup::run(&arguments, &flags, streams),
-        Command::Login(arguments) => login::run(&arguments, flags, streams),
+        Command::Login(arguments) => login::run(&arguments, &flags, streams),
         Command::List(arguments) => list::run(&arguments, flags, streams),
         Command::Check(arguments) => check::run(&arguments, flags, streams),
         Command::Doctor(arguments) => doctor::run(&arguments, flags, streams),
         Command::Expires(arguments) => expires::run(&arguments, flags, streams),
         Command::Rotate(arguments) => rotate::run(&arguments, flags, streams),
         Command::Logout(arguments) => logout::run(&arguments, flags, streams),
-        Command::Import(arguments) => import::run(&arguments, flags, streams),
+        Command::Import(arguments) => import::run(&arguments, &flags, streams),
         Command::Clean(arguments) => clean::run(&arguments, flags, streams),
         Command::Cache(arguments) => cache::run(&arguments, flags, streams),
         Command::Completions(arguments) => completions::run(&arguments, streams),

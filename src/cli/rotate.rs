@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use super::guide::{IfDead, Kept};
+use super::guide::{IfUnfit, Kept};
 use super::streams::Streams;
-use super::{Failure, described, guide, meant, nothing_kept, nothing_known, open, ui};
+use super::{Failure, described, guide, meant, nothing_kept, nothing_known, open, ui, whereabouts};
 use crate::config::{Flags, Settings};
 use crate::credential::Credential;
 use crate::credential::expiry::{End, Expiry, Source};
@@ -129,7 +129,8 @@ fn in_place(
     let result = helper.rotate(old, how, end, state, &mut announce, now);
     match result {
         Ok(rotated) => {
-            told(streams, &rotated, &login)?;
+            let place = place_of(helper, &rotated.new.key)?;
+            told(streams, &rotated, &place, &login)?;
             let Rotated {
                 left,
                 displaced,
@@ -147,7 +148,7 @@ fn in_place(
 }
 
 /// Where the new token is, and where it is not.
-fn told(streams: &mut Streams, rotated: &Rotated, login: &str) -> Result<(), Failure> {
+fn told(streams: &mut Streams, rotated: &Rotated, place: &str, login: &str) -> Result<(), Failure> {
     let Rotated {
         new,
         others,
@@ -158,15 +159,12 @@ fn told(streams: &mut Streams, rotated: &Rotated, login: &str) -> Result<(), Fai
         is_late,
     } = rotated;
     let url = plain::safe(&new.key.url());
-    let until = new
-        .expiry
-        .map_or_else(String::new, |end| format!(" until {}", end.day()));
     let mut text = if *is_late {
         format!(
-            "an earlier rotation of the token for {url} was cut off: its new one is kept{until} in the dead one's place\n"
+            "an earlier rotation of the token for {url} was cut off: its new one is kept {place}, in the dead one's place\n"
         )
     } else {
-        format!("the new token for {url} is kept{until}; the old one is dead\n")
+        format!("the new token for {url} is kept {place}; the old one is dead\n")
     };
     for key in others {
         let _ = writeln!(text, "it is also in the old one's place in {}", named(key));
@@ -219,6 +217,16 @@ fn told(streams: &mut Streams, rotated: &Rotated, login: &str) -> Result<(), Fai
     Ok(ui::print(streams, &text)?)
 }
 
+/// Where a new token is and for how long.
+fn place_of(helper: &Helper, key: &Key) -> Result<String, Failure> {
+    let entries = whereabouts::entries(helper, key)?;
+    Ok(whereabouts::told(
+        &entries,
+        helper.lifetime(),
+        time::now().wall,
+    ))
+}
+
 fn named(key: &Key) -> String {
     let url = plain::safe(&key.url());
     match &key.username {
@@ -250,8 +258,12 @@ fn by_hand(
         .token
         .map(crate::credential::token::TokenKind::word);
     pages.sort_by_key(|page| !kind.is_some_and(|kind| page.title.starts_with(kind)));
-    guide::show(streams, &pages, !no_browser)?;
-    let token = guide::typed_token(&mut dialogue)?;
+    let how = guide::How {
+        may_open: !no_browser,
+        wants_code: false,
+    };
+    guide::show(streams, &pages, how)?;
+    let token = guide::typed_token(streams, &mut dialogue, IfUnfit::Refuse)?;
     let Some(before) = old.token().map(crate::secret::Secret::duplicate) else {
         return Err(Failure::new("nothing is kept for this URL", None));
     };
@@ -267,16 +279,16 @@ fn by_hand(
     new.refresh_token = None;
     new.expiry = None;
     let Kept { end: kept, is_good } =
-        guide::keep(streams, helper, &new, IfDead::Refuse, time::now())?;
+        guide::keep(streams, helper, &new, IfUnfit::Refuse, time::now())?;
     drop(dialogue);
     let is_everywhere = match new.token() {
         Some(token) => follow(streams, helper, old, token, kept)?,
         None => true,
     };
-    let until = kept.map_or_else(String::new, |(end, _)| format!(" until {}", end.day()));
+    let place = place_of(helper, &new.key)?;
     ui::print(
         streams,
-        &format!("the new token for {url} is kept{until}\n"),
+        &format!("the new token for {url} is kept {place}\n"),
     )?;
     revoke(streams, helper, plan, &before, is_good)?;
     Ok(ExitCode::from(u8::from(!is_everywhere)))

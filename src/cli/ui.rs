@@ -79,6 +79,11 @@ pub fn warn(streams: &mut Streams, what: &str, hint: Option<&str>) {
     }
 }
 
+/// Shows a line of a file or a command that the message before it speaks of.
+pub fn show(streams: &mut Streams, text: &str) {
+    let _ = writeln!(streams.error, "{}", plain::whole(text));
+}
+
 /// Says that something did not work and the rest goes on.
 pub fn trouble(streams: &mut Streams, what: &dyn Error, hint: Option<&str>) {
     report(streams, Level::Warning, what, hint);

@@ -55,6 +55,20 @@ impl Account {
         [&self.protocol[..], b"://", &self.host, &path].concat()
     }
 
+    /// Every URL for which git has to tell the path. To git `acme/two` does not cover `acme/two.git` (git-config(1),
+    /// `http.<url>.*`); a path of one part is an owner's.
+    pub fn urls(&self) -> Vec<Vec<u8>> {
+        let url = self.url();
+        let path = self.path.as_deref().unwrap_or_default();
+        if path.ends_with(b".git") {
+            vec![url[..url.len() - b".git".len()].to_vec(), url]
+        } else if path.contains(&b'/') {
+            vec![url.clone(), [&url[..], b".git"].concat()]
+        } else {
+            vec![url]
+        }
+    }
+
     /// Whether the rule is about this host, whoever's the path is.
     fn is_at(&self, said: &Description) -> bool {
         said.protocol.as_ref() == Some(&self.protocol) && said.host.as_ref() == Some(&self.host)
@@ -70,7 +84,10 @@ impl Account {
         let covers_path = match (&self.path, &said.path) {
             (None, _) => true,
             (Some(_), None) => false,
-            (Some(rule), Some(said)) => is_plain(said) && is_within(said, rule),
+            (Some(rule), Some(said)) => {
+                let said = without_slash(said);
+                is_plain(said) && is_within(said, rule)
+            }
         };
         is_same_user && self.is_at(said) && covers_path
     }
@@ -120,6 +137,23 @@ pub fn apply(accounts: &[Account], said: &mut Description) {
     }
 }
 
+/// The lines of config.toml that give what `said` describes an account of its own.
+pub fn rule(said: &Description) -> Vec<String> {
+    let bare = Description {
+        username: None,
+        ..said.duplicate()
+    };
+    let url = bare.key().map(|key| key.encoded()).unwrap_or_default();
+    let url = url.strip_suffix(".git").unwrap_or(&url);
+    let mut lines = vec!["[[account]]".to_owned(), format!("url = \"{url}\"")];
+    if let Some(name) = &said.username {
+        let name = String::from_utf8_lossy(name);
+        let name = name.replace('\\', "\\\\").replace('"', "\\\"");
+        lines.push(format!("username = \"{name}\""));
+    }
+    lines
+}
+
 fn is_plain(path: &[u8]) -> bool {
     !path.contains(&b'\\')
         && path
@@ -127,9 +161,18 @@ fn is_plain(path: &[u8]) -> bool {
             .all(|segment| !matches!(segment, b"" | b"." | b".."))
 }
 
+fn without_slash(path: &[u8]) -> &[u8] {
+    path.strip_suffix(b"/").unwrap_or(path)
+}
+
+/// Whether `path` is `folder`, the repository of that name with or without `.git`, or below one of them.
 fn is_within(path: &[u8], folder: &[u8]) -> bool {
-    path.strip_prefix(folder)
-        .is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
+    let folder = folder.strip_suffix(b".git").unwrap_or(folder);
+    let Some(rest) = path.strip_prefix(folder) else {
+        return false;
+    };
+    let rest = rest.strip_prefix(b".git").unwrap_or(rest);
+    rest.is_empty() || rest[0] == b'/'
 }
 
 #[cfg(test)]
@@ -184,6 +227,43 @@ mod tests {
         assert_eq!(applied("https://one.test/me/x"), some("me", "home"));
         assert_eq!(applied("https://two.test/any/thing"), some("", "only"));
         assert_eq!(applied("https://two.test"), some("", "only"));
+    }
+
+    #[test]
+    fn a_repository_is_the_same_with_and_without_its_ending() {
+        let covers = |rule: &str, path: &str| {
+            let rule = format!("https://one.test/{rule}");
+            let account = Account::of(url::parse(rule.as_bytes()).unwrap(), None).unwrap();
+            let mut said = url::parse(b"https://one.test").unwrap();
+            said.path = Some(path.as_bytes().to_vec());
+            account.covers(&said)
+        };
+        for (rule, path) in [
+            ("acme/two", "acme/two.git"),
+            ("acme/two", "acme/two/"),
+            ("acme/two/", "acme/two.git/"),
+            ("acme/two.git", "acme/two"),
+            ("acme/two.git/", "acme/two.git"),
+            ("acme/two", "acme/two.git/info/lfs"),
+            ("acme/two.git", "acme/two/info/lfs"),
+            ("acme", "acme/two.git"),
+            ("acme/", "acme"),
+        ] {
+            assert!(covers(rule, path), "{rule} {path}");
+        }
+        for (rule, path) in [
+            ("acme", "acmecorp"),
+            ("acme", "acmecorp/two.git"),
+            ("acme/two", "acme/two.gitx"),
+            ("acme/two", "acme/two.github"),
+            ("acme/two", "acme/twofold.git"),
+            ("acme/two.git", "acme/two.git.git"),
+            ("acme/two", "acme//two.git"),
+            ("acme/two", "acme/two.git/../x"),
+            ("acme/two", "acme"),
+        ] {
+            assert!(!covers(rule, path), "{rule} {path}");
+        }
     }
 
     #[test]

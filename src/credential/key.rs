@@ -36,9 +36,14 @@ impl Key {
         self.username.as_ref().is_some_and(Username::may_be_token)
     }
 
-    /// The URL with the user, as one word of a command line that a person can paste into a shell. It means this key among
-    /// several of one host. A user that may be a token is left out.
+    /// [`Key::encoded`] as one word of a command line that a person can paste into a shell.
     pub fn argument(&self) -> String {
+        shell_word(self.encoded().as_bytes())
+    }
+
+    /// The URL with the user, each special byte encoded. It means this key among several of one host. A user that may be a
+    /// token is left out.
+    pub fn encoded(&self) -> String {
         let mut url = [&self.protocol[..], b"://"].concat();
         let user = self.username.as_ref().and_then(Username::visible);
         if let Some(user) = user.filter(|user| !user.is_empty()) {
@@ -56,7 +61,8 @@ impl Key {
             url.push(b'/');
             encode(&mut url, path, b"-._/");
         }
-        shell_word(&url)
+        // All but a host in UTF-8 is encoded.
+        String::from_utf8_lossy(&url).into_owned()
     }
 }
 

@@ -7,6 +7,7 @@ pub mod expiry;
 pub mod host;
 pub mod jwt;
 pub mod key;
+pub mod pasted;
 pub mod token;
 pub mod url;
 pub mod username;

@@ -52,7 +52,7 @@ use crate::journal::fate::Fate;
 use crate::journal::{Journal, Topic};
 use crate::protocol::read::Request;
 use crate::storage::memory::Lifetime;
-use crate::storage::{Error, Kind, Listed, Lost, Storage};
+use crate::storage::{self, Error, Kind, Listed, Lost, Storage};
 use crate::time::Now;
 
 /// The helper over its storages.
@@ -299,6 +299,17 @@ impl Helper {
             }
         }
         Ok(outcome)
+    }
+
+    /// How long memory keeps what is stored now.
+    pub fn lifetime(&self) -> Lifetime {
+        self.lifetime
+    }
+
+    /// The storages in a sentence: `memory or the keychain`.
+    pub fn places(&self) -> String {
+        let kinds: Vec<Kind> = self.storages.iter().map(|storage| storage.kind()).collect();
+        storage::in_words(&kinds, "or")
     }
 
     /// What the journal knows of tokens. Nothing, if it cannot be read.

@@ -34,7 +34,8 @@ pub fn open_rest(settings: &Settings, prompt_patience: Duration) -> Vec<Box<dyn 
         .collect()
 }
 
-fn kinds(settings: &Settings) -> &[Kind] {
+/// The storages that `settings` choose, in the order in which they are asked.
+pub fn kinds(settings: &Settings) -> &[Kind] {
     match &settings.storage {
         Choice::Auto => &[Kind::Memory, Kind::Keychain],
         Choice::These(kinds) => kinds,

@@ -109,9 +109,10 @@ impl Helper {
                 )
             }
             (Some(user), None) => {
-                format!("nothing is kept for the user '{}' at {url}", user.shown())
+                let places = self.places();
+                format!("nothing is kept for the user '{}' at {url} in {places}", user.shown())
             }
-            _ => format!("nothing is kept for {url}"),
+            _ => format!("nothing is kept for {url} in {}", self.places()),
         };
         Some(Finding::problem(TITLE, says, login(&wanted)))
     }

@@ -7,6 +7,7 @@ use zeroize::Zeroizing;
 
 use super::{Error, Found, Neighbour, Place, Reading};
 use crate::credential::description::Description;
+use crate::credential::pasted::{self, Flaw};
 use crate::secret::Secret;
 
 /// A variable, and what its token is for.
@@ -35,9 +36,10 @@ impl Neighbour for Environment {
     fn read(&self) -> Reading {
         let mut reading = Reading::default();
         let value = env::var_os(&self.variable).map(|value| Zeroizing::new(value.into_vec()));
-        let token = value.as_deref().map(|value| value.trim_ascii());
+        let token = value.as_deref().map(|value| pasted::cleaned(value));
+        let flaw = token.and_then(pasted::flaw);
         match token {
-            Some(token) if !token.is_empty() => {
+            Some(token) if flaw.is_none() => {
                 let said = Description {
                     password: Some(Secret::new(token)),
                     ..self.wanted.duplicate()
@@ -45,7 +47,13 @@ impl Neighbour for Environment {
                 let place = Place::Variable(self.variable.clone());
                 reading.take(Found::new(said, place.clone()), &place, None);
             }
-            _ => reading.troubles.push(Error::Unset(self.variable.clone())),
+            _ => reading.troubles.push(match flaw {
+                None | Some(Flaw::Empty) => Error::Unset(self.variable.clone()),
+                Some(flaw) => Error::Unfit {
+                    variable: self.variable.clone(),
+                    flaw,
+                },
+            }),
         }
         reading
     }

@@ -12,6 +12,7 @@ use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
 use crate::credential::host::{is_host, is_path, is_protocol};
 use crate::credential::key::Key;
+use crate::credential::pasted::Flaw;
 use crate::credential::username::HIDDEN;
 use crate::secret::{Buffer, Secret};
 use crate::yaml::{Document, Leaf};
@@ -311,6 +312,14 @@ pub enum Error {
     /// No such variable, or nothing in it.
     #[error("the environment variable {0} is not set")]
     Unset(String),
+    /// A variable with a text that cannot be sent as a token.
+    #[error("the environment variable {variable} holds no token: {flaw}")]
+    Unfit {
+        /// Its name.
+        variable: String,
+        /// Why not.
+        flaw: Flaw,
+    },
     /// It is only read.
     #[error("nothing is removed from {0}")]
     ReadOnly(&'static str),

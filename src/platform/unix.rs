@@ -283,10 +283,11 @@ pub fn stdin() -> io::Result<File> {
     Ok(File::from(io::stdin().as_fd().try_clone_to_owned()?))
 }
 
-/// How wide the terminal of standard output is; `None`: it is none, or does not tell.
-pub fn columns() -> Option<usize> {
+/// Columns and lines of the terminal of standard output; `None` if it is no terminal, or does not know its size.
+pub fn window_size() -> Option<(usize, usize)> {
     let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok()?;
-    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+    let (columns, lines) = (usize::from(size.ws_col), usize::from(size.ws_row));
+    (columns > 0 && lines > 0).then_some((columns, lines))
 }
 
 /// Standard output without the standard library's buffer, which nobody wipes.

@@ -111,6 +111,32 @@ pub enum Kind {
     File,
 }
 
+impl Kind {
+    /// Where it keeps things, after `in`.
+    pub fn place(self) -> &'static str {
+        match self {
+            Self::Memory => "memory",
+            Self::Keychain => "the keychain",
+            Self::File => "the plaintext file",
+        }
+    }
+}
+
+/// `kinds` in a sentence after `in`, each once: `memory, the keychain or the plaintext file`.
+pub fn in_words(kinds: &[Kind], last: &str) -> String {
+    let mut places: Vec<&str> = Vec::new();
+    for kind in kinds {
+        if !places.contains(&kind.place()) {
+            places.push(kind.place());
+        }
+    }
+    match places.split_last() {
+        Some((end, [])) => (*end).to_owned(),
+        Some((end, others)) => format!("{} {last} {end}", others.join(", ")),
+        None => String::new(),
+    }
+}
+
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

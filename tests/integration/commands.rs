@@ -46,7 +46,7 @@ fn list_shows_everything_but_secrets() {
     let sandbox = Sandbox::new();
     assert_eq!(
         sandbox.ask("--storage file list", b"").succeeded().text(),
-        "nothing is kept\n"
+        "nothing is kept in the plaintext file\n"
     );
     assert_eq!(
         sandbox
@@ -405,7 +405,7 @@ fn commands_look_where_git_would() {
     );
     assert_eq!(
         sandbox.ask("--storage memory list", b"").succeeded().text(),
-        "nothing is kept\n"
+        "nothing is kept in memory\n"
     );
     assert_eq!(
         sandbox.ask("logout one.test", b"").succeeded().text(),

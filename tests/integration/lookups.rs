@@ -214,7 +214,7 @@ fn check_tells_by_its_exit_status() {
     };
     assert_eq!(
         sandbox.ask("check", b"").succeeded().text(),
-        "nothing is kept\n"
+        "nothing is kept in the plaintext file\n"
     );
     let nothing = sandbox.ask("check one.test", b"");
     assert_eq!(nothing.status.code(), Some(1), "{nothing:?}");

@@ -2,9 +2,11 @@
 
 mod json;
 mod paths;
+mod reach;
 
 use std::process::ExitCode;
 
+use self::reach::Reach;
 use super::progress::Progress;
 use super::streams::Streams;
 use super::{Failure, described, open, patience, ui};
@@ -70,7 +72,7 @@ struct Work<'a> {
 
 pub(super) fn run(
     arguments: &Arguments,
-    flags: Flags,
+    flags: &Flags,
     streams: &mut Streams,
 ) -> Result<ExitCode, Failure> {
     let wanted = arguments.url.as_deref().map(described).transpose()?;
@@ -81,7 +83,7 @@ pub(super) fn run(
             "give --url, such as --url https://octocat@github.com",
         ));
     }
-    let (settings, helper) = open(flags, wanted.as_ref())?;
+    let (settings, helper) = open(flags.clone(), wanted.as_ref())?;
     let now = time::now();
     let mut neighbours = Neighbours::open(&arguments.from, wanted.as_ref(), patience())?;
     let harvest = neighbours.read(known(&helper, wanted.as_ref()));
@@ -105,10 +107,14 @@ pub(super) fn run(
     }
     let wanted: Vec<&Offer> = work.offers.iter().filter(|it| work.is_wanted(it)).collect();
     paths::warn(&wanted, &settings.accounts, streams);
+    let reach = Reach::of(work.offers, &settings);
+    if !arguments.dry_run {
+        reach.warn(streams, &wanted, flags);
+    }
     let is_answered = work.store_wanted(&helper, now, streams)?;
     if is_answered && arguments.remove_source {
         let has_keychain = can_use(Kind::Keychain, &settings, patience());
-        work.remove_sources(&helper, has_keychain, streams)?;
+        work.remove_sources(&helper, &reach, has_keychain, streams)?;
     }
     if arguments.json {
         let json =
@@ -277,6 +283,7 @@ impl Work<'_> {
     fn remove_sources(
         &mut self,
         helper: &Helper,
+        reach: &Reach<'_>,
         has_keychain: bool,
         streams: &mut Streams,
     ) -> Result<(), Failure> {
@@ -285,6 +292,7 @@ impl Work<'_> {
         } = self.arguments;
         let mut meant = Vec::new();
         let mut fleeting = 0;
+        let mut unfound = 0;
         for (at, offer) in self.offers.iter().enumerate() {
             let is_same = matches!(offer.verdict, Verdict::Same | Verdict::End);
             if !(self.imported[at] || is_same) {
@@ -294,7 +302,18 @@ impl Work<'_> {
                 fleeting += offer.copies.len();
                 continue;
             }
+            if reach.looks_elsewhere(&offer.credential.key) {
+                unfound += offer.copies.len();
+                continue;
+            }
             meant.extend(&offer.copies);
+        }
+        if unfound > 0 && !*dry_run {
+            let what = format!(
+                "{} stay where they are: git does not look where they are imported to",
+                copies(unfound)
+            );
+            ui::warn(streams, &what, None);
         }
         if fleeting > 0 && !*dry_run {
             let what = format!(

@@ -209,9 +209,9 @@ fn path_keys(accounts: &[Account], url: Option<&str>) -> Result<Vec<OsString>, F
                 .as_ref()
                 .is_none_or(|only| only.host.as_ref() == Some(&account.host))
     };
-    let keys = accounts.iter().filter(is_meant).map(|account| {
-        OsString::from_vec([b"credential.", &account.url()[..], b".useHttpPath"].concat())
-    });
+    let urls = accounts.iter().filter(is_meant).flat_map(Account::urls);
+    let keys =
+        urls.map(|url| OsString::from_vec([b"credential.", &url[..], b".useHttpPath"].concat()));
     Ok(keys.collect())
 }
 

@@ -427,7 +427,10 @@ fn a_long_paste_is_refused_and_nothing_of_it_is_left() {
     let words = format!("login --no-browser --username alice {}", work.forge.url());
     for (paste, said) in [
         (format!("ghp_{}\n", "x".repeat(70_000)), "far longer"),
-        (format!("ghp_a\0b\n{}", "x\n".repeat(4000)), "printable"),
+        (
+            format!("ghp_a\0b\n{}", "x\n".repeat(4000)),
+            "control character",
+        ),
         (format!("\n{}", "x\n".repeat(10)), "is empty"),
     ] {
         let mut shelled = Shelled::start(&work, &words);

@@ -183,7 +183,7 @@ fn login_notes_the_end_that_is_guessed() {
         let work = Work::with_settings(Speaks::Gitea, "", rule);
         let login = format!("login --with-token --username alice {}", work.forge.url());
         let said = work.ask(&login, secret.as_bytes()).succeeded();
-        assert!(said.text().contains("is kept until "), "{said:?}");
+        assert!(said.text().contains("until it expires on "), "{said:?}");
         let listed = work.only_one();
         assert!(is_end(listed["ends_unix"].as_u64().unwrap()), "{listed:#}");
         assert_eq!(listed["ends_from"], from, "{listed:#}");

@@ -51,15 +51,48 @@ fn a_typed_token_is_asked_about_and_kept_with_its_end_and_scopes() {
         "{shown}"
     );
     assert!(shown.contains("Contents: read and write"), "{shown}");
-    assert!(
-        shown.contains('█') || shown.contains('▀'),
-        "no QR code: {shown}"
-    );
+    assert!(!shown.contains('█') && !shown.contains('▀'), "{shown}");
     let kept = work.only_one();
     assert_eq!(kept["ends_unix"], ends, "{kept:#}");
     assert_eq!(kept["ends_from"], "forge", "{kept:#}");
     assert_eq!(kept["scopes"][0], "repo", "{kept:#}");
     assert_eq!(work.forge.asked().len(), 1);
+}
+
+/// It is as tall as a small terminal: the address and the values stand below it.
+#[test]
+fn a_qr_code_is_shown_on_request_and_where_it_fits() {
+    let work = Work::with(Speaks::GitHub);
+    work.forge.issue(Token::new("new", CLASSIC));
+    for (size, is_shown) in [
+        ("cols 200 rows 100", true),
+        ("cols 80 rows 10", false),
+        ("cols 20 rows 100", false),
+    ] {
+        let line = format!(
+            "stty {size}; exec '{PROGRAM}' --storage file login --no-browser --qr --username alice {}",
+            work.forge.url()
+        );
+        let mut command = work.trusting(work.sandbox.command(tool::need("sh")));
+        command.args(["-c", &line]).env("TERM", "xterm");
+        let mut session = Session::start(&command);
+        session.answer(PROMPT, CLASSIC);
+        let (status, shown) = session.finish();
+        assert!(status.success(), "{shown}");
+        assert_eq!(shown.contains('█'), is_shown, "{size}: {shown}");
+        let caption = format!(
+            "the QR code is of {}/settings/personal-access-tokens/new",
+            work.forge.url()
+        );
+        assert_eq!(shown.contains(&caption), is_shown, "{size}: {shown}");
+        assert_eq!(
+            shown.contains("no QR code: it needs "),
+            !is_shown,
+            "{size}: {shown}"
+        );
+        let last_block = shown.rfind('█').unwrap_or_default();
+        assert!(last_block < shown.find("with these values").unwrap());
+    }
 }
 
 #[test]

@@ -205,7 +205,7 @@ fn check_import(file: &Parsed<'_>, line: usize, target: &str, found: &mut Vec<St
 }
 
 /// Two files or folders of one room, none of which is its `mod.rs`, or what commands share: `ui.rs`, `json.rs`, `progress.rs`,
-/// `streams.rs`, `flags.rs`, `guide.rs` and `usage.rs`.
+/// `streams.rs`, `flags.rs`, `guide.rs`, `usage.rs` and `whereabouts.rs`.
 fn are_strangers(file: &str, target: &str) -> bool {
     let inner = |path: &str| {
         path.split('/')
@@ -219,7 +219,14 @@ fn are_strangers(file: &str, target: &str) -> bool {
         && one != "mod"
         && other != "mod"
         && ![
-            "ui", "json", "progress", "streams", "flags", "guide", "usage",
+            "ui",
+            "json",
+            "progress",
+            "streams",
+            "flags",
+            "guide",
+            "usage",
+            "whereabouts",
         ]
         .contains(&&other[..])
 }

@@ -1,0 +1,65 @@
+//! Whether git looks in the storages that `import` fills.
+
+use std::collections::HashMap;
+
+use super::super::streams::Streams;
+use super::super::whereabouts::Calls;
+use crate::config::{Flags, Settings};
+use crate::credential::description::Description;
+use crate::credential::key::Key;
+use crate::helper::import::Offer;
+use crate::helper::open::kinds;
+use crate::storage::Kind;
+
+/// git's calls for the host of each offer.
+pub(super) struct Reach<'a> {
+    calls: HashMap<Vec<u8>, Calls>,
+    own: &'a Settings,
+}
+
+impl<'a> Reach<'a> {
+    /// Asks git once for each host.
+    pub(super) fn of(offers: &[Offer], own: &'a Settings) -> Self {
+        let mut calls = HashMap::new();
+        for Offer { credential, .. } in offers {
+            let key = &credential.key;
+            let of_host = || Calls::of(Some(&Description::of(key)));
+            calls.entry(site(key)).or_insert_with(of_host);
+        }
+        Self { calls, own }
+    }
+
+    /// Warns once if git would not find what is imported.
+    pub(super) fn warn(&self, streams: &mut Streams, wanted: &[&Offer], flags: &Flags) {
+        for offer in wanted {
+            let key = &offer.credential.key;
+            let kept = kinds(self.own);
+            if !self
+                .of_key(key)
+                .check(streams, Some(key), kept, (self.own, flags))
+            {
+                return;
+            }
+        }
+    }
+
+    /// Whether git looks in other storages than those that last here: then the only copy that git finds is the source. Before
+    /// `setup`, git looks nowhere, and a warning is enough.
+    pub(super) fn looks_elsewhere(&self, key: &Key) -> bool {
+        let calls = self.of_key(key);
+        let lasting: Vec<Kind> = kinds(self.own)
+            .iter()
+            .copied()
+            .filter(|kind| *kind != Kind::Memory)
+            .collect();
+        calls.are_any() && !calls.find(&lasting, self.own)
+    }
+
+    fn of_key(&self, key: &Key) -> &Calls {
+        &self.calls[&site(key)]
+    }
+}
+
+fn site(key: &Key) -> Vec<u8> {
+    [&key.protocol[..], b"://", &key.host].concat()
+}

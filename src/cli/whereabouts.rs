@@ -1,0 +1,251 @@
+//! Where a saved token is, for how long, and whether git looks there.
+
+use super::flags::flags_of;
+use super::streams::Streams;
+use super::ui;
+use crate::config::{Flags, Settings};
+use crate::credential::description::Description;
+use crate::credential::expiry::Expiry;
+use crate::credential::key::Key;
+use crate::git::Git;
+use crate::helper::open::kinds;
+use crate::helper::{Helper, chain};
+use crate::helper_line::is_ours;
+use crate::plain::{self, shell_word};
+use crate::storage::memory::Lifetime;
+use crate::storage::{Error, Kind, Listed, in_words as places};
+use crate::time::in_words;
+
+/// How long the daemon and this process may take together.
+const SLACK: u64 = 60;
+
+/// The storages that keep an entry under `key`.
+pub(super) fn entries(helper: &Helper, key: &Key) -> Result<Vec<(Kind, Listed)>, Error> {
+    let listed = helper.list()?.value;
+    let is_meant = |(_, listed): &(Kind, Listed)| listed.key == *key;
+    Ok(listed.into_iter().filter(is_meant).collect())
+}
+
+/// Where a token is kept and for how long: `in the keychain until it expires on 26 Nov 2026`.
+pub(super) fn told(entries: &[(Kind, Listed)], lifetime: Lifetime, wall: u64) -> String {
+    let mut parts = Vec::new();
+    for (kind, listed) in entries {
+        parts.push(match kind {
+            Kind::Memory => in_memory(listed, lifetime, wall),
+            Kind::Keychain | Kind::File => in_storage(*kind, listed.expiry),
+        });
+    }
+    parts.join(" and ")
+}
+
+fn in_storage(kind: Kind, expiry: Option<Expiry>) -> String {
+    let place = kind.place();
+    match expiry {
+        Some(expiry) => format!("in {place} until it expires on {}", expiry.day()),
+        None => format!("in {place}"),
+    }
+}
+
+/// The daemon's two limits and the token's expiry: the earliest counts.
+fn in_memory(listed: &Listed, lifetime: Lifetime, wall: u64) -> String {
+    let (timeout, max_age) = (lifetime.timeout.as_secs(), lifetime.max_age.as_secs());
+    // An entry that was there before keeps its age.
+    let forgotten = listed
+        .forgotten
+        .map_or(timeout, |at| at.saturating_sub(wall));
+    let expires = listed.expiry.map(|expiry| (expiry, expiry.left(wall)));
+    let limit = if forgotten.saturating_add(SLACK) < timeout.min(max_age) {
+        format!("for another {}", in_words(forgotten))
+    } else if max_age <= timeout {
+        format!("for {}", in_words(max_age))
+    } else {
+        format!(
+            "for {} after its last use, at most {}",
+            in_words(timeout),
+            in_words(max_age)
+        )
+    };
+    match expires {
+        Some((_, left)) if left <= timeout.min(max_age) => {
+            format!("in memory until it expires in {}", in_words(left))
+        }
+        Some((_, left)) if left < max_age => {
+            format!(
+                "in memory {limit}, and not after it expires in {}",
+                in_words(left)
+            )
+        }
+        Some((expiry, _)) => format!("in memory {limit}; it expires on {}", expiry.day()),
+        None => format!("in memory {limit}"),
+    }
+}
+
+/// The settings of each call that git makes to this helper.
+pub(super) struct Calls(Option<Vec<Settings>>);
+
+impl Calls {
+    /// For `url`; without one, the calls for every URL.
+    pub(super) fn of(url: Option<&Description>) -> Self {
+        // Without git, nothing is known.
+        let Ok(git) = Git::find() else {
+            return Self(None);
+        };
+        let mut calls = Vec::new();
+        for setting in chain::chain(&git, url) {
+            if is_ours(&setting.value) {
+                let flags = setting.value.to_str().and_then(flags_of);
+                calls.extend(Settings::load(flags.unwrap_or_default()));
+            }
+        }
+        Self(Some(calls))
+    }
+
+    /// Whether git calls this helper at all, as far as is known.
+    pub(super) fn are_any(&self) -> bool {
+        self.0.as_ref().is_some_and(|calls| !calls.is_empty())
+    }
+
+    /// Whether git would find what is in the storages `kept` of `own`.
+    pub(super) fn find(&self, kept: &[Kind], own: &Settings) -> bool {
+        let Some(calls) = &self.0 else {
+            return true;
+        };
+        calls.iter().any(|call| {
+            let mut kinds = kinds(call).iter();
+            kinds.any(|kind| kept.contains(kind) && is_same_place(*kind, call, own))
+        })
+    }
+
+    /// Warns if git would not find what is in the storages `kept` of `own`. `flags`: those given on the command line.
+    /// Returns whether it would.
+    pub(super) fn check(
+        &self,
+        streams: &mut Streams,
+        url: Option<&Key>,
+        kept: &[Kind],
+        (own, flags): (&Settings, &Flags),
+    ) -> bool {
+        if self.find(kept, own) {
+            return true;
+        }
+        let url = url.map_or_else(String::new, |key| {
+            format!(" for {}", plain::safe(&key.url()))
+        });
+        let asked: Vec<Kind> = self.0.iter().flatten().flat_map(kinds).copied().collect();
+        let setup = setup(flags);
+        let (what, hint) = if asked.is_empty() {
+            (
+                format!("git does not call this helper{url}: it finds no token here"),
+                format!("have git call it with '{setup}'"),
+            )
+        } else {
+            (
+                format!(
+                    "git does not look{url} in {}, but in {}",
+                    places(kept, "or"),
+                    places(&asked, "and")
+                ),
+                format!(
+                    "have git look there with '{setup}', or run this again without --storage, --file and --socket"
+                ),
+            )
+        };
+        ui::warn(streams, &what, Some(&hint));
+        false
+    }
+}
+
+fn is_same_place(kind: Kind, one: &Settings, other: &Settings) -> bool {
+    match kind {
+        Kind::Keychain => true,
+        Kind::Memory => one.socket == other.socket,
+        Kind::File => one.file.path() == other.file.path(),
+    }
+}
+
+/// The command that has git call this helper with `flags`.
+fn setup(flags: &Flags) -> String {
+    let mut words = vec!["git credential-pat".to_owned()];
+    for word in flags.arguments() {
+        words.push(shell_word(word.as_encoded_bytes()));
+    }
+    words.push("setup".to_owned());
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    const WALL: u64 = 1_800_000_000;
+    const HOUR: u64 = 3600;
+
+    fn shown(kind: Kind, forgotten: Option<u64>, expires: Option<u64>) -> String {
+        let listed = Listed {
+            key: Key {
+                protocol: b"https".to_vec(),
+                host: b"one.test".to_vec(),
+                path: None,
+                username: None,
+            },
+            expiry: expires.and_then(|after| Expiry::from_unix(WALL + after)),
+            scheme: None,
+            is_renewable: false,
+            forgotten: forgotten.map(|after| WALL + after),
+            written: None,
+        };
+        let lifetime = Lifetime {
+            timeout: Duration::from_secs(HOUR),
+            max_age: Duration::from_secs(12 * HOUR),
+        };
+        told(&[(kind, listed)], lifetime, WALL)
+    }
+
+    #[test]
+    fn the_earliest_limit_of_a_storage_is_told() {
+        for (kind, forgotten, expires, expected) in [
+            (Kind::Keychain, None, None, "in the keychain"),
+            (
+                Kind::Keychain,
+                None,
+                Some(30 * 24 * HOUR),
+                "in the keychain until it expires on 14 Feb 2027",
+            ),
+            (Kind::File, None, None, "in the plaintext file"),
+            (
+                Kind::Memory,
+                Some(HOUR),
+                None,
+                "in memory for 1 hour after its last use, at most 12 hours",
+            ),
+            (
+                Kind::Memory,
+                Some(HOUR),
+                Some(30 * 24 * HOUR),
+                "in memory for 1 hour after its last use, at most 12 hours; it expires on 14 Feb 2027",
+            ),
+            (
+                Kind::Memory,
+                Some(HOUR),
+                Some(5 * HOUR),
+                "in memory for 1 hour after its last use, at most 12 hours, and not after it expires in 5 hours",
+            ),
+            (
+                Kind::Memory,
+                Some(HOUR),
+                Some(600),
+                "in memory until it expires in 10 minutes",
+            ),
+            (
+                Kind::Memory,
+                Some(900),
+                None,
+                "in memory for another 15 minutes",
+            ),
+        ] {
+            assert_eq!(shown(kind, forgotten, expires), expected);
+        }
+    }
+}
