@@ -146,7 +146,7 @@ pub fn rule(said: &Description) -> Vec<String> {
     let url = bare.key().map(|key| key.encoded()).unwrap_or_default();
     let url = url.strip_suffix(".git").unwrap_or(&url);
     let mut lines = vec!["[[account]]".to_owned(), format!("url = \"{url}\"")];
-    if let Some(name) = &said.username {
+    if let Some(name) = said.username.as_ref().and_then(Username::visible) {
         let name = String::from_utf8_lossy(name);
         let name = name.replace('\\', "\\\\").replace('"', "\\\"");
         lines.push(format!("username = \"{name}\""));

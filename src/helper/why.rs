@@ -110,7 +110,10 @@ impl Helper {
             }
             (Some(user), None) => {
                 let places = self.places();
-                format!("nothing is kept for the user '{}' at {url} in {places}", user.shown())
+                format!(
+                    "nothing is kept for the user '{}' at {url} in {places}",
+                    user.shown()
+                )
             }
             _ => format!("nothing is kept for {url} in {}", self.places()),
         };
