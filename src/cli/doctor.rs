@@ -118,7 +118,12 @@ pub(super) fn run(
                 ));
             }
         }
-        findings.extend(examine::environment(git.as_ref(), url.as_ref()));
+        findings.extend(examine::environment(
+            git.as_ref(),
+            url.as_ref(),
+            known.as_ref().map(|(_, helper)| helper),
+            now,
+        ));
         findings.extend(verify::examine(git.as_ref(), url.as_ref()));
         if let Some((helper, url, question, kept)) = &asked {
             let kept = kept.as_ref().map(Option::as_ref);

@@ -4,10 +4,12 @@ use super::case::Case;
 use super::endpoint;
 use super::finding::Finding;
 use super::lookup::Asked;
+use super::reply;
 use crate::credential::key::Key;
 use crate::credential::token::TokenKind;
 use crate::credential::username::Username;
 use crate::forge::{Answer, Kind, Verdict};
+use crate::plain::shell_word;
 
 const TITLE: &str = "git endpoint";
 const ONLY_FETCH: &str = "git may fetch and not push: ";
@@ -22,16 +24,24 @@ impl Case<'_> {
         let ask = |service| endpoint::ask(&self.site, self.credential, path, service);
         let host = self.site.host();
         match ask("git-upload-pack") {
-            Ok(answer) if answer.status == 200 => {}
+            Ok(answer) if reply::is_gits(&answer, "git-upload-pack") => {}
+            Ok(answer) if reply::is_dumb(&answer) => {
+                let says = "git may fetch; the server has files only (the dumb protocol), and git cannot push there";
+                return Finding::note(TITLE, says, None);
+            }
             Ok(answer) => return self.cause(&answer, path, ""),
             Err(error) => {
                 return Finding::problem(TITLE, format!("{host}: {error}"), error.hint(host));
             }
         }
         match ask("git-receive-pack") {
-            Ok(answer) if answer.status == 200 => Finding::ok(TITLE, "git may fetch and push"),
+            Ok(answer) if reply::is_gits(&answer, "git-receive-pack") => {
+                Finding::ok(TITLE, "git may fetch and push")
+            }
             Ok(answer)
-                if matches!(answer.status, 401 | 403 | 404 | 410) || asks_to_sign_in(&answer) =>
+                if matches!(answer.status, 401 | 403 | 404 | 410)
+                    || asks_to_sign_in(&answer)
+                    || reply::page(&answer).is_some() =>
             {
                 self.cause(&answer, path, ONLY_FETCH)
             }
@@ -59,18 +69,14 @@ impl Case<'_> {
             );
             return Finding::problem(TITLE, says, self.login.clone());
         }
+        if let Some(page) = reply::page(answer) {
+            return self.of_page(page, answer, path, before);
+        }
         match answer.status {
             401 => self.unauthorized(path, before),
-            403 => self.forbidden(answer, before),
+            403 => self.forbidden(answer, path, before),
             404 => self.not_found(path, before),
-            410 => {
-                let what = if self.is(Kind::Bitbucket) {
-                    "app passwords were removed on 28 July 2026, and git never forgets one by itself"
-                } else {
-                    "this way to sign in was removed, and git never forgets it by itself"
-                };
-                Finding::problem(TITLE, format!("410: {before}{what}"), self.login.clone())
-            }
+            410 => self.retired(answer, path, before),
             status @ 300..=399 => Finding::problem(
                 TITLE,
                 format!("{status}: the repository is elsewhere, and no token follows"),
@@ -88,6 +94,58 @@ impl Case<'_> {
                 )
             }
         }
+    }
+
+    /// Something between here and the forge, or the forge's web site, answers: no token helps there.
+    fn of_page(&self, page: &'static str, answer: &Answer, path: &[u8], before: &str) -> Finding {
+        let place = answer.header("location").unwrap_or_default();
+        let place = place.split_once("://").map_or("", |(_, rest)| rest);
+        let place = place.split(['/', '?', '#']).next().unwrap_or_default();
+        let place = place.rsplit('@').next().unwrap_or_default();
+        let leads = if place.is_empty() {
+            String::new()
+        } else {
+            format!(" (at {place})")
+        };
+        let says = format!(
+            "{}: {before}{page}{leads} answers in the place of git's server, which says nothing about the token",
+            answer.status
+        );
+        let url = format!(
+            "{}/info/refs?service=git-upload-pack",
+            endpoint::address(&self.site, path)
+        );
+        Finding::problem(
+            TITLE,
+            says,
+            format!("curl -v {}", shell_word(url.as_bytes())),
+        )
+    }
+
+    /// 410, of which git forgets no credential.
+    fn retired(&self, answer: &Answer, path: &[u8], before: &str) -> Finding {
+        let may_be_password = matches!(self.kind(), None | Some(TokenKind::AppPassword));
+        if !may_be_password {
+            let said = self.quoted(answer);
+            let says = format!(
+                "410: {before}{} says that this is gone for good, and not that the token is wrong{said}",
+                self.forge()
+            );
+            let remedy = format!("visit: {}", endpoint::address(&self.site, path));
+            return Finding::problem(TITLE, says, remedy);
+        }
+        let what = if self.is(Kind::Bitbucket) {
+            "app passwords were removed on 28 July 2026, and git never forgets one by itself"
+        } else {
+            "this way to sign in was removed, and git never forgets it by itself"
+        };
+        Finding::problem(TITLE, format!("410: {before}{what}"), self.login.clone())
+    }
+
+    /// The server's words, to stand behind ours.
+    fn quoted(&self, answer: &Answer) -> String {
+        let said = reply::words(answer, self.credential.token());
+        said.map_or_else(String::new, |said| format!("; it says: \"{said}\""))
     }
 
     fn unauthorized(&self, path: &[u8], before: &str) -> Finding {
@@ -152,7 +210,7 @@ impl Case<'_> {
         name.map(Username::shown).unwrap_or_default()
     }
 
-    fn forbidden(&self, answer: &Answer, before: &str) -> Finding {
+    fn forbidden(&self, answer: &Answer, path: &[u8], before: &str) -> Finding {
         let said = String::from_utf8_lossy(answer.body.as_slice()).to_ascii_lowercase();
         let link = self
             .issuer
@@ -165,12 +223,16 @@ impl Case<'_> {
             let says = "403: the organization blocks tokens that live as long as this one; it is not revoked";
             return Finding::problem(TITLE, says, page);
         }
+        if let Some(refusal) = reply::refusal(answer) {
+            let says = format!("403: {before}{}{}", refusal.says, self.quoted(answer));
+            return Finding::problem(TITLE, says, refusal.remedy);
+        }
         let before = if before.is_empty() {
-            "git is refused: "
+            "git is not let in: "
         } else {
             before
         };
-        // GitLab has roles beside scopes, and a 403 says not which is meant.
+        // Roles come beside scopes, and a 403 says not which is meant. Scopes that lack something are told before this.
         let are_scopes_known =
             matches!(&self.asked, Asked::Told(Verdict::Good(found)) if found.scopes.is_some());
         if are_scopes_known && self.is(Kind::GitLab) {
@@ -181,15 +243,26 @@ impl Case<'_> {
                 "ask a Maintainer or Owner of the project for it; project tokens have their own";
             return Finding::problem(TITLE, says, remedy.to_owned());
         }
+        let said = self.quoted(answer);
+        if are_scopes_known && self.is(Kind::GitHub) {
+            let says = format!(
+                "403: {before}the token has the scope 'repo', and its owner may not do this there{said}"
+            );
+            let repository = path.strip_suffix(b".git").unwrap_or(path);
+            let repository = endpoint::address(&self.site, repository);
+            let remedy = format!("ask an owner of the repository for access; visit: {repository}");
+            return Finding::problem(TITLE, says, remedy);
+        }
         let right = match self.issuer.map(|issuer| issuer.forge.kind()) {
             Some(Kind::GitHub) if self.kind() == Some(TokenKind::FineGrained) => {
-                "the permission 'Contents: read and write'"
+                "the permission 'Contents: read and write' for this repository"
             }
             Some(Kind::GitHub) => "the scope 'repo', or you lack the right to write",
             Some(Kind::GitLab) => "the scope 'write_repository'",
             _ => "a right to the repository",
         };
-        Finding::problem(TITLE, format!("403: {before}the token lacks {right}"), page)
+        let says = format!("403: {before}the token lacks {right}{said}");
+        Finding::problem(TITLE, says, page)
     }
 
     fn not_found(&self, path: &[u8], before: &str) -> Finding {

@@ -7,16 +7,26 @@ use std::path::Path;
 
 use super::Helper;
 use super::finding::Finding;
+use super::lookup::Asked;
 use super::open;
 use crate::config::{Choice, Settings};
+use crate::credential::Credential;
 use crate::credential::description::Description;
+use crate::credential::username::Username;
+use crate::forge::{self, Verdict};
 use crate::git::Git;
 use crate::helper_line::KEYS;
 use crate::plain::shell_word;
+use crate::secret::Secret;
 use crate::storage::{Kind, Lack};
+use crate::time::Now;
 
 /// Programs that read these use them in the place of what is kept here.
-const VARIABLES: [&str; 3] = ["GITHUB_TOKEN", "GH_TOKEN", "GITLAB_TOKEN"];
+const VARIABLES: [(&str, forge::Kind); 3] = [
+    ("GITHUB_TOKEN", forge::Kind::GitHub),
+    ("GH_TOKEN", forge::Kind::GitHub),
+    ("GITLAB_TOKEN", forge::Kind::GitLab),
+];
 
 /// git itself: there, and which. No git comes back that cannot read its configuration, for it stops at everything.
 pub fn git() -> (Option<Git>, Finding) {
@@ -38,11 +48,14 @@ pub fn git() -> (Option<Git>, Finding) {
     }
 }
 
-/// Tokens in the environment, by the names of their variables. `git`: whether one of its helpers reads them, too.
-pub fn environment(git: Option<&Git>, url: Option<&Description>) -> Vec<Finding> {
-    let set = VARIABLES
-        .into_iter()
-        .filter(|name| env::var_os(name).is_some_and(|value| !value.is_empty()));
+/// Tokens in the environment, by the names of their variables. `git`: whether one of its helpers reads them, too. `helper`: asks
+/// the forge at `url` about them, if they can be for it.
+pub fn environment(
+    git: Option<&Git>,
+    url: Option<&Description>,
+    helper: Option<&Helper>,
+    now: Now,
+) -> Vec<Finding> {
     let chain = git
         .map(|git| super::chain::chain(git, url))
         .unwrap_or_default();
@@ -55,18 +68,68 @@ pub fn environment(git: Option<&Git>, url: Option<&Description>) -> Vec<Finding>
                 .any(|part| part == word.as_bytes())
         })
     };
-    set.map(|name| {
-        let is_read = reads(if name == "GITLAB_TOKEN" { "glab" } else { "gh auth" });
-        let remedy = format!("unset {name}");
-        if is_read {
-            let says = format!("{name} is set, and a helper that git asks answers with it in the place of what is kept");
+    let mut findings = Vec::new();
+    for (name, kind) in VARIABLES {
+        let Some(value) = env::var_os(name).filter(|value| !value.is_empty()) else {
+            continue;
+        };
+        let is_read = reads(if kind == forge::Kind::GitLab {
+            "glab"
+        } else {
+            "gh auth"
+        });
+        let asked = helper
+            .zip(url)
+            .and_then(|(helper, url)| helper.ask_variable(kind, value.as_bytes(), url, now));
+        let state = match &asked {
+            Some(Asked::Told(Verdict::Good(_))) => format!(", and {kind} takes the token in it"),
+            Some(Asked::Told(verdict)) if verdict.is_rejection() => {
+                format!(", and {kind} rejects the token in it")
+            }
+            Some(_) => format!(", and {kind} does not tell whether the token in it works"),
+            None => String::new(),
+        };
+        let remedy = if url.is_some() {
+            format!("unset {name}")
+        } else {
+            format!("unset {name}; 'git credential-pat doctor URL' asks whether it works")
+        };
+        findings.push(if is_read {
+            let says = format!(
+                "{name} is set{state}: a helper that git asks answers with it in the place of what is kept"
+            );
             Finding::problem("environment", says, remedy)
         } else {
-            let says = format!("{name} is set: gh, glab and others use it in the place of what is kept, even when it is stale");
+            let says = format!(
+                "{name} is set{state}: gh, glab and others use it in the place of what is kept"
+            );
             Finding::note("environment", says, remedy)
-        }
-    })
-    .collect()
+        });
+    }
+    findings
+}
+
+impl Helper {
+    /// Asks the forge at `url` about a token from the environment. `None`: by the host's name, or a `[[host]]` rule, the forge
+    /// there is no `kind`, so the token may be for another host, and is not sent.
+    fn ask_variable(
+        &self,
+        kind: forge::Kind,
+        value: &[u8],
+        url: &Description,
+        now: Now,
+    ) -> Option<Asked> {
+        let described = Description {
+            protocol: url.protocol.clone(),
+            host: url.host.clone(),
+            username: Some(Username::from(b"x-access-token".to_vec())),
+            password: Some(Secret::new(value)),
+            ..Description::default()
+        };
+        let credential = Credential::complete(described)?;
+        let issuer = self.issuer(&credential.key, None)?;
+        (issuer.forge.kind() == kind).then(|| self.ask(&credential, now).1)
+    }
 }
 
 impl Helper {

@@ -28,6 +28,7 @@ mod place;
 pub mod question;
 mod refused;
 pub mod remotes;
+mod reply;
 pub mod rotate;
 mod round;
 pub mod ssh;

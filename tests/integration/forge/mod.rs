@@ -21,6 +21,7 @@ mod check;
 mod dialogue;
 mod doctor;
 mod doctor_question;
+mod doctor_replies;
 mod first_cause;
 mod git_settings;
 mod hostile;
@@ -44,6 +45,7 @@ use rustls::ServerConfig;
 
 pub use self::certificates::{Certificate, Certificates};
 pub use self::elsewhere::Elsewhere;
+use self::http::Response;
 pub use self::proxy::Proxy;
 use self::record::Record;
 pub use self::record::{Entry, Event};
@@ -222,6 +224,8 @@ pub struct State {
     /// GitHub's: after so many bad tokens good ones get 403, too.
     pub locks_out_after: Option<usize>,
     failed_attempts: usize,
+    /// What git's endpoint answers instead, to everybody.
+    git_gets: Option<Response>,
     /// GitLab's `self` answers 200 with `revoked` and `active` for dead tokens, instead of 401.
     pub tells_of_the_dead: bool,
 }
@@ -278,6 +282,7 @@ impl Forge {
             revocation_wants_authentication: false,
             locks_out_after: None,
             failed_attempts: 0,
+            git_gets: None,
             tells_of_the_dead: false,
         };
         let shared = Arc::new(Shared {

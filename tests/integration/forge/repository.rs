@@ -38,6 +38,10 @@ impl Repository {
     }
 
     pub(super) fn answer(&self, shared: &Shared, request: &Request) -> Response {
+        let instead = shared.state.lock().unwrap().git_gets.clone();
+        if let Some(response) = instead {
+            return response;
+        }
         if let Some(response) = refusal(shared, request) {
             return response;
         }
