@@ -1,6 +1,8 @@
 #!/bin/sh
 # Builds git-credential-pat and installs it for you. See --help.
 set -eu
+# What it installs is for others to read, and for no other to write, whatever the caller's umask.
+umask 022
 
 # In braces, so that the shell reads all of it before it runs any: the sources may change meanwhile.
 {
@@ -39,6 +41,21 @@ fail() {
 misuse() {
     printf 'error: %s\nhint: --help shows what it takes\n' "$1" >&2
     exit 2
+}
+
+# refuse_control NAME VALUE: a newline would make two lines of a path, in git's configuration and in what is shown.
+refuse_control() {
+    case $2 in
+    *[[:cntrl:]]*) fail "$1 holds a control character" "name another one" ;;
+    esac
+}
+
+# One word of a command that can be pasted into a shell.
+word() {
+    case $1 in
+    *[!A-Za-z0-9_./:,@+-]*) printf "'%s'" "$(printf '%s' "$1" | sed "s/'/'\\\\''/g")" ;;
+    *) printf '%s' "$1" ;;
+    esac
 }
 
 absolute() {
@@ -87,7 +104,18 @@ if [ -z "$prefix" ]; then
     [ -n "${HOME:-}" ] || fail "HOME is not set" "set it, or say where to install with --prefix DIR"
     prefix=$HOME/.local
 fi
+refuse_control "the prefix" "$prefix"
+refuse_control "the name of the program" "$binary"
+for option; do refuse_control "an option for setup" "$option"; done
 prefix=$(absolute "${prefix%/}")
+refuse_control "the working directory" "$prefix"
+# As root in the home of a user: the folders would be root's, and closed to that user.
+if [ "$(id -u)" = 0 ]; then
+    above=$prefix
+    while [ ! -e "$above" ]; do above=$(dirname -- "$above"); done
+    [ -n "$(find -H "$above" -prune -user 0)" ] ||
+        fail "$above belongs to another user" "run this as that user, without sudo, or name a folder of root's: --prefix /usr/local"
+fi
 source=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 page=$source/docs/$program.1
 [ -f "$page" ] || fail "cannot find $page" "run this script where it is in the project's sources"
@@ -175,7 +203,9 @@ say "  $target_bash"
 say "  $target_zsh"
 say "  $target_fish"
 if [ "$setup" = yes ]; then
-    say "and have git ask it: $program setup${1:+ $*}"
+    options=
+    for option; do options="$options $(word "$option")"; done
+    say "and have git ask it: $program setup$options"
 fi
 if [ "$dry_run" = yes ]; then
     say "Nothing was done (--dry-run)."
@@ -223,7 +253,8 @@ trap 'exit 143' TERM
 install_as() {
     folder=$(dirname -- "$2")
     mkdir -p -- "$folder" || fail "cannot make $folder"
-    new=$folder/.$program.new.$$
+    # A name that no one can guess, made anew: a link that is planted there is not followed.
+    new=$(mktemp "$folder/.$program.new.XXXXXX") || fail "cannot write in $folder"
     cat >"$new" || fail "cannot write in $folder"
     chmod "$1" "$new"
     if [ "$1" = 755 ]; then
@@ -289,16 +320,16 @@ if [ -n "$asked" ]; then
     say "git asks it already: $asked"
 elif [ "$setup" = yes ]; then
     say "Setting it up:"
-    "$target_program" setup "$@" || fail "git could not be told" "try '$target_program setup' again"
+    "$target_program" setup "$@" || fail "git could not be told" "try again: $(word "$target_program") setup"
 else
-    say "To have git ask it: $target_program setup"
+    say "To have git ask it: $(word "$target_program") setup"
 fi
 case :${PATH:-}: in
 *":$bin:"*) ;;
 *)
     say "$bin is not on your PATH. git does not need that, but you do, to type 'git credential-pat list'."
     say "Add this line to ~/.profile (bash, sh) or ~/.zshrc (zsh), and log in again:"
-    say "  export PATH=\"$bin:\$PATH\""
+    say "  export PATH=$(word "$bin"):\"\$PATH\""
     ;;
 esac
 exit 0

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Takes back what install.sh did. See --help.
 set -eu
+umask 022
 
 # In braces, so that the shell reads all of it before it runs any: the sources may change meanwhile.
 {
@@ -63,6 +64,12 @@ while [ $# -gt 0 ]; do
     shift
 done
 
+# A newline would make two paths of one, and remove what the second names.
+for path in "$prefix" "${HOME:-}" "$PWD" "${XDG_CONFIG_HOME:-}" "${XDG_DATA_HOME:-}" "${XDG_STATE_HOME:-}" "${XDG_RUNTIME_DIR:-}"; do
+    case $path in
+    *[[:cntrl:]]*) fail "the prefix, the working directory, HOME or XDG_*_HOME holds a control character" "name another folder" ;;
+    esac
+done
 [ -n "${HOME:-}" ] || [ -n "$prefix" ] ||
     fail "HOME is not set" "set it, or say where it was installed with --prefix DIR"
 [ -n "$prefix" ] || prefix=$HOME/.local
@@ -81,9 +88,10 @@ folder() {
     esac
 }
 
-# What is there, one path a line.
+# What is there, one path a line. No file of ours has a control character in its name.
 present() {
     for path; do
+        case $path in *[[:cntrl:]]*) continue ;; esac
         if [ -f "$path" ] || [ -L "$path" ]; then printf '%s\n' "$path"; fi
     done
 }
@@ -155,7 +163,7 @@ fi
 
 if [ -x "$installed" ]; then
     [ "$has_git" = no ] || "$installed" setup --undo ||
-        fail "git's configuration was not changed, and nothing was removed" "mend what is said above, and try again"
+        fail "git's configuration was not changed, and nothing was removed" "fix the problem above, and try again"
     if [ "$has_git" = yes ] && [ "$system" = yes ]; then
         "$installed" setup --undo --system ||
             fail "the system's git configuration was not changed, and nothing was removed" "it may need sudo"

@@ -1,12 +1,14 @@
 //! Installing and taking it back, as the README says, in an empty home.
 
 use std::fs;
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::PathBuf;
 use std::process::Command;
 
 use crate::attributes::{Answer, lines};
 use crate::process::{self, Output};
 use crate::sandbox::{PROGRAM, Sandbox};
+use crate::tool;
 
 const CREDENTIAL: [(&str, &str); 4] = [
     ("protocol", "https"),
@@ -135,4 +137,99 @@ fn a_program_that_does_not_work_is_not_installed() {
     let refused = script(&sandbox, "install.sh", &["--binary", "/bin/false"]);
     assert!(!refused.status.success(), "{refused:?}");
     assert_eq!(fs::read(&program).unwrap(), before);
+}
+
+/// The script, run by a shell that does something first, in the same process.
+fn install_after(sandbox: &Sandbox, first: &str, words: &[&str]) -> Output {
+    let mut command = at_home(sandbox, sandbox.command("/bin/sh"));
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/install/install.sh");
+    let line = format!("{first}; exec /bin/sh '{script}' --binary '{PROGRAM}' \"$@\"");
+    command.args(["-c", &line, "sh"]).args(words);
+    process::run(&mut command, b"")
+}
+
+#[test]
+fn nothing_is_open_to_others_whatever_the_umask() {
+    let sandbox = home();
+    install_after(&sandbox, "umask 000", &[]).succeeded();
+    let mut folders = vec![sandbox.path("home")];
+    let mut count = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().flatten() {
+            let found = entry.metadata().unwrap();
+            assert_eq!(found.permissions().mode() & 0o022, 0, "{entry:?}");
+            if found.is_dir() {
+                folders.push(entry.path());
+            } else {
+                count += 1;
+            }
+        }
+    }
+    assert_eq!(count, 5, "program, page and three completions");
+}
+
+#[test]
+fn a_link_in_the_way_of_the_new_program_is_not_followed() {
+    let sandbox = home();
+    let victim = sandbox.path("work/victim");
+    fs::write(&victim, "a person's").unwrap();
+    let bin = sandbox.path("home/.local/bin");
+    fs::create_dir_all(&bin).unwrap();
+    let first = format!(
+        "ln -s '{}' '{}/.git-credential-pat.new.'$$",
+        victim.display(),
+        bin.display()
+    );
+    install_after(&sandbox, &first, &[]).succeeded();
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "a person's");
+    assert!(bin.join("git-credential-pat").is_file());
+}
+
+#[test]
+fn a_prefix_of_two_lines_is_refused() {
+    let sandbox = home();
+    let victim = sandbox.path("home/victim");
+    fs::write(&victim, "a person's").unwrap();
+    let prefix = format!("{}/a\n{}", sandbox.path("home").display(), victim.display());
+    let words = ["--binary", PROGRAM, "--prefix", &prefix];
+    let refused = script(&sandbox, "install.sh", &words);
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    let refused = script(&sandbox, "uninstall.sh", &words[2..]);
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    assert_eq!(fs::read_dir(sandbox.path("home")).unwrap().count(), 1);
+    // Nor does a newline in the name of a file make two files of it, one of them in the working directory.
+    let state = sandbox.path("home/.local/state/git-credential-pat");
+    fs::create_dir_all(&state).unwrap();
+    fs::write(state.join("rotation-\nvictim"), "").unwrap();
+    script(&sandbox, "uninstall.sh", &["--purge"]).succeeded();
+    assert!(victim.exists());
+}
+
+#[test]
+fn a_command_that_the_script_shows_can_be_pasted() {
+    let sandbox = home();
+    let prefix = sandbox.path("home/it's $(touch pasted)");
+    let said = install(&sandbox, &["--prefix", prefix.to_str().unwrap()]).text();
+    let line = said.lines().find(|line| line.starts_with("  export "));
+    let command = line.unwrap_or_else(|| panic!("{said}"));
+    let mut shell = at_home(&sandbox, sandbox.command("/bin/sh"));
+    shell.args(["-c", &format!("{command}; git-credential-pat --version")]);
+    process::run(&mut shell, b"").succeeded();
+    assert!(!sandbox.path("home/pasted").exists());
+}
+
+#[test]
+fn root_installs_nothing_in_the_home_of_a_user() {
+    if !tool::is_root() {
+        return;
+    }
+    let sandbox = home();
+    chown(sandbox.path("home"), Some(54_321), Some(54_321)).unwrap();
+    let refused = script(&sandbox, "install.sh", &["--binary", PROGRAM]);
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    assert!(
+        refused.stderr.contains("belongs to another user"),
+        "{refused:?}"
+    );
+    assert_eq!(fs::read_dir(sandbox.path("home")).unwrap().count(), 0);
 }
