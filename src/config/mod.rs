@@ -4,6 +4,7 @@ pub mod account;
 pub mod host;
 pub mod source;
 mod span;
+mod trust;
 mod unsaid;
 
 use std::collections::HashSet;
@@ -208,7 +209,7 @@ pub enum Error {
 
 impl Error {
     /// What to do about it.
-    pub fn hint(&self) -> &'static str {
+    pub fn hint(&self) -> &str {
         match self {
             Self::NoHome(_) => "or name a file with --config and a socket with --socket",
             Self::Source(error) => error.hint(),

@@ -1,17 +1,17 @@
-//! The text of `config.toml`: of a plain file that nobody else could have written, or not at all.
+//! The text of `config.toml`: of a plain file that only this user or root could have written, or not at all.
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Mode, OFlags, fstat};
 
-use crate::platform::effective_uid;
+use super::trust::{self, Doubt};
+use crate::plain::shell_word;
+use crate::platform::kernel_files::is_kernels;
 
 /// A configuration file larger than this is none.
 const LARGEST: u64 = 1024 * 1024;
-const WRITING_OF_OTHERS: u32 = 0o022;
 
 /// Why the file says nothing.
 #[derive(Debug, thiserror::Error)]
@@ -25,13 +25,16 @@ pub enum Error {
         #[source]
         cause: io::Error,
     },
-    /// Others could have written it: what is in it decides where tokens are kept, and for how long.
-    #[error("{} {problem}", path.display())]
+    /// Another user could have written it: it decides where tokens are kept, and for how long.
+    #[error("cannot trust {}", path.display())]
     NotOurs {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
-        problem: &'static str,
+        /// The place on the way to it that another user can change.
+        #[source]
+        cause: Doubt,
+        /// The way out.
+        hint: String,
     },
 }
 
@@ -42,7 +45,7 @@ impl Error {
     }
 
     /// What to do about it.
-    pub fn hint(&self) -> &'static str {
+    pub fn hint(&self) -> &str {
         match self {
             Self::Unreadable { .. } if self.is_absence() => {
                 "nothing is answered without it: write it, or leave out --config"
@@ -50,14 +53,12 @@ impl Error {
             Self::Unreadable { .. } => {
                 "nothing is answered without it: make it readable, or remove it"
             }
-            Self::NotOurs { .. } => {
-                "nothing is answered before: look at what it says, make it your own, and close it with 'chmod go-w'"
-            }
+            Self::NotOurs { hint, .. } => hint,
         }
     }
 }
 
-/// Follows a link: what counts is whose file is at its end.
+/// Follows links. The file at the end counts, and each folder and link on the way to it ([`trust`]).
 pub(super) fn read(path: &Path) -> Result<String, Error> {
     let unreadable = |cause| Error::Unreadable {
         path: path.to_path_buf(),
@@ -67,18 +68,24 @@ pub(super) fn read(path: &Path) -> Result<String, Error> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = rustix::fs::open(path, flags, Mode::empty());
     let file = File::from(file.map_err(|cause| unreadable(cause.into()))?);
-    let found = file.metadata().map_err(unreadable)?;
-    if !found.is_file() {
+    let found = fstat(&file).map_err(|cause| unreadable(cause.into()))?;
+    if !rustix::fs::FileType::from_raw_mode(found.st_mode).is_file() {
         return Err(unreadable(io::Error::other("it is not a plain file")));
     }
-    if let Some(problem) = problem_of(found.uid(), found.mode()) {
-        return Err(Error::NotOurs {
+    let doubt = if is_kernels(&file) {
+        Some(Doubt {
             path: path.to_path_buf(),
-            problem,
-        });
+            problem: "leads to a file that the kernel makes up",
+            is_mode: false,
+        })
+    } else {
+        trust::check(path, &found).map_err(unreadable)?.err()
+    };
+    if let Some(cause) = doubt {
+        return Err(not_ours(path, cause));
     }
     let mut text = String::new();
-    // Its length is not asked: what the system makes up has none, and may have no end.
+    // Its length is not asked: a file system may make it up, and the file may have no end.
     let read = file.take(LARGEST + 1).read_to_string(&mut text);
     if read.map_err(unreadable)? as u64 > LARGEST {
         return Err(unreadable(io::Error::other("it is far too large")));
@@ -86,14 +93,20 @@ pub(super) fn read(path: &Path) -> Result<String, Error> {
     Ok(text)
 }
 
-/// As ssh has it with its own file (`ssh_config(5)`).
-fn problem_of(owner: u32, mode: u32) -> Option<&'static str> {
-    if owner != effective_uid() && owner != 0 {
-        Some("belongs to another user")
-    } else if mode & WRITING_OF_OTHERS != 0 {
-        Some("can be written by other users")
+fn not_ours(path: &Path, cause: Doubt) -> Error {
+    let hint = if cause.is_mode {
+        let command = format!(
+            "chmod go-w {}",
+            shell_word(cause.path.as_os_str().as_encoded_bytes())
+        );
+        format!("nothing is answered before: look at what config.toml says, then run: {command}")
     } else {
-        None
+        "nothing is answered before: use a file of your own, in folders of your own".to_owned()
+    };
+    Error::NotOurs {
+        path: path.to_path_buf(),
+        cause,
+        hint,
     }
 }
 
@@ -104,20 +117,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_ours_and_roots_say_what_holds() {
-        let us = effective_uid();
-        for mode in [0o600, 0o644, 0o755, 0o444] {
-            assert_eq!((problem_of(us, mode), problem_of(0, mode)), (None, None));
-            assert!(problem_of(us + 1, mode).is_some());
-        }
-        for mode in [0o666, 0o620, 0o602, 0o777] {
-            assert!(problem_of(us, mode).is_some() && problem_of(0, mode).is_some());
-        }
-    }
-
-    #[test]
     fn what_cannot_be_trusted_or_has_no_end_is_not_read() {
         let home = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(home.path(), PermissionsExt::from_mode(0o700)).unwrap();
         let path = home.path().join("config.toml");
         std::fs::write(&path, "storage = 'memory'").unwrap();
         let close = |mode| std::fs::set_permissions(&path, PermissionsExt::from_mode(mode));
@@ -137,6 +139,15 @@ mod tests {
         std::fs::write(&path, &long).unwrap();
         let pipe = home.path().join("pipe");
         rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, Mode::RUSR | Mode::WUSR).unwrap();
+        #[cfg(target_os = "linux")]
+        for made_up in ["/proc/version", "/proc/self/environ"] {
+            let planted = home.path().join("planted");
+            symlink(made_up, &planted).unwrap();
+            for path in [Path::new(made_up), &planted] {
+                assert!(matches!(read(path), Err(Error::NotOurs { .. })));
+            }
+            std::fs::remove_file(planted).unwrap();
+        }
         for path in [&*path, &*pipe, Path::new("/dev/zero"), home.path()] {
             assert!(matches!(read(path), Err(Error::Unreadable { .. })));
         }

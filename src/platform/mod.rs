@@ -13,6 +13,8 @@ pub mod heap;
 pub mod kernel_files;
 pub mod lock;
 #[cfg(unix)]
+pub mod owners;
+#[cfg(unix)]
 pub mod permissions;
 pub mod prompt;
 #[cfg(unix)]

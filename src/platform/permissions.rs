@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::path::Path;
 
 use rustix::fs::{Gid, Mode, Uid, fchmod, fchown, fstat};
 
@@ -30,6 +31,11 @@ pub fn carry_over(old: &File, new: &File) -> io::Result<()> {
     Ok(fchmod(new, Mode::from_raw_mode(mode))?)
 }
 
+/// Whether a file or folder has an access list, which may let anybody in; true if the system does not tell.
+pub fn has_access_list(path: &Path) -> bool {
+    access_list::is_there(path)
+}
+
 /// The mode of a file that falls into another group. The old group's members count as others now, and others may be members of
 /// the new group: each class gets only what both had.
 fn without_group(mode: u32) -> u32 {
@@ -42,8 +48,9 @@ fn without_group(mode: u32) -> u32 {
 mod access_list {
     use std::fs::File;
     use std::io;
+    use std::path::Path;
 
-    use rustix::fs::{XattrFlags, fgetxattr, fremovexattr, fsetxattr};
+    use rustix::fs::{XattrFlags, fgetxattr, fremovexattr, fsetxattr, lgetxattr};
     use rustix::io::Errno;
 
     const NAME: &str = "system.posix_acl_access";
@@ -60,6 +67,12 @@ mod access_list {
             Err(Errno::NODATA | Errno::OPNOTSUPP) => Ok(None),
             Err(error) => Err(error.into()),
         }
+    }
+
+    pub(super) fn is_there(path: &Path) -> bool {
+        let mut none = [0; 0];
+        let found = lgetxattr(path, NAME, &mut none[..]);
+        !matches!(found, Err(Errno::NODATA | Errno::OPNOTSUPP))
     }
 
     /// A new file may have got one from its folder.
@@ -79,6 +92,12 @@ mod access_list {
 mod access_list {
     use std::fs::File;
     use std::io;
+    use std::path::Path;
+
+    /// macOS has lists of another kind, which take no permission away from the mode.
+    pub(super) fn is_there(_: &Path) -> bool {
+        true
+    }
 
     pub(super) fn read(_: &File) -> io::Result<Option<Vec<u8>>> {
         Ok(None)

@@ -1,10 +1,11 @@
 //! Files that belong to several users and groups: who may use one afterwards, and whose folders are used at all.
 
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, lchown, symlink};
 use std::path::Path;
 
-use crate::process;
+use crate::attributes::lines;
+use crate::process::{self, Output};
 use crate::sandbox::Sandbox;
 use crate::tool;
 
@@ -154,4 +155,135 @@ fn clean_calls_nothing_stale_only_where_it_has_looked() {
     assert!(done.stderr.contains("which is a link"), "{done:?}");
     assert!(done.stderr.contains("cause: /proc/version"), "{done:?}");
     assert!(!done.stderr.contains("name the file itself"), "{done:?}");
+}
+
+const RULE: &str = "storage = 'file'\n";
+
+fn store(sandbox: &Sandbox) -> Output {
+    let request = lines(&[
+        ("protocol", "https"),
+        ("host", "one.test"),
+        ("username", "alice"),
+        ("password", "made-up"),
+    ]);
+    process::run(
+        &mut sandbox.as_user(USER, &[], &sandbox.helper("store")),
+        &request,
+    )
+}
+
+type Change = dyn Fn(&Sandbox);
+
+const OTHER: Option<u32> = Some(USER + 1);
+
+fn folder(sandbox: &Sandbox) -> std::path::PathBuf {
+    sandbox.path("config/git-credential-pat")
+}
+
+/// Another user who can change the folder, one above it, or a link decides what is in the file.
+#[test]
+fn a_configuration_is_not_taken_from_where_another_user_can_put_it() {
+    if !tool::is_root() {
+        return;
+    }
+    let cases: [(&str, &Change, &str); 7] = [
+        (
+            "can be written by other users",
+            &|sandbox| set(&folder(sandbox), 0o777),
+            "config/git-credential-pat",
+        ),
+        (
+            "can be written by other users",
+            &|sandbox| set(&sandbox.path("config"), 0o777),
+            "config",
+        ),
+        (
+            "can be written by other users",
+            &|sandbox| {
+                chown(folder(sandbox), None, Some(GROUP)).unwrap();
+                set(&folder(sandbox), 0o775);
+            },
+            "config/git-credential-pat",
+        ),
+        (
+            "belongs to another user",
+            &|sandbox| chown(folder(sandbox), OTHER, None).unwrap(),
+            "config/git-credential-pat",
+        ),
+        (
+            "belongs to another user",
+            &|sandbox| {
+                let file = folder(sandbox).join("config.toml");
+                let real = sandbox.path("work/real.toml");
+                fs::rename(&file, &real).unwrap();
+                chown(&real, Some(0), Some(0)).unwrap();
+                symlink(&real, &file).unwrap();
+                lchown(&file, OTHER, None).unwrap();
+            },
+            "config/git-credential-pat/config.toml",
+        ),
+        (
+            "the kernel makes up",
+            &|sandbox| {
+                let file = folder(sandbox).join("config.toml");
+                fs::remove_file(&file).unwrap();
+                symlink("/proc/version", &file).unwrap();
+                lchown(&file, Some(USER), None).unwrap();
+            },
+            "config/git-credential-pat/config.toml",
+        ),
+        (
+            "can be written by other users",
+            &|sandbox| set(&folder(sandbox).join("config.toml"), 0o664),
+            "config/git-credential-pat/config.toml",
+        ),
+    ];
+    for (problem, change, place) in cases {
+        let sandbox = Sandbox::new();
+        write(&folder(&sandbox).join("config.toml"), RULE, 0o644);
+        set(&folder(&sandbox), 0o755);
+        sandbox.give_to(USER, USER);
+        change(&sandbox);
+        let refused = store(&sandbox);
+        assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+        let cause = format!("/{place} ");
+        let told = refused
+            .stderr
+            .lines()
+            .find(|line| line.starts_with("cause: "));
+        let told = told.unwrap_or_default();
+        assert!(
+            told.contains(&cause) && told.ends_with(problem),
+            "{refused:?}"
+        );
+        for part in ["error: cannot trust ", "\ncause: ", "\nhint: "] {
+            assert!(refused.stderr.contains(part), "{refused:?}");
+        }
+        assert!(sandbox.files("data").is_empty(), "{problem}");
+    }
+    let sandbox = Sandbox::new();
+    write(&folder(&sandbox).join("config.toml"), RULE, 0o644);
+    sandbox.give_to(USER, USER);
+    store(&sandbox).succeeded();
+    assert!(!sandbox.files("data").is_empty());
+}
+
+/// As `umask 002` makes files, where each user has a group of their own: root's is one.
+#[test]
+fn a_configuration_may_be_open_to_ones_own_group() {
+    if !tool::is_root() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let folder = sandbox.path("config/git-credential-pat");
+    write(&folder.join("config.toml"), RULE, 0o664);
+    set(&folder, 0o775);
+    let question = lines(&[("protocol", "https"), ("host", "one.test")]);
+    sandbox.ask("get", &question).succeeded();
+    chown(&folder, None, Some(GROUP)).unwrap();
+    assert_eq!(sandbox.ask("get", &question).status.code(), Some(1));
+}
+
+fn set(path: &Path, mode: u32) {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }

@@ -1,0 +1,258 @@
+//! Whether only this user and root decide what a path leads to.
+//!
+//! | on the way | must hold |
+//! |---|---|
+//! | every folder, link and the file | belongs to this user or root |
+//! | the file | is written by no other user |
+//! | the folder of the file, or of a link | is written by no other user; by a group in a sticky folder, such as `/nix/store` |
+//! | a folder above | is written by no other user, or is sticky, such as `/tmp`: there each user moves only files of their own |
+//!
+//! A group counts as other users, but for this user's own primary group without other members, as `umask 002` expects it.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, FileType, Stat, statat};
+use rustix::io::Errno;
+
+use crate::platform::owners::{is_private_group, is_roots_unmapped};
+use crate::platform::{effective_uid, permissions};
+
+/// More links than these lead in a circle.
+const LINKS: usize = 32;
+
+const WRITTEN_BY_OTHERS: u32 = 0o002;
+const WRITTEN_BY_GROUP: u32 = 0o020;
+const STICKY: u32 = 0o1000;
+
+/// Why a path is not trusted.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{} {problem}", path.display())]
+pub struct Doubt {
+    /// What is wrong on the way.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub problem: &'static str,
+    /// Whether `chmod go-w` is the way out.
+    pub is_mode: bool,
+}
+
+/// What a place on the way is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// A folder on the way.
+    Above,
+    /// The folder of the file, or of a link.
+    Holder,
+    /// The file itself.
+    File,
+}
+
+/// Follows `path` and looks at everything on the way to `opened`, the file that was opened by that path.
+pub(super) fn check(path: &Path, opened: &Stat) -> io::Result<Result<(), Doubt>> {
+    let mut parts: VecDeque<OsString> = VecDeque::new();
+    let mut at = prepend(&mut parts, path, &PathBuf::from("/"));
+    let mut folder = look_at(&at)?;
+    let mut links = 0;
+    if let Some(doubt) = doubt_of(&at, &folder, Role::Above) {
+        return Ok(Err(doubt));
+    }
+    while let Some(part) = parts.pop_front() {
+        let next = at.join(&part);
+        let found = look_at(&next)?;
+        let kind = FileType::from_raw_mode(found.st_mode);
+        if part == ".." || kind.is_dir() {
+            if let Some(doubt) = doubt_of(&next, &found, Role::Above) {
+                return Ok(Err(doubt));
+            }
+            (at, folder) = (next, found);
+            continue;
+        }
+        let doubt = doubt_of(&at, &folder, Role::Holder);
+        let role = if kind.is_symlink() {
+            Role::Above
+        } else {
+            Role::File
+        };
+        let doubt = doubt.or_else(|| doubt_of(&next, &found, role));
+        if let Some(doubt) = doubt {
+            return Ok(Err(doubt));
+        }
+        if kind.is_symlink() {
+            links += 1;
+            if links > LINKS {
+                return Err(Errno::LOOP.into());
+            }
+            at = prepend(&mut parts, &std::fs::read_link(&next)?, &at);
+            folder = look_at(&at)?;
+            continue;
+        }
+        let is_opened = (found.st_dev, found.st_ino) == (opened.st_dev, opened.st_ino);
+        return Ok(if is_opened && parts.is_empty() {
+            Ok(())
+        } else {
+            Err(Doubt {
+                path: next,
+                problem: "was replaced while it was read",
+                is_mode: false,
+            })
+        });
+    }
+    Err(Errno::ISDIR.into())
+}
+
+/// Puts the parts of `path` before the others. Returns the folder from which they lead on.
+fn prepend(parts: &mut VecDeque<OsString>, path: &Path, from: &Path) -> PathBuf {
+    for part in path.components().rev() {
+        if matches!(part, Component::Normal(_) | Component::ParentDir) {
+            parts.push_front(part.as_os_str().to_owned());
+        }
+    }
+    if path.is_absolute() {
+        PathBuf::from("/")
+    } else {
+        from.to_path_buf()
+    }
+}
+
+fn look_at(path: &Path) -> io::Result<Stat> {
+    Ok(statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW)?)
+}
+
+fn doubt_of(path: &Path, found: &Stat, role: Role) -> Option<Doubt> {
+    let doubt = |problem, is_mode| {
+        Some(Doubt {
+            path: path.to_path_buf(),
+            problem,
+            is_mode,
+        })
+    };
+    let (owner, mode) = (found.st_uid, found.st_mode);
+    let is_ours = owner == effective_uid() || owner == 0;
+    if !is_ours && (role != Role::Above || !is_roots_unmapped(owner)) {
+        return doubt("belongs to another user", false);
+    }
+    // A link's own mode means nothing.
+    if FileType::from_raw_mode(mode).is_symlink() {
+        return None;
+    }
+    let is_sticky = mode & STICKY != 0 && role != Role::File;
+    if mode & WRITTEN_BY_OTHERS != 0 && !(is_sticky && role == Role::Above) {
+        return doubt("can be written by other users", true);
+    }
+    let is_open_to_group = mode & WRITTEN_BY_GROUP != 0 && !is_sticky;
+    // Where there is an access list these bits are its mask, and it may name anybody.
+    if is_open_to_group && (!is_private_group(found.st_gid) || permissions::has_access_list(path)) {
+        return doubt("can be written by other users", true);
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    struct World {
+        home: tempfile::TempDir,
+    }
+
+    impl World {
+        /// `a/b/config.toml`, closed to others.
+        fn new() -> Self {
+            let world = Self {
+                home: tempfile::tempdir().unwrap(),
+            };
+            fs::create_dir_all(world.path("a/b")).unwrap();
+            fs::write(world.path("a/b/config.toml"), "").unwrap();
+            for name in ["", "a", "a/b"] {
+                world.set(name, 0o755);
+            }
+            world.set("a/b/config.toml", 0o644);
+            world
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            let home = self.home.path().canonicalize().unwrap();
+            if name.is_empty() {
+                home
+            } else {
+                home.join(name)
+            }
+        }
+
+        fn set(&self, name: &str, mode: u32) {
+            fs::set_permissions(self.path(name), PermissionsExt::from_mode(mode)).unwrap();
+        }
+
+        #[track_caller]
+        fn doubt(&self, name: &str) -> Option<PathBuf> {
+            let opened = rustix::fs::stat(self.path(name)).unwrap();
+            check(&self.path(name), &opened)
+                .unwrap()
+                .err()
+                .map(|doubt| doubt.path)
+        }
+    }
+
+    #[test]
+    fn every_folder_on_the_way_counts() {
+        let world = World::new();
+        let file = "a/b/config.toml";
+        assert_eq!(world.doubt(file), None);
+        for (name, mode, is_trusted) in [
+            (file, 0o666, false),
+            (file, 0o602, false),
+            ("a/b", 0o777, false),
+            ("a/b", 0o757, false),
+            // Nobody replaces another user's file in a sticky folder, but a hard link can be made in one.
+            ("a/b", 0o1777, false),
+            ("a/b", 0o1775, true),
+            ("a", 0o777, false),
+            ("a", 0o1777, true),
+            ("a", 0o1775, true),
+            ("a", 0o700, true),
+        ] {
+            let world = World::new();
+            world.set(name, mode);
+            let doubted = (!is_trusted).then(|| world.path(name));
+            assert_eq!(world.doubt(file), doubted, "{name} {mode:o}");
+        }
+    }
+
+    #[test]
+    fn a_link_is_followed_through_trusted_folders_only() {
+        let world = World::new();
+        fs::create_dir_all(world.path("c/d")).unwrap();
+        symlink("../../a", world.path("c/d/folder")).unwrap();
+        symlink("d/folder/b/config.toml", world.path("c/link")).unwrap();
+        symlink(world.path("c/link"), world.path("absolute")).unwrap();
+        for name in ["c/d", "c"] {
+            world.set(name, 0o755);
+        }
+        assert_eq!(world.doubt("absolute"), None);
+        for name in ["", "c", "c/d", "a/b"] {
+            let before = fs::metadata(world.path(name)).unwrap().permissions();
+            world.set(name, 0o777);
+            assert!(world.doubt("absolute").is_some(), "{name}");
+            fs::set_permissions(world.path(name), before).unwrap();
+        }
+        assert_eq!(world.doubt("absolute"), None);
+    }
+
+    #[test]
+    fn another_file_than_the_one_that_was_opened_is_doubted() {
+        let world = World::new();
+        let opened = rustix::fs::stat(world.path("a/b/config.toml")).unwrap();
+        fs::write(world.path("other"), "").unwrap();
+        fs::rename(world.path("other"), world.path("a/b/config.toml")).unwrap();
+        let doubt = check(&world.path("a/b/config.toml"), &opened)
+            .unwrap()
+            .unwrap_err();
+        assert!(doubt.problem.contains("replaced"), "{doubt}");
+    }
+}
