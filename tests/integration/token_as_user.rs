@@ -259,8 +259,8 @@ fn a_401_by_git_hides_it() {
                     let text = String::from_utf8_lossy(&bytes);
                     assert!(!text.contains(MARKER), "{}", path.display());
                 }
-                let kept = flow.sandbox.ask(&format!("--storage {storage} list"), b"");
-                assert_eq!(kept.text(), "nothing is kept\n");
+                let list = format!("--storage {storage} list --json");
+                assert_eq!(flow.sandbox.ask(&list, b"").text(), "[]\n");
             }
         }
     }
