@@ -15,7 +15,7 @@ use crate::credential::key::Key;
 use crate::journal::known::Known;
 use crate::protocol::read::Request;
 use crate::secret::Secret;
-use crate::storage::{Error, Listed};
+use crate::storage::{Error, Kind, Listed};
 use crate::time::Now;
 
 /// When a token may end, if nobody tells.
@@ -160,6 +160,10 @@ impl Helper {
             self.journal.known(&credential).ok()
         };
         let source = self.add_guess(&mut credential, known.as_ref(), guess, now)?;
+        let word = match word {
+            Word::Answered if source.is_none() => Word::Returned,
+            word => word,
+        };
         let source = source.unwrap_or(Source::Git);
         let learnt = known.clone().flatten().unwrap_or_default();
         let clues = Clues {
@@ -194,10 +198,12 @@ impl Helper {
         Ok(outcome)
     }
 
-    /// Whether what we answered was replaced while git used it: a server that is slow to accept it makes it no newer.
+    /// Whether what we answered was replaced while git used it: a server that is slow to accept it makes it no newer. Not in the
+    /// keychain, which is not asked again: see [`Word::Returned`].
     fn has_another(&self, answered: &Credential) -> bool {
         let key = Description::exactly(&answered.key);
         let storages = self.storages.iter();
+        let storages = storages.filter(|storage| storage.kind() != Kind::Keychain);
         let mut kept = storages.filter_map(|storage| storage.get(&key).ok().flatten());
         let Some(first) = kept.next() else {
             return false;

@@ -16,6 +16,9 @@ pub(super) enum Word {
     /// git thanks for what we have answered in this command: that it was accepted at the command's beginning says nothing of
     /// its end, and nothing of its age.
     Answered,
+    /// The same, and git hands back all that we answered: the keychain has it, and is not asked again. It may want a person to
+    /// confirm each access.
+    Returned,
     /// git thanks for what somebody answered, and cannot tell who it was.
     Accepted,
     /// git thanks for what somebody gave who was asked when we had nothing, at this moment in milliseconds since 1970.
@@ -28,6 +31,11 @@ impl Word {
     /// Whether somebody was let in with it just now, for all that we know.
     fn tells_success(self) -> bool {
         matches!(self, Self::Accepted | Self::Typed(_))
+    }
+
+    /// Whether `storage` needs not be asked.
+    fn is_settled_in(self, storage: &dyn Storage) -> bool {
+        self == Self::Returned && storage.kind() == Kind::Keychain
     }
 }
 
@@ -84,8 +92,9 @@ impl Helper {
         }
         let key = Description::exactly(&credential.key);
         let has_newer = |storage: &dyn Storage| {
-            let kept = storage.get(&key).ok().flatten();
-            kept.is_some_and(|kept| self.stays(&kept, arrival, now))
+            let kept = || storage.get(&key).ok().flatten();
+            !word.is_settled_in(storage)
+                && kept().is_some_and(|kept| self.stays(&kept, arrival, now))
         };
         if self.storages.len() > 1 && self.storages.iter().any(|it| has_newer(&**it)) {
             return Ok(Outcome {
@@ -97,6 +106,11 @@ impl Helper {
         let mut failure = None;
         let (mut is_kept, mut is_written) = (false, false);
         for storage in &self.storages {
+            if word.is_settled_in(&**storage) {
+                self.confirm(credential, now);
+                is_kept = true;
+                continue;
+            }
             match self.keep_in(&**storage, arrival, now) {
                 Ok(kept) => {
                     is_kept = true;
@@ -154,6 +168,10 @@ impl Helper {
             if self.stays(found, arrival, now) {
                 return Ok(outcome);
             }
+        }
+        if word.is_settled_in(&**keychain) {
+            self.confirm(credential, now);
+            return Ok(outcome);
         }
         match self.keep_in(&**keychain, arrival, now) {
             Ok(kept) => {
@@ -241,7 +259,7 @@ impl Helper {
             let is_buried = other.is_some_and(|other| self.supersede(other, arrival, now));
             // Somebody may store a newer one between the look and the store.
             let may_wait = match word {
-                Word::Answered => true,
+                Word::Answered | Word::Returned => true,
                 Word::Typed(_) | Word::Accepted => round < TRIES,
                 Word::Handed => false,
             };
@@ -290,7 +308,7 @@ impl Helper {
     /// what is left if the other is refused.
     fn stays(&self, kept: &Credential, arrival: Arrival<'_>, now: Now) -> bool {
         let may_be_newer = match arrival.word {
-            Word::Answered => true,
+            Word::Answered | Word::Returned => true,
             // Who was asked later has the later word.
             Word::Typed(asked) => self.brought(kept) > Some(asked),
             // That a person has replaced it a slow command does not know, nor another helper.
@@ -322,8 +340,10 @@ impl Helper {
     /// Whether a person took it away while the command ran that thanks for it now.
     fn is_unwanted(&self, arrival: Arrival<'_>, now: Now) -> bool {
         let credential = arrival.credential;
-        matches!(arrival.word, Word::Accepted | Word::Answered)
-            && self.fate_of(credential).is_none()
+        matches!(
+            arrival.word,
+            Word::Accepted | Word::Answered | Word::Returned
+        ) && self.fate_of(credential).is_none()
             && self.has_died_meanwhile(credential, now)
     }
 

@@ -37,6 +37,7 @@ mod lookups;
 mod manual;
 mod neighbours;
 mod odd_keyrings;
+mod password_managers;
 mod pasted;
 mod pasting;
 mod protocol_corpus;

@@ -226,16 +226,29 @@ fn one_that_is_as_it_should_be_answers() {
     assert_eq!(password(&answer).as_deref(), Some(TOKEN));
 }
 
-/// As where a bus lets nobody ping, or gives away what it means by it.
+/// A service may know no default keyring, nor the object that stands for it.
 #[test]
-fn one_that_cannot_be_pinged_answers() {
+fn one_that_does_not_tell_of_a_default_keyring_answers() {
+    fn of_items_only(call: &Message, error: &'static str) -> Message {
+        if &*call.path().unwrap() == "/org/freedesktop/secrets/aliases/default" {
+            call.error(&error.into(), c"made up")
+        } else {
+            obliging(call)
+        }
+    }
+    fn denied(call: &Message) -> Message {
+        of_items_only(call, "org.freedesktop.DBus.Error.AccessDenied")
+    }
+    fn failed(call: &Message) -> Message {
+        of_items_only(call, "org.freedesktop.DBus.Error.Failed")
+    }
+    fn unknown(call: &Message) -> Message {
+        of_items_only(call, "org.freedesktop.DBus.Error.UnknownObject")
+    }
     for odd in [
-        &[(
-            "Ping",
-            Odd::Refuses("org.freedesktop.DBus.Error.AccessDenied"),
-        )],
-        &[("Ping", Odd::Refuses("org.freedesktop.DBus.Error.Failed"))],
-        &[("Ping", UNKNOWN)],
+        &[("Get", Odd::Says(denied))],
+        &[("Get", Odd::Says(failed))],
+        &[("Get", Odd::Says(unknown))],
     ] {
         let fake = Fake::start(odd);
         let answer = fake.ask("--storage keychain get", &[]).succeeded();

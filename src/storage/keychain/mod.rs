@@ -5,11 +5,15 @@
 
 mod attributes;
 mod bus;
+mod calls;
 mod change;
+mod content;
 mod deadline;
 mod found;
 mod native;
 pub mod others;
+mod program;
+mod prompt;
 mod secret_service;
 mod service;
 

@@ -16,23 +16,23 @@ use keyring::api::{CredentialApi, CredentialStoreApi};
 use keyring::{Credential, Entry, Error, Result};
 
 use super::attributes::Stored;
+use super::calls;
 use super::deadline::Prompts;
-use super::service::{self, Service};
+use super::service::Service;
 use crate::storage::{Advice, Lack};
 
 const RESTART: &str = "restart it, or choose another storage with '--storage'";
 
-/// A connection, and whether there may be prompts on it.
+/// A connection.
 struct Connection {
     service: Mutex<Service>,
-    may_prompt: bool,
 }
 
 impl Connection {
     /// One call at a time: an answer must not go to another's question.
     fn call<T>(
         &self,
-        call: impl FnOnce(&Service) -> std::result::Result<T, service::Error>,
+        call: impl FnOnce(&Service) -> std::result::Result<T, calls::Error>,
     ) -> Result<T> {
         let service = self.service.lock().unwrap_or_else(PoisonError::into_inner);
         call(&service).map_err(translated)
@@ -50,7 +50,6 @@ impl SecretServiceStore {
         let service = Service::connect(patience, prompts).map_err(translated)?;
         let connection = Connection {
             service: Mutex::new(service),
-            may_prompt: !patience.is_zero(),
         };
         Ok(Self {
             connection: Arc::new(connection),
@@ -62,7 +61,7 @@ impl SecretServiceStore {
         self.connection.call(|service| {
             let collection = service.default_collection()?;
             if must_be_open && service.is_locked(&collection)? {
-                Err(service::Error::Locked)
+                Err(calls::Error::Locked)
             } else {
                 Ok(())
             }
@@ -144,17 +143,14 @@ impl Item {
 
     fn call<T>(
         &self,
-        call: impl FnOnce(&Service, &Path<'_>) -> std::result::Result<T, service::Error>,
+        call: impl FnOnce(&Service, &Path<'static>) -> std::result::Result<T, calls::Error>,
     ) -> Result<T> {
         self.connection.call(|service| call(service, &self.path))
     }
 
-    /// Prompts if that is allowed. Without that nothing is asked: the service would make a prompt that nobody shows.
+    /// Prompts if that is allowed.
     fn unlock(&self) -> Result<()> {
         if self.is_locked.load(Ordering::Relaxed) {
-            if !self.connection.may_prompt {
-                return Err(translated(service::Error::Locked));
-            }
             self.call(Service::unlock)?;
             self.is_locked.store(false, Ordering::Relaxed);
         }
@@ -233,9 +229,6 @@ impl CredentialApi for NewItem {
         connection.call(|service| {
             let collection = service.default_collection()?;
             if service.is_locked(&collection)? {
-                if !connection.may_prompt {
-                    return Err(service::Error::Locked);
-                }
                 service.unlock(&collection)?;
             }
             // Not in the place of another: gnome-keyring would take one that has these attributes and a path besides.
@@ -290,7 +283,7 @@ fn search(connection: &Arc<Connection>, spec: &HashMap<&str, &str>) -> Result<Ve
 }
 
 /// What a person is told of it, and what to do.
-fn translated(error: service::Error) -> Error {
+fn translated(error: calls::Error) -> Error {
     let told = |message: &str, hint: &str, lack| {
         let (message, hint) = (message.to_owned(), hint.to_owned());
         Box::new(Advice {
@@ -301,39 +294,49 @@ fn translated(error: service::Error) -> Error {
     };
     let advice = |message, hint, lack| Error::NoStorageAccess(told(message, hint, lack));
     match error {
-        service::Error::Locked | service::Error::Prompt => advice(
+        calls::Error::Unconfirmed => advice(
+            "the keyring asks for confirmation, and no prompt is allowed here",
+            "run the command in a desktop session, or switch the confirmation off in the password manager",
+            Lack::Locked,
+        ),
+        calls::Error::Declined => advice(
+            "the access to the keyring was not confirmed",
+            "run the command again, and confirm it",
+            Lack::Locked,
+        ),
+        calls::Error::Locked => advice(
             "the keyring is locked",
             "unlock it in the desktop's password manager, or sign in to the desktop again",
             Lack::Locked,
         ),
-        service::Error::NoDefault => advice(
+        calls::Error::NoDefault => advice(
             "the keyring service has no default keyring",
             "create one in the desktop's password manager",
             Lack::Absent,
         ),
-        service::Error::Absent => advice(
+        calls::Error::Absent => advice(
             "no keyring service answers on the user's message bus",
             "start one, such as gnome-keyring, or choose another storage with '--storage'",
             Lack::Absent,
         ),
-        service::Error::ForeignBus => advice(
+        calls::Error::ForeignBus => advice(
             "the session bus belongs to another user",
             "run 'unset DBUS_SESSION_BUS_ADDRESS' in this shell, or choose another storage with '--storage'",
             Lack::OwnBus,
         ),
-        service::Error::ClosedBus => advice(
+        calls::Error::ClosedBus => advice(
             "the session bus closed the connection",
             "sign in to the desktop again, or choose another storage with '--storage'",
             Lack::Use,
         ),
-        service::Error::Mute => advice("the keyring service does not answer", RESTART, Lack::Use),
-        service::Error::Odd => advice(
+        calls::Error::Mute => advice("the keyring service does not answer", RESTART, Lack::Use),
+        calls::Error::Odd => advice(
             "the keyring service gave an answer that does not read",
             RESTART,
             Lack::Use,
         ),
         // The bus's own: it, or whoever starts the service, lets nobody ask.
-        service::Error::Refused(name)
+        calls::Error::Refused(name)
             if name.starts_with("org.freedesktop.DBus.Error.")
                 && !name.ends_with(".InvalidArgs")
                 && !name.ends_with(".Failed") =>
@@ -341,10 +344,10 @@ fn translated(error: service::Error) -> Error {
             let message = format!("the keyring service cannot be asked: {name}");
             advice(&message, RESTART, Lack::Use)
         }
-        service::Error::Refused(name) => {
+        calls::Error::Refused(name) => {
             let message = format!("the keyring service answered {name}");
             Error::PlatformFailure(told(&message, RESTART, Lack::Use))
         }
-        service::Error::NoObject => Error::NoEntry,
+        calls::Error::NoObject => Error::NoEntry,
     }
 }

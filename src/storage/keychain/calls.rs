@@ -1,0 +1,190 @@
+//! Calls to the keyring service over D-Bus, and what may come of one.
+#![cfg(all(unix, not(target_os = "macos")))]
+
+use std::cell::OnceCell;
+use std::time::Duration;
+
+use dbus::Message;
+use dbus::arg::{AppendAll, Get, ReadAll, Variant};
+use dbus::blocking::{BlockingSender, Connection};
+use dbus::strings::BusName;
+
+use super::bus;
+
+/// After this long one call counts as unanswered.
+pub(super) const REPLY: Duration = Duration::from_secs(2);
+
+const NAME: &str = "org.freedesktop.secrets";
+pub(super) const BUS: &str = "org.freedesktop.DBus";
+
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Error {
+    /// There is no bus, or no such service on it.
+    Absent,
+    /// The bus is another user's.
+    ForeignBus,
+    /// The bus closed the connection at once.
+    ClosedBus,
+    /// It does not answer, or has gone meanwhile.
+    Mute,
+    Locked,
+    /// A person was asked and did not agree, or not in time.
+    Declined,
+    /// The keyring is open, and the service wants a person to confirm this access. No prompt is allowed here.
+    Unconfirmed,
+    NoDefault,
+    /// What was asked about is not there any more.
+    NoObject,
+    /// An answer that does not read.
+    Odd,
+    /// The name of the bus's error, or the service's. Their texts may repeat what was asked.
+    Refused(String),
+}
+
+impl From<bus::Error> for Error {
+    fn from(error: bus::Error) -> Self {
+        match error {
+            bus::Error::Absent => Self::Absent,
+            bus::Error::Foreign => Self::ForeignBus,
+            bus::Error::Closed => Self::ClosedBus,
+            bus::Error::Library(error) => error.into(),
+        }
+    }
+}
+
+impl From<dbus::Error> for Error {
+    fn from(error: dbus::Error) -> Self {
+        match error.name().unwrap_or_default() {
+            "org.freedesktop.Secret.Error.IsLocked" => Self::Locked,
+            "org.freedesktop.DBus.Error.NoServer"
+            | "org.freedesktop.DBus.Error.FileNotFound"
+            | "org.freedesktop.DBus.Error.ServiceUnknown"
+            | "org.freedesktop.DBus.Error.NameHasNoOwner"
+            | "org.freedesktop.DBus.Error.Spawn.ServiceNotFound" => Self::Absent,
+            "org.freedesktop.DBus.Error.NoReply"
+            | "org.freedesktop.DBus.Error.Timeout"
+            | "org.freedesktop.DBus.Error.TimedOut"
+            | "org.freedesktop.DBus.Error.Disconnected" => Self::Mute,
+            name => Self::Refused(name.to_owned()),
+        }
+    }
+}
+
+impl Error {
+    /// Nobody knows whom or what was called, which means more where it is known what should be there.
+    pub(super) fn unknown_is(self, meaning: Self) -> Self {
+        match self {
+            Self::Refused(name)
+                if matches!(
+                    &name[..],
+                    "org.freedesktop.Secret.Error.NoSuchObject"
+                        | "org.freedesktop.DBus.Error.UnknownObject"
+                        | "org.freedesktop.DBus.Error.UnknownInterface"
+                        | "org.freedesktop.DBus.Error.UnknownMethod"
+                ) =>
+            {
+                meaning
+            }
+            error => error,
+        }
+    }
+}
+
+pub(super) type Result<T> = std::result::Result<T, Error>;
+
+/// A connection to the service.
+pub(super) struct Calls {
+    connection: Connection,
+    /// Who answered first: another one that takes its place knows neither our session nor, locked, the same items.
+    owner: OnceCell<BusName<'static>>,
+}
+
+impl Calls {
+    /// Connects to the session bus, if that is the user's own.
+    pub(super) fn connect() -> Result<Self> {
+        Ok(Self {
+            connection: Connection::from(bus::connect()?),
+            owner: OnceCell::new(),
+        })
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// The service's own name on the bus, once it has answered.
+    pub(super) fn owner(&self) -> Option<&BusName<'static>> {
+        self.owner.get()
+    }
+
+    /// Calls the service and waits for its answer.
+    pub(super) fn ask(
+        &self,
+        path: &str,
+        interface: &str,
+        method: &str,
+        arguments: impl AppendAll,
+    ) -> Result<Message> {
+        self.ask_within(REPLY, path, interface, method, arguments)
+    }
+
+    /// As [`Calls::ask`], with another limit.
+    pub(super) fn ask_within(
+        &self,
+        limit: Duration,
+        path: &str,
+        interface: &str,
+        method: &str,
+        arguments: impl AppendAll,
+    ) -> Result<Message> {
+        let owner = self.owner.get();
+        let to = owner.map_or(NAME, |owner| owner);
+        let message = Message::new_method_call(to, path, interface, method);
+        let mut message = message.map_err(|_| Error::Odd)?;
+        message.append_all(arguments);
+        let answer = self.connection.send_with_reply_and_block(message, limit);
+        let answer = answer.map_err(|error| match (error.into(), owner) {
+            (Error::Absent, Some(_)) => Error::Mute,
+            (error, _) => error,
+        })?;
+        if let Some(sender) = answer.sender() {
+            self.owner.get_or_init(|| sender.into_static());
+        }
+        Ok(answer)
+    }
+
+    pub(super) fn call<Answer: ReadAll>(
+        &self,
+        path: &str,
+        interface: &str,
+        method: &str,
+        arguments: impl AppendAll,
+    ) -> Result<Answer> {
+        let answer = self.ask(path, interface, method, arguments)?;
+        answer.read_all().map_err(|_| Error::Odd)
+    }
+
+    pub(super) fn property<T: for<'b> Get<'b>>(
+        &self,
+        path: &str,
+        interface: &str,
+        name: &str,
+    ) -> Result<T> {
+        let properties = "org.freedesktop.DBus.Properties";
+        let answer = self.ask(path, properties, "Get", (interface, name))?;
+        let value: Option<Variant<T>> = answer.get1();
+        Ok(value.ok_or(Error::Odd)?.0)
+    }
+
+    /// Whether the process that answers for the service also owns this name on the bus.
+    pub(super) fn is_also(&self, name: &str) -> bool {
+        let method = Message::new_method_call(BUS, "/", BUS, "GetNameOwner");
+        let Ok(mut message) = method else {
+            return false;
+        };
+        message.append_all((name,));
+        let answer = self.connection.send_with_reply_and_block(message, REPLY);
+        let owner = answer.ok().and_then(|answer| answer.get1::<String>());
+        owner.is_some() && owner.as_deref() == self.owner.get().map(|owner| &**owner)
+    }
+}

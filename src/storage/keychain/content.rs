@@ -1,0 +1,51 @@
+//! Which content type a secret is declared as.
+#![cfg(all(unix, not(target_os = "macos")))]
+
+/// What libsecret gives its passwords, and git's own helper reads.
+const TEXT: &str = "text/plain";
+
+/// Kept byte for byte by every service.
+const BYTES: &str = "application/octet-stream";
+
+/// The content type under which a service gives `secret` back byte for byte.
+///
+/// `KeePassXC` and `KWallet` decode text: bytes that are not UTF-8 would come back as U+FFFD, and a byte order mark not at all.
+/// `KeePassXC` besides replaces placeholders such as `{TITLE}`, and XML, its format on disk, cannot hold control characters.
+/// gnome-keyring keeps no content type.
+pub(super) fn kind(secret: &[u8]) -> &'static str {
+    let survives = |letter: char| match letter {
+        '\n' => true,
+        '{' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => false,
+        _ => !letter.is_control(),
+    };
+    match str::from_utf8(secret) {
+        Ok(text) if text.chars().all(survives) => TEXT,
+        _ => BYTES,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_letters_are_declared_as_text() {
+        for (secret, expected) in [
+            (&b"tok-one"[..], TEXT),
+            (b"tok-one\npassword_expiry_utc=1795737599", TEXT),
+            ("tok-ä-\u{1F511}".as_bytes(), TEXT),
+            (b"", TEXT),
+            (b"tok-\xFF", BYTES),
+            (b"tok-\xC3", BYTES),
+            ("\u{feff}tok".as_bytes(), BYTES),
+            ("tok-\u{ffff}".as_bytes(), BYTES),
+            (b"tok-{TITLE}", BYTES),
+            (b"tok\r", BYTES),
+            (b"tok\x01", BYTES),
+            (b"tok\x7f", BYTES),
+            (b"tok\t", BYTES),
+        ] {
+            assert_eq!(kind(secret), expected, "{}", secret.escape_ascii());
+        }
+    }
+}
