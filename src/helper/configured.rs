@@ -134,6 +134,25 @@ pub fn path_teller() -> impl Fn(&Key) -> bool {
     }
 }
 
+/// The folders that git's configuration names for GCM's plaintext store, the one that counts first. GCM takes a value as
+/// written; `~/` is what people write.
+pub(super) fn gcm_stores(home: &Path) -> Vec<PathBuf> {
+    const KEYS: &str = r"^credential\.(.*\.)?plaintextstorepath$";
+    let values = Git::find().and_then(|git| git.own_values(KEYS));
+    let mut folders = Vec::new();
+    for value in values.unwrap_or_default().into_iter().rev() {
+        let value = PathBuf::from(value);
+        let folder = match value.strip_prefix("~") {
+            Ok(below) => home.join(below),
+            Err(_) => value,
+        };
+        if folder.is_absolute() && !folders.contains(&folder) {
+            folders.push(folder);
+        }
+    }
+    folders
+}
+
 /// Every `credential.helper`, for all URLs and for some. Without git there is none.
 fn helper_lines() -> Vec<OsString> {
     let own = |git: Git| git.own_values(helper_line::KEYS);

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::configured::{Configured, configured};
+use super::configured::{Configured, configured, gcm_stores};
 use crate::credential::description::Description;
 use crate::credential::url;
 use crate::neighbour::environment::Environment;
@@ -188,11 +188,7 @@ impl Neighbours {
                     glab_folder(&home, &config).join("config.yml"),
                     Rc::clone(&keychain),
                 )),
-                Source::Gcm => {
-                    let folder = named_folder("GCM_PLAINTEXT_STORE_PATH")
-                        .unwrap_or_else(|| home.join(".gcm").join("store"));
-                    Box::new(Gcm::at(folder, Rc::clone(&keychain)))
-                }
+                Source::Gcm => Box::new(Gcm::at(gcm_folders(&home), Rc::clone(&keychain))),
                 Source::GitCache => {
                     let old = home.join(".git-credential-cache");
                     let usual = if old.is_dir() {
@@ -315,6 +311,16 @@ fn glab_folder(home: &Path, config: &Path) -> PathBuf {
             config.join("glab-cli")
         }
     })
+}
+
+/// Where GCM's plaintext store is: the environment decides alone, and git's configuration may for each URL by itself.
+fn gcm_folders(home: &Path) -> Vec<PathBuf> {
+    if let Some(folder) = named_folder("GCM_PLAINTEXT_STORE_PATH") {
+        return vec![folder];
+    }
+    let mut folders = gcm_stores(home);
+    folders.push(home.join(".gcm").join("store"));
+    folders
 }
 
 #[cfg(test)]

@@ -19,17 +19,17 @@ const NAMESPACE: &str = "git:";
 const SUFFIX: &[u8] = b".credential";
 const DEEPEST: usize = 8;
 
-/// Its items, and its folder.
+/// Its items, and its folders.
 #[derive(Debug)]
 pub struct Gcm {
-    folder: PathBuf,
+    folders: Vec<PathBuf>,
     keychain: Rc<Keychain>,
 }
 
 impl Gcm {
-    /// With `folder` for its plaintext store.
-    pub fn at(folder: PathBuf, keychain: Rc<Keychain>) -> Self {
-        Self { folder, keychain }
+    /// With `folders` for its plaintext store: which one it reads may depend on the URL.
+    pub fn at(folders: Vec<PathBuf>, keychain: Rc<Keychain>) -> Self {
+        Self { folders, keychain }
     }
 }
 
@@ -39,10 +39,9 @@ impl Neighbour for Gcm {
     }
 
     fn places(&self) -> Vec<Place> {
-        vec![
-            Place::Keychain(HashMap::new()),
-            Place::File(self.folder.clone()),
-        ]
+        let mut places = vec![Place::Keychain(HashMap::new())];
+        places.extend(self.folders.iter().cloned().map(Place::File));
+        places
     }
 
     fn read(&self) -> Reading {
@@ -64,7 +63,9 @@ impl Neighbour for Gcm {
             Err(error) => reading.troubles.push(error.into()),
         }
         let mut left = MOST;
-        read_folder(&self.folder, 0, &mut left, &mut reading);
+        for folder in &self.folders {
+            read_folder(folder, 0, &mut left, &mut reading);
+        }
         reading
     }
 
@@ -132,23 +133,24 @@ enum Said {
     Strange,
 }
 
-/// A file: the secret on the first line, `service=` and `account=` on others.
+/// A file: the secret on the first line, `service=` and `account=` on others before a blank one. As for GCM, their case does
+/// not matter, and the last of two counts.
 fn said(bytes: &[u8]) -> Said {
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut lines = bytes
         .split(|&byte| byte == b'\n')
         .map(|line| line.strip_suffix(b"\r").unwrap_or(line));
     let secret = Secret::new(lines.next().unwrap_or_default());
     let (mut service, mut account) = (None, None);
-    for line in lines {
-        for (name, slot) in [
-            (&b"service="[..], &mut service),
-            (b"account=", &mut account),
-        ] {
-            if let Some(value) = line.strip_prefix(name)
-                && slot.replace(value).is_some()
-            {
-                return Said::Strange;
-            }
+    for line in lines.take_while(|line| !line.trim_ascii().is_empty()) {
+        let Some(equals) = line.iter().position(|&byte| byte == b'=') else {
+            continue;
+        };
+        let (name, value) = (&line[..equals], &line[equals + 1..]);
+        if name.eq_ignore_ascii_case(b"service") {
+            service = Some(value);
+        } else if name.eq_ignore_ascii_case(b"account") {
+            account = Some(value);
         }
     }
     described(service, account, secret)
@@ -196,12 +198,15 @@ mod tests {
     fn gcm() -> (tempfile::TempDir, Gcm) {
         let home = tempfile::tempdir().unwrap();
         let store = mock::Store::new().unwrap() as Arc<CredentialStore>;
-        let gcm = Gcm::at(home.path().join("store"), Rc::new(Keychain::over(&store)));
+        let gcm = Gcm::at(
+            vec![home.path().join("store")],
+            Rc::new(Keychain::over(&store)),
+        );
         (home, gcm)
     }
 
     fn write(gcm: &Gcm, path: &str, text: &str) -> PathBuf {
-        let path = gcm.folder.join(path);
+        let path = gcm.folders[0].join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, text).unwrap();
         path
@@ -280,16 +285,16 @@ mod tests {
         let outside = home.path().join("outside");
         std::fs::create_dir_all(&outside).unwrap();
         std::fs::write(outside.join("a.credential"), text).unwrap();
-        std::fs::create_dir_all(gcm.folder.join("git")).unwrap();
-        symlink(&outside, gcm.folder.join("git/linked")).unwrap();
+        std::fs::create_dir_all(gcm.folders[0].join("git")).unwrap();
+        symlink(&outside, gcm.folders[0].join("git/linked")).unwrap();
         symlink(
             outside.join("a.credential"),
-            gcm.folder.join("git/a.credential"),
+            gcm.folders[0].join("git/a.credential"),
         )
         .unwrap();
-        let giant = std::fs::File::create(gcm.folder.join("git/giant.credential")).unwrap();
+        let giant = std::fs::File::create(gcm.folders[0].join("git/giant.credential")).unwrap();
         giant.set_len(foreign::LARGEST as u64 + 1).unwrap();
-        let pipe = gcm.folder.join("git/pipe.credential");
+        let pipe = gcm.folders[0].join("git/pipe.credential");
         let mode = rustix::fs::Mode::RUSR;
         rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
         let mut troubles = 2;
@@ -299,7 +304,11 @@ mod tests {
             chown(path, Some(65_534), None).unwrap();
             let path = write(&gcm, "theirs/alice.credential", text);
             chown(path.parent().unwrap(), Some(65_534), None).unwrap();
-            symlink("theirs.credential", gcm.folder.join("git/to.credential")).unwrap();
+            symlink(
+                "theirs.credential",
+                gcm.folders[0].join("git/to.credential"),
+            )
+            .unwrap();
             troubles += 3;
         }
         let reading = gcm.read();
@@ -321,7 +330,7 @@ mod tests {
             "tok-one\nservice=git:git:https://one.test\naccount=a\n",
             "tok-one\nservice=https://good.test@evil.test@x\naccount=a\n",
             "tok-one\nservice=git:https://good.test@evil.test@x\naccount=a\n",
-            "tok-one\nservice=git:https://one.test\nservice=git:https://two.test\naccount=a\n",
+            "tok-one\n\nservice=git:https://one.test\naccount=a\n",
             "\nservice=git:https://one.test\naccount=a\n",
             "tok\x1bone\nservice=git:https://one.test\naccount=a\n",
         ]
@@ -331,7 +340,7 @@ mod tests {
             write(&gcm, &format!("git/https/{number}.credential"), text);
         }
         write(&gcm, "git/https/readme.txt", "tok");
-        std::os::unix::fs::symlink("/", gcm.folder.join("root")).unwrap();
+        std::os::unix::fs::symlink("/", gcm.folders[0].join("root")).unwrap();
         let reading = gcm.read();
         assert_eq!((reading.found.len(), reading.skipped.count), (0, 13));
     }

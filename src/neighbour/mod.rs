@@ -25,6 +25,8 @@ pub mod git_cache;
 pub mod git_store;
 pub mod glab;
 pub mod netrc;
+#[cfg(test)]
+mod samples;
 
 /// The most that is taken from one neighbour: what is beyond it is counted.
 pub const MOST: usize = 10_000;

@@ -1,7 +1,12 @@
 //! What `import` and `clean` find at other programs, each where and how that program keeps it. All tokens are made up.
 
 use std::fs;
-use std::path::PathBuf;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+
+use git_credential_pat::credential::basic;
+use git_credential_pat::secret::Secret;
 
 use crate::attributes::{Answer, lines};
 use crate::process::{self, Output};
@@ -168,4 +173,188 @@ fn a_skipped_entry_is_named_by_its_file_and_line() {
     ] {
         assert!(done.stderr.contains(&expected), "{expected}: {done:?}");
     }
+}
+
+/// A row of `tests/neighbours/NAME/*.expected`.
+struct Row {
+    protocol: String,
+    host: String,
+    path: Option<String>,
+    user: String,
+    secret: String,
+}
+
+/// The samples of `name`, without those in `but`, and the credentials that must come out of each.
+fn samples(name: &str, but: &[&str]) -> Vec<(PathBuf, Vec<Row>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/neighbours")
+        .join(name);
+    let mut samples = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let expected = entry.unwrap().path();
+        let stem = expected.file_stem().unwrap().to_str().unwrap().to_owned();
+        if expected
+            .extension()
+            .is_none_or(|extension| extension != "expected")
+            || but.contains(&&stem[..])
+        {
+            continue;
+        }
+        let text = fs::read_to_string(&expected).unwrap();
+        samples.push((
+            expected.with_extension("txt"),
+            text.lines().filter_map(row).collect(),
+        ));
+    }
+    assert!(samples.len() >= 12);
+    samples
+}
+
+fn row(line: &str) -> Option<Row> {
+    let mut fields = line.split(" | ");
+    let (url, user, secret) = (fields.next()?, fields.next()?, fields.next()?);
+    let (protocol, rest) = url.split_once("://")?;
+    let (host, path) = match rest.split_once('/') {
+        Some((host, path)) => (host, Some(path.to_owned())),
+        None => (rest, None),
+    };
+    Some(Row {
+        protocol: protocol.to_owned(),
+        host: host.to_owned(),
+        path,
+        user: user.to_owned(),
+        secret: secret.to_owned(),
+    })
+}
+
+/// Of two lines for one query git answers with the first. It takes the carriage return of a line for a part of its path, and
+/// of its host where there is no path: such a line alone is imported and not answered.
+#[test]
+fn git_answers_what_is_imported_from_its_files() {
+    let sandbox = Sandbox::new();
+    for (sample, rows) in samples("git-store", &["crlf_bare"]) {
+        let copy = sandbox.path("home/copy");
+        fs::copy(&sample, &copy).unwrap();
+        let is_crlf = fs::read(&sample).unwrap().contains(&b'\r');
+        for row in &rows {
+            let path = row.path.as_deref().filter(|_| !is_crlf);
+            let mut pairs = vec![
+                ("protocol", &row.protocol[..]),
+                ("host", &row.host),
+                ("username", &row.user),
+            ];
+            pairs.extend(path.map(|path| ("path", path)));
+            let first = rows.iter().find(|other| {
+                (&other.host, &other.user) == (&row.host, &row.user)
+                    && path.is_none_or(|path| other.path.as_deref() == Some(path))
+            });
+            let mut git = sandbox.git(&["credential-store", "--file"]);
+            git.arg(&copy).arg("get");
+            let answer = process::run(&mut git, &lines(&pairs)).succeeded();
+            let answer = Answer::read(&answer.stdout);
+            let shown = format!("{} {pairs:?}", sample.display());
+            assert_eq!(
+                answer.get("password"),
+                Some(&first.unwrap().secret[..]),
+                "{shown}"
+            );
+        }
+    }
+}
+
+/// Left out are a file that curl refuses whole, and an entry with a port, of which curl knows nothing.
+#[test]
+fn curl_signs_in_with_what_is_imported_from_a_netrc() {
+    let sandbox = Sandbox::new();
+    let port = authorization_server();
+    for (sample, rows) in samples("netrc", &["open_quote", "account_and_port"]) {
+        for row in &rows {
+            let is_alone = rows.iter().filter(|other| other.host == row.host).count() == 1;
+            let user = if is_alone {
+                String::new()
+            } else {
+                format!("{}@", row.user)
+            };
+            let mut curl = sandbox.command(tool::need("curl"));
+            curl.args([
+                "--silent",
+                "--max-time",
+                "20",
+                "--noproxy",
+                "*",
+                "--netrc-file",
+            ])
+            .arg(&sample)
+            .args(["--resolve", &format!("{}:{port}:127.0.0.1", row.host)])
+            .arg(format!("http://{user}{}:{port}/", row.host));
+            let sent = process::run(&mut curl, b"").succeeded().text();
+            let expected = basic::encoded(row.user.as_bytes(), &Secret::new(row.secret.as_bytes()));
+            let expected = String::from_utf8(expected.expose().to_vec()).unwrap();
+            assert_eq!(sent, format!("Basic {expected}"), "{}", sample.display());
+        }
+    }
+}
+
+/// Answers every request with its `Authorization`, for as long as the tests run. Returns its port.
+fn authorization_server() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = BufReader::new(stream.unwrap());
+            let mut sent = String::new();
+            loop {
+                let mut line = String::new();
+                stream.read_line(&mut line).unwrap();
+                if let Some(value) = line.strip_prefix("Authorization: ") {
+                    value.trim_end().clone_into(&mut sent);
+                }
+                if line.trim_end().is_empty() {
+                    break;
+                }
+            }
+            let head = "HTTP/1.1 200 OK\r\nConnection: close\r\n";
+            let answer = format!("{head}Content-Length: {}\r\n\r\n{sent}", sent.len());
+            stream.get_mut().write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    port
+}
+
+/// The environment decides alone; without it, git's configuration may name a folder for a URL.
+#[test]
+fn the_plaintext_store_of_gcm_is_found_where_git_and_the_environment_say() {
+    let mut sandbox = Sandbox::new();
+    for (folder, user) in [
+        ("home/.gcm/store", "usual"),
+        ("home/named", "named"),
+        ("home/for one", "scoped"),
+        ("home/env", "environment"),
+    ] {
+        write(
+            sandbox
+                .path(folder)
+                .join("git/https/one.test")
+                .join(format!("{user}.credential")),
+            &format!("made-up-{user}\nservice=git:https://one.test\naccount={user}\n"),
+        );
+    }
+    let scoped = sandbox.path("home/for one");
+    sandbox.configure_git(&format!(
+        "[credential]\n\tplaintextStorePath = ~/named\n[credential \"https://one.test\"]\n\tplaintextStorePath = \"{}\"\n",
+        scoped.display()
+    ));
+    let found = |sandbox: &Sandbox, folder: Option<PathBuf>| {
+        let mut command = sandbox.helper("--storage file import gcm --dry-run --json");
+        command.envs(folder.map(|folder| ("GCM_PLAINTEXT_STORE_PATH", folder)));
+        let shown = process::run(&mut command, b"").succeeded();
+        shows_no_secret(&shown);
+        let users = ["usual", "named", "scoped", "environment"];
+        users.map(|user| shown.text().contains(&format!("\"{user}\"")))
+    };
+    assert_eq!(found(&sandbox, None), [true, true, true, false]);
+    let named = sandbox.path("home/env");
+    assert_eq!(found(&sandbox, Some(named)), [false, false, false, true]);
+    sandbox = Sandbox::new();
+    assert_eq!(found(&sandbox, None), [false; 4]);
 }
