@@ -92,7 +92,7 @@ pub(super) fn run(
     let is_whole = outcome.is_whole();
     let mut ours = outcome.value;
 
-    let mut neighbours = Neighbours::open(&[], None, patience)?;
+    let mut neighbours = Neighbours::open(&[], None, &|_| None, patience)?;
     let harvest = neighbours.read(cleaner.known(&ours));
     for trouble in &harvest.troubles {
         ui::trouble(streams, trouble, trouble.hint());

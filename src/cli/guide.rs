@@ -20,6 +20,7 @@ use crate::credential::pasted::{self, Flaw};
 use crate::forge::{Page, Verdict, Wish};
 use crate::git::Git;
 use crate::helper::Helper;
+use crate::helper::forges::takes_no_more;
 use crate::helper::lookup::Asked;
 use crate::plain;
 use crate::platform::{self, prompt::Dialogue, prompt::Error};
@@ -192,6 +193,11 @@ pub(super) fn keep(
     if_unfit: IfUnfit,
     now: Now,
 ) -> Result<Kept, Failure> {
+    if let Some(says) = takes_no_more(credential).filter(|_| if_unfit != IfUnfit::Keep) {
+        let what = format!("this secret no longer works ({says}): nothing was changed");
+        let hint = (if_unfit == IfUnfit::MayForce).then_some("--force keeps it all the same");
+        return Err(Failure::new(what, hint));
+    }
     let (issuer, asked) = helper.ask(credential, now);
     let forge = issuer.map_or_else(
         || "the forge".to_owned(),

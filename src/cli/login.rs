@@ -19,10 +19,12 @@ use crate::credential::username::Username;
 use crate::forge::Site;
 use crate::git::Git;
 use crate::helper::finding::Finding;
+use crate::helper::forges::StandIn;
 use crate::helper::remotes::{self, Rewriting};
 use crate::helper::{Helper, question};
 use crate::plain;
 use crate::platform::prompt::Dialogue;
+use crate::secret::Secret;
 use crate::storage::Kind;
 use crate::time;
 
@@ -33,7 +35,7 @@ use crate::time;
 pub(super) struct Arguments {
     /// Such as https://github.com or https://octocat@github.com; in a repository by default the URL of its remote
     url: Option<String>,
-    /// Who signs in; asked for if neither given here nor in the URL
+    /// The username, if it is not in the URL; asked for where the forge needs one
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     username: Option<String>,
     /// Read the token from standard input instead of asking for it; the URL must be given
@@ -88,14 +90,20 @@ pub(super) fn run(
         description.username = Some(Username::from(&name[..]));
     }
     description = as_git_will_ask(description, &settings, is_typed, streams);
+    let piped = match dialogue {
+        Some(_) => None,
+        None => Some(guide::piped_token(streams, if_unfit(arguments))?),
+    };
     if description.username.is_none() {
         description.username = Some(known_or_asked_username(
             &helper,
             &description,
+            piped.as_ref(),
             dialogue.as_mut(),
         )?);
     }
-    let credential = with_token(arguments, description, &helper, dialogue.as_mut(), streams)?;
+    let source = (piped, dialogue.as_mut());
+    let credential = with_token(arguments, description, &helper, source, streams)?;
     // A person may have been at the forge's page for a while.
     let now = time::now();
     let if_unfit = if_unfit(arguments);
@@ -125,12 +133,12 @@ fn if_unfit(arguments: &Arguments) -> IfUnfit {
     }
 }
 
-/// Shows where the token is created, and reads it.
+/// With the token that was piped; else shows where one is created, and asks for it.
 fn with_token(
     arguments: &Arguments,
     mut description: Description,
     helper: &Helper,
-    dialogue: Option<&mut Dialogue>,
+    (piped, dialogue): (Option<Secret>, Option<&mut Dialogue>),
     streams: &mut Streams,
 ) -> Result<Credential, Failure> {
     let now = time::now();
@@ -141,7 +149,9 @@ fn with_token(
             "create a new one, and give its own end",
         ));
     }
-    let token = if let Some(dialogue) = dialogue {
+    let token = if let Some(piped) = piped {
+        piped
+    } else if let Some(dialogue) = dialogue {
         let key = description.key();
         let issuer = key.as_ref().and_then(|key| helper.issuer(key, None));
         if let Some((issuer, site)) = issuer.zip(key.as_ref().and_then(Site::of)) {
@@ -303,10 +313,12 @@ fn git_tells_path(said: &Description) -> bool {
     Git::find().is_ok_and(|git| question::tells_path(&git, said))
 }
 
-/// The user whose token is replaced, if there is one alone.
+/// The user whose token is replaced, if there is one alone. If there is none, the one that the forge of a `piped` token takes
+/// with it; a person at the terminal is asked.
 fn known_or_asked_username(
     helper: &Helper,
     description: &Description,
+    piped: Option<&Secret>,
     dialogue: Option<&mut Dialogue>,
 ) -> Result<Username, Failure> {
     let mut known: Vec<Username> = helper
@@ -323,13 +335,19 @@ fn known_or_asked_username(
     if let [one] = &known[..] {
         return Ok(one.clone());
     }
+    let key = description.key();
+    if known.is_empty()
+        && let Some((key, token)) = key.as_ref().zip(piped)
+        && let StandIn::Known(name) = helper.username(key, token, None)
+    {
+        return Ok(Username::from(name));
+    }
     let dialogue = dialogue.ok_or_else(|| {
         Failure::new(
             "cannot tell whose token it is",
             "give --username, or the user in the URL",
         )
     })?;
-    let key = description.key();
     let url = key.as_ref().map(Key::url).unwrap_or_default();
     let name = ui::ask_shown(dialogue, &format!("Username for {}: ", plain::safe(&url)))?;
     if name.is_empty() {

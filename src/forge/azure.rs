@@ -32,6 +32,11 @@ impl Forge for Azure {
         &[]
     }
 
+    /// Azure DevOps takes any, or none (learn.microsoft.com, "Use personal access tokens").
+    fn stand_in(&self, _token: Option<TokenKind>) -> Option<&'static str> {
+        Some("x-access-token")
+    }
+
     fn creation(&self, site: &Site, wish: &Wish) -> Vec<Page> {
         vec![Page {
             title: "personal access token",

@@ -61,6 +61,13 @@ impl Forge for Bitbucket {
         })
     }
 
+    fn stand_in(&self, token: Option<TokenKind>) -> Option<&'static str> {
+        match token {
+            Some(TokenKind::AppPassword) => None,
+            token => self.username(token),
+        }
+    }
+
     fn renewal(&self, site: &Site, token: Option<TokenKind>) -> Renewal {
         let how = if token == Some(TokenKind::Access) {
             "create a new one under 'Access tokens' in the settings of the repository, project or workspace, then revoke the old one"

@@ -26,6 +26,11 @@ impl Forge for Gitea {
         &[]
     }
 
+    /// Gitea takes any with a token as password (go-gitea/gitea: `services/auth/basic.go`).
+    fn stand_in(&self, _token: Option<TokenKind>) -> Option<&'static str> {
+        Some("x-access-token")
+    }
+
     fn creation(&self, site: &Site, wish: &Wish) -> Vec<Page> {
         vec![Page {
             title: "access token",

@@ -96,6 +96,11 @@ impl Forge for GitHub {
         (!may_be_good).then_some("no token: GitHub has taken no passwords since August 2021")
     }
 
+    /// GitHub takes any; this is the one that its documentation shows for applications, and that gh answers.
+    fn stand_in(&self, _token: Option<TokenKind>) -> Option<&'static str> {
+        Some("x-access-token")
+    }
+
     fn question(&self, site: &Site, token: Option<TokenKind>) -> Option<Call> {
         // An installation is no user; the rate limit answers to every token and costs nothing.
         let path = match token {

@@ -119,6 +119,15 @@ impl Forge for GitLab {
             .next()
     }
 
+    /// For a personal token GitLab takes any (docs.gitlab.com, "Personal access tokens", "CI/CD job token", "Deploy tokens").
+    fn stand_in(&self, token: Option<TokenKind>) -> Option<&'static str> {
+        match token {
+            Some(TokenKind::Job) => Some("gitlab-ci-token"),
+            Some(TokenKind::Deploy) => None,
+            _ => Some("oauth2"),
+        }
+    }
+
     fn question(&self, site: &Site, token: Option<TokenKind>) -> Option<Call> {
         match token {
             Some(TokenKind::Access) => Some(call(site, Method::Get, SELF)),

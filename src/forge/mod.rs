@@ -147,6 +147,11 @@ pub trait Forge: fmt::Debug + Sync {
         None
     }
 
+    /// The username to sign in with where a person names none. `None`: such a token works with a name of its own alone.
+    fn stand_in(&self, token: Option<TokenKind>) -> Option<&'static str> {
+        self.username(token)
+    }
+
     /// The scope that git needs and `scopes` lack.
     fn lacks(&self, _token: Option<TokenKind>, _scopes: &[String]) -> Option<Lack> {
         None

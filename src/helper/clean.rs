@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Outcome;
 use super::configured::kinds_in_git_config;
-use super::forges::takes_no_more;
+use super::forges::is_retired;
 use super::kept::{Kept, everything, remove_behind, remove_from, what_is_locked};
 use super::neighbours::{Copied, Harvest, Neighbours};
 use super::notice::Notice;
@@ -243,8 +243,7 @@ impl Cleaner {
 
     /// What its forge surely takes no more. What was kept by this program, or found good by anybody, is not doubted.
     fn untaken(&self, credential: &Credential) -> Option<Why> {
-        let why = takes_no_more(credential).map(Why::Untaken);
-        why.filter(|_| credential.refresh_token.is_none() && !self.dead.was_good(credential))
+        is_retired(credential, &self.dead).map(Why::Untaken)
     }
 
     /// Whether and when another secret under the same key took the place of `kept`. In the same storage the newer one

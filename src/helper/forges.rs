@@ -11,6 +11,7 @@ use crate::forge::gitea::Gitea;
 use crate::forge::github::GitHub;
 use crate::forge::gitlab::GitLab;
 use crate::forge::{Forge, Kind, Site};
+use crate::journal::dead::Dead;
 use crate::secret::Secret;
 
 const ALL: [&dyn Forge; 5] = [&GitHub, &GitLab, &Gitea, &Bitbucket, &Azure];
@@ -83,6 +84,40 @@ pub fn takes_no_more(credential: &Credential) -> Option<&'static str> {
             .unwrap_or_default(),
         password.expose(),
     )
+}
+
+/// As [`takes_no_more`], but for what this helper saved once or git confirmed: that is not doubted.
+pub fn is_retired(credential: &Credential, dead: &Dead) -> Option<&'static str> {
+    let why = takes_no_more(credential)?;
+    let may_be_good = credential.refresh_token.is_some() || dead.was_good(credential);
+    (!may_be_good).then_some(why)
+}
+
+/// The username for a token whose user is not told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StandIn {
+    /// The forge takes this one.
+    Known(&'static str),
+    /// The forge needs the token's own.
+    Own,
+    /// No forge is known for the token.
+    Unknown,
+}
+
+/// The username for a token of `issuer`; `variable`: where in the environment it comes from.
+pub fn username(issuer: Option<Issuer>, variable: Option<&str>) -> StandIn {
+    // Older jobs have tokens without a prefix (docs.gitlab.com, "CI/CD job token").
+    if variable == Some("CI_JOB_TOKEN") {
+        return StandIn::Known(
+            forge(Kind::GitLab)
+                .stand_in(Some(TokenKind::Job))
+                .unwrap_or_default(),
+        );
+    }
+    let Some(Issuer { forge, token }) = issuer else {
+        return StandIn::Unknown;
+    };
+    forge.stand_in(token).map_or(StandIn::Own, StandIn::Known)
 }
 
 /// The forge that `realms`, those of a server's challenges, name.
@@ -219,6 +254,38 @@ mod tests {
         for kind in Kind::ALL {
             assert_eq!(forge(kind).kind(), kind);
         }
+    }
+
+    #[test]
+    fn the_issuer_knows_the_username() {
+        use StandIn::{Known, Own, Unknown};
+        for (host, token, expected) in [
+            ("github.com", "ghp_made-up", Known("x-access-token")),
+            ("ghe.test", "ghs_made-up", Known("x-access-token")),
+            ("gitlab.com", "glpat-made-up", Known("oauth2")),
+            ("gitlab.com", "made-up-oauth", Known("oauth2")),
+            ("gl.test", "glcbt-made-up", Known("gitlab-ci-token")),
+            ("gl.test", "gldt-made-up", Own),
+            ("bitbucket.org", "ATCTT3made-up", Known("x-token-auth")),
+            (
+                "bitbucket.org",
+                "ATATT3made-up",
+                Known("x-bitbucket-api-token-auth"),
+            ),
+            ("bitbucket.org", "ATBBmade-up", Own),
+            ("codeberg.org", "made-up", Known("x-access-token")),
+            ("dev.azure.com", "made-up", Known("x-access-token")),
+            ("one.test", "made-up", Unknown),
+        ] {
+            let clues = Clues {
+                token: Some(token.as_bytes()),
+                ..Clues::default()
+            };
+            let issuer = issuer(&key("https", host), clues);
+            assert_eq!(username(issuer, None), expected, "{host} {token}");
+        }
+        let job = username(None, Some("CI_JOB_TOKEN"));
+        assert_eq!(job, Known("gitlab-ci-token"));
     }
 
     #[test]

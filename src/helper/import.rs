@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::forges::is_retired;
 use super::neighbours::Harvest;
 use super::{Helper, Outcome};
 use crate::config::account::{self, Account};
@@ -33,12 +34,10 @@ pub enum Verdict {
     Second,
     /// Its time is over, by its own word or by what is known of the same secret here.
     Ended,
-    /// The journal knows its secret, and that it is of no use any more.
+    /// Its secret is known to be invalid.
     Dead {
         /// Why.
-        fate: Fate,
-        /// When it came to that, in Unix seconds.
-        since: u64,
+        why: Invalid,
         /// Another secret is kept under its key.
         is_different: bool,
         /// Another secret for the same key comes first, alive or not.
@@ -57,7 +56,26 @@ impl Verdict {
             Self::Unknown => "unknown",
             Self::Second => "second",
             Self::Ended => "ended",
-            Self::Dead { fate, .. } => fate.word(),
+            Self::Dead { why, .. } => why.word(),
+        }
+    }
+}
+
+/// Why a secret is known to be invalid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Invalid {
+    /// By the journal: what became of it, and when, in Unix seconds.
+    Fate(Fate, u64),
+    /// Its forge accepts no secret of its kind any more.
+    Untaken(&'static str),
+}
+
+impl Invalid {
+    /// For machines.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Fate(fate, _) => fate.word(),
+            Self::Untaken(_) => "not-taken",
         }
     }
 }
@@ -158,13 +176,16 @@ impl Helper {
             .collect();
         // A journal that cannot be read knows of nobody.
         let dead = self.journal.dead().unwrap_or_default();
-        let fates: Vec<_> = offers
-            .iter()
-            .map(|offer| dead.fate_of(&offer.credential))
-            .collect();
+        let known_invalid = |offer: &Offer| {
+            let fate = dead.fate_of(&offer.credential);
+            let untaken = || is_retired(&offer.credential, &dead).map(Invalid::Untaken);
+            fate.map(|(fate, since)| Invalid::Fate(fate, since))
+                .or_else(untaken)
+        };
+        let invalid: Vec<Option<Invalid>> = offers.iter().map(known_invalid).collect();
         // One that is dead takes no place from one that is not.
         let mut order: Vec<usize> = (0..offers.len()).collect();
-        order.sort_by_key(|&at| fates[at].is_some());
+        order.sort_by_key(|&at| invalid[at].is_some());
         let mut taken = HashMap::new();
         for at in order {
             let offer = &mut offers[at];
@@ -173,17 +194,16 @@ impl Helper {
                 continue;
             }
             let is_second = *taken.entry(offer.credential.key.clone()).or_insert(at) != at;
-            if is_second && fates[at].is_none() {
+            if is_second && invalid[at].is_none() {
                 offer.verdict = Verdict::Second;
                 continue;
             }
             let outcome = self.compare(&offer.credential, &all, &mut unreached, now)?;
             notices.extend(outcome.notices);
-            offer.verdict = match (outcome.value, fates[at]) {
+            offer.verdict = match (outcome.value, invalid[at]) {
                 (verdict @ (Verdict::Same | Verdict::End), Some(_)) if !is_second => verdict,
-                (verdict, Some((fate, since))) => Verdict::Dead {
-                    fate,
-                    since,
+                (verdict, Some(why)) => Verdict::Dead {
+                    why,
                     is_different: matches!(verdict, Verdict::Different | Verdict::Unknown),
                     is_second,
                 },

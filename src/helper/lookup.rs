@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::forges::{Clues, Issuer, issuer};
+use super::forges::{Clues, Issuer, StandIn, issuer, username};
 use super::{Helper, Outcome, answering};
 use crate::credential::Credential;
 use crate::credential::description::Description;
@@ -82,6 +82,11 @@ impl Helper {
             ..Clues::default()
         };
         issuer(key, clues)
+    }
+
+    /// The username for `token` at `key`'s host where a person names none; `variable`: where in the environment it comes from.
+    pub fn username(&self, key: &Key, token: &Secret, variable: Option<&str>) -> StandIn {
+        username(self.issuer(key, Some(token.expose())), variable)
     }
 
     /// Asks about one credential, in the foreground, and writes nothing down.

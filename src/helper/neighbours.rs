@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::configured::{Configured, configured, gcm_stores};
 use crate::credential::description::Description;
 use crate::credential::url;
+use crate::credential::username::Username;
 use crate::neighbour::environment::Environment;
 use crate::neighbour::gcm::Gcm;
 use crate::neighbour::gh::Gh;
@@ -29,8 +30,6 @@ const FORGES: [&str; 5] = [
 ];
 /// A daemon is asked about so many at most.
 const MOST_KNOWN: usize = 200;
-/// Who signs in with a token if nobody says who: GitHub and GitLab take any name.
-const ANYBODY: &[u8] = b"x-access-token";
 
 /// A neighbour, by a person's word for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,10 +138,12 @@ pub struct Harvest {
 
 impl Neighbours {
     /// Those that are `chosen`; if none is, all that need not be named. `wanted`: what a variable's token is for.
-    /// `prompt_patience`: how long a person may take to unlock the keychain.
+    /// `username_of`: the username for the token in a variable where `wanted` has none. `prompt_patience`: how long a person
+    /// may take to unlock the keychain.
     pub fn open(
         chosen: &[Source],
         wanted: Option<&Description>,
+        username_of: &dyn Fn(&str) -> Option<&'static str>,
         prompt_patience: Duration,
     ) -> Result<Self, NoHome> {
         let Foreign {
@@ -204,7 +205,12 @@ impl Neighbours {
                 }
                 Source::Variable(name) => {
                     let mut wanted = wanted.map(Description::duplicate).unwrap_or_default();
-                    wanted.username.get_or_insert_with(|| ANYBODY.into());
+                    wanted
+                        .username
+                        .take_if(|username| username.expose().is_empty());
+                    wanted.username = wanted
+                        .username
+                        .or_else(|| username_of(name).map(Username::from));
                     Box::new(Environment::variable(name.clone(), wanted))
                 }
             };

@@ -18,9 +18,24 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// `variable` holds the token of `wanted`'s user for its URL.
+    /// `variable` holds the token of `wanted`'s user for its URL. Without a user it is not read.
     pub fn variable(variable: String, wanted: Description) -> Self {
         Self { variable, wanted }
+    }
+}
+
+/// The token in `variable`, without what a paste puts around it.
+pub fn token(variable: &str) -> Result<Secret, Error> {
+    let unset = || Error::Unset(variable.to_owned());
+    let value = Zeroizing::new(env::var_os(variable).ok_or_else(unset)?.into_vec());
+    let token = pasted::cleaned(&value);
+    match pasted::flaw(token) {
+        None => Ok(Secret::new(token)),
+        Some(Flaw::Empty) => Err(unset()),
+        Some(flaw) => Err(Error::Unfit {
+            variable: variable.to_owned(),
+            flaw,
+        }),
     }
 }
 
@@ -35,25 +50,20 @@ impl Neighbour for Environment {
 
     fn read(&self) -> Reading {
         let mut reading = Reading::default();
-        let value = env::var_os(&self.variable).map(|value| Zeroizing::new(value.into_vec()));
-        let token = value.as_deref().map(|value| pasted::cleaned(value));
-        let flaw = token.and_then(pasted::flaw);
-        match token {
-            Some(token) if flaw.is_none() => {
+        match token(&self.variable) {
+            Ok(_) if self.wanted.username.is_none() => {
+                let variable = self.variable.clone();
+                reading.troubles.push(Error::Nameless(variable));
+            }
+            Ok(token) => {
                 let said = Description {
-                    password: Some(Secret::new(token)),
+                    password: Some(token),
                     ..self.wanted.duplicate()
                 };
                 let place = Place::Variable(self.variable.clone());
                 reading.take(Found::new(said, place.clone()), &place, None);
             }
-            _ => reading.troubles.push(match flaw {
-                None | Some(Flaw::Empty) => Error::Unset(self.variable.clone()),
-                Some(flaw) => Error::Unfit {
-                    variable: self.variable.clone(),
-                    flaw,
-                },
-            }),
+            Err(error) => reading.troubles.push(error),
         }
         reading
     }
@@ -73,6 +83,15 @@ mod tests {
         let wanted = url::parse(b"https://alice@one.test").unwrap();
         let unset = Environment::variable("SURELY_NOT_SET".to_owned(), wanted);
         assert!(matches!(unset.read().troubles[..], [Error::Unset(_)]));
+    }
+
+    #[test]
+    fn a_token_without_its_user_is_not_taken() {
+        let wanted = url::parse(b"https://one.test").unwrap();
+        let nameless = Environment::variable("CARGO_PKG_NAME".to_owned(), wanted);
+        let reading = nameless.read();
+        assert!(reading.found.is_empty());
+        assert!(matches!(reading.troubles[..], [Error::Nameless(_)]));
     }
 
     #[test]

@@ -322,6 +322,9 @@ pub enum Error {
         /// Why not.
         flaw: Flaw,
     },
+    /// The token in a variable works with a username of its own alone.
+    #[error("the token in the environment variable {0} needs its own username")]
+    Nameless(String),
     /// It is only read.
     #[error("nothing is removed from {0}")]
     ReadOnly(&'static str),
@@ -335,6 +338,7 @@ impl Error {
             Self::Encrypted { .. } => {
                 Some("decrypt it to a file of its own, and name that with 'netrc:PATH'")
             }
+            Self::Nameless(_) => Some("name its user in the URL, as in '--url https://USER@HOST'"),
             Self::Entangled { .. } => Some("remove it there yourself"),
             Self::Untold { .. } => {
                 Some("if it is a file, name it with 'git credential-pat import git-store:PATH'")

@@ -358,3 +358,171 @@ fn the_plaintext_store_of_gcm_is_found_where_git_and_the_environment_say() {
     sandbox = Sandbox::new();
     assert_eq!(found(&sandbox, None), [false; 4]);
 }
+
+#[test]
+fn a_secret_of_a_kind_that_its_forge_no_longer_accepts_is_not_imported() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.path("home/.git-credentials");
+    let text = "https://bob:ATBBmade-up@bitbucket.org\nhttps://octo:made-up-password@github.com\nhttps://octa:ghp_made-up@github.com\n";
+    write(file.clone(), text);
+    let flags = "--storage file";
+    let import = |words: &str| {
+        let done = sandbox
+            .ask(&format!("{flags} import git-store {words}"), b"")
+            .succeeded();
+        shows_no_secret(&done);
+        done.text()
+    };
+    let json = import("--dry-run --json");
+    assert_eq!(
+        json.matches("\"verdict\": \"not-taken\"").count(),
+        2,
+        "{json}"
+    );
+    let done = import("--yes --remove-source");
+    for expected in [
+        "Bitbucket has taken none since July 2026: stays there",
+        "GitHub has taken no passwords since August 2021: stays there",
+        "imported 1 credential\nremoved 1 copy at the source\n",
+    ] {
+        assert!(done.contains(expected), "{expected}: {done}");
+    }
+    let left: String = text
+        .lines()
+        .take(2)
+        .map(|line| format!("{line}\n"))
+        .collect();
+    assert_eq!(fs::read_to_string(&file).unwrap(), left);
+    let stale = sandbox.ask(&format!("{flags} clean --dry-run --json"), b"");
+    assert_eq!(
+        stale.text().matches("\"not-taken\"").count(),
+        2,
+        "{stale:?}"
+    );
+    let done = import("--yes --refused");
+    assert!(done.ends_with("imported 2 credentials\n"), "{done}");
+}
+
+#[test]
+fn login_refuses_a_secret_of_a_kind_that_its_forge_no_longer_accepts() {
+    let sandbox = Sandbox::new();
+    let flags = "--storage file";
+    for (url, secret) in [
+        ("https://bob@bitbucket.org", "ATBBmade-up"),
+        ("https://octo@github.com", "made-up-password"),
+    ] {
+        let words = format!("{flags} login {url} --with-token");
+        let done = sandbox.ask(&words, secret.as_bytes());
+        assert_eq!(done.status.code(), Some(1), "{done:?}");
+        assert!(done.stderr.contains("no longer works"), "{done:?}");
+        assert!(done.stderr.contains("--force"), "{done:?}");
+        shows_no_secret(&done);
+    }
+    assert!(!get(&sandbox, flags, "bitbucket.org", "bob").has_secret());
+}
+
+/// GitHub, GitLab, Bitbucket and Azure DevOps each have their own names for a token alone.
+#[test]
+fn a_variable_is_kept_for_the_username_that_its_forge_needs() {
+    let sandbox = Sandbox::new();
+    let flags = "--storage file";
+    let import = |variable: &str, token: &str, url: &str| {
+        let words = format!("{flags} import env:{variable} --url {url} --yes");
+        let mut command = sandbox.helper(&words);
+        command.env(variable, token);
+        let done = process::run(&mut command, b"");
+        shows_no_secret(&done);
+        done
+    };
+    for (variable, token, host, user) in [
+        (
+            "GITHUB_TOKEN",
+            "ghs_made-up",
+            "github.com",
+            "x-access-token",
+        ),
+        (
+            "CI_JOB_TOKEN",
+            "glcbt-made-up",
+            "gitlab.com",
+            "gitlab-ci-token",
+        ),
+        (
+            "CI_JOB_TOKEN",
+            "made-up-of-old",
+            "gl.test",
+            "gitlab-ci-token",
+        ),
+        ("JOB", "glcbt-made-up", "job.test", "gitlab-ci-token"),
+        ("GITLAB_TOKEN", "glpat-made-up", "gitlab.com", "oauth2"),
+        ("BB", "ATCTT3made-up", "bitbucket.org", "x-token-auth"),
+        (
+            "BB",
+            "ATATT3made-up",
+            "bitbucket.org",
+            "x-bitbucket-api-token-auth",
+        ),
+        ("AZURE", "made-up-azure", "dev.azure.com", "x-access-token"),
+        ("ANY", "made-up-any", "one.test", "x-access-token"),
+    ] {
+        import(variable, token, host).succeeded();
+        let answer = get(&sandbox, flags, host, user);
+        assert_eq!(
+            answer.get("password"),
+            Some(token),
+            "{variable} {host} {user}"
+        );
+    }
+    import(
+        "GITHUB_TOKEN",
+        "ghp_made-up-octo",
+        "https://octo@github.com",
+    )
+    .succeeded();
+    let answer = get(&sandbox, flags, "github.com", "octo");
+    assert_eq!(answer.get("password"), Some("ghp_made-up-octo"));
+    // The name of a deploy token is part of it.
+    let deploy = import("DEPLOY", "gldt-made-up", "gitlab.com");
+    assert_eq!(deploy.status.code(), Some(1), "{deploy:?}");
+    assert!(
+        deploy.stderr.contains("needs its own username"),
+        "{deploy:?}"
+    );
+    assert!(
+        deploy.stderr.contains("--url https://USER@HOST"),
+        "{deploy:?}"
+    );
+}
+
+/// At hosts that no connection leads to: the token is kept unasked.
+#[test]
+fn login_with_a_token_asks_for_no_name_that_the_forge_does_not_need() {
+    let sandbox = Sandbox::new();
+    let flags = "--storage file";
+    let login = |url: &str, token: &str| {
+        let words = format!("{flags} login {url} --with-token");
+        sandbox.ask(&words, token.as_bytes())
+    };
+    for (host, token, user) in [
+        ("gl.invalid", "glcbt-made-up", "gitlab-ci-token"),
+        ("pat.invalid", "glpat-made-up", "oauth2"),
+        ("ghe.invalid", "ghs_made-up", "x-access-token"),
+    ] {
+        shows_no_secret(&login(&format!("https://{host}"), token).succeeded());
+        let answer = get(&sandbox, flags, host, user);
+        assert_eq!(answer.get("password"), Some(token), "{host}");
+    }
+    for (url, token) in [
+        ("https://deploy.invalid", "gldt-made-up"),
+        ("https://unknown.invalid", "made-up-unknown"),
+    ] {
+        let done = login(url, token);
+        assert_eq!(done.status.code(), Some(1), "{done:?}");
+        assert!(done.stderr.contains("--username"), "{done:?}");
+    }
+    // The one account that is there keeps its name.
+    login("https://octo@two.invalid", "ghp_made-up-one").succeeded();
+    login("https://two.invalid", "ghp_made-up-two").succeeded();
+    let answer = get(&sandbox, flags, "two.invalid", "octo");
+    assert_eq!(answer.get("password"), Some("ghp_made-up-two"));
+}

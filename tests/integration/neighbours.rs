@@ -12,7 +12,7 @@ use crate::sandbox::{PROGRAM, Sandbox};
 use crate::terminal::Session;
 use crate::tool;
 
-const HOSTS_YML: &str = "github.com:\n    users:\n        octo:\n            oauth_token: made-up-gh\n        work:\n            oauth_token: made-up-gh-work\n    git_protocol: https\n    user: octo\n    oauth_token: made-up-gh\nghe.test:\n    users:\n        carol:\n    user: carol\n";
+const HOSTS_YML: &str = "github.com:\n    users:\n        octo:\n            oauth_token: ghp_made-up-gh\n        work:\n            oauth_token: ghp_made-up-gh-work\n    git_protocol: https\n    user: octo\n    oauth_token: ghp_made-up-gh\nghe.test:\n    users:\n        carol:\n    user: carol\n";
 const CONFIG_YML: &str = "git_protocol: ssh\nhosts:\n    gl.test:\n        api_protocol: https\n        token: !!null made-up-glab\n        user: gina\n        oauth2_expiry_date: 31 Dec 98 23:59 UTC\n";
 const NETRC: &str = "machine netrc.test login nina password made-up-netrc\nmacdef init\nmachine no.test login x password y\n\ndefault login anonymous password me@there\n";
 
@@ -142,8 +142,8 @@ fn full_house() -> Sandbox {
         "made-up-ghe",
     );
     // The same as gh has: one credential with two sources.
-    approve(&sandbox, "store", "github.com", "octo", "made-up-gh");
-    approve(&sandbox, "cache", "github.com", "cora", "made-up-cache");
+    approve(&sandbox, "store", "github.com", "octo", "ghp_made-up-gh");
+    approve(&sandbox, "cache", "github.com", "cora", "ghp_made-up-cache");
     sandbox
 }
 
@@ -152,8 +152,8 @@ const EVERYTHING: [(&str, &str, &str); 10] = [
     ("store.test:8443", "bob", "made-up-port"),
     ("other.test", "olga", "made-up-other"),
     ("netrc.test", "nina", "made-up-netrc"),
-    ("github.com", "octo", "made-up-gh"),
-    ("github.com", "work", "made-up-gh-work"),
+    ("github.com", "octo", "ghp_made-up-gh"),
+    ("github.com", "work", "ghp_made-up-gh-work"),
     ("ghe.test", "carol", "made-up-ghe"),
     ("gl.test", "gina", "made-up-glab"),
     ("plain.test", "paul", "made-up-gcm-file"),
@@ -197,7 +197,7 @@ fn keyring_and_files_arrive_and_a_second_import_changes_nothing() {
     }
     assert_eq!(
         get(&sandbox, keychain, "github.com", "cora").get("password"),
-        Some("made-up-cache")
+        Some("ghp_made-up-cache")
     );
     let end = get(&sandbox, keychain, "gl.test", "gina");
     assert_eq!(end.get("password_expiry_utc"), Some("4070908740"));
@@ -615,7 +615,7 @@ fn who_answered_goes_on(flags: &str, needs_keyring: bool) {
     let sandbox = new();
     write(
         sandbox.path("config/gh/hosts.yml"),
-        "github.com:\n    users:\n        anna:\n            oauth_token: made-up-anna\n        octo:\n            oauth_token: made-up-octo\n        zoe:\n            oauth_token: made-up-zoe\n    user: octo\n    oauth_token: made-up-octo\n",
+        "github.com:\n    users:\n        anna:\n            oauth_token: ghp_made-up-anna\n        octo:\n            oauth_token: ghp_made-up-octo\n        zoe:\n            oauth_token: ghp_made-up-zoe\n    user: octo\n    oauth_token: ghp_made-up-octo\n",
     );
     write(
         sandbox.path("home/.git-credentials"),
@@ -636,7 +636,7 @@ fn who_answered_goes_on(flags: &str, needs_keyring: bool) {
             .map(|host| first(&sandbox, flags, host).unwrap())
     };
     let expected = [
-        "made-up-octo",
+        "ghp_made-up-octo",
         "made-up-bob",
         "made-up-kept",
         "made-up-nina",
@@ -654,11 +654,11 @@ fn who_answered_goes_on(flags: &str, needs_keyring: bool) {
         assert!(get(&sandbox, flags, host, username).has_secret(), "{host}");
     }
     // What is refused goes, and the one before it in the source is next.
-    let refused = pairs("github.com", "octo", "made-up-octo");
+    let refused = pairs("github.com", "octo", "ghp_made-up-octo");
     sandbox.ask(&format!("{flags} erase"), &refused).succeeded();
     assert_eq!(
         first(&sandbox, flags, "github.com").as_deref(),
-        Some("made-up-anna")
+        Some("ghp_made-up-anna")
     );
 
     // The source that is named first comes first; another secret in the place of the kept one answers as that did.
@@ -843,12 +843,12 @@ fn whoever_answered_from_a_list_goes_on() {
 #[test]
 fn the_cache_comes_where_it_is_named() {
     for (sources, expected) in [
-        ("git-cache git-store", "made-up-cora"),
-        ("git-store git-cache", "made-up-bob"),
+        ("git-cache git-store", "ghp_made-up-cora"),
+        ("git-store git-cache", "ghp_made-up-bob"),
     ] {
         let sandbox = Sandbox::new();
-        approve(&sandbox, "cache", "github.com", "cora", "made-up-cora");
-        approve(&sandbox, "store", "github.com", "bob", "made-up-bob");
+        approve(&sandbox, "cache", "github.com", "cora", "ghp_made-up-cora");
+        approve(&sandbox, "store", "github.com", "bob", "ghp_made-up-bob");
         let words = format!("--storage file import --yes {sources}");
         sandbox.ask(&words, b"").succeeded();
         let answered = first(&sandbox, "--storage file", "github.com");

@@ -15,13 +15,17 @@ use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
 use crate::credential::username::Username;
 use crate::helper::Helper;
-use crate::helper::import::{Offer, Verdict};
+use crate::helper::forges::StandIn;
+use crate::helper::import::{Invalid, Offer, Verdict};
 use crate::helper::neighbours::{Harvest, Neighbours, Source};
 use crate::helper::open::can_use;
-use crate::neighbour::MOST;
+use crate::neighbour::{MOST, environment};
 use crate::plain;
 use crate::storage::Kind;
 use crate::time::{self, Now};
+
+/// For a token of a forge that is not known. GitHub, GitLab, Gitea and Azure DevOps take any.
+const ANY_USER: &str = "x-access-token";
 
 /// Take over the credentials of other helpers: shows them first, and asks
 ///
@@ -47,7 +51,7 @@ pub(super) struct Arguments {
     /// Take theirs where another secret is kept here
     #[arg(long)]
     replace: bool,
-    /// Take even what is known here to have been refused, or superseded by another
+    /// Import even credentials that are known to be rejected or superseded, or whose kind their forge no longer accepts
     #[arg(long)]
     refused: bool,
     /// Then take what is kept here for good out of where it came from
@@ -85,7 +89,9 @@ pub(super) fn run(
     }
     let (settings, helper) = open(flags.clone(), wanted.as_ref())?;
     let now = time::now();
-    let mut neighbours = Neighbours::open(&arguments.from, wanted.as_ref(), patience())?;
+    let username_of = |variable: &str| username_of(&helper, wanted.as_ref(), variable);
+    let mut neighbours =
+        Neighbours::open(&arguments.from, wanted.as_ref(), &username_of, patience())?;
     let harvest = neighbours.read(known(&helper, wanted.as_ref()));
     say_troubles(streams, &harvest);
     let outcome = helper.weigh(&harvest, wanted.as_ref(), &settings.accounts, now)?;
@@ -126,6 +132,20 @@ pub(super) fn run(
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// The username for the token in `variable`, as far as the forge of `wanted` takes one that is not told.
+fn username_of(
+    helper: &Helper,
+    wanted: Option<&Description>,
+    variable: &str,
+) -> Option<&'static str> {
+    let token = environment::token(variable).ok()?;
+    match helper.username(&wanted?.key()?, &token, Some(variable)) {
+        StandIn::Known(name) => Some(name),
+        StandIn::Own => None,
+        StandIn::Unknown => Some(ANY_USER),
+    }
 }
 
 /// What git's cache is asked for.
@@ -221,14 +241,20 @@ impl Work<'_> {
             Verdict::Different => "different: what is kept stays".to_owned(),
             Verdict::Unknown => "unknown: what may be kept does not answer".to_owned(),
             Verdict::Second => "different from the one above: stays there".to_owned(),
-            Verdict::Dead { fate, since, .. } => {
-                let day = Expiry::from_unix(since).map_or_else(String::new, Expiry::day);
+            Verdict::Dead { why, .. } => {
                 let what = if self.is_wanted(offer) {
                     "imported all the same"
                 } else {
                     "stays there"
                 };
-                format!("{} {day}: {what}", fate.word())
+                let why = match why {
+                    Invalid::Fate(fate, since) => {
+                        let day = Expiry::from_unix(since).map_or_else(String::new, Expiry::day);
+                        format!("{} {day}", fate.word())
+                    }
+                    Invalid::Untaken(says) => says.to_owned(),
+                };
+                format!("{why}: {what}")
             }
             Verdict::Ended => expiry.map_or_else(
                 || "ended".to_owned(),
