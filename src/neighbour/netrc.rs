@@ -52,12 +52,12 @@ impl Neighbour for Netrc {
                 if bytes.starts_with(BYTE_ORDER_MARK) {
                     reading.skipped.add(&place, Some(1));
                 }
-                for entry in entries(bytes) {
+                each_entry(bytes, |entry| {
                     let line = Some(entry.line);
                     let said = entry.said();
                     let found = said.and_then(|said| Found::new(said, place.clone()));
                     reading.take(found, &place, line);
-                }
+                });
             }
             Err(error) => reading.troubles.push(error.into()),
         }
@@ -164,40 +164,45 @@ impl<'a> Counted<'a> {
     }
 }
 
-/// Each entry. Keywords are those of libcurl, in any case, and those of git's netrc helper besides; a word that is none is
-/// passed over. Of an entry that is complete nothing changes any more (seen of libcurl 7.88).
-fn entries(bytes: &[u8]) -> Vec<Entry> {
-    let mut entries: Vec<Entry> = Vec::new();
+/// Gives each entry to `take`. Keywords are those of libcurl, in any case, and those of git's netrc helper besides; a word
+/// that is none is passed over. Of an entry that is complete nothing changes any more (seen of libcurl 7.88).
+fn each_entry(bytes: &[u8], mut take: impl FnMut(Entry)) {
+    let mut open: Option<Entry> = None;
     let mut lines = Counted::new(bytes);
     let mut words = Words::of(bytes);
     while let Some(mut word) = words.next() {
         word.make_ascii_lowercase();
         match &word[..] {
-            b"machine" => entries.push(Entry {
-                line: lines.at(words.rest),
-                host: words.next(),
-                ..Entry::default()
-            }),
-            b"default" => entries.push(Entry {
-                line: lines.at(words.rest),
-                ..Entry::default()
-            }),
+            keyword @ (b"machine" | b"default") => {
+                let line = lines.at(words.rest);
+                let host = if keyword == b"machine" {
+                    words.next()
+                } else {
+                    None
+                };
+                let next = Entry {
+                    line,
+                    host,
+                    ..Entry::default()
+                };
+                open.replace(next).into_iter().for_each(&mut take);
+            }
             b"macdef" => words.skip_macro(),
             b"account" => {
                 words.next();
             }
             keyword => {
-                if let Some(entry) = entries.last_mut() {
+                if let Some(entry) = &mut open {
                     entry.take(keyword, &mut words);
                 }
             }
         }
     }
-    // libcurl refuses the whole file; the entries before are whole all the same.
-    if let Some(last) = entries.last_mut().filter(|_| words.is_broken) {
-        last.host = None;
+    if let Some(mut last) = open {
+        // libcurl refuses the whole file; the entries before are whole all the same.
+        last.host.take_if(|_| words.is_broken);
+        take(last);
     }
-    entries
 }
 
 /// What stands between one `machine` and the next.
@@ -418,8 +423,11 @@ mod tests {
         let text = format!("{macros}machine one.test login alice password a");
         let found = first(text.as_bytes(), Some(b"one.test"), None).unwrap();
         assert_eq!(found.line, 800_001);
-        assert_eq!(entries(text.as_bytes()).len(), 1);
-        assert!(entries(b"macdef a\r\nmachine b\r\n\r\nmachine c").len() == 1);
+        for text in [&text, "macdef a\r\nmachine b\r\n\r\nmachine c"] {
+            let mut count = 0;
+            each_entry(text.as_bytes(), |_| count += 1);
+            assert_eq!(count, 1);
+        }
     }
 
     /// As seen of git 2.39 and 2.47 with libcurl 7.88.
