@@ -126,6 +126,8 @@ target_page=$prefix/share/man/man1/$program.1
 target_bash=$prefix/share/bash-completion/completions/$program
 target_zsh=$prefix/share/zsh/site-functions/_$program
 target_fish=$prefix/share/fish/vendor_completions.d/$program.fish
+# fish reads a file of completions for its own command only: that of 'git credential-pat' is read at start.
+target_fish_git=$prefix/share/fish/vendor_conf.d/$program.fish
 
 # What is needed, and which kind of program will be built.
 
@@ -186,7 +188,7 @@ else
     fi
 fi
 [ -z "$missing" ] || exit 1
-for target in "$target_program" "$target_page" "$target_bash" "$target_zsh" "$target_fish"; do
+for target in "$target_program" "$target_page" "$target_bash" "$target_zsh" "$target_fish" "$target_fish_git"; do
     [ ! -d "$target" ] || fail "$target is a folder" "move it away, or choose another --prefix"
 done
 
@@ -202,6 +204,7 @@ say "  $target_page"
 say "  $target_bash"
 say "  $target_zsh"
 say "  $target_fish"
+say "  $target_fish_git"
 if [ "$setup" = yes ]; then
     options=
     for option; do options="$options $(word "$option")"; done
@@ -274,6 +277,7 @@ done
 install_as 644 "$target_bash" <"$scratch/bash"
 install_as 644 "$target_zsh" <"$scratch/zsh"
 install_as 644 "$target_fish" <"$scratch/fish"
+install_as 644 "$target_fish_git" <"$scratch/fish"
 say "Installed $version."
 
 # Check it, with a credential that is made up, in a folder that is thrown away: nothing of yours is read or written.

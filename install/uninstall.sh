@@ -100,7 +100,8 @@ files=$(present "$installed" \
     "$prefix/share/man/man1/$program.1" \
     "$prefix/share/bash-completion/completions/$program" \
     "$prefix/share/zsh/site-functions/_$program" \
-    "$prefix/share/fish/vendor_completions.d/$program.fish")
+    "$prefix/share/fish/vendor_completions.d/$program.fish" \
+    "$prefix/share/fish/vendor_conf.d/$program.fish")
 
 config=$(folder "${XDG_CONFIG_HOME:-}" .config)
 data=$(folder "${XDG_DATA_HOME:-}" .local/share)

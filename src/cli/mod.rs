@@ -165,6 +165,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(streams) => streams,
         Err(error) => return ui::last_words("cannot use standard input and output", &error),
     };
+    if let Some(code) = completions::answer(&arguments, &mut streams) {
+        return code;
+    }
     let result = panic::catch_unwind(AssertUnwindSafe(|| run_with(arguments, &mut streams)));
     result.unwrap_or(ExitCode::FAILURE)
 }

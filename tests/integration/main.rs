@@ -19,6 +19,7 @@ mod accounts;
 mod bounds;
 mod callers;
 mod commands;
+mod completions;
 mod conformance;
 mod corpus;
 mod fallback;

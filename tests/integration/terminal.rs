@@ -153,6 +153,19 @@ impl Session {
         &self.shown
     }
 
+    /// Waits until `text` is shown, or was.
+    #[track_caller]
+    pub fn await_text(&mut self, text: &str) {
+        while !self.shown.contains(text) {
+            match self.screen.recv_timeout(DEADLINE) {
+                Ok(bytes) => self.shown.push_str(&String::from_utf8_lossy(&bytes)),
+                Err(mpsc::RecvTimeoutError::Timeout | mpsc::RecvTimeoutError::Disconnected) => {
+                    panic!("{text:?} was never shown, only {:?}", self.shown)
+                }
+            }
+        }
+    }
+
     /// Waits until `prompt` is shown, then presses keys.
     #[track_caller]
     pub fn press(&mut self, prompt: &str, keys: &[u8]) {

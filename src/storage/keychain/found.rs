@@ -223,6 +223,15 @@ pub(super) fn list(store: &CredentialStore) -> Result<Vec<Listed>, Failure> {
     Ok(listed)
 }
 
+/// The key of every entry that tells it without its secret.
+pub(super) fn keys(store: &CredentialStore) -> Result<Vec<Key>, Failure> {
+    let items = everything(store)?;
+    Ok(items
+        .iter()
+        .filter_map(|item| item.key().cloned())
+        .collect())
+}
+
 /// Every item that is whole, in the order of [`list`]: each by itself, even where several are kept under one key. Besides,
 /// how many are locked; `must_be_open`: then none may be.
 pub(super) fn all(

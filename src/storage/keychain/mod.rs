@@ -4,6 +4,7 @@
 //! locked, hung or not there: every question is answered within three seconds and the time that a prompt may wait.
 
 mod attributes;
+mod awake;
 mod bus;
 mod calls;
 mod change;
@@ -357,6 +358,21 @@ impl Storage for Keychain {
 impl fmt::Debug for Keychain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Keychain")
+    }
+}
+
+impl Keychain {
+    /// The keys of the entries, if a service runs and its keyring is open. Reads no secret, starts no service and unlocks
+    /// nothing: some services ask a person for each of these.
+    pub fn keys_at_hand(&self, patience: Duration) -> Vec<Key> {
+        if !awake::is_running(patience) {
+            return Vec::new();
+        }
+        let keys = self.ask("list", Duration::ZERO, |store| {
+            native::check(store, true)?;
+            found::keys(store)
+        });
+        keys.unwrap_or_default()
     }
 }
 

@@ -1,0 +1,55 @@
+//! Stored URLs for a shell that completes: fast, bounded, and without a prompt, a daemon that is started, or a secret.
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use super::super::flags::gits_flags;
+use crate::config::Settings;
+use crate::credential::key::Key;
+use crate::helper::open;
+use crate::platform;
+
+/// A person who pressed the key waits.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// The URLs that begin with `word`, with their users. A host alone may be typed without `https://`.
+pub(super) fn stored(word: &str) -> Vec<(String, String)> {
+    platform::harden();
+    let (sender, keys) = mpsc::channel();
+    // A storage that does not answer keeps its thread, which ends with the process.
+    thread::spawn(move || {
+        let flags = gits_flags(None).unwrap_or_default();
+        if let Ok(settings) = Settings::load(flags) {
+            open::keys_at_hand(&settings, |keys: Vec<Key>| {
+                let _ = sender.send(keys);
+            });
+        }
+    });
+    let until = platform::boot_time() + PATIENCE;
+    let mut all = Vec::new();
+    loop {
+        let left = until.saturating_sub(platform::boot_time());
+        let Ok(keys) = keys.recv_timeout(left) else {
+            break;
+        };
+        for key in keys {
+            all.extend(urls(&key, word));
+        }
+    }
+    all.sort_unstable();
+    all.dedup();
+    all.into_iter().map(|url| (url, String::new())).collect()
+}
+
+fn urls(key: &Key, word: &str) -> Vec<String> {
+    let mut urls = vec![key.encoded()];
+    if let Some(bare) = urls[0].strip_prefix("https://").map(str::to_owned) {
+        let is_url = "https://".starts_with(word) || word.contains("://");
+        if !is_url {
+            let host = bare.rsplit('@').next().unwrap_or_default().to_owned();
+            urls.extend([bare, host]);
+        }
+    }
+    urls
+}

@@ -1,0 +1,278 @@
+//! The candidates for the last word of a command line.
+
+use std::fmt::Write as _;
+
+use clap::{Arg, ArgAction, Command};
+
+use super::super::command_line;
+use super::urls;
+use crate::plain;
+use crate::protocol::Operation;
+
+/// The hidden command that shells run: the words after the program's name follow, the last one is to be completed.
+pub(super) const COMMAND: &str = "complete-words";
+/// Stands for the names of files, which the shell itself completes.
+const FILES: &str = ":files\n";
+const STORAGES: [&str; 4] = ["auto", "memory", "keychain", "file"];
+const SOURCES: [&str; 9] = [
+    "gh",
+    "glab",
+    "gcm",
+    "git-store",
+    "git-store:",
+    "git-cache",
+    "netrc",
+    "netrc:",
+    "env:",
+];
+
+/// A line for each candidate: the whole word, and after a tab what it is.
+pub(super) fn candidates(words: &[String]) -> String {
+    let mut line = command_line();
+    line.build();
+    let Some((last, before)) = words.split_last() else {
+        return String::new();
+    };
+    let mut place = Place::start(&line);
+    for word in before {
+        place.pass(word);
+    }
+    let mut text = String::new();
+    for (candidate, what) in place.candidates(last) {
+        if candidate == FILES {
+            return FILES.to_owned();
+        }
+        if candidate.starts_with(&last[..]) {
+            let _ = writeln!(text, "{candidate}\t{what}");
+        }
+    }
+    text
+}
+
+type Candidates = Vec<(String, String)>;
+
+/// Where a word stands.
+struct Place<'a> {
+    command: &'a Command,
+    /// The option whose value comes next.
+    option: Option<&'a Arg>,
+    /// How many values without a name came before.
+    positionals: usize,
+    /// After `--`.
+    has_no_options: bool,
+}
+
+impl<'a> Place<'a> {
+    fn start(command: &'a Command) -> Self {
+        Self {
+            command,
+            option: None,
+            positionals: 0,
+            has_no_options: false,
+        }
+    }
+
+    fn pass(&mut self, word: &str) {
+        if self.option.take().is_some() {
+            return;
+        }
+        if self.has_no_options {
+            self.positionals += 1;
+        } else if word == "--" {
+            self.has_no_options = true;
+        } else if let Some(name) = word.strip_prefix("--") {
+            self.option = self.value_of(name);
+        } else if word.starts_with('-') {
+            // No short option takes a value.
+        } else if let Some(command) = self.command.find_subcommand(word) {
+            *self = Self::start(command);
+        } else {
+            self.positionals += 1;
+        }
+    }
+
+    /// The option `name`, if its value is the next word.
+    fn value_of(&self, name: &str) -> Option<&'a Arg> {
+        let mut options = self.command.get_opts();
+        options.find(|option| option.get_long() == Some(name))
+    }
+
+    fn candidates(&self, word: &str) -> Candidates {
+        if let Some(option) = self.option {
+            return values(option, word);
+        }
+        if !self.has_no_options && word.starts_with('-') {
+            return match word.split_once('=') {
+                Some((name, value)) => self.assigned(name, value),
+                None => self.options(),
+            };
+        }
+        if self.command.get_name() == "help" {
+            return commands(&command_line());
+        }
+        if self.command.has_subcommands() {
+            return commands(self.command);
+        }
+        let mut positionals: Vec<&Arg> = self.command.get_positionals().collect();
+        positionals.sort_by_key(|argument| argument.get_index());
+        let at = self.positionals.min(positionals.len().saturating_sub(1));
+        let Some(argument) = positionals.get(at) else {
+            return Vec::new();
+        };
+        let takes_more = argument
+            .get_num_args()
+            .is_some_and(|range| range.max_values() > 1);
+        if self.positionals < positionals.len() || takes_more {
+            values(argument, word)
+        } else {
+            Vec::new()
+        }
+    }
+
+    /// `--storage=memory`.
+    fn assigned(&self, name: &str, value: &str) -> Candidates {
+        let Some(option) = self.value_of(name.trim_start_matches('-')) else {
+            return Vec::new();
+        };
+        let mut all = values(option, value);
+        for (candidate, _) in &mut all {
+            if candidate != FILES {
+                *candidate = format!("{name}={candidate}");
+            }
+        }
+        all
+    }
+
+    fn options(&self) -> Candidates {
+        let mut all = Vec::new();
+        for option in self.command.get_arguments() {
+            if let Some(name) = option.get_long().filter(|_| !option.is_hide_set()) {
+                all.push((format!("--{name}"), first_line(option.get_help())));
+            }
+        }
+        all
+    }
+}
+
+/// The commands for people. git's own operations are not typed.
+fn commands(of: &Command) -> Candidates {
+    let mut all = Vec::new();
+    for command in of.get_subcommands() {
+        let name = command.get_name();
+        let is_for_git = Operation::from_word(name.as_bytes()).is_some();
+        if !is_for_git && !command.is_hide_set() {
+            all.push((name.to_owned(), first_line(command.get_about())));
+        }
+    }
+    all
+}
+
+fn values(argument: &Arg, word: &str) -> Candidates {
+    let fixed = |words: &[&str]| {
+        let words = words.iter();
+        words
+            .map(|word| ((*word).to_owned(), String::new()))
+            .collect()
+    };
+    let possible = argument.get_possible_values();
+    if !possible.is_empty() && !matches!(argument.get_action(), ArgAction::SetTrue) {
+        let names: Vec<&str> = possible
+            .iter()
+            .map(clap::builder::PossibleValue::get_name)
+            .collect();
+        return fixed(&names);
+    }
+    match argument.get_id().as_str() {
+        "storage" => storages(word),
+        "from" => fixed(&SOURCES),
+        "url" => urls::stored(word),
+        "file" | "socket" | "config" => vec![(FILES.to_owned(), String::new())],
+        _ => Vec::new(),
+    }
+}
+
+/// Lists of storages have commas between.
+fn storages(word: &str) -> Candidates {
+    let (before, _) = word.rsplit_once(',').unwrap_or_default();
+    let named: Vec<&str> = before.split(',').filter(|name| !name.is_empty()).collect();
+    let mut all = Vec::new();
+    for storage in STORAGES {
+        if named.is_empty() {
+            all.push((storage.to_owned(), String::new()));
+        } else if storage != "auto" && !named.contains(&storage) {
+            all.push((format!("{before},{storage}"), String::new()));
+        }
+    }
+    all
+}
+
+fn first_line(help: Option<&clap::builder::StyledStr>) -> String {
+    let help = help.map(ToString::to_string).unwrap_or_default();
+    plain::whole(help.lines().next().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Choice;
+    use crate::helper::neighbours::Source;
+
+    fn completed(line: &str) -> Vec<String> {
+        let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        let text = candidates(&words);
+        let names = text
+            .lines()
+            .map(|line| line.split('\t').next().unwrap_or_default());
+        names.map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn commands_options_and_values_are_completed() {
+        for (line, expected) in [
+            ("lo", &["login", "logout"][..]),
+            ("--storage memory,", &["memory,keychain", "memory,file"]),
+            ("--storage=k", &["--storage=keychain"]),
+            ("list --storage m", &["memory"]),
+            ("cache st", &["status", "stop"]),
+            ("help log", &["login", "logout"]),
+            ("completions z", &["zsh"]),
+            ("import git", &["git-store", "git-store:", "git-cache"]),
+            ("import gh gl", &["glab"]),
+            ("logout --y", &["--yes"]),
+            ("--file ", &[":files"]),
+            ("list ", &[]),
+            ("nothing-known ", &[]),
+            ("ge", &[]),
+        ] {
+            let mut found = completed(line);
+            // `nothing-known` is no command: commands are offered, and none of git's.
+            if line == "nothing-known " {
+                found.retain(|word| word == "get");
+            }
+            assert_eq!(found, expected, "{line}");
+        }
+        assert!(completed("login --").contains(&"--with-token".to_owned()));
+        assert!(completed("login --").contains(&"--storage".to_owned()));
+        for operation in ["get", "store", "erase", "capability", COMMAND] {
+            assert!(
+                !completed("").contains(&operation.to_owned()),
+                "{operation}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_offered_is_understood() {
+        for storage in STORAGES {
+            assert!(storage.parse::<Choice>().is_ok(), "{storage}");
+        }
+        for source in SOURCES {
+            let whole = match source {
+                "env:" => "env:NAME".to_owned(),
+                _ if source.ends_with(':') => format!("{source}/path"),
+                _ => source.to_owned(),
+            };
+            assert!(whole.parse::<Source>().is_ok(), "{source}");
+        }
+    }
+}
