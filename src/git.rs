@@ -2,27 +2,26 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
-use std::io::{self, Read, Write};
-use std::os::fd::AsFd;
+use std::io;
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::{Command, ExitStatus, Stdio};
-use std::sync::mpsc;
-use std::thread;
-use std::time::Duration;
+use std::process::Command;
 
 use rustix::fs::{Access, access};
 
-use crate::platform::{boot_time, wait_readable};
+use self::ask::{Silence, run};
 use crate::secret::Buffer;
 
-/// `git config` reads and writes a small file.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub mod ask;
+
 /// Settings in the environment: of `git -c`, and for the commands of one shell.
 pub const HANDED_ON: [&str; 2] = ["GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS"];
 /// SIGSEGV, on every system.
 const CRASH: i32 = 11;
+
+/// What to do where git gives no answer about its settings.
+pub const UNREADABLE: &str = "look at the files that '[include]' names in git's configuration: one may be a pipe or a device, or on a slow disk";
 
 /// Why git did not help.
 #[derive(Debug, thiserror::Error)]
@@ -33,9 +32,12 @@ pub enum Error {
     /// It could not be run.
     #[error("cannot run git")]
     Run(#[source] io::Error),
-    /// It went on for ever.
-    #[error("git config did not end in time")]
-    TooSlow,
+    /// It was ended at its deadline.
+    #[error("'{0}' gave no answer in time")]
+    TooSlow(String),
+    /// It was ended because its answer had no end.
+    #[error("'{0}' gave too long an answer")]
+    TooMuch(String),
     /// It said no.
     #[error("git config failed: {0}")]
     Refused(String),
@@ -47,8 +49,23 @@ pub enum Error {
 impl Error {
     /// What to do about it, where that is known.
     pub fn hint(&self) -> Option<&'static str> {
-        let is_crash = matches!(self, Self::Ended(CRASH));
-        is_crash.then_some("take out the line that says only 'helper': an old git crashes on it")
+        match self {
+            Self::Ended(CRASH) => {
+                Some("take out the line that says only 'helper': an old git crashes on it")
+            }
+            Self::TooSlow(_) | Self::TooMuch(_) => Some(UNREADABLE),
+            _ => None,
+        }
+    }
+}
+
+impl From<Silence> for Error {
+    fn from(silence: Silence) -> Self {
+        match silence {
+            Silence::Run(cause) => Self::Run(cause),
+            Silence::Late(question) => Self::TooSlow(question),
+            Silence::TooMuch(question) => Self::TooMuch(question),
+        }
     }
 }
 
@@ -317,36 +334,7 @@ impl Git {
         command
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("GCM_INTERACTIVE", "never");
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
-        let mut child = command.spawn().map_err(Error::Run)?;
-        if let Some(mut input) = child.stdin.take() {
-            // Who does not read it has no answer either.
-            let _ = input.write_all(question);
-        }
-        let until = boot_time().saturating_add(PATIENCE);
-        let mut answer = Buffer::with_capacity(64 * 1024);
-        if let Some(mut output) = child.stdout.take() {
-            loop {
-                let left = until.saturating_sub(boot_time());
-                if !wait_readable(output.as_fd(), left).map_err(Error::Run)? {
-                    let _ = child.kill();
-                    let _ = child.wait();
-                    return Err(Error::TooSlow);
-                }
-                if answer
-                    .read_from(&mut output, 64 * 1024)
-                    .map_err(Error::Run)?
-                    == 0
-                {
-                    break;
-                }
-            }
-        }
-        let status = child.wait().map_err(Error::Run)?;
-        Ok(status.success().then_some(answer))
+        Ok(ask::ask(&mut command, question)?)
     }
 }
 
@@ -356,54 +344,4 @@ fn leave_repository(command: &mut Command) {
     command
         .env_remove("GIT_WORK_TREE")
         .env_remove("GIT_COMMON_DIR");
-}
-
-/// Runs it, not for ever. Returns how it ended, what it printed, and what it complained of.
-fn run(command: &mut Command) -> Result<(ExitStatus, Vec<u8>, Vec<u8>), Error> {
-    command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(Error::Run)?;
-    let asides = read_aside(child.stdout.take())
-        .and_then(|output| Ok((output, read_aside(child.stderr.take())?)));
-    let (output, complaint) = match asides {
-        Ok(asides) => asides,
-        Err(cause) => {
-            let _ = child.kill();
-            let _ = child.wait();
-            return Err(Error::Run(cause));
-        }
-    };
-    let until = boot_time().saturating_add(PATIENCE);
-    let status = loop {
-        match child.try_wait().map_err(Error::Run)? {
-            Some(status) => break status,
-            None if boot_time() < until => thread::sleep(Duration::from_millis(2)),
-            None => {
-                let _ = child.kill();
-                let _ = child.wait();
-                return Err(Error::TooSlow);
-            }
-        }
-    };
-    // What it left running may hold the pipes open for ever.
-    let rest = |aside: mpsc::Receiver<Vec<u8>>| {
-        aside
-            .recv_timeout(until.saturating_sub(boot_time()))
-            .map_err(|_| Error::TooSlow)
-    };
-    Ok((status, rest(output)?, rest(complaint)?))
-}
-
-fn read_aside(pipe: Option<impl Read + Send + 'static>) -> io::Result<mpsc::Receiver<Vec<u8>>> {
-    let (say, said) = mpsc::channel();
-    thread::Builder::new().spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(mut pipe) = pipe {
-            let _ = pipe.read_to_end(&mut bytes);
-        }
-        say.send(bytes)
-    })?;
-    Ok(said)
 }

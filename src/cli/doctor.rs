@@ -130,6 +130,10 @@ pub(super) fn run(
             findings.extend(helper.why(url, question, kept, now));
         }
     }
+    if let Some(found) = examine::unanswered().filter(|_| git.is_some()) {
+        // All that git says of its settings is missing below.
+        findings.insert(1, found);
+    }
     print(streams, &findings, arguments.json)?;
     let is_ill = findings
         .iter()

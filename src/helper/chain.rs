@@ -244,7 +244,7 @@ fn answer(git: &Git, question: &Question, kept: &Credential) -> Answer {
     let answer = match git.fill(text.as_slice()) {
         Ok(Some(answer)) => answer,
         Ok(None) => return Answer::Nothing,
-        Err(Error::TooSlow) => return Answer::Late,
+        Err(Error::TooSlow(_)) => return Answer::Late,
         Err(_) => return Answer::Unknown,
     };
     let Ok(answer) = read::entry(Lines::new(answer.as_slice())) else {

@@ -14,7 +14,7 @@ use crate::credential::Credential;
 use crate::credential::description::Description;
 use crate::credential::username::Username;
 use crate::forge::{self, Verdict};
-use crate::git::Git;
+use crate::git::{self, Git, ask};
 use crate::helper_line::KEYS;
 use crate::plain::shell_word;
 use crate::secret::Secret;
@@ -33,7 +33,8 @@ pub fn git() -> (Option<Git>, Finding) {
     let (git, version) = match Git::find().and_then(|git| Ok((git.version()?, git))) {
         Ok((version, git)) => (git, version),
         Err(error) => {
-            let remedy = "install git, and have its folder on PATH";
+            let install = "install git, and have its folder on PATH";
+            let remedy = error.hint().unwrap_or(install);
             return (None, Finding::problem("git", error.to_string(), remedy));
         }
     };
@@ -46,6 +47,12 @@ pub fn git() -> (Option<Git>, Finding) {
             (None, Finding::problem("git", says, remedy))
         }
     }
+}
+
+/// That git gave no answer about its settings in time.
+pub fn unanswered() -> Option<Finding> {
+    let says = git::Error::TooSlow(ask::unanswered()?.to_owned()).to_string();
+    Some(Finding::problem("git", says, git::UNREADABLE))
 }
 
 /// Tokens in the environment, by the names of their variables. `git`: whether one of its helpers reads them, too. `helper`: asks

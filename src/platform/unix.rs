@@ -9,13 +9,17 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
 use std::ptr::{self, NonNull};
 use std::time::Duration;
 use std::{env, fs};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::mm::{MapFlags, ProtFlags, mlock, mmap_anonymous, munmap};
-use rustix::process::{Resource, Rlimit, geteuid, setrlimit};
+use rustix::process::{
+    Pid, Resource, Rlimit, Signal, geteuid, kill_process_group, set_parent_process_death_signal,
+    setrlimit,
+};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 /// Memory straight from the system: locked where the limits allow it, and in no core file.
@@ -214,6 +218,28 @@ fn bus_address(socket: &Path) -> String {
         }
     }
     address
+}
+
+/// Has a program lead a process group of its own, in which all that it starts is ended with it ([`end_group`]), and be told to
+/// end when this process ends: what a person types, such as Ctrl-C, does not reach that group.
+pub fn own_group(command: &mut Command) -> &mut Command {
+    use std::os::unix::process::CommandExt;
+    command.process_group(0);
+    #[cfg(target_os = "linux")]
+    // SAFETY: between fork and exec there is one system call, which takes no pointer and no lock.
+    unsafe {
+        command.pre_exec(|| {
+            set_parent_process_death_signal(Some(Signal::TERM))?;
+            Ok(())
+        });
+    }
+    command
+}
+
+/// Ends a program that leads its own group, and all in that group.
+pub fn end_group(child: &mut Child) {
+    let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
+    let _ = child.wait();
 }
 
 /// The user that files and peers must belong to.

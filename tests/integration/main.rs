@@ -47,6 +47,7 @@ mod second_chances;
 mod setup;
 mod single_flight;
 mod slow_commands;
+mod slow_git;
 mod stateful;
 mod token_as_user;
 mod usage;
