@@ -338,6 +338,24 @@ impl Git {
     }
 }
 
+impl Git {
+    /// Whether git gets as far as the server's answer at `url`, whatever that is. No helper is asked, and no repository's
+    /// setting counts.
+    pub fn reaches(&self, url: &str) -> Result<bool, Error> {
+        let mut command = Command::new(&self.program);
+        command.args(["-c", "credential.helper=", "-c", "core.askPass="]);
+        command.args(["ls-remote", "--", url]);
+        leave_repository(&mut command);
+        command.env_remove("GIT_ASKPASS").env_remove("SSH_ASKPASS");
+        command.env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C");
+        let (status, _, complaint) = run(&mut command)?;
+        let complaint = String::from_utf8_lossy(&complaint);
+        // By `remote-curl.c`: the server wants a credential, or has no such repository, or answers with an error.
+        let answers = ["could not read Username", "' not found", "returned error: "];
+        Ok(status.success() || answers.iter().any(|answer| complaint.contains(answer)))
+    }
+}
+
 /// Has git be in no repository, wherever we are.
 fn leave_repository(command: &mut Command) {
     command.current_dir("/").env("GIT_DIR", "/dev/null");

@@ -127,7 +127,7 @@ pub(super) fn run(
         findings.extend(verify::examine(git.as_ref(), url.as_ref()));
         if let Some((helper, url, question, kept)) = &asked {
             let kept = kept.as_ref().map(Option::as_ref);
-            findings.extend(helper.why(url, question, kept, now));
+            findings.extend(helper.why(url, question, kept, git.as_ref(), now));
         }
     }
     if let Some(found) = examine::unanswered().filter(|_| git.is_some()) {

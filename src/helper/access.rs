@@ -30,6 +30,10 @@ impl Case<'_> {
                 return Finding::note(TITLE, says, None);
             }
             Ok(answer) => return self.cause(&answer, path, ""),
+            Err(error) if self.git_reaches(&endpoint::address(&self.site, path), error) => {
+                let says = format!("git reaches {host}, and this program does not: {error}");
+                return Finding::note(TITLE, says, error.hint(host));
+            }
             Err(error) => {
                 return Finding::problem(TITLE, format!("{host}: {error}"), error.hint(host));
             }

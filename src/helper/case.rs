@@ -6,7 +6,8 @@ use super::lookup::Asked;
 use super::question::Question;
 use crate::credential::Credential;
 use crate::credential::token::TokenKind;
-use crate::forge::{Kind, Renewal, Site, Wish};
+use crate::forge::{Kind, Renewal, Site, Wish, lookup};
+use crate::git::Git;
 
 /// A URL, what is kept for it, and what its forge says of that.
 pub(super) struct Case<'a> {
@@ -15,11 +16,18 @@ pub(super) struct Case<'a> {
     pub(super) site: Site,
     pub(super) asked: Asked,
     pub(super) question: &'a Question,
+    pub(super) git: Option<&'a Git>,
     /// What replaces the credential under its own key.
     pub(super) login: String,
 }
 
 impl Case<'_> {
+    /// Whether git itself gets an answer at `url`, though a look-up failed by `error`.
+    pub(super) fn git_reaches(&self, url: &str, error: lookup::Error) -> bool {
+        let git = self.git.filter(|_| error.may_spare_git());
+        git.is_some_and(|git| git.reaches(url).unwrap_or(false))
+    }
+
     pub(super) fn forge(&self) -> String {
         let forge = self.issuer.map(|issuer| issuer.forge.kind());
         forge.map_or_else(|| "the server".to_owned(), |kind| kind.to_string())

@@ -30,6 +30,7 @@ impl Helper {
         url: &Description,
         question: &Question,
         kept: Result<Option<&Credential>, &Error>,
+        git: Option<&Git>,
         now: Now,
     ) -> Vec<Finding> {
         let Some(key) = url.key() else {
@@ -67,6 +68,7 @@ impl Helper {
             site,
             asked,
             question,
+            git,
             login,
         };
         match case.of_token(now) {
@@ -206,7 +208,7 @@ impl Case<'_> {
         let Asked::Failed(error) = &self.asked else {
             return vec![of_token, of_repository];
         };
-        if key.path.is_none() {
+        if key.path.is_none() && !self.git_reaches(&self.site.url("/"), *error) {
             let of_token = Finding {
                 outcome: Outcome::Problem,
                 ..of_token
@@ -403,6 +405,7 @@ mod tests {
             issuer: issuer(&credential.key, Clues::default()),
             asked: Asked::Failed(Error::Unreachable),
             question: &question,
+            git: None,
             login: login(&credential.key),
             credential: &credential,
         };

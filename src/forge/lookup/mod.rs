@@ -82,6 +82,20 @@ impl Error {
         !matches!(self, Self::Token | Self::TooLarge | Self::Garbled)
     }
 
+    /// Whether git may reach the server all the same: it has other libraries, and settings that a look-up cannot comply with.
+    pub fn may_spare_git(self) -> bool {
+        matches!(
+            self,
+            Self::Certificate(_)
+                | Self::Tls
+                | Self::Proxy
+                | Self::Authorities
+                | Self::Pinned
+                | Self::Setting(_)
+                | Self::LeftOut
+        )
+    }
+
     /// The command that tells more about it, for the host that was called.
     pub fn hint(self, host: &str) -> String {
         let of_setting = self.setting_hint();

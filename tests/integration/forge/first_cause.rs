@@ -39,6 +39,33 @@ fn an_authoritys_own_certificate_is_not_blamed_for_a_wrong_token() {
     assert_eq!(problems(&run(&words)), [""; 0]);
 }
 
+/// Settings that stop look-ups, and not git.
+#[test]
+fn a_look_up_that_fails_is_no_problem_where_git_gets_through() {
+    let work = Work::keeping(Speaks::GitHub, Token::new("t", CLASSIC));
+    work.git(&["config", "--global", "http.sslVersion", "tlsv9"])
+        .succeeded();
+    for url in [work.forge.url(), work.forge.repository()] {
+        let (output, json) = doctor(&work, &url);
+        assert_eq!(of_outcome(&json, "problem"), [], "{output:?}");
+        let notes = of_outcome(&json, "note");
+        let is_said = |(says, remedy): &(String, String)| {
+            says.contains("http.sslVersion has a value") && remedy.contains("sslversion")
+        };
+        assert!(notes.iter().any(is_said), "{output:?}");
+    }
+    // git stops as well.
+    work.git(&["config", "--global", "http.sslCert", "/no/such/file"])
+        .succeeded();
+    let (output, json) = doctor(&work, &work.forge.repository());
+    assert_eq!(of_outcome(&json, "problem").len(), 1, "{output:?}");
+    let asked = work.forge.asked();
+    assert!(
+        asked.iter().all(|(_, _, token)| token == "nobody"),
+        "{asked:?}"
+    );
+}
+
 #[test]
 fn unchecked_certificates_are_told_without_a_url() {
     let work = Work::without_lookups(Speaks::GitHub);
