@@ -98,6 +98,11 @@ impl Credential {
         self.password.is_some() || self.authorization.is_some()
     }
 
+    /// Whether it is a password without a username: git asks for the name.
+    pub fn is_nameless(&self) -> bool {
+        self.key.username.is_none() && self.authorization.is_none() && self.password.is_some()
+    }
+
     /// The secret as a forge knows it: the password, or what follows `Bearer`. `None` where the username is the token.
     pub fn token(&self) -> Option<&Secret> {
         if self.key.username.as_ref().is_some_and(Username::is_alone) {

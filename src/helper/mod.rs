@@ -143,7 +143,8 @@ impl Helper {
             notices.iter_mut().for_each(Notice::goes_on);
         }
         let has_state = request.understands.state && is_http(&wanted);
-        let found = found.filter(|found| found.is_complete());
+        // git asks for a name then, and what it stores is new.
+        let found = found.filter(|found| found.is_complete() && !found.is_nameless());
         let missed = found.is_none().then_some(now.milliseconds());
         let clues = if has_state {
             clue::states(request, missed)
@@ -177,6 +178,7 @@ impl Helper {
     ) -> Result<Outcome<Option<Credential>>, Error> {
         let mut notices = Vec::new();
         let mut renewable = None;
+        let mut nameless = None;
         let passed = Passed {
             refused,
             // In the last round one that is known to be dead would be git's last try.
@@ -194,7 +196,12 @@ impl Helper {
             };
             let was_passed = passed.over(&found);
             if is_good(&found, now) && !was_passed {
-                return Ok(self.answered(found, now));
+                if !found.is_nameless() {
+                    return Ok(self.answered(found, now));
+                }
+                // Another storage may have one that needs no question.
+                nameless = nameless.or(Some(found));
+                continue;
             }
             if let Some(good) = another_good(&**storage, wanted, &passed, now)? {
                 return Ok(self.answered(good, now));
@@ -211,6 +218,9 @@ impl Helper {
             if found.refresh_token.is_some() && renewable.is_none() {
                 renewable = Some(found);
             }
+        }
+        if let Some(nameless) = nameless {
+            return Ok(self.answered(nameless, now));
         }
         if let Some(renewable) = &mut renewable {
             renewable.wipe_ended();
@@ -377,7 +387,9 @@ fn another_good(
             continue;
         }
         let found = storage.get(&Description::exactly(&listed.key))?;
-        if let Some(found) = found.filter(|found| is_good(found, now) && !passed.over(found)) {
+        let is_good =
+            |found: &Credential| is_good(found, now) && !passed.over(found) && !found.is_nameless();
+        if let Some(found) = found.filter(is_good) {
             return Ok(Some(found));
         }
     }

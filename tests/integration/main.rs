@@ -36,6 +36,7 @@ mod keychain;
 mod logout;
 mod lookups;
 mod manual;
+mod nameless;
 mod neighbours;
 mod odd_keyrings;
 mod password_managers;

@@ -56,12 +56,19 @@ impl Found {
             path,
             username,
         } = key.clone();
-        Ok(Credential::partial(Description {
+        let is_nameless = username.is_none();
+        let password = body.password.take();
+        let read = Credential::partial(Description {
             protocol: Some(protocol),
             host: Some(host),
             path,
             username,
             ..body
+        });
+        // git's own helper answers the password of an item without a user, too.
+        Ok(read.map(|read| Credential {
+            password: password.filter(|password| !is_nameless || !password.expose().is_empty()),
+            ..read
         }))
     }
 
@@ -172,7 +179,10 @@ pub(super) fn get(
         found = find(store, wanted, Spelling::Any)?;
     }
     let mut locked = None;
-    for item in newest_first(found)? {
+    let mut found = newest_first(found)?;
+    // Only where there is nothing else: git has to ask for the name.
+    found.sort_by_key(|item| item.key().is_some_and(|key| key.username.is_none()));
+    for item in found {
         match item.read() {
             Ok(Some(credential)) if credential.is_complete() => return Ok(Some(credential)),
             Ok(_) => {}

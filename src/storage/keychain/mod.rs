@@ -393,6 +393,28 @@ fn erase(store: &CredentialStore, unwanted: &Description) -> Result<usize, Failu
             erased += 1;
         }
     }
+    if erased == 0 && names_secret && unwanted.username.is_some() {
+        erased = erase_nameless(store, unwanted)?;
+    }
+    Ok(erased)
+}
+
+/// Removes the items without a user whose secret was rejected: git asked for the name, and was given the secret by us.
+fn erase_nameless(store: &CredentialStore, unwanted: &Description) -> Result<usize, Failure> {
+    let anyone = Description {
+        username: None,
+        ..unwanted.duplicate()
+    };
+    let mut erased = 0;
+    for item in find(store, &anyone, Spelling::AsKept)? {
+        let is_nameless = item.key().is_some_and(|key| key.username.is_none());
+        if is_nameless
+            && item.read()?.is_some_and(|kept| kept.is_named_by(&anyone))
+            && delete(&item.entry)?
+        {
+            erased += 1;
+        }
+    }
     Ok(erased)
 }
 
