@@ -58,19 +58,22 @@ pub fn now() -> Now {
 /// A duration that cannot be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "not a duration: write a number of seconds, or a number with s, m, h, d or w, such as 8h or 7d"
+    "not a duration: write a number of seconds, or a number with s, m, h, d, w, mo or y, such as 8h or 7d"
 )]
 pub struct DurationError;
 
-const UNITS: [(char, u64); 5] = [
-    ('w', 7 * 86_400),
-    ('d', 86_400),
-    ('h', 3600),
-    ('m', 60),
-    ('s', 1),
+/// A month has 30 days, a year 365. `mo` comes before `m`.
+const UNITS: [(&str, u64); 7] = [
+    ("y", 365 * 86_400),
+    ("mo", 30 * 86_400),
+    ("w", 7 * 86_400),
+    ("d", 86_400),
+    ("h", 3600),
+    ("m", 60),
+    ("s", 1),
 ];
 
-/// Reads `90`, `90s`, `15m`, `8h`, `7d`, `2w` and sums such as `1h30m`. A bare number is seconds, as in git's own cache.
+/// Reads `90`, `90s`, `15m`, `8h`, `7d`, `2w`, `6mo`, `1y` and sums such as `1h30m`. A bare number is seconds, as in git's own cache.
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     if let Ok(seconds) = text.parse::<u64>().map_err(|_| DurationError)
         && text.bytes().all(|byte| byte.is_ascii_digit())
@@ -84,14 +87,12 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
             .find(|c: char| !c.is_ascii_digit())
             .ok_or(DurationError)?;
         let number: u64 = rest[..digits].parse().map_err(|_| DurationError)?;
-        let unit = rest[digits..].chars().next().ok_or(DurationError)?;
-        let (_, seconds) = UNITS
-            .iter()
-            .find(|(name, _)| *name == unit)
-            .ok_or(DurationError)?;
+        let tail = &rest[digits..];
+        let unit = UNITS.iter().find(|(name, _)| tail.starts_with(name));
+        let (unit, seconds) = unit.ok_or(DurationError)?;
         let part = number.checked_mul(*seconds).ok_or(DurationError)?;
         total = total.checked_add(part).ok_or(DurationError)?;
-        rest = &rest[digits + unit.len_utf8()..];
+        rest = &tail[unit.len()..];
     }
     if text.is_empty() {
         Err(DurationError)
@@ -101,7 +102,15 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
 }
 
 /// Says a span in a unit that fits it, rounded down: `5 days`, `1 hour`, `40 minutes`.
+///
+/// The span is first rounded to the nearest hour, or below two hours to the nearest minute: some seconds after
+/// `--expires 5d` it is still `5 days`.
 pub fn in_words(seconds: u64) -> String {
+    let seconds = match seconds {
+        0..120 => seconds,
+        120..7200 => (seconds + 30) / 60 * 60,
+        _ => seconds.saturating_add(1800) / 3600 * 3600,
+    };
     let (number, unit) = match seconds {
         3600 => (1, "hour"),
         86_400 => (1, "day"),
@@ -127,6 +136,10 @@ mod tests {
             ("8h", 28_800),
             ("7d", 604_800),
             ("2w", 1_209_600),
+            ("1mo", 30 * 86_400),
+            ("6mo", 180 * 86_400),
+            ("1y", 365 * 86_400),
+            ("1y1mo1m", 395 * 86_400 + 60),
             ("1h30m", 5400),
         ] {
             assert_eq!(
@@ -146,7 +159,8 @@ mod tests {
             "+1",
             "1.5h",
             "1 h",
-            "1y",
+            "1M",
+            "1years",
             "1H",
             "h1",
             "1h30",
@@ -160,20 +174,26 @@ mod tests {
     }
 
     #[test]
-    fn words_round_down() {
+    fn words_round_down_but_for_some_seconds() {
         for (seconds, words) in [
             (0, "0 seconds"),
             (1, "1 second"),
             (119, "119 seconds"),
             (120, "2 minutes"),
-            (7199, "119 minutes"),
+            (3599, "1 hour"),
+            (7169, "119 minutes"),
+            (7199, "2 hours"),
             (3600, "1 hour"),
             (7200, "2 hours"),
             (86_400, "1 day"),
-            (172_799, "47 hours"),
+            (170_999, "47 hours"),
+            (172_799, "2 days"),
             (172_800, "2 days"),
             (73 * 3600, "3 days"),
             (5 * 86_400 + 1, "5 days"),
+            (5 * 86_400 - 60, "5 days"),
+            (5 * 86_400 - 3600, "4 days"),
+            (u64::MAX, "213503982334601 days"),
         ] {
             assert_eq!(in_words(seconds), words);
         }

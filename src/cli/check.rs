@@ -13,7 +13,8 @@ use crate::credential::expiry::Expiry;
 use crate::credential::token::TokenKind;
 use crate::credential::username::Username;
 use crate::forge::{Told, Verdict};
-use crate::helper::lookup::{Asked, Report};
+use crate::helper::asking::Asked;
+use crate::helper::lookup::Report;
 use crate::plain;
 use crate::time::{self, in_words};
 
@@ -173,7 +174,9 @@ fn state(report: &Report, warn: Warn, wall: u64) -> State {
         Asked::Told(Verdict::Rejected) => State::Rejected,
         Asked::Told(Verdict::Blocked { .. }) => State::Blocked,
         Asked::Told(Verdict::Limited { .. }) => by_date.max(State::Limited),
-        Asked::Told(Verdict::Unclear { .. }) | Asked::Failed(_) => by_date.max(State::Failed),
+        Asked::Told(Verdict::Unclear { .. }) | Asked::Failed(_) | Asked::NotThere(_) => {
+            by_date.max(State::Failed)
+        }
     }
 }
 
@@ -199,8 +202,8 @@ fn says(report: &Report, state: State, wall: u64) -> String {
     match &report.asked {
         Asked::Told(Verdict::Good(found)) if date.is_empty() => {
             let end = match found.end {
-                Told::Never => "has no end",
-                Told::Unknown | Told::At(_) => "end unknown",
+                Told::Never => "never expires",
+                Told::Unknown | Told::At(_) => "expiry unknown",
             };
             format!("good, {end}")
         }
@@ -227,6 +230,7 @@ fn says(report: &Report, state: State, wall: u64) -> String {
         }
         Asked::Failed(error) => and_date(error.to_string()),
         Asked::CannotTell if date.is_empty() => format!("unknown: {} cannot tell", forge()),
+        Asked::NotThere(kind) => and_date(format!("unknown: {kind} is elsewhere at this host")),
         Asked::NoForge if date.is_empty() => "unknown: no forge that we know".to_owned(),
         Asked::NotHttps if date.is_empty() => "unknown: not over HTTPS".to_owned(),
         Asked::Told(Verdict::Good(_) | Verdict::Rejected)
@@ -244,6 +248,16 @@ fn advise(streams: &mut Streams, report: &Report) {
             lack.scope, lack.consequence
         );
         ui::warn(streams, &what, None);
+    }
+    if let Asked::NotThere(kind) = report.asked {
+        let what = format!(
+            "{kind} does not answer at the root of this host: the token for {url} was not sent"
+        );
+        let hint = format!(
+            "name its URL in config.toml: [[host]] url = \"https://HOST/PATH\", forge = \"{}\"",
+            kind.word()
+        );
+        ui::warn(streams, &what, Some(&hint));
     }
     if let Asked::Told(Verdict::Blocked {
         authorize: Some(page),

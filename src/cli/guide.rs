@@ -20,8 +20,8 @@ use crate::credential::pasted::{self, Flaw};
 use crate::forge::{Page, Verdict, Wish};
 use crate::git::Git;
 use crate::helper::Helper;
+use crate::helper::asking::Asked;
 use crate::helper::forges::takes_no_more;
-use crate::helper::lookup::Asked;
 use crate::plain;
 use crate::platform::{self, prompt::Dialogue, prompt::Error};
 use crate::secret::{Buffer, Secret};
@@ -170,6 +170,8 @@ fn browse(url: &str) -> bool {
 pub(super) struct Kept {
     /// Who told when it ends.
     pub(super) end: Option<(Expiry, Source)>,
+    /// The forge says that it never expires.
+    pub(super) is_endless: bool,
     /// The forge takes it.
     pub(super) is_good: bool,
 }
@@ -239,6 +241,13 @@ pub(super) fn keep(
             );
             ui::warn(streams, &what, None);
         }
+        Asked::NotThere(kind) => {
+            let what = format!(
+                "cannot tell whether the token works: {kind} is not at the root of this host, so the token was not sent"
+            );
+            let hint = "name the forge's URL in a [[host]] rule in config.toml";
+            ui::warn(streams, &what, Some(hint));
+        }
         Asked::Failed(error) => {
             let what = format!("cannot tell whether the token works: {error}");
             ui::warn(streams, &what, error.setting_hint().as_deref());
@@ -264,6 +273,7 @@ pub(super) fn keep(
     }
     Ok(Kept {
         end: known.end,
+        is_endless: known.is_endless,
         is_good: matches!(asked, Asked::Told(Verdict::Good(_))),
     })
 }

@@ -16,7 +16,6 @@ use crate::credential::expiry::{End, Source};
 use crate::credential::key::Key;
 use crate::credential::url;
 use crate::credential::username::Username;
-use crate::forge::Site;
 use crate::git::Git;
 use crate::helper::finding::Finding;
 use crate::helper::forges::StandIn;
@@ -42,7 +41,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     with_token: bool,
     /// When it ends: the last day it is good (2026-11-26), a moment, or how long from now (90d)
-    #[arg(long, value_name = "DATE|DURATION", value_parser = End::parse)]
+    #[arg(long, value_name = "DATE|DURATION|never", value_parser = End::parse)]
     expires: Option<End>,
     /// Show the page that creates the token, and open no browser
     #[arg(long)]
@@ -107,21 +106,24 @@ pub(super) fn run(
     // A person may have been at the forge's page for a while.
     let now = time::now();
     let if_unfit = if_unfit(arguments);
-    let end = guide::keep(streams, &helper, &credential, if_unfit, now)?.end;
+    let guide::Kept {
+        end, is_endless, ..
+    } = guide::keep(streams, &helper, &credential, if_unfit, now)?;
     drop(dialogue);
     // Takes back an expiry that this person gave before, and none that a forge gave.
     let is_held = matches!(end, Some((_, source)) if !Source::Forge.outranks(source));
     if arguments.expires == Some(End::Never) && !is_held {
         helper.tell_end(&Description::exactly(&credential.key), None, now)?;
     }
-    let is_unknown = end.is_none() && arguments.expires.is_none();
-    tell(
-        streams,
-        &helper,
-        &credential.key,
-        is_unknown,
-        (&settings, flags),
-    )?;
+    let more = match (end, arguments.expires) {
+        (None, None) if is_endless => "; it never expires".to_owned(),
+        (None, None) => {
+            let whose = credential.key.argument();
+            format!("; tell its end with 'git credential-pat expires {whose} DATE'")
+        }
+        _ => String::new(),
+    };
+    tell(streams, &helper, &credential.key, &more, (&settings, flags))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -154,7 +156,7 @@ fn with_token(
     } else if let Some(dialogue) = dialogue {
         let key = description.key();
         let issuer = key.as_ref().and_then(|key| helper.issuer(key, None));
-        if let Some((issuer, site)) = issuer.zip(key.as_ref().and_then(Site::of)) {
+        if let Some((issuer, site)) = issuer.zip(key.as_ref().and_then(|key| helper.site(key))) {
             let wish = guide::wish(end, now.wall);
             let pages = issuer.forge.creation(&site, &wish);
             let how = guide::How {
@@ -178,17 +180,11 @@ fn tell(
     streams: &mut Streams,
     helper: &Helper,
     key: &Key,
-    is_expiry_unknown: bool,
+    more: &str,
     (settings, flags): (&Settings, &Flags),
 ) -> Result<(), Failure> {
     let entries = whereabouts::entries(helper, key)?;
     let place = whereabouts::told(&entries, settings.lifetime, time::now().wall);
-    let more = if is_expiry_unknown {
-        let whose = key.argument();
-        format!("; tell its end with 'git credential-pat expires {whose} DATE'")
-    } else {
-        String::new()
-    };
     let url = plain::safe(&key.url());
     ui::print(
         streams,

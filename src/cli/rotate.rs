@@ -33,7 +33,7 @@ pub(super) struct Arguments {
     /// Such as https://gitlab.com or https://octocat@gitlab.com
     url: String,
     /// When the new one ends: the last day it is good (2026-11-26), a moment, or how long from now [default: 90d]
-    #[arg(long, value_name = "DATE|DURATION", value_parser = End::parse)]
+    #[arg(long, value_name = "DATE|DURATION|never", value_parser = End::parse)]
     expires: Option<End>,
     /// Show the page that creates the token, and open no browser
     #[arg(long)]
@@ -278,8 +278,9 @@ fn by_hand(
     new.authorization = None;
     new.refresh_token = None;
     new.expiry = None;
-    let Kept { end: kept, is_good } =
-        guide::keep(streams, helper, &new, IfUnfit::Refuse, time::now())?;
+    let Kept {
+        end: kept, is_good, ..
+    } = guide::keep(streams, helper, &new, IfUnfit::Refuse, time::now())?;
     drop(dialogue);
     let is_everywhere = match new.token() {
         Some(token) => follow(streams, helper, old, token, kept)?,

@@ -119,6 +119,7 @@ fn say(streams: &mut Streams, notice: &Notice, wall: u64) {
             key,
             expiry,
             source,
+            can_rotate,
         } => {
             let left = in_words(expiry.left(wall));
             // A date that is a guess is said to be one.
@@ -137,7 +138,15 @@ fn say(streams: &mut Streams, notice: &Notice, wall: u64) {
                     expiry.day()
                 ),
             );
-            line(streams, Level::Hint, &renew(key));
+            let hint = if *can_rotate {
+                format!(
+                    "replace it with 'git credential-pat rotate {}'",
+                    key.argument()
+                )
+            } else {
+                renew(key)
+            };
+            line(streams, Level::Hint, &hint);
         }
         Notice::Ended { key, expiry } => {
             let ago = in_words(wall.saturating_sub(expiry.unix()));

@@ -18,6 +18,8 @@ pub struct HostRule {
     pub protocol: Vec<u8>,
     /// With its port, if it has one of its own.
     pub host: Vec<u8>,
+    /// The path that the forge lives below, such as `gitlab`: no slash at either end.
+    pub path: Option<String>,
     /// Which forge it is.
     pub forge: Option<forge::Kind>,
     /// How long its tokens live from the day they are first stored, where nobody tells their end.
@@ -25,9 +27,32 @@ pub struct HostRule {
 }
 
 impl HostRule {
-    /// Whether it is about the host of `key`.
-    pub fn fits(&self, key: &Key) -> bool {
-        self.protocol == key.protocol && self.host == key.host
+    /// Returns the rule for `key`: of those that cover it the one with the longest path.
+    ///
+    /// A key without a path is of the whole host. It belongs to the rule for the whole host, or to the only rule there is.
+    pub fn find<'a>(rules: &'a [Self], key: &Key) -> Option<&'a Self> {
+        let of_host = |rule: &&Self| rule.protocol == key.protocol && rule.host == key.host;
+        let mut covering: Vec<&Self> = rules.iter().filter(of_host).collect();
+        if let Some(path) = &key.path {
+            covering.retain(|rule| rule.covers(path));
+            return covering
+                .into_iter()
+                .max_by_key(|rule| rule.path.as_ref().map(String::len));
+        }
+        let whole = covering.iter().position(|rule| rule.path.is_none());
+        match (whole, &covering[..]) {
+            (Some(at), _) => Some(covering[at]),
+            (None, [only]) => Some(only),
+            (None, _) => None,
+        }
+    }
+
+    fn covers(&self, path: &[u8]) -> bool {
+        let Some(base) = &self.path else {
+            return true;
+        };
+        let rest = path.strip_prefix(base.as_bytes());
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
     }
 }
 
@@ -42,34 +67,57 @@ pub(super) struct WrittenHost {
 
 impl WrittenHost {
     pub(super) fn into_rule(self) -> HostRule {
-        let HostUrl { protocol, host } = self.url.into_inner();
+        let HostUrl {
+            protocol,
+            host,
+            path,
+        } = self.url.into_inner();
         HostRule {
             protocol,
             host,
+            path,
             forge: self.forge.map(|word| word.0),
             lifetime: self.lifetime.map(|span| span.0),
         }
     }
 }
 
-/// The URL of a whole host.
+/// The URL of a host, or of a forge below a path of it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct HostUrl {
     protocol: Vec<u8>,
     host: Vec<u8>,
+    path: Option<String>,
 }
 
 impl<'de> Deserialize<'de> for HostUrl {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let said = url::parse(String::deserialize(deserializer)?.as_bytes());
         let said = said.map_err(D::Error::custom)?;
-        match (said.protocol, said.host, said.path, said.username) {
-            (Some(protocol), Some(host), None, None) => Ok(Self { protocol, host }),
+        let path = base(said.path.as_deref().unwrap_or_default());
+        match (said.protocol, said.host, path, said.username) {
+            (Some(protocol), Some(host), Some(path), None) => Ok(Self {
+                protocol,
+                host,
+                path: (!path.is_empty()).then_some(path),
+            }),
             _ => Err(D::Error::custom(
-                "the URL of a host has no user and no path, such as https://git.example.com",
+                "the URL of a host has no user, and at most a plain path, such as https://git.example.com/gitlab",
             )),
         }
     }
+}
+
+/// The path of a forge without a slash at its end, empty for the whole host; `None` if a request must not go there.
+fn base(path: &[u8]) -> Option<String> {
+    let path = str::from_utf8(path).ok()?.trim_end_matches('/');
+    let is_plain = |part: &str| {
+        let mut bytes = part.bytes();
+        !matches!(part, "" | "." | "..")
+            && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
+    };
+    let is_base = path.is_empty() || path.split('/').all(is_plain);
+    is_base.then(|| path.to_owned())
 }
 
 /// The name of a forge.
@@ -82,5 +130,74 @@ impl<'de> Deserialize<'de> for ForgeWord {
         forge::Kind::from_word(&word).map(Self).ok_or_else(|| {
             D::Error::custom("not a forge: write github, gitlab, gitea, bitbucket or azure")
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rule(path: Option<&str>) -> HostRule {
+        HostRule {
+            protocol: b"https".to_vec(),
+            host: b"one.test".to_vec(),
+            path: path.map(str::to_owned),
+            forge: None,
+            lifetime: None,
+        }
+    }
+
+    fn found(paths: &[Option<&str>], path: Option<&str>) -> Option<String> {
+        let rules: Vec<_> = paths.iter().map(|path| rule(*path)).collect();
+        let key = Key {
+            protocol: b"https".to_vec(),
+            host: b"one.test".to_vec(),
+            path: path.map(|path| path.as_bytes().to_vec()),
+            username: None,
+        };
+        let rule = HostRule::find(&rules, &key)?;
+        Some(rule.path.clone().unwrap_or_default())
+    }
+
+    #[test]
+    fn the_longest_path_that_covers_a_key_decides() {
+        let (git, lab) = (Some("git"), Some("git/lab"));
+        assert_eq!(
+            found(&[None, git, lab], Some("git/lab/acme/r")),
+            Some("git/lab".to_owned())
+        );
+        assert_eq!(
+            found(&[None, git, lab], Some("git/labs/acme")),
+            Some("git".to_owned())
+        );
+        assert_eq!(
+            found(&[None, git], Some("github/acme")),
+            Some(String::new())
+        );
+        assert_eq!(found(&[git], Some("other/acme")), None);
+    }
+
+    #[test]
+    fn a_key_without_a_path_is_of_the_host_or_of_the_only_rule() {
+        let (git, lab) = (Some("git"), Some("lab"));
+        assert_eq!(found(&[git, None], None), Some(String::new()));
+        assert_eq!(found(&[git], None), Some("git".to_owned()));
+        assert_eq!(found(&[git, lab], None), None);
+    }
+
+    #[test]
+    fn only_a_plain_path_is_a_forges() {
+        for (path, is) in [
+            ("gitlab/", Some("gitlab")),
+            ("a/b-c_d.e~f", Some("a/b-c_d.e~f")),
+            ("/", Some("")),
+            ("a/../b", None),
+            ("a//b", None),
+            ("a?b", None),
+            ("a b", None),
+            ("a%2e", None),
+        ] {
+            assert_eq!(base(path.as_bytes()).as_deref(), is, "{path}");
+        }
     }
 }

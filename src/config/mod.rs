@@ -437,6 +437,7 @@ mod tests {
         let full = HostRule {
             protocol: b"https".to_vec(),
             host: b"git.corp.test:8443".to_vec(),
+            path: None,
             forge: Some(forge::Kind::GitLab),
             lifetime: Some(Duration::from_secs(90 * 86_400)),
         };

@@ -151,6 +151,7 @@ impl End {
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         const WRONG: &str =
             "not a date such as 2026-11-26, not a duration such as 90d, and not 'never'";
+        const ZERO: &str = "a duration must be longer than zero";
         if text == "never" {
             return Ok(Self::Never);
         }
@@ -170,9 +171,8 @@ impl End {
             return Err("a number needs a unit: 90d are 90 days");
         }
         match parse_duration(text) {
-            Ok(span) if !span.is_zero() && Expiry::from_unix(span.as_secs()).is_some() => {
-                Ok(Self::In(span.as_secs()))
-            }
+            Ok(span) if span.is_zero() => Err(ZERO),
+            Ok(span) if Expiry::from_unix(span.as_secs()).is_some() => Ok(Self::In(span.as_secs())),
             _ => Err(WRONG),
         }
     }
@@ -239,6 +239,8 @@ mod tests {
         assert_eq!(End::parse("2026-11-26T00:00:00Z"), at(1_795_651_200));
         assert_eq!(End::parse("2026-11-26T02:00:00+02:00"), at(1_795_651_200));
         assert_eq!(End::parse("90d"), Ok(End::In(90 * 86_400)));
+        assert_eq!(End::parse("1y"), Ok(End::In(365 * 86_400)));
+        assert_eq!(End::parse("0d"), Err("a duration must be longer than zero"));
         assert_eq!(End::parse("never"), Ok(End::Never));
         for wrong in [
             "",

@@ -9,9 +9,10 @@ use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime};
 
+use super::answer::Answer;
 use super::{
-    Answer, Call, Forge, Found, Kind, Lack, Method, Page, Renewal, Revocation, Signature, Site,
-    Told, Verdict, Wish, checked_name, encoded, scopes_of,
+    Call, Forge, Found, Kind, Lack, Method, Page, Renewal, Revocation, Signature, Site, Told,
+    Verdict, Wish, checked_name, encoded, scopes_of,
 };
 use crate::credential::expiry::Expiry;
 use crate::credential::token::TokenKind;
@@ -114,6 +115,13 @@ impl Forge for GitHub {
             signature: Signature::Bearer,
             accept: ACCEPT,
         })
+    }
+
+    fn is_there(&self, answer: &Answer) -> bool {
+        let refusal = answer.json::<Refusal>();
+        let is_own = refusal.is_some_and(|refusal| refusal.documentation_url.is_some());
+        let limits = answer.json::<Said>().and_then(|said| said.resources);
+        matches!(answer.status, 401 | 403 | 404) && is_own || limits.is_some()
     }
 
     fn read(&self, answer: &Answer, token: Option<TokenKind>, wall: u64) -> Verdict {
@@ -285,7 +293,10 @@ fn forbidden(answer: &Answer, wall: u64) -> Option<Verdict> {
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
     // "Maximum number of login attempts exceeded": good tokens get it, too.
     if has(&["rate limit", "abuse detection", "attempts exceeded"]) {
-        return Some(answer.limited(wall));
+        return Some(Verdict::Limited {
+            status: answer.status,
+            wait: answer.wait(wall),
+        });
     }
     // The token is good, and this route is not for its kind.
     if has(&["resource not accessible by"]) {

@@ -8,9 +8,10 @@ use serde::de::IgnoredAny;
 use time::Date;
 use time::macros::format_description;
 
+use super::answer::Answer;
 use super::{
-    Answer, Call, Forge, Found, Kind, Lack, Method, Page, Renewal, Revocation, Signature, Site,
-    Told, Verdict, Wish, checked_scopes, encoded,
+    Call, Forge, Found, Kind, Lack, Method, Page, Renewal, Revocation, Signature, Site, Told,
+    Verdict, Wish, checked_scopes, encoded,
 };
 use crate::credential::expiry::Expiry;
 use crate::credential::token::TokenKind;
@@ -138,6 +139,11 @@ impl Forge for GitLab {
             }),
             Some(_) => None,
         }
+    }
+
+    fn is_there(&self, answer: &Answer) -> bool {
+        let refusal = answer.json::<Refusal>();
+        answer.status == 401 && refusal.is_some_and(|refusal| refusal.says("401 Unauthorized"))
     }
 
     /// `self` is for personal access tokens: an OAuth token that is good gets 400 there, and can ask elsewhere.

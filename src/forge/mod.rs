@@ -6,17 +6,13 @@
 
 use std::fmt::{self, Write as _};
 
-use serde::de::DeserializeOwned;
-use time::PrimitiveDateTime;
-use time::format_description::BorrowedFormatItem;
-use time::macros::format_description;
-
+use self::answer::Answer;
 use crate::credential::expiry::Expiry;
 use crate::credential::host::is_host;
 use crate::credential::key::Key;
 use crate::credential::token::TokenKind;
-use crate::secret::Buffer;
 
+pub mod answer;
 pub mod azure;
 pub mod bitbucket;
 pub mod gitea;
@@ -25,8 +21,6 @@ pub mod gitlab;
 pub mod lookup;
 pub mod reading;
 
-/// Longer waits are not repeated to a person: a limit lasts an hour at most (docs.github.com, "Rate limits for the REST API").
-const LONGEST_WAIT: u64 = 24 * 60 * 60;
 /// More scopes, or longer ones, than any forge has are no scopes.
 const MOST_SCOPES: usize = 64;
 const LONGEST_SCOPE: usize = 64;
@@ -119,6 +113,12 @@ pub trait Forge: fmt::Debug + Sync {
         None
     }
 
+    /// Whether `answer`, to [`Forge::question`] without a token, is this forge's. A token goes to an address only if the
+    /// forge is known to be there.
+    fn is_there(&self, _answer: &Answer) -> bool {
+        false
+    }
+
     /// Another question, where `answer` to the first one says that the token is of another kind than it looks.
     fn second_question(
         &self,
@@ -170,10 +170,12 @@ pub trait Forge: fmt::Debug + Sync {
     fn pitfalls(&self) -> &'static [&'static str];
 }
 
-/// A forge's web host: what follows `https://`.
+/// Where a forge lives: its host, and the path below which all its addresses are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Site {
     host: String,
+    /// Empty, or with a slash at its beginning and none at its end.
+    base: String,
 }
 
 impl Site {
@@ -184,7 +186,15 @@ impl Site {
         let can_be = key.protocol == b"https" && is_host(&key.host);
         can_be.then(|| Self {
             host: host.to_owned(),
+            base: String::new(),
         })
+    }
+
+    /// The same host, with the forge below `path`.
+    #[must_use]
+    pub fn below(self, path: &str) -> Self {
+        let base = format!("/{path}");
+        Self { base, ..self }
     }
 
     /// With its port, if it has one of its own.
@@ -192,8 +202,13 @@ impl Site {
         &self.host
     }
 
-    /// `https://HOST` and `path`.
+    /// The address of `path` at the forge.
     pub fn url(&self, path: &str) -> String {
+        format!("https://{}{}{path}", self.host, self.base)
+    }
+
+    /// The address of `path` at the host, whatever the forge lives below.
+    pub fn url_at_host(&self, path: &str) -> String {
         format!("https://{}{path}", self.host)
     }
 }
@@ -233,58 +248,6 @@ pub enum Signature {
     Basic,
     /// Nowhere, or in the body.
     None,
-}
-
-/// What a forge answered.
-#[derive(Debug)]
-pub struct Answer {
-    /// Of HTTP.
-    pub status: u16,
-    /// In their order; names in lower case.
-    pub headers: Vec<(String, Vec<u8>)>,
-    /// At most [`lookup::LARGEST`] bytes; may hold a new token.
-    pub body: Buffer,
-}
-
-impl Answer {
-    /// A header's text, if it came once and is printable ASCII. What came twice, or is anything else, says nothing.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        let mut all = self.headers.iter().filter(|(known, _)| known == name);
-        let (_, value) = all.next().filter(|_| all.next().is_none())?;
-        let is_text = value.iter().all(|byte| matches!(byte, b' '..=b'~'));
-        std::str::from_utf8(value)
-            .ok()
-            .filter(|_| is_text)
-            .map(str::trim)
-    }
-
-    /// Returns the body as `T`, or `None` for any other shape, and for text after the value.
-    pub fn json<T: DeserializeOwned>(&self) -> Option<T> {
-        serde_json::from_slice(self.body.as_slice()).ok()
-    }
-
-    /// Returns [`Verdict::Limited`] with the wait that the answer names.
-    pub fn limited(&self, wall: u64) -> Verdict {
-        let number = |name| self.header(name)?.parse::<u64>().ok();
-        let until_reset = || {
-            let reset = number("x-ratelimit-reset").or_else(|| number("ratelimit-reset"))?;
-            Some(reset.saturating_sub(self.date().unwrap_or(wall)))
-        };
-        let wait = number("retry-after").or_else(until_reset);
-        Verdict::Limited {
-            status: self.status,
-            wait: wait.filter(|wait| (1..=LONGEST_WAIT).contains(wait)),
-        }
-    }
-
-    /// When it was sent, by the sender's clock (RFC 9110 §5.6.7), in Unix seconds.
-    pub fn date(&self) -> Option<u64> {
-        const FORM: &[BorrowedFormatItem<'_>] = format_description!(
-            "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
-        );
-        let moment = PrimitiveDateTime::parse(self.header("date")?, FORM).ok()?;
-        u64::try_from(moment.assume_utc().unix_timestamp()).ok()
-    }
 }
 
 /// What a forge says of a token. Only a rejection ([`Verdict::is_rejection`]) makes it invalid.
@@ -458,7 +421,7 @@ pub fn encoded(text: &str) -> String {
 #[cfg(test)]
 pub mod recorded {
     //! Answers as tests write them down.
-    use super::Answer;
+    use super::answer::Answer;
     use crate::secret::Buffer;
 
     /// JSON, as a forge's API sends it.
@@ -481,7 +444,6 @@ pub mod recorded {
 
 #[cfg(test)]
 mod tests {
-    use super::recorded::answer;
     use super::*;
 
     #[test]
@@ -491,30 +453,6 @@ mod tests {
         }
         assert_eq!(Kind::from_word("forgejo"), Some(Kind::Gitea));
         assert_eq!(Kind::from_word("GitHub"), None);
-    }
-
-    #[test]
-    fn a_header_that_is_not_one_text_says_nothing() {
-        let twice = answer(200, &[("x", "a"), ("y", "b"), ("x", "a")], "");
-        assert_eq!((twice.header("x"), twice.header("y")), (None, Some("b")));
-        for garbage in ["a\tb", "\u{e9}", "a\u{7f}", "a\u{1b}[2J"] {
-            assert_eq!(answer(200, &[("x", garbage)], "").header("x"), None);
-        }
-    }
-
-    #[test]
-    fn dates_of_answers() {
-        let date = |text| answer(200, &[("date", text)], "").date();
-        assert_eq!(date("Sat, 21 Nov 2026 03:39:39 GMT"), Some(1_795_232_379));
-        for wrong in [
-            "",
-            "2026-11-21",
-            "Sat, 21 Nov 2026 03:39:39 +0000",
-            "Sat, 31 Feb 2026 00:00:00 GMT",
-            "Sat, 21 Nov 1926 03:39:39 GMT",
-        ] {
-            assert_eq!(date(wrong), None, "{wrong}");
-        }
     }
 
     #[test]
@@ -552,19 +490,5 @@ mod tests {
             encoded("git on büro & co"),
             "git%20on%20b%C3%BCro%20%26%20co"
         );
-    }
-
-    #[test]
-    fn a_limit_says_how_long_it_lasts() {
-        let wait = |headers: &[(&str, &str)]| match answer(403, headers, "").limited(1000) {
-            Verdict::Limited { wait, .. } => wait,
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(wait(&[("retry-after", "60")]), Some(60));
-        assert_eq!(wait(&[("x-ratelimit-reset", "1060")]), Some(60));
-        assert_eq!(wait(&[("x-ratelimit-reset", "900")]), None);
-        assert_eq!(wait(&[("retry-after", "99999999")]), None);
-        assert_eq!(wait(&[("retry-after", "tomorrow")]), None);
-        assert_eq!(wait(&[]), None);
     }
 }

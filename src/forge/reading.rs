@@ -10,14 +10,18 @@
 //!
 //! Only *rejected* makes a token invalid. Each forge reads its own shapes ([`Forge::read`]); this file does what holds for all.
 
-use super::{Answer, Forge, Found, Told, Verdict};
+use super::answer::Answer;
+use super::{Forge, Found, Told, Verdict};
 use crate::credential::expiry::Expiry;
 use crate::credential::token::TokenKind;
 
 /// Returns what `answer` says of a token. `wall`: the present, in Unix seconds.
 pub fn read(forge: &dyn Forge, answer: &Answer, token: Option<TokenKind>, wall: u64) -> Verdict {
     if is_limited(answer) {
-        return answer.limited(wall);
+        return Verdict::Limited {
+            status: answer.status,
+            wait: answer.wait(wall),
+        };
     }
     if !is_json(answer) {
         return Verdict::Unclear {
@@ -31,6 +35,11 @@ pub fn read(forge: &dyn Forge, answer: &Answer, token: Option<TokenKind>, wall: 
         }),
         verdict => verdict,
     }
+}
+
+/// Whether `answer`, to a question without a token, is the forge's own.
+pub fn is_there(forge: &dyn Forge, answer: &Answer) -> bool {
+    is_json(answer) && forge.is_there(answer)
 }
 
 impl Told {

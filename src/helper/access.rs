@@ -1,14 +1,15 @@
 //! What git's own endpoint says of a repository: whether git may fetch and push, and why not.
 
+use super::asking::Asked;
 use super::case::Case;
 use super::endpoint;
 use super::finding::Finding;
-use super::lookup::Asked;
 use super::reply;
 use crate::credential::key::Key;
 use crate::credential::token::TokenKind;
 use crate::credential::username::Username;
-use crate::forge::{Answer, Kind, Verdict};
+use crate::forge::answer::Answer;
+use crate::forge::{Kind, Verdict};
 use crate::plain::shell_word;
 
 const TITLE: &str = "git endpoint";

@@ -1,8 +1,8 @@
 //! All there is to go by when git fails for a URL.
 
+use super::asking::Asked;
 use super::finding::Finding;
 use super::forges::Issuer;
-use super::lookup::Asked;
 use super::question::Question;
 use crate::credential::Credential;
 use crate::credential::token::TokenKind;

@@ -1,8 +1,8 @@
 //! What a rotation that was cut off has left: a dead token, and a new one that may be kept somewhere.
 
 use super::Helper;
+use super::asking::Asked;
 use super::holders::Holders;
-use super::lookup::Asked;
 use super::rotate::Rotated;
 use super::turn::Turn;
 use super::unrotated::Error;

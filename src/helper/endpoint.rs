@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use crate::credential::Credential;
 use crate::credential::basic;
 use crate::credential::username::Username;
+use crate::forge::answer::Answer;
 use crate::forge::lookup;
-use crate::forge::{Answer, Call, Method, Signature, Site};
+use crate::forge::{Call, Method, Signature, Site};
 use crate::network::Network;
 
 /// Asks for `service` with the token of `credential`. A place without `.git` at its end may only lead there: then that is
@@ -53,5 +54,5 @@ pub fn address(site: &Site, path: &[u8]) -> String {
             let _ = write!(text, "%{byte:02X}");
         }
     }
-    site.url(&format!("/{text}"))
+    site.url_at_host(&format!("/{text}"))
 }

@@ -6,8 +6,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::Helper;
+use super::asking::Asked;
 use super::finding::Finding;
-use super::lookup::Asked;
 use super::open;
 use crate::config::{Choice, Settings};
 use crate::credential::Credential;

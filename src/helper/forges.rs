@@ -23,6 +23,8 @@ pub struct Issuer {
     pub forge: &'static dyn Forge,
     /// `None`: its beginning does not tell.
     pub token: Option<TokenKind>,
+    /// Whether a rule or the host's name says so. Otherwise the forge may be elsewhere at the host, or not be there.
+    pub is_certain: bool,
 }
 
 impl Issuer {
@@ -114,7 +116,7 @@ pub fn username(issuer: Option<Issuer>, variable: Option<&str>) -> StandIn {
                 .unwrap_or_default(),
         );
     }
-    let Some(Issuer { forge, token }) = issuer else {
+    let Some(Issuer { forge, token, .. }) = issuer else {
         return StandIn::Unknown;
     };
     forge.stand_in(token).map_or(StandIn::Own, StandIn::Known)
@@ -139,7 +141,7 @@ pub fn issuer(key: &Key, clues: Clues<'_>) -> Option<Issuer> {
         token,
     } = clues;
     let ruled = || {
-        let rule = rules.iter().find(|rule| rule.fits(key))?;
+        let rule = HostRule::find(rules, key)?;
         rule.forge.map(forge)
     };
     let famous = || {
@@ -152,13 +154,14 @@ pub fn issuer(key: &Key, clues: Clues<'_>) -> Option<Issuer> {
         ALL.into_iter()
             .find(|forge| forge.token_kind(token).is_some())
     };
-    let forge = ruled()
-        .or_else(famous)
+    let certain = ruled().or_else(famous);
+    let forge = certain
         .or_else(|| named.or(known).map(forge))
         .or_else(marked)?;
     Some(Issuer {
         forge,
         token: token.and_then(|token| forge.token_kind(token)),
+        is_certain: certain.is_some(),
     })
 }
 
@@ -192,6 +195,7 @@ mod tests {
         let rules = [HostRule {
             protocol: b"https".to_vec(),
             host: b"one.test".to_vec(),
+            path: None,
             forge: Some(Kind::GitLab),
             lifetime: None,
         }];

@@ -170,6 +170,13 @@ impl<'a> Holders<'a> {
         Ok(true)
     }
 
+    /// Removes each entry, provided it still has the same token.
+    pub(super) fn remove(&self) {
+        for holder in &self.all {
+            holder.erase();
+        }
+    }
+
     /// As they were kept.
     pub(super) fn kept(&self) -> impl Iterator<Item = &Credential> {
         self.all.iter().map(|holder| &holder.kept)

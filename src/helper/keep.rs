@@ -7,6 +7,7 @@ use super::notice::Notice;
 use super::place::Word;
 use super::round::Round;
 use super::{Helper, Outcome, answering, clue, lookup};
+use crate::config::host::HostRule;
 use crate::credential::Credential;
 use crate::credential::description::Description;
 use crate::credential::expiry::{Expiry, Source};
@@ -214,8 +215,7 @@ impl Helper {
 
     /// How long a token lives by a rule of the person's, or until when by what it says itself.
     fn guess(&self, credential: &Credential) -> Option<(Guess, Source)> {
-        let mut rules = self.hosts.iter();
-        let rule = rules.find(|rule| rule.fits(&credential.key));
+        let rule = HostRule::find(&self.hosts, &credential.key);
         if let Some(lifetime) = rule.and_then(|rule| rule.lifetime) {
             return Some((Guess::After(lifetime), Source::Lifetime));
         }
@@ -231,7 +231,12 @@ impl Helper {
         guess: Option<(Guess, Source)>,
         now: Now,
     ) -> Result<Option<Source>, Error> {
-        let Some((guess, source)) = guess.filter(|_| credential.expiry.is_none()) else {
+        // The forge's word that the token never expires counts more than a guess.
+        let is_endless = known
+            .and_then(Option::as_ref)
+            .is_some_and(|known| known.is_endless);
+        let guess = guess.filter(|_| credential.expiry.is_none() && !is_endless);
+        let Some((guess, source)) = guess else {
             return Ok(None);
         };
         credential.expiry = self.end_of(credential, known, guess, now)?;

@@ -3,17 +3,17 @@
 
 use std::time::Duration;
 
+use super::asking::Asked;
 use super::forges::{Clues, Issuer, StandIn, issuer, username};
-use super::{Helper, Outcome, answering};
+use super::{Helper, Outcome, answering, asking};
+use crate::config::host::HostRule;
 use crate::credential::Credential;
 use crate::credential::description::Description;
 use crate::credential::expiry::{Expiry, Source};
 use crate::credential::key::Key;
 use crate::credential::token::TokenKind;
-use crate::forge::{self, Call, Found, Lack, Site, Told, Verdict, lookup, reading};
+use crate::forge::{self, Found, Lack, Site, Told, Verdict, lookup};
 use crate::journal::known::{self, Known};
-use crate::network::Network;
-use crate::plain;
 use crate::secret::Secret;
 use crate::storage::{Error, Kind};
 use crate::time::Now;
@@ -23,33 +23,6 @@ pub const EVERY: Duration = Duration::from_secs(86_400);
 
 /// A credential, and where it is kept.
 type Kept = (Credential, Vec<Kind>);
-
-/// What came of asking a forge about a token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Asked {
-    /// It answered.
-    Told(Verdict),
-    /// It did not.
-    Failed(lookup::Error),
-    /// This forge cannot tell, or not about this kind of token.
-    CannotTell,
-    /// Nobody knows who issued it.
-    NoForge,
-    /// No token is sent over anything but HTTPS.
-    NotHttps,
-}
-
-impl Asked {
-    /// Whether the forge itself says that the token is invalid.
-    pub fn is_rejection(&self) -> bool {
-        matches!(self, Self::Told(verdict) if verdict.is_rejection())
-    }
-
-    /// Whether the forge says that the token is good.
-    pub fn is_good(&self) -> bool {
-        matches!(self, Self::Told(Verdict::Good(_)))
-    }
-}
 
 /// What is known of a token, now that its forge was asked.
 #[derive(Debug)]
@@ -93,7 +66,27 @@ impl Helper {
     pub fn ask(&self, credential: &Credential, now: Now) -> (Option<Issuer>, Asked) {
         let known = self.known(credential);
         let issuer = self.issuer_of(credential, known.forge);
-        (issuer, ask(credential, issuer.as_ref(), now))
+        (issuer, self.ask_issuer(credential, issuer.as_ref(), now))
+    }
+
+    /// Where the forge of `key` lives, by the rules; `None` if it is not reached over HTTPS.
+    pub fn site(&self, key: &Key) -> Option<Site> {
+        let site = Site::of(key)?;
+        let rule = HostRule::find(&self.hosts, key);
+        Some(match rule.and_then(|rule| rule.path.as_deref()) {
+            Some(path) => site.below(path),
+            None => site,
+        })
+    }
+
+    fn ask_issuer(&self, credential: &Credential, issuer: Option<&Issuer>, now: Now) -> Asked {
+        let Some(issuer) = issuer else {
+            return Asked::NoForge;
+        };
+        match self.site(&credential.key) {
+            Some(site) => asking::ask(credential, issuer, &site, now),
+            None => Asked::NotHttps,
+        }
     }
 
     /// Asks about everything that fits `wanted`, or everything, and writes down what it learns: dates into the storages, the rest into
@@ -118,7 +111,7 @@ impl Helper {
             let issuer = self.issuer_of(&credential, self.known(&credential).forge);
             let asked = match silent.iter().find(|(other, _)| other == host) {
                 Some((_, error)) if issuer.is_some() => Asked::Failed(*error),
-                _ => ask(&credential, issuer.as_ref(), now),
+                _ => self.ask_issuer(&credential, issuer.as_ref(), now),
             };
             if let Asked::Failed(error) = asked
                 && error.is_of_host()
@@ -163,7 +156,7 @@ impl Helper {
                     .claim(&credential, EVERY, now.wall)
                     .unwrap_or(false)
             {
-                let asked = ask(&credential, issuer.as_ref(), now);
+                let asked = self.ask_issuer(&credential, issuer.as_ref(), now);
                 self.settle(&credential, issuer.as_ref(), &asked, now)?;
             }
             return Ok(());
@@ -195,11 +188,14 @@ impl Helper {
                 !is_good || end.left(now.wall) > 0 || is_word_of_person(*source)
             }),
         };
+        if is_good {
+            known.is_endless = found.end == Told::Never;
+        }
         let end = known.end.map(|(end, _)| end);
         if end != credential.expiry {
             self.redate(credential, end, now)?;
         }
-        if let Some(Issuer { forge, token }) = issuer {
+        if let Some(Issuer { forge, token, .. }) = issuer {
             known.forge = Some(forge.kind());
             known.token = token.or(found.kind).or(known.token);
         }
@@ -306,61 +302,6 @@ pub fn is_wanted(credential: &Credential, known: &Known) -> bool {
     )
 }
 
-fn ask(credential: &Credential, issuer: Option<&Issuer>, now: Now) -> Asked {
-    let Some(Issuer { forge, token }) = issuer else {
-        return Asked::NoForge;
-    };
-    let Some(site) = Site::of(&credential.key) else {
-        return Asked::NotHttps;
-    };
-    let (Some(call), Some(secret)) = (forge.question(&site, *token), credential.token()) else {
-        return Asked::CannotTell;
-    };
-    let send = |call: &Call| {
-        let network = Network::as_git_has_it(&call.url)?;
-        lookup::call(call, Some(secret), None, &network)
-    };
-    let mut answer = send(&call);
-    let second = answer.as_ref().ok();
-    let second = second.and_then(|answer| forge.second_question(&site, *token, answer));
-    if let Some(call) = second {
-        answer = send(&call);
-    }
-    match answer {
-        Ok(answer) => {
-            let verdict = reading::read(*forge, &answer, *token, now.wall);
-            Asked::Told(safe(verdict, &site, secret))
-        }
-        Err(error) => Asked::Failed(error),
-    }
-}
-
-/// Makes a verdict fit to be shown and kept: the forge knows the token, and may repeat it in any text.
-fn safe(verdict: Verdict, site: &Site, secret: &Secret) -> Verdict {
-    let holds_secret = |text: &String| {
-        let mut parts = text.as_bytes().windows(secret.expose().len().max(1));
-        parts.any(|part| part == secret.expose())
-    };
-    match verdict {
-        Verdict::Good(found) => Verdict::Good(Found {
-            scopes: found
-                .scopes
-                .filter(|scopes| !scopes.iter().any(holds_secret)),
-            user: found.user.filter(|user| !holds_secret(user)),
-            ..found
-        }),
-        Verdict::Blocked { authorize, words } => Verdict::Blocked {
-            // A person will open it.
-            authorize: authorize
-                .filter(|link| link.starts_with(&site.url("/")) && !holds_secret(link)),
-            words: words
-                .filter(|words| !holds_secret(words))
-                .map(|words| plain::safe(words.as_bytes())),
-        },
-        verdict => verdict,
-    }
-}
-
 fn outcome_of(asked: &Asked) -> Option<known::Outcome> {
     Some(match asked {
         Asked::Told(Verdict::Good(_)) => known::Outcome::Good,
@@ -369,7 +310,7 @@ fn outcome_of(asked: &Asked) -> Option<known::Outcome> {
         Asked::Told(Verdict::Rejected) => known::Outcome::Rejected,
         Asked::Told(Verdict::Blocked { .. }) => known::Outcome::Blocked,
         Asked::Told(Verdict::Limited { .. }) => known::Outcome::Limited,
-        Asked::Told(Verdict::Unclear { .. }) => known::Outcome::Unclear,
+        Asked::Told(Verdict::Unclear { .. }) | Asked::NotThere(_) => known::Outcome::Unclear,
         Asked::Failed(_) => known::Outcome::Failed,
         Asked::CannotTell | Asked::NoForge | Asked::NotHttps => return None,
     })

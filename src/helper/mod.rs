@@ -2,6 +2,7 @@
 
 mod access;
 pub mod answering;
+pub mod asking;
 pub mod background;
 mod case;
 pub mod chain;
@@ -32,6 +33,7 @@ mod reply;
 pub mod rotate;
 mod round;
 pub mod ssh;
+mod successor;
 mod turn;
 pub mod unrotated;
 pub mod verify;
@@ -341,6 +343,7 @@ impl Helper {
             Notice::EndsSoon {
                 key: credential.key.clone(),
                 expiry,
+                can_rotate: self.can_rotate(credential, known.as_ref()),
                 source: known.map_or(Source::Unknown, |known| known.source_of(expiry)),
             }
         })

@@ -36,6 +36,8 @@ pub enum Notice {
         expiry: Expiry,
         /// Who told so.
         source: Source,
+        /// Whether its forge can replace it by itself.
+        can_rotate: bool,
     },
     /// A token fits and is not answered, for it has ended.
     Ended {

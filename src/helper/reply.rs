@@ -1,6 +1,6 @@
 //! A reply of git's endpoint: git's own, a page in its place, or a refusal in the server's words.
 
-use crate::forge::Answer;
+use crate::forge::answer::Answer;
 use crate::secret::Secret;
 
 /// Longer words are no sentence.

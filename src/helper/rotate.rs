@@ -2,26 +2,25 @@
 //! else; a lock lets one process rotate at a time; and no call is ever repeated, for the reuse of a dead token revokes its
 //! whole family (`doc/api/personal_access_tokens.md` in gitlabhq/gitlabhq).
 
-use std::borrow::Cow;
 use std::path::Path;
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
-
 use super::Helper;
+use super::asking::Asked;
 use super::forges::Issuer;
 use super::holders::{Holders, Left, Replaced};
-use super::lookup::Asked;
 use super::notice::Notice;
+use super::successor::{last_day, successor};
 use super::turn::Turn;
 use super::unrotated::{Error, Fate};
 use crate::credential::Credential;
-use crate::credential::expiry::{End, Expiry, Source};
+use crate::credential::expiry::{Expiry, Source};
 use crate::credential::key::Key;
+use crate::credential::token::TokenKind;
 use crate::forge::lookup;
-use crate::forge::{Answer, Call, Found, Renewal, Revocation, Site, Told, Verdict};
+use crate::forge::{Call, Found, Renewal, Revocation, Site, Told, Verdict};
 use crate::journal::fate;
+use crate::journal::known::Known;
 use crate::network::Network;
 use crate::platform::boot_time;
 use crate::secret::{Buffer, Secret};
@@ -53,22 +52,6 @@ pub struct Plan {
     pub revocation: Revocation,
 }
 
-#[derive(Deserialize)]
-struct Said<'a> {
-    #[serde(borrow)]
-    token: Cow<'a, str>,
-    #[serde(borrow)]
-    expires_at: Option<Day<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Day<'a> {
-    Text(#[serde(borrow)] Cow<'a, str>),
-    /// The token is good all the same.
-    Other(IgnoredAny),
-}
-
 /// What came of it: the new token is kept.
 pub struct Rotated {
     /// Under the key that was asked for, or another of its host.
@@ -91,7 +74,7 @@ impl Helper {
     /// How `credential` is renewed; `None`: nobody knows its forge.
     pub fn plan(&self, credential: &Credential) -> Option<Plan> {
         let issuer = self.issuer_known(credential)?;
-        let site = Site::of(&credential.key)?;
+        let site = self.site(&credential.key)?;
         Some(Plan {
             renewal: issuer.forge.renewal(&site, issuer.token),
             revocation: issuer.forge.revocation(&site, issuer.token),
@@ -100,10 +83,48 @@ impl Helper {
         })
     }
 
+    /// Whether the forge replaces `credential` by itself, as far as is known without asking.
+    pub(super) fn can_rotate(&self, credential: &Credential, known: Option<&Known>) -> bool {
+        let Some(Renewal::InPlace { needs, .. }) = self.plan(credential).map(|plan| plan.renewal)
+        else {
+            return false;
+        };
+        let is_other_kind = known.is_some_and(|known| known.token == Some(TokenKind::OAuth));
+        let scopes = known.and_then(|known| known.scopes.as_ref());
+        // A scope that is not known to be there would make the hint a dead end.
+        let may = scopes.is_some_and(|scopes| scopes.iter().any(|has| needs.contains(&&has[..])));
+        may && !is_other_kind
+    }
+
     /// Has the forge replace the token of `old`, unless an earlier rotation is to be finished first, and stores the new one wherever the old one is. `state`: the folder of lock
     /// and mark. `announce` is called when the forge is about to be asked: from there until this
     /// returns a loss cannot be undone, so the caller lets no signal end the process.
     pub fn rotate(
+        &self,
+        old: &Credential,
+        (call, needs): (&Call, &[&str]),
+        end: Expiry,
+        state: &Path,
+        announce: &mut dyn FnMut(Step<'_>),
+        now: Now,
+    ) -> Result<Rotated, Error> {
+        let result = self.replace_at_forge(old, (call, needs), end, state, announce, now);
+        if result.as_ref().is_err_and(Error::is_loss) {
+            self.discard(old, now);
+        }
+        result
+    }
+
+    /// Removes a token that the forge has replaced by one that is lost: git must not be given it again.
+    fn discard(&self, dead: &Credential, now: Now) {
+        self.bury(dead, fate::Fate::Refused, now);
+        // Where it cannot be removed now, `clean` finds it.
+        if let Ok(holders) = self.holders(dead) {
+            holders.remove();
+        }
+    }
+
+    fn replace_at_forge(
         &self,
         old: &Credential,
         (call, needs): (&Call, &[&str]),
@@ -137,12 +158,12 @@ impl Helper {
         }
         let found = match asked {
             // Whoever says yes to anything tells no scopes.
-            Asked::Told(Verdict::Good(Found { scopes: None, .. })) => {
-                return Err(Error::Undescribed);
-            }
+            Asked::Told(
+                Verdict::Good(Found { scopes: None, .. }) | Verdict::Unclear { status: 200 },
+            )
+            | Asked::NotThere(_) => return Err(Error::Undescribed),
             Asked::Told(Verdict::Good(found)) if found.kind.is_some() => return Err(Error::Kind),
             Asked::Told(Verdict::Good(found)) => found,
-            Asked::Told(Verdict::Unclear { status: 200 }) => return Err(Error::Undescribed),
             Asked::Told(Verdict::Unclear { status } | Verdict::Limited { status, .. }) => {
                 return Err(Error::Refused(status));
             }
@@ -344,35 +365,4 @@ fn was_not_sent(error: lookup::Error) -> bool {
             | lookup::Error::NoThread
             | lookup::Error::LeftOut
     )
-}
-
-/// The new token and its end.
-fn successor(answer: &Answer) -> Option<(Secret, Option<Expiry>)> {
-    let bytes = answer.body.as_slice();
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    // What follows the value is somebody else's: the token is there.
-    let mut values = serde_json::Deserializer::from_slice(bytes).into_iter();
-    let Said { token, expires_at } = values.next()?.ok()?;
-    let is_token = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
-    // Its last day begins at 00:00 UTC, and then it is over.
-    let day = match expires_at {
-        Some(Day::Text(day)) => Some(day.chars().take(10).collect::<String>()),
-        Some(Day::Other(_)) | None => None,
-    };
-    let end = day
-        .and_then(|day| End::parse(&format!("{day}T00:00:00Z")).ok())
-        .and_then(|end| end.expiry(0));
-    is_token.then(|| (Secret::new(token.as_bytes()), end))
-}
-
-/// The day at whose start a token may end that is to be good until `end`. As many days as GitLab allows at most are not made
-/// more by the hours that are left of today (Personal access tokens, Access token expiration).
-fn last_day(end: Expiry, now: Now) -> Option<String> {
-    const DAY: u64 = 24 * 60 * 60;
-    let days = end.unix().div_ceil(DAY);
-    let most = now.wall / DAY + 365;
-    let is_allowed = end.unix().saturating_sub(now.wall) <= 365 * DAY;
-    let days = if is_allowed { days.min(most) } else { days };
-    let day = Expiry::from_unix(days.saturating_mul(DAY))?.rfc3339()?;
-    Some(day.chars().take(10).collect())
 }

@@ -168,6 +168,20 @@ impl Error {
         )
     }
 
+    /// Whether the forge says that the kept token is invalid, and its successor is lost.
+    pub fn is_loss(&self) -> bool {
+        matches!(
+            self,
+            Self::CutOff
+                | Self::Lost
+                | Self::NoToken(Fate::Dead)
+                | Self::Doubtful {
+                    fate: Fate::Dead,
+                    ..
+                }
+        )
+    }
+
     /// Whether it has to be found out whether the kept token is good.
     pub fn is_doubtful(&self) -> bool {
         matches!(

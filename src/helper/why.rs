@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use super::Helper;
+use super::asking::Asked;
 use super::case::{Case, text};
 use super::finding::{Finding, Outcome};
 use super::forges::{Clues, issuer};
-use super::lookup::Asked;
 use super::question::{Question, tells_path};
 use crate::config::account::Account;
 use crate::credential::Credential;
@@ -15,7 +15,7 @@ use crate::credential::key::Key;
 use crate::credential::token::TokenKind;
 use crate::credential::username::Username;
 use crate::forge::lookup;
-use crate::forge::{self, Found, Kind, Site, Verdict};
+use crate::forge::{self, Found, Kind, Verdict};
 use crate::git::Git;
 use crate::storage::Error;
 use crate::time::{Now, in_words};
@@ -36,7 +36,7 @@ impl Helper {
         let Some(key) = url.key() else {
             return Vec::new();
         };
-        let Some(site) = Site::of(&key) else {
+        let Some(site) = self.site(&key) else {
             let says = format!(
                 "{} is not HTTPS: no token is sent to it from here",
                 text(&key.url())
@@ -294,6 +294,14 @@ impl Case<'_> {
                     "nobody knows which forge this is: a [[host]] rule in config.toml can tell";
                 Ok(Finding::note(TITLE, says, None))
             }
+            Asked::NotThere(kind) => {
+                let site = &self.site;
+                let says = format!(
+                    "{} is not the address of {kind}: the token was not sent; a [[host]] rule with the forge's URL in config.toml can tell where it is",
+                    site.url("/")
+                );
+                Ok(Finding::note(TITLE, says, None))
+            }
             Asked::NotHttps => Ok(Finding::note(
                 TITLE,
                 "no token is sent over anything but HTTPS",
@@ -385,6 +393,7 @@ impl Case<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::forge::Site;
 
     use crate::forge::lookup::Error;
     use crate::secret::Secret;

@@ -21,6 +21,8 @@ pub struct Known {
     pub scopes: Option<Vec<String>>,
     /// When it ends, and who told so. The storage's date holds; this one tells where it is from if it is the same.
     pub end: Option<(Expiry, Source)>,
+    /// Whether its forge says that it never expires.
+    pub is_endless: bool,
     /// When it was first stored, in Unix seconds.
     pub since: Option<u64>,
     /// When somebody was asked for it, or gave it, in milliseconds since 1970: whoever was asked later has the later word.
@@ -134,6 +136,7 @@ impl Known {
                     Some((Expiry::parse(end.as_bytes())?, Source::from_word(source)?))
                 });
             }
+            b"endless" => self.is_endless = text == "forge",
             b"since" => self.since = text.parse().ok(),
             b"brought" => self.brought = text.parse().ok(),
             b"died" => self.died = text.parse().ok(),
@@ -151,6 +154,7 @@ impl Known {
             token,
             scopes,
             end,
+            is_endless,
             since,
             brought,
             died,
@@ -166,6 +170,7 @@ impl Known {
                 "end",
                 end.map(|(end, source)| format!("{end} {}", source.word())),
             ),
+            ("endless", is_endless.then(|| "forge".to_owned())),
             ("since", since.map(|since| since.to_string())),
             ("brought", brought.map(|brought| brought.to_string())),
             ("died", died.map(|died| died.to_string())),

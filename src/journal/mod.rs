@@ -480,6 +480,7 @@ mod tests {
             token: Some(TokenKind::Classic),
             scopes: Some(vec!["repo".to_owned(), "read:org".to_owned()]),
             end: Expiry::from_unix(5000).map(|end| (end, Source::Forge)),
+            is_endless: false,
             since: Some(900),
             accepted: Some(999),
             asked: Some(1000),

@@ -19,7 +19,8 @@ use super::address::address;
 use super::tls::Tls;
 use super::trust::{to_forge, to_proxy, why_tls};
 use super::{Error, LARGEST};
-use crate::forge::{Answer, Call, Method, Signature};
+use crate::forge::answer::Answer;
+use crate::forge::{Call, Method, Signature};
 use crate::network::Network;
 use crate::secret::{Buffer, Secret};
 

@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use super::{Answer, Call};
+use super::Call;
+use super::answer::Answer;
 use crate::network::Network;
 use crate::network::settings::Unmet;
 use crate::plain::shell_word;

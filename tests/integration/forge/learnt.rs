@@ -75,7 +75,8 @@ fn learns(speaks: Speaks, token: Token, kind: &str, prepare: impl FnOnce(&Work))
     assert_eq!(listed["kind"], kind, "{listed:#}");
     assert_eq!(listed["ends_from"], "forge", "{listed:#}");
     assert!(!listed.to_string().contains(&secret));
-    warns(&work, (ends - now()) / DAY);
+    // Rounded to the hour, then down.
+    warns(&work, (ends - now() + 1800) / 3600 * 3600 / DAY);
     assert_eq!(work.forge.asked().len(), 1, "{:#?}", work.forge.record());
 }
 

@@ -28,6 +28,7 @@ mod hostile;
 mod itself;
 mod learnt;
 mod login;
+mod outcomes;
 mod rotate;
 mod rotate_broken_off;
 mod rotate_everywhere;
@@ -226,6 +227,8 @@ pub struct State {
     failed_attempts: usize,
     /// What git's endpoint answers instead, to everybody.
     git_gets: Option<Response>,
+    /// The path that the API lives below; nothing of the forge's is elsewhere.
+    pub base: String,
     /// GitLab's `self` answers 200 with `revoked` and `active` for dead tokens, instead of 401.
     pub tells_of_the_dead: bool,
 }
@@ -283,6 +286,7 @@ impl Forge {
             locks_out_after: None,
             failed_attempts: 0,
             git_gets: None,
+            base: String::new(),
             tells_of_the_dead: false,
         };
         let shared = Arc::new(Shared {

@@ -230,7 +230,8 @@ fn a_refusal_after_the_fact_is_none() {
         fails(&rotate(&work), &said);
         assert_eq!(work.marks().len(), 1);
         work.forge.answer(Manner::Honest);
-        fails(&rotate(&work), "an earlier rotation was cut off");
+        assert_eq!(work.kept(), None);
+        fails(&rotate(&work), "nothing is kept for this URL");
     }
 }
 

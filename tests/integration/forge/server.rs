@@ -201,6 +201,14 @@ fn flood(
 impl Shared {
     fn honest(&self, request: &Request) -> Response {
         let mut state = self.state.lock().unwrap();
+
+        let Some(path) = request.path.strip_prefix(&state.base) else {
+            return Response::text(404, "nothing is here");
+        };
+        let request = &Request {
+            path: path.to_owned(),
+            ..request.clone()
+        };
         match self.speaks {
             Speaks::GitHub if request.path.starts_with("/api/v3") => {
                 github::answer(&mut state, request)
