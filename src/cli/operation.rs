@@ -58,7 +58,7 @@ pub(super) fn run(operation: Operation, flags: Flags, streams: &mut Streams) -> 
             outcome.notices
         }),
         Operation::Erase => {
-            let outcome = helper.refuse(&request, now);
+            let outcome = helper.refuse(&request, streams.error_is_terminal, now);
             ui::notices(streams, &outcome.notices, now.wall);
             outcome.value.map(|()| Vec::new())
         }

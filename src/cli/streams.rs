@@ -30,6 +30,8 @@ pub struct Streams {
     pub colours_output: bool,
     /// Messages may be coloured.
     pub colours_error: bool,
+    /// A person reads the messages at a terminal.
+    pub error_is_terminal: bool,
     /// A line of messages may be written over.
     pub redraws_error: bool,
 }
@@ -62,6 +64,7 @@ impl Streams {
                 Box::new(io::stderr())
             },
             input_is_terminal,
+            error_is_terminal: io::stderr().is_terminal(),
             colours_output: wants_colour && io::stdout().is_terminal(),
             colours_error: wants_colour && io::stderr().is_terminal(),
             redraws_error: moves_cursor && io::stderr().is_terminal(),

@@ -211,7 +211,9 @@ impl Helper {
             if was_passed {
                 continue;
             }
-            if let Some(expiry) = found.expiry {
+            if let Some(expiry) = found.expiry
+                && self.is_news(Topic::Ended(&found), now)
+            {
                 notices.push(Notice::Ended {
                     key: found.key.clone(),
                     expiry,

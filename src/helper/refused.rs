@@ -75,7 +75,15 @@ impl Helper {
 
     /// Forgets what git says was refused, wherever it is, and notes it, so that `clean` knows copies of it that lie
     /// elsewhere. For git that was the last try of its command: so what the next one will do is said too.
-    pub fn refuse(&self, request: &Request, now: Now) -> Outcome<Result<(), Error>> {
+    ///
+    /// The removal is told `at_terminal`, and where our state came back: then a command of git is running. Otherwise a script
+    /// has rejected the credential and wants silence, as git's own helpers keep it (git's `t/lib-credential.sh`).
+    pub fn refuse(
+        &self,
+        request: &Request,
+        at_terminal: bool,
+        now: Now,
+    ) -> Outcome<Result<(), Error>> {
         let mut outcome = Outcome {
             value: Ok(()),
             notices: Vec::new(),
@@ -103,8 +111,8 @@ impl Helper {
             }
         }
         let is_late = self.count_slow(began) > LATE;
-        if !kinds.is_empty() {
-            let round = Round::among(&request.state);
+        let round = Round::among(&request.state);
+        if !kinds.is_empty() && (at_terminal || round.is_some()) {
             let is_for_anyone = round.map(|round| round.is_for_anyone());
             let next = if is_late {
                 Next::Unknown

@@ -44,8 +44,10 @@ pub struct Journal {
 /// What may be spoken of.
 #[derive(Debug, Clone, Copy)]
 pub enum Topic<'a> {
-    /// The end of this one's secret.
+    /// The end of this one's secret, before it comes.
     EndOf(&'a Credential),
+    /// The end of this one's secret, which has come. What was said before the end was another warning.
+    Ended(&'a Credential),
     /// That the keychain could not be reached, and memory was used.
     Fallback,
 }
@@ -120,7 +122,12 @@ impl Journal {
         let is_recent = |contents: &Contents| {
             let about = contents.about(topic);
             let entry = contents.entries.iter().find(|entry| entry.about == about);
-            entry.is_some_and(|entry| is_within(entry.said, every, wall))
+            let said = entry.and_then(|entry| entry.said);
+            let said = match topic {
+                Topic::Ended(credential) => said.filter(|&said| credential.has_ended(said)),
+                Topic::EndOf(_) | Topic::Fallback => said,
+            };
+            is_within(said, every, wall)
         };
         // Without the lock first: on most days this is all.
         if let Some(folder) = Folder::open(&self.folder)?
@@ -216,7 +223,9 @@ impl Contents {
     fn about(&self, topic: Topic<'_>) -> Option<About> {
         match topic {
             Topic::Fallback => None,
-            Topic::EndOf(credential) => Some(self.about_secret(credential)),
+            Topic::EndOf(credential) | Topic::Ended(credential) => {
+                Some(self.about_secret(credential))
+            }
         }
     }
 
@@ -374,6 +383,21 @@ mod tests {
         assert!(news(&alice, 1_000_000 + 86_400));
         assert!(news(&alice, 500_000), "after the clock was set back");
         assert!(!news(&alice, 500_001));
+    }
+
+    #[test]
+    fn an_end_that_has_come_is_told_once_after_the_warning_before_it() {
+        let (_home, journal) = journal();
+        let token = Credential {
+            expiry: Expiry::from_unix(1_000_500),
+            ..token("alice", "one")
+        };
+        let news = |topic, wall| journal.is_news(topic, DAY, wall).unwrap();
+        assert!(news(Topic::EndOf(&token), 1_000_000));
+        assert!(news(Topic::Ended(&token), 1_000_600));
+        assert!(!news(Topic::Ended(&token), 1_000_601));
+        assert!(!news(Topic::Ended(&token), 1_000_600 + 86_399));
+        assert!(news(Topic::Ended(&token), 1_000_600 + 86_400));
     }
 
     #[test]

@@ -129,6 +129,40 @@ fn a_token_that_has_ended_is_told_and_not_answered() {
 }
 
 #[test]
+fn an_end_that_has_come_is_told_once_in_the_time_of_warn_every() {
+    for storage in ["file", "memory"] {
+        let sandbox = Sandbox::new();
+        let get = || {
+            let words = format!("--storage {storage} get");
+            sandbox.ask(&words, &lines(&QUESTION)).succeeded().stderr
+        };
+        if storage == "file" {
+            write_file(&sandbox, now() - HOUR);
+        } else {
+            let end = now() + 2;
+            sandbox
+                .ask("--storage memory store", &credential(end))
+                .succeeded();
+            assert!(process::until(|| now() > end));
+        }
+        let told = get();
+        assert!(told.contains("ended"), "{storage}: {told}");
+        assert_eq!(get(), "", "{storage}");
+        fs::write(
+            {
+                let folder = sandbox.path("config/git-credential-pat");
+                fs::create_dir_all(&folder).unwrap();
+                folder.join("config.toml")
+            },
+            "[warn]\nevery = \"0\"\n",
+        )
+        .unwrap();
+        assert!(get().contains("ended"), "{storage}");
+        assert!(get().contains("ended"), "{storage}");
+    }
+}
+
+#[test]
 fn git_goes_on_to_ask_when_a_token_has_ended() {
     for git in crate::git::all() {
         let sandbox = Sandbox::with(git.clone());
