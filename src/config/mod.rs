@@ -488,8 +488,12 @@ mod tests {
                 "config.toml:2:7: a URL begins with its protocol",
             ),
             (
-                "[[host]]\nurl = 'https://one.test/a'",
-                "config.toml:2:7: the URL of a host has no user and no path",
+                "[[host]]\nurl = 'https://one.test/a/../b'",
+                "config.toml:2:7: the URL of a host has no user, and at most a plain path",
+            ),
+            (
+                "[[host]]\nurl = 'https://alice@one.test/a'",
+                "config.toml:2:7: the URL of a host has no user, and at most a plain path",
             ),
             (
                 "[[host]]\nforge = 'github'",
