@@ -224,28 +224,33 @@ impl Git {
         command
     }
 
-    /// Every `http.*` setting that holds for `url`, by name in lower case; `None` for a name alone, which means true. Asked
-    /// from nowhere: a repository's settings do not count, and those in [`HANDED_ON`] only if `is_handed_on`.
+    /// Every `http.*` setting that holds for `url`, and every `remote.*.proxy`, by name; `None` for a name alone, which means
+    /// true. Asked from nowhere: a repository's settings do not count, and those in [`HANDED_ON`] only if `is_handed_on`.
     pub fn http_settings(
         &self,
         url: &str,
         is_handed_on: bool,
     ) -> Result<Vec<(String, Option<String>)>, Error> {
-        let words = ["-z", "--get-urlmatch", "http", url];
-        let (status, output, complaint) = run(&mut self.config_from_nowhere(&words, is_handed_on))?;
-        // 1: nothing is set.
-        if !matches!(status.code(), Some(0 | 1)) {
-            let complaint = String::from_utf8_lossy(&complaint);
-            return Err(Error::Refused(complaint.trim().to_owned()));
-        }
-        let text = String::from_utf8_lossy(&output);
-        let settings = text.split('\0').filter(|setting| !setting.is_empty());
-        Ok(settings
-            .map(|setting| match setting.split_once('\n') {
+        let mut settings = Vec::new();
+        for words in [
+            &["-z", "--get-urlmatch", "http", url][..],
+            &["-z", "--get-regexp", r"^remote\..*\.proxy$"],
+        ] {
+            let (status, output, complaint) =
+                run(&mut self.config_from_nowhere(words, is_handed_on))?;
+            // 1: nothing is set.
+            if !matches!(status.code(), Some(0 | 1)) {
+                let complaint = String::from_utf8_lossy(&complaint);
+                return Err(Error::Refused(complaint.trim().to_owned()));
+            }
+            let text = String::from_utf8_lossy(&output);
+            let lines = text.split('\0').filter(|setting| !setting.is_empty());
+            settings.extend(lines.map(|line| match line.split_once('\n') {
                 Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
-                None => (setting.to_owned(), None),
-            })
-            .collect())
+                None => (line.to_owned(), None),
+            }));
+        }
+        Ok(settings)
     }
 }
 

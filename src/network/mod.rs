@@ -312,6 +312,11 @@ mod tests {
                 invalid("http.pinnedPubkey"),
             ),
             ("http.ssltotallynew", "x", Err(Unmet::Unknown)),
+            (
+                "remote.Origin.proxy",
+                "http://p",
+                set("remote.<name>.proxy"),
+            ),
             ("GIT_SSL_CIPHER_LIST", "NORMAL", set("GIT_SSL_CIPHER_LIST")),
             ("GIT_SSL_VERSION", "tlsv9", invalid("GIT_SSL_VERSION")),
             ("GIT_SSL_CERT", "/c", set("GIT_SSL_CERT")),

@@ -71,8 +71,10 @@ impl Unmet {
         if name.starts_with("GIT_") {
             return format!("unset {name}");
         }
-        let name = name.rsplit('.').next().unwrap_or(name).to_ascii_lowercase();
-        format!("git config --show-origin --get-regexp '^http.*{name}'")
+        let lower = name.to_ascii_lowercase();
+        let section = lower.split('.').next().unwrap_or_default();
+        let last = lower.rsplit('.').next().unwrap_or_default();
+        format!("git config --show-origin --get-regexp '^{section}.*{last}'")
     }
 }
 
@@ -128,7 +130,8 @@ impl Settings<'_> {
     pub(super) fn check(&self, is_proxied: bool) -> Result<(), Unmet> {
         let mut names = self.configured.iter().map(|(name, _)| &name[..]);
         let is_unknown = |name: &str| {
-            KNOWN.iter().all(|(known, _)| *known != name)
+            name.starts_with("http.")
+                && KNOWN.iter().all(|(known, _)| *known != name)
                 && SUSPICIOUS.iter().any(|part| name.contains(part))
         };
         if names.any(is_unknown) {
@@ -144,6 +147,11 @@ impl Settings<'_> {
             if let Some(value) = self.value(name)?.filter(|value| !value.text.is_empty()) {
                 return Err(Unmet::Set(value.name));
             }
+        }
+        // A look-up is for a host, and for no remote: which of them go there is not known. Of remotes only proxies are here.
+        let mut names = self.configured.iter().map(|(name, _)| name);
+        if names.any(|name| name.starts_with("remote.")) {
+            return Err(Unmet::Set("remote.<name>.proxy"));
         }
         if !is_proxied {
             return Ok(());

@@ -403,6 +403,25 @@ fn a_configuration_that_cannot_be_read_sends_no_token() {
     assert_eq!(work.forge.asked(), []);
 }
 
+/// Which remotes go to a host is not known.
+#[test]
+fn a_persons_proxy_for_a_remote_keeps_look_ups_away() {
+    let work = Work::keeping(Speaks::GitHub, Token::new("t", CLASSIC));
+    let key = "remote.origin.proxy";
+    work.git(&["config", "--global", key, "http://127.0.0.1:1"])
+        .succeeded();
+    let checked = work.ask("check", b"");
+    assert!(
+        checked
+            .text()
+            .contains("not asked: remote.<name>.proxy is set"),
+        "{checked:?}"
+    );
+    let hint = "hint: git config --show-origin --get-regexp '^remote.*proxy'";
+    assert!(checked.stderr.contains(hint), "{checked:?}");
+    assert_eq!(work.forge.asked(), []);
+}
+
 /// A repository's settings do not count; those of one command make a look-up no laxer.
 #[test]
 fn settings_for_one_command_send_no_token_past_them() {
