@@ -12,6 +12,7 @@ use rustix::io::Errno;
 
 use crate::plain::shell_word;
 use crate::platform::lock::Lock;
+use crate::platform::owners::stranger_above;
 use crate::platform::{disk, effective_uid};
 use crate::secret::Buffer;
 
@@ -26,6 +27,11 @@ const SHORT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What ends the name of a file that is being written.
 const NEW: &str = ".git-credential-pat-new";
+
+const OF_ANOTHER: &str = "belongs to another user";
+/// For root in the home of a user.
+pub const HOME_OF_ANOTHER: &str =
+    "run this as that user, without sudo; 'sudo -H' takes root's own home";
 
 /// Mode bits of other users: any use at all, and writing.
 const ALL_USE: u32 = 0o077;
@@ -132,6 +138,10 @@ impl Folder {
         use std::os::unix::fs::DirBuilderExt;
         if let Some(folder) = Self::open(path)? {
             return Ok(folder);
+        }
+        // Root's folder would lock the user of a home out of it.
+        if let Some(above) = stranger_above(path) {
+            return Err(not_private(&above, OF_ANOTHER, own_home()));
         }
         let made = std::fs::DirBuilder::new()
             .recursive(true)
@@ -331,6 +341,11 @@ fn new_of(name: &OsStr) -> OsString {
     new
 }
 
+/// What root can do where a folder belongs to a user.
+fn own_home() -> Option<String> {
+    (effective_uid() == 0).then(|| HOME_OF_ANOTHER.to_owned())
+}
+
 /// Returns the length.
 fn check_owner_and_mode(
     file: &File,
@@ -344,7 +359,7 @@ fn check_owner_and_mode(
         return Err(not_private(path, "is not a plain file", None));
     }
     if found.st_uid != effective_uid() {
-        return Err(not_private(path, "belongs to another user", None));
+        return Err(not_private(path, OF_ANOTHER, own_home()));
     }
     if found.st_mode & forbidden != 0 {
         // A folder such as /tmp is shared on purpose.

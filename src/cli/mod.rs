@@ -109,6 +109,9 @@ enum Failure {
     Url(#[from] url::Error),
     #[error(transparent)]
     Git(#[from] git::Error),
+    /// A configuration of git's of one's own, or of a repository, cannot be written.
+    #[error(transparent)]
+    ReadOnly(draft::Error),
     #[error(transparent)]
     NoHome(#[from] NoHome),
     #[error(transparent)]
@@ -134,6 +137,7 @@ impl Failure {
             Self::Config(error) => Some(error.hint()),
             Self::Storage(error) => error.hint(),
             Self::Traces(error) => error.hint(),
+            Self::ReadOnly(_) => Some(setup::GENERATED),
             Self::Plain { hint, .. } => hint.as_deref(),
             Self::Git(error) => error.hint(),
             Self::Url(_) | Self::NoHome(_) | Self::Prompt(_) | Self::Output(_) => None,

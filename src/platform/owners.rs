@@ -1,12 +1,29 @@
 //! Who else may act through a group or a user's number.
 
-use std::fs::File;
-use std::io::Read;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use super::effective_uid;
 
 /// A file of users or groups larger than this says nothing.
 const LARGEST: u64 = 16 * 1024 * 1024;
+
+/// Returns the nearest folder above `path` that is there, if it belongs to neither this user nor root.
+pub fn stranger_above(path: &Path) -> Option<PathBuf> {
+    for above in path.ancestors().skip(1) {
+        match fs::metadata(above) {
+            Ok(found) => {
+                let is_ours = found.uid() == effective_uid() || found.uid() == 0;
+                return (!is_ours).then(|| above.to_path_buf());
+            }
+            Err(cause) if cause.kind() == ErrorKind::NotFound => {}
+            Err(_) => return None,
+        }
+    }
+    None
+}
 
 /// Whether a group is this user's own: their primary group, in which there is no other user (as Debian and Fedora make one for
 /// each user). Read from `/etc/passwd` and `/etc/group` (passwd(5), group(5)): a directory service could make git wait.

@@ -38,17 +38,26 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the other program's file, or the folder that it is in, may not be written.
+    pub fn is_forbidden(&self) -> bool {
+        let (Self::Lock(foreign::Error::System { cause, .. }) | Self::File { cause, .. }) = self
+        else {
+            return false;
+        };
+        let kinds = [
+            io::ErrorKind::PermissionDenied,
+            io::ErrorKind::ReadOnlyFilesystem,
+        ];
+        kinds.contains(&cause.kind())
+    }
+
     /// What to do about it, where that is known.
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Folder(error) => error.hint(),
-            Self::Lock(foreign::Error::System { cause, .. })
-                if cause.kind() == io::ErrorKind::PermissionDenied =>
-            {
-                Some(
-                    "you have no right to write there: root has ('sudo'); without --system a file of your own is changed",
-                )
-            }
+            _ if self.is_forbidden() => Some(
+                "you have no right to write there: root has ('sudo'); without --system a file of your own is changed",
+            ),
             Self::Lock(error) => error.hint(),
             Self::File { .. } => None,
         }

@@ -5,13 +5,14 @@
 pub mod draft;
 mod step;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use self::draft::{Draft, Error, read};
 use self::step::{Step, Undone, in_effect, without};
+use crate::places::Foreign;
 use crate::platform::lock::Lock;
 use crate::private::{self, Folder};
 
@@ -24,6 +25,9 @@ pub struct Chosen<'a> {
     pub label: Option<&'a [u8]>,
     /// Those of these files; `None`: of any.
     pub files: Option<&'a [PathBuf]>,
+    /// Whether only those count that were noted from this very home. A copy of a home holds the notes of the other, whose
+    /// files are not to be touched.
+    pub is_of_home: bool,
 }
 
 /// One change of one file.
@@ -31,6 +35,36 @@ pub struct Chosen<'a> {
 struct Trace {
     path: PathBuf,
     step: Step,
+    /// The real path of the home that it was noted from; empty: an older version noted it.
+    home: Vec<u8>,
+}
+
+impl Trace {
+    fn is_of(&self, home: &[u8]) -> bool {
+        if self.home.is_empty() {
+            self.path.starts_with(OsStr::from_bytes(home))
+        } else {
+            self.home == home
+        }
+    }
+}
+
+/// The real path of this home.
+fn home() -> Vec<u8> {
+    let home = Foreign::find().ok().map(|places| places.home);
+    let home = home.and_then(|home| fs::canonicalize(home).ok());
+    home.unwrap_or_default().into_os_string().into_vec()
+}
+
+/// Whether a change of `path`, by this very name, was noted in `folder` from this home.
+pub fn is_noted(folder: &Path, path: &Path) -> bool {
+    let all = Folder::open(folder).ok().flatten();
+    let all = all
+        .and_then(|folder| kept(&folder).ok())
+        .unwrap_or_default();
+    let home = home();
+    all.iter()
+        .any(|trace| trace.path == path && trace.is_of(&home))
 }
 
 /// What has come of taking back.
@@ -152,10 +186,11 @@ fn parted(all: Vec<Trace>, path: &Path) -> (Vec<Step>, Vec<Trace>) {
 }
 
 fn traces(path: &Path, steps: impl IntoIterator<Item = Step>) -> impl Iterator<Item = Trace> {
-    let path = path.to_path_buf();
+    let (path, home) = (path.to_path_buf(), home());
     steps.into_iter().map(move |step| Trace {
         path: path.clone(),
         step,
+        home: home.clone(),
     })
 }
 
@@ -180,9 +215,13 @@ impl Chosen<'_> {
             .files
             .map(|files| files.iter().map(|path| settled(path)));
         let files: Option<Vec<PathBuf>> = settled.map(Iterator::collect);
-        for Trace { path, step } in all {
+        let home = home();
+        for trace in all {
+            let Trace { path, step, .. } = trace;
             let is_there = |files: &Vec<PathBuf>| files.contains(path);
-            let is_meant = files.as_ref().is_none_or(is_there) && self.has(step);
+            let is_meant = files.as_ref().is_none_or(is_there)
+                && self.has(step)
+                && (!self.is_of_home || trace.is_of(&home));
             if is_meant && !paths.contains(path) {
                 paths.push(path.clone());
             }
@@ -213,7 +252,7 @@ fn undo(path: &Path, steps: &[Step], chosen: Chosen<'_>) -> Result<Option<(Draft
 
 /// One line per trace, its parts in hexadecimal digits where they are foreign bytes.
 fn written(traces: &[Trace]) -> String {
-    let line = |Trace { path, step }: &Trace| {
+    let line = |Trace { path, step, home }: &Trace| {
         let Step {
             label,
             existed,
@@ -225,9 +264,10 @@ fn written(traces: &[Trace]) -> String {
             digest,
         } = step;
         let path = path.as_os_str().as_bytes();
-        let [label, path, removed, inserted] = [label, path, removed, inserted].map(hex);
+        let [label, path, removed, inserted, home] =
+            [label, path, removed, inserted, home].map(hex);
         format!(
-            "{label} {path} {existed} {at} -{removed} +{inserted} {heading} {before} {digest}\n"
+            "{label} {path} {existed} {at} -{removed} +{inserted} {heading} {before} {digest} {home}\n"
         )
     };
     traces.iter().map(line).collect()
@@ -258,7 +298,8 @@ fn parse(line: &str) -> Option<Trace> {
         before: next()?.to_owned(),
         digest: next()?.to_owned(),
     };
-    Some(Trace { path, step })
+    let home = unhex(next().unwrap_or_default())?;
+    Some(Trace { path, step, home })
 }
 
 fn hex(bytes: &[u8]) -> String {

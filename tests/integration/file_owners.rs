@@ -287,3 +287,76 @@ fn a_configuration_may_be_open_to_ones_own_group() {
 fn set(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
+
+/// As `sudo -E` and a container with a user's home have it. Everything that git asks is asked; nothing is made.
+#[test]
+fn root_makes_nothing_in_the_home_of_a_user() {
+    if !tool::is_root() {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    chown(sandbox.path("home"), Some(USER), Some(USER)).unwrap();
+    for name in ["run", "config", "data", "state", "cache"] {
+        fs::remove_dir(sandbox.path(name)).unwrap();
+    }
+    let ask = |words: &str, input: &[u8]| {
+        let mut helper = sandbox.helper(words);
+        for name in [
+            "RUNTIME_DIR",
+            "CONFIG_HOME",
+            "DATA_HOME",
+            "STATE_HOME",
+            "CACHE_HOME",
+        ] {
+            helper.env_remove(format!("XDG_{name}"));
+        }
+        helper.env_remove("GIT_CONFIG_GLOBAL");
+        process::run(&mut helper, input)
+    };
+    let made = || fs::read_dir(sandbox.path("home")).unwrap().count();
+    let question = lines(&[("protocol", "https"), ("host", "one.test")]);
+    let mut request = question.clone();
+    request.truncate(request.len() - 1);
+    request.extend_from_slice(b"username=alice\npassword=made-up\n\n");
+    for storage in ["", "--storage memory", "--storage file"] {
+        for operation in ["get", "erase"] {
+            let output = ask(&format!("{storage} {operation}"), &question);
+            assert!(output.stdout.is_empty(), "{storage} {operation} {output:?}");
+            assert_eq!(made(), 0, "{storage} {operation}: {output:?}");
+        }
+        let output = ask(&format!("{storage} store"), &request);
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert!(
+            output.stderr.contains("belongs to another user"),
+            "{output:?}"
+        );
+        assert!(output.stderr.contains("sudo -H"), "{output:?}");
+        assert_eq!(made(), 0, "{storage} store: {output:?}");
+    }
+    for words in ["setup", "list", "check", "doctor", "clean", "cache status"] {
+        let output = ask(words, b"");
+        assert_eq!(made(), 0, "{words}: {output:?}");
+        if words == "setup" {
+            assert_eq!(output.status.code(), Some(1), "{output:?}");
+            assert!(
+                output.stderr.contains("belongs to another user"),
+                "{output:?}"
+            );
+        }
+    }
+}
+
+/// As home-manager keeps it: there root's right changes nothing.
+#[test]
+fn a_generated_configuration_gets_a_hint_that_is_possible() {
+    let sandbox = Sandbox::new();
+    let generated = sandbox.path("work/generated");
+    fs::rename(sandbox.path("gitconfig"), &generated).unwrap();
+    // Not even root makes a file beside this one.
+    symlink("/proc/version", sandbox.path("gitconfig")).unwrap();
+    let words = "setup";
+    let setup = sandbox.ask(words, b"");
+    assert_eq!(setup.status.code(), Some(1), "{setup:?}");
+    assert!(!setup.stderr.contains("--system"), "{setup:?}");
+    assert!(!setup.stderr.contains("sudo"), "{setup:?}");
+}

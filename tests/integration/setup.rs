@@ -934,3 +934,90 @@ fn who_may_not_write_the_systems_file_is_told_what_to_do() {
         assert!(said.stderr.contains(part), "{said:?}");
     }
 }
+
+/// A home that was copied whole (a backup, a new machine, a container): the original's files are another home's.
+#[test]
+fn undo_in_a_copied_home_leaves_the_original_alone() {
+    let sandbox = Sandbox::new();
+    let at = |home: &str, words: &str| {
+        let mut helper = sandbox.helper(words);
+        for name in ["CONFIG_HOME", "DATA_HOME", "STATE_HOME"] {
+            helper.env_remove(format!("XDG_{name}"));
+        }
+        helper.env_remove("GIT_CONFIG_GLOBAL");
+        helper.env("HOME", sandbox.path(home));
+        helper.current_dir(sandbox.path(home));
+        process::run(&mut helper, b"").succeeded()
+    };
+    let dotfiles = sandbox.path("home/dotfiles/gitconfig");
+    let git = sandbox.path("home/.config/git/config");
+    // Plain; a link to a file by its whole path; a folder that is a link by its whole path.
+    for case in ["plain", "link", "folder"] {
+        drop(fs::remove_dir_all(sandbox.path("home")));
+        drop(fs::remove_dir_all(sandbox.path("copy")));
+        for folder in [&dotfiles, &git] {
+            fs::create_dir_all(folder.parent().unwrap()).unwrap();
+        }
+        put(&dotfiles, Some("[user]\n\tname = a\n"));
+        let file = match case {
+            "link" => {
+                symlink(&dotfiles, sandbox.path("home/.gitconfig")).unwrap();
+                dotfiles.clone()
+            }
+            "folder" => {
+                fs::remove_dir(git.parent().unwrap()).unwrap();
+                symlink(dotfiles.parent().unwrap(), git.parent().unwrap()).unwrap();
+                fs::rename(&dotfiles, dotfiles.with_file_name("config")).unwrap();
+                dotfiles.with_file_name("config")
+            }
+            _ => {
+                put(&sandbox.path("home/.gitconfig"), Some("[user]\n"));
+                sandbox.path("home/.gitconfig")
+            }
+        };
+        at("home", "setup --replace");
+        let before = is(&file);
+        assert!(before.as_ref().unwrap().contains(PROGRAM), "{case}");
+        let mut copy = sandbox.command("/bin/cp");
+        copy.arg("-a")
+            .arg(sandbox.path("home"))
+            .arg(sandbox.path("copy"));
+        process::run(&mut copy, b"").succeeded();
+        let undone = at("copy", "setup --undo");
+        assert_eq!(is(&file), before, "{case}: {undone:?}");
+        if case == "plain" {
+            let copied = is(&sandbox.path("copy/.gitconfig")).unwrap();
+            assert!(!copied.contains(PROGRAM), "{undone:?}");
+        } else {
+            let said = "is not of this home or repository: it is left";
+            assert!(undone.stderr.contains(said), "{case}: {undone:?}");
+        }
+        at("home", "setup --undo");
+        assert!(!is(&file).unwrap().contains(PROGRAM), "{case}");
+        assert!(!is(&file).unwrap().contains("helper ="), "{case}");
+    }
+}
+
+/// Its notes name the place where it was.
+#[test]
+fn undo_in_a_copied_repository_leaves_the_original_alone() {
+    let sandbox = Sandbox::new();
+    process::run(&mut sandbox.git(&["init", "--quiet", "a"]), b"").succeeded();
+    let at = |folder: &str, words: &str| {
+        let mut helper = sandbox.helper(words);
+        helper.current_dir(sandbox.path(folder));
+        process::run(&mut helper, b"").succeeded()
+    };
+    at("work/a", "setup --local");
+    let config = |folder: &str| is(&sandbox.path(folder).join(".git/config")).unwrap();
+    let before = config("work/a");
+    let mut copy = sandbox.command("/bin/cp");
+    copy.args(["-a", "a", "b"]);
+    process::run(&mut copy, b"").succeeded();
+    at("work/b", "setup --local --undo");
+    assert_eq!(config("work/a"), before);
+    assert!(!config("work/b").contains(PROGRAM));
+    fs::rename(sandbox.path("work/a"), sandbox.path("work/c")).unwrap();
+    at("work/c", "setup --local --undo");
+    assert!(!config("work/c").contains(PROGRAM));
+}

@@ -1,5 +1,6 @@
 //! `setup`: tells git to ask us, and takes that back.
 
+mod elsewhere;
 mod others;
 mod undo;
 
@@ -7,7 +8,8 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::flags::{flags_of, gits_flags};
@@ -21,6 +23,7 @@ use crate::helper_line::{PROGRAM, is_ours};
 use crate::places::Places;
 use crate::plain::{self, shell_word};
 use crate::platform;
+use crate::private::HOME_OF_ANOTHER;
 use crate::traces;
 
 /// Have git ask this helper, or (--undo) no longer
@@ -54,6 +57,9 @@ pub(super) struct Arguments {
     local: bool,
 }
 
+/// For a file that is no other user's to change, and cannot be written all the same.
+pub(super) const GENERATED: &str = "if a program makes this file (home-manager, a dotfiles manager), have it write the line; else make the file and its folder writable";
+
 /// The key of helpers for every URL.
 const EVERYWHERE: &str = "credential.helper";
 
@@ -80,7 +86,8 @@ pub(super) fn run(
     let label = key(arguments.url.as_deref())?;
     if arguments.undo {
         let only = arguments.url.is_some().then_some(&*label);
-        return undo::run(&git, &places, scope, only, arguments.dry_run, streams);
+        let done = undo::run(&git, &places, scope, only, arguments.dry_run, streams);
+        return done.map_err(|failure| named_by_scope(failure, scope));
     }
     let place = [OsStr::new(scope)];
     let older = older_flags(&git, scope, &label, arguments.url.as_deref())?;
@@ -106,13 +113,39 @@ pub(super) fn run(
         return Ok(ExitCode::SUCCESS);
     }
     if !changes.is_empty() {
-        write(&git, &places, scope, &label, &changes, streams)?;
+        write(&git, &places, scope, &label, &changes, streams)
+            .map_err(|failure| named_by_scope(failure, scope))?;
     }
     others::check_that_git_asks(&git, scope, arguments.url.as_deref(), streams)?;
     if changes.is_empty() {
         ui::print(streams, "git asks this helper already\n")?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Only of the system's file it is true that root may write it.
+fn named_by_scope(failure: Failure, scope: &str) -> Failure {
+    match failure {
+        Failure::Traces(error) if scope != "--system" && error.is_forbidden() => {
+            Failure::ReadOnly(error)
+        }
+        failure => failure,
+    }
+}
+
+/// Refuses a file in a folder of another user: root's would be one that this user cannot change.
+fn check_owner(file: &Path) -> Result<(), Failure> {
+    let settled = traces::settled(file);
+    let folder = settled.parent().unwrap_or(&settled);
+    let owner = fs::metadata(folder).map(|found| found.uid());
+    if owner.is_ok_and(|owner| owner != 0 && owner != platform::effective_uid()) {
+        let folder = plain::safe(folder.as_os_str().as_bytes());
+        return Err(Failure::new(
+            format!("{folder} belongs to another user: nothing is written there"),
+            HOME_OF_ANOTHER,
+        ));
+    }
+    Ok(())
 }
 
 /// Makes the changes in the one file that git writes for `scope`.
@@ -125,6 +158,9 @@ fn write(
     streams: &mut Streams,
 ) -> Result<(), Failure> {
     let file = git.config_file(scope)?.ok_or_else(outside)?;
+    if scope == "--global" {
+        check_owner(&file)?;
+    }
     let folder = traces_folder(places, scope);
     // What has git forget others goes with the line that it is for.
     let steps: Vec<&[Change]> = changes.chunk_by(|one, _| one.is_reset()).collect();

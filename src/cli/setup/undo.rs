@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use super::super::streams::Streams;
 use super::super::{Failure, ui};
 use super::others::concerns;
-use super::{Change, files, traces_folder, values};
+use super::{Change, elsewhere, files, named_by_scope, traces_folder, values};
 use crate::credential::url::without_secrets;
 use crate::foreign;
 use crate::git::{Git, Setting};
@@ -28,12 +28,12 @@ pub(super) fn run(
     is_dry: bool,
     streams: &mut Streams,
 ) -> Result<ExitCode, Failure> {
-    let files = files(git, scope)?;
+    let (files, foreign): (Vec<PathBuf>, Vec<PathBuf>) = files(git, scope)?
+        .into_iter()
+        .partition(|file| elsewhere::is_of_here(places, scope, file));
     let (is_done, left) = match take_back(places, scope, &files, only, is_dry, streams) {
         Err(Failure::Traces(error)) if !is_locked(&error) => {
-            let what =
-                format!("{error}: lines are taken out one by one, and may leave an empty section");
-            ui::warn(streams, &what, error.hint());
+            tell_traceless(error, scope, streams);
             (false, Vec::new())
         }
         done => done?,
@@ -41,11 +41,8 @@ pub(super) fn run(
     let mut is_any = false;
     // Noted where another setting had git write then: nothing is looked for there but that.
     let is_elsewhere = |path: &&PathBuf| !files.iter().any(|file| traces::settled(file) == **path);
-    let elsewhere: Vec<&PathBuf> = left
-        .iter()
-        .map(|one| &one.path)
-        .filter(is_elsewhere)
-        .collect();
+    let noted = left.iter().map(|one| &one.path);
+    let elsewhere: Vec<&PathBuf> = noted.filter(is_elsewhere).collect();
     let all = files.iter().chain(elsewhere.iter().copied());
     for file in all.filter(|file| file.exists()) {
         let place = [OsStr::new("--file"), file.as_os_str()];
@@ -75,6 +72,7 @@ pub(super) fn run(
             tell_paths(git, &place, only, streams)?;
         }
     }
+    tell_foreign(git, &foreign, only, streams)?;
     if !is_any {
         let what = format!("no line of this helper is left in what 'git config {scope}' changes");
         ui::print(streams, &format!("{what}\n"))?;
@@ -83,6 +81,33 @@ pub(super) fn run(
         tell_rest(git, only, streams);
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says why the notes are of no help.
+fn tell_traceless(error: draft::Error, scope: &str, streams: &mut Streams) {
+    let what = format!("{error}: lines are taken out one by one, and may leave an empty section");
+    let failure = named_by_scope(Failure::Traces(error), scope);
+    ui::warn(streams, &what, failure.hint());
+}
+
+/// Says of which files with a line of this helper nothing is taken.
+fn tell_foreign(
+    git: &Git,
+    files: &[PathBuf],
+    only: Option<&OsStr>,
+    streams: &mut Streams,
+) -> Result<(), Failure> {
+    for file in files.iter().filter(|file| file.exists()) {
+        let place = [OsStr::new("--file"), file.as_os_str()];
+        let keys = match only {
+            Some(only) => vec![only.to_owned()],
+            None => keys_of(git, &place, KEYS)?,
+        };
+        if !removals(git, &place, keys)?.is_empty() {
+            elsewhere::tell(file, streams);
+        }
+    }
+    Ok(())
 }
 
 fn is_locked(error: &draft::Error) -> bool {
@@ -114,7 +139,8 @@ fn take_back(
 ) -> Result<(bool, Vec<TakenBack>), Failure> {
     let chosen = Chosen {
         label: key.map(OsStr::as_bytes),
-        files: (scope == "--local").then_some(files),
+        files: (scope != "--global").then_some(files),
+        is_of_home: scope == "--global",
     };
     let folder = traces_folder(places, scope);
     let (all, verb) = if is_dry {
