@@ -228,7 +228,7 @@ fn says(report: &Report, state: State, wall: u64) -> String {
         Asked::Told(Verdict::Unclear { status }) => {
             and_date(format!("unclear: {} answered {status}", forge()))
         }
-        Asked::Failed(error) => and_date(error.to_string()),
+        Asked::Failed(error) => and_date(ui::with_causes(error)),
         Asked::CannotTell if date.is_empty() => format!("unknown: {} cannot tell", forge()),
         Asked::NotThere(kind) => and_date(format!("unknown: {kind} is elsewhere at this host")),
         Asked::NoForge if date.is_empty() => "unknown: no forge that we know".to_owned(),

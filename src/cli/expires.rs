@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use super::streams::Streams;
 use super::{Failure, described, meant, nothing_kept, nothing_known, open, status_of, ui};
 use crate::config::Flags;
+use crate::credential::description::Description;
 use crate::credential::expiry::End;
+use crate::helper::Helper;
 use crate::plain;
 use crate::time::now;
 
@@ -29,7 +31,8 @@ pub(super) fn run(
 ) -> Result<ExitCode, Failure> {
     let wanted = described(&arguments.url)?;
     let (settings, helper) = open(flags, Some(&wanted))?;
-    let wanted = meant(&settings, &helper, wanted)?;
+    let mut wanted = meant(&settings, &helper, wanted)?;
+    only_of_host(&helper, &mut wanted)?;
     let now = now();
     let wall = now.wall;
     let expiry = arguments.end.expiry(wall);
@@ -56,4 +59,14 @@ pub(super) fn run(
         ui::print(streams, &format!("the token{name} for {url} {end}\n"))?;
     }
     Ok(status_of(is_whole))
+}
+
+/// A URL without a path means the tokens of the whole host, if there are any, and none that is for a path.
+fn only_of_host(helper: &Helper, wanted: &mut Description) -> Result<(), Failure> {
+    let listed = helper.list()?.value;
+    let is_there = listed
+        .iter()
+        .any(|(_, listed)| listed.key.path.is_none() && wanted.fits(&listed.key));
+    wanted.is_pathless = wanted.path.is_none() && is_there;
+    Ok(())
 }

@@ -249,8 +249,8 @@ pub(super) fn keep(
             ui::warn(streams, &what, Some(hint));
         }
         Asked::Failed(error) => {
-            let what = format!("cannot tell whether the token works: {error}");
-            ui::warn(streams, &what, error.setting_hint().as_deref());
+            let what = "cannot tell whether the token works";
+            ui::warn_of(streams, what, error, error.setting_hint().as_deref());
         }
         _ => {}
     }

@@ -340,7 +340,10 @@ fn described(url: &str) -> Result<Description, Failure> {
     };
     let is_host = |host: &[u8]| {
         let is_usual = |byte: &u8| byte.is_ascii_alphanumeric() || b"-.:[]_".contains(byte);
-        host.iter().all(|byte| is_usual(byte) || !byte.is_ascii())
+        // In an address of IPv6 it comes before a zone.
+        let is_zone = |byte: &u8| *byte == b'%' && host[0] == b'[';
+        host.iter()
+            .all(|byte| is_usual(byte) || is_zone(byte) || !byte.is_ascii())
     };
     if described.host.as_deref().is_some_and(is_host) {
         Ok(described)
@@ -354,8 +357,12 @@ fn described(url: &str) -> Result<Description, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::config::Choice;
+    use crate::credential::key::Key;
+    use crate::credential::username::Username;
     use crate::storage::Kind;
 
     fn words(line: &str) -> Vec<OsString> {
@@ -426,6 +433,58 @@ mod tests {
     fn nobody_is_no_user() {
         let line = ["x", "login", "one.test", "--username", ""];
         assert!(CommandLine::try_parse_from(line).is_err());
+    }
+
+    fn a_host() -> impl Strategy<Value = String> {
+        prop_oneof![
+            "[a-z][a-z0-9-]{0,10}(\\.[a-z][a-z0-9]{0,5}){0,2}(:[1-9][0-9]{0,3})?",
+            Just("[::1]:8443".to_owned()),
+            Just("[fe80::1%eth0]".to_owned()),
+            Just("b\u{fc}cher.test".to_owned()),
+        ]
+    }
+
+    fn a_key() -> impl Strategy<Value = Key> {
+        let path = prop_oneof!["[a-z /.%?#&@:\\\\~+=-]{1,12}", "\\PC{1,8}"];
+        let user = prop_oneof!["[a-zA-Z0-9@%:/. _-]{1,12}", "\\PC{1,6}"];
+        let of_web = (
+            prop_oneof![Just("https"), Just("http"), Just("smtp")],
+            a_host(),
+            proptest::option::of(path.clone()),
+            proptest::option::of(user),
+        );
+        let of_file = ("(/[a-z ]{1,5}){1,3}/?", Just(()));
+        prop_oneof![
+            of_web.prop_map(|(protocol, host, path, user)| Key {
+                protocol: protocol.into(),
+                host: host.into_bytes(),
+                path: path.map(String::into_bytes),
+                username: user.map(|user| Username::from(user.into_bytes())),
+            }),
+            of_file.prop_map(|(path, ())| Key {
+                protocol: b"cert".to_vec(),
+                host: Vec::new(),
+                path: Some(path.into_bytes()),
+                username: None,
+            }),
+        ]
+    }
+
+    proptest! {
+        /// What `list` shows, and what stands in hints.
+        #[test]
+        fn each_url_that_is_shown_means_the_same_entry(key in a_key()) {
+            let whole = described(&key.encoded()).ok().and_then(|said| said.key());
+            let expected = Key {
+                username: key.username.clone().filter(|name| !name.may_be_token()),
+                ..key.clone()
+            };
+            prop_assert!(whole.as_ref() == Some(&expected), "{}", key.encoded());
+            let shown = String::from_utf8(key.url()).unwrap();
+            let bare = described(&shown).ok().and_then(|said| said.key());
+            let expected = Key { username: None, ..key };
+            prop_assert!(bare.as_ref() == Some(&expected), "{}", shown);
+        }
     }
 
     #[test]

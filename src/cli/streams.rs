@@ -28,6 +28,8 @@ pub struct Streams {
     pub input_is_terminal: bool,
     /// The output may be coloured.
     pub colours_output: bool,
+    /// How wide the terminal of the output is; `None`: the output is no terminal.
+    pub columns: Option<usize>,
     /// Messages may be coloured.
     pub colours_error: bool,
     /// A person reads the messages at a terminal.
@@ -65,6 +67,7 @@ impl Streams {
             },
             input_is_terminal,
             error_is_terminal: io::stderr().is_terminal(),
+            columns: columns(),
             colours_output: wants_colour && io::stdout().is_terminal(),
             colours_error: wants_colour && io::stderr().is_terminal(),
             redraws_error: moves_cursor && io::stderr().is_terminal(),
@@ -76,6 +79,16 @@ impl Streams {
         self.input = Box::new(Patient::new(platform::stdin()?, patience));
         Ok(())
     }
+}
+
+/// `COLUMNS` as a shell exports it, else the size that the terminal tells.
+fn columns() -> Option<usize> {
+    let told = std::env::var("COLUMNS").ok();
+    let told = told.and_then(|columns| columns.parse().ok());
+    let told = told.filter(|columns| *columns > 0);
+    io::stdout()
+        .is_terminal()
+        .then(|| told.or_else(|| Some(platform::window_size()?.0)))?
 }
 
 /// A pipe that is not waited on for ever.

@@ -23,6 +23,8 @@ use crate::secret::Buffer;
 use crate::time::in_words;
 
 const BAR: usize = 10;
+/// Between two columns.
+const GAP: usize = 2;
 /// What a full bar stands for: a tenth of it is three days.
 const FULL_BAR: u64 = 30 * 86_400;
 
@@ -76,6 +78,25 @@ pub fn warn(streams: &mut Streams, what: &str, hint: Option<&str>) {
     line(streams, Level::Warning, what);
     if let Some(hint) = hint {
         line(streams, Level::Hint, hint);
+    }
+}
+
+/// Says that something is not as it might be wanted, and why.
+pub fn warn_of(streams: &mut Streams, what: &str, cause: &dyn Error, hint: Option<&str>) {
+    line(streams, Level::Warning, what);
+    line(streams, Level::Cause, &with_causes(cause));
+    if let Some(hint) = hint {
+        line(streams, Level::Hint, hint);
+    }
+}
+
+/// An error and what caused it, in one line.
+pub fn with_causes(error: &dyn Error) -> String {
+    let causes = causes(error);
+    if causes.is_empty() {
+        error.to_string()
+    } else {
+        format!("{error}: {causes}")
     }
 }
 
@@ -336,7 +357,8 @@ pub fn print_clap(streams: &mut Streams, message: &clap::Error) {
     }
 }
 
-/// A table with a heading, columns as wide as they need to be, and no frame.
+/// A table with a heading, columns as wide as they need to be, and no frame. Where the terminal is narrower, each row is a
+/// paragraph with a line for each cell.
 pub fn table(streams: &mut Streams, heading: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
     let mut widths: Vec<usize> = heading.iter().map(|cell| width(cell)).collect();
     for row in rows {
@@ -349,14 +371,21 @@ pub fn table(streams: &mut Streams, heading: &[&str], rows: &[Vec<String>]) -> i
     } else {
         Style::new()
     };
+    let whole = widths.iter().map(|width| width + GAP).sum::<usize>() - GAP;
+    let text = if streams.columns.is_none_or(|columns| whole <= columns) {
+        in_columns(heading, rows, &widths, bold)
+    } else {
+        in_paragraphs(heading, rows, bold)
+    };
+    print(streams, &text)
+}
+
+fn in_columns(heading: &[&str], rows: &[Vec<String>], widths: &[usize], bold: Style) -> String {
     let lay = |cells: &mut dyn Iterator<Item = &str>| {
         let mut text = String::new();
-        for (cell, widest) in cells.zip(&widths) {
-            let _ = write!(
-                text,
-                "{cell}{}  ",
-                " ".repeat(widest.saturating_sub(width(cell)))
-            );
+        for (cell, widest) in cells.zip(widths) {
+            let gap = " ".repeat(widest.saturating_sub(width(cell)) + GAP);
+            let _ = write!(text, "{cell}{gap}");
         }
         text.trim_end().to_owned()
     };
@@ -366,7 +395,23 @@ pub fn table(streams: &mut Streams, heading: &[&str], rows: &[Vec<String>]) -> i
         text.push_str(&lay(&mut row.iter().map(String::as_str)));
         text.push('\n');
     }
-    print(streams, &text)
+    text
+}
+
+fn in_paragraphs(heading: &[&str], rows: &[Vec<String>], bold: Style) -> String {
+    let widest = heading.iter().map(|head| width(head)).max().unwrap_or(0);
+    let mut paragraphs = Vec::new();
+    for row in rows {
+        let mut text = String::new();
+        for (head, cell) in heading.iter().zip(row) {
+            if !cell.is_empty() {
+                let gap = " ".repeat(widest - width(head) + GAP);
+                let _ = writeln!(text, "{bold}{head}{bold:#}{gap}{cell}");
+            }
+        }
+        paragraphs.push(text);
+    }
+    paragraphs.join("\n")
 }
 
 /// How much of thirty days is left, in ten steps: `[####------]`. Anything left at all shows.

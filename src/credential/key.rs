@@ -21,14 +21,32 @@ pub struct Key {
 }
 
 impl Key {
-    /// The URL without user and secret, as people know it. Bytes from the wire: make it safe before a terminal sees it.
+    /// The URL without user and secret, as people know it: only what would be read as another URL is encoded. Bytes from the
+    /// wire: make it safe before a terminal sees it.
     pub fn url(&self) -> Vec<u8> {
-        let mut url = [&self.protocol[..], b"://", &self.host[..]].concat();
-        if let Some(path) = &self.path {
+        let mut url = [&self.protocol[..], b"://"].concat();
+        encode_if(&mut url, &self.host, |byte| byte == b'%');
+        if self.path.is_some() {
             url.push(b'/');
-            url.extend_from_slice(path);
+            self.push_path(&mut url, |byte| b"%?#\\".contains(&byte));
         }
         url
+    }
+
+    /// The path with the bytes that `is_special` picks encoded, and slashes at its ends, which a URL does not keep. A path of
+    /// `cert` is that of a file, and begins with one.
+    fn push_path(&self, url: &mut Vec<u8>, is_special: impl Fn(u8) -> bool) {
+        let path = self.path.as_deref().unwrap_or_default();
+        let is_cert = self.protocol == b"cert";
+        let start = path.iter().take_while(|&&byte| byte == b'/').count();
+        let end = path
+            .iter()
+            .rposition(|&byte| byte != b'/')
+            .map_or(0, |last| last + 1);
+        for (at, byte) in path.iter().enumerate() {
+            let is_end = !is_cert && (at < start || at >= end);
+            encode_if(url, &[*byte], |byte| is_end || is_special(byte));
+        }
     }
 
     /// Whether the user may be a token, so that [`Key::argument`] leaves it out and may mean several keys.
@@ -57,9 +75,9 @@ impl Key {
             }
             _ => encode(&mut url, &self.host, b"-._:[]"),
         }
-        if let Some(path) = &self.path {
+        if self.path.is_some() {
             url.push(b'/');
-            encode(&mut url, path, b"-._/");
+            self.push_path(&mut url, |byte| !is_plain_byte(byte, b"-._/"));
         }
         // All but a host in UTF-8 is encoded.
         String::from_utf8_lossy(&url).into_owned()
@@ -67,11 +85,19 @@ impl Key {
 }
 
 fn encode(url: &mut Vec<u8>, text: &[u8], plain: &[u8]) {
+    encode_if(url, text, |byte| !is_plain_byte(byte, plain));
+}
+
+fn is_plain_byte(byte: u8, plain: &[u8]) -> bool {
+    byte.is_ascii_alphanumeric() || plain.contains(&byte)
+}
+
+fn encode_if(url: &mut Vec<u8>, text: &[u8], is_special: impl Fn(u8) -> bool) {
     for &byte in text {
-        if byte.is_ascii_alphanumeric() || plain.contains(&byte) {
-            url.push(byte);
-        } else {
+        if is_special(byte) {
             url.extend_from_slice(format!("%{byte:02X}").as_bytes());
+        } else {
+            url.push(byte);
         }
     }
 }

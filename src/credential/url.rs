@@ -64,15 +64,12 @@ pub fn parse(url: &[u8]) -> Result<Description, Error> {
     {
         return Err(Error::Host);
     }
-    let start = path
-        .iter()
-        .position(|&byte| byte != b'/')
-        .unwrap_or(path.len());
-    let end = path
-        .iter()
-        .rposition(|&byte| byte != b'/')
-        .map_or(start, |last| last + 1);
-    let path = decode(&path[start..end])?;
+    // A path of `cert` is that of a file: `cert:////p/cc.pem` means `/p/cc.pem`.
+    let path = if protocol.eq_ignore_ascii_case(b"cert") {
+        decode(path.strip_prefix(b"/").unwrap_or(path))?
+    } else {
+        decode(without_slashes(path))?
+    };
     Ok(Description {
         protocol: Some(protocol.to_ascii_lowercase()),
         host: Some(host),
@@ -111,6 +108,16 @@ pub fn without_secrets(text: &OsStr) -> OsString {
         password.map(|_| [before, name, b":", hidden, after].concat())
     };
     OsString::from_vec(hidden().unwrap_or_else(|| bytes.to_vec()))
+}
+
+fn without_slashes(path: &[u8]) -> &[u8] {
+    let is_other = |byte: &u8| *byte != b'/';
+    let start = path.iter().position(is_other).unwrap_or(path.len());
+    let end = path
+        .iter()
+        .rposition(is_other)
+        .map_or(start, |last| last + 1);
+    &path[start..end]
 }
 
 /// Undoes percent-encoding. What comes out holds no control byte.

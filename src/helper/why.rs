@@ -412,7 +412,7 @@ mod tests {
         let case = Case {
             site: Site::of(&credential.key).unwrap(),
             issuer: issuer(&credential.key, Clues::default()),
-            asked: Asked::Failed(Error::Unreachable),
+            asked: Asked::Failed(Error::Unreachable(lookup::Obstacle::Refused)),
             question: &question,
             git: None,
             login: login(&credential.key),

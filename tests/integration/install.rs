@@ -165,7 +165,10 @@ fn nothing_is_open_to_others_whatever_the_umask() {
             }
         }
     }
-    assert_eq!(count, 5, "program, page and three completions");
+    assert_eq!(
+        count, 6,
+        "program, page, and completions for three shells and fish's git"
+    );
 }
 
 #[test]

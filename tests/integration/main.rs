@@ -46,6 +46,7 @@ mod protocol_corpus;
 mod races;
 mod second_chances;
 mod setup;
+mod shown;
 mod silence;
 mod single_flight;
 mod slow_commands;

@@ -47,8 +47,9 @@ fn urls(key: &Key, word: &str) -> Vec<String> {
     if let Some(bare) = urls[0].strip_prefix("https://").map(str::to_owned) {
         let is_url = "https://".starts_with(word) || word.contains("://");
         if !is_url {
-            let host = bare.rsplit('@').next().unwrap_or_default().to_owned();
-            urls.extend([bare, host]);
+            urls.push(bare.rsplit('@').next().unwrap_or_default().to_owned());
+            // With a port, it would look like a place over SSH.
+            urls.extend(Some(bare).filter(|bare| !bare.contains(':')));
         }
     }
     urls

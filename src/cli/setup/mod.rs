@@ -60,6 +60,12 @@ pub(super) struct Arguments {
 /// For a file that is no other user's to change, and cannot be written all the same.
 pub(super) const GENERATED: &str = "if a program makes this file (home-manager, a dotfiles manager), have it write the line; else make the file and its folder writable";
 
+/// The protocols for which git asks helpers: over HTTP and FTP, for certificates and proxies (`http.c`), and in git-send-email
+/// and git-imap-send.
+const PROTOCOLS: [&[u8]; 9] = [
+    b"https", b"http", b"ftps", b"ftp", b"cert", b"smtp", b"smtps", b"imap", b"imaps",
+];
+
 /// The key of helpers for every URL.
 const EVERYWHERE: &str = "credential.helper";
 
@@ -271,6 +277,13 @@ fn key(url: Option<&str>) -> Result<OsString, Failure> {
         return Ok(EVERYWHERE.into());
     };
     let parts = described(url)?;
+    let protocol = parts.protocol.as_deref().unwrap_or_default();
+    if !PROTOCOLS.contains(&protocol) {
+        return Err(Failure::new(
+            "git asks no helper for this kind of URL",
+            "give a URL such as https://github.com",
+        ));
+    }
     let mut key = b"credential.".to_vec();
     key.extend_from_slice(&parts.protocol.unwrap_or_default());
     key.extend_from_slice(b"://");

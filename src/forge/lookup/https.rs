@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use super::address::address;
 use super::tls::Tls;
 use super::trust::{to_forge, to_proxy, why_tls};
-use super::{Error, LARGEST};
+use super::{Error, LARGEST, Obstacle};
 use crate::forge::answer::Answer;
 use crate::forge::{Call, Method, Signature};
 use crate::network::Network;
@@ -49,7 +49,7 @@ pub(super) fn call(
             None => agent.run(request.body(()).map_err(|_| Error::Address)?),
         };
         let answer = answer.map_err(|error| match why(&error) {
-            Error::Unreachable if network.proxy.is_some() => Error::Proxy,
+            Error::Unreachable(_) if network.proxy.is_some() => Error::Proxy,
             error => error,
         });
         read(answer?, may_cut)
@@ -181,7 +181,8 @@ fn why(error: &ureq::Error) -> Error {
     match error {
         ureq::Error::Timeout(_) => Error::TooSlow,
         ureq::Error::Io(error) => why_io(error),
-        ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => Error::Unreachable,
+        ureq::Error::HostNotFound => Error::Unreachable(Obstacle::Name),
+        ureq::Error::ConnectionFailed => Error::Unreachable(Obstacle::Other),
         ureq::Error::InvalidProxyUrl | ureq::Error::ConnectProxyFailed(_) => Error::Proxy,
         ureq::Error::TlsRequired => Error::Tls,
         ureq::Error::BadUri(_) | ureq::Error::RequireHttpsOnly(_) => Error::Address,
@@ -201,6 +202,16 @@ fn why_io(error: &io::Error) -> Error {
     }
     match error.kind() {
         io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Error::TooSlow,
-        _ => Error::Unreachable,
+        io::ErrorKind::ConnectionRefused => Error::Unreachable(Obstacle::Refused),
+        io::ErrorKind::NetworkUnreachable
+        | io::ErrorKind::HostUnreachable
+        | io::ErrorKind::NetworkDown => Error::Unreachable(Obstacle::Network),
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe
+        | io::ErrorKind::UnexpectedEof => Error::Unreachable(Obstacle::Broken),
+        // The standard library has no kind for it.
+        _ if error.to_string().contains("lookup address") => Error::Unreachable(Obstacle::Name),
+        _ => Error::Unreachable(Obstacle::Other),
     }
 }

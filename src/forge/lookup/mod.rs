@@ -30,12 +30,32 @@ pub const PATIENCE: Duration = Duration::from_secs(3);
 /// The most that an answer's body may hold; its headers have half of that.
 pub const LARGEST: usize = 64 * 1024;
 
+/// Why there is no connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Obstacle {
+    /// DNS knows no such name, or does not answer.
+    #[error("its name cannot be resolved (DNS)")]
+    Name,
+    /// Nothing listens at the port.
+    #[error("the connection is refused")]
+    Refused,
+    /// No route.
+    #[error("the network or the host is not reachable")]
+    Network,
+    /// Cut off.
+    #[error("the connection broke off")]
+    Broken,
+    /// The system says no more.
+    #[error("the connection failed")]
+    Other,
+}
+
 /// Why there is no answer. Never holds a part of the request or of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// No such name, nobody there, or the line broke.
+    /// No connection, or it broke.
     #[error("cannot reach the forge")]
-    Unreachable,
+    Unreachable(#[source] Obstacle),
     /// Not in time.
     #[error("the forge does not answer in time")]
     TooSlow,
