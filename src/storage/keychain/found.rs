@@ -56,20 +56,24 @@ impl Found {
             path,
             username,
         } = key.clone();
-        let is_nameless = username.is_none();
-        let password = body.password.take();
-        let read = Credential::partial(Description {
+        // git's own helper answers the password of an item without a user, too.
+        let nameless = match username {
+            None => body.password.take(),
+            Some(_) => None,
+        };
+        let nameless = nameless.filter(|password| !password.expose().is_empty());
+        // The name is judged beside its password.
+        let mut read = Credential::partial(Description {
             protocol: Some(protocol),
             host: Some(host),
             path,
             username,
             ..body
         });
-        // git's own helper answers the password of an item without a user, too.
-        Ok(read.map(|read| Credential {
-            password: password.filter(|password| !is_nameless || !password.expose().is_empty()),
-            ..read
-        }))
+        if let Some(read) = &mut read {
+            read.password = read.password.take().or(nameless);
+        }
+        Ok(read)
     }
 
     /// As it may be shown, with what is `known` of its secrets; `None`: it tells no key.
