@@ -15,6 +15,7 @@ use crate::credential::username::Username;
 use crate::forge::{Told, Verdict};
 use crate::helper::asking::Asked;
 use crate::helper::lookup::Report;
+use crate::helper::remotes;
 use crate::plain;
 use crate::time::{self, in_words};
 
@@ -30,7 +31,7 @@ const UNKNOWN: u8 = 5;
     a storage could not tell. Of several, 4 comes before 3, and 3 before 5."
 )]
 pub(super) struct Arguments {
-    /// Such as https://github.com or https://octocat@github.com; without it: everything that is kept
+    /// Such as https://github.com or https://octocat@github.com, or of a repository; without it: everything that is kept
     url: Option<String>,
     /// For machines
     #[arg(long)]
@@ -91,6 +92,10 @@ pub(super) fn run(
     streams: &mut Streams,
 ) -> Result<ExitCode, Failure> {
     let wanted = arguments.url.as_deref().map(described).transpose()?;
+    let repositories = match &wanted {
+        Some(url) => vec![url.duplicate()],
+        None => remotes::urls(),
+    };
     let (settings, helper) = open(flags, wanted.as_ref())?;
     let meant = |wanted| meant(&settings, &helper, wanted);
     let wanted = wanted.map(meant).transpose()?;
@@ -98,6 +103,7 @@ pub(super) fn run(
     let mut progress = Progress::of("asking about token", streams);
     let outcome = helper.check(
         wanted.as_ref(),
+        &repositories,
         &mut |at, of| progress.comes_to(at, of),
         now,
     );

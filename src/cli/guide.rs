@@ -192,6 +192,7 @@ pub(super) fn keep(
     streams: &mut Streams,
     helper: &Helper,
     credential: &Credential,
+    repository: Option<&Description>,
     if_unfit: IfUnfit,
     now: Now,
 ) -> Result<Kept, Failure> {
@@ -200,7 +201,8 @@ pub(super) fn keep(
         let hint = (if_unfit == IfUnfit::MayForce).then_some("--force keeps it all the same");
         return Err(Failure::new(what, hint));
     }
-    let (issuer, asked) = helper.ask(credential, now);
+    let repository = repository.map(std::slice::from_ref).unwrap_or_default();
+    let (issuer, asked) = helper.ask_with(credential, repository, now);
     let forge = issuer.map_or_else(
         || "the forge".to_owned(),
         |issuer| issuer.forge.kind().to_string(),

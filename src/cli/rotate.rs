@@ -280,7 +280,7 @@ fn by_hand(
     new.expiry = None;
     let Kept {
         end: kept, is_good, ..
-    } = guide::keep(streams, helper, &new, IfUnfit::Refuse, time::now())?;
+    } = guide::keep(streams, helper, &new, None, IfUnfit::Refuse, time::now())?;
     drop(dialogue);
     let is_everywhere = match new.token() {
         Some(token) => follow(streams, helper, old, token, kept)?,

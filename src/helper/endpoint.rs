@@ -34,14 +34,24 @@ fn ask_once(
     let token = credential.token().ok_or(lookup::Error::Token)?;
     let name = credential.key.username.as_ref();
     let name = name.map(Username::expose).unwrap_or_default();
-    let call = Call {
+    let network = Network::as_git_has_it(&address(site, path))?;
+    let call = call(site, path, service, Signature::Basic);
+    lookup::peek(&call, Some(&basic::encoded(name, token)), &network)
+}
+
+/// Asks as git does before it has a credential.
+pub fn ask_unsigned(site: &Site, path: &[u8], service: &str) -> Result<Answer, lookup::Error> {
+    let network = Network::as_git_has_it(&address(site, path))?;
+    lookup::peek(&call(site, path, service, Signature::None), None, &network)
+}
+
+fn call(site: &Site, path: &[u8], service: &str, signature: Signature) -> Call {
+    Call {
         method: Method::Get,
         url: format!("{}/info/refs?service={service}", address(site, path)),
-        signature: Signature::Basic,
+        signature,
         accept: "*/*",
-    };
-    let network = Network::as_git_has_it(&address(site, path))?;
-    lookup::peek(&call, Some(&basic::encoded(name, token)), &network)
+    }
 }
 
 /// The URL of the repository at `path` (RFC 3986 §3.3).

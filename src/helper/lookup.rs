@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::asking::Asked;
 use super::forges::{Clues, Issuer, StandIn, issuer, username};
-use super::{Helper, Outcome, answering, asking};
+use super::{Helper, Outcome, answering, asking, repository};
 use crate::config::host::HostRule;
 use crate::credential::Credential;
 use crate::credential::description::Description;
@@ -89,11 +89,51 @@ impl Helper {
         }
     }
 
+    /// Asks about a credential; where its forge cannot be asked, git's endpoint of one of `repositories` at its host is.
+    /// Writes nothing down.
+    pub fn ask_with(
+        &self,
+        credential: &Credential,
+        repositories: &[Description],
+        now: Now,
+    ) -> (Option<Issuer>, Asked) {
+        let (issuer, asked) = self.ask(credential, now);
+        let asked = self.or_ask_git(asked, credential, repositories);
+        (issuer, asked)
+    }
+
+    fn or_ask_git(
+        &self,
+        asked: Asked,
+        credential: &Credential,
+        repositories: &[Description],
+    ) -> Asked {
+        if !matches!(asked, Asked::CannotTell | Asked::NoForge) {
+            return asked;
+        }
+        let key = &credential.key;
+        let is_at_host = |repository: &&Description| {
+            repository.protocol.as_ref() == Some(&key.protocol)
+                && repository.host.as_ref() == Some(&key.host)
+        };
+        let mut at_host = repositories.iter().filter(is_at_host);
+        let path = at_host.find_map(|repository| repository.path.as_ref());
+        match path.or(key.path.as_ref()).zip(self.site(key)) {
+            Some((path, site)) => match repository::ask(&site, credential, path) {
+                // The path may be an owner's, which no endpoint is at.
+                Asked::Told(Verdict::Unclear { status: 404 }) => asked,
+                said => said,
+            },
+            None => asked,
+        }
+    }
+
     /// Asks about everything that fits `wanted`, or everything, and writes down what it learns: dates into the storages, the rest into
-    /// the journal. `comes_to`: the number of the one that is next, and how many there are.
+    /// the journal. `repositories`: where git's endpoint can be asked. `comes_to`: the number of the one that is next, and how many there are.
     pub fn check(
         &self,
         wanted: Option<&Description>,
+        repositories: &[Description],
         comes_to: &mut dyn FnMut(usize, usize),
         now: Now,
     ) -> Result<Outcome<Vec<Report>>, Error> {
@@ -113,6 +153,7 @@ impl Helper {
                 Some((_, error)) if issuer.is_some() => Asked::Failed(*error),
                 _ => self.ask_issuer(&credential, issuer.as_ref(), now),
             };
+            let asked = self.or_ask_git(asked, &credential, repositories);
             if let Asked::Failed(error) = asked
                 && error.is_of_host()
             {

@@ -30,6 +30,7 @@ pub mod question;
 mod refused;
 pub mod remotes;
 mod reply;
+mod repository;
 pub mod rotate;
 mod round;
 pub mod ssh;

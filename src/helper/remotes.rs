@@ -2,6 +2,7 @@
 
 use super::finding::Finding;
 use super::ssh::Ssh;
+use crate::credential::description::Description;
 use crate::credential::url::{self, without_secrets};
 use crate::git::{Git, Setting};
 use crate::plain::shell_word;
@@ -247,6 +248,17 @@ pub fn all(git: &Git, rewriting: &Rewriting) -> Vec<Remote> {
         }
     }
     remotes
+}
+
+/// The URLs of the remotes of the repository that one is in, as far as they are reached over HTTPS without a password.
+pub fn urls() -> Vec<Description> {
+    let Ok(git) = Git::find() else {
+        return Vec::new();
+    };
+    let remotes = all(&git, &Rewriting::of(&git)).into_iter();
+    let urls = remotes.filter_map(|remote| url::parse(remote.way.url.as_bytes()).ok());
+    urls.filter(|url| url.protocol.as_deref() == Some(b"https"))
+        .collect()
 }
 
 /// The remote that git would fetch from here: the branch's, else `origin`, else the only one.

@@ -17,6 +17,7 @@ mod server;
 mod work;
 
 // The tests.
+mod answers;
 mod check;
 mod dialogue;
 mod doctor;
@@ -204,6 +205,8 @@ pub enum Manner {
     Body(Vec<u8>),
     /// This status, and nothing.
     Status(u16),
+    /// This answer.
+    Exactly(http::Response),
     /// Does what was asked and hangs up without a word.
     Rude,
     /// These bytes, which need not be HTTP.

@@ -263,3 +263,42 @@ fn without_a_rule_no_token_goes_where_the_forge_is_not() {
             .any(|(_, _, token)| token == "first")
     );
 }
+
+/// Where the forge cannot be asked, git's endpoint of a repository is: of the URL, or of a remote.
+#[test]
+fn a_wrong_token_at_a_forge_that_cannot_be_asked_is_told_where_a_repository_is_known() {
+    const PLAIN: &str = "made-up-plain-token";
+    for is_known in [true, false] {
+        let work = Work::without_lookups(Speaks::Gitea);
+        if !is_known {
+            rule(&work, "");
+        }
+        let (url, repository) = (work.forge.url(), work.forge.repository());
+        let check = |words: &str| work.ask(&format!("check {words}"), b"").status.code();
+        let login = |url: &str| {
+            let words = format!("login --with-token --username alice {url}");
+            work.ask(&words, PLAIN.as_bytes()).status.code()
+        };
+        assert_eq!(login(&repository), Some(1), "a wrong token is not saved");
+        assert_eq!(work.listed().len(), 0);
+        work.store("alice", PLAIN);
+        assert_eq!((check(""), check(&url)), (Some(5), Some(5)));
+        assert_eq!(check(&repository), Some(4));
+        work.forge.issue(Token::new("plain", PLAIN));
+        assert_eq!((check(&repository), login(&repository)), (Some(0), Some(0)));
+        assert_eq!(
+            check(&url),
+            Some(5),
+            "nothing is known without a repository"
+        );
+        work.git(&["init", "--quiet"]).succeeded();
+        work.git(&["remote", "add", "origin", &repository])
+            .succeeded();
+        assert_eq!(check(""), Some(0));
+        work.forge
+            .change("plain", |token| token.fate = Fate::Revoked);
+        assert_eq!(check(""), Some(4));
+        // An owner's path is no repository.
+        assert_eq!(check(&format!("{url}/acme")), Some(5));
+    }
+}

@@ -125,6 +125,7 @@ fn answer(
             response = Response::json(200, &json!(null));
             response.body = body;
         }
+        Manner::Exactly(answer) => response = answer,
         Manner::Status(status) => response = Response::new(status),
         _ => {}
     }
