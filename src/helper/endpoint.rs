@@ -54,6 +54,18 @@ fn call(site: &Site, path: &[u8], service: &str, signature: Signature) -> Call {
     }
 }
 
+/// Visits the host without a credential. Any answer will do: it tells that the host can be reached.
+pub fn visit(site: &Site) -> Result<Answer, lookup::Error> {
+    let call = Call {
+        method: Method::Get,
+        url: site.url_at_host("/"),
+        signature: Signature::Basic,
+        accept: "*/*",
+    };
+    let network = Network::as_git_has_it(&call.url)?;
+    lookup::peek(&call, None, &network)
+}
+
 /// The URL of the repository at `path` (RFC 3986 §3.3).
 pub fn address(site: &Site, path: &[u8]) -> String {
     let mut text = String::with_capacity(path.len());

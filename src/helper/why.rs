@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use super::Helper;
 use super::asking::Asked;
 use super::case::{Case, text};
+use super::endpoint;
 use super::finding::{Finding, Outcome};
 use super::forges::{Clues, issuer};
 use super::question::{Question, tells_path};
@@ -14,8 +15,8 @@ use crate::credential::description::Description;
 use crate::credential::key::Key;
 use crate::credential::token::TokenKind;
 use crate::credential::username::Username;
-use crate::forge::lookup;
-use crate::forge::{self, Found, Kind, Verdict};
+use crate::forge::lookup::{self, Obstacle};
+use crate::forge::{self, Found, Kind, Site, Verdict};
 use crate::git::Git;
 use crate::storage::Error;
 use crate::time::{Now, in_words};
@@ -48,7 +49,10 @@ impl Helper {
         }
         let credential = match kept {
             Ok(Some(credential)) => credential,
-            Ok(None) => return self.nothing_kept(question).into_iter().collect(),
+            Ok(None) => {
+                let found = unresolved(&site).or_else(|| self.nothing_kept(question));
+                return found.into_iter().collect();
+            }
             Err(error) => {
                 // What is the matter with the storage is told with it.
                 let says = format!("not looked at, and git is given none: {error}");
@@ -143,6 +147,18 @@ impl Helper {
         }
         self.nothing_kept(question).map(named)
     }
+}
+
+/// That the host's name cannot be resolved: git cannot get there with any token. The server is sent no credential.
+fn unresolved(site: &Site) -> Option<Finding> {
+    let host = site.host();
+    let error = endpoint::visit(site).err()?;
+    if error != lookup::Error::Unreachable(Obstacle::Name) {
+        return None;
+    }
+    let says = format!("{host} cannot be reached: {}", Obstacle::Name);
+    let hint = format!("check the URL and the network: {}", error.hint(host));
+    Some(Finding::problem("host", says, hint))
 }
 
 /// What is wrong with the question itself.
