@@ -50,6 +50,8 @@ struct Item {
 struct Manager {
     kind: Kind,
     is_locked: bool,
+    /// Whether a database is shown to clients at all.
+    has_collection: bool,
     agrees: bool,
     items: HashMap<String, Item>,
     confirmed: HashSet<String>,
@@ -145,11 +147,13 @@ impl Manager {
         };
         Some(match &member[..] {
             "Get" => self.property(call, &path)?,
+            "ReadAlias" if !self.has_collection => answer.append1(none),
             "ReadAlias" => answer.append1(Path::from(COLLECTION)),
             "OpenSession" => answer.append2(Variant(String::new()), Path::from("/session")),
             "isOpen" => answer.append1(matches!(self.kind, Kind::KWallet { is_open: true })),
             "SearchItems" => {
-                if self.is_locked && !matches!(self.kind, Kind::KWallet { .. }) {
+                let is_closed = self.is_locked || !self.has_collection;
+                if is_closed && !matches!(self.kind, Kind::KWallet { .. }) {
                     if !self.ask_person() {
                         return None;
                     }
@@ -208,7 +212,13 @@ impl Manager {
     fn property(&self, call: &Message, path: &str) -> Option<Message> {
         let answer = call.method_return();
         let (_, name): (&str, &str) = call.read2().unwrap();
+        let nothing: [Path<'_>; 0] = [];
         Some(match name {
+            "Locked" if !self.has_collection => {
+                let unknown = "org.freedesktop.DBus.Error.UnknownObject".into();
+                call.error(&unknown, c"made up")
+            }
+            "Collections" if !self.has_collection => answer.append1(Variant(nothing.to_vec())),
             "Locked" => answer.append1(Variant(self.is_locked)),
             "Collections" => answer.append1(Variant(vec![Path::from(COLLECTION)])),
             "Attributes" => answer.append1(Variant(self.items.get(path)?.attributes.clone())),
@@ -257,6 +267,7 @@ impl World {
         let mut manager = Manager {
             kind,
             is_locked,
+            has_collection: true,
             agrees: true,
             items: HashMap::new(),
             confirmed: HashSet::new(),
@@ -504,6 +515,24 @@ fn an_unknown_service_that_asks_while_it_searches_is_waited_for() {
     world.manager.lock().unwrap().agrees = false;
     let told = world.ask("get", false, &[]);
     assert!(told.stderr.contains(LOCKED), "{told:?}");
+}
+
+/// `KeePassXC` with no database, or one that shows clients nothing, has no default collection; its search would ask for one.
+#[test]
+fn a_password_manager_without_a_database_shows_no_dialog() {
+    for prompts in [true, false] {
+        for operation in ["get", "store", "erase", "list"] {
+            let world = World::start(KEEPASSXC, false, None);
+            {
+                let mut manager = world.manager.lock().unwrap();
+                (manager.has_collection, manager.agrees) = (false, false);
+            }
+            let told = operate(&world, operation, prompts);
+            assert!(told.stderr.contains("no default keyring"), "{told:?}");
+            let dialogs = world.manager.lock().unwrap().dialogs;
+            assert_eq!(dialogs, 0, "{operation}, prompts: {prompts}: {told:?}");
+        }
+    }
 }
 
 /// A person who has declined is not asked again for the next item, nor told that the service does not answer.

@@ -177,14 +177,22 @@ impl Calls {
     }
 
     /// Whether the process that answers for the service also owns this name on the bus.
+    ///
+    /// The service's first answer may have been an error, which leaves its owner unknown here: then the bus is asked.
     pub(super) fn is_also(&self, name: &str) -> bool {
-        let method = Message::new_method_call(BUS, "/", BUS, "GetNameOwner");
-        let Ok(mut message) = method else {
+        let Some(owner) = self.owner_of(name) else {
             return false;
         };
+        match self.owner.get() {
+            Some(service) => owner == **service,
+            None => self.owner_of(NAME) == Some(owner),
+        }
+    }
+
+    fn owner_of(&self, name: &str) -> Option<String> {
+        let mut message = Message::new_method_call(BUS, "/", BUS, "GetNameOwner").ok()?;
         message.append_all((name,));
         let answer = self.connection.send_with_reply_and_block(message, REPLY);
-        let owner = answer.ok().and_then(|answer| answer.get1::<String>());
-        owner.is_some() && owner.as_deref() == self.owner.get().map(|owner| &**owner)
+        answer.ok()?.get1()
     }
 }
