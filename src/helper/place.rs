@@ -7,7 +7,7 @@ use crate::credential::description::Description;
 use crate::journal::Topic;
 use crate::journal::fate::Fate;
 use crate::platform::caller;
-use crate::storage::{Error, Kind, Storage};
+use crate::storage::{Error, Kind, Lack, Storage};
 use crate::time::Now;
 
 /// Whose word it is that a secret is to be kept.
@@ -188,7 +188,9 @@ impl Helper {
             Err(cause @ Error::Unavailable { .. }) => {
                 let kept = self.keep_in(&**memory, arrival, now)?;
                 outcome.value = kept.is_written();
-                if self.is_news(Topic::Fallback, now) {
+                // A bus of another user is told each time: another reason of the same day must not hide it.
+                let is_foreign = cause.lack() == Some(Lack::OwnBus);
+                if is_foreign || self.is_news(Topic::Fallback, now) {
                     outcome.notices.push(Notice::FellBack {
                         cause,
                         timeout: self.lifetime.timeout,

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
@@ -38,6 +39,27 @@ while True:
         print(client.recv(65536), flush=True)
 ";
 
+/// Listens in the same way, takes no connection, and fills the queue of both.
+const FULL: &str = r"
+import socket, sys, time
+kept = []
+for name in ['\0' + sys.argv[1], sys.argv[2]]:
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(name)
+    listener.listen(0)
+    kept.append(listener)
+    while True:
+        client = socket.socket(socket.AF_UNIX)
+        client.setblocking(False)
+        try:
+            client.connect(name)
+        except BlockingIOError:
+            break
+        kept.append(client)
+print('listening', flush=True)
+time.sleep(600)
+";
+
 /// Another user, with a listener that records.
 struct OtherUser {
     sandbox: Sandbox,
@@ -70,11 +92,15 @@ fn can_be_two_users() -> bool {
 
 impl OtherUser {
     fn start() -> Self {
+        Self::listen(LISTENER)
+    }
+
+    fn listen(program: &str) -> Self {
         let sandbox = Sandbox::new();
         let folder = tempfile::tempdir().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777)).unwrap();
         let mut listener = as_other(&sandbox, "python3");
-        listener.args(["-c", LISTENER]);
+        listener.args(["-c", program]);
         listener.arg(folder.path()).arg(folder.path().join("bus"));
         let mut listener = Guard(listener.spawn().unwrap());
         let mut heard = BufReader::new(listener.0.stdout.take().unwrap()).lines();
@@ -115,9 +141,13 @@ impl OtherUser {
         process::run(&mut helper, &lines(&query))
     }
 
-    /// The next client was here, and sent nothing.
+    /// The next client was here, and sent nothing. At a path none comes: the socket's owner is known without a connection. There
+    /// this test itself is the next client.
     #[track_caller]
-    fn has_received_nothing(&self) {
+    fn has_received_nothing(&self, address: &str) {
+        if address.contains("path=") {
+            drop(UnixStream::connect(self.folder.path().join("bus")).unwrap());
+        }
         let first = self.received.recv_timeout(Duration::from_secs(20));
         let rest = self.received.try_iter();
         let all: Vec<_> = first.into_iter().chain(rest).collect();
@@ -145,7 +175,7 @@ fn another_users_bus_is_sent_nothing() {
             let said = told.text() + &told.stderr;
             assert!(said.contains(MESSAGE), "{words} at {address}: {told:?}");
             assert!(!said.contains("can be used\nok       storage"), "{told:?}");
-            other.has_received_nothing();
+            other.has_received_nothing(&address);
         }
     }
 }
@@ -184,10 +214,53 @@ fn auto_keeps_a_token_in_memory_and_warns_once() {
             Answer::read(&answer.stdout).get("password"),
             Some("tok-secret")
         );
-        other.has_received_nothing();
+        other.has_received_nothing(address);
         let doctor = other.ask(address, "doctor", &[]);
         let named = format!("problem  storage: cannot reach the keychain storage: {MESSAGE}");
         assert!(doctor.text().contains(&named), "{doctor:?}");
+    }
+}
+
+/// No keyring in the morning is one thing, a stranger in the afternoon another.
+#[test]
+fn another_users_bus_is_told_after_another_fallback_of_the_day() {
+    if !can_be_two_users() {
+        return;
+    }
+    let other = OtherUser::start();
+    let [foreign, ..] = other.addresses();
+    for (address, token) in [
+        ("unix:path=/nowhere", "tok-one"),
+        (&foreign, "tok-two"),
+        (&foreign, "tok-three"),
+    ] {
+        let stored = other.ask(address, "store", &[("password", token)]);
+        let told = stored.succeeded().stderr;
+        let is_named = told.contains(MESSAGE);
+        assert_eq!(is_named, address == foreign, "{address}: {told}");
+    }
+}
+
+/// Whose bus it is cannot be told where no connection is taken, but for a socket in the file system.
+#[test]
+fn another_users_bus_that_takes_no_connection_is_named() {
+    if !can_be_two_users() {
+        return;
+    }
+    let other = OtherUser::listen(FULL);
+    for address in other.addresses() {
+        let message = if address.contains("path=") {
+            MESSAGE
+        } else {
+            "the session bus does not answer"
+        };
+        for words in ["--storage keychain get", "store", "doctor"] {
+            let told = other.ask(&address, words, &[("password", "tok-secret")]);
+            let said = told.text() + &told.stderr;
+            // `auto` tells any other reason once a day.
+            let is_told = said.contains(message) || words == "store" && said.is_empty();
+            assert!(is_told, "{words} at {address}: {told:?}");
+        }
     }
 }
 
@@ -213,7 +286,7 @@ fn the_first_own_bus_of_several_is_used() {
         let answer = Answer::read(&answer.succeeded().stdout);
         assert_eq!(answer.get("password"), Some("tok-secret"), "{address}");
     }
-    other.has_received_nothing();
+    other.has_received_nothing(&foreign);
 }
 
 /// A real bus lets everyone in, and a keyring service on it would take the token.

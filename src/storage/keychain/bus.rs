@@ -10,7 +10,9 @@
 #![allow(unsafe_code)]
 
 use std::ffi::OsStr;
+use std::fs;
 use std::os::fd::BorrowedFd;
+use std::os::unix::fs::MetadataExt;
 
 use dbus::channel::Channel;
 
@@ -45,6 +47,9 @@ pub(super) fn connect() -> Result<Channel, Error> {
 }
 
 fn connect_to(address: &str) -> Result<Channel, Error> {
+    if is_foreign_path(address) {
+        return Err(Error::Foreign);
+    }
     let mut channel = Channel::open_private(address).map_err(|error| match error.name() {
         Some("org.freedesktop.DBus.Error.AccessDenied") => Error::Foreign,
         // This process has too few descriptors, or too little memory.
@@ -61,6 +66,17 @@ fn connect_to(address: &str) -> Result<Channel, Error> {
         Err(_) if !channel.is_connected() => Err(Error::Closed),
         Err(error) => Err(Error::Library(error)),
     }
+}
+
+/// Whether the address names a socket in the file system that belongs to another user. Without a connection: a full backlog
+/// would hold that until the keychain's time is over.
+fn is_foreign_path(address: &str) -> bool {
+    let pairs = address.strip_prefix("unix:").unwrap_or_default();
+    let path = pairs.split(',').find_map(|pair| pair.strip_prefix("path="));
+    // Escaped characters are rare. Without a look here, the check of the connection decides alone.
+    let path = path.filter(|path| !path.contains('%'));
+    path.and_then(|path| fs::metadata(path).ok())
+        .is_some_and(|found| found.uid() != effective_uid())
 }
 
 fn is_own(channel: &mut Channel) -> bool {

@@ -1,5 +1,6 @@
 //! Waiting, but not for ever; and longer only for a person at a prompt.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -14,9 +15,12 @@ const LOOK: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub(super) struct Late;
 
-/// The time that a person takes: it is not held against who answers.
+/// The time that a person takes: it is not held against who answers. Besides, how far the thread has come that asks.
 #[derive(Debug, Default)]
-pub(super) struct Prompts(Mutex<Taken>);
+pub(super) struct Prompts {
+    taken: Mutex<Taken>,
+    is_on_bus: AtomicBool,
+}
 
 #[derive(Debug, Default)]
 struct Taken {
@@ -52,8 +56,18 @@ impl Prompts {
         taken.before + open.unwrap_or_default()
     }
 
+    /// The session bus has let this process in.
+    pub(super) fn note_bus(&self) {
+        self.is_on_bus.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it was the session bus that did not answer, and not the keyring service.
+    pub(super) fn is_bus_silent(&self) -> bool {
+        !self.is_on_bus.load(Ordering::Relaxed)
+    }
+
     fn taken(&self) -> MutexGuard<'_, Taken> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

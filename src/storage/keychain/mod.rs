@@ -164,6 +164,12 @@ impl Keychain {
             }),
         };
         let late = || {
+            if self.prompts.is_bus_silent() {
+                return unavailable(
+                    "the session bus does not answer",
+                    "run 'unset DBUS_SESSION_BUS_ADDRESS' in this shell, or sign in to the desktop again",
+                );
+            }
             unavailable(
                 "the keyring service does not answer",
                 "restart it, or choose another storage with '--storage'",

@@ -311,7 +311,7 @@ fn translated(error: calls::Error) -> Error {
         ),
         calls::Error::NoDefault => advice(
             "the keyring service has no default keyring",
-            "create one in the desktop's password manager",
+            "create one in the desktop's password manager, or open a database there that shows a group to clients",
             Lack::Absent,
         ),
         calls::Error::Absent => advice(

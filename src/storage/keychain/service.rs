@@ -71,8 +71,10 @@ impl Service {
     /// Connects to the session bus, if that is the user's own. `patience`: how long a prompt may wait for a person; zero:
     /// none appears. `prompts` learns of those that do.
     pub(super) fn connect(patience: Duration, prompts: Arc<Prompts>) -> Result<Self> {
+        let calls = Calls::connect()?;
+        prompts.note_bus();
         let service = Self {
-            calls: Calls::connect()?,
+            calls,
             session: OnceCell::new(),
             patience,
             prompts,
