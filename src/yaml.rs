@@ -3,6 +3,14 @@
 //!
 //! A name leads to its first entry, as in both programs; a list, an alias and a name that is no scalar lead nowhere.
 //! Only the first document counts. The parser is saphyr-parser, which neither recurses nor resolves aliases.
+//!
+//! Between brackets and in quotes, go-yaml takes a line at any column, and saphyr-parser only one that is indented:
+//!
+//!     github.com: {
+//!     oauth_token: made-up
+//!     }
+//!
+//! The parser tells that line, and reads the file once more with blanks before it. They mean nothing there.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -15,6 +23,11 @@ use zeroize::Zeroizing;
 const LARGEST: usize = 1024 * 1024;
 const DEEPEST: usize = 64;
 const MOST: usize = 10_000;
+/// So many lines are indented for the parser, each of which costs one more reading: only in a file of this size.
+const MOST_INDENTED: usize = 100;
+const MOST_READ_AGAIN: usize = 64 * 1024;
+/// Deeper than any block in which such a line stands.
+const INDENT: usize = 80;
 
 /// Why a file is not read. It names no content, which may be a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -100,26 +113,86 @@ pub fn read(bytes: &[u8]) -> Result<Document, Error> {
     })?;
     // go-yaml takes a tab after a name, saphyr-parser does not. A blank in its place moves nothing.
     let text = Zeroizing::new(text.replace(":\t", ": "));
-    let mut reader = Reader::new(&text);
-    let mut parser = Parser::new_from_str(&text);
+    let most = if text.len() > MOST_READ_AGAIN {
+        0
+    } else {
+        MOST_INDENTED
+    };
+    let mut indented = Vec::new();
+    loop {
+        match read_indented(&text, &indented) {
+            Ok(document) => return Ok(document),
+            Err(Stop::Column(line)) if indented.len() < most => {
+                // The parser tells where a quote begins, not which of its lines stands too far left.
+                let next = (line..).find(|line| !indented.contains(line));
+                indented.extend(next);
+            }
+            Err(Stop::Column(line)) => return Err(no_yaml(line)),
+            Err(Stop::Error(error)) => return Err(error),
+        }
+    }
+}
+
+/// Why a reading ended early.
+enum Stop {
+    Error(Error),
+    /// This line, or one of the quote that begins before it, stands too far left for the parser.
+    Column(usize),
+}
+
+/// Reads the first document with blanks before the lines `indented`, which lie between brackets or in quotes.
+fn read_indented(text: &str, indented: &[usize]) -> Result<Document, Stop> {
+    let mut reader = Reader::new(text);
+    let mut moved = Zeroizing::new(String::new());
+    if !indented.is_empty() {
+        reader.places = Some(indent(text, indented, &mut moved));
+    }
+    let given = if indented.is_empty() { text } else { &moved };
+    let mut parser = Parser::new_from_str(given);
     while let Some((event, span)) = next_event(&mut parser)? {
-        if !reader.take(event, span)? {
+        if !reader.take(event, span).map_err(Stop::Error)? {
             break;
         }
     }
     Ok(reader.document)
 }
 
+/// Writes `text` with blanks before the lines `indented` to `moved`, and returns the place in `text` of each character there.
+fn indent(text: &str, indented: &[usize], moved: &mut String) -> Vec<usize> {
+    moved.reserve(text.len() + indented.len() * INDENT);
+    let mut places = Vec::with_capacity(moved.capacity());
+    let mut start = 0;
+    for (number, line) in (1..).zip(text.split_inclusive('\n')) {
+        if indented.contains(&number) {
+            moved.extend([' '; INDENT]);
+            places.extend([start; INDENT]);
+        }
+        moved.push_str(line);
+        places.extend(line.char_indices().map(|(at, _)| start + at));
+        start += line.len();
+    }
+    places
+}
+
 fn next_event<'a>(
     parser: &mut Parser<'a, StrInput<'a>>,
-) -> Result<Option<(Event<'a>, Span)>, Error> {
-    parser
-        .next_event()
-        .transpose()
-        .map_err(|cause: ScanError| Error {
-            line: cause.marker().line(),
-            problem: "is no YAML",
-        })
+) -> Result<Option<(Event<'a>, Span)>, Stop> {
+    parser.next_event().transpose().map_err(|cause: ScanError| {
+        let line = cause.marker().line();
+        match cause.info() {
+            "invalid indentation" | "invalid indentation in flow construct" => Stop::Column(line),
+            "tab cannot be used as indentation" => Stop::Column(line),
+            "invalid indentation in quoted scalar" => Stop::Column(line + 1),
+            _ => Stop::Error(no_yaml(line)),
+        }
+    })
+}
+
+fn no_yaml(line: usize) -> Error {
+    Error {
+        line,
+        problem: "is no YAML",
+    }
 }
 
 /// The line in which the byte at `at` is, from 1.
@@ -434,6 +507,29 @@ mod tests {
         }
     }
 
+    /// As seen of gh 2.23.
+    #[test]
+    fn between_brackets_and_in_quotes_a_line_stands_at_any_column() {
+        for (text, expected) in [
+            (
+                "é: {\nt: x,\nu: y\n}\n",
+                &[("é", ""), ("é/t", "x"), ("é/u", "y")][..],
+            ),
+            (
+                "a:\r\n  b: {\r\n  t: x\r\n  }\r\n  c: d\r\n",
+                &[("a", ""), ("a/b", ""), ("a/b/t", "x"), ("a/c", "d")],
+            ),
+            ("x: [\n]\ny: {\n}\nt: z\n", &[("x", ""), ("y", ""), ("t", "z")]),
+            ("x: [{a: b,\nc: d}]\nt: z\n", &[("x", ""), ("t", "z")]),
+            ("x: 'a\nb\n\nc'\nt: z\n", &[("x", "a b\nc"), ("t", "z")]),
+            ("x: \"a\n\tb\"\nt: z\n", &[("x", "a b"), ("t", "z")]),
+        ] {
+            assert_eq!(names(text), Ok(rows(expected)), "{text:?}");
+        }
+        let long = format!("a: [\n{}]\n", "b,\n".repeat(MOST_INDENTED + 1));
+        assert!(names(&long).is_err());
+    }
+
     #[test]
     fn a_list_an_alias_and_a_name_that_is_no_scalar_lead_nowhere() {
         for (text, expected) in [
@@ -511,6 +607,8 @@ mod tests {
             ("a: {t: x, b: c}\n", "t", Some("a: {b: c}\n")),
             ("a: {b: c, t: x}\n", "t", Some("a: {b: c}\n")),
             ("é: {t: x} # é\n", "t", Some("é: {} # é\n")),
+            ("é: {\nt: x,\nb: c\n}\n", "t", Some("é: {\n\nb: c\n}\n")),
+            ("a: {\nb: c,\nt: x\n}\n", "t", Some("a: {\nb: c\n}\n")),
             ("? t\n: x\na: b\n", "t", None),
             // The second one would come to light.
             ("t: x\nt: y\n", "t", None),

@@ -91,15 +91,18 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> {
 /// What a line says, read as git reads it (`credential_from_url_gently`): the user ends at the first `:`, the secret at the
 /// first `@`, the host at the first of `/?#`. A line without a user or without a secret is none.
 ///
-/// git takes a carriage return at the end for a part of the path or of the host. It answers with such a line all the same
-/// where the line has a `/` behind its host, and no answer could hold the byte.
+/// git takes a carriage return at the end for a part of the path, or of the host where no `/` follows. With one in the path it
+/// still answers for the host, so that the byte is left out. With one in the host it never answers.
 fn said(line: &[u8]) -> Option<Description> {
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
     if line.len() > LONGEST {
         return None;
     }
     let scheme = line.windows(3).position(|three| three == b"://")?;
     let (protocol, rest) = (&line[..scheme], &line[scheme + 3..]);
+    // git compares protocols with their case, and has none in capitals.
+    if protocol.iter().any(u8::is_ascii_uppercase) {
+        return None;
+    }
     let end = rest.iter().position(|byte| b"/?#".contains(byte));
     let (authority, path) = rest.split_at(end.unwrap_or(rest.len()));
     let at = authority.iter().position(|&byte| byte == b'@')?;
@@ -108,9 +111,9 @@ fn said(line: &[u8]) -> Option<Description> {
     if !path.is_empty() && !path.starts_with(b"/") {
         return None;
     }
-    let path = trimmed(path);
+    let path = trimmed(path.strip_suffix(b"\r").unwrap_or(path));
     Some(Description {
-        protocol: Some(protocol.to_ascii_lowercase()),
+        protocol: Some(protocol.to_vec()),
         host: Some(decoded(host).to_vec()),
         path: (!path.is_empty()).then(|| decoded(path).to_vec()),
         username: Some(decoded(&user[..colon]).to_vec().into()),
@@ -199,7 +202,7 @@ mod tests {
     #[test]
     fn hostile_lines_are_counted_and_kept_byte_for_byte() {
         let mut text = Vec::new();
-        let hostile: [&[u8]; 11] = [
+        let hostile: [&[u8]; 13] = [
             b"https://victim:topsecret@victim.test%0d\n",
             b"https://u:p%0Ahost%3Dx@h.test\n",
             b"https://u:p@good.test@evil.test\n",
@@ -210,6 +213,8 @@ mod tests {
             b"https://u:@no-secret.test\n",
             b"nonsense\n",
             b"ht tp://u:p@h.test\n",
+            b"HTTPS://u:p@h.test\n",
+            b"https://u:p@h.test\r\n",
             b"\xef\xbb\xbfhttps://u:p@h.test\n",
         ];
         text.extend_from_slice(b"# a comment\n\n");
@@ -222,7 +227,7 @@ mod tests {
         text.extend_from_slice(b"https://alice:tok-one@one.test");
         let (_home, path, store) = store(&text);
         let reading = store.read();
-        assert_eq!((reading.found.len(), reading.skipped.count), (1, 12));
+        assert_eq!((reading.found.len(), reading.skipped.count), (1, 14));
         assert_eq!(store.remove(&reading.found[0]).unwrap(), 1);
         assert_eq!(std::fs::read(path).unwrap(), kept);
     }

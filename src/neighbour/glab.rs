@@ -111,12 +111,18 @@ impl Neighbour for Glab {
         if !hosts.contains(&GITLAB) {
             hosts.push(GITLAB);
         }
-        for host in hosts.into_iter().take(MOST_HOSTS) {
+        for host in hosts.iter().take(MOST_HOSTS) {
             if let Err(error) = self.read_items(&document, host, &mut reading) {
                 reading.troubles.push(error);
                 break;
             }
         }
+        // With this setting glab asks the keychain first, and otherwise last.
+        reading.found.sort_by_key(|found| {
+            let is_item = matches!(found.place, Place::Keychain(_));
+            let host = &found.credential.key.host[..];
+            is_item != (document.value(&[b"hosts", host, b"use_keyring"]) == Some(b"true"))
+        });
         reading
     }
 

@@ -198,11 +198,7 @@ fn each_entry(bytes: &[u8], mut take: impl FnMut(Entry)) {
             }
         }
     }
-    if let Some(mut last) = open {
-        // libcurl refuses the whole file; the entries before are whole all the same.
-        last.host.take_if(|_| words.is_broken);
-        take(last);
-    }
+    open.into_iter().for_each(&mut take);
 }
 
 /// What stands between one `machine` and the next.
@@ -255,19 +251,15 @@ impl Entry {
     }
 }
 
-/// The words of the file. As for curl, a word may stand in double quotes, with `\` before what is meant as it is.
+/// The words of the file. As for libcurl, a word may stand in double quotes, with `\` before what is meant as it is. A quote
+/// that its line does not end is the end of the file: libcurl reads no further.
 struct Words<'a> {
     rest: &'a [u8],
-    /// A quote has no end.
-    is_broken: bool,
 }
 
 impl<'a> Words<'a> {
     fn of(bytes: &'a [u8]) -> Self {
-        Self {
-            rest: bytes,
-            is_broken: false,
-        }
+        Self { rest: bytes }
     }
 
     /// To the blank line that ends a macro, or to the end.
@@ -295,7 +287,7 @@ impl Iterator for Words<'_> {
             let start = self
                 .rest
                 .iter()
-                .position(|byte| !byte.is_ascii_whitespace())?;
+                .position(|&byte| !is_space(byte))?;
             self.rest = &self.rest[start..];
             if self.rest[0] != b'#' {
                 break;
@@ -307,15 +299,16 @@ impl Iterator for Words<'_> {
         let most = self.rest.len().min(LONGEST);
         let mut word = Zeroizing::new(Vec::with_capacity(64));
         let mut at = usize::from(is_quoted);
-        self.is_broken |= is_quoted;
+        let mut is_open = is_quoted;
         while let Some(&byte) = self.rest.get(at) {
             at += 1;
             match byte {
                 b'"' if is_quoted => {
-                    self.is_broken = false;
+                    is_open = false;
                     break;
                 }
-                b'\\' if is_quoted => {
+                b'\n' if is_quoted => break,
+                b'\\' if is_quoted && self.rest.get(at) != Some(&b'\n') => {
                     word.extend(self.rest.get(at).map(|&escaped| match escaped {
                         b'n' => b'\n',
                         b'r' => b'\r',
@@ -324,7 +317,7 @@ impl Iterator for Words<'_> {
                     }));
                     at += 1;
                 }
-                byte if byte.is_ascii_whitespace() && !is_quoted => {
+                byte if is_space(byte) && !is_quoted => {
                     // A line end may be the first of two that end a macro.
                     at -= 1;
                     break;
@@ -334,9 +327,18 @@ impl Iterator for Words<'_> {
                 _ => {}
             }
         }
+        if is_open {
+            self.rest = &[];
+            return None;
+        }
         self.rest = self.rest.get(at..).unwrap_or_default();
         Some(word)
     }
+}
+
+/// As C's `isspace`.
+fn is_space(byte: u8) -> bool {
+    byte.is_ascii_whitespace() || byte == b'\x0b'
 }
 
 #[cfg(test)]
@@ -390,6 +392,27 @@ mod tests {
             read("macdef init\nmachine evil.test login x password y\n"),
             (vec![], 0)
         );
+    }
+
+    /// As seen of libcurl 7.88.
+    #[test]
+    fn a_quote_ends_with_its_line_or_ends_the_file() {
+        let one = rows(&[["https://one.test", "alice", "tok-one"]]);
+        for (text, skipped) in [
+            ("machine one.test login alice password tok-one\n\"open", 0),
+            (
+                "machine one.test login alice password tok-one\nmachine two.test login bob password \"open\nmachine three.test login \"carol\" password \"tok\"\nmachine four.test login dave password tok",
+                1,
+            ),
+            (
+                "machine\x0bone.test login alice password tok-one\x0bmachine two.test login \"bob\\\n\" password tok",
+                1,
+            ),
+        ] {
+            assert_eq!(read(text), (one.clone(), skipped), "{text}");
+            let found = first(text.as_bytes(), Some(b"four.test"), None);
+            assert!(found.is_none(), "{text}");
+        }
     }
 
     #[test]

@@ -65,10 +65,11 @@ fn keyring_items_of_glab_are_found_where_glab_keeps_them() {
     sandbox.start_keyring();
     write(
         sandbox.path("config/glab-cli/config.yml"),
-        "hosts:\n    gl.test:8443:\n        user: gina\n        use_keyring: \"true\"\n    oauth.test:\n        user: olga\n        is_oauth2: \"true\"\n        oauth2_expiry_date: 2098-12-31T23:59:00Z\n",
+        "hosts:\n    gl.test:8443:\n        user: gina\n        use_keyring: \"true\"\n        token: made-up-stale\n    file.test:\n        user: fay\n        token: made-up-file\n    oauth.test:\n        user: olga\n        is_oauth2: \"true\"\n        oauth2_expiry_date: 2098-12-31T23:59:00Z\n",
     );
     for (service, secret) in [
         ("glab:gl.test:8443:token", "made-up-token"),
+        ("glab:file.test:token", "made-up-stale"),
         ("glab:oauth.test", "made-up-oauth"),
         ("glab:oauth.test:refresh_token", "made-up-refresh"),
         ("glab:gitlab.com:job_token", "made-up-job"),
@@ -83,11 +84,12 @@ fn keyring_items_of_glab_are_found_where_glab_keeps_them() {
         .succeeded();
     shows_no_secret(&done);
     assert!(
-        done.text().ends_with("imported 3 credentials\n"),
+        done.text().ends_with("imported 4 credentials\n"),
         "{done:?}"
     );
     for (host, user, secret) in [
         ("gl.test:8443", "gina", "made-up-token"),
+        ("file.test", "fay", "made-up-file"),
         ("oauth.test", "oauth2", "made-up-oauth"),
         ("gitlab.com", "gitlab-ci-token", "made-up-job"),
     ] {
@@ -227,12 +229,11 @@ fn row(line: &str) -> Option<Row> {
     })
 }
 
-/// Of two lines for one query git answers with the first. It takes the carriage return of a line for a part of its path, and
-/// of its host where there is no path: such a line alone is imported and not answered.
+/// Of two lines for one query git answers with the first. It takes the carriage return of a line for a part of its path.
 #[test]
 fn git_answers_what_is_imported_from_its_files() {
     let sandbox = Sandbox::new();
-    for (sample, rows) in samples("git-store", &["crlf_bare"]) {
+    for (sample, rows) in samples("git-store", &[]) {
         let copy = sandbox.path("home/copy");
         fs::copy(&sample, &copy).unwrap();
         let is_crlf = fs::read(&sample).unwrap().contains(&b'\r');
