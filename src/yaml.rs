@@ -120,24 +120,32 @@ pub fn read(bytes: &[u8]) -> Result<Document, Error> {
     };
     let mut indented = Vec::new();
     loop {
-        match read_indented(&text, &indented) {
+        let line = match read_indented(&text, &indented) {
             Ok(document) => return Ok(document),
-            Err(Stop::Column(line)) if indented.len() < most => {
-                // The parser tells where a quote begins, not which of its lines stands too far left.
-                let next = (line..).find(|line| !indented.contains(line));
-                indented.extend(next);
-            }
-            Err(Stop::Column(line)) => return Err(no_yaml(line)),
             Err(Stop::Error(error)) => return Err(error),
+            Err(Stop::Column(line)) => line,
+            // The parser tells where the quote begins, not which of its lines stands too far left.
+            Err(Stop::InQuote(mut line)) => {
+                while indented.contains(&line) {
+                    line += 1;
+                }
+                line
+            }
+        };
+        if indented.len() == most || indented.contains(&line) {
+            return Err(no_yaml(line));
         }
+        indented.push(line);
     }
 }
 
 /// Why a reading ended early.
 enum Stop {
     Error(Error),
-    /// This line, or one of the quote that begins before it, stands too far left for the parser.
+    /// This line stands too far left for the parser.
     Column(usize),
+    /// This line or one after it does, in a quote that begins before.
+    InQuote(usize),
 }
 
 /// Reads the first document with blanks before the lines `indented`, which lie between brackets or in quotes.
@@ -180,9 +188,10 @@ fn next_event<'a>(
     parser.next_event().transpose().map_err(|cause: ScanError| {
         let line = cause.marker().line();
         match cause.info() {
-            "invalid indentation" | "invalid indentation in flow construct" => Stop::Column(line),
-            "tab cannot be used as indentation" => Stop::Column(line),
-            "invalid indentation in quoted scalar" => Stop::Column(line + 1),
+            "invalid indentation"
+            | "invalid indentation in flow construct"
+            | "tab cannot be used as indentation" => Stop::Column(line),
+            "invalid indentation in quoted scalar" => Stop::InQuote(line + 1),
             _ => Stop::Error(no_yaml(line)),
         }
     })
@@ -519,7 +528,10 @@ mod tests {
                 "a:\r\n  b: {\r\n  t: x\r\n  }\r\n  c: d\r\n",
                 &[("a", ""), ("a/b", ""), ("a/b/t", "x"), ("a/c", "d")],
             ),
-            ("x: [\n]\ny: {\n}\nt: z\n", &[("x", ""), ("y", ""), ("t", "z")]),
+            (
+                "x: [\n]\ny: {\n}\nt: z\n",
+                &[("x", ""), ("y", ""), ("t", "z")],
+            ),
             ("x: [{a: b,\nc: d}]\nt: z\n", &[("x", ""), ("t", "z")]),
             ("x: 'a\nb\n\nc'\nt: z\n", &[("x", "a b\nc"), ("t", "z")]),
             ("x: \"a\n\tb\"\nt: z\n", &[("x", "a b"), ("t", "z")]),

@@ -2,6 +2,7 @@
 //! path is told to them.
 
 use std::cell::LazyCell;
+use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -134,13 +135,25 @@ pub fn path_teller() -> impl Fn(&Key) -> bool {
     }
 }
 
-/// The folders that git's configuration names for GCM's plaintext store, the one that counts first. GCM takes a value as
-/// written; `~/` is what people write.
-pub(super) fn gcm_stores(home: &Path) -> Vec<PathBuf> {
-    const KEYS: &str = r"^credential\.(.*\.)?plaintextstorepath$";
-    let values = Git::find().and_then(|git| git.own_values(KEYS));
+/// A setting of GCM: the value of `variable` or, without one, each of `credential.NAME`, the one that counts first.
+pub(super) fn gcm_settings(variable: &str, name: &str) -> Vec<OsString> {
+    match env::var_os(variable) {
+        Some(value) => vec![value],
+        None => gcm_settings_in_git(name),
+    }
+}
+
+fn gcm_settings_in_git(name: &str) -> Vec<OsString> {
+    let keys = format!(r"^credential\.(.*\.)?{}$", name.to_ascii_lowercase());
+    let values = Git::find().and_then(|git| git.own_values(&keys));
+    values.unwrap_or_default().into_iter().rev().collect()
+}
+
+/// The folders that git's configuration names for a store of GCM as `credential.NAME`, the one that counts first. GCM takes a
+/// value as written; `~/` is what people write.
+pub(super) fn gcm_folders_in_git(name: &str, home: &Path) -> Vec<PathBuf> {
     let mut folders = Vec::new();
-    for value in values.unwrap_or_default().into_iter().rev() {
+    for value in gcm_settings_in_git(name) {
         let value = PathBuf::from(value);
         let folder = match value.strip_prefix("~") {
             Ok(below) => home.join(below),

@@ -1,11 +1,13 @@
 //! From the name of a neighbour to the neighbour: the one file that names them all.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::configured::{Configured, configured, gcm_stores};
+use super::configured::{Configured, configured, gcm_folders_in_git, gcm_settings};
 use crate::credential::description::Description;
 use crate::credential::url;
 use crate::credential::username::Username;
@@ -189,7 +191,11 @@ impl Neighbours {
                     glab_folder(&home, &config).join("config.yml"),
                     Rc::clone(&keychain),
                 )),
-                Source::Gcm => Box::new(Gcm::at(gcm_folders(&home), Rc::clone(&keychain))),
+                Source::Gcm => Box::new(
+                    Gcm::at(gcm_folders(&home), Rc::clone(&keychain))
+                        .with_namespaces(gcm_namespaces())
+                        .with_gpg(gcm_gpg_store(&home)),
+                ),
                 Source::GitCache => {
                     let old = home.join(".git-credential-cache");
                     let usual = if old.is_dir() {
@@ -324,9 +330,30 @@ fn gcm_folders(home: &Path) -> Vec<PathBuf> {
     if let Some(folder) = named_folder("GCM_PLAINTEXT_STORE_PATH") {
         return vec![folder];
     }
-    let mut folders = gcm_stores(home);
+    let mut folders = gcm_folders_in_git("plaintextStorePath", home);
     folders.push(home.join(".gcm").join("store"));
     folders
+}
+
+fn gcm_namespaces() -> Vec<Vec<u8>> {
+    let names = gcm_settings("GCM_NAMESPACE", "namespace").into_iter();
+    let names = names.map(OsString::into_vec);
+    names.filter(|name| !name.is_empty()).collect()
+}
+
+/// Where GCM keeps files of gpg, if it is set to.
+fn gcm_gpg_store(home: &Path) -> Option<PathBuf> {
+    let kinds = gcm_settings("GCM_CREDENTIAL_STORE", "credentialStore");
+    let is_gpg = kinds.iter().any(|kind| kind.eq_ignore_ascii_case("gpg"));
+    is_gpg.then(|| {
+        named_folder("PASSWORD_STORE_DIR")
+            .or_else(|| {
+                gcm_folders_in_git("gpgPassStorePath", home)
+                    .into_iter()
+                    .next()
+            })
+            .unwrap_or_else(|| home.join(".password-store"))
+    })
 }
 
 #[cfg(test)]

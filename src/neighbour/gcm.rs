@@ -2,6 +2,8 @@
 //! git-credential-manager: `SecretServiceCollection.cs`, `PlaintextCredentialStore.cs`).
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -13,8 +15,9 @@ use crate::secret::Secret;
 use crate::storage::keychain::Keychain;
 
 const SCHEMA: (&str, &str) = ("xdg:schema", "com.microsoft.GitCredentialManager");
-/// Before the URL in the name of a service (`credential.namespace`, which hardly anybody sets); some entries have none.
-const NAMESPACE: &str = "git:";
+/// Stands before the URL in the name of a service, and a colon between, unless `credential.namespace` is set. Some entries have
+/// none.
+const NAMESPACE: &str = "git";
 /// `NAMESPACE/protocol/host/path…/account.credential`.
 const SUFFIX: &[u8] = b".credential";
 const DEEPEST: usize = 8;
@@ -24,12 +27,88 @@ const DEEPEST: usize = 8;
 pub struct Gcm {
     folders: Vec<PathBuf>,
     keychain: Rc<Keychain>,
+    namespaces: Vec<Vec<u8>>,
+    encrypted: Option<PathBuf>,
 }
 
 impl Gcm {
     /// With `folders` for its plaintext store: which one it reads may depend on the URL.
     pub fn at(folders: Vec<PathBuf>, keychain: Rc<Keychain>) -> Self {
-        Self { folders, keychain }
+        Self {
+            folders,
+            keychain,
+            namespaces: vec![NAMESPACE.into()],
+            encrypted: None,
+        }
+    }
+
+    /// Adds namespaces that were set, the one that counts first.
+    #[must_use]
+    pub fn with_namespaces(mut self, mut namespaces: Vec<Vec<u8>>) -> Self {
+        namespaces.append(&mut self.namespaces);
+        self.namespaces = namespaces;
+        self
+    }
+
+    /// With `store` for its store of gpg files: only gpg reads it.
+    #[must_use]
+    pub fn with_gpg(mut self, store: Option<PathBuf>) -> Self {
+        self.encrypted = store;
+        self
+    }
+
+    /// The folders of gpg files that are there: `STORE/NAMESPACE/https`, and for `http`.
+    fn encrypted(&self) -> Vec<PathBuf> {
+        let mut folders = Vec::new();
+        if let Some(store) = &self.encrypted {
+            for namespace in &self.namespaces {
+                let below = store.join(OsStr::from_bytes(namespace));
+                folders.extend(["https", "http"].map(|protocol| below.join(protocol)));
+            }
+        }
+        folders.retain(|folder| folder.is_dir());
+        folders
+    }
+
+    fn said(&self, bytes: &[u8]) -> Said {
+        said(bytes, &self.namespaces)
+    }
+
+    fn read_folder(&self, folder: &Path, depth: usize, left: &mut usize, reading: &mut Reading) {
+        let names = foreign::names(folder, *left).unwrap_or_else(|error| {
+            reading.troubles.push(error.into());
+            Vec::new()
+        });
+        for (name, sort) in names {
+            let path = folder.join(&name);
+            *left = left.saturating_sub(1);
+            let is_credential = name.as_encoded_bytes().ends_with(SUFFIX);
+            if sort == Sort::Folder {
+                if depth < DEEPEST {
+                    self.read_folder(&path, depth + 1, left, reading);
+                } else {
+                    reading.skipped.add(&Place::File(path), None);
+                }
+            } else if is_credential {
+                // Of what is no plain file this tells what it is.
+                match foreign::read(&path) {
+                    Ok(Some(bytes)) => {
+                        let place = Place::File(path);
+                        match self.said(bytes.as_slice()) {
+                            Said::Token(said) => {
+                                reading.take(Found::new(said, place.clone()), &place, None);
+                            }
+                            Said::Strange => reading.skipped.add(&place, None),
+                            Said::Renewal => {}
+                        }
+                    }
+                    Ok(None) => {}
+                    Err(error) => reading.troubles.push(error.into()),
+                }
+            } else if sort == Sort::Other {
+                reading.skipped.add(&Place::File(path), None);
+            }
+        }
     }
 }
 
@@ -51,7 +130,9 @@ impl Neighbour for Gcm {
                 for item in items {
                     let text = |name: &str| item.attributes.get(name).map(String::as_bytes);
                     let place = Place::Keychain(item.attributes.clone());
-                    match described(text("service"), text("account"), item.secret.duplicate()) {
+                    let (service, account) = (text("service"), text("account"));
+                    let secret = item.secret.duplicate();
+                    match described(service, account, secret, &self.namespaces) {
                         Said::Token(said) => {
                             reading.take(Found::new(said, place.clone()), &place, None);
                         }
@@ -64,8 +145,11 @@ impl Neighbour for Gcm {
         }
         let mut left = MOST;
         for folder in &self.folders {
-            read_folder(folder, 0, &mut left, &mut reading);
+            self.read_folder(folder, 0, &mut left, &mut reading);
         }
+        let encrypted = self.encrypted().into_iter();
+        let encrypted = encrypted.map(|path| Error::EncryptedByGcm { path });
+        reading.troubles.extend(encrypted);
         reading
     }
 
@@ -76,7 +160,7 @@ impl Neighbour for Gcm {
         match &found.place {
             Place::Keychain(attributes) => Ok(self.keychain.remove_other(attributes, secret)?),
             Place::File(path) => {
-                let is_gone = foreign::remove(path, |bytes| match said(bytes) {
+                let is_gone = foreign::remove(path, |bytes| match self.said(bytes) {
                     Said::Token(said) => Found::new(said, found.place.clone())
                         .is_some_and(|kept| kept.is_same(found)),
                     Said::Renewal | Said::Strange => false,
@@ -84,43 +168,6 @@ impl Neighbour for Gcm {
                 Ok(usize::from(is_gone))
             }
             _ => Ok(0),
-        }
-    }
-}
-
-fn read_folder(folder: &Path, depth: usize, left: &mut usize, reading: &mut Reading) {
-    let names = foreign::names(folder, *left).unwrap_or_else(|error| {
-        reading.troubles.push(error.into());
-        Vec::new()
-    });
-    for (name, sort) in names {
-        let path = folder.join(&name);
-        *left = left.saturating_sub(1);
-        let is_credential = name.as_encoded_bytes().ends_with(SUFFIX);
-        if sort == Sort::Folder {
-            if depth < DEEPEST {
-                read_folder(&path, depth + 1, left, reading);
-            } else {
-                reading.skipped.add(&Place::File(path), None);
-            }
-        } else if is_credential {
-            // Of what is no plain file this tells what it is.
-            match foreign::read(&path) {
-                Ok(Some(bytes)) => {
-                    let place = Place::File(path);
-                    match said(bytes.as_slice()) {
-                        Said::Token(said) => {
-                            reading.take(Found::new(said, place.clone()), &place, None);
-                        }
-                        Said::Strange => reading.skipped.add(&place, None),
-                        Said::Renewal => {}
-                    }
-                }
-                Ok(None) => {}
-                Err(error) => reading.troubles.push(error.into()),
-            }
-        } else if sort == Sort::Other {
-            reading.skipped.add(&Place::File(path), None);
         }
     }
 }
@@ -135,7 +182,7 @@ enum Said {
 
 /// A file: the secret on the first line, `service=` and `account=` on others before a blank one. As for GCM, their case does
 /// not matter, and the last of two counts.
-fn said(bytes: &[u8]) -> Said {
+fn said(bytes: &[u8], namespaces: &[Vec<u8>]) -> Said {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut lines = bytes
         .split(|&byte| byte == b'\n')
@@ -153,14 +200,20 @@ fn said(bytes: &[u8]) -> Said {
             account = Some(value);
         }
     }
-    described(service, account, secret)
+    described(service, account, secret, namespaces)
 }
 
-fn described(service: Option<&[u8]>, account: Option<&[u8]>, secret: Secret) -> Said {
+fn described(
+    service: Option<&[u8]>,
+    account: Option<&[u8]>,
+    secret: Secret,
+    namespaces: &[Vec<u8>],
+) -> Said {
     let (Some(service), Some(account)) = (service, account) else {
         return Said::Strange;
     };
-    let url = service.strip_prefix(NAMESPACE.as_bytes());
+    let mut namespaces = namespaces.iter();
+    let url = namespaces.find_map(|name| service.strip_prefix(&name[..])?.strip_prefix(b":"));
     let Ok(said) = url::parse(url.unwrap_or(service)) else {
         return Said::Strange;
     };
@@ -253,6 +306,33 @@ mod tests {
         .unwrap();
         assert_eq!(gcm.remove(one).unwrap(), 1);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn a_namespace_that_is_set_stands_before_the_url() {
+        let (_home, gcm) = gcm();
+        let text = "tok-one\nservice=acme:https://one.test\naccount=alice\n";
+        write(&gcm, "acme/https/one.test/alice.credential", text);
+        assert_eq!(gcm.read().skipped.count, 1);
+        let reading = gcm.with_namespaces(vec![b"acme".to_vec()]).read();
+        assert_eq!(reading.found[0].credential.key.url(), b"https://one.test");
+    }
+
+    #[test]
+    fn a_store_of_gpg_files_is_named() {
+        let (home, gcm) = gcm();
+        let store = home.path().join("pass");
+        std::fs::create_dir_all(store.join("git/notes")).unwrap();
+        let gcm = gcm.with_gpg(Some(store.clone()));
+        assert!(gcm.read().troubles.is_empty(), "entries of the user's own");
+        let folder = store.join("git/https");
+        std::fs::create_dir(&folder).unwrap();
+        let troubles = gcm.read().troubles;
+        let [trouble @ Error::EncryptedByGcm { path }] = &troubles[..] else {
+            panic!("{troubles:?}");
+        };
+        assert_eq!(path, &folder);
+        assert!(trouble.hint().is_some());
     }
 
     #[test]

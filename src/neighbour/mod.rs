@@ -305,6 +305,12 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// Git Credential Manager keeps its entries in files of gpg.
+    #[error("cannot read {}: Git Credential Manager encrypts its files with gpg", path.display())]
+    EncryptedByGcm {
+        /// Their folder.
+        path: PathBuf,
+    },
     /// git's configuration names a place that takes a shell to find.
     #[error("cannot tell where a helper of git's keeps credentials: {helper}")]
     Untold {
@@ -338,6 +344,9 @@ impl Error {
             Self::Encrypted { .. } => {
                 Some("decrypt it to a file of its own, and name that with 'netrc:PATH'")
             }
+            Self::EncryptedByGcm { .. } => Some(
+                "the first line that 'pass show' prints of an entry is its token: give that to 'git credential-pat login'",
+            ),
             Self::Nameless(_) => Some("name its user in the URL, as in '--url https://USER@HOST'"),
             Self::Entangled { .. } => Some("remove it there yourself"),
             Self::Untold { .. } => {

@@ -284,10 +284,7 @@ impl Iterator for Words<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let start = self
-                .rest
-                .iter()
-                .position(|&byte| !is_space(byte))?;
+            let start = self.rest.iter().position(|&byte| !is_space(byte))?;
             self.rest = &self.rest[start..];
             if self.rest[0] != b'#' {
                 break;

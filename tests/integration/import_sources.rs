@@ -147,7 +147,7 @@ fn a_skipped_entry_is_named_by_its_file_and_line() {
     write(
         store.clone(),
         &format!(
-            "https://alice:made-up-a@one.test\r\nhttps://made-up-b@two.test\n\n# note\n{many}"
+            "https://alice:made-up-a@one.test/\r\nhttps://made-up-b@two.test\n\n# note\n{many}"
         ),
     );
     let netrc = sandbox.path("home/.netrc");
@@ -358,6 +358,31 @@ fn the_plaintext_store_of_gcm_is_found_where_git_and_the_environment_say() {
     assert_eq!(found(&sandbox, Some(named)), [false, false, false, true]);
     sandbox = Sandbox::new();
     assert_eq!(found(&sandbox, None), [false; 4]);
+}
+
+#[test]
+fn a_store_of_gcm_that_only_gpg_reads_is_named() {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.path("home/pass/acme/https");
+    write(folder.join("one.test/alice.gpg"), "encrypted");
+    let text = "made-up\nservice=acme:https://two.test\naccount=bob\n";
+    write(sandbox.path("home/.gcm/store/bob.credential"), text);
+    let ask = |words: &str| {
+        let done = sandbox.ask(&format!("--storage file {words}"), b"");
+        (done.text(), done.stderr)
+    };
+    let (before, warnings) = ask("import gcm --dry-run");
+    assert_eq!(before, "nothing is found\n", "{warnings}");
+    sandbox.configure_git(
+        "[credential]\n\tcredentialStore = GPG\n\tgpgPassStorePath = ~/pass\n\tnamespace = acme\n",
+    );
+    let (found, warnings) = ask("import gcm --dry-run");
+    assert!(found.contains("https://two.test"), "{found}");
+    let named = format!("cannot read {}", folder.display());
+    assert!(warnings.contains(&named), "{warnings}");
+    assert!(warnings.contains("pass show"), "{warnings}");
+    let (_, warnings) = ask("clean");
+    assert!(warnings.contains(&named), "{warnings}");
 }
 
 #[test]
