@@ -3,7 +3,6 @@
 use super::forges::Issuer;
 use crate::credential::Credential;
 use crate::forge::{self, Call, Forge, Found, Signature, Site, Verdict, lookup, reading};
-use crate::network::Network;
 use crate::plain;
 use crate::secret::Secret;
 use crate::time::Now;
@@ -48,7 +47,7 @@ pub(super) fn ask(credential: &Credential, issuer: &Issuer, site: &Site, now: No
         return Asked::CannotTell;
     };
     let send = |call: &Call| {
-        let network = Network::as_git_has_it(&call.url)?;
+        let network = lookup::network_for(&call.url)?;
         lookup::call(call, Some(secret), None, &network)
     };
     if !is_certain && let Some(asked) = probe(*forge, &call, now) {
@@ -75,7 +74,7 @@ fn probe(forge: &dyn Forge, call: &Call, now: Now) -> Option<Asked> {
         signature: Signature::None,
         ..call.clone()
     };
-    let send = || lookup::call(&call, None, None, &Network::as_git_has_it(&call.url)?);
+    let send = || lookup::call(&call, None, None, &lookup::network_for(&call.url)?);
     match send() {
         Ok(answer) => match reading::read(forge, &answer, None, now.wall) {
             limited @ Verdict::Limited { .. } => Some(Asked::Told(limited)),

@@ -8,7 +8,6 @@ use crate::credential::username::Username;
 use crate::forge::answer::Answer;
 use crate::forge::lookup;
 use crate::forge::{Call, Method, Signature, Site};
-use crate::network::Network;
 
 /// Asks for `service` with the token of `credential`. A place without `.git` at its end may only lead there: then that is
 /// asked, at the same host.
@@ -34,14 +33,14 @@ fn ask_once(
     let token = credential.token().ok_or(lookup::Error::Token)?;
     let name = credential.key.username.as_ref();
     let name = name.map(Username::expose).unwrap_or_default();
-    let network = Network::as_git_has_it(&address(site, path))?;
+    let network = lookup::network_for(&address(site, path))?;
     let call = call(site, path, service, Signature::Basic);
     lookup::peek(&call, Some(&basic::encoded(name, token)), &network)
 }
 
 /// Asks as git does before it has a credential.
 pub fn ask_unsigned(site: &Site, path: &[u8], service: &str) -> Result<Answer, lookup::Error> {
-    let network = Network::as_git_has_it(&address(site, path))?;
+    let network = lookup::network_for(&address(site, path))?;
     lookup::peek(&call(site, path, service, Signature::None), None, &network)
 }
 
@@ -59,10 +58,10 @@ pub fn visit(site: &Site) -> Result<Answer, lookup::Error> {
     let call = Call {
         method: Method::Get,
         url: site.url_at_host("/"),
-        signature: Signature::Basic,
+        signature: Signature::None,
         accept: "*/*",
     };
-    let network = Network::as_git_has_it(&call.url)?;
+    let network = lookup::network_for(&call.url)?;
     lookup::peek(&call, None, &network)
 }
 

@@ -21,7 +21,6 @@ use crate::forge::lookup;
 use crate::forge::{Call, Found, Renewal, Revocation, Site, Told, Verdict};
 use crate::journal::fate;
 use crate::journal::known::Known;
-use crate::network::Network;
 use crate::platform::boot_time;
 use crate::secret::{Buffer, Secret};
 use crate::storage::{self, Kind};
@@ -184,9 +183,7 @@ impl Helper {
         }
         let body = format!("{{\"expires_at\":\"{day}\"}}");
         // It starts git, which Ctrl-C ends: before the announcement.
-        let network = Network::as_git_has_it(&call.url)
-            .map_err(lookup::Error::from)
-            .map_err(Error::NotAsked)?;
+        let network = lookup::network_for(&call.url).map_err(Error::NotAsked)?;
         turn.mark(token, now.wall)?;
         announce(Step::Asks(&holders.unasked));
         let answer = match lookup::call_within(
@@ -295,7 +292,7 @@ impl Helper {
     pub fn revoke(&self, old: &Secret, plan: &Plan) -> Result<bool, lookup::Error> {
         let answer = match &plan.revocation {
             Revocation::Signed(call) => {
-                let network = Network::as_git_has_it(&call.url)?;
+                let network = lookup::network_for(&call.url)?;
                 lookup::call(call, Some(old), None, &network)?
             }
             Revocation::Reported(call) => {
@@ -307,7 +304,7 @@ impl Helper {
                 body.push(b"{\"credentials\":[\"");
                 body.push(old.expose());
                 body.push(b"\"]}");
-                let network = Network::as_git_has_it(&call.url)?;
+                let network = lookup::network_for(&call.url)?;
                 lookup::call(call, None, Some(body.as_slice()), &network)?
             }
             Revocation::ByHand(_) => return Ok(false),

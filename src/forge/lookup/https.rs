@@ -24,6 +24,11 @@ use crate::forge::{Call, Method, Signature};
 use crate::network::Network;
 use crate::secret::{Buffer, Secret};
 
+/// Fails if no call can be made to `url`.
+pub(super) fn check(url: &str) -> Result<(), Error> {
+    address(url).map(|_| ())
+}
+
 pub(super) fn call(
     call: &Call,
     token: Option<&Secret>,

@@ -140,6 +140,13 @@ impl Error {
     }
 }
 
+/// Returns how git reaches `url`. Starts git, but not for a URL whose host or port cannot be called: git cannot read settings
+/// for such a URL.
+pub fn network_for(url: &str) -> Result<Network, Error> {
+    https::check(url)?;
+    Ok(Network::as_git_has_it(url)?)
+}
+
 /// Carries out `call`, signed with `token` as it says, with `body` if it has one. An answer of any status is an answer,
 /// redirects too: nothing is followed.
 pub fn call(
@@ -172,6 +179,10 @@ pub fn peek(call: &Call, token: Option<&Secret>, network: &Network) -> Result<An
 #[cfg(not(feature = "lookup"))]
 mod https {
     use super::{Answer, Call, Duration, Error, Network, Secret};
+
+    pub(super) fn check(_url: &str) -> Result<(), Error> {
+        Ok(())
+    }
 
     pub(super) fn call(
         _call: &Call,

@@ -148,11 +148,11 @@ fn a_token_is_no_username() {
     assert_eq!(shown.matches(CLASSIC).count(), 1, "{shown}");
     assert_eq!(work.listed().len(), 0);
     let mut session = Session::start(&work.command(&words));
-    session.answer(USERNAME, "ghp_fan");
+    session.answer(USERNAME, "fan-of-ghp_");
     session.answer(PROMPT, CLASSIC);
     let (status, shown) = session.finish();
     assert!(status.success(), "{shown}");
-    assert_eq!(work.only_one()["username"], "ghp_fan");
+    assert_eq!(work.only_one()["username"], "fan-of-ghp_");
 }
 
 #[test]
