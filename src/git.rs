@@ -20,7 +20,7 @@ pub const HANDED_ON: [&str; 2] = ["GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS"];
 /// SIGSEGV, on every system.
 const CRASH: i32 = 11;
 
-/// What to do where git gives no answer about its settings.
+/// The hint if git gives no answer about its settings.
 pub const UNREADABLE: &str = "look at the files that '[include]' names in git's configuration: one may be a pipe or a device, or on a slow disk";
 
 /// Why git did not help.

@@ -341,7 +341,7 @@ fn new_of(name: &OsStr) -> OsString {
     new
 }
 
-/// What root can do where a folder belongs to a user.
+/// The hint for root if a folder belongs to a user.
 fn own_home() -> Option<String> {
     (effective_uid() == 0).then(|| HOME_OF_ANOTHER.to_owned())
 }

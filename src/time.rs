@@ -73,7 +73,8 @@ const UNITS: [(&str, u64); 7] = [
     ("s", 1),
 ];
 
-/// Reads `90`, `90s`, `15m`, `8h`, `7d`, `2w`, `6mo`, `1y` and sums such as `1h30m`. A bare number is seconds, as in git's own cache.
+/// Reads `90`, `90s`, `15m`, `8h`, `7d`, `2w`, `6mo`, `1y` and sums such as `1h30m`. A bare number is
+/// seconds, as in git's own cache.
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     if let Ok(seconds) = text.parse::<u64>().map_err(|_| DurationError)
         && text.bytes().all(|byte| byte.is_ascii_digit())

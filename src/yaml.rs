@@ -359,7 +359,7 @@ impl<'a> Reader<'a> {
         match self.open.last_mut() {
             None if !is_map => return no_map(span),
             None => {}
-            // A map or a list as a name: what it leads to has no path either.
+            // A map or a list as a name: its value has no path either.
             Some(_) if expects_name => is_hidden = true,
             Some(open) => match open.name.as_ref() {
                 Some(Name {

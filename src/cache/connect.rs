@@ -207,7 +207,7 @@ impl Socket {
             .arg0("git-credential-pat")
             .arg(message::COMMAND)
             .arg(&self.path)
-            // The daemon reads no variable. The caller's may hold secrets, and would stay readable as long as it runs.
+            // The daemon reads no variable. A caller's variables may hold secrets, and would stay readable while the daemon runs.
             .env_clear()
             .current_dir("/")
             .stdin(Stdio::from(listener))

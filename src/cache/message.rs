@@ -237,7 +237,7 @@ pub fn push_listed(listed: &Listed, out: &mut Buffer) -> Result<(), Error> {
     };
     write::description(&described, out)?;
     push_number("renewable", u64::from(*is_renewable), out);
-    // The password that tells it is not in the list. A program of before does not know the line.
+    // The password that tells it is not in the list. An older program does not know the line.
     if key.username.as_ref().is_some_and(Username::is_alone) {
         push_number("user_is_token", 1, out);
     }

@@ -19,7 +19,7 @@ use crate::helper::remotes;
 use crate::plain;
 use crate::time::{self, in_words};
 
-/// Exit status where a forge or a storage could not tell.
+/// Exit status if a forge or a storage gives no clear answer.
 const UNKNOWN: u8 = 5;
 
 /// Ask the forges now: when tokens end, what they may do, whether they are good
@@ -38,7 +38,7 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-/// What is known of a token, the worst last: what is certain comes after what is not.
+/// The state of a token, the worst last: a certain state comes after an uncertain one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 enum State {
@@ -46,11 +46,11 @@ enum State {
     Good,
     /// The forge cannot be asked, and no expiry is known.
     Unknown,
-    /// The forge takes no more requests for now.
+    /// The forge limits requests for now.
     Limited,
     /// The forge did not answer, or its answer says nothing about the token.
     Failed,
-    /// The token is good, and its account or address is not let in.
+    /// The token is good, but the forge blocks its account or address.
     Blocked,
     EndsSoon,
     Ended,

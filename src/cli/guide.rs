@@ -97,8 +97,8 @@ fn show_all(streams: &mut Streams, pages: &[Page], how: How) -> io::Result<()> {
     Ok(())
 }
 
-/// The QR code of `url` with its caption, or why there is none. It comes before the address, so that nothing that a person
-/// has to read leaves the screen.
+/// The QR code of `url` with its caption, or why there is none. The code comes before the address, so that the text that a
+/// person reads stays on the screen.
 fn code(url: &str, window: Option<(usize, usize)>) -> String {
     if !draws_blocks(|name| env::var_os(name)) {
         return "no QR code: this terminal does not show its blocks\n".to_owned();
@@ -347,7 +347,7 @@ fn token(streams: &mut Streams, given: &[u8], if_unfit: IfUnfit) -> Result<Secre
         });
     }
     if token.len() < given.trim_ascii().len() {
-        let what = "left out what stood around the token, such as quotes, 'Bearer' or 'NAME='";
+        let what = "left out the text around the token, such as quotes, 'Bearer' or 'NAME='";
         ui::warn(streams, what, None);
     }
     Ok(Secret::new(token))

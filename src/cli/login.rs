@@ -127,7 +127,7 @@ pub(super) fn run(
         (None, None) if is_endless => "; it never expires".to_owned(),
         (None, None) => {
             let whose = credential.key.argument();
-            format!("; tell its end with 'git credential-pat expires {whose} DATE'")
+            format!("; set its expiry with 'git credential-pat expires {whose} DATE'")
         }
         _ => String::new(),
     };
@@ -204,8 +204,8 @@ fn tell(
     Ok(())
 }
 
-/// Leaves out the path where git will not tell it, and names the account that the path belongs to. `is_typed`: the person
-/// gave the path, and so may have meant it.
+/// Leaves out the path if git does not tell it, and names the account that the path belongs to. `is_typed`: the user typed
+/// the path, and so may have meant it.
 fn as_git_will_ask(
     mut description: Description,
     settings: &Settings,
@@ -317,8 +317,8 @@ fn git_tells_path(said: &Description) -> bool {
     Git::find().is_ok_and(|git| question::tells_path(&git, said))
 }
 
-/// The user whose token is replaced, if there is one alone. If there is none, the one that the forge of a `piped` token takes
-/// with it; a person at the terminal is asked.
+/// The user whose token is replaced, if there is exactly one. If there is none, the username that the forge of a `piped` token
+/// accepts; at a terminal, a prompt asks for it.
 fn known_or_asked_username(
     helper: &Helper,
     description: &Description,

@@ -1,4 +1,4 @@
-//! `logout`: removes what is kept for a URL, and nothing that was not named first.
+//! `logout`: removes the credentials for a URL, and only those that it has named first.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -27,7 +27,7 @@ pub(super) struct Arguments {
     yes: bool,
 }
 
-/// What is removed: each entry once, with the storages that keep it.
+/// The entries to remove: each once, with the storages that keep it.
 type Entries = BTreeMap<Key, Vec<Kind>>;
 
 pub(super) fn run(
@@ -92,7 +92,7 @@ fn matching(listed: &[(Kind, Listed)], unwanted: &Description) -> Entries {
     entries
 }
 
-/// Removes one entry by its whole key, so that nothing goes that was stored since and was not named.
+/// Removes one entry by its whole key: an entry that was stored since, and not named, stays.
 fn remove(
     streams: &mut Streams,
     helper: &Helper,

@@ -161,10 +161,10 @@ fn told(streams: &mut Streams, rotated: &Rotated, place: &str, login: &str) -> R
     let url = plain::safe(&new.key.url());
     let mut text = if *is_late {
         format!(
-            "an earlier rotation of the token for {url} was cut off: its new one is kept {place}, in the dead one's place\n"
+            "an earlier rotation of the token for {url} was cut off: the new token is kept {place} and replaces the old one\n"
         )
     } else {
-        format!("the new token for {url} is kept {place}; the old one is dead\n")
+        format!("the new token for {url} is kept {place}; the old one no longer works\n")
     };
     for key in others {
         let _ = writeln!(text, "it is also in the old one's place in {}", named(key));

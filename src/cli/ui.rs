@@ -298,7 +298,7 @@ fn line(streams: &mut Streams, level: Level, text: &str) {
         Style::new()
     };
     // Nobody is left to tell if standard error is gone.
-    // The system's and git's own messages may hold a name that nobody took apart.
+    // The system's and git's own messages may hold a username that was never parsed.
     let text = plain::whole(&without_tokens(text));
     let text = format!("{style}{word}:{style:#} {text}\n");
     let _ = streams.error.write_all(text.as_bytes());

@@ -86,7 +86,7 @@ pub(super) struct Calls(Option<Vec<Settings>>);
 impl Calls {
     /// For `url`; without one, the calls for every URL.
     pub(super) fn of(url: Option<&Description>) -> Self {
-        // Without git, nothing is known.
+        // Without git its calls are unknown.
         let Ok(git) = Git::find() else {
             return Self(None);
         };
@@ -105,7 +105,7 @@ impl Calls {
         self.0.as_ref().is_some_and(|calls| !calls.is_empty())
     }
 
-    /// Whether git would find what is in the storages `kept` of `own`.
+    /// Whether git would find an entry in the storages `kept` of `own`.
     pub(super) fn find(&self, kept: &[Kind], own: &Settings) -> bool {
         let Some(calls) = &self.0 else {
             return true;
@@ -116,7 +116,7 @@ impl Calls {
         })
     }
 
-    /// Warns if git would not find what is in the storages `kept` of `own`. `flags`: those given on the command line.
+    /// Warns if git would not find an entry in the storages `kept` of `own`. `flags`: those given on the command line.
     /// Returns whether it would.
     pub(super) fn check(
         &self,

@@ -1,4 +1,4 @@
-//! Whether only this user and root decide what a path leads to.
+//! Whether only this user and root can change the target of a path.
 //!
 //! | on the way | must hold |
 //! |---|---|
@@ -31,7 +31,7 @@ const STICKY: u32 = 0o1000;
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{} {problem}", path.display())]
 pub struct Doubt {
-    /// What is wrong on the way.
+    /// The place on the way that is not trusted.
     pub path: PathBuf,
     /// What is wrong with it.
     pub problem: &'static str,
@@ -39,7 +39,7 @@ pub struct Doubt {
     pub is_mode: bool,
 }
 
-/// What a place on the way is.
+/// The kind of a place on the way.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
     /// A folder on the way.
@@ -143,7 +143,7 @@ fn doubt_of(path: &Path, found: &Stat, role: Role) -> Option<Doubt> {
         return doubt("can be written by other users", true);
     }
     let is_open_to_group = mode & WRITTEN_BY_GROUP != 0 && !is_sticky;
-    // Where there is an access list these bits are its mask, and it may name anybody.
+    // With an access list these bits are its mask, and the list may name any user.
     if is_open_to_group && (!is_private_group(found.st_gid) || permissions::has_access_list(path)) {
         return doubt("can be written by other users", true);
     }
@@ -209,7 +209,7 @@ mod tests {
             (file, 0o602, false),
             ("a/b", 0o777, false),
             ("a/b", 0o757, false),
-            // Nobody replaces another user's file in a sticky folder, but a hard link can be made in one.
+            // In a sticky folder another user cannot replace the file, but can make a hard link.
             ("a/b", 0o1777, false),
             ("a/b", 0o1775, true),
             ("a", 0o777, false),

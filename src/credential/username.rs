@@ -247,8 +247,8 @@ fn has_mixed_run(text: &[u8]) -> bool {
     })
 }
 
-/// `text` with `***` in the place of each word that begins as a token and is as long as one: for messages of the system, of git
-/// and about files, which may hold a name that nobody took apart.
+/// `text` with `***` instead of each word that begins as a token and is as long as one. For messages of the system, of git and
+/// about files, which may hold a username that was never parsed.
 pub fn without_tokens(text: &str) -> String {
     let is_part = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
     let mut shown = String::with_capacity(text.len());

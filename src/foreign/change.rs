@@ -162,7 +162,7 @@ mod tests {
             Vec::new()
         })
         .unwrap();
-        // Whoever runs the tests may ignore the others.
+        // The parent of the tests may ignore the other signals.
         assert!(!survives("TERM"));
     }
 

@@ -46,7 +46,7 @@ pub enum Error {
         /// Where it is now.
         aside: PathBuf,
     },
-    /// The system said no.
+    /// An error of the system.
     #[error("cannot {action} {}", path.display())]
     System {
         /// What was to be done.
@@ -121,8 +121,8 @@ pub fn followed(path: &Path) -> Result<PathBuf, Error> {
     Err(failed(path, "follow", Errno::LOOP.into()))
 }
 
-/// The bytes of a file, if it is there, as the program gets them that goes by them: through links, and whosever it is. To tell
-/// of, and never to take over.
+/// The bytes of a file, if it exists, as its own program reads them: through links, whatever its owner. For messages only,
+/// never for an import.
 pub fn read_as_its_reader(path: &Path) -> Result<Option<Buffer>, Error> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     match rustix::fs::open(path, flags, Mode::empty()) {
@@ -178,7 +178,7 @@ pub fn names(path: &Path, most: usize) -> Result<Vec<(OsString, Sort)>, Error> {
     Ok(names)
 }
 
-/// The folder of a file, held open so that nobody can put another in its place, and the file's name in it.
+/// The folder of a file, held open so that no other process can replace it, and the file's name in it.
 pub(super) struct Folder {
     pub(super) descriptor: File,
     pub(super) name: OsString,

@@ -17,7 +17,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Each time another program was faster.
 const SWAPS: usize = 4;
 
-/// git's lock, and the new file in one: `NAME.lock`, made by whoever changes the file (lockfile.h of git). Taken away when
+/// git's lock, and the new file in one: `NAME.lock`, made by each writer of the file (lockfile.h of git). Taken away when
 /// dropped, unless it took the file's place. As long as it is held, signals that would end us and leave it wait.
 pub struct Lock {
     pub(super) folder: Folder,

@@ -87,7 +87,7 @@ impl Forge for GitLab {
             ("glpat-", TokenKind::Access),
             ("gldt-", TokenKind::Deploy),
             ("glcbt-", TokenKind::Job),
-            // The secret of an application, which signs nobody in.
+            // The secret of an application. It signs no user in.
             ("gloas-", TokenKind::Service),
             ("glrtr-", TokenKind::Service),
             ("glrt-", TokenKind::Service),

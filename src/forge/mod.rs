@@ -250,7 +250,7 @@ pub enum Signature {
     None,
 }
 
-/// What a forge says of a token. Only a rejection ([`Verdict::is_rejection`]) makes it invalid.
+/// A forge's verdict on a token. Only a rejection ([`Verdict::is_rejection`]) makes the token invalid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// It is good.
@@ -261,7 +261,7 @@ pub enum Verdict {
     Revoked,
     /// The forge itself does not accept it, and does not say why.
     Rejected,
-    /// It is good, and its account or address is not let in: single sign-on, a policy, a suspended account.
+    /// It is good, but the forge blocks its account or address: single sign-on, a policy, a suspended account.
     Blocked {
         /// Where the owner of the token can open it for an organization, for one hour.
         authorize: Option<String>,

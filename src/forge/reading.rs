@@ -15,7 +15,7 @@ use super::{Forge, Found, Told, Verdict};
 use crate::credential::expiry::Expiry;
 use crate::credential::token::TokenKind;
 
-/// Returns what `answer` says of a token. `wall`: the present, in Unix seconds.
+/// Returns the verdict of `answer` on a token. `wall`: the present, in Unix seconds.
 pub fn read(forge: &dyn Forge, answer: &Answer, token: Option<TokenKind>, wall: u64) -> Verdict {
     if is_limited(answer) {
         return Verdict::Limited {

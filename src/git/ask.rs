@@ -12,13 +12,13 @@ use crate::secret::Buffer;
 
 /// `git config` reads and writes a small file.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// More than anybody has in a configuration.
+/// Larger than any real configuration.
 const MOST: u64 = 16 * 1024 * 1024;
 /// A credential and all that may come with it.
 const MOST_ANSWER: usize = 1024 * 1024;
 
-/// The first question about settings that got no answer in time. What keeps git from one, such as a pipe among its included
-/// files, keeps it from all: no other is asked, so that a command waits once and not for each question.
+/// The first query of settings that got no answer in time. Its cause, such as a pipe among the included files, stops all
+/// queries. So no other is made, and a command waits once and not for each.
 static SILENT: OnceLock<String> = OnceLock::new();
 
 /// The question to which git gave no answer in time, such as `git config --get-regexp`; `None`: it gave all.

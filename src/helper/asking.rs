@@ -1,4 +1,4 @@
-//! One question to a forge: is it there, and what does it say about a token.
+//! One request to a forge about a token, after a check that the forge is there.
 
 use super::forges::Issuer;
 use crate::credential::Credential;
@@ -7,7 +7,7 @@ use crate::plain;
 use crate::secret::Secret;
 use crate::time::Now;
 
-/// What came of asking a forge about a token.
+/// The outcome of a request to a forge about a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Asked {
     /// It answered.
@@ -16,7 +16,7 @@ pub enum Asked {
     Failed(lookup::Error),
     /// This forge cannot tell, or not about this kind of token.
     CannotTell,
-    /// Nobody knows who issued it.
+    /// The issuer of the token is unknown.
     NoForge,
     /// No token is sent over anything but HTTPS.
     NotHttps,

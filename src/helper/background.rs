@@ -19,7 +19,7 @@ pub const COMMAND: &str = "look-up-one";
 const LONGEST: usize = 4096;
 
 /// Variables that the look-up gets: places of files, the message bus, the user's and the system's git configuration, the proxy
-/// and the certificates. All other variables of the caller may hold secrets and are of no use to it.
+/// and the certificates. All other variables of the caller may hold secrets, and the look-up does not need them.
 const KEPT: [&str; 15] = [
     "HOME",
     "PATH",

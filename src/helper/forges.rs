@@ -95,7 +95,7 @@ pub fn is_retired(credential: &Credential, dead: &Dead) -> Option<&'static str> 
     (!may_be_good).then_some(why)
 }
 
-/// The username for a token whose user is not told.
+/// The username for a token that comes without one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StandIn {
     /// The forge takes this one.

@@ -129,7 +129,8 @@ impl Helper {
     }
 
     /// Asks about everything that fits `wanted`, or everything, and writes down what it learns: dates into the storages, the rest into
-    /// the journal. `repositories`: where git's endpoint can be asked. `comes_to`: the number of the one that is next, and how many there are.
+    /// the journal. `repositories`: where git's endpoint can be asked. `comes_to`: the number of the
+    /// next credential, and how many there are.
     pub fn check(
         &self,
         wanted: Option<&Description>,

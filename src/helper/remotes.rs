@@ -192,7 +192,7 @@ pub fn without_port(host: &str) -> &str {
 fn without(rule: &Setting) -> String {
     let key = rule.key.to_string_lossy();
     let place = &rule.origin;
-    // Whoever puts a user there means a secret.
+    // A URL with a user here holds a secret.
     let is_web = key.starts_with("url.http");
     if let (true, Some(at)) = (is_web, key.rfind('@')) {
         let rest = &key[at..];

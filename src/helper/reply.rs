@@ -70,7 +70,7 @@ const PAGES: [(&[&str], &str); 4] = [
     ),
 ];
 
-/// What answers in git's place, if the reply can be nothing of a git server.
+/// The program that answers instead of git, if the reply cannot come from a git server.
 pub(super) fn page(answer: &Answer) -> Option<&'static str> {
     let is_html = is_html(answer);
     let location = answer.header("location").unwrap_or_default();
@@ -165,7 +165,7 @@ const REFUSALS: [Refusal; 7] = [
     },
 ];
 
-/// What is wrong by the server's own words.
+/// The problem in the server's own words.
 pub(super) fn refusal(answer: &Answer) -> Option<&'static Refusal> {
     if is_html(answer) {
         return None;

@@ -1,4 +1,4 @@
-//! What git's own endpoint says of a token, where its forge cannot be asked about it.
+//! A token's check at git's own endpoint, if its forge cannot be asked.
 //!
 //! | fetch with the token | fetch without | push with the token | outcome |
 //! |---|---|---|---|
@@ -31,7 +31,7 @@ fn verdict(site: &Site, credential: &Credential, path: &[u8]) -> Result<Verdict,
     if endpoint::ask_unsigned(site, path, FETCH)?.status == 401 {
         return Ok(good);
     }
-    // Everybody may fetch from a public repository; only a good token may push.
+    // A public repository may be fetched without a token; a push needs a good one.
     let push = endpoint::ask(site, credential, path, PUSH)?;
     Ok(if reply::is_gits(&push, PUSH) {
         good

@@ -30,11 +30,11 @@ enum Day<'a> {
 pub(super) fn successor(answer: &Answer) -> Option<(Secret, Option<Expiry>)> {
     let bytes = answer.body.as_slice();
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    // What follows the value is somebody else's: the token is there.
+    // Text after the value is not ours to check: the token is complete.
     let mut values = serde_json::Deserializer::from_slice(bytes).into_iter();
     let Said { token, expires_at } = values.next()?.ok()?;
     let is_token = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
-    // Its last day begins at 00:00 UTC, and then it is over.
+    // The token expires at 00:00 UTC, at the start of that day.
     let day = match expires_at {
         Some(Day::Text(day)) => Some(day.chars().take(10).collect::<String>()),
         Some(Day::Other(_)) | None => None,

@@ -1,4 +1,4 @@
-//! What an entry of the journal is about: one secret of one user in one place.
+//! The subject of a journal entry: one secret of one user in one place.
 //!
 //! The journal keeps neither the secret nor the user's name, which may be a token: only fingerprints of both, under the
 //! journal's own key. Journals of version 0.1.0 have the name in clear (`username=`). It becomes a fingerprint when the journal
@@ -13,7 +13,7 @@ use crate::credential::key::Key;
 use crate::credential::username::Username;
 use crate::secret::Secret;
 
-/// Stands before a name. What stands before a secret is 0 or 1.
+/// The tag before a name in a fingerprint. The tags before secrets are 0 and 1.
 const NAME: u8 = 2;
 
 pub(super) fn hex(bytes: &[u8]) -> String {
@@ -72,7 +72,7 @@ pub(super) struct Owner {
 }
 
 impl Owner {
-    /// Of what is kept under `key`.
+    /// The owner of the entry under `key`.
     pub(super) fn of(journal: &[u8; 32], key: &Key) -> Self {
         let user = key.username.as_ref();
         Self {

@@ -44,9 +44,9 @@ pub struct Journal {
 /// What may be spoken of.
 #[derive(Debug, Clone, Copy)]
 pub enum Topic<'a> {
-    /// The end of this one's secret, before it comes.
+    /// The expiry of this entry's secret, in the future.
     EndOf(&'a Credential),
-    /// The end of this one's secret, which has come. What was said before the end was another warning.
+    /// The expiry of this entry's secret, in the past. The warning before the expiry is another kind.
     Ended(&'a Credential),
     /// That the keychain could not be reached, and memory was used.
     Fallback,

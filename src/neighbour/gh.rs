@@ -17,7 +17,7 @@ const GITHUB: &[u8] = b"github.com";
 const MOST_HOSTS: usize = 20;
 
 /// The user that gh's own credential helper answers where no user is told (cli/cli: `gitcredential/helper.go`).
-const ANYBODY: &[u8] = b"x-access-token";
+const DEFAULT_USER: &[u8] = b"x-access-token";
 
 /// Its file, and its items.
 #[derive(Debug)]
@@ -144,7 +144,7 @@ fn found(document: &Document, token: &Leaf, place: &Place) -> Option<Found> {
 
 /// The user whose token gh itself answers with.
 fn active<'a>(document: &'a Document, host: &[u8]) -> &'a [u8] {
-    document.value(&[host, b"user"]).unwrap_or(ANYBODY)
+    document.value(&[host, b"user"]).unwrap_or(DEFAULT_USER)
 }
 
 #[cfg(test)]

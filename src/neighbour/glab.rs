@@ -17,7 +17,7 @@ use crate::yaml::{Document, Leaf};
 
 /// The user for an OAuth token, and the one that glab answers for it (docs.gitlab.com, "OAuth 2.0", Git over HTTPS). For a
 /// personal token GitLab takes any.
-const ANYBODY: &[u8] = b"oauth2";
+const DEFAULT_USER: &[u8] = b"oauth2";
 /// The user for a job's token (docs.gitlab.com, "CI/CD job token").
 const JOB: &[u8] = b"gitlab-ci-token";
 /// Where glab signs in if it is not told otherwise, and where it may keep an item without a word of it in its file.
@@ -187,7 +187,7 @@ fn found(
     let named = said(b"user").or(said(b"username"));
     let user = named
         .filter(|_| !is_oauth(document, host))
-        .unwrap_or(ANYBODY);
+        .unwrap_or(DEFAULT_USER);
     let expiry = said(b"oauth2_expiry_date").and_then(expiry);
     Found::for_host(host, user, secret, expiry, place)
 }

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use self::settings::{Settings, Unmet, Value};
 use crate::git::{Error, Git, HANDED_ON};
 
-/// How to get there: what git would do.
+/// The way to a host, as git would go.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Network {
     /// The proxy, if one is to be used.
@@ -66,7 +66,7 @@ impl Network {
             Self::by(host_of(url), &settings)
         };
         let network = read(false)?;
-        // Settings for one command neither loosen what a look-up does nor count as absent.
+        // If settings for one command (`git -c`) change anything, nothing is sent.
         let handed_on = HANDED_ON.iter().find(|name| env::var_os(name).is_some());
         match handed_on {
             Some(name) if read(true)? != network => Err(Unmet::Set(name)),

@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 
-/// Settings that decide to whom git talks and whom it trusts, by name in lower case, and the variable that takes their place.
+/// Settings that decide which server git calls and trusts, by name in lower case, and the variable that overrides each.
 ///
 /// The rest of `http.*` is about speed, cookies, headers, redirects and how git signs in: a look-up follows no redirect and
 /// sends nothing but its token.
@@ -78,7 +78,7 @@ impl Unmet {
     }
 }
 
-/// What git's configuration and the environment say for one URL.
+/// The settings of git's configuration and the environment for one URL.
 pub(super) struct Settings<'a> {
     /// By name in lower case; `None` for a name alone.
     pub(super) configured: &'a [(String, Option<String>)],
@@ -169,7 +169,7 @@ impl Settings<'_> {
         method.map_or(Ok(()), |value| Err(Unmet::Set(value.name)))
     }
 
-    /// Whether only TLS 1.3 may be spoken; older versions than 1.2 are spoken with nobody.
+    /// Whether only TLS 1.3 is allowed. Versions before 1.2 are never used.
     pub(super) fn is_tls13_only(&self) -> Result<bool, Unmet> {
         let Some(Value { name, text }) = self.value("http.sslVersion")? else {
             return Ok(false);

@@ -26,8 +26,8 @@ const KERNELS: [u64; 18] = [
     0x6e73_6673,
 ];
 
-/// Whether a file belongs to the kernel, such as `/proc/cmdline`: its owner and mode say nothing about who decides what is in
-/// it. What cannot be asked counts as one.
+/// Whether a file belongs to the kernel, such as `/proc/cmdline`: its owner and mode say nothing about who writes the
+/// content. If the system does not tell, the file counts as one.
 #[cfg(target_os = "linux")]
 pub fn is_kernels(file: &File) -> bool {
     rustix::fs::fstatfs(file).map_or(true, |found| {

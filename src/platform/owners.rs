@@ -1,4 +1,4 @@
-//! Who else may act through a group or a user's number.
+//! Other users who may act through a group or a user's number.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};

@@ -1,4 +1,4 @@
-//! Who may use a file, carried over to the file that takes its place.
+//! A file's permissions, carried over to the file that replaces it.
 
 use std::fs::File;
 use std::io;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rustix::fs::{Gid, Mode, Uid, fchmod, fchown, fstat};
 
-/// The bits that let anybody do anything: no set-user-ID, no sticky bit.
+/// The permission bits, without set-user-ID, set-group-ID and sticky bit.
 const ALL: u32 = 0o777;
 
 /// Gives `new` the owner, group, mode and access list of `old`, or fewer permissions where the system does not let us give the
@@ -31,7 +31,7 @@ pub fn carry_over(old: &File, new: &File) -> io::Result<()> {
     Ok(fchmod(new, Mode::from_raw_mode(mode))?)
 }
 
-/// Whether a file or folder has an access list, which may let anybody in; true if the system does not tell.
+/// Whether a file or folder has an access list, which may name any user. True if the system does not tell.
 pub fn has_access_list(path: &Path) -> bool {
     access_list::is_there(path)
 }

@@ -139,8 +139,8 @@ impl Draft {
         written.map_err(failed("write", &self.path()))
     }
 
-    /// In one move, with the owner, group and mode that the file had, or fewer permissions. The lock is gone then, and signals wait no longer when the
-    /// draft goes.
+    /// In one move, with the owner, group and mode that the file had, or fewer permissions. The lock is gone then, and signals
+    /// wait no longer when the draft goes.
     pub fn put(&mut self) -> Result<(), Error> {
         let path = self.path();
         let is_changed = read(&path)?.unwrap_or_default() != *self.before().unwrap_or_default();

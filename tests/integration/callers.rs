@@ -139,7 +139,7 @@ fn a_daemon_without_its_socket_leaves_at_once() {
     assert!(answer.text().contains("tok-one"), "{answer:?}");
 }
 
-/// It runs for hours, and whoever may read `/proc/PID/environ` could read them there.
+/// It runs for hours, and every reader of `/proc/PID/environ` could read them there.
 #[test]
 fn the_daemon_has_no_variable_of_its_caller() {
     let sandbox = Sandbox::new();

@@ -47,7 +47,7 @@ fn login_takes_the_token_out_of_what_surrounds_it() {
         shows_nothing(&said);
     }
     let said = sandbox.ask(LOGIN, b"Bearer ghp_madeupNew").succeeded();
-    assert!(said.stderr.contains("left out what stood around the token"));
+    assert!(said.stderr.contains("left out the text around the token"));
 }
 
 #[test]

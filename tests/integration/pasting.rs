@@ -11,7 +11,7 @@ use crate::process;
 use crate::sandbox::Sandbox;
 use crate::tool;
 
-/// Each as somebody types at it: history expansion is on where the shell has it.
+/// Each in interactive mode: history expansion is on if the shell has it.
 const SHELLS: [&[&str]; 4] = [
     &["sh"],
     &["bash", "--norc", "--noprofile", "-i"],

@@ -23,7 +23,7 @@ fn login_says_where_the_token_is_and_for_how_long() {
         (
             "memory",
             "",
-            "is kept in memory for 1 hour after its last use, at most 12 hours; tell its end",
+            "is kept in memory for 1 hour after its last use, at most 12 hours; set its expiry",
         ),
         (
             "memory --timeout 20m --max-age 2h",
@@ -50,7 +50,7 @@ fn login_says_where_the_token_is_and_for_how_long() {
             "--expires 200d",
             "is kept in the plaintext file until it expires on ",
         ),
-        ("file", "", "is kept in the plaintext file; tell its end"),
+        ("file", "", "is kept in the plaintext file; set its expiry"),
         // Without a keychain.
         (
             "auto",

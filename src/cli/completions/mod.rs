@@ -58,7 +58,7 @@ pub(super) fn answer(arguments: &[OsString], streams: &mut Streams) -> Option<Ex
         .map(|word| word.to_string_lossy().into_owned())
         .collect();
     let text = words::candidates(&words);
-    // A shell that went away has what it wants.
+    // A closed pipe: the shell needs no more candidates.
     let _ = ui::print(streams, &text);
     Some(ExitCode::SUCCESS)
 }

@@ -10,7 +10,7 @@ use crate::credential::key::Key;
 use crate::helper::open;
 use crate::platform;
 
-/// A person who pressed the key waits.
+/// The user waits after pressing the key.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The URLs that begin with `word`, with their users. A host alone may be typed without `https://`.

@@ -29,7 +29,7 @@ impl<'a> Reach<'a> {
         Self { calls, own }
     }
 
-    /// Warns once if git would not find what is imported.
+    /// Warns once if git would not find the imported credentials.
     pub(super) fn warn(&self, streams: &mut Streams, wanted: &[&Offer], flags: &Flags) {
         for offer in wanted {
             let key = &offer.credential.key;

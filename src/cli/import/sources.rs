@@ -1,4 +1,4 @@
-//! What `import` asks its sources for, and what they could not tell.
+//! The query that `import` puts to its sources, and the warnings about parts that they could not read.
 
 use super::super::streams::Streams;
 use super::super::ui;
@@ -38,7 +38,7 @@ pub(super) fn known(helper: &Helper, wanted: Option<&Description>) -> Vec<Descri
         .collect()
 }
 
-/// What could not be read does not keep the rest from being shown.
+/// Shows the readable entries even if others cannot be read.
 pub(super) fn say_troubles(streams: &mut Streams, harvest: &Harvest) {
     for trouble in &harvest.troubles {
         ui::trouble(streams, trouble, trouble.hint());

@@ -1,4 +1,4 @@
-//! Files of git's configuration that are not of this home, or of this repository.
+//! Files of git's configuration that belong to another home or repository.
 
 use std::env;
 use std::os::unix::ffi::OsStrExt;

@@ -83,7 +83,7 @@ pub(super) fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says why the notes are of no help.
+/// Says why the notes cannot be used.
 fn tell_traceless(error: draft::Error, scope: &str, streams: &mut Streams) {
     let what = format!("{error}: lines are taken out one by one, and may leave an empty section");
     let failure = named_by_scope(Failure::Traces(error), scope);

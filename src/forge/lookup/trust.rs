@@ -103,8 +103,8 @@ impl Judge {
         other.0.to_string() == "CaUsedAsEndEntity" && self.trusted.iter().any(|own| own == shown)
     }
 
-    /// Whether a signature of the handshake matters: with neither authorities nor keys to hold to, anybody is trusted.
-    fn trusts_anybody(&self) -> bool {
+    /// Whether a signature of the handshake matters: without authorities and pinned keys every server is trusted.
+    fn trusts_any_server(&self) -> bool {
         self.authorities.is_none() && self.pinned.is_none()
     }
 }
@@ -142,7 +142,7 @@ impl ServerCertVerifier for Judge {
         shown: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        if self.trusts_anybody() {
+        if self.trusts_any_server() {
             return Ok(HandshakeSignatureValid::assertion());
         }
         let algorithms = &self.provider.signature_verification_algorithms;
@@ -155,7 +155,7 @@ impl ServerCertVerifier for Judge {
         shown: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        if self.trusts_anybody() {
+        if self.trusts_any_server() {
             return Ok(HandshakeSignatureValid::assertion());
         }
         let algorithms = &self.provider.signature_verification_algorithms;
@@ -178,12 +178,12 @@ pub(super) fn why_tls(error: &rustls::Error) -> Error {
     Error::Certificate(fault(cause))
 }
 
-/// What is wrong, for whoever has made it.
+/// The fault of a certificate, in words for its administrator.
 #[allow(deprecated)]
 fn fault(cause: &CertificateError) -> &'static str {
     match cause {
         CertificateError::UnknownIssuer => {
-            "is issued by nobody this system trusts: name its authority in http.sslCAInfo if it is your own"
+            "is issued by an authority that this system does not trust: name its authority in http.sslCAInfo if it is your own"
         }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "is for another name"

@@ -1,4 +1,4 @@
-//! Calls to the keyring service over D-Bus, and what may come of one.
+//! Calls to the keyring service over D-Bus, and their outcomes.
 #![cfg(all(unix, not(target_os = "macos")))]
 
 use std::cell::OnceCell;
@@ -33,11 +33,11 @@ pub(super) enum Error {
     /// The keyring is open, and the service wants a person to confirm this access. No prompt is allowed here.
     Unconfirmed,
     NoDefault,
-    /// What was asked about is not there any more.
+    /// The object of the call does not exist any more.
     NoObject,
     /// An answer that does not read.
     Odd,
-    /// The name of the bus's error, or the service's. Their texts may repeat what was asked.
+    /// The name of the bus's error, or the service's. Their texts may repeat the request.
     Refused(String),
 }
 
@@ -71,7 +71,7 @@ impl From<dbus::Error> for Error {
 }
 
 impl Error {
-    /// Nobody knows whom or what was called, which means more where it is known what should be there.
+    /// Replaces the error for an unknown service, object or method by `meaning`.
     pub(super) fn unknown_is(self, meaning: Self) -> Self {
         match self {
             Self::Refused(name)

@@ -1,7 +1,7 @@
 //! Which content type a secret is declared as.
 #![cfg(all(unix, not(target_os = "macos")))]
 
-/// What libsecret gives its passwords, and git's own helper reads.
+/// The type that libsecret gives its passwords, and that git's own helper reads.
 const TEXT: &str = "text/plain";
 
 /// Kept byte for byte by every service.

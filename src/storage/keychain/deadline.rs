@@ -15,7 +15,7 @@ const LOOK: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub(super) struct Late;
 
-/// The time that a person takes: it is not held against who answers. Besides, how far the thread has come that asks.
+/// The time that a person takes, which does not count against the service; and the progress of the calling thread.
 #[derive(Debug, Default)]
 pub(super) struct Prompts {
     taken: Mutex<Taken>,

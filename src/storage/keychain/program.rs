@@ -1,4 +1,4 @@
-//! Which program the keyring service is, where the service's interface alone does not tell what a call would do.
+//! Which program the keyring service is: the interface alone does not tell the effect of a call.
 #![cfg(all(unix, not(target_os = "macos")))]
 
 use super::calls::Calls;

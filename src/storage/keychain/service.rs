@@ -1,9 +1,9 @@
 //! The calls of the Secret Service that are needed here (freedesktop.org's Secret Service API).
 //!
 //! The first message of a connection asks whether the default collection is locked. gnome-keyring learns with the first message
-//! who asks, and may forget it again while another client goes; who opens a session then without being known ends that service,
-//! and all keyrings are locked (seen with 42.1, where clients come and go at once: after some thousand of them). So whoever opens
-//! one has asked before, as libsecret has.
+//! its client, and may forget it again while another client goes. An unknown client that then opens a session ends the service,
+//! and all keyrings are locked (seen with 42.1, after some thousand clients that came and went at once). So this client asks
+//! before it opens a session, as libsecret does.
 //!
 //! A call may answer with a prompt in place of a result. Where prompts are not allowed, it is run only if it is known that no
 //! person is asked: see [`Service::delete`], [`Service::create`], [`Service::unlock`].
@@ -33,7 +33,7 @@ const ITEM: &str = "org.freedesktop.Secret.Item";
 /// No object: nothing was made, no prompt is needed.
 const NONE: &str = "/";
 
-/// For so long it is taken to be as it was: a password manager locks itself after a while.
+/// How long the last known state counts: a password manager locks itself after a while.
 const FRESH: Duration = Duration::from_secs(1);
 
 /// A session, what goes with the secret in it (nothing in a plain one), the secret, and its content type.
@@ -183,7 +183,7 @@ impl Service {
         self.calls.property(collection, COLLECTION, "Locked")
     }
 
-    /// Unlocks an item, or a collection. Where no prompt is allowed, what opens without one is opened.
+    /// Unlocks an item, or a collection. If no prompt is allowed, opens it only if that needs none.
     pub(super) fn unlock(&self, object: &Path<'static>) -> Result<()> {
         let (_, prompt): (Vec<Path<'_>>, Path<'static>) =
             self.calls

@@ -154,7 +154,7 @@ fn a_403_is_told_by_what_the_server_says() {
         &format!("no {CLASSIC}"),
     );
     assert!(!only_problem(&work).0.contains("it says"));
-    // Of a fine-grained token nobody tells the permissions.
+    // GitHub does not tell the permissions of a fine-grained token.
     let work = Work::keeping(Speaks::GitHub, Token::new("t", FINE));
     git_gets(
         &work,
@@ -217,7 +217,7 @@ fn a_stale_token_in_the_environment_is_told_from_a_good_one() {
         "{silent:?}"
     );
     work.forge.answer(Manner::Honest);
-    // Nobody is asked without a URL, nor at a host that is of another forge, or of none that is known.
+    // No forge is asked without a URL, nor at a host of another or an unknown forge.
     let before = work.forge.record().len();
     let asked_without = doctor("GITHUB_TOKEN", "ghp_other0123456789", "");
     assert!(
@@ -234,7 +234,7 @@ fn a_stale_token_in_the_environment_is_told_from_a_good_one() {
     assert_eq!(secrets("other"), before);
 }
 
-/// A token for github.com is not for everybody who has a token that looks like one.
+/// A token for github.com is not sent to another host by its look alone.
 #[test]
 fn a_token_in_the_environment_goes_to_no_unknown_host() {
     let work = Work::without_lookups(Speaks::GitHub);

@@ -180,7 +180,7 @@ fn rows(work: &Work, proxy: &Proxy) -> Vec<Row> {
     ]
 }
 
-/// In surroundings where nothing but git's configuration says whom to trust.
+/// In an environment where only git's configuration names trusted authorities.
 fn plain(work: &Work, words: &str) -> Command {
     let mut command = work.sandbox.helper(&format!("{STORAGE} {words}"));
     command.env("GIT_ASKPASS", work.askpass.program());

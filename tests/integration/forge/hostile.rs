@@ -355,7 +355,7 @@ fn what_is_wrong_with_a_certificate_is_said() {
         (Certificate::OtherName, "is for another name"),
         (
             Certificate::SelfSigned,
-            "is issued by nobody this system trusts",
+            "is issued by an authority that this system does not trust",
         ),
         (Certificate::Stranger, "is signed with another key"),
         (Certificate::Ended, "has expired"),

@@ -228,7 +228,7 @@ pub struct State {
     /// GitHub's: after so many bad tokens good ones get 403, too.
     pub locks_out_after: Option<usize>,
     failed_attempts: usize,
-    /// What git's endpoint answers instead, to everybody.
+    /// The reply of git's endpoint instead, to every client.
     git_gets: Option<Response>,
     /// The path that the API lives below; nothing of the forge's is elsewhere.
     pub base: String,
