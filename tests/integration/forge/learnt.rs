@@ -812,7 +812,7 @@ fn login_keeps_the_token_whatever_the_proxy_is() {
         ));
         let login = login.env("https_proxy", proxy);
         let output = process::run(login, format!("{CLASSIC}\n").as_bytes()).succeeded();
-        let told = "cannot tell whether the token works: cannot go through the proxy";
+        let told = "cannot tell whether the token works\ncause: cannot go through the proxy";
         assert!(output.stderr.contains(told), "{proxy}: {output:?}");
         assert_eq!(work.listed().len(), number + 1, "{proxy}");
     }
