@@ -126,12 +126,6 @@ fn finish(streams: &mut Streams, answer: &[u8]) -> ExitCode {
 /// Zero where nobody would see the question: without a display, or where git was told not to ask.
 pub(super) fn prompt_patience() -> Duration {
     let has = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
-    let is_false = |value: &str| {
-        matches!(
-            value.to_ascii_lowercase().as_str(),
-            "0" | "false" | "no" | "off" | "never"
-        )
-    };
     let terminal_prompt = env::var("GIT_TERMINAL_PROMPT").is_ok_and(|value| is_false(&value));
     let parameters = env::var("GIT_CONFIG_PARAMETERS").unwrap_or_default();
     let interactive = interactive_setting(&parameters).is_some_and(is_false);
@@ -140,6 +134,16 @@ pub(super) fn prompt_patience() -> Duration {
     } else {
         PROMPT
     }
+}
+
+/// As git reads it (git-config(1), "boolean"): an empty value and every zero are false. `never` is a word of Git Credential Manager's.
+fn is_false(value: &str) -> bool {
+    let value = value.trim_start().to_ascii_lowercase();
+    let zeros = value.strip_suffix(['k', 'm', 'g']).unwrap_or(&value);
+    let zeros = zeros.strip_prefix(['+', '-']).unwrap_or(zeros);
+    let zeros = zeros.strip_prefix("0x").unwrap_or(zeros);
+    let is_zero = !zeros.is_empty() && zeros.bytes().all(|digit| digit == b'0');
+    is_zero || matches!(&value[..], "" | "false" | "no" | "off" | "never")
 }
 
 /// `credential.interactive` (git 2.47) as git hands on what `-c` set: `'key'='value'`, before 2.31 `'key=value'`.
@@ -158,6 +162,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_git_reads_as_false_is_false() {
+        for value in [
+            "", "0", "00", "-0", "+0", "0x0", "0k", " 0", "false", "No", "OFF", "never",
+        ] {
+            assert!(is_false(value), "{value:?}");
+        }
+        for value in ["1", "10", "01", "true", "yes", "on", "k", "-", "0x"] {
+            assert!(!is_false(value), "{value:?}");
+        }
+    }
+
+    #[test]
     fn finds_credential_interactive_among_what_git_hands_on() {
         for (parameters, value) in [
             ("'credential.interactive'='false'", Some("false")),
@@ -171,6 +187,7 @@ mod tests {
                 Some("true"),
             ),
             ("'credential.interactive'", None),
+            ("'credential.interactive'=''", Some("")),
             ("", None),
         ] {
             assert_eq!(interactive_setting(parameters), value, "{parameters}");
