@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
+use super::context::{self, holds_for};
 use super::finding::Finding;
 use super::question::Question;
 use crate::credential::Credential;
@@ -60,8 +61,8 @@ pub fn barred_urls(git: &Git) -> Vec<Finding> {
     let settings = git.settings(KEYS).unwrap_or_default();
     let mut found: Vec<Finding> = Vec::new();
     for setting in settings.iter().filter(|setting| setting.value.is_empty()) {
-        let url = context_of(&setting.key).and_then(|url| url::parse(url.as_bytes()).ok());
-        let Some(url) = url else { continue };
+        let example = context_of(&setting.key).and_then(|context| context::example(&context));
+        let Some(url) = example else { continue };
         let (chain, forgets) = walk(settings.clone(), Some(&url));
         let is_asked = chain.iter().any(|setting| is_ours(&setting.value));
         if is_asked || forgets.is_none() {
@@ -198,7 +199,10 @@ fn remedy(how: &str, setting: &Setting, ours: &Setting) -> String {
         _ => "",
     };
     let context = context_of(&setting.key);
-    let context = context.filter(|context| url::parse(context.as_bytes()).is_ok());
+    let is_url = |context: &String| url::parse(context.as_bytes()).is_ok();
+    if context.as_ref().is_some_and(|context| !is_url(context)) {
+        return by_hand(setting);
+    }
     let url = context.map_or_else(String::new, |url| {
         format!(" {}", shell_word(url.as_bytes()))
     });
@@ -257,30 +261,6 @@ fn answer(git: &Git, question: &Question, kept: &Credential) -> Answer {
     }
 }
 
-/// `SECTION.NAME`, or `SECTION.URL.NAME` of a URL that covers `url` (gitcredentials(7), CREDENTIAL CONTEXTS; git-config(1),
-/// `http.<url>.*`).
-pub(super) fn holds_for(key: &OsStr, section: &str, name: &str, url: Option<&Description>) -> bool {
-    let key = key.as_bytes().strip_prefix(section.as_bytes());
-    let key = key.and_then(|rest| rest.strip_suffix(name.as_bytes()));
-    let Some(context) = key.and_then(|rest| rest.strip_prefix(b".")?.strip_suffix(b".")) else {
-        return key == Some(b".");
-    };
-    let (Some(url), Ok(context)) = (url, url::parse(context)) else {
-        return false;
-    };
-    let covers_path = match (&context.path, &url.path) {
-        (None, _) => true,
-        (Some(_), None) => false,
-        (Some(above), Some(path)) => path
-            .strip_prefix(&above[..])
-            .is_some_and(|rest| rest.is_empty() || rest[0] == b'/'),
-    };
-    context.protocol == url.protocol
-        && context.host == url.host
-        && covers_path
-        && (context.username.is_none() || context.username == url.username)
-}
-
 /// The program of `value`, if it is not where it is said to be.
 fn missing(value: &OsStr) -> Option<String> {
     let first = words(value)?.into_iter().next()?;
@@ -333,28 +313,5 @@ mod tests {
             assert!(shown.starts_with("take credential.https://a:"), "{shown}");
             assert!(!shown.contains("made-up"), "{shown}");
         }
-    }
-
-    #[test]
-    fn contexts_are_compared_as_git_does() {
-        let url = url::parse(b"https://alice@one.test/acme/r.git").unwrap();
-        for (key, holds) in [
-            ("credential.helper", true),
-            ("credential.https://one.test.helper", true),
-            ("credential.https://one.test/acme.helper", true),
-            ("credential.https://one.test/ac.helper", false),
-            ("credential.https://bob@one.test.helper", false),
-            ("credential.https://two.test.helper", false),
-            ("credential.http://one.test.helper", false),
-        ] {
-            let held = holds_for(key.as_ref(), "credential", "helper", Some(&url));
-            assert_eq!(held, holds, "{key}");
-        }
-        assert!(!holds_for(
-            "credential.https://one.test.helper".as_ref(),
-            "credential",
-            "helper",
-            None
-        ));
     }
 }

@@ -3,7 +3,7 @@
 
 use std::os::unix::ffi::OsStrExt;
 
-use super::chain::holds_for;
+use super::context::holds_for;
 use super::finding::Finding;
 use crate::credential::description::Description;
 use crate::credential::url::without_secrets;

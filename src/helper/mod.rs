@@ -9,6 +9,7 @@ pub mod chain;
 pub mod clean;
 mod clue;
 pub mod configured;
+mod context;
 mod cut_off;
 pub mod endpoint;
 pub mod examine;

@@ -1,14 +1,17 @@
 //! How to reach a host as git does: its proxy, its version of TLS, and the certificates it trusts. Used by commands that people
 //! run and by the detached look-up, never by git's operations.
 
+mod no_proxy;
 pub mod settings;
 
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::PathBuf;
 
-use self::settings::{Settings, Unmet, Value};
+use self::no_proxy::is_exempt;
+use self::settings::{Settings, Unmet, Value, decides};
+use crate::credential::url::without_secrets;
 use crate::git::{Error, Git, HANDED_ON};
 
 /// The way to a host, as git would go.
@@ -56,7 +59,7 @@ impl Network {
             Err(Error::Missing) => None,
             Err(_) => return Err(Unmet::Unread),
         };
-        let read = |is_handed_on| {
+        let read = |url: &str, is_handed_on| {
             let configured = git.as_ref().map(|git| git.http_settings(url, is_handed_on));
             let configured = configured.transpose().map_err(|_| Unmet::Unread)?;
             let settings = Settings {
@@ -65,17 +68,31 @@ impl Network {
             };
             Self::by(host_of(url), &settings)
         };
-        let network = read(false)?;
+        let network = read(url, false)?;
+        if let Some(git) = &git {
+            let all = git.own_http_settings().map_err(|_| Unmet::Unread)?;
+            // A token may be for any part of the host.
+            for part in parts(url, &all)? {
+                if read(&part, false)? != network {
+                    return Err(Unmet::Part);
+                }
+            }
+            let mut names = all.iter().map(|(name, _)| name);
+            if names.any(|name| name.starts_with("includeif.")) && is_changed_here(git, &all) {
+                return Err(Unmet::Conditional);
+            }
+        }
         // If settings for one command (`git -c`) change anything, nothing is sent.
         let handed_on = HANDED_ON.iter().find(|name| env::var_os(name).is_some());
         match handed_on {
-            Some(name) if read(true)? != network => Err(Unmet::Set(name)),
+            Some(name) if read(url, true)? != network => Err(Unmet::Set(name)),
             _ => Ok(network),
         }
     }
 
     fn by(host: &str, settings: &Settings<'_>) -> Result<Self, Unmet> {
         let proxy = proxy(host, settings)?;
+        settings.check_protocol()?;
         settings.check(proxy.is_some())?;
         let is_hop_encrypted = proxy
             .as_deref()
@@ -102,6 +119,56 @@ impl Network {
 fn host_of(url: &str) -> &str {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     rest.split(['/', '?', '#']).next().unwrap_or_default()
+}
+
+/// The URLs at the host of `url` for whose user or path `settings` may have some of their own: `http.https://host/acme.proxy`.
+/// Fails for a user that may be a token: every user of the system sees git's arguments.
+fn parts(url: &str, settings: &[(String, Option<String>)]) -> Result<Vec<String>, Unmet> {
+    let host = host_of(url);
+    let name_of = |host: &str| {
+        host.strip_suffix(":443")
+            .unwrap_or(host)
+            .to_ascii_lowercase()
+    };
+    let mut parts: Vec<String> = Vec::new();
+    for (name, _) in settings.iter().filter(|(name, _)| decides(name)) {
+        let context = name
+            .strip_prefix("http.")
+            .and_then(|rest| rest.rsplit_once('.'));
+        let Some((_, rest)) = context.and_then(|(context, _)| context.split_once("://")) else {
+            continue;
+        };
+        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let (user, place) = match authority.rsplit_once('@') {
+            Some((user, place)) => (format!("{user}@"), place),
+            None => (String::new(), authority),
+        };
+        let may_be_host = place.contains('*') || name_of(place) == name_of(host);
+        if !may_be_host || user.is_empty() && path.is_empty() {
+            continue;
+        }
+        if without_secrets(name.as_ref()) != OsStr::new(name) {
+            return Err(Unmet::Part);
+        }
+        let part = format!("https://{user}{host}/{path}");
+        if !parts.contains(&part) {
+            parts.push(part);
+        }
+    }
+    Ok(parts)
+}
+
+/// Whether a conditional include (git-config(1)) gives this folder other settings than `everywhere`.
+fn is_changed_here(git: &Git, everywhere: &[(String, Option<String>)]) -> bool {
+    let Ok(here) = git.http_settings_here() else {
+        // git itself stops here.
+        return true;
+    };
+    let deciding = |all: &[(String, Option<String>)]| -> Vec<_> {
+        let deciding = all.iter().filter(|(name, _)| decides(name));
+        deciding.cloned().collect()
+    };
+    deciding(&here) != deciding(everywhere)
 }
 
 /// The proxy for `host`. An empty one means none, whatever comes after it says.
@@ -156,26 +223,6 @@ fn as_curl_reads_it(proxy: &str) -> String {
         ":1080"
     };
     format!("{scheme}://{authority}{port}{path}")
-}
-
-/// `no_proxy` as curl reads it: names with all that is below them, separated by commas or blanks; `*` is everything.
-fn is_exempt(host: &str, list: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or(rest),
-        None => host.split(':').next().unwrap_or(host),
-    };
-    list.split([',', ' '])
-        .map(|entry| entry.trim().trim_start_matches('.'))
-        .filter(|entry| !entry.is_empty())
-        .any(|entry| {
-            let is_below = || {
-                let above = name.len().checked_sub(entry.len() + 1);
-                above.is_some_and(|at| {
-                    name.as_bytes()[at] == b'.' && name[at + 1..].eq_ignore_ascii_case(entry)
-                })
-            };
-            entry == "*" || name.eq_ignore_ascii_case(entry) || is_below()
-        })
 }
 
 #[cfg(test)]
@@ -384,24 +431,9 @@ mod tests {
     }
 
     #[test]
-    fn exemptions_are_names_and_what_is_below() {
-        for (list, expected) in [
-            ("corp.test", true),
-            (".corp.test", true),
-            ("git.corp.test", true),
-            ("a,CORP.test", true),
-            ("*", true),
-            ("orp.test", false),
-            ("x.git.corp.test", false),
-            ("", false),
-        ] {
-            assert_eq!(is_exempt("git.corp.test:8443", list), expected, "{list}");
-        }
-        assert!(is_exempt("[::1]:8443", "::1"));
-        let exempt = network(
-            &[("http.proxy", Some("p:2"))],
-            &[("no_proxy", "git.corp.test")],
-        );
-        assert_eq!(exempt.proxy, None);
+    fn an_exempt_host_has_no_proxy() {
+        let proxy = |list| network(&[("http.proxy", Some("p:2"))], &[("no_proxy", list)]).proxy;
+        assert_eq!(proxy("git.corp.test"), None);
+        assert_eq!(proxy("other.test,*").as_deref(), Some("http://p:2"));
     }
 }

@@ -41,6 +41,12 @@ const SUSPICIOUS: [&str; 11] = [
     "cainfo",
 ];
 
+/// Whether the setting `http.NAME` or `http.URL.NAME` decides to whom git talks or whom it trusts.
+pub(super) fn decides(name: &str) -> bool {
+    let last = name.rsplit('.').next().unwrap_or_default();
+    SUSPICIOUS.iter().any(|part| last.contains(part))
+}
+
 /// A setting of git's that a look-up cannot comply with: so nothing is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unmet {
@@ -55,6 +61,16 @@ pub enum Unmet {
         "git's configuration has an http setting for TLS or proxies that this program does not know"
     )]
     Unknown,
+    /// `http.https://host/path.*` or `http.https://user@host.*`: git takes another way for some of the host's repositories.
+    #[error(
+        "git's configuration has http settings for a path or a user of this host, which only git itself can comply with"
+    )]
+    Part,
+    /// `[includeIf …]`.
+    #[error(
+        "git's configuration has other http settings in this folder than elsewhere, by a conditional include"
+    )]
+    Conditional,
     /// git stops, too.
     #[error("git's configuration cannot be read")]
     Unread,
@@ -65,7 +81,8 @@ impl Unmet {
     pub fn hint(self) -> String {
         let name = match self {
             Self::Set(name) | Self::Invalid(name) => name,
-            Self::Unknown => "http",
+            Self::Unknown | Self::Part => "http",
+            Self::Conditional => "includeIf",
             Self::Unread => return "git config --list --show-origin".to_owned(),
         };
         if name.starts_with("GIT_") {
@@ -167,6 +184,32 @@ impl Settings<'_> {
             others.iter().any(|method| value.text == *method)
         });
         method.map_or(Ok(()), |value| Err(Unmet::Set(value.name)))
+    }
+
+    /// Fails if git may not use HTTPS (git-config(1), `protocol.allow`; git(1), `GIT_ALLOW_PROTOCOL`).
+    pub(super) fn check_protocol(&self) -> Result<(), Unmet> {
+        const LIST: &str = "GIT_ALLOW_PROTOCOL";
+        if let Some(list) = (self.variable)(LIST) {
+            let list = list.to_string_lossy();
+            let is_listed = list.split(':').any(|protocol| protocol == "https");
+            return if is_listed {
+                Ok(())
+            } else {
+                Err(Unmet::Set(LIST))
+            };
+        }
+        for name in ["protocol.https.allow", "protocol.allow"] {
+            let Some(value) = self.value(name)? else {
+                continue;
+            };
+            // `user` bars commands that git starts by itself, and a person has started this one.
+            return match &value.text.to_string_lossy().to_ascii_lowercase()[..] {
+                "always" | "user" => Ok(()),
+                "never" => Err(Unmet::Set(name)),
+                _ => Err(Unmet::Invalid(name)),
+            };
+        }
+        Ok(())
     }
 
     /// Whether only TLS 1.3 is allowed. Versions before 1.2 are never used.

@@ -158,6 +158,30 @@ fn an_empty_value_behind_our_line_is_seen() {
             &[],
             true,
         ),
+        (
+            "a pattern's section",
+            "[credential \"https://*.test\"]\n\thelper =\n",
+            &[],
+            true,
+        ),
+        (
+            "a host's section",
+            "[credential \"one.test\"]\n\thelper =\n",
+            &[],
+            true,
+        ),
+        (
+            "a protocol's section",
+            "[credential \"https://\"]\n\thelper =\n",
+            &[],
+            true,
+        ),
+        (
+            "a section with the usual port",
+            "[credential \"https://ONE.test:443/\"]\n\thelper =\n",
+            &[],
+            true,
+        ),
         ("the environment", "", &command, false),
     ] {
         let sandbox = Sandbox::new();
@@ -175,7 +199,7 @@ fn an_empty_value_behind_our_line_is_seen() {
             let reason = "git does not ask this helper: an empty value";
             assert!(problem.contains(reason), "{name}: {said:?}");
         }
-        let url = if name.starts_with("a URL") {
+        let url = if behind.contains("[credential \"") {
             "https://one.test"
         } else {
             ""
@@ -208,4 +232,20 @@ fn setup_tells_of_a_url_where_git_still_does_not_ask() {
         said.stderr.contains("credential.https://one.test.helper"),
         "{said:?}"
     );
+}
+
+#[test]
+fn our_line_for_a_pattern_is_seen() {
+    for context in ["https://*.test", "one.test", "https://one.test:443"] {
+        let sandbox = Sandbox::new();
+        sandbox.configure_git(&format!(
+            "[credential \"{context}\"]\n\thelper = {PROGRAM} --storage file\n"
+        ));
+        assert!(git_calls_us(&sandbox, &[]), "{context}");
+        let said = sandbox.ask("doctor https://one.test", b"");
+        assert!(
+            said.text().contains("git asks this helper first"),
+            "{context}: {said:?}"
+        );
+    }
 }

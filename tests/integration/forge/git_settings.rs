@@ -447,3 +447,114 @@ fn settings_for_one_command_send_no_token_past_them() {
     check("core.editor", "true").succeeded();
     assert_eq!(work.forge.asked().len(), 1);
 }
+
+/// git refuses the repository, or only some repositories of the host or of the folder: a look-up cannot know for which one it is.
+#[test]
+fn what_git_refuses_for_a_part_of_the_host_keeps_look_ups_away() {
+    let work = Work::keeping(Speaks::GitHub, Token::new("t", CLASSIC));
+    let (url, host) = (work.forge.url(), work.forge.host());
+    work.sandbox.git(&["init", "--quiet"]).status().unwrap();
+    let included = work.sandbox.path("included");
+    fs::write(&included, format!("[http]\n\tpinnedPubkey = {WRONG}\n")).unwrap();
+    let settings = fs::read_to_string(work.sandbox.path("gitconfig")).unwrap();
+    let pinned = format!("pinnedPubkey = {WRONG}");
+    let include = format!("path = {}", included.display());
+    let here = work.sandbox.path("work").display().to_string();
+    for (section, line, says) in [
+        (
+            format!("http \"{url}/r.git\""),
+            &pinned[..],
+            "for a path or a user",
+        ),
+        (
+            format!("http \"https://alice@{host}\""),
+            &pinned,
+            "for a path or a user",
+        ),
+        (
+            format!("http \"https://ghp_madeup@{host}\""),
+            &pinned,
+            "for a path or a user",
+        ),
+        (
+            format!("includeIf \"gitdir:{here}/\""),
+            &include,
+            "by a conditional include",
+        ),
+        (
+            "protocol \"https\"".to_owned(),
+            "allow = never",
+            "protocol.https.allow is set",
+        ),
+        (
+            "protocol".to_owned(),
+            "allow = Never",
+            "protocol.allow is set",
+        ),
+    ] {
+        fs::write(
+            work.sandbox.path("gitconfig"),
+            format!("{settings}[{section}]\n\t{line}\n"),
+        )
+        .unwrap();
+        let user = if section.contains("ghp_") {
+            "ghp_madeup"
+        } else {
+            "alice"
+        };
+        let repository = work
+            .forge
+            .repository()
+            .replace("https://", &format!("https://{user}@"));
+        assert!(
+            !work.git(&["ls-remote", &repository]).status.success(),
+            "{section}"
+        );
+        let checked = work.ask("check", b"");
+        assert_eq!(checked.status.code(), Some(5), "{section}: {checked:?}");
+        assert!(checked.text().contains(says), "{section}: {checked:?}");
+        assert_eq!(checked.text().matches(says).count(), 1, "{checked:?}");
+    }
+    let mut barred = work.command("check");
+    let barred = process::run(barred.env("GIT_ALLOW_PROTOCOL", "ssh:file"), b"");
+    assert!(
+        barred.text().contains("GIT_ALLOW_PROTOCOL is set"),
+        "{barred:?}"
+    );
+    assert_eq!(signed(&work), 0);
+    // For other hosts, folders and protocols they do not count.
+    fs::write(
+        work.sandbox.path("gitconfig"),
+        format!(
+            "{settings}[http \"https://one.test/r.git\"]\n\t{pinned}\n[includeIf \"gitdir:/nowhere/\"]\n\t{include}\n\
+             [protocol \"http\"]\n\tallow = never\n"
+        ),
+    )
+    .unwrap();
+    work.ask("check", b"").succeeded();
+    assert_eq!(signed(&work), 1);
+}
+
+/// curl takes `*` for every host only where nothing else is in the list.
+#[test]
+fn no_look_up_goes_around_a_proxy_that_git_uses() {
+    let work = Work::keeping(Speaks::GitHub, Token::new("t", CLASSIC));
+    let proxy = Proxy::start();
+    work.git(&["config", "--global", "http.proxy", &proxy.url()])
+        .succeeded();
+    for (list, is_used) in [
+        ("one.test,*", true),
+        ("..127.0.0.1", true),
+        ("0.1", true),
+        ("127.0.0.0/8", false),
+        ("*", false),
+    ] {
+        let mut git = work.trusting(work.sandbox.git(&["-c", "credential.helper=", "ls-remote"]));
+        git.arg(work.forge.repository()).env("no_proxy", list);
+        for command in [&mut git, work.command("check").env("no_proxy", list)] {
+            let before = proxy.asked().len();
+            process::run(command, b"");
+            assert_eq!(proxy.asked().len() > before, is_used, "{list}: {command:?}");
+        }
+    }
+}
