@@ -276,10 +276,13 @@ fn good(answer: &Answer, token: Option<TokenKind>, wall: u64) -> Option<Verdict>
     }))
 }
 
-/// "Requires authentication" is no rejection: something on the way took the token out of the request.
+/// "Requires authentication" is no rejection: something on the way took the token out of the request. Spring Security says "Bad
+/// credentials", too, but links to no documentation.
 fn is_bad_credentials(answer: &Answer) -> bool {
     let said: Option<Refusal> = answer.json();
-    said.is_some_and(|said| said.message.eq_ignore_ascii_case("Bad credentials"))
+    said.is_some_and(|said| {
+        said.documentation_url.is_some() && said.message.eq_ignore_ascii_case("Bad credentials")
+    })
 }
 
 /// GitHub answers 403 for limits, policies and accounts; only the message tells them apart. `None`: another program's.

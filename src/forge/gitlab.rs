@@ -58,6 +58,13 @@ struct Refusal {
     error_description: Option<String>,
 }
 
+/// The error of a token that the API does not know. Spring's has more fields, and may have the same `message`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Words {
+    message: String,
+}
+
 /// What `GET /oauth/token/info` says of an OAuth token (doorkeeper, `token_info_controller.rb`).
 #[derive(Deserialize)]
 struct TokenInfo {
@@ -318,7 +325,8 @@ fn unauthorized(answer: &Answer, token: Option<TokenKind>) -> Option<Verdict> {
             () => None,
         };
     }
-    let is_own = refusal.message.as_deref() == Some("401 Unauthorized");
+    let words: Option<Words> = answer.json();
+    let is_own = words.is_some_and(|words| words.message == "401 Unauthorized");
     is_own.then(|| unknown_token(token)).flatten()
 }
 

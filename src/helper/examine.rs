@@ -12,6 +12,7 @@ use super::open;
 use crate::config::{Choice, Settings};
 use crate::credential::Credential;
 use crate::credential::description::Description;
+use crate::credential::url;
 use crate::credential::username::Username;
 use crate::forge::{self, Verdict};
 use crate::git::{self, Git, ask};
@@ -22,9 +23,11 @@ use crate::storage::{Kind, Lack};
 use crate::time::Now;
 
 /// Programs that read these use them in the place of what is kept here.
-const VARIABLES: [(&str, forge::Kind); 3] = [
+const VARIABLES: [(&str, forge::Kind); 5] = [
     ("GITHUB_TOKEN", forge::Kind::GitHub),
     ("GH_TOKEN", forge::Kind::GitHub),
+    ("GITHUB_ENTERPRISE_TOKEN", forge::Kind::GitHub),
+    ("GH_ENTERPRISE_TOKEN", forge::Kind::GitHub),
     ("GITLAB_TOKEN", forge::Kind::GitLab),
 ];
 
@@ -87,6 +90,7 @@ pub fn environment(
         });
         let asked = helper
             .zip(url)
+            .filter(|(_, url)| is_meant_for(name, url.host.as_deref().unwrap_or_default()))
             .and_then(|(helper, url)| helper.ask_variable(kind, value.as_bytes(), url, now));
         let state = match &asked {
             Some(Asked::Told(Verdict::Good(_))) => format!(", and {kind} takes the token in it"),
@@ -114,6 +118,22 @@ pub fn environment(
         });
     }
     findings
+}
+
+/// Whether the token in the variable `name` may be for `host`, as gh reads them (`gh help environment`): some are for github.com
+/// and ghe.com, some for every other GitHub. GitHub Actions name their server.
+fn is_meant_for(name: &str, host: &[u8]) -> bool {
+    let is_public = host == b"github.com" || host.ends_with(b".ghe.com");
+    let is_server = || {
+        let server = env::var_os("GITHUB_SERVER_URL").unwrap_or_default();
+        let server = url::parse(server.as_bytes()).ok();
+        server.and_then(|url| url.host).as_deref() == Some(host)
+    };
+    match name {
+        "GITHUB_TOKEN" | "GH_TOKEN" => is_public || is_server(),
+        "GITHUB_ENTERPRISE_TOKEN" | "GH_ENTERPRISE_TOKEN" => !is_public,
+        _ => true,
+    }
 }
 
 impl Helper {

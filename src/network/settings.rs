@@ -89,6 +89,9 @@ impl Unmet {
             return format!("unset {name}");
         }
         let lower = name.to_ascii_lowercase();
+        if !lower.contains('.') {
+            return format!(r"git config --show-origin --get-regexp '^{lower}\.'");
+        }
         let section = lower.split('.').next().unwrap_or_default();
         let last = lower.rsplit('.').next().unwrap_or_default();
         format!("git config --show-origin --get-regexp '^{section}.*{last}'")

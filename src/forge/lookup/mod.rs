@@ -82,7 +82,7 @@ pub enum Error {
     Pinned,
     /// A setting of git's that a look-up cannot comply with.
     #[error("not asked: {0}")]
-    Setting(#[from] Unmet),
+    Setting(Unmet),
     /// The host cannot stand in a URL.
     #[error("the host cannot be asked: its name or its port is none that a URL can have")]
     Address,
@@ -95,6 +95,13 @@ pub enum Error {
     /// Built without.
     #[error("this program was built without look-ups")]
     LeftOut,
+}
+
+/// No source: the message has all of it already.
+impl From<Unmet> for Error {
+    fn from(setting: Unmet) -> Self {
+        Self::Setting(setting)
+    }
 }
 
 impl Error {

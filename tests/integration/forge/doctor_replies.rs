@@ -196,13 +196,15 @@ fn a_stale_token_in_the_environment_is_told_from_a_good_one() {
         .issue(Token::new("other", "ghp_other0123456789").ends(in_days(9)));
     let doctor = |name: &str, value: &str, url: &str| {
         let mut command = work.command(&format!("doctor {url}"));
-        command.env(name, value);
+        command
+            .env(name, value)
+            .env("GITHUB_SERVER_URL", work.forge.url());
         let output = process::run(&mut command, b"");
         assert!(!format!("{output:?}").contains(value), "{output:?}");
         output
     };
     let url = work.forge.repository();
-    for name in ["GITHUB_TOKEN", "GH_TOKEN"] {
+    for name in ["GITHUB_TOKEN", "GH_TOKEN", "GH_ENTERPRISE_TOKEN"] {
         let good = doctor(name, "ghp_other0123456789", &url);
         let said = format!("{name} is set, and GitHub takes the token in it");
         assert!(good.text().contains(&said), "{good:?}");
@@ -232,6 +234,21 @@ fn a_stale_token_in_the_environment_is_told_from_a_good_one() {
     let before = secrets("other");
     doctor("GITLAB_TOKEN", "ghp_other0123456789", &url);
     assert_eq!(secrets("other"), before);
+}
+
+/// gh gives these to github.com alone.
+#[test]
+fn a_token_for_github_com_goes_to_no_enterprise_server() {
+    let work = Work::keeping(Speaks::GitHub, Token::new("t", CLASSIC));
+    work.forge
+        .issue(Token::new("other", "ghp_other0123456789").ends(in_days(9)));
+    for name in ["GITHUB_TOKEN", "GH_TOKEN"] {
+        let mut command = work.command(&format!("doctor {}", work.forge.url()));
+        let said = process::run(command.env(name, "ghp_other0123456789"), b"");
+        assert!(said.text().contains(&format!("{name} is set:")), "{said:?}");
+    }
+    let mut asked = work.forge.asked().into_iter();
+    assert!(asked.all(|(_, _, token)| token != "other"));
 }
 
 /// A token for github.com is not sent to another host by its look alone.
