@@ -1,5 +1,7 @@
 //! Where a saved token is, for how long, and whether git looks there.
 
+use std::ffi::OsString;
+
 use super::flags::flags_of;
 use super::streams::Streams;
 use super::ui;
@@ -7,7 +9,7 @@ use crate::config::{Flags, Settings};
 use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
-use crate::git::Git;
+use crate::git::{Git, Setting};
 use crate::helper::open::kinds;
 use crate::helper::{Helper, chain};
 use crate::helper_line::is_ours;
@@ -80,24 +82,50 @@ fn in_memory(listed: &Listed, lifetime: Lifetime, wall: u64) -> String {
     }
 }
 
+/// Every helper line of git's configuration, read once for any number of URLs. Without git its calls are unknown.
+pub(super) struct Lines(Option<Vec<Setting>>);
+
+impl Lines {
+    pub(super) fn read() -> Self {
+        Self(Git::find().ok().map(|git| chain::lines(&git)))
+    }
+
+    /// Those that call this helper for `url`; without one, for every URL.
+    pub(super) fn for_url(&self, url: Option<&Description>) -> OwnLines {
+        let values = |lines: &Vec<Setting>| {
+            let chain = chain::among(lines, url).into_iter();
+            let values = chain.map(|setting| setting.value);
+            values.filter(|value| is_ours(value)).collect()
+        };
+        OwnLines(self.0.as_ref().map(values))
+    }
+}
+
+/// The helper lines by which git calls this helper for a URL. Equal ones make the same calls.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(super) struct OwnLines(Option<Vec<OsString>>);
+
+impl OwnLines {
+    pub(super) fn calls(&self) -> Calls {
+        let of_line = |line: &OsString| {
+            let flags = line.to_str().and_then(flags_of);
+            Settings::load(flags.unwrap_or_default()).ok()
+        };
+        Calls(
+            self.0
+                .as_ref()
+                .map(|lines| lines.iter().filter_map(of_line).collect()),
+        )
+    }
+}
+
 /// The settings of each call that git makes to this helper.
 pub(super) struct Calls(Option<Vec<Settings>>);
 
 impl Calls {
     /// For `url`; without one, the calls for every URL.
     pub(super) fn of(url: Option<&Description>) -> Self {
-        // Without git its calls are unknown.
-        let Ok(git) = Git::find() else {
-            return Self(None);
-        };
-        let mut calls = Vec::new();
-        for setting in chain::chain(&git, url) {
-            if is_ours(&setting.value) {
-                let flags = setting.value.to_str().and_then(flags_of);
-                calls.extend(Settings::load(flags.unwrap_or_default()));
-            }
-        }
-        Self(Some(calls))
+        Lines::read().for_url(url).calls()
     }
 
     /// Whether git calls this helper at all, as far as is known.

@@ -22,7 +22,17 @@ const REPLACE: &str = " --replace";
 
 /// Whom git asks about `url`, or about everything, the first asked first: an empty value forgets those before it.
 pub fn chain(git: &Git, url: Option<&Description>) -> Vec<Setting> {
-    walk(git.settings(KEYS).unwrap_or_default(), url).0
+    among(&lines(git), url)
+}
+
+/// Every `credential.helper`, for all URLs and for some.
+pub fn lines(git: &Git) -> Vec<Setting> {
+    git.settings(KEYS).unwrap_or_default()
+}
+
+/// As [`chain`], of `lines` that were read before.
+pub fn among(lines: &[Setting], url: Option<&Description>) -> Vec<Setting> {
+    walk(lines.to_vec(), url).0
 }
 
 /// The helpers that git asks about `url`; and the empty value that has it forget this one, with the line that it forgets.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::super::streams::Streams;
-use super::super::whereabouts::Calls;
+use super::super::whereabouts::{Calls, Lines, OwnLines};
 use crate::config::{Flags, Settings};
 use crate::credential::description::Description;
 use crate::credential::key::Key;
@@ -13,20 +13,26 @@ use crate::storage::Kind;
 
 /// git's calls for the host of each offer.
 pub(super) struct Reach<'a> {
-    calls: HashMap<Vec<u8>, Calls>,
+    /// By protocol and host.
+    lines: HashMap<Vec<u8>, OwnLines>,
+    calls: HashMap<OwnLines, Calls>,
     own: &'a Settings,
 }
 
 impl<'a> Reach<'a> {
-    /// Asks git once for each host.
+    /// Asks git once, however many hosts there are.
     pub(super) fn of(offers: &[Offer], own: &'a Settings) -> Self {
-        let mut calls = HashMap::new();
+        let all = Lines::read();
+        let (mut lines, mut calls) = (HashMap::new(), HashMap::new());
         for Offer { credential, .. } in offers {
             let key = &credential.key;
-            let of_host = || Calls::of(Some(&Description::of(key)));
-            calls.entry(site(key)).or_insert_with(of_host);
+            let of_host = all.for_url(Some(&Description::of(key)));
+            calls
+                .entry(of_host.clone())
+                .or_insert_with_key(OwnLines::calls);
+            lines.insert(site(key), of_host);
         }
-        Self { calls, own }
+        Self { lines, calls, own }
     }
 
     /// Warns once if git would not find the imported credentials.
@@ -56,7 +62,7 @@ impl<'a> Reach<'a> {
     }
 
     fn of_key(&self, key: &Key) -> &Calls {
-        &self.calls[&site(key)]
+        &self.calls[&self.lines[&site(key)]]
     }
 }
 
