@@ -16,6 +16,7 @@ use super::{Failure, ui};
 use crate::credential::Credential;
 use crate::credential::description::Description;
 use crate::credential::expiry::{Expiry, Source};
+use crate::credential::key::Key;
 use crate::credential::pasted::{self, Flaw};
 use crate::forge::{Page, Verdict, Wish};
 use crate::git::Git;
@@ -207,17 +208,44 @@ pub(super) fn keep(
         || "the forge".to_owned(),
         |issuer| issuer.forge.kind().to_string(),
     );
-    match &asked {
-        asked if asked.is_rejection() && if_unfit != IfUnfit::Keep => {
-            let why = match asked {
-                Asked::Told(Verdict::Ended) => "it has ended",
-                Asked::Told(Verdict::Revoked) => "it was revoked",
-                _ => "it is not whole, not of this host, or dead",
-            };
-            let what = format!("{forge} does not take this token ({why}): nothing was changed");
-            let hint = (if_unfit == IfUnfit::MayForce).then_some("--force keeps it all the same");
-            return Err(Failure::new(what, hint));
-        }
+    if asked.is_rejection() && if_unfit != IfUnfit::Keep {
+        let why = match asked {
+            Asked::Told(Verdict::Ended) => "it has ended",
+            Asked::Told(Verdict::Revoked) => "it was revoked",
+            _ => "it is not whole, not of this host, or dead",
+        };
+        let what = format!("{forge} does not take this token ({why}): nothing was changed");
+        let hint = (if_unfit == IfUnfit::MayForce).then_some("--force keeps it all the same");
+        return Err(Failure::new(what, hint));
+    }
+    warn_if_unsure(streams, &asked, &forge, &credential.key);
+    let outcome = helper.keep(credential, Source::Person, now)?;
+    ui::notices(streams, &outcome.notices, now.wall);
+    // What was known of the same token holds on.
+    let kept = helper.kept_for(&Description::exactly(&credential.key))?;
+    let kept = kept.filter(|kept| kept.has_same_secrets(credential));
+    let kept = kept.as_ref().unwrap_or(credential);
+    let known = helper.settle(kept, issuer.as_ref(), &asked, now)?;
+    let lack = issuer
+        .zip(known.scopes)
+        .and_then(|(issuer, scopes)| issuer.forge.lacks(issuer.token, &scopes));
+    if let Some(lack) = lack {
+        let what = format!(
+            "the token lacks the scope '{}': {}",
+            lack.scope, lack.consequence
+        );
+        ui::warn(streams, &what, None);
+    }
+    Ok(Kept {
+        end: known.end,
+        is_endless: known.is_endless,
+        is_good: matches!(asked, Asked::Told(Verdict::Good(_))),
+    })
+}
+
+/// Warns if the forge blocks the token, or gave no clear answer about it.
+fn warn_if_unsure(streams: &mut Streams, asked: &Asked, forge: &str, key: &Key) {
+    match asked {
         Asked::Told(Verdict::Blocked { authorize, words }) => {
             let hint = authorize
                 .as_ref()
@@ -231,7 +259,7 @@ pub(super) fn keep(
                 "cannot tell whether the token works: {forge} limits requests for now ({status})"
             );
             let hint = wait.map(|wait| {
-                let url = credential.key.argument();
+                let url = key.argument();
                 let wait = in_words(wait);
                 format!("in {wait}, ask again with 'git credential-pat check {url}'")
             });
@@ -256,28 +284,6 @@ pub(super) fn keep(
         }
         _ => {}
     }
-    let outcome = helper.keep(credential, Source::Person, now)?;
-    ui::notices(streams, &outcome.notices, now.wall);
-    // What was known of the same token holds on.
-    let kept = helper.kept_for(&Description::exactly(&credential.key))?;
-    let kept = kept.filter(|kept| kept.has_same_secrets(credential));
-    let kept = kept.as_ref().unwrap_or(credential);
-    let known = helper.settle(kept, issuer.as_ref(), &asked, now)?;
-    let lack = issuer
-        .zip(known.scopes)
-        .and_then(|(issuer, scopes)| issuer.forge.lacks(issuer.token, &scopes));
-    if let Some(lack) = lack {
-        let what = format!(
-            "the token lacks the scope '{}': {}",
-            lack.scope, lack.consequence
-        );
-        ui::warn(streams, &what, None);
-    }
-    Ok(Kept {
-        end: known.end,
-        is_endless: known.is_endless,
-        is_good: matches!(asked, Asked::Told(Verdict::Good(_))),
-    })
 }
 
 /// Begins to ask: from now on the terminal shows nothing by itself.

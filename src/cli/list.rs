@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::json::{ShownKey, moment, text};
 use super::streams::Streams;
-use super::{Failure, nothing_known, open, status_of, ui};
+use super::{Failure, nothing_known, open, status_of, table, ui};
 use crate::config::{Flags, Warn};
 use crate::credential::expiry::{Expiry, Source};
 use crate::credential::key::Key;
@@ -158,13 +158,13 @@ fn row(kind: Kind, listed: &Listed, known: &Known, is_marked: bool, wall: u64) -
             } else {
                 ""
             };
-            (format!("ended {}{renewable}", expiry.day()), ui::bar(0))
+            (format!("ended {}{renewable}", expiry.day()), table::bar(0))
         }
         Some(expiry) => {
             let left = expiry.left(wall);
             (
                 expiry.day(),
-                format!("{} {}", ui::bar(left), in_words(left)),
+                format!("{} {}", table::bar(left), in_words(left)),
             )
         }
     };

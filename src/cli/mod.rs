@@ -20,6 +20,7 @@ mod progress;
 mod rotate;
 mod setup;
 pub mod streams;
+mod table;
 pub mod ui;
 mod usage;
 mod whereabouts;

@@ -1,7 +1,6 @@
 //! The room that prints: messages, and tables.
 
 use std::error::Error;
-use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::panic;
@@ -9,9 +8,9 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use unicode_width::UnicodeWidthChar;
 
 use super::streams::Streams;
+use super::table;
 use crate::credential::expiry::Source;
 use crate::credential::key::Key;
 use crate::credential::username::without_tokens;
@@ -21,12 +20,6 @@ use crate::platform;
 use crate::platform::prompt::{self, Dialogue};
 use crate::secret::Buffer;
 use crate::time::in_words;
-
-const BAR: usize = 10;
-/// Between two columns.
-const GAP: usize = 2;
-/// What a full bar stands for: a tenth of it is three days.
-const FULL_BAR: u64 = 30 * 86_400;
 
 /// What a line of standard error is.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -357,91 +350,13 @@ pub fn print_clap(streams: &mut Streams, message: &clap::Error) {
     }
 }
 
-/// A table with a heading, columns as wide as they need to be, and no frame. Where the terminal is narrower, each row is a
-/// paragraph with a line for each cell.
+/// Prints a table that fits the terminal.
 pub fn table(streams: &mut Streams, heading: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
-    let mut widths: Vec<usize> = heading.iter().map(|cell| width(cell)).collect();
-    for row in rows {
-        for (widest, cell) in widths.iter_mut().zip(row) {
-            *widest = (*widest).max(width(cell));
-        }
-    }
     let bold = if streams.colours_output {
         Style::new().bold()
     } else {
         Style::new()
     };
-    let whole = widths.iter().map(|width| width + GAP).sum::<usize>() - GAP;
-    let text = if streams.columns.is_none_or(|columns| whole <= columns) {
-        in_columns(heading, rows, &widths, bold)
-    } else {
-        in_paragraphs(heading, rows, bold)
-    };
+    let text = table::laid_out(heading, rows, streams.columns, bold);
     print(streams, &text)
-}
-
-fn in_columns(heading: &[&str], rows: &[Vec<String>], widths: &[usize], bold: Style) -> String {
-    let lay = |cells: &mut dyn Iterator<Item = &str>| {
-        let mut text = String::new();
-        for (cell, widest) in cells.zip(widths) {
-            let gap = " ".repeat(widest.saturating_sub(width(cell)) + GAP);
-            let _ = write!(text, "{cell}{gap}");
-        }
-        text.trim_end().to_owned()
-    };
-    let head = lay(&mut heading.iter().copied());
-    let mut text = format!("{bold}{head}{bold:#}\n");
-    for row in rows {
-        text.push_str(&lay(&mut row.iter().map(String::as_str)));
-        text.push('\n');
-    }
-    text
-}
-
-fn in_paragraphs(heading: &[&str], rows: &[Vec<String>], bold: Style) -> String {
-    let widest = heading.iter().map(|head| width(head)).max().unwrap_or(0);
-    let mut paragraphs = Vec::new();
-    for row in rows {
-        let mut text = String::new();
-        for (head, cell) in heading.iter().zip(row) {
-            if !cell.is_empty() {
-                let gap = " ".repeat(widest - width(head) + GAP);
-                let _ = writeln!(text, "{bold}{head}{bold:#}{gap}{cell}");
-            }
-        }
-        paragraphs.push(text);
-    }
-    paragraphs.join("\n")
-}
-
-/// How much of thirty days is left, in ten steps: `[####------]`. Anything left at all shows.
-pub fn bar(left: u64) -> String {
-    let steps = left.min(FULL_BAR).div_ceil(FULL_BAR / BAR as u64);
-    let filled = usize::try_from(steps).unwrap_or(BAR);
-    format!("[{}{}]", "#".repeat(filled), "-".repeat(BAR - filled))
-}
-
-fn width(text: &str) -> usize {
-    text.chars()
-        .map(|character| character.width().unwrap_or(0))
-        .sum()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bars() {
-        for (left, shown) in [
-            (0, "[----------]"),
-            (1, "[#---------]"),
-            (3 * 86_400, "[#---------]"),
-            (3 * 86_400 + 1, "[##--------]"),
-            (30 * 86_400, "[##########]"),
-            (400 * 86_400, "[##########]"),
-        ] {
-            assert_eq!(bar(left), shown);
-        }
-    }
 }

@@ -17,10 +17,12 @@ use crate::credential::Credential;
 use crate::credential::expiry::{Expiry, Source};
 use crate::credential::key::Key;
 use crate::credential::token::TokenKind;
+use crate::forge::answer::Answer;
 use crate::forge::lookup;
 use crate::forge::{Call, Found, Renewal, Revocation, Site, Told, Verdict};
 use crate::journal::fate;
 use crate::journal::known::Known;
+use crate::network::Network;
 use crate::platform::boot_time;
 use crate::secret::{Buffer, Secret};
 use crate::storage::{self, Kind};
@@ -155,24 +157,7 @@ impl Helper {
         if let Some(left) = turn.is_open_for(token, now.wall) {
             return Err(Error::Pending(left));
         }
-        let found = match asked {
-            // Whoever says yes to anything tells no scopes.
-            Asked::Told(
-                Verdict::Good(Found { scopes: None, .. }) | Verdict::Unclear { status: 200 },
-            )
-            | Asked::NotThere(_) => return Err(Error::Undescribed),
-            Asked::Told(Verdict::Good(found)) if found.kind.is_some() => return Err(Error::Kind),
-            Asked::Told(Verdict::Good(found)) => found,
-            Asked::Told(Verdict::Unclear { status } | Verdict::Limited { status, .. }) => {
-                return Err(Error::Refused(status));
-            }
-            Asked::Failed(error) => return Err(Error::NotAsked(error)),
-            _ => return Err(Error::Refused(403)),
-        };
-        let lacks = |scopes: &Vec<String>| !scopes.iter().any(|has| needs.contains(&&has[..]));
-        if found.scopes.as_ref().is_some_and(lacks) {
-            return Err(Error::Scope(needs.join("' nor '")));
-        }
+        let found = replaceable(asked, needs)?;
         let dead = self.journal.dead()?.fate_of(old);
         if let Some((fate::Fate::Refused | fate::Fate::Superseded, _)) = dead {
             return Err(Error::Spent);
@@ -186,23 +171,7 @@ impl Helper {
         let network = lookup::network_for(&call.url).map_err(Error::NotAsked)?;
         turn.mark(token, now.wall)?;
         announce(Step::Asks(&holders.unasked));
-        let answer = match lookup::call_within(
-            ANSWER_PATIENCE,
-            call,
-            Some(token),
-            Some(body.as_bytes()),
-            &network,
-        ) {
-            Ok(answer) if (200..300).contains(&answer.status) => answer,
-            Err(error) if was_not_sent(error) => {
-                turn.unmark(token);
-                return Err(Error::NotAsked(error));
-            }
-            Ok(answer) => return Err(self.refused(answer.status, old, &mut turn, now)),
-            // The mark stays, even if the old token is good: a slow forge may still be at it.
-            Err(_) if self.aftermath(old, now) == Fate::Dead => return Err(Error::Lost),
-            Err(_) => return Err(Error::Unknown),
-        };
+        let answer = self.ask_for_successor(old, token, (call, &body, &network), &mut turn, now)?;
         let new = successor(&answer).filter(|(new, _)| !new.is_same(token));
         let Some((new, end)) = new else {
             return Err(Error::NoToken(self.aftermath(old, now)));
@@ -222,6 +191,34 @@ impl Helper {
             boot_time() < until
         };
         self.put((&new, found), old, &holders, &mut turn, &mut retries, now)
+    }
+
+    /// Asks the forge for the token that replaces `token`. The mark of `turn` stays if the outcome is unknown.
+    fn ask_for_successor(
+        &self,
+        old: &Credential,
+        token: &Secret,
+        (call, body, network): (&Call, &str, &Network),
+        turn: &mut Turn,
+        now: Now,
+    ) -> Result<Answer, Error> {
+        match lookup::call_within(
+            ANSWER_PATIENCE,
+            call,
+            Some(token),
+            Some(body.as_bytes()),
+            network,
+        ) {
+            Ok(answer) if (200..300).contains(&answer.status) => Ok(answer),
+            Err(error) if was_not_sent(error) => {
+                turn.unmark(token);
+                Err(Error::NotAsked(error))
+            }
+            Ok(answer) => Err(self.refused(answer.status, old, turn, now)),
+            // The mark stays, even if the old token is good: a slow forge may still be at it.
+            Err(_) if self.aftermath(old, now) == Fate::Dead => Err(Error::Lost),
+            Err(_) => Err(Error::Unknown),
+        }
     }
 
     /// Stores `token` in the place of `old`, and writes down what was `found` of it.
@@ -362,4 +359,27 @@ fn was_not_sent(error: lookup::Error) -> bool {
             | lookup::Error::NoThread
             | lookup::Error::LeftOut
     )
+}
+
+/// The forge's description of a token that it can replace, or why it cannot. `needs`: the scopes of which one is necessary.
+fn replaceable(asked: Asked, needs: &[&str]) -> Result<Found, Error> {
+    let found = match asked {
+        // A program that accepts every token tells no scopes.
+        Asked::Told(
+            Verdict::Good(Found { scopes: None, .. }) | Verdict::Unclear { status: 200 },
+        )
+        | Asked::NotThere(_) => return Err(Error::Undescribed),
+        Asked::Told(Verdict::Good(found)) if found.kind.is_some() => return Err(Error::Kind),
+        Asked::Told(Verdict::Good(found)) => found,
+        Asked::Told(Verdict::Unclear { status } | Verdict::Limited { status, .. }) => {
+            return Err(Error::Refused(status));
+        }
+        Asked::Failed(error) => return Err(Error::NotAsked(error)),
+        _ => return Err(Error::Refused(403)),
+    };
+    let lacks = |scopes: &Vec<String>| !scopes.iter().any(|has| needs.contains(&&has[..]));
+    if found.scopes.as_ref().is_some_and(lacks) {
+        return Err(Error::Scope(needs.join("' nor '")));
+    }
+    Ok(found)
 }

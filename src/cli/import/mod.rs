@@ -280,24 +280,8 @@ impl Work<'_> {
             }
             meant.extend(&offer.copies);
         }
-        if unfound > 0 && !*dry_run {
-            let what = format!(
-                "{} stay where they are: git does not look where they are imported to",
-                copies(unfound)
-            );
-            ui::warn(streams, &what, None);
-        }
-        if fleeting > 0 && !*dry_run {
-            let what = format!(
-                "{} stay where they are: here only memory has them",
-                copies(fleeting)
-            );
-            let hint = if has_keychain {
-                "import with '--storage keychain' before their source is removed"
-            } else {
-                "the keychain cannot be reached: 'git credential-pat doctor' tells why"
-            };
-            ui::warn(streams, &what, Some(hint));
+        if !*dry_run {
+            warn_of_sources_that_stay(streams, unfound, fleeting, has_keychain);
         }
         let is_fixed = |at: &usize| !self.neighbours.can_remove(&self.harvest.copies[*at]);
         let (fixed, meant): (Vec<usize>, Vec<usize>) = meant.into_iter().partition(is_fixed);
@@ -337,6 +321,34 @@ impl Work<'_> {
             )?;
         }
         Ok(())
+    }
+}
+
+/// Warns that copies stay at their source. `unfound`: git does not look at the imported ones. `fleeting`: only memory has them.
+fn warn_of_sources_that_stay(
+    streams: &mut Streams,
+    unfound: usize,
+    fleeting: usize,
+    has_keychain: bool,
+) {
+    if unfound > 0 {
+        let what = format!(
+            "{} stay where they are: git does not look where they are imported to",
+            copies(unfound)
+        );
+        ui::warn(streams, &what, None);
+    }
+    if fleeting > 0 {
+        let what = format!(
+            "{} stay where they are: here only memory has them",
+            copies(fleeting)
+        );
+        let hint = if has_keychain {
+            "import with '--storage keychain' before their source is removed"
+        } else {
+            "the keychain cannot be reached: 'git credential-pat doctor' tells why"
+        };
+        ui::warn(streams, &what, Some(hint));
     }
 }
 

@@ -205,7 +205,7 @@ fn check_import(file: &Parsed<'_>, line: usize, target: &str, found: &mut Vec<St
 }
 
 /// Two files or folders of one room, none of which is its `mod.rs`, or what commands share: `ui.rs`, `json.rs`, `progress.rs`,
-/// `streams.rs`, `flags.rs`, `guide.rs`, `usage.rs` and `whereabouts.rs`; or what forges share: `answer.rs`.
+/// `streams.rs`, `flags.rs`, `guide.rs`, `table.rs`, `usage.rs` and `whereabouts.rs`; or what forges share: `answer.rs`.
 fn are_strangers(file: &str, target: &str) -> bool {
     let inner = |path: &str| {
         path.split('/')
@@ -225,6 +225,7 @@ fn are_strangers(file: &str, target: &str) -> bool {
             "streams",
             "flags",
             "guide",
+            "table",
             "usage",
             "whereabouts",
             "answer",
