@@ -107,7 +107,8 @@ fi
 refuse_control "the prefix" "$prefix"
 refuse_control "the name of the program" "$binary"
 for option; do refuse_control "an option for setup" "$option"; done
-prefix=$(absolute "${prefix%/}")
+prefix=$(absolute "$prefix")
+prefix=${prefix%/}
 refuse_control "the working directory" "$prefix"
 # As root in the home of a user: the folders would be root's, and closed to that user.
 if [ "$(id -u)" = 0 ]; then

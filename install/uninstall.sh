@@ -73,11 +73,11 @@ done
 [ -n "${HOME:-}" ] || [ -n "$prefix" ] ||
     fail "HOME is not set" "set it, or say where it was installed with --prefix DIR"
 [ -n "$prefix" ] || prefix=$HOME/.local
-prefix=${prefix%/}
 case $prefix in
 /*) ;;
 *) prefix=$PWD/$prefix ;;
 esac
+prefix=${prefix%/}
 installed=$prefix/bin/$program
 
 # The folders of the XDG base directory specification: a path that is not absolute does not count.

@@ -30,8 +30,7 @@ const NEW: &str = ".git-credential-pat-new";
 
 const OF_ANOTHER: &str = "belongs to another user";
 /// For root in the home of a user.
-pub const HOME_OF_ANOTHER: &str =
-    "run this as that user, without sudo; 'sudo -H' takes root's own home";
+pub const HOME_OF_ANOTHER: &str = "run this as that user, without sudo; 'sudo -H' or, in a container, 'export HOME=/root' takes root's own home";
 
 /// Mode bits of other users: any use at all, and writing.
 const ALL_USE: u32 = 0o077;
@@ -142,6 +141,10 @@ impl Folder {
         // Root's folder would lock the user of a home out of it.
         if let Some(above) = stranger_above(path) {
             return Err(not_private(&above, OF_ANOTHER, own_home()));
+        }
+        // `/nonexistent` is the home of many system users (Debian policy, 9.2.3).
+        if let Some(home) = missing_home_of(path) {
+            return Err(Error::missing(&home));
         }
         let made = std::fs::DirBuilder::new()
             .recursive(true)
@@ -339,6 +342,12 @@ fn new_of(name: &OsStr) -> OsString {
     new.push(name);
     new.push(NEW);
     new
+}
+
+/// The home folder, if `path` lies in it and there is none.
+fn missing_home_of(path: &Path) -> Option<PathBuf> {
+    let home = PathBuf::from(std::env::var_os("HOME")?);
+    (home.is_absolute() && path.starts_with(&home) && !home.exists()).then_some(home)
 }
 
 /// The hint for root if a folder belongs to a user.

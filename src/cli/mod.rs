@@ -40,6 +40,7 @@ use crate::cache::{daemon, message};
 use crate::config::{self, Flags, Settings, account};
 use crate::credential::description::Description;
 use crate::credential::url;
+use crate::credential::username::is_token_as_host;
 use crate::git;
 use crate::helper::Helper;
 use crate::helper::background::COMMAND;
@@ -346,6 +347,12 @@ fn described(url: &str) -> Result<Description, Failure> {
         host.iter()
             .all(|byte| is_usual(byte) || is_zone(byte) || !byte.is_ascii())
     };
+    if described.host.as_deref().is_some_and(is_token_as_host) {
+        return Err(Failure::new(
+            "this is a token, not a URL",
+            "give the forge's URL, such as https://github.com; tokens are read from the terminal or standard input",
+        ));
+    }
     if described.host.as_deref().is_some_and(is_host) {
         Ok(described)
     } else {

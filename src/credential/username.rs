@@ -7,6 +7,7 @@
 //! | `https://TOKEN@host` | any |
 //! | `https://TOKEN:@host` | empty |
 //! | `https://TOKEN:x-oauth-basic@host` | `x-oauth-basic` (GitHub's old form, also Gitea's: `services/auth/basic.go`) |
+//! | `https://TOKEN:TOKEN@host` | the token again |
 //!
 //! Such a name is a secret. [`Username::shown`] is the only way to display one; [`Username::expose`] is for the protocol, the
 //! storages and comparisons.
@@ -82,7 +83,7 @@ const LONGEST_NAME: usize = 39;
 #[derive(Clone)]
 pub struct Username {
     name: Zeroizing<Vec<u8>>,
-    /// The password that came with it holds no secret.
+    /// The password that came with it holds no secret, or the name itself.
     is_alone: bool,
 }
 
@@ -101,7 +102,8 @@ impl Username {
     #[must_use]
     pub fn with_password(self, password: &Secret) -> Self {
         Self {
-            is_alone: NO_PASSWORDS.contains(&password.expose()),
+            is_alone: NO_PASSWORDS.contains(&password.expose())
+                || password.expose() == &self.name[..],
             ..self
         }
     }
@@ -112,7 +114,7 @@ impl Username {
         Self { is_alone, ..self }
     }
 
-    /// Whether the password beside it holds no secret.
+    /// Whether the password beside it holds no secret, or the name itself.
     pub fn is_alone(&self) -> bool {
         self.is_alone
     }
@@ -182,7 +184,7 @@ impl fmt::Debug for Username {
 
 /// Whether `text` begins as the tokens of a forge do. An instance of GitLab may put a prefix of its own in front:
 /// `SIE-glpat-`.
-fn begins_as_token(text: &[u8]) -> bool {
+pub(super) fn begins_as_token(text: &[u8]) -> bool {
     let begins = |tail: &[u8]| {
         PREFIXES
             .iter()
@@ -190,6 +192,14 @@ fn begins_as_token(text: &[u8]) -> bool {
     };
     let after_hyphen = |at: usize| text[at] == b'-' && begins(&text[at + 1..]);
     begins(text) || (0..text.len()).any(after_hyphen)
+}
+
+/// Whether `host` is rather a token, given in the place of a URL.
+pub fn is_token_as_host(host: &[u8]) -> bool {
+    let end = host.iter().position(|byte| b".:".contains(byte));
+    let label = &host[..end.unwrap_or(host.len())];
+    let is_opaque = end.is_none() && label.iter().all(u8::is_ascii_alphanumeric);
+    begins_as_token(label) || is_opaque && looks_random(label)
 }
 
 /// Whether letters and digits follow each other as in a token: Gitea's and GitHub's old 40 hexadecimal digits, Azure's 52 and
@@ -338,6 +348,38 @@ mod tests {
             Username::from("alice").with_password(&other).shown(),
             "alice"
         );
+    }
+
+    #[test]
+    fn a_name_that_is_its_own_password_is_hidden() {
+        let seen = |name: &str| {
+            let password = Secret::new(name.as_bytes());
+            Username::from(name).with_password(&password).shown()
+        };
+        assert_eq!(seen("sk-made-up-without-a-known-form"), HIDDEN);
+        assert_eq!(seen("oauth2"), "oauth2");
+    }
+
+    #[test]
+    fn a_token_is_no_host() {
+        for token in [
+            "ghp_madeup",
+            "glpat-madeup.01.x",
+            "0123456789abcdef0123456789abcdef01234567",
+        ] {
+            assert!(is_token_as_host(token.as_bytes()), "{token}");
+        }
+        for host in [
+            "github.com",
+            "localhost:8080",
+            "v1.git.internal.company.example",
+            "gitea-http-7d9c5b8f6d-x2k4q",
+            "0123456789abcdef0123456789abcdef01234567.tunnel.example",
+            "127.0.0.1:1234",
+            "[::1]",
+        ] {
+            assert!(!is_token_as_host(host.as_bytes()), "{host}");
+        }
     }
 
     #[test]

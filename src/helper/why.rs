@@ -445,5 +445,10 @@ mod tests {
             Some("curl -v https://api.github.com/")
         );
         assert!(found.says.starts_with("api.github.com: "), "{}", found.says);
+        assert!(
+            found.says.contains("connection is refused"),
+            "{}",
+            found.says
+        );
     }
 }

@@ -331,6 +331,7 @@ fn root_makes_nothing_in_the_home_of_a_user() {
             "{output:?}"
         );
         assert!(output.stderr.contains("sudo -H"), "{output:?}");
+        assert!(output.stderr.contains("export HOME=/root"), "{output:?}");
         assert_eq!(made(), 0, "{storage} store: {output:?}");
     }
     for words in ["setup", "list", "check", "doctor", "clean", "cache status"] {
@@ -359,4 +360,25 @@ fn a_generated_configuration_gets_a_hint_that_is_possible() {
     assert_eq!(setup.status.code(), Some(1), "{setup:?}");
     assert!(!setup.stderr.contains("--system"), "{setup:?}");
     assert!(!setup.stderr.contains("sudo"), "{setup:?}");
+}
+
+#[test]
+fn a_home_that_is_not_there_is_not_made() {
+    let sandbox = Sandbox::new();
+    let home = sandbox.path("home/nonexistent");
+    let request = b"protocol=https\nhost=one.test\nusername=alice\npassword=made-up\n\n";
+    for storage in ["memory", "file"] {
+        for operation in ["get", "store", "erase"] {
+            let mut helper = sandbox.helper(&format!("--storage {storage} {operation}"));
+            for name in ["RUNTIME_DIR", "CONFIG_HOME", "DATA_HOME", "STATE_HOME"] {
+                helper.env_remove(format!("XDG_{name}"));
+            }
+            let output = process::run(helper.env("HOME", &home), request);
+            if operation == "store" {
+                assert_eq!(output.status.code(), Some(1), "{output:?}");
+                assert!(output.stderr.contains("nonexistent"), "{output:?}");
+            }
+            assert!(!home.exists(), "{storage} {operation}: {output:?}");
+        }
+    }
 }

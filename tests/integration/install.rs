@@ -222,6 +222,19 @@ fn a_command_that_the_script_shows_can_be_pasted() {
 }
 
 #[test]
+fn the_root_folder_is_a_prefix() {
+    let sandbox = home();
+    for words in [
+        &["install.sh", "--binary", PROGRAM][..],
+        &["uninstall.sh"][..],
+    ] {
+        let words: Vec<&str> = [words, &["--prefix", "/", "--dry-run"]].concat();
+        let said = script(&sandbox, words[0], &words[1..]).succeeded();
+        assert!(said.text().contains(" /bin/git-credential-pat"), "{said:?}");
+    }
+}
+
+#[test]
 fn root_installs_nothing_in_the_home_of_a_user() {
     if !tool::is_root() {
         return;

@@ -170,3 +170,28 @@ fn a_mistyped_command_does_not_wait_for_a_silent_pipe() {
     let status = process::wait_for(&mut child.0, "the mistyped command");
     assert_eq!(status.code(), Some(2));
 }
+
+#[test]
+fn a_token_in_the_place_of_the_url_is_named_and_written_nowhere() {
+    let sandbox = Sandbox::new();
+    let before = fs::read(sandbox.path("gitconfig")).unwrap();
+    for token in ["ghp_madeup0123456789", "%67hp_madeup0123456789", MADE_UP] {
+        for command in ["setup", "login", "doctor", "check", "logout", "rotate"] {
+            let said = sandbox.ask(&format!("{command} {token}"), b"");
+            assert_eq!(said.status.code(), Some(1), "{command}: {said:?}");
+            assert!(
+                said.stderr.contains("this is a token, not a URL"),
+                "{command}: {said:?}"
+            );
+            let all = [said.stdout, said.stderr.into_bytes()].concat();
+            assert!(
+                !String::from_utf8_lossy(&all).contains("madeup0"),
+                "{command}"
+            );
+        }
+    }
+    assert_eq!(fs::read(sandbox.path("gitconfig")).unwrap(), before);
+}
+
+/// As Gitea's: 40 hexadecimal digits.
+const MADE_UP: &str = "0123456789abcdef0123456789abcdef01234567";

@@ -54,8 +54,8 @@ pub enum Obstacle {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
     /// No connection, or it broke.
-    #[error("cannot reach the forge")]
-    Unreachable(#[source] Obstacle),
+    #[error("cannot reach the forge: {0}")]
+    Unreachable(Obstacle),
     /// Not in time.
     #[error("the forge does not answer in time")]
     TooSlow,
