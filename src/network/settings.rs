@@ -41,7 +41,7 @@ const SUSPICIOUS: [&str; 11] = [
     "cainfo",
 ];
 
-/// Whether the setting `http.NAME` or `http.URL.NAME` decides to whom git talks or whom it trusts.
+/// Whether the setting `http.NAME` or `http.URL.NAME` decides which server git calls or trusts.
 pub(super) fn decides(name: &str) -> bool {
     let last = name.rsplit('.').next().unwrap_or_default();
     SUSPICIOUS.iter().any(|part| last.contains(part))
