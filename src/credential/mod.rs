@@ -8,6 +8,7 @@ pub mod host;
 pub mod jwt;
 pub mod key;
 pub mod pasted;
+pub mod scopes;
 pub mod token;
 pub mod url;
 pub mod username;

@@ -12,9 +12,10 @@ use time::{OffsetDateTime, PrimitiveDateTime};
 use super::answer::Answer;
 use super::{
     Call, Forge, Found, Kind, Lack, Method, Page, Renewal, Revocation, Signature, Site, Told,
-    Verdict, Wish, checked_name, encoded, scopes_of,
+    Verdict, Wish, checked_name, encoded,
 };
 use crate::credential::expiry::Expiry;
+use crate::credential::scopes::scopes_of;
 use crate::credential::token::TokenKind;
 
 /// github.com itself, the one host whose API is elsewhere.

@@ -11,9 +11,10 @@ use time::macros::format_description;
 use super::answer::Answer;
 use super::{
     Call, Forge, Found, Kind, Lack, Method, Page, Renewal, Revocation, Signature, Site, Told,
-    Verdict, Wish, checked_scopes, encoded,
+    Verdict, Wish, encoded,
 };
 use crate::credential::expiry::Expiry;
+use crate::credential::scopes::checked_scopes;
 use crate::credential::token::TokenKind;
 
 const SELF: &str = "/api/v4/personal_access_tokens/self";

@@ -21,10 +21,6 @@ pub mod gitlab;
 pub mod lookup;
 pub mod reading;
 
-/// More scopes, or longer ones, than any forge has are no scopes.
-const MOST_SCOPES: usize = 64;
-const LONGEST_SCOPE: usize = 64;
-
 /// Which forge, by the word used in configuration, the journal and JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -378,27 +374,6 @@ pub enum Revocation {
     ByHand(String),
 }
 
-/// Reads a list of scopes with commas or blanks between; `None` if it is none.
-pub fn scopes_of(text: &str) -> Option<Vec<String>> {
-    let words = text
-        .split([',', ' '])
-        .map(str::trim)
-        .filter(|word| !word.is_empty());
-    checked_scopes(words.map(str::to_owned).collect())
-}
-
-/// `scopes`, if they can be scopes: they are written down and shown.
-pub fn checked_scopes(scopes: Vec<String>) -> Option<Vec<String>> {
-    let is_scope = |scope: &String| {
-        !scope.is_empty()
-            && scope.len() <= LONGEST_SCOPE
-            && scope
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b":_-./*".contains(&byte))
-    };
-    (scopes.len() <= MOST_SCOPES && scopes.iter().all(is_scope)).then_some(scopes)
-}
-
 /// A name as it may be shown and typed: no control character, not longer than names are.
 pub fn checked_name(name: String) -> Option<String> {
     let is_name = !name.is_empty() && name.len() <= 256 && !name.chars().any(char::is_control);
@@ -453,20 +428,6 @@ mod tests {
         }
         assert_eq!(Kind::from_word("forgejo"), Some(Kind::Gitea));
         assert_eq!(Kind::from_word("GitHub"), None);
-    }
-
-    #[test]
-    fn scopes_are_words() {
-        let found = |text: &str| scopes_of(text).map(|scopes| scopes.join("+"));
-        assert_eq!(
-            found("repo, workflow,read:org").unwrap(),
-            "repo+workflow+read:org"
-        );
-        assert_eq!(found("").unwrap(), "");
-        for wrong in ["a\nb=c", "re\u{202e}po", "a=b", &"x".repeat(65)] {
-            assert_eq!(found(wrong), None, "{wrong}");
-        }
-        assert_eq!(found(&"a,".repeat(65)), None);
     }
 
     #[test]

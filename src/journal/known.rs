@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::credential::expiry::{Expiry, Source};
+use crate::credential::scopes::checked_scopes;
 use crate::credential::token::TokenKind;
-use crate::forge::{self, checked_scopes};
+use crate::forge;
 use crate::secret::Buffer;
 
 /// GitHub's limits last for an hour at most.
