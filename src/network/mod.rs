@@ -5,13 +5,12 @@ mod no_proxy;
 pub mod settings;
 
 use std::env;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
 use self::no_proxy::is_exempt;
 use self::settings::{Settings, Unmet, Value, decides};
-use crate::credential::url::without_secrets;
 use crate::git::{Error, Git, HANDED_ON};
 
 /// The way to a host, as git would go.
@@ -121,8 +120,8 @@ fn host_of(url: &str) -> &str {
     rest.split(['/', '?', '#']).next().unwrap_or_default()
 }
 
-/// The URLs at the host of `url` for whose user or path `settings` may have some of their own: `http.https://host/acme.proxy`.
-/// Fails for a user that may be a token: every user of the system sees git's arguments.
+/// The URLs at the host of `url` for whose path `settings` may have some of their own: `http.https://host/acme.proxy`.
+/// Fails for a context with a user, who may be a token: every user of the system sees git's arguments.
 fn parts(url: &str, settings: &[(String, Option<String>)]) -> Result<Vec<String>, Unmet> {
     let host = host_of(url);
     let name_of = |host: &str| {
@@ -139,18 +138,15 @@ fn parts(url: &str, settings: &[(String, Option<String>)]) -> Result<Vec<String>
             continue;
         };
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let (user, place) = match authority.rsplit_once('@') {
-            Some((user, place)) => (format!("{user}@"), place),
-            None => (String::new(), authority),
-        };
+        let (user, place) = authority.rsplit_once('@').unwrap_or(("", authority));
         let may_be_host = place.contains('*') || name_of(place) == name_of(host);
         if !may_be_host || user.is_empty() && path.is_empty() {
             continue;
         }
-        if without_secrets(name.as_ref()) != OsStr::new(name) {
+        if !user.is_empty() {
             return Err(Unmet::Part);
         }
-        let part = format!("https://{user}{host}/{path}");
+        let part = format!("https://{host}/{path}");
         if !parts.contains(&part) {
             parts.push(part);
         }
