@@ -454,7 +454,11 @@ mod tests {
 
     fn a_key() -> impl Strategy<Value = Key> {
         let path = prop_oneof!["[a-z /.%?#&@:\\\\~+=-]{1,12}", "\\PC{1,8}"];
-        let user = prop_oneof!["[a-zA-Z0-9@%:/. _-]{1,12}", "\\PC{1,6}"];
+        let user = prop_oneof![
+            "[a-zA-Z0-9@%:/. _-]{1,12}",
+            "\\PC{1,6}",
+            "[a-z\t\x01\x1b\x7f]{1,6}"
+        ];
         let of_web = (
             prop_oneof![Just("https"), Just("http"), Just("smtp")],
             a_host(),

@@ -30,8 +30,8 @@ pub enum Error {
 
 /// Reads `PROTOCOL://[USER@]HOST[:PORT][/PATH]`: the host ends at the first `/`, the user at the last `@` before it.
 ///
-/// Stricter than git's own reading (`credential.c`): a password, a query, a fragment, a backslash and encoded control
-/// characters are refused instead of being guessed at.
+/// Stricter than git's own reading (`credential.c`): fails for a password, a query, a fragment, a backslash, and an encoded
+/// control character in the host or the path.
 pub fn parse(url: &[u8]) -> Result<Description, Error> {
     let scheme_end = url
         .windows(3)
@@ -74,7 +74,7 @@ pub fn parse(url: &[u8]) -> Result<Description, Error> {
         protocol: Some(protocol.to_ascii_lowercase()),
         host: Some(host),
         path: (!path.is_empty()).then_some(path),
-        username: user.map(decode).transpose()?.map(Username::from),
+        username: user.map(read_user).transpose()?,
         ..Description::default()
     })
 }
@@ -120,8 +120,26 @@ fn without_slashes(path: &[u8]) -> &[u8] {
     &path[start..end]
 }
 
-/// Undoes percent-encoding. What comes out holds no control byte.
+/// Reads a user. git passes every byte but NUL, LF and CR (`credential.c`), so that an entry may have a tab in its name.
+fn read_user(text: &[u8]) -> Result<Username, Error> {
+    let name = unescape(text)?;
+    if name.iter().any(|byte| b"\0\r\n".contains(byte)) {
+        return Err(Error::Encoding);
+    }
+    Ok(Username::from(name))
+}
+
+/// Undoes percent-encoding. Fails where a control byte comes out.
 pub fn decode(text: &[u8]) -> Result<Vec<u8>, Error> {
+    let plain = unescape(text)?;
+    if is_path(&plain) {
+        Ok(plain)
+    } else {
+        Err(Error::Encoding)
+    }
+}
+
+fn unescape(text: &[u8]) -> Result<Vec<u8>, Error> {
     let mut plain = Vec::with_capacity(text.len());
     let mut rest = text;
     while let [first, tail @ ..] = rest {
@@ -145,11 +163,7 @@ pub fn decode(text: &[u8]) -> Result<Vec<u8>, Error> {
             plain.push(*first);
         }
     }
-    if is_path(&plain) {
-        Ok(plain)
-    } else {
-        Err(Error::Encoding)
-    }
+    Ok(plain)
 }
 
 #[cfg(test)]
@@ -187,6 +201,10 @@ mod tests {
             (
                 "https://alice%40corp@example.test",
                 ["https", "example.test", "", "alice@corp"],
+            ),
+            (
+                "https://a%09b@example.test",
+                ["https", "example.test", "", "a\tb"],
             ),
             ("smtp://[::1]:25", ["smtp", "[::1]:25", "", ""]),
         ] {
@@ -250,6 +268,10 @@ mod tests {
             ("https://one.test?%0ahost=two.test/", Error::Query),
             ("https://one.test/%0ahost=two.test", Error::Encoding),
             ("https://one.test/%00", Error::Encoding),
+            ("https://one.test/%09", Error::Encoding),
+            ("https://a%0ab@one.test", Error::Encoding),
+            ("https://a%0db@one.test", Error::Encoding),
+            ("https://a%00b@one.test", Error::Encoding),
             ("https://one.test/%4", Error::Encoding),
             ("https://one.test/%zz", Error::Encoding),
             ("https://one.test/a#b", Error::Query),
