@@ -108,7 +108,12 @@ impl Helper {
         credential: &Credential,
         repositories: &[Description],
     ) -> Asked {
-        if !matches!(asked, Asked::CannotTell | Asked::NoForge) {
+        // GitLab answers 401 for a token without a mark that only git can use.
+        let is_open = matches!(
+            asked,
+            Asked::CannotTell | Asked::NoForge | Asked::Told(Verdict::Unclear { status: 401 })
+        );
+        if !is_open {
             return asked;
         }
         let key = &credential.key;

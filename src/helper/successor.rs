@@ -32,7 +32,11 @@ pub(super) fn successor(answer: &Answer) -> Option<(Secret, Option<Expiry>)> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     // Text after the value is not ours to check: the token is complete.
     let mut values = serde_json::Deserializer::from_slice(bytes).into_iter();
-    let Said { token, expires_at } = values.next()?.ok()?;
+    let Said { token, expires_at } = match values.next()? {
+        Ok(said) => said,
+        Err(error) if error.is_eof() => cut_off(bytes)?,
+        Err(_) => return None,
+    };
     let is_token = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
     // The token expires at 00:00 UTC, at the start of that day.
     let day = match expires_at {
@@ -45,6 +49,19 @@ pub(super) fn successor(answer: &Answer) -> Option<(Secret, Option<Expiry>)> {
     is_token.then(|| (Secret::new(token.as_bytes()), end))
 }
 
+/// Reads an answer that breaks off. A whole token in it is the only copy of the new one; its expiry is asked for later.
+fn cut_off(bytes: &[u8]) -> Option<Said<'_>> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let (_, rest) = text.split_once("\"token\"")?;
+    let rest = rest.trim_start().strip_prefix(':')?;
+    let rest = rest.trim_start().strip_prefix('"')?;
+    let (token, _) = rest.split_once('"')?;
+    (!token.contains('\\')).then_some(Said {
+        token: token.into(),
+        expires_at: None,
+    })
+}
+
 /// The day at whose start a token may end that is to be good until `end`. As many days as GitLab allows at most are not made
 /// more by the hours that are left of today (Personal access tokens, Access token expiration).
 pub(super) fn last_day(end: Expiry, now: Now) -> Option<String> {
@@ -55,4 +72,28 @@ pub(super) fn last_day(end: Expiry, now: Now) -> Option<String> {
     let days = if is_allowed { days.min(most) } else { days };
     let day = Expiry::from_unix(days.saturating_mul(DAY))?.rfc3339()?;
     Some(day.chars().take(10).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::forge::recorded::answer;
+
+    #[test]
+    fn a_whole_token_in_a_cut_answer_is_the_new_one() {
+        for (body, expected) in [
+            (r#"{"id":2,"token":"made-up","acti"#, Some("made-up")),
+            (r#"{"id":2, "token" : "made-up""#, Some("made-up")),
+            (r#"{"id":2,"token":"made-u"#, None),
+            (r#"{"id":2,"token":"made\u002d","a"#, None),
+            (r#"{"id":2,"token":null,"a"#, None),
+            (r#"{"id":2,"tok"#, None),
+            (r#"{"id":2}"#, None),
+            ("", None),
+        ] {
+            let found = successor(&answer(201, &[], body)).map(|(token, _)| token);
+            let found = found.as_ref().map(Secret::expose);
+            assert_eq!(found, expected.map(str::as_bytes), "{body}");
+        }
+    }
 }

@@ -195,7 +195,7 @@ pub fn request(bytes: &[u8]) -> Result<Request, Error> {
 }
 
 /// The realm of a `Basic` challenge (RFC 7617 §2): `Basic realm="Gitea"`, other parameters or none after it.
-fn realm(challenge: &[u8]) -> Option<&[u8]> {
+pub fn realm(challenge: &[u8]) -> Option<&[u8]> {
     const START: &[u8] = b"basic realm=\"";
     let (start, rest) = challenge.split_at_checked(START.len())?;
     let end = rest

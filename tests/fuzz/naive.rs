@@ -115,7 +115,8 @@ pub fn is_plain_host(host: &[u8]) -> bool {
     !host.is_empty()
         && text.chars().all(|c| {
             let breaks = "\u{85}\u{2028}\u{2029}".contains(c);
-            let divides = " @/\\?#<>^`{|}\"!$&'();".contains(c) || (!is_bracketed && "[]".contains(c));
+            let divides =
+                " @/\\?#<>^`{|}\"!$&'();".contains(c) || (!is_bracketed && "[]".contains(c));
             !(breaks || divides || c.is_ascii_control())
         })
 }
@@ -158,17 +159,32 @@ pub fn url(url: &[u8]) -> Option<Said> {
         ("host", decoded(host)?.to_ascii_lowercase()),
     ]);
     if let Some(user) = user {
-        said.insert("username", decoded(user)?);
+        let user = unescaped(user)?;
+        if user.iter().any(|byte| b"\0\r\n".contains(byte)) {
+            return None;
+        }
+        said.insert("username", user);
     }
-    let path = path.trim_matches('/');
+    // The path of a certificate is a file's, slashes and all.
+    let path = if protocol.eq_ignore_ascii_case("cert") {
+        path
+    } else {
+        path.trim_matches('/')
+    };
     if !path.is_empty() {
         said.insert("path", decoded(path)?);
     }
     Some(said)
 }
 
-/// Percent-encoding undone; nothing that controls may come of it.
+/// Percent-encoding undone; no control character may come of it.
 fn decoded(text: &str) -> Option<Vec<u8>> {
+    let plain = unescaped(text)?;
+    let is_plain = plain.iter().all(|byte| *byte >= 32 && *byte != 127);
+    is_plain.then_some(plain)
+}
+
+fn unescaped(text: &str) -> Option<Vec<u8>> {
     let mut pieces = text.split('%');
     let mut plain = bytes(pieces.next()?);
     for piece in pieces {
@@ -179,10 +195,7 @@ fn decoded(text: &str) -> Option<Vec<u8>> {
         plain.push(u8::from_str_radix(digits, 16).ok()?);
         plain.extend(bytes(&piece[2..]));
     }
-    plain
-        .iter()
-        .all(|byte| *byte >= 32 && *byte != 127)
-        .then_some(plain)
+    Some(plain)
 }
 
 /// Each byte as the character of the same number, and back: text functions for bytes.
@@ -211,24 +224,27 @@ pub fn paragraphs(bytes: &[u8]) -> Vec<Vec<u8>> {
     all
 }
 
-/// Seconds, by the table in the manual: `90`, `90s`, `15m`, `8h`, `7d`, `2w`, and sums.
+/// Seconds, by the table in the manual: `90`, `90s`, `15m`, `8h`, `7d`, `2w`, `6mo`, `1y`, and sums.
 pub fn duration(text: &str) -> Option<u64> {
     if !text.is_empty() && text.chars().all(|c| c.is_ascii_digit()) {
         return text.parse().ok();
     }
     let mut total: u128 = 0;
     let mut number = String::new();
-    for c in text.chars() {
+    let mut letters = text.chars().peekable();
+    while let Some(c) = letters.next() {
         if c.is_ascii_digit() {
             number.push(c);
             continue;
         }
         let seconds = match c {
             's' => 1,
+            'm' if letters.next_if_eq(&'o').is_some() => 30 * 86_400,
             'm' => 60,
             'h' => 3600,
             'd' => 86_400,
             'w' => 604_800,
+            'y' => 365 * 86_400,
             _ => return None,
         };
         let count: u64 = number.parse().ok()?;
