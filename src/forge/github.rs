@@ -63,6 +63,16 @@ struct Refusal {
     _errors: Option<IgnoredAny>,
 }
 
+impl Refusal {
+    /// Whether it links to GitHub's own pages, as the errors of github.com and of GitHub Enterprise do.
+    fn is_documented(&self) -> bool {
+        let link = self.documentation_url.as_deref().unwrap_or_default();
+        let place = link.strip_prefix("https://").unwrap_or_default();
+        let host = place.split('/').next().unwrap_or_default();
+        host == "github.com" || host.ends_with(".github.com")
+    }
+}
+
 impl Forge for GitHub {
     fn kind(&self) -> Kind {
         Kind::GitHub
@@ -120,7 +130,7 @@ impl Forge for GitHub {
 
     fn is_there(&self, answer: &Answer) -> bool {
         let refusal = answer.json::<Refusal>();
-        let is_own = refusal.is_some_and(|refusal| refusal.documentation_url.is_some());
+        let is_own = refusal.is_some_and(|refusal| refusal.is_documented());
         let limits = answer.json::<Said>().and_then(|said| said.resources);
         matches!(answer.status, 401 | 403 | 404) && is_own || limits.is_some()
     }
@@ -282,17 +292,15 @@ fn good(answer: &Answer, token: Option<TokenKind>, wall: u64) -> Option<Verdict>
 fn is_bad_credentials(answer: &Answer) -> bool {
     let said: Option<Refusal> = answer.json();
     said.is_some_and(|said| {
-        said.documentation_url.is_some() && said.message.eq_ignore_ascii_case("Bad credentials")
+        said.is_documented() && said.message.eq_ignore_ascii_case("Bad credentials")
     })
 }
 
 /// GitHub answers 403 for limits, policies and accounts; only the message tells them apart. `None`: another program's.
 fn forbidden(answer: &Answer, wall: u64) -> Option<Verdict> {
-    let Refusal {
-        message,
-        documentation_url,
-        ..
-    } = answer.json()?;
+    let refusal: Refusal = answer.json()?;
+    let is_documented = refusal.is_documented();
+    let message = refusal.message;
     let text = message.to_ascii_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
     // "Maximum number of login attempts exceeded": good tokens get it, too.
@@ -307,7 +315,7 @@ fn forbidden(answer: &Answer, wall: u64) -> Option<Verdict> {
         return None;
     }
     let authorize = answer.header("x-github-sso").and_then(authorize_url);
-    let is_own = documentation_url.is_some()
+    let is_own = is_documented
         || authorize.is_some()
         || answer.header("x-github-request-id").is_some()
         || has(&[
@@ -538,7 +546,9 @@ mod tests {
     }
 
     fn refused(status: u16, headers: &[(&str, &str)], message: &str) -> Verdict {
-        let body = format!(r#"{{"message":"{message}","documentation_url":"https://docs.test"}}"#);
+        let body = format!(
+            r#"{{"message":"{message}","documentation_url":"https://docs.github.com/rest"}}"#
+        );
         GitHub.read(&answer(status, headers, &body), None, NOW)
     }
 
@@ -548,7 +558,8 @@ mod tests {
         let unclear = Verdict::Unclear { status: 401 };
         assert_eq!(refused(401, &[], "Requires authentication"), unclear);
         let springs = r#"{"status":401,"error":"Unauthorized","message":"Bad credentials","path":"/api/v3/user"}"#;
-        for body in ["{}", r#"{"message":"Unauthorized"}"#, springs] {
+        let portals = r#"{"message":"Bad credentials","documentation_url":"https://docs.github.com.corp.test/"}"#;
+        for body in ["{}", r#"{"message":"Unauthorized"}"#, springs, portals] {
             let said = GitHub.read(&answer(401, &[], body), None, NOW);
             assert_eq!(said, unclear, "{body}");
         }

@@ -5,6 +5,7 @@
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::Value;
 use time::Date;
 use time::macros::format_description;
 
@@ -70,7 +71,7 @@ struct Words {
 #[derive(Deserialize)]
 struct TokenInfo {
     scope: Vec<String>,
-    expires_in: Option<u64>,
+    expires_in: Value,
     #[serde(rename = "resource_owner_id")]
     _owner: IgnoredAny,
     #[serde(rename = "application")]
@@ -290,11 +291,16 @@ fn token_info(answer: &Answer, wall: u64) -> Option<Verdict> {
     let TokenInfo {
         scope, expires_in, ..
     } = answer.json()?;
-    let end = expires_in.map(|seconds| wall.saturating_add(seconds));
-    Some(Verdict::Good(Found {
-        end: end
-            .and_then(Expiry::from_unix)
+    let end = match expires_in {
+        Value::Null => Told::Never,
+        // Any other value loses the date alone.
+        value => value
+            .as_u64()
+            .and_then(|seconds| Expiry::from_unix(wall.saturating_add(seconds)))
             .map_or(Told::Unknown, Told::At),
+    };
+    Some(Verdict::Good(Found {
+        end,
         scopes: checked_scopes(scope),
         user: None,
         kind: Some(TokenKind::OAuth),
@@ -487,6 +493,23 @@ mod tests {
         };
         let end = Told::At(Expiry::from_unix(8200).unwrap());
         assert_eq!((found.end, found.kind), (end, Some(TokenKind::OAuth)));
+    }
+
+    #[test]
+    fn an_oauth_token_may_live_for_ever() {
+        for (expires_in, end) in [
+            ("null", Told::Never),
+            ("-5", Told::Unknown),
+            ("\"soon\"", Told::Unknown),
+        ] {
+            let info = format!(
+                r#"{{"resource_owner_id":1,"scope":["api"],"expires_in":{expires_in},"application":{{"uid":"x"}}}}"#
+            );
+            let Verdict::Good(found) = GitLab.read(&answer(200, &[], &info), None, 1000) else {
+                panic!("{expires_in}")
+            };
+            assert_eq!(found.end, end, "{expires_in}");
+        }
     }
 
     #[test]

@@ -66,8 +66,12 @@ fn is_limited(answer: &Answer) -> bool {
     match answer.status {
         429 | 503 => true,
         403 => {
+            // GitHub's name and GitLab's.
+            let remaining = ["x-ratelimit-remaining", "ratelimit-remaining"];
             answer.header("retry-after").is_some()
-                || answer.header("x-ratelimit-remaining") == Some("0")
+                || remaining
+                    .iter()
+                    .any(|name| answer.header(name) == Some("0"))
         }
         _ => false,
     }
@@ -94,6 +98,22 @@ mod tests {
         assert_eq!(at(99).after(100), Told::Unknown);
         assert_eq!(at(101).after(100), at(101));
         assert_eq!(Told::Never.after(100), Told::Never);
+    }
+
+    #[test]
+    fn a_403_is_a_limit_where_a_header_says_so() {
+        for (header, is_one) in [
+            (("retry-after", "60"), true),
+            (("x-ratelimit-remaining", "0"), true),
+            (("ratelimit-remaining", "0"), true),
+            (("ratelimit-remaining", "1"), false),
+        ] {
+            assert_eq!(
+                is_limited(&answer(403, &[header], "")),
+                is_one,
+                "{header:?}"
+            );
+        }
     }
 
     #[test]

@@ -108,10 +108,14 @@ impl Helper {
         credential: &Credential,
         repositories: &[Description],
     ) -> Asked {
-        // GitLab answers 401 for a token without a mark that only git can use.
+        let is_known = !matches!(asked, Asked::NoForge);
+        // GitLab answers 401 for a token without a mark that only git can use, and its API may be elsewhere.
         let is_open = matches!(
             asked,
-            Asked::CannotTell | Asked::NoForge | Asked::Told(Verdict::Unclear { status: 401 })
+            Asked::CannotTell
+                | Asked::NoForge
+                | Asked::NotThere(_)
+                | Asked::Told(Verdict::Unclear { status: 401 })
         );
         if !is_open {
             return asked;
@@ -124,9 +128,13 @@ impl Helper {
         let mut at_host = repositories.iter().filter(is_at_host);
         let path = at_host.find_map(|repository| repository.path.as_ref());
         match path.or(key.path.as_ref()).zip(self.site(key)) {
-            Some((path, site)) => match repository::ask(&site, credential, path) {
+            Some((path, site)) => match repository::ask(&site, credential, path, is_known) {
                 // The path may be an owner's, which no endpoint is at.
                 Asked::Told(Verdict::Unclear { status: 404 }) => asked,
+                // What is known of the API says more.
+                Asked::Told(Verdict::Unclear { .. }) if matches!(asked, Asked::NotThere(_)) => {
+                    asked
+                }
                 said => said,
             },
             None => asked,

@@ -28,15 +28,20 @@ const FORGES: [&str; 7] = [
     "Gogs",
 ];
 
-/// Asks the endpoint of the repository at `path`, at most three times.
-pub(super) fn ask(site: &Site, credential: &Credential, path: &[u8]) -> Asked {
-    verdict(site, credential, path).map_or_else(Asked::Failed, Asked::Told)
+/// Asks the endpoint of the repository at `path`, at most three times. `is_known`: whether the forge is known.
+pub(super) fn ask(site: &Site, credential: &Credential, path: &[u8], is_known: bool) -> Asked {
+    verdict(site, credential, path, is_known).map_or_else(Asked::Failed, Asked::Told)
 }
 
-fn verdict(site: &Site, credential: &Credential, path: &[u8]) -> Result<Verdict, lookup::Error> {
+fn verdict(
+    site: &Site,
+    credential: &Credential,
+    path: &[u8],
+    is_known: bool,
+) -> Result<Verdict, lookup::Error> {
     let fetch = endpoint::ask(site, credential, path, FETCH)?;
     if !reply::is_gits(&fetch, FETCH) {
-        return Ok(refusal(&fetch));
+        return Ok(refusal(&fetch, is_known));
     }
     let good = Verdict::Good(Found::default());
     let unsigned = endpoint::ask_unsigned(site, path, FETCH)?.status;
@@ -49,14 +54,14 @@ fn verdict(site: &Site, credential: &Credential, path: &[u8]) -> Result<Verdict,
     Ok(if reply::is_gits(&push, PUSH) {
         good
     } else {
-        refusal(&push)
+        refusal(&push, is_known)
     })
 }
 
-fn refusal(answer: &Answer) -> Verdict {
+fn refusal(answer: &Answer, is_known: bool) -> Verdict {
     let status = answer.status;
     match status {
-        401 if is_of_git(answer) => Verdict::Rejected,
+        401 if is_of_git(answer, is_known) => Verdict::Rejected,
         429 | 503 => Verdict::Limited {
             status,
             wait: answer.wait(0),
@@ -65,22 +70,41 @@ fn refusal(answer: &Answer) -> Verdict {
     }
 }
 
-/// Whether a 401 is for git: it asks for a name and a password (RFC 7617), and is no page of a proxy.
+/// Whether a 401 is for git, and from the forge: it asks for a name and a password (RFC 7617).
 ///
-/// Azure DevOps and Bitbucket add a page for browsers. Their realm tells it from a proxy's page.
-fn is_of_git(answer: &Answer) -> bool {
+/// A known forge is told from a proxy by its realm; Azure DevOps and Bitbucket add a page for browsers. An unknown forge may
+/// have any realm: there a page is a proxy's.
+fn is_of_git(answer: &Answer, is_known: bool) -> bool {
     let mut asks = false;
     let mut is_forges = false;
-    for (name, challenge) in &answer.headers {
-        if name != "www-authenticate" {
-            continue;
+    for (name, value) in &answer.headers {
+        if name == "www-authenticate" {
+            for challenge in basic_challenges(value) {
+                asks = true;
+                is_forges |= realm(challenge).is_some_and(is_of_forge);
+            }
         }
-        let scheme = challenge.get(..5).unwrap_or_default();
-        asks |= scheme.eq_ignore_ascii_case(b"basic");
-        is_forges |= realm(challenge).is_some_and(is_of_forge);
     }
     let kind = answer.header("content-type").unwrap_or_default();
-    asks && (is_forges || !kind.to_ascii_lowercase().contains("html"))
+    let is_page = kind.to_ascii_lowercase().contains("html");
+    asks && (is_forges || !is_known && !is_page)
+}
+
+/// Every `Basic` challenge in a header, to the header's end: it may hold several (RFC 9110 §11.6.1).
+fn basic_challenges(value: &[u8]) -> Vec<&[u8]> {
+    const SCHEME: &[u8] = b"basic";
+    let mut found = Vec::new();
+    for at in 0..value.len() {
+        let is_start = value[..at]
+            .trim_ascii_end()
+            .last()
+            .is_none_or(|&byte| byte == b',');
+        let scheme = value[at..].get(..SCHEME.len()).unwrap_or_default();
+        if is_start && scheme.eq_ignore_ascii_case(SCHEME) {
+            found.push(&value[at..]);
+        }
+    }
+    found
 }
 
 /// Whether a forge calls itself so. The realm of Azure DevOps is the address of a server (`https://tfsprod….visualstudio.com/`).
@@ -104,8 +128,18 @@ mod tests {
         let bearer = ("www-authenticate", "Bearer");
         let plain = ("content-type", "text/plain; charset=utf-8");
         let page = ("content-type", "text/html");
+        let proxys = ("www-authenticate", "Basic realm=\"Corporate proxy\"");
+        let both = (
+            "www-authenticate",
+            "Bearer realm=\"x\", Basic realm=\"Gitea\"",
+        );
         for (status, headers, is_rejection) in [
-            (401, &[basic, plain][..], true),
+            (401, &[both, plain][..], true),
+            (401, &[both, page], true),
+            (401, &[proxys, plain], false),
+            (401, &[proxys], false),
+            (401, &[("www-authenticate", "Basic"), plain], false),
+            (401, &[basic, plain], true),
             (401, &[basic], true),
             (401, &[basic, page], true),
             (
@@ -173,10 +207,25 @@ mod tests {
             (403, &[basic, plain], false),
             (407, &[basic, plain], false),
         ] {
-            let said = refusal(&answer(status, headers, ""));
+            let said = refusal(&answer(status, headers, ""), true);
             assert_eq!(said.is_rejection(), is_rejection, "{status} {headers:?}");
         }
-        let limited = refusal(&answer(429, &[("retry-after", "30")], ""));
+        // An unknown forge.
+        for (headers, is_rejection) in [
+            (&[proxys, plain][..], true),
+            (&[proxys], true),
+            (&[proxys, page], false),
+            (&[basic, page], true),
+            (&[plain], false),
+        ] {
+            let said = refusal(&answer(401, headers, ""), false);
+            assert_eq!(said.is_rejection(), is_rejection, "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn a_limit_is_no_rejection() {
+        let limited = refusal(&answer(429, &[("retry-after", "30")], ""), false);
         assert_eq!(
             limited,
             Verdict::Limited {
