@@ -92,10 +92,7 @@ pub(super) fn run(
     streams: &mut Streams,
 ) -> Result<ExitCode, Failure> {
     let wanted = arguments.url.as_deref().map(described).transpose()?;
-    let repositories = match &wanted {
-        Some(url) => vec![url.duplicate()],
-        None => remotes::urls(),
-    };
+    let repositories = remotes::repositories(wanted.as_ref());
     let (settings, helper) = open(flags, wanted.as_ref())?;
     let meant = |wanted| meant(&settings, &helper, wanted);
     let wanted = wanted.map(meant).transpose()?;

@@ -23,6 +23,7 @@ use crate::git::Git;
 use crate::helper::Helper;
 use crate::helper::asking::Asked;
 use crate::helper::forges::takes_no_more;
+use crate::helper::remotes;
 use crate::plain;
 use crate::platform::{self, prompt::Dialogue, prompt::Error};
 use crate::secret::{Buffer, Secret};
@@ -188,12 +189,13 @@ pub(super) enum IfUnfit {
     Refuse,
 }
 
-/// Asks the forge about the token, says what it said, and keeps the token unless it is dead.
+/// Asks the forge about the token, says what it said, and keeps the token unless it is dead. `given`: the URL on the command
+/// line, which may name a repository.
 pub(super) fn keep(
     streams: &mut Streams,
     helper: &Helper,
     credential: &Credential,
-    repository: Option<&Description>,
+    given: &Description,
     if_unfit: IfUnfit,
     now: Now,
 ) -> Result<Kept, Failure> {
@@ -202,8 +204,8 @@ pub(super) fn keep(
         let hint = (if_unfit == IfUnfit::MayForce).then_some("--force keeps it all the same");
         return Err(Failure::new(what, hint));
     }
-    let repository = repository.map(std::slice::from_ref).unwrap_or_default();
-    let (issuer, asked) = helper.ask_with(credential, repository, now);
+    let repositories = remotes::repositories(Some(given));
+    let (issuer, asked) = helper.ask_with(credential, &repositories, now);
     let forge = issuer.map_or_else(
         || "the forge".to_owned(),
         |issuer| issuer.forge.kind().to_string(),

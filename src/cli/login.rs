@@ -88,7 +88,7 @@ pub(super) fn run(
     if let Some(name) = &arguments.username {
         description.username = Some(Username::from(&name[..]));
     }
-    let repository = description.duplicate();
+    let given = description.duplicate();
     description = as_git_will_ask(description, &settings, is_typed, streams);
     let piped = match dialogue {
         Some(_) => None,
@@ -109,14 +109,7 @@ pub(super) fn run(
     let if_unfit = if_unfit(arguments);
     let guide::Kept {
         end, is_endless, ..
-    } = guide::keep(
-        streams,
-        &helper,
-        &credential,
-        Some(&repository),
-        if_unfit,
-        now,
-    )?;
+    } = guide::keep(streams, &helper, &credential, &given, if_unfit, now)?;
     drop(dialogue);
     // Takes back an expiry that this person gave before, and none that a forge gave.
     let is_held = matches!(end, Some((_, source)) if !Source::Forge.outranks(source));

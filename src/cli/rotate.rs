@@ -10,7 +10,8 @@ use crate::config::{Flags, Settings};
 use crate::credential::Credential;
 use crate::credential::expiry::{End, Expiry, Source};
 use crate::credential::key::Key;
-use crate::forge::{Renewal, Revocation};
+use crate::credential::token::TokenKind;
+use crate::forge::{Renewal, Revocation, Told};
 use crate::helper::Helper;
 use crate::helper::holders::Left;
 use crate::helper::rotate::{Plan, Rotated, Step};
@@ -78,15 +79,7 @@ pub(super) fn run(
     if let Renewal::InPlace { call, needs } = &plan.renewal {
         in_place(streams, &helper, &settings, &old, (call, needs), end, now)
     } else {
-        by_hand(
-            streams,
-            &helper,
-            &old,
-            &plan,
-            end,
-            arguments.no_browser,
-            now,
-        )
+        by_hand(streams, &helper, &old, &plan, end, arguments, now)
     }
 }
 
@@ -157,6 +150,7 @@ fn told(streams: &mut Streams, rotated: &Rotated, place: &str, login: &str) -> R
         is_whole,
         is_settled,
         is_late,
+        end,
     } = rotated;
     let url = plain::safe(&new.key.url());
     let mut text = if *is_late {
@@ -166,11 +160,39 @@ fn told(streams: &mut Streams, rotated: &Rotated, place: &str, login: &str) -> R
     } else {
         format!("the new token for {url} is kept {place}; the old one no longer works\n")
     };
+    if *end == Told::Never {
+        text.push_str("the new token never expires\n");
+    }
     for key in others {
         let _ = writeln!(text, "it is also in the old one's place in {}", named(key));
     }
     let whose = new.key.argument();
     let again = format!("'git credential-pat rotate {whose}'");
+    warn_of_left(streams, left, &again);
+    for (kind, key) in displaced {
+        let entry = named(key);
+        let what = format!(
+            "the {kind} storage was given another token for {entry} meanwhile: that one stays"
+        );
+        let check = format!("'git credential-pat check {whose}' tells whether it is good");
+        ui::warn(streams, &what, Some(&check));
+    }
+    if !is_whole {
+        let what = "a storage could not be asked, and may still have the old, dead token";
+        let again = format!("when it can be reached, {again} puts the new one there");
+        ui::warn(streams, what, Some(&again));
+    }
+    if !is_settled {
+        let what = format!("only memory has the new token for {url}, and it forgets");
+        let is_erased = left.iter().all(|left| left.is_erased);
+        let lasting = is_erased.then(|| format!("when the storage can be written, {login}"));
+        ui::warn(streams, &what, lasting.as_deref());
+    }
+    Ok(ui::print(streams, &text)?)
+}
+
+/// Warns of the storages that could not take the new token. `again`: the command that tries once more.
+fn warn_of_left(streams: &mut Streams, left: &[Left], again: &str) {
     for left in left {
         let Left {
             key,
@@ -195,26 +217,6 @@ fn told(streams: &mut Streams, rotated: &Rotated, place: &str, login: &str) -> R
             ui::warn(streams, &what, Some(&again));
         }
     }
-    for (kind, key) in displaced {
-        let entry = named(key);
-        let what = format!(
-            "the {kind} storage was given another token for {entry} meanwhile: that one stays"
-        );
-        let check = format!("'git credential-pat check {whose}' tells whether it is good");
-        ui::warn(streams, &what, Some(&check));
-    }
-    if !is_whole {
-        let what = "a storage could not be asked, and may still have the old, dead token";
-        let again = format!("when it can be reached, {again} puts the new one there");
-        ui::warn(streams, what, Some(&again));
-    }
-    if !is_settled {
-        let what = format!("only memory has the new token for {url}, and it forgets");
-        let is_erased = left.iter().all(|left| left.is_erased);
-        let lasting = is_erased.then(|| format!("when the storage can be written, {login}"));
-        ui::warn(streams, &what, lasting.as_deref());
-    }
-    Ok(ui::print(streams, &text)?)
 }
 
 /// Where a new token is and for how long.
@@ -241,7 +243,7 @@ fn by_hand(
     old: &Credential,
     plan: &Plan,
     end: Expiry,
-    no_browser: bool,
+    arguments: &Arguments,
     now: Now,
 ) -> Result<ExitCode, Failure> {
     let url = plain::safe(&old.key.url());
@@ -250,19 +252,7 @@ fn by_hand(
         let text = format!("{how}:\n  {}\n", plain::whole(page));
         ui::print(streams, &format!("either {text}or "))?;
     }
-    let wish = guide::wish(Some(end), now.wall);
-    let mut pages = plan.issuer.forge.creation(&plan.site, &wish);
-    // The same kind as before comes first.
-    let kind = plan
-        .issuer
-        .token
-        .map(crate::credential::token::TokenKind::word);
-    pages.sort_by_key(|page| !kind.is_some_and(|kind| page.title.starts_with(kind)));
-    let how = guide::How {
-        may_open: !no_browser,
-        wants_code: false,
-    };
-    guide::show(streams, &pages, how)?;
+    show_pages(streams, plan, end, arguments, now)?;
     let token = guide::typed_token(streams, &mut dialogue, IfUnfit::Refuse)?;
     let Some(before) = old.token().map(crate::secret::Secret::duplicate) else {
         return Err(Failure::new("nothing is kept for this URL", None));
@@ -278,21 +268,43 @@ fn by_hand(
     new.authorization = None;
     new.refresh_token = None;
     new.expiry = None;
+    let mut given = described(&arguments.url)?;
+    given.path = given.path.or_else(|| old.key.path.clone());
     let Kept {
-        end: kept, is_good, ..
-    } = guide::keep(streams, helper, &new, None, IfUnfit::Refuse, time::now())?;
+        end: kept,
+        is_endless,
+        is_good,
+    } = guide::keep(streams, helper, &new, &given, IfUnfit::Refuse, time::now())?;
     drop(dialogue);
     let is_everywhere = match new.token() {
-        Some(token) => follow(streams, helper, old, token, kept)?,
+        Some(token) => follow(streams, helper, old, token, (kept, is_endless))?,
         None => true,
     };
     let place = place_of(helper, &new.key)?;
-    ui::print(
-        streams,
-        &format!("the new token for {url} is kept {place}\n"),
-    )?;
+    let more = if is_endless { "; it never expires" } else { "" };
+    let text = format!("the new token for {url} is kept {place}{more}\n");
+    ui::print(streams, &text)?;
     revoke(streams, helper, plan, &before, is_good)?;
     Ok(ExitCode::from(u8::from(!is_everywhere)))
+}
+
+/// Shows where the new token is created; the page for the kind of the old token comes first.
+fn show_pages(
+    streams: &mut Streams,
+    plan: &Plan,
+    end: Expiry,
+    arguments: &Arguments,
+    now: Now,
+) -> Result<(), Failure> {
+    let wish = guide::wish(Some(end), now.wall);
+    let mut pages = plan.issuer.forge.creation(&plan.site, &wish);
+    let kind = plan.issuer.token.map(TokenKind::word);
+    pages.sort_by_key(|page| !kind.is_some_and(|kind| page.title.starts_with(kind)));
+    let how = guide::How {
+        may_open: !arguments.no_browser,
+        wants_code: false,
+    };
+    guide::show(streams, &pages, how)
 }
 
 /// The other entries with the old token are told before anybody is asked to revoke it. Returns whether all have the new one.
@@ -301,7 +313,7 @@ fn follow(
     helper: &Helper,
     old: &Credential,
     token: &crate::secret::Secret,
-    end: Option<(Expiry, Source)>,
+    end: (Option<(Expiry, Source)>, bool),
 ) -> Result<bool, Failure> {
     let now = time::now();
     let followed = helper.follow(old, token, end, now)?;

@@ -21,12 +21,13 @@ pub struct Followed {
 }
 
 impl Helper {
-    /// Puts `token` into every entry of its host that still has the one of `old`. `end`: of the new one, and who told it.
+    /// Puts `token` into every entry of its host that still has the one of `old`. `end`: of the new one, and its source;
+    /// `is_endless`: the forge says that it never expires.
     pub fn follow(
         &self,
         old: &Credential,
         token: &Secret,
-        end: Option<(Expiry, Source)>,
+        (end, is_endless): (Option<(Expiry, Source)>, bool),
         now: Now,
     ) -> Result<Followed, Error> {
         let holders = self.holders(old)?;
@@ -37,6 +38,7 @@ impl Helper {
             let _ = self.journal.learn(new, now.wall, |known| {
                 known.since = Some(now.wall);
                 known.end = end;
+                known.is_endless = is_endless;
             });
         }
         Ok(Followed {

@@ -251,7 +251,7 @@ pub fn all(git: &Git, rewriting: &Rewriting) -> Vec<Remote> {
 }
 
 /// The URLs of the remotes of the repository that one is in, as far as they are reached over HTTPS without a password.
-pub fn urls() -> Vec<Description> {
+fn urls() -> Vec<Description> {
     let Ok(git) = Git::find() else {
         return Vec::new();
     };
@@ -259,6 +259,15 @@ pub fn urls() -> Vec<Description> {
     let urls = remotes.filter_map(|remote| url::parse(remote.way.url.as_bytes()).ok());
     urls.filter(|url| url.protocol.as_deref() == Some(b"https"))
         .collect()
+}
+
+/// Repositories at which git's endpoint can be asked about a token: the `given` URL if it has a path, else the remotes of the
+/// current repository.
+pub fn repositories(given: Option<&Description>) -> Vec<Description> {
+    match given {
+        Some(url) if url.path.is_some() => vec![url.duplicate()],
+        _ => urls(),
+    }
 }
 
 /// The remote that git would fetch from here: the branch's, else `origin`, else the only one.

@@ -69,6 +69,8 @@ pub struct Rotated {
     pub is_settled: bool,
     /// An earlier rotation made it, and was cut off before it was everywhere.
     pub is_late: bool,
+    /// When the new token expires, by the forge's word.
+    pub end: Told,
 }
 
 impl Helper {
@@ -177,8 +179,10 @@ impl Helper {
             return Err(Error::NoToken(self.aftermath(old, now)));
         };
         // With a date that is past, storages would wipe the only copy.
-        let end = end.map_or(Told::Unknown, Told::At).after(now.wall);
-        let found = Found { end, ..found };
+        let found = Found {
+            end: end.after(now.wall),
+            ..found
+        };
         let mut until = None;
         let mut retries = |cause: &storage::Error| {
             if !cause.is_busy() {
@@ -231,7 +235,7 @@ impl Helper {
         retries: &mut dyn FnMut(&storage::Error) -> bool,
         now: Now,
     ) -> Result<Rotated, Error> {
-        let end = found.end.after(now.wall).expiry();
+        let end = found.end.after(now.wall);
         let Some(old_token) = old.token() else {
             return Err(Error::Dead);
         };
@@ -241,7 +245,7 @@ impl Helper {
         for dead in holders.kept() {
             self.bury(dead, fate::Fate::Superseded, now);
         }
-        let replaced = holders.replace(token, end, retries);
+        let replaced = holders.replace(token, end.expiry(), retries);
         // Whoever has begun since, and was given the old one, is too late as well.
         let dead: Vec<_> = holders.kept().map(Credential::duplicate).collect();
         self.note_gone(&dead, now);
@@ -282,6 +286,7 @@ impl Helper {
             is_whole,
             is_settled,
             is_late: false,
+            end,
         })
     }
 

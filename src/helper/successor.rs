@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::credential::expiry::{End, Expiry};
+use crate::forge::Told;
 use crate::forge::answer::Answer;
 use crate::secret::Secret;
 use crate::time::Now;
@@ -14,20 +15,25 @@ use crate::time::Now;
 struct Said<'a> {
     #[serde(borrow)]
     token: Cow<'a, str>,
-    #[serde(borrow)]
-    expires_at: Option<Day<'a>>,
+    #[serde(borrow, default)]
+    expires_at: Day<'a>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(untagged)]
 enum Day<'a> {
+    #[default]
+    #[serde(skip)]
+    Missing,
     Text(#[serde(borrow)] Cow<'a, str>),
+    /// `null`
+    Never,
     /// The token is good all the same.
     Other(IgnoredAny),
 }
 
-/// The new token and its end.
-pub(super) fn successor(answer: &Answer) -> Option<(Secret, Option<Expiry>)> {
+/// The new token and its expiry.
+pub(super) fn successor(answer: &Answer) -> Option<(Secret, Told)> {
     let bytes = answer.body.as_slice();
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     // Text after the value is not ours to check: the token is complete.
@@ -38,15 +44,19 @@ pub(super) fn successor(answer: &Answer) -> Option<(Secret, Option<Expiry>)> {
         Err(_) => return None,
     };
     let is_token = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
-    // The token expires at 00:00 UTC, at the start of that day.
-    let day = match expires_at {
-        Some(Day::Text(day)) => Some(day.chars().take(10).collect::<String>()),
-        Some(Day::Other(_)) | None => None,
+    let end = match expires_at {
+        Day::Text(day) => start_of(&day).map_or(Told::Unknown, Told::At),
+        Day::Never => Told::Never,
+        Day::Other(_) | Day::Missing => Told::Unknown,
     };
-    let end = day
-        .and_then(|day| End::parse(&format!("{day}T00:00:00Z")).ok())
-        .and_then(|end| end.expiry(0));
     is_token.then(|| (Secret::new(token.as_bytes()), end))
+}
+
+/// The token expires at 00:00 UTC, at the start of that day.
+fn start_of(day: &str) -> Option<Expiry> {
+    let day: String = day.chars().take(10).collect();
+    let end = End::parse(&format!("{day}T00:00:00Z")).ok()?;
+    end.expiry(0)
 }
 
 /// Reads an answer that breaks off. A whole token in it is the only copy of the new one; its expiry is asked for later.
@@ -58,7 +68,7 @@ fn cut_off(bytes: &[u8]) -> Option<Said<'_>> {
     let (token, _) = rest.split_once('"')?;
     (!token.contains('\\')).then_some(Said {
         token: token.into(),
-        expires_at: None,
+        expires_at: Day::Missing,
     })
 }
 
@@ -78,6 +88,22 @@ pub(super) fn last_day(end: Expiry, now: Now) -> Option<String> {
 mod tests {
     use super::*;
     use crate::forge::recorded::answer;
+
+    #[test]
+    fn a_null_expiry_means_never_and_a_missing_one_nothing() {
+        let expected = Told::At(Expiry::from_unix(1_795_651_200).unwrap());
+        for (rest, end) in [
+            (r#","expires_at":null"#, Told::Never),
+            (r#","expires_at":"2026-11-26""#, expected),
+            (r#","expires_at":"soon""#, Told::Unknown),
+            (r#","expires_at":{"day":5}"#, Told::Unknown),
+            ("", Told::Unknown),
+        ] {
+            let body = format!(r#"{{"id":2,"token":"made-up"{rest}}}"#);
+            let found = successor(&answer(201, &[], &body)).map(|(_, end)| end);
+            assert_eq!(found, Some(end), "{body}");
+        }
+    }
 
     #[test]
     fn a_whole_token_in_a_cut_answer_is_the_new_one() {

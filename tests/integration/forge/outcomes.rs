@@ -264,6 +264,28 @@ fn without_a_rule_no_token_goes_where_the_forge_is_not() {
     );
 }
 
+/// A remote names a repository, although the URL on the command line names only its host.
+#[test]
+fn git_is_asked_at_the_remote_if_the_url_names_no_repository() {
+    const GOOD: &str = "made-up-good-token";
+    let work = Work::keeping(Speaks::Gitea, Token::new("good", GOOD));
+    let (url, host) = (work.forge.url(), work.forge.host());
+    work.git(&["init", "--quiet"]).succeeded();
+    let repository = work.forge.repository();
+    work.git(&["remote", "add", "origin", &repository])
+        .succeeded();
+    let login = format!("login --with-token https://alice@{host}");
+    let said = work.ask(&login, b"made-up-wrong-token");
+    assert_eq!(said.status.code(), Some(1), "{said:?}");
+    assert!(said.stderr.contains("nothing was changed"), "{said:?}");
+    assert_eq!(work.kept().as_deref(), Some(GOOD));
+    let check = || work.ask(&format!("check {url}"), b"").status.code();
+    assert_eq!(check(), Some(0));
+    work.forge
+        .change("good", |token| token.fate = Fate::Revoked);
+    assert_eq!(check(), Some(4));
+}
+
 /// Where the forge cannot be asked, git's endpoint of a repository is: of the URL, or of a remote.
 #[test]
 fn a_wrong_token_at_a_forge_that_cannot_be_asked_is_told_where_a_repository_is_known() {

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
+use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::work::{DAY, HOUR, Work, in_days, midnight_in_days};
@@ -645,6 +646,82 @@ fn the_same_token_or_a_dead_one_changes_nothing() {
         assert!(shown.contains("nothing was changed"), "{shown}");
         assert_eq!(work.kept().as_deref(), Some(CLASSIC));
     }
+}
+
+/// Git's endpoint is asked, at the repository of the URL or of a remote.
+#[test]
+fn a_wrong_token_by_hand_leaves_the_good_one() {
+    const OLD: &str = "made-up-old-token";
+    for speaks in [Speaks::Gitea, Speaks::Bitbucket, Speaks::Azure] {
+        let work = Work::keeping(speaks, Token::new("old", OLD));
+        work.forge.issue(Token::new("new", "made-up-new-token"));
+        let (host, repository) = (work.forge.host(), work.forge.repository());
+        let replace = |url: &str, typed: &str| {
+            let words = format!("rotate --no-browser {url}");
+            let mut session = Session::start(&work.command(&words));
+            session.answer("Token (not shown): ", typed);
+            let (status, shown) = session.finish();
+            (status.code(), shown)
+        };
+        let is_refused = |url: &str| {
+            let (status, shown) = replace(url, "made-up-wrong-token");
+            assert_eq!(status, Some(1), "{url}: {shown}");
+            assert!(shown.contains("nothing was changed"), "{url}: {shown}");
+            assert_eq!(work.kept().as_deref(), Some(OLD));
+        };
+        is_refused(&repository);
+        work.git(&["init", "--quiet"]).succeeded();
+        work.git(&["remote", "add", "origin", &repository])
+            .succeeded();
+        let url = format!("https://alice@{host}");
+        is_refused(&url);
+        let (status, shown) = replace(&url, "made-up-new-token");
+        assert_eq!(status, Some(0), "{shown}");
+        assert_eq!(work.kept().as_deref(), Some("made-up-new-token"));
+    }
+}
+
+/// The forge's word counts more than a lifetime, which git's next `store` would bring back.
+#[test]
+fn a_new_token_that_never_expires_gets_no_lifetime() {
+    let settings = "[lookup]\nenabled = false\n";
+    let work = Work::with_settings(Speaks::GitLab, settings, "lifetime = \"30d\"\n");
+    work.forge.issue(Token::new("first", GITLAB));
+    work.store("alice", GITLAB);
+    let body = r#"{"id":2,"token":"glpat-new","scopes":["api"],"expires_at":null}"#;
+    work.forge
+        .answer(Manner::ToRotations(Box::new(Manner::Body(body.into()))));
+    let said = rotate(&work).succeeded().text();
+    assert!(said.contains("the new token never expires"), "{said}");
+    assert_eq!(work.only_one()["ends"], Value::Null);
+    work.store("alice", "glpat-new");
+    assert_eq!(work.kept().as_deref(), Some("glpat-new"));
+    assert_eq!(work.only_one()["ends"], Value::Null);
+}
+
+#[test]
+fn a_new_token_by_hand_that_never_expires_gets_no_lifetime_in_any_entry() {
+    let settings = "[lookup]\nenabled = false\n";
+    let work = Work::with_settings(Speaks::GitHub, settings, "lifetime = \"30d\"\n");
+    for user in ["bob", "alice"] {
+        work.store(user, CLASSIC);
+    }
+    work.forge.issue(Token::new("new", "ghp_new"));
+    let words = format!("rotate --no-browser https://alice@{}", work.forge.host());
+    let mut session = Session::start(&work.command(&words));
+    session.answer("Token (not shown): ", "ghp_new");
+    let (status, shown) = session.finish();
+    assert!(status.success(), "{shown}");
+    assert!(shown.contains("; it never expires"), "{shown}");
+    for user in ["bob", "alice"] {
+        work.store(user, "ghp_new");
+    }
+    let ends: Vec<Value> = work
+        .listed()
+        .iter()
+        .map(|entry| entry["ends"].clone())
+        .collect();
+    assert_eq!(ends, [Value::Null, Value::Null]);
 }
 
 #[test]
