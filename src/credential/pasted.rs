@@ -5,9 +5,20 @@
 //! | `Authorization: Bearer TOKEN` | `TOKEN` |
 //! | `export GH_TOKEN="TOKEN"` | `TOKEN` |
 //! | a byte order mark, `TOKEN`, a zero-width space | `TOKEN` |
-//! | `TOK EN`, `https://…`, `ssh-ed25519 …`, `{"token":"TOKEN"}` | refused: see [`Flaw`] |
+//! | `TOK EN`, `https://…`, `ssh-ed25519 …`, `{"token":"TOKEN"}`, `TOKEN,`, `alice:TOKEN` | refused: see [`Flaw`] |
+//!
+//! The tokens of every known forge consist of ASCII letters, digits and `-_.~+/=`. Any other text may be a password and needs
+//! `--force`. Within these characters a text is no token alone if one of these holds:
+//!
+//! | rule | example |
+//! |---|---|
+//! | it begins or ends with `.` or `~` | `TOKEN.` |
+//! | `=` stands elsewhere than in padding or before Atlassian's checksum | `--token=TOKEN`, `=TOKEN` |
+//! | a mark of GitHub or GitLab is not at the beginning | `-pghp_…`, `_ghp_…_` |
+//! | a token with such a mark has `~`, `+`, `/` or `=` | `ghp_…/` |
+//! | two tokens follow each other | `ghp_…ghp_…` |
 
-use super::username::begins_as_token;
+use super::username::{mark, prefix};
 use crate::plain::is_plain;
 
 /// Why a text cannot be a token that a server takes.
@@ -25,11 +36,14 @@ pub enum Flaw {
     /// A line for a shell.
     #[error("it is a command line")]
     Command,
-    /// The name of a variable, or a mask of asterisks.
+    /// The name of a variable, a text that asks for a token, or a mask of asterisks.
     #[error("it is a placeholder")]
     Placeholder,
-    /// A bracket, a comma or a name beside what has the form of a token.
-    #[error("it holds more than the token")]
+    /// A path, or a name with an ending such as `.txt`.
+    #[error("it is the name of a file")]
+    File,
+    /// A character, a name or a second token beside the token.
+    #[error("it holds something that is no part of a token")]
     Surrounded,
     /// A line feed or a carriage return.
     #[error("it has more than one line")]
@@ -63,6 +77,10 @@ const QUOTES: [(&str, &str); 5] = [
     ("\u{201c}", "\u{201d}"),
     ("\u{2018}", "\u{2019}"),
 ];
+/// No token of a known forge is shorter: GitLab's old ones have 20 characters.
+const SHORTEST: usize = 20;
+/// The length of `ghp_` and its like.
+const CLASSIC: usize = 4;
 /// Programs that people run with a token.
 const PROGRAMS: [&[u8]; 12] = [
     b"$", b"cat", b"curl", b"docker", b"echo", b"export", b"gh", b"git", b"glab", b"printf",
@@ -104,6 +122,8 @@ pub fn flaw(token: &[u8]) -> Option<Flaw> {
         Some(Flaw::Control)
     } else if !token.is_ascii() {
         Some(Flaw::NotAscii)
+    } else if is_file(token) {
+        Some(Flaw::File)
     } else if is_surrounded(token) {
         Some(Flaw::Surrounded)
     } else {
@@ -118,30 +138,100 @@ fn is_key_type(word: &[u8]) -> bool {
         .any(|start| word.starts_with(start))
 }
 
-/// `octo:ghp_…`, `{"token":"ghp_…"}`, `(ghp_…)`, `ghp_….`, `{"token":"…"}`: a forge's prefix says where the token begins, and no
-/// forge puts other characters into one.
-fn is_surrounded(token: &[u8]) -> bool {
-    let is_other = |byte: &u8| !byte.is_ascii_alphanumeric() && !b"-_.~+/=".contains(byte);
-    let has_token = token.split(is_other).any(begins_as_token);
-    let is_sentence = token.ends_with(b".") || token.iter().any(is_other);
-    let is_object = token.starts_with(b"{") && token.ends_with(b"}");
-    is_object || has_token && is_sentence
+/// `/run/secrets/token`, `~/.token`, `token.txt`. No token of a known forge begins with `/`.
+fn is_file(token: &[u8]) -> bool {
+    const STARTS: [&[u8]; 4] = [b"/", b"~/", b"./", b"../"];
+    const ENDINGS: [&[u8]; 10] = [
+        b".cfg", b".conf", b".env", b".ini", b".json", b".key", b".pem", b".token", b".txt",
+        b".yml",
+    ];
+    let is_path = STARTS.iter().any(|start| token.starts_with(start));
+    is_path && !token.iter().any(|byte| b":=".contains(byte))
+        || ENDINGS.iter().any(|ending| token.ends_with(ending))
 }
 
-/// `$GH_TOKEN`, `${GH_TOKEN}`, `%GH_TOKEN%`, `<token>`, `null`, `****`.
+/// See the table at the top of the file.
+fn is_surrounded(token: &[u8]) -> bool {
+    let is_known = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.~+/=".contains(byte);
+    let is_odd_end = |byte: Option<&u8>| byte.is_some_and(|byte| b".~".contains(byte));
+    !token.iter().all(is_known)
+        || is_odd_end(token.first())
+        || is_odd_end(token.last())
+        || has_odd_equals_sign(token)
+        || has_odd_mark(token)
+        || is_double(token)
+}
+
+/// `=` in a token is padding at its end (base64), or stands before the checksum of Atlassian's: `ATATT…=AB12CD34`.
+fn has_odd_equals_sign(token: &[u8]) -> bool {
+    let Some(at) = token.iter().position(|&byte| byte == b'=') else {
+        return false;
+    };
+    let is_padding = at > 0 && matches!(&token[at + 1..], b"" | b"=");
+    !is_padding && !has_checksum(token, at)
+}
+
+fn has_checksum(token: &[u8], at: usize) -> bool {
+    let checksum = &token[at + 1..];
+    let is_atlassian = token.starts_with(b"ATATT") || token.starts_with(b"ATCTT");
+    is_atlassian && checksum.len() == 8 && checksum.iter().all(u8::is_ascii_hexdigit)
+}
+
+/// Whether a mark of GitHub or GitLab has something in front of it, other than the prefix of an instance of GitLab
+/// (`SIE-glpat-…`), or characters behind it that those forges do not use.
+fn has_odd_mark(token: &[u8]) -> bool {
+    // A long token of another forge may hold such four characters by chance.
+    if prefix(token).is_some() && mark(token).is_none() {
+        return false;
+    }
+    let Some(at) = (0..token.len()).find(|&at| mark(&token[at..]).is_some()) else {
+        return false;
+    };
+    let is_usual = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+    let is_instance = token[0].is_ascii_alphanumeric()
+        && token[..at].ends_with(b"-")
+        && token[at..].starts_with(b"gl");
+    at > 0 && !is_instance || !token.iter().all(is_usual)
+}
+
+/// Whether a token was pasted twice, or behind another one.
+fn is_double(token: &[u8]) -> bool {
+    let (one, two) = token.split_at(token.len() / 2);
+    if one == two && one.len() >= SHORTEST {
+        return true;
+    }
+    let Some(first) = mark(token) else {
+        return false;
+    };
+    // The letters and digits of a classic token hold no `_`. In other tokens four characters may look like a mark.
+    let body = &token[first.len()..];
+    let run = body.iter().take_while(|byte| byte.is_ascii_alphanumeric());
+    let end = first.len() + run.count();
+    let is_classic = |text: &[u8]| mark(text).is_some_and(|mark| mark.len() == CLASSIC);
+    let has_classic = is_classic(token) && is_classic(&token[end + 1 - CLASSIC..]);
+    let is_longer = |at: usize| mark(&token[at..]).is_some_and(|mark| mark.len() > CLASSIC);
+    has_classic || (first.len()..token.len()).any(is_longer)
+}
+
+/// `$GH_TOKEN`, `${GH_TOKEN}`, `%GH_TOKEN%`, `GH_TOKEN`, `your-token`, `<token>`, `null`, `****`, `ghp_xxxxxxxx`, `-`.
 fn is_placeholder(token: &[u8]) -> bool {
     const NOTHING: [&[u8]; 5] = [b"null", b"nil", b"none", b"undefined", b"(null)"];
     let is_nothing = NOTHING.iter().any(|word| token.eq_ignore_ascii_case(word));
     let within = |open: &[u8], close: &[u8]| token.strip_prefix(open)?.strip_suffix(close);
     let is_named = within(b"%", b"%").is_some_and(is_variable) || within(b"<", b">").is_some();
-    let is_masked = token.iter().all(|byte| b"*.".contains(byte));
+    let body = &token[mark(token).map_or(0, str::len)..];
+    let is_crossed_out = body.len() >= 8 && body.iter().all(|byte| b"xX".contains(byte));
+    let is_masked = is_crossed_out || body.iter().all(|byte| b"*.-_".contains(byte));
+    let is_bare = is_variable(token) && token.contains(&b'_') && tells_of_token(token);
+    let mut words = token.split(|byte| b"-_".contains(byte));
+    let is_request = words.any(|word| word.eq_ignore_ascii_case(b"your"));
     let name = token.strip_prefix(b"$").map(|name| {
         let inner = name.strip_prefix(b"{");
         inner
             .and_then(|name| name.strip_suffix(b"}"))
             .unwrap_or(name)
     });
-    is_nothing || is_named || is_masked || name.is_some_and(is_variable)
+    is_nothing || is_named || is_masked || is_bare || is_request || name.is_some_and(is_variable)
 }
 
 fn is_variable(name: &[u8]) -> bool {
@@ -197,7 +287,7 @@ fn without_label(text: &[u8]) -> &[u8] {
     }
 }
 
-/// Without `export NAME=`, `NAME=` and the like. `==` ends an encoded text and is no assignment.
+/// Without `export NAME=`, `NAME=` and the like. Padding (`==`) and Atlassian's checksum are no assignment.
 fn without_assignment(text: &[u8]) -> &[u8] {
     let (is_exported, rest) = match text.strip_prefix(b"export ").or(text.strip_prefix(b"set ")) {
         Some(rest) => (true, rest.trim_ascii_start()),
@@ -211,7 +301,7 @@ fn without_assignment(text: &[u8]) -> &[u8] {
         rest[..at].trim_ascii_end(),
         rest[at + 1..].trim_ascii_start(),
     );
-    if value.iter().all(|&byte| byte == b'=') {
+    if has_checksum(rest, at) || value.iter().all(|&byte| byte == b'=') {
         return text;
     }
     let is_name = !name.is_empty()
@@ -293,9 +383,16 @@ mod tests {
 
     #[test]
     fn a_password_keeps_its_own_characters() {
+        for password in ["dGVzdDp0ZXN0==", "ABCDEF=", "token", "Bearer", "export"] {
+            assert_eq!(cleaned(password.as_bytes()), password.as_bytes());
+            assert_eq!(flaw(password.as_bytes()), None, "{password}");
+        }
+    }
+
+    /// No forge's token has these characters. `--force` saves them as they are.
+    #[test]
+    fn a_password_with_other_characters_needs_force() {
         for password in [
-            "dGVzdDp0ZXN0==",
-            "ABCDEF=",
             "a=b",
             "\"half",
             "it's",
@@ -304,12 +401,161 @@ mod tests {
             "$ecret",
             "a:b",
             "!@#%^&*()",
-            "token",
-            "Bearer",
-            "export",
         ] {
             assert_eq!(cleaned(password.as_bytes()), password.as_bytes());
-            assert_eq!(flaw(password.as_bytes()), None, "{password}");
+            assert_eq!(
+                flaw(password.as_bytes()),
+                Some(Flaw::Surrounded),
+                "{password}"
+            );
+        }
+        assert!(Flaw::Surrounded.can_be_kept() && Flaw::File.can_be_kept());
+    }
+
+    #[test]
+    fn every_forges_token_alone_passes_as_it_is() {
+        let digits = "0123456789abcdefghijklmnopqrstuvwxyz";
+        let long = [digits, digits, digits].concat();
+        let body = |length: usize| &long[..length];
+        let mut tokens = Vec::new();
+        for mark in ["ghp_", "gho_", "ghu_", "ghs_", "ghr_"] {
+            tokens.push(format!("{mark}{}", body(36)));
+        }
+        for mark in [
+            "glpat-", "gldt-", "glcbt-", "gloas-", "glrtr-", "glrt-", "glptt-", "glft-", "glimt-",
+            "glagent-", "glwt-", "glsoat-", "glffct-",
+        ] {
+            tokens.push(format!("{mark}-{}_", body(18)));
+            tokens.push(format!("{mark}{}.01.1a2b3c4d5", body(27)));
+        }
+        tokens.extend([
+            format!("github_pat_{}ghp_{}", body(19), body(59)),
+            format!("ghs_12345_eyJ{}.eyJ{}.a-_{}", body(30), body(60), body(83)),
+            format!("SIE-glpat-{}", body(20)),
+            format!("glcbt-64_{}", body(20)),
+            "0123456789abcdef0123456789abcdef01234567".to_owned(),
+            format!("-{}_", body(18)),
+            "madeup2345".repeat(5) + "ab",
+            format!("{}JQQJ99AAACAAAAAA{}", body(52), body(16)),
+            format!("eyJ{}.eyJ{}.gho_{}-", body(30), body(60), body(83)),
+            format!("v1.{}", body(40)),
+            format!("ATATT3xFfGF0{}pat=AB12CD34", body(100)),
+            format!("ATCTT3xFfGN0{}=AB12CD34", body(100)),
+            format!("ATBB{}", body(32)),
+            format!("BBDC-{}+/=", body(40)),
+            format!("{}+/==", body(40)),
+            format!("1//0{}-_", body(60)),
+        ]);
+        for token in &tokens {
+            assert_eq!(cleaned(token.as_bytes()), token.as_bytes());
+            assert_eq!(flaw(token.as_bytes()), None, "{token}");
+            for padded in [format!("GH_TOKEN={token}\n"), format!("'{token}';")] {
+                assert_eq!(cleaned(padded.as_bytes()), token.as_bytes());
+            }
+        }
+    }
+
+    #[test]
+    fn a_token_with_something_beside_it_is_refused() {
+        for token in [
+            "0123456789abcdef0123456789abcdef01234567",
+            "madeup2345madeup2345madeup2345madeup2345madeup2345ab",
+            "ghp_0123456789abcdefghijklmnopqrstuvwxyz",
+            "glpat-0123456789abcdefghi.01.1a2b3c4d5",
+        ] {
+            for pasted in [
+                "@,",
+                "@;",
+                "@.",
+                "@...",
+                "(@)",
+                "[@]",
+                "{@}",
+                "\"@",
+                "@'",
+                "<@",
+                "`@",
+                "*@*",
+                "~~@~~",
+                "=@",
+                ".@",
+                "@?",
+                "#@",
+                "alice:@",
+                "token:@",
+                "Bearer:@",
+                "x-access-token:@",
+                "\"token\":\"@\"",
+                "{\"token\":\"@\"}",
+                "GH_TOKEN:=@",
+                "GH_TOKEN==@",
+                "token=@&a=b",
+                "a=b&token=@",
+                "?private_token=@",
+                "--token=@",
+                "key=@",
+                "--header=PRIVATE-TOKEN:@",
+                "//registry.npmjs.org/:_authToken=@",
+                "\\x22@\\x22",
+                "@\\n",
+                "@%0A",
+                "@@",
+                "@|@",
+                "@,@",
+            ] {
+                let text = pasted.replace('@', token);
+                let found = flaw(cleaned(text.as_bytes()));
+                assert_eq!(found, Some(Flaw::Surrounded), "{text}");
+            }
+        }
+        let token = "ghp_madeup0123";
+        for pasted in [
+            "-p@",
+            "-@",
+            "_@_",
+            "x@",
+            "alice-@",
+            "@=",
+            "@/",
+            "@+",
+            "@~",
+            "@ghp_madeup4",
+            "@gho_made",
+            "@glpat-madeup",
+            "@github_pat_madeup",
+        ] {
+            let text = pasted.replace('@', token);
+            let found = flaw(cleaned(text.as_bytes()));
+            assert_eq!(found, Some(Flaw::Surrounded), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_files_name_or_a_placeholder_is_no_token() {
+        for (pasted, expected) in [
+            ("/home/a/token.txt", Flaw::File),
+            ("/run/secrets/token", Flaw::File),
+            ("/ghp_madeup", Flaw::File),
+            ("~/.token", Flaw::File),
+            ("./token", Flaw::File),
+            ("../token", Flaw::File),
+            ("token.txt", Flaw::File),
+            (".env", Flaw::File),
+            ("@token.txt", Flaw::File),
+            ("@/home/a/token", Flaw::Surrounded),
+            ("C:\\token", Flaw::Surrounded),
+            ("YOUR_TOKEN", Flaw::Placeholder),
+            ("GH_TOKEN", Flaw::Placeholder),
+            ("your-token-here", Flaw::Placeholder),
+            ("ghp_YOUR_TOKEN", Flaw::Placeholder),
+            ("ghp_xxxxxxxx", Flaw::Placeholder),
+            ("AT_HOME=deadbeef=deadbeef", Flaw::Surrounded),
+            ("glpat-********", Flaw::Placeholder),
+            ("-", Flaw::Placeholder),
+            ("--", Flaw::Placeholder),
+        ] {
+            let found = flaw(cleaned(pasted.as_bytes()));
+            assert_eq!(found, Some(expected), "{pasted}");
         }
     }
 
@@ -381,7 +627,11 @@ mod tests {
         }
 
         #[test]
-        fn a_token_alone_stays_as_it_is(token in "(ghp_|glpat-|github_pat_|ATATT|)[A-Za-z0-9_.-]{1,60}[A-Za-z0-9]") {
+        fn a_token_alone_stays_as_it_is(
+            token in "gh[pousr]_[A-Za-z0-9]{30,60}|github_pat_[A-Za-z0-9]{22}_[A-Za-z0-9]{59}|glpat-[A-Za-z0-9_-]{20}|\
+                glpat-[A-Za-z0-9_-]{27}\\.01\\.[0-9a-z]{9}|[0-9a-f]{40}|[a-z2-7]{52}|[A-Za-z0-9]{84}|\
+                ATATT3[A-Za-z0-9_-]{180}=[0-9A-F]{8}|eyJ[A-Za-z0-9_-]{40}\\.eyJ[A-Za-z0-9_-]{90}\\.[A-Za-z0-9_-]{43}"
+        ) {
             prop_assert_eq!(cleaned(token.as_bytes()), token.as_bytes());
             prop_assert_eq!(flaw(token.as_bytes()), None);
         }

@@ -185,13 +185,21 @@ impl fmt::Debug for Username {
 /// Whether `text` begins as the tokens of a forge do. An instance of GitLab may put a prefix of its own in front:
 /// `SIE-glpat-`.
 pub(super) fn begins_as_token(text: &[u8]) -> bool {
-    let begins = |tail: &[u8]| {
-        PREFIXES
-            .iter()
-            .any(|(prefix, length)| tail.len() >= *length && tail.starts_with(prefix.as_bytes()))
+    let after_hyphen = |at: usize| text[at] == b'-' && prefix(&text[at + 1..]).is_some();
+    prefix(text).is_some() || (0..text.len()).any(after_hyphen)
+}
+
+/// The prefix of a forge's tokens with which `text` begins.
+pub(super) fn prefix(text: &[u8]) -> Option<&'static str> {
+    let begins = |(prefix, length): &&(&str, usize)| {
+        text.len() >= *length && text.starts_with(prefix.as_bytes())
     };
-    let after_hyphen = |at: usize| text[at] == b'-' && begins(&text[at + 1..]);
-    begins(text) || (0..text.len()).any(after_hyphen)
+    PREFIXES.iter().find(begins).map(|(prefix, _)| *prefix)
+}
+
+/// As [`prefix`], of GitHub and GitLab only: their tokens consist of letters, digits, `-`, `_` and `.`.
+pub(super) fn mark(text: &[u8]) -> Option<&'static str> {
+    prefix(text).filter(|prefix| prefix.starts_with('g'))
 }
 
 /// Whether `host` is rather a token, given in the place of a URL.

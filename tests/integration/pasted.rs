@@ -65,6 +65,13 @@ fn a_text_that_cannot_be_sent_replaces_no_token() {
         "ssh-ed25519 AAAAmadeup alice@home",
         "git push madeup",
         "$GH_TOKEN",
+        "YOUR_TOKEN",
+        "/home/alice/madeup.txt",
+        "0123456789abcdef0123456789abcdefmadeup67,",
+        "alice:0123456789abcdef0123456789abcdefmadeup67",
+        "token=0123456789abcdef0123456789abcdefmadeup67&a=b",
+        "--token=ghp_madeupNew",
+        "ghp_madeupNewghp_madeupNew",
     ] {
         let said = sandbox.ask(LOGIN, pasted.as_bytes());
         assert_eq!(said.status.code(), Some(1), "{pasted:?}: {said:?}");
@@ -79,7 +86,7 @@ fn a_text_that_cannot_be_sent_replaces_no_token() {
 fn force_saves_what_git_can_carry() {
     let sandbox = keeping_good();
     let forced = format!("{LOGIN} --force");
-    for pasted in ["pass phrase", "p\u{e4}ss"] {
+    for pasted in ["pass phrase", "p\u{e4}ss", "it's;a:b!"] {
         let refused = sandbox.ask(LOGIN, pasted.as_bytes());
         assert!(refused.stderr.contains("--force"), "{refused:?}");
         sandbox.ask(&forced, pasted.as_bytes()).succeeded();
@@ -119,11 +126,13 @@ fn a_variable_is_read_like_a_pasted_token() {
         let mut command = sandbox.helper(words);
         process::run(command.env("MADE_UP", value), b"")
     };
-    let said = import("https://one.test/madeup");
-    assert_eq!(said.status.code(), Some(1), "{said:?}");
-    assert!(said.stderr.contains("MADE_UP holds no token"), "{said:?}");
-    shows_nothing(&said);
-    assert_eq!(kept(&sandbox), GOOD);
+    for value in ["https://one.test/madeup", "alice:madeup", "--token=madeup"] {
+        let said = import(value);
+        assert_eq!(said.status.code(), Some(1), "{said:?}");
+        assert!(said.stderr.contains("MADE_UP holds no token"), "{said:?}");
+        shows_nothing(&said);
+        assert_eq!(kept(&sandbox), GOOD);
+    }
     import(&format!("\u{feff}\"{NEW}\"")).succeeded();
     assert_eq!(kept(&sandbox), NEW);
 }
