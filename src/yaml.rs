@@ -6,9 +6,11 @@
 //!
 //! Between brackets and in quotes, go-yaml takes a line at any column, and saphyr-parser only one that is indented:
 //!
-//!     github.com: {
-//!     oauth_token: made-up
-//!     }
+//! ```yaml
+//! github.com: {
+//! oauth_token: made-up
+//! }
+//! ```
 //!
 //! The parser tells that line, and reads the file once more with blanks before it. They mean nothing there.
 
