@@ -109,7 +109,7 @@ fn refusal(shared: &Shared, request: &Request) -> Option<Response> {
         Speaks::GitLab => "Basic realm=\"GitLab\"",
         Speaks::Gitea => "Basic realm=\"Gitea\"",
         Speaks::Bitbucket => "Basic realm=\"Bitbucket.org HTTP\"",
-        Speaks::Azure => "Basic realm=\"Azure DevOps\"",
+        Speaks::Azure => "Basic realm=\"https://tfsprodweu1.visualstudio.com/\"",
     };
     let unauthorized =
         |text: &str| Some(Response::text(401, text).with("WWW-Authenticate", challenge));
