@@ -99,8 +99,8 @@ impl Helper {
         may && !is_other_kind
     }
 
-    /// Has the forge replace the token of `old`, unless an earlier rotation is to be finished first, and stores the new one wherever the old one is. `state`: the folder of lock
-    /// and mark. `announce` is called when the forge is about to be asked: from there until this
+    /// Has the forge replace the token of `old`, and stores the new one wherever the old one is. An earlier rotation is
+    /// finished first. `state`: the folder of lock and mark. `announce` is called when the forge is about to be asked: from there until this
     /// returns a loss cannot be undone, so the caller lets no signal end the process.
     pub fn rotate(
         &self,
