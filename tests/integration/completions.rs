@@ -55,24 +55,12 @@ fn with_tokens() -> Sandbox {
     sandbox.configure_git(&format!(
         "[credential]\n\thelper = {PROGRAM} --storage file\n"
     ));
-    for (host, path, username) in [
-        ("one.test", "", "alice"),
-        ("two.test:8443", "a b", "bob"),
-        ("one.test", "", "ghp_madeup0123456789abcdef0123456789abcd"),
-    ] {
-        let mut pairs = vec![
-            ("protocol", "https"),
-            ("host", host),
-            ("username", username),
-            ("password", "made-up"),
-        ];
-        if !path.is_empty() {
-            pairs.push(("path", path));
-        }
-        sandbox
-            .ask("--storage file store", &lines(&pairs))
-            .succeeded();
-    }
+    sandbox.store_in_file("https://one.test", "alice");
+    sandbox.store_in_file("https://two.test:8443/a b", "bob");
+    sandbox.store_in_file(
+        "https://one.test",
+        "ghp_madeup0123456789abcdef0123456789abcd",
+    );
     fs::write(sandbox.path("work/note.txt"), "").unwrap();
     fs::create_dir(sandbox.path("site")).unwrap();
     sandbox

@@ -5,29 +5,12 @@ use crate::process::{self, Output};
 use crate::sandbox::Sandbox;
 use crate::terminal::Session;
 
-fn store(sandbox: &Sandbox, url: &str, username: &str) {
-    let place = url.strip_prefix("https://").unwrap();
-    let (host, path) = place.split_once('/').unwrap_or((place, ""));
-    let mut pairs = vec![
-        ("protocol", "https"),
-        ("host", host),
-        ("username", username),
-        ("password", "made-up"),
-    ];
-    if !path.is_empty() {
-        pairs.push(("path", path));
-    }
-    sandbox
-        .ask("--storage file store", &lines(&pairs))
-        .succeeded();
-}
-
 fn two_accounts() -> Sandbox {
     let sandbox = Sandbox::new();
-    store(&sandbox, "https://one.test", "alice");
-    store(&sandbox, "https://one.test", "bob");
-    store(&sandbox, "https://one.test/acme", "alice");
-    store(&sandbox, "https://two.test", "alice");
+    sandbox.store_in_file("https://one.test", "alice");
+    sandbox.store_in_file("https://one.test", "bob");
+    sandbox.store_in_file("https://one.test/acme", "alice");
+    sandbox.store_in_file("https://two.test", "alice");
     sandbox
 }
 
@@ -143,7 +126,7 @@ fn the_token_of_an_account_is_not_removed_for_one_repository() {
     std::fs::create_dir_all(&folder).unwrap();
     let rule = "[[account]]\nurl = 'https://one.test/acme'\n";
     std::fs::write(folder.join("config.toml"), rule).unwrap();
-    store(&sandbox, "https://one.test/acme/r.git", "work");
+    sandbox.store_in_file("https://one.test/acme/r.git", "work");
     let said = logout(&sandbox, "one.test/acme/r.git");
     assert_eq!(said.status.code(), Some(1), "{said:?}");
     let hint = "'git credential-pat logout https://work@one.test/acme'";

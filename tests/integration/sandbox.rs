@@ -9,6 +9,7 @@ use std::process::Command;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use crate::attributes::lines;
 use crate::git::Git;
 use crate::keyring::Keyring;
 use crate::process::{self, Output};
@@ -158,6 +159,23 @@ impl Sandbox {
     #[track_caller]
     pub fn ask(&self, words: &str, input: &[u8]) -> Output {
         process::run(&mut self.helper(words), input)
+    }
+
+    /// Stores a made-up token of `username` for `url` in the file storage.
+    #[track_caller]
+    pub fn store_in_file(&self, url: &str, username: &str) {
+        let place = url.strip_prefix("https://").unwrap();
+        let (host, path) = place.split_once('/').unwrap_or((place, ""));
+        let mut pairs = vec![
+            ("protocol", "https"),
+            ("host", host),
+            ("username", username),
+            ("password", "made-up"),
+        ];
+        if !path.is_empty() {
+            pairs.push(("path", path));
+        }
+        self.ask("--storage file store", &lines(&pairs)).succeeded();
     }
 
     /// Every file in it and what it holds; `Debug` of a failed comparison names them.
