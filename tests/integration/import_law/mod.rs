@@ -284,6 +284,7 @@ fn direct_use_of_the_system_is_caught() {
         "fn f() { if cfg!(windows) {} }",
     ] {
         is_caught("private.rs", text, "system: used outside");
+        is_caught("storage/keychain/mod.rs", text, "system: used outside");
     }
 }
 
