@@ -1,40 +1,34 @@
 //! git-credential-pat: a Git credential helper for people who use personal access tokens.
 //!
-//! The house, from the roof down. A file imports only from the floors below its own (`docs/architecture.md`).
+//! The rooms, from the roof down. Each room imports only from the rooms that the law lists (`docs/architecture.md`).
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-// What people see.
+// Arguments in, text out.
 pub mod cli;
 
-// Policy.
+// What people ask for.
+pub mod tasks;
+
+// What git asks for.
 pub mod helper;
 
-// Sources of knowledge.
-pub mod cache;
+// Sources of knowledge, and where credentials are kept.
 pub mod config;
+pub mod daemon;
+pub mod forge;
 pub mod journal;
 pub mod neighbour;
-pub mod places;
+pub mod storage;
 pub mod traces;
 
-// Where credentials are kept, and who issues them.
-pub mod forge;
-pub mod storage;
-
-// The wire.
+// git's attribute lines, and the values in them.
+pub mod credential;
 pub mod protocol;
 
-// The words.
-pub mod credential;
-
 // The ground.
-pub mod foreign;
+pub mod files;
 pub mod git;
-pub mod helper_line;
-pub mod network;
-pub mod plain;
 pub mod platform;
-pub mod private;
 pub mod secret;
+pub mod terminal;
 pub mod time;
-pub mod yaml;

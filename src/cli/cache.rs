@@ -7,10 +7,10 @@ use serde::Serialize;
 
 use super::streams::Streams;
 use super::{Failure, settings, ui};
-use crate::cache::message::Status;
 use crate::config::{Flags, Settings};
+use crate::daemon::message::Status;
 use crate::helper::open;
-use crate::plain;
+use crate::terminal::escape;
 use crate::time::in_words;
 
 /// Look at the memory daemon, or end it
@@ -109,7 +109,7 @@ fn in_lines(settings: &Settings, status: Status) -> String {
     format!(
         "running for {} as process {process}, keeping {entries} {plural}\nsocket: {}\nmemory for secrets: {} KiB, {swap}\n",
         in_words(age),
-        plain::safe(settings.socket.as_os_str().as_encoded_bytes()),
+        escape::safe(settings.socket.as_os_str().as_encoded_bytes()),
         mapped / 1024,
     )
 }

@@ -13,10 +13,10 @@ use crate::credential::expiry::Expiry;
 use crate::credential::token::TokenKind;
 use crate::credential::username::Username;
 use crate::forge::{Told, Verdict};
-use crate::helper::asking::Asked;
 use crate::helper::lookup::Report;
-use crate::helper::remotes;
-use crate::plain;
+use crate::helper::lookup::request::Asked;
+use crate::tasks::doctor::remotes;
+use crate::terminal::escape;
 use crate::time::{self, in_words};
 
 /// Exit status if a forge or a storage gives no clear answer.
@@ -244,7 +244,7 @@ fn says(report: &Report, state: State, wall: u64) -> String {
 }
 
 fn advise(streams: &mut Streams, report: &Report) {
-    let url = plain::safe(&report.key.url());
+    let url = escape::safe(&report.key.url());
     if let Some(lack) = report.lack {
         let what = format!(
             "the token for {url} lacks the scope '{}': {}",
@@ -268,7 +268,7 @@ fn advise(streams: &mut Streams, report: &Report) {
     }) = &report.asked
     {
         let what = format!("the token for {url} must be authorized for single sign-on");
-        let hint = format!("open {} within the hour", plain::safe(page.as_bytes()));
+        let hint = format!("open {} within the hour", escape::safe(page.as_bytes()));
         ui::warn(streams, &what, Some(&hint));
     }
 }
@@ -289,7 +289,7 @@ fn row(report: &Report, state: State, wall: u64) -> Vec<String> {
         (Some(forge), Some(token)) => format!("{forge} ({})", token.word()),
     };
     vec![
-        plain::safe(&report.key.url()),
+        escape::safe(&report.key.url()),
         user.map_or_else(|| "-".to_owned(), Username::shown),
         forge,
         says(report, state, wall),

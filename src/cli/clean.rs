@@ -11,10 +11,10 @@ use crate::config::Flags;
 use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
 use crate::credential::username::Username;
-use crate::helper::clean::{Cleaner, Owner, Stale, Why};
-use crate::helper::neighbours::{Harvest, Neighbours};
-use crate::plain;
+use crate::neighbour::registry::{Harvest, Neighbours};
 use crate::storage::Kind;
+use crate::tasks::clean::{Cleaner, Owner, Stale, Why};
+use crate::terminal::escape;
 use crate::time;
 
 /// Remove credentials that have ended, were refused or superseded, and copies of them that other helpers keep
@@ -220,11 +220,11 @@ fn show(
         }
         rows.push(vec![
             (number + 1).to_string(),
-            plain::safe(&key.url()),
+            escape::safe(&key.url()),
             key.username
                 .as_ref()
                 .map_or_else(|| "-".to_owned(), Username::shown),
-            plain::safe(place.as_bytes()),
+            escape::safe(place.as_bytes()),
             stale
                 .mark
                 .as_ref()

@@ -14,12 +14,13 @@ use crate::credential::description::Description;
 use crate::credential::url;
 use crate::credential::username::without_tokens;
 use crate::git::Git;
-use crate::helper::finding::{Finding, Outcome};
-use crate::helper::question::Question;
-use crate::helper::remotes::{self, Remote, Rewriting, Way};
-use crate::helper::ssh::Ssh;
-use crate::helper::{Helper, chain, examine, header, netrc, verify, why};
-use crate::plain;
+use crate::helper::Helper;
+use crate::tasks::doctor::finding::{Finding, Outcome};
+use crate::tasks::doctor::query::Question;
+use crate::tasks::doctor::remotes::{self, Remote, Rewriting, Way};
+use crate::tasks::doctor::ssh::Ssh;
+use crate::tasks::doctor::{certificates, chain, header, local_checks, netrc, token_check};
+use crate::terminal::escape;
 use crate::time;
 
 /// Look at what git and this helper do together, and for a URL why git fails there
@@ -48,7 +49,7 @@ pub(super) fn run(
     flags: Flags,
     streams: &mut Streams,
 ) -> Result<ExitCode, Failure> {
-    let (git, found) = examine::git();
+    let (git, found) = local_checks::git();
     let mut findings = vec![found];
     let rewriting = git.as_ref().map(Rewriting::of).unwrap_or_default();
     let remotes = git.as_ref().map(|git| remotes::all(git, &rewriting));
@@ -106,7 +107,7 @@ pub(super) fn run(
             findings.extend(header::examine(git, url.as_ref()));
             findings.extend(netrc::examine(url.as_ref(), kept.map(|(_, kept)| kept)));
             if let (Some((settings, _)), None) = (&known, &url) {
-                findings.extend(why::of_accounts(git, &settings.accounts));
+                findings.extend(token_check::of_accounts(git, &settings.accounts));
             }
             for remote in &remotes {
                 findings.extend(of_remote(
@@ -118,19 +119,19 @@ pub(super) fn run(
                 ));
             }
         }
-        findings.extend(examine::environment(
+        findings.extend(local_checks::environment(
             git.as_ref(),
             url.as_ref(),
             known.as_ref().map(|(_, helper)| helper),
             now,
         ));
-        findings.extend(verify::examine(git.as_ref(), url.as_ref()));
+        findings.extend(certificates::examine(git.as_ref(), url.as_ref()));
         if let Some((helper, url, question, kept)) = &asked {
             let kept = kept.as_ref().map(Option::as_ref);
             findings.extend(helper.why(url, question, kept, git.as_ref(), now));
         }
     }
-    if let Some(found) = examine::unanswered().filter(|_| git.is_some()) {
+    if let Some(found) = local_checks::unanswered().filter(|_| git.is_some()) {
         // All that git says of its settings is missing below.
         findings.insert(1, found);
     }
@@ -151,7 +152,7 @@ fn is_word(typed: &str) -> bool {
 fn neither(remotes: &[Remote]) -> Failure {
     let mut names: Vec<String> = remotes
         .iter()
-        .map(|remote| format!("'{}'", plain::safe(remote.name.as_bytes())))
+        .map(|remote| format!("'{}'", escape::safe(remote.name.as_bytes())))
         .collect();
     names.dedup();
     let here = if names.is_empty() {
@@ -215,7 +216,7 @@ fn unreadable(error: &Error) -> Finding {
 }
 
 fn shown(text: &str) -> String {
-    plain::whole(&without_tokens(text))
+    escape::whole(&without_tokens(text))
 }
 
 fn print(streams: &mut Streams, findings: &[Finding], is_json: bool) -> io::Result<()> {

@@ -8,7 +8,7 @@ use crate::config::Flags;
 use crate::credential::description::Description;
 use crate::credential::expiry::End;
 use crate::helper::Helper;
-use crate::plain;
+use crate::terminal::escape;
 use crate::time::now;
 
 /// Tell when a token ends, where nobody else does
@@ -50,7 +50,7 @@ pub(super) fn run(
             .username
             .as_ref()
             .map_or_else(String::new, |name| format!(" of {}", name.shown()));
-        let url = plain::safe(&key.url());
+        let url = escape::safe(&key.url());
         let end = match expiry {
             None => "has no known end".to_owned(),
             Some(expiry) if expiry.is_past(wall) => format!("ended on {}", expiry.day()),

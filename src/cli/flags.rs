@@ -12,7 +12,7 @@ use crate::config::{Choice, Flags};
 use crate::credential::description::Description;
 use crate::credential::url;
 use crate::git::Git;
-use crate::helper_line::{self, KEYS};
+use crate::git::helper_line::{self, KEYS};
 use crate::time::parse_duration;
 
 #[derive(Args)]

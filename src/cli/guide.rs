@@ -21,12 +21,13 @@ use crate::credential::pasted::{self, Flaw};
 use crate::forge::{Page, Verdict, Wish};
 use crate::git::Git;
 use crate::helper::Helper;
-use crate::helper::asking::Asked;
-use crate::helper::forges::takes_no_more;
-use crate::helper::remotes;
-use crate::plain;
-use crate::platform::{self, prompt::Dialogue, prompt::Error};
+use crate::helper::issuer::takes_no_more;
+use crate::helper::lookup::request::Asked;
+use crate::platform;
+use crate::platform::prompt::{Dialogue, Error};
 use crate::secret::{Buffer, Secret};
+use crate::tasks::doctor::remotes;
+use crate::terminal::escape;
 use crate::time::{Now, in_words};
 
 /// Longer than any token: what is longer was not meant.
@@ -77,11 +78,11 @@ fn show_all(streams: &mut Streams, pages: &[Page], how: How) -> io::Result<()> {
         "create {} {} here:\n  {}",
         article(first.title),
         first.title,
-        plain::whole(&first.url)
+        escape::whole(&first.url)
     );
     text.push_str("with these values, where the page has not filled them in:\n");
     for (name, value) in &first.values {
-        let _ = writeln!(text, "  {name}: {}", plain::whole(value));
+        let _ = writeln!(text, "  {name}: {}", escape::whole(value));
     }
     for other in others {
         let _ = writeln!(
@@ -89,7 +90,7 @@ fn show_all(streams: &mut Streams, pages: &[Page], how: How) -> io::Result<()> {
             "or {} {}:\n  {}",
             article(other.title),
             other.title,
-            plain::whole(&other.url)
+            escape::whole(&other.url)
         );
     }
     ui::print(streams, &text)?;
@@ -117,7 +118,7 @@ fn code(url: &str, window: Option<(usize, usize)>) -> String {
     let size = (width.unwrap_or_default(), code.lines().count());
     let fits = |(columns, lines): (usize, usize)| size.0 <= columns && size.1 <= lines;
     if window.is_none_or(fits) {
-        format!("{code}\nthe QR code is of {}\n", plain::whole(url))
+        format!("{code}\nthe QR code is of {}\n", escape::whole(url))
     } else {
         format!(
             "no QR code: it needs {} columns and {} lines\n",

@@ -14,11 +14,11 @@ use crate::credential::key::Key;
 use crate::credential::token::TokenKind;
 use crate::credential::username::Username;
 use crate::forge;
-use crate::helper::answering::answering;
-use crate::helper::configured::path_teller;
+use crate::helper::precedence::answering;
 use crate::journal::known::{Known, Outcome};
-use crate::plain;
+use crate::neighbour::configured::path_teller;
 use crate::storage::{Kind, Listed};
+use crate::terminal::escape;
 use crate::time::{self, in_words};
 
 /// List every credential, without secrets: where it is kept and when it ends
@@ -140,7 +140,7 @@ fn row(kind: Kind, listed: &Listed, known: &Known, is_marked: bool, wall: u64) -
         .as_ref()
         .map_or_else(|| "-".to_owned(), Username::shown);
     if let Some(scheme) = scheme {
-        user = format!("{user} ({})", plain::safe(scheme));
+        user = format!("{user} ({})", escape::safe(scheme));
     }
     let storage = match (kind, forgotten) {
         (Kind::File, _) => "file (plaintext)".to_owned(),
@@ -197,12 +197,12 @@ fn row(kind: Kind, listed: &Listed, known: &Known, is_marked: bool, wall: u64) -
         Some(Source::Token) => "the token",
     };
     [
-        plain::safe(&key.url()),
+        escape::safe(&key.url()),
         user,
         if is_marked { "yes" } else { "" }.to_owned(),
         storage,
         token,
-        plain::safe(scopes.unwrap_or_default().as_bytes()),
+        escape::safe(scopes.unwrap_or_default().as_bytes()),
         ends,
         says.to_owned(),
         left,

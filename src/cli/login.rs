@@ -17,14 +17,15 @@ use crate::credential::key::Key;
 use crate::credential::url;
 use crate::credential::username::Username;
 use crate::git::Git;
-use crate::helper::finding::Finding;
-use crate::helper::forges::StandIn;
-use crate::helper::remotes::{self, Rewriting};
-use crate::helper::{Helper, question};
-use crate::plain;
+use crate::helper::Helper;
+use crate::helper::issuer::StandIn;
 use crate::platform::prompt::Dialogue;
 use crate::secret::Secret;
 use crate::storage::Kind;
+use crate::tasks::doctor::finding::Finding;
+use crate::tasks::doctor::query;
+use crate::tasks::doctor::remotes::{self, Rewriting};
+use crate::terminal::escape;
 use crate::time;
 
 /// Take a new token for a URL, in the place of an old one
@@ -186,7 +187,7 @@ fn tell(
 ) -> Result<(), Failure> {
     let entries = whereabouts::entries(helper, key)?;
     let place = whereabouts::told(&entries, settings.lifetime, time::now().wall);
-    let url = plain::safe(&key.url());
+    let url = escape::safe(&key.url());
     ui::print(
         streams,
         &format!("the token for {url} is kept {place}{more}\n"),
@@ -229,14 +230,14 @@ fn warn_of_path(streams: &mut Streams, said: &Description, settings: &Settings) 
     let mut whole = said.duplicate();
     let path = whole.path.take().unwrap_or_default();
     let url =
-        |said: &Description| plain::safe(&said.key().map(|key| key.url()).unwrap_or_default());
+        |said: &Description| escape::safe(&said.key().map(|key| key.url()).unwrap_or_default());
     let what = format!(
         "git does not tell the path '{}': the token is for all of {}",
-        plain::safe(&path),
+        escape::safe(&path),
         url(&whole)
     );
     let file = settings.places.config.join("config.toml");
-    let file = plain::safe(file.as_os_str().as_encoded_bytes());
+    let file = escape::safe(file.as_os_str().as_encoded_bytes());
     let hint =
         format!("for a token of its own, add this to {file} and run 'git credential-pat setup':");
     ui::warn(streams, &what, Some(&hint));
@@ -263,7 +264,7 @@ fn of_remote(streams: &mut Streams) -> Result<Option<Description>, Failure> {
     let Some(remote) = remotes::usual(&git, &rewriting) else {
         return Ok(None);
     };
-    let name = plain::safe(remote.name.as_bytes());
+    let name = escape::safe(remote.name.as_bytes());
     let is_over_ssh = remote.way.ssh().is_some();
     let over_ssh = remote.finding(&rewriting).filter(|_| is_over_ssh);
     if let Some(Finding { says, remedy, .. }) = over_ssh {
@@ -294,7 +295,7 @@ fn of_remote(streams: &mut Streams) -> Result<Option<Description>, Failure> {
         ));
     };
     let shown = found.key().map(|key| key.url()).unwrap_or_default();
-    let text = format!("the remote {name} leads to {}\n", plain::safe(&shown));
+    let text = format!("the remote {name} leads to {}\n", escape::safe(&shown));
     ui::print(streams, &text)?;
     Ok(Some(found))
 }
@@ -307,7 +308,7 @@ fn is_ruled(settings: &Settings, said: &Description) -> bool {
 
 /// Whether git will ask for the token with the path of the repository.
 fn git_tells_path(said: &Description) -> bool {
-    Git::find().is_ok_and(|git| question::tells_path(&git, said))
+    Git::find().is_ok_and(|git| query::tells_path(&git, said))
 }
 
 /// The user whose token is replaced, if there is exactly one. If there is none, the username that the forge of a `piped` token
@@ -346,7 +347,7 @@ fn known_or_asked_username(
         )
     })?;
     let url = key.as_ref().map(Key::url).unwrap_or_default();
-    let name = ui::ask_shown(dialogue, &format!("Username for {}: ", plain::safe(&url)))?;
+    let name = ui::ask_shown(dialogue, &format!("Username for {}: ", escape::safe(&url)))?;
     if name.is_empty() {
         return Err(Failure::new("a token needs a user", None));
     }

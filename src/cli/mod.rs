@@ -36,16 +36,17 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use self::flags::{FlagArguments, gits_call, gits_flags};
 use self::streams::Streams;
-use crate::cache::{daemon, message};
 use crate::config::{self, Flags, Settings, account};
 use crate::credential::description::Description;
 use crate::credential::url;
 use crate::credential::username::is_token_as_host;
+use crate::daemon::{message, server};
+use crate::files::places::NoHome;
 use crate::git;
 use crate::helper::Helper;
-use crate::helper::background::COMMAND;
-use crate::places::NoHome;
-use crate::platform::{self, prompt};
+use crate::helper::lookup::background::COMMAND;
+use crate::platform;
+use crate::platform::prompt;
 use crate::protocol::Operation;
 use crate::storage;
 use crate::traces::draft;
@@ -156,7 +157,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if let [word, socket] = &arguments[..]
         && word == message::COMMAND
     {
-        return match daemon::run(Path::new(socket)) {
+        return match server::run(Path::new(socket)) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => ui::last_words("cannot keep tokens in memory", &error),
         };

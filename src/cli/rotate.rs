@@ -13,11 +13,11 @@ use crate::credential::key::Key;
 use crate::credential::token::TokenKind;
 use crate::forge::{Renewal, Revocation, Told};
 use crate::helper::Helper;
-use crate::helper::holders::Left;
-use crate::helper::rotate::{Plan, Rotated, Step};
-use crate::plain;
 use crate::platform::ending::Waiting;
 use crate::storage;
+use crate::tasks::rotation::entries::Left;
+use crate::tasks::rotation::{Plan, Rotated, Step};
+use crate::terminal::escape;
 use crate::time::{self, Now};
 
 /// How long a new token lives, if nobody says.
@@ -92,7 +92,7 @@ fn in_place(
     end: Expiry,
     now: Now,
 ) -> Result<ExitCode, Failure> {
-    let url = plain::safe(&old.key.url());
+    let url = escape::safe(&old.key.url());
     let whose = old.key.argument();
     let login = format!("create a new one with 'git credential-pat login {whose}'");
     let state = &settings.places.state;
@@ -152,7 +152,7 @@ fn told(streams: &mut Streams, rotated: &Rotated, place: &str, login: &str) -> R
         is_late,
         end,
     } = rotated;
-    let url = plain::safe(&new.key.url());
+    let url = escape::safe(&new.key.url());
     let mut text = if *is_late {
         format!(
             "an earlier rotation of the token for {url} was cut off: the new token is kept {place} and replaces the old one\n"
@@ -230,7 +230,7 @@ fn place_of(helper: &Helper, key: &Key) -> Result<String, Failure> {
 }
 
 fn named(key: &Key) -> String {
-    let url = plain::safe(&key.url());
+    let url = escape::safe(&key.url());
     match &key.username {
         Some(user) => format!("{} at {url}", user.shown()),
         None => url,
@@ -246,10 +246,10 @@ fn by_hand(
     arguments: &Arguments,
     now: Now,
 ) -> Result<ExitCode, Failure> {
-    let url = plain::safe(&old.key.url());
+    let url = escape::safe(&old.key.url());
     let mut dialogue = guide::dialogue(streams)?;
     if let Renewal::ByHand { page, how } = &plan.renewal {
-        let text = format!("{how}:\n  {}\n", plain::whole(page));
+        let text = format!("{how}:\n  {}\n", escape::whole(page));
         ui::print(streams, &format!("either {text}or "))?;
     }
     show_pages(streams, plan, end, arguments, now)?;
@@ -359,7 +359,7 @@ fn revoke(
 ) -> Result<(), Failure> {
     let forge = plan.issuer.forge.kind();
     if let Revocation::ByHand(page) = &plan.revocation {
-        let text = format!("remove the old one there: {}\n", plain::whole(page));
+        let text = format!("remove the old one there: {}\n", escape::whole(page));
         return Ok(ui::print(streams, &text)?);
     }
     if !is_new_good {

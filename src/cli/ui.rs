@@ -15,10 +15,10 @@ use crate::credential::expiry::Source;
 use crate::credential::key::Key;
 use crate::credential::username::without_tokens;
 use crate::helper::notice::{Next, Notice};
-use crate::plain;
 use crate::platform;
 use crate::platform::prompt::{self, Dialogue};
 use crate::secret::Buffer;
+use crate::terminal::escape;
 use crate::time::in_words;
 
 /// What a line of standard error is.
@@ -47,7 +47,7 @@ pub fn announce_panics() {
 pub fn last_words(what: &str, cause: &io::Error) -> ExitCode {
     let text = format!(
         "error: {what}\ncause: {}\n",
-        plain::whole(&cause.to_string())
+        escape::whole(&cause.to_string())
     );
     let _ = io::stderr().write_all(text.as_bytes());
     ExitCode::FAILURE
@@ -95,7 +95,7 @@ pub fn with_causes(error: &dyn Error) -> String {
 
 /// Shows a line of a file or a command that the message before it speaks of.
 pub fn show(streams: &mut Streams, text: &str) {
-    let _ = writeln!(streams.error, "{}", plain::whole(text));
+    let _ = writeln!(streams.error, "{}", escape::whole(text));
 }
 
 /// Says that something did not work and the rest goes on.
@@ -260,7 +260,7 @@ fn after_refusal(next: Next, key: &Key) -> String {
 
 /// The token that is kept under `key`, in the middle of a sentence.
 pub fn token_of(key: &Key) -> String {
-    let url = plain::safe(&key.url());
+    let url = escape::safe(&key.url());
     match key.username.as_ref().filter(|name| !name.is_empty()) {
         None => format!("the token for {url}"),
         Some(name) => format!("the token of {} for {url}", name.shown()),
@@ -292,7 +292,7 @@ fn line(streams: &mut Streams, level: Level, text: &str) {
     };
     // Nobody is left to tell if standard error is gone.
     // The system's and git's own messages may hold a username that was never parsed.
-    let text = plain::whole(&without_tokens(text));
+    let text = escape::whole(&without_tokens(text));
     let text = format!("{style}{word}:{style:#} {text}\n");
     let _ = streams.error.write_all(text.as_bytes());
 }
@@ -321,7 +321,7 @@ pub fn dialogue(streams: &mut Streams) -> Result<Dialogue, prompt::Error> {
 
 /// Asks, and reads a line that is shown while it is typed: what is shown is what is taken.
 pub fn ask_shown(dialogue: &mut Dialogue, question: &str) -> Result<String, prompt::Error> {
-    let line = dialogue.line_shown(question, plain::is_plain)?;
+    let line = dialogue.line_shown(question, escape::is_plain)?;
     Ok(line.trim().to_owned())
 }
 

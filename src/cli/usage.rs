@@ -10,8 +10,8 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use super::streams::Streams;
 use super::ui;
 use crate::credential::key::Key;
-use crate::helper::forges::{Clues, issuer};
-use crate::plain;
+use crate::helper::issuer::{Clues, issuer};
+use crate::terminal::escape;
 
 /// Exit status for a wrong command line.
 pub(super) const MISUSE: u8 = 2;
@@ -175,8 +175,8 @@ pub(super) fn shown(word: &str) -> String {
         return HIDDEN.to_owned();
     }
     match word.split_once('=') {
-        Some((name, _)) => format!("{}={HIDDEN}", plain::safe(name.as_bytes())),
-        None => plain::safe(word.as_bytes()),
+        Some((name, _)) => format!("{}={HIDDEN}", escape::safe(name.as_bytes())),
+        None => escape::safe(word.as_bytes()),
     }
 }
 

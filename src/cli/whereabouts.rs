@@ -9,13 +9,14 @@ use crate::config::{Flags, Settings};
 use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
+use crate::git::helper_line::is_ours;
 use crate::git::{Git, Setting};
+use crate::helper::Helper;
 use crate::helper::open::kinds;
-use crate::helper::{Helper, chain};
-use crate::helper_line::is_ours;
-use crate::plain::{self, shell_word};
 use crate::storage::memory::Lifetime;
 use crate::storage::{Error, Kind, Listed, in_words as places};
+use crate::tasks::doctor::chain;
+use crate::terminal::escape::{self, shell_word};
 use crate::time::in_words;
 
 /// How long the daemon and this process may take together.
@@ -157,7 +158,7 @@ impl Calls {
             return true;
         }
         let url = url.map_or_else(String::new, |key| {
-            format!(" for {}", plain::safe(&key.url()))
+            format!(" for {}", escape::safe(&key.url()))
         });
         let asked: Vec<Kind> = self.0.iter().flatten().flat_map(kinds).copied().collect();
         let setup = setup(flags);

@@ -20,7 +20,7 @@ use serde::de::{Deserializer, Error as _};
 use self::account::Account;
 use self::host::{HostRule, WrittenHost};
 use self::span::Span;
-use crate::places::{NoHome, Places};
+use crate::files::places::{NoHome, Places};
 use crate::storage::Kind;
 use crate::storage::file::PlaintextFile;
 use crate::storage::memory::Lifetime;

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags, fstat};
 
 use super::trust::{self, Doubt};
-use crate::plain::shell_word;
 use crate::platform::kernel_files::is_kernels;
+use crate::terminal::escape::shell_word;
 
 /// A configuration file larger than this is none.
 const LARGEST: u64 = 1024 * 1024;

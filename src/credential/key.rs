@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::username::Username;
-use crate::plain::{is_plain, shell_word};
+use crate::terminal::escape::{is_plain, shell_word};
 
 /// Protocol, host, path and username: two credentials with the same key cannot be kept side by side.
 ///

@@ -19,7 +19,7 @@
 //! | two tokens follow each other | `ghp_…ghp_…` |
 
 use super::username::{mark, prefix};
-use crate::plain::is_plain;
+use crate::terminal::escape::is_plain;
 
 /// Why a text cannot be a token that a server takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

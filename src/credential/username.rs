@@ -18,8 +18,8 @@ use std::hash::{Hash, Hasher};
 
 use zeroize::Zeroizing;
 
-use crate::plain;
 use crate::secret::Secret;
+use crate::terminal::escape;
 
 /// Stands for a name that is not shown.
 pub const HIDDEN: &str = "***";
@@ -136,7 +136,7 @@ impl Username {
     /// The name for a person: safe for a terminal, and hidden if it may be a token.
     pub fn shown(&self) -> String {
         self.visible()
-            .map_or_else(|| HIDDEN.to_owned(), plain::safe)
+            .map_or_else(|| HIDDEN.to_owned(), escape::safe)
     }
 }
 

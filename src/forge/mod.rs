@@ -1,8 +1,10 @@
 //! Forges: hosts that issue tokens. Each says how to ask when a token ends (or that it cannot tell), what a token's
 //! kind is, where a new one is created, and how an old one is renewed and revoked.
 //!
-//! A forge here is knowledge only: it opens no connection and keeps nothing. [`lookup::call`] carries out what it describes.
+//! A forge here is knowledge only: it opens no connection and keeps nothing. [`http::call`] carries out what it describes.
 //! `helper::forges` names them all and finds the one that issued a token.
+
+pub mod http;
 
 use std::fmt::{self, Write as _};
 
@@ -18,7 +20,6 @@ pub mod bitbucket;
 pub mod gitea;
 pub mod github;
 pub mod gitlab;
-pub mod lookup;
 pub mod reading;
 
 /// Which forge, by the word used in configuration, the journal and JSON.
@@ -176,7 +177,7 @@ pub struct Site {
 
 impl Site {
     /// The site that a credential is for. `None` for what is not HTTPS: over anything else no token is sent. Whether it can be
-    /// asked, [`lookup::call`] finds.
+    /// asked, [`http::call`] finds.
     pub fn of(key: &Key) -> Option<Self> {
         let host = std::str::from_utf8(&key.host).ok()?;
         let can_be = key.protocol == b"https" && is_host(&key.host);

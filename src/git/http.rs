@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::ask::run;
+use super::command::run;
 use super::{Error, Git, HANDED_ON};
 
 /// Settings by name; `None` for a name alone, which means true.

@@ -2,7 +2,7 @@
 //! 2.41), and when a command that found nothing here began. States carry it from the one to the other (git 2.46), even where
 //! `get` has no answer.
 
-use super::forges;
+use super::issuer;
 use crate::forge::Kind;
 use crate::protocol::read::Request;
 
@@ -11,19 +11,19 @@ const FORGE: &[u8] = b"git-credential-pat:forge:";
 const MISSED: &[u8] = b"git-credential-pat:missed:";
 
 /// What is to be handed back with whatever comes of `request`. `missed`: when nothing was found, in milliseconds since 1970.
-pub(super) fn states(request: &Request, missed: Option<u64>) -> Vec<Vec<u8>> {
-    let forge = forges::named(&request.realms).map(|kind| [FORGE, kind.word().as_bytes()].concat());
+pub(crate) fn states(request: &Request, missed: Option<u64>) -> Vec<Vec<u8>> {
+    let forge = issuer::named(&request.realms).map(|kind| [FORGE, kind.word().as_bytes()].concat());
     let missed = missed.map(|missed| [MISSED, missed.to_string().as_bytes()].concat());
     forge.into_iter().chain(missed).collect()
 }
 
 /// The forge that one of several helpers' states tells.
-pub(super) fn forge(states: &[Vec<u8>]) -> Option<Kind> {
+pub(crate) fn forge(states: &[Vec<u8>]) -> Option<Kind> {
     told(states, FORGE).and_then(Kind::from_word)
 }
 
 /// When the command began, which then had its secret from somebody else.
-pub(super) fn missed(states: &[Vec<u8>]) -> Option<u64> {
+pub(crate) fn missed(states: &[Vec<u8>]) -> Option<u64> {
     told(states, MISSED).and_then(|missed| missed.parse().ok())
 }
 

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::forges::{self, Clues, Issuer, issuer};
+use super::issuer::{self, Clues, Issuer, issuer};
 use super::notice::Notice;
 use super::place::Word;
 use super::round::Round;
-use super::{Helper, Outcome, answering, clue, lookup};
+use super::{Helper, Outcome, clue, lookup, precedence};
 use crate::config::host::HostRule;
 use crate::credential::Credential;
 use crate::credential::description::Description;
@@ -88,7 +88,7 @@ impl Helper {
                     outcome.notices.push(Notice::Gone { key });
                     continue;
                 }
-                if answering::redate(&**storage, &credential, end, now)? {
+                if precedence::redate(&**storage, &credential, end, now)? {
                     note(&credential);
                     outcome.value.push(key);
                 }
@@ -169,7 +169,7 @@ impl Helper {
         let learnt = known.clone().flatten().unwrap_or_default();
         let clues = Clues {
             rules: &self.hosts,
-            named: forges::named(&realms).or_else(|| clue::forge(&state)),
+            named: issuer::named(&realms).or_else(|| clue::forge(&state)),
             known: learnt.forge,
             token: None,
         };

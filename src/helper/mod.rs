@@ -1,45 +1,15 @@
 //! The helper: what to ask of which storage, and what to say about it.
 
-mod access;
-pub mod answering;
-pub mod asking;
-pub mod background;
-mod case;
-pub mod chain;
-pub mod clean;
 mod clue;
-pub mod configured;
-mod context;
-mod cut_off;
-pub mod endpoint;
-pub mod examine;
-pub mod finding;
-pub mod follow;
-pub mod forges;
-pub mod header;
-pub mod holders;
-pub mod import;
+pub mod issuer;
 pub mod keep;
-mod kept;
 pub mod lookup;
-pub mod neighbours;
-pub mod netrc;
 pub mod notice;
 pub mod open;
 mod place;
-pub mod question;
+pub mod precedence;
 mod refused;
-pub mod remotes;
-mod reply;
-mod repository;
-pub mod rotate;
 mod round;
-pub mod ssh;
-mod successor;
-mod turn;
-pub mod unrotated;
-pub mod verify;
-pub mod why;
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -63,14 +33,14 @@ use crate::time::Now;
 /// The helper over its storages.
 #[derive(Debug)]
 pub struct Helper {
-    storages: Vec<Box<dyn Storage>>,
-    is_auto: bool,
-    lifetime: Lifetime,
-    warn: Warn,
-    looks_up: bool,
-    hosts: Vec<HostRule>,
-    journal: Journal,
-    lost: Lost,
+    pub(crate) storages: Vec<Box<dyn Storage>>,
+    pub(crate) is_auto: bool,
+    pub(crate) lifetime: Lifetime,
+    pub(crate) warn: Warn,
+    pub(crate) looks_up: bool,
+    pub(crate) hosts: Vec<HostRule>,
+    pub(crate) journal: Journal,
+    pub(crate) lost: Lost,
 }
 
 /// What came of an operation: the value, and what a person should hear.
@@ -245,12 +215,12 @@ impl Helper {
     }
 
     /// A journal that cannot be kept stops nothing.
-    fn bury(&self, credential: &Credential, fate: Fate, now: Now) {
+    pub(crate) fn bury(&self, credential: &Credential, fate: Fate, now: Now) {
         let _ = self.journal.bury(credential, fate, now.fresh());
     }
 
     /// Whoever thanks for these with a command that has begun before is too late. A journal that cannot be kept stops nothing.
-    fn note_gone(&self, gone: &[Credential], now: Now) {
+    pub(crate) fn note_gone(&self, gone: &[Credential], now: Now) {
         let _ = self.journal.note_gone(gone, now.fresh());
     }
 
@@ -335,7 +305,7 @@ impl Helper {
     }
 
     /// Under `auto` a system without a keychain is an ordinary one; a keychain that is locked or hangs is worth a word.
-    fn passed_over(&self, cause: Error) -> Option<Notice> {
+    pub(crate) fn passed_over(&self, cause: Error) -> Option<Notice> {
         (!self.is_auto || !cause.is_absence()).then_some(Notice::PassedOver { cause })
     }
 
@@ -363,13 +333,13 @@ impl Helper {
 
 /// What is not answered again in this command.
 #[derive(Default)]
-struct Passed<'a> {
-    refused: Option<&'a Round>,
-    dead: Option<Dead>,
+pub(crate) struct Passed<'a> {
+    pub(crate) refused: Option<&'a Round>,
+    pub(crate) dead: Option<Dead>,
 }
 
 impl Passed<'_> {
-    fn over(&self, found: &Credential) -> bool {
+    pub(crate) fn over(&self, found: &Credential) -> bool {
         let dead = self.dead.as_ref();
         let fate = dead.and_then(|dead| dead.fate_of(found));
         self.refused.is_some_and(|round| round.is_about(found))
@@ -378,7 +348,7 @@ impl Passed<'_> {
 }
 
 /// Where the one stored last has ended, or was refused: the last before it that is good, such as another user's.
-fn another_good(
+pub(crate) fn another_good(
     storage: &dyn Storage,
     wanted: &Description,
     passed: &Passed<'_>,
@@ -403,7 +373,7 @@ fn another_good(
     Ok(None)
 }
 
-fn is_good(credential: &Credential, now: Now) -> bool {
+pub(crate) fn is_good(credential: &Credential, now: Now) -> bool {
     credential.is_complete() && !credential.has_ended(now.wall)
 }
 

@@ -95,7 +95,7 @@ pub enum Notice {
 
 impl Notice {
     /// Another one is answered in the place of what was refused.
-    pub(super) fn goes_on(&mut self) {
+    pub(crate) fn goes_on(&mut self) {
         if let Self::Refused { next, .. } = self {
             *next = Next::Answered;
         }

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::cache::client::Cache;
-use crate::cache::connect::Socket;
 use crate::config::{Choice, Settings};
 use crate::credential::key::Key;
+use crate::daemon::client::Cache;
+use crate::daemon::connect::Socket;
 use crate::storage::keychain::Keychain;
 use crate::storage::{Kind, Lost, Storage};
 

@@ -12,7 +12,7 @@ use crate::time::Now;
 
 /// Whose word it is that a secret is to be kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Word {
+pub(crate) enum Word {
     /// git thanks for what we have answered in this command: that it was accepted at the command's beginning says nothing of
     /// its end, and nothing of its age.
     Answered,
@@ -75,7 +75,7 @@ impl Kept {
 
 impl Helper {
     /// Returns whether anything was written.
-    pub(super) fn keep_in_storages(
+    pub(crate) fn keep_in_storages(
         &self,
         credential: &Credential,
         word: Word,

@@ -25,7 +25,7 @@ const LATE: Duration = Duration::from_secs(2);
 impl Helper {
     /// Erases the refused secret where it would be answered: a newer one, stored in the meantime, stays. A storage that fails
     /// is told, and keeps nobody from hearing of the others.
-    pub(super) fn forget_refused(
+    pub(crate) fn forget_refused(
         &self,
         wanted: &Description,
         round: &Round,

@@ -16,7 +16,7 @@ const PREFIX: &[u8] = b"git-credential-pat:1:";
 /// Which secret was answered, so that exactly this one can be told from all others later. A code over the secret under
 /// random bytes of this answer's own: it says nothing to who does not know the secret, and nothing after this command.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Round {
+pub(crate) struct Round {
     nonce: [u8; 16],
     code: [u8; 16],
     /// Whether git asked for anybody. It asks again with the name that it was answered.
@@ -27,7 +27,7 @@ pub(super) struct Round {
 
 impl Round {
     /// The state of answering `credential`. `None` if the system gives no random bytes: then there is no second chance.
-    pub(super) fn of(credential: &Credential, is_for_anyone: bool) -> Option<Self> {
+    pub(crate) fn of(credential: &Credential, is_for_anyone: bool) -> Option<Self> {
         let mut nonce = [0; 16];
         getrandom::fill(&mut nonce).ok()?;
         let code = code(&nonce, credential)?;
@@ -40,7 +40,7 @@ impl Round {
     }
 
     /// The state of answering `credential` after this one was refused.
-    pub(super) fn last_of(&self, credential: &Credential) -> Option<Self> {
+    pub(crate) fn last_of(&self, credential: &Credential) -> Option<Self> {
         Some(Self {
             is_last: true,
             ..Self::of(credential, self.is_for_anyone)?
@@ -48,12 +48,12 @@ impl Round {
     }
 
     /// The one of ours among several helpers' states.
-    pub(super) fn among(states: &[Vec<u8>]) -> Option<Self> {
+    pub(crate) fn among(states: &[Vec<u8>]) -> Option<Self> {
         states.iter().find_map(|state| Self::parse(state))
     }
 
     /// Reads one value of `state[]`; `None` if it is none of ours.
-    pub(super) fn parse(state: &[u8]) -> Option<Self> {
+    pub(crate) fn parse(state: &[u8]) -> Option<Self> {
         let rest = state.strip_prefix(PREFIX)?;
         let (letter, digits) = rest.split_first()?;
         let is_for_anyone = match letter.to_ascii_lowercase() {
@@ -71,7 +71,7 @@ impl Round {
     }
 
     /// As [`Round::parse`] reads it.
-    pub(super) fn to_state(&self) -> Vec<u8> {
+    pub(crate) fn to_state(&self) -> Vec<u8> {
         let letter = match (self.is_for_anyone, self.is_last) {
             (true, false) => 'a',
             (false, false) => 'u',
@@ -92,17 +92,17 @@ impl Round {
     }
 
     /// Whether `credential` has the secret that was answered.
-    pub(super) fn is_about(&self, credential: &Credential) -> bool {
+    pub(crate) fn is_about(&self, credential: &Credential) -> bool {
         code(&self.nonce, credential).is_some_and(|code| code.ct_eq(&self.code).into())
     }
 
     /// Whether git asked for anybody at first.
-    pub(super) fn is_for_anyone(&self) -> bool {
+    pub(crate) fn is_for_anyone(&self) -> bool {
         self.is_for_anyone
     }
 
     /// Whether git was not to ask again.
-    pub(super) fn is_last(&self) -> bool {
+    pub(crate) fn is_last(&self) -> bool {
         self.is_last
     }
 }

@@ -9,7 +9,7 @@ use super::{Contents, Entry, Error, Journal, LONG_PATIENCE, Topic};
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
-use crate::private::Folder;
+use crate::files::owned::Folder;
 use crate::time::Now;
 
 /// What the journal said of the dead, at one moment.

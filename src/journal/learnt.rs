@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::known::{Known, Outcome};
 use super::{Contents, Error, Journal, Topic, is_within};
 use crate::credential::Credential;
-use crate::private::Folder;
+use crate::files::owned::Folder;
 
 impl Journal {
     /// What is known of this secret of this user.

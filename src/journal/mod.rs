@@ -17,7 +17,7 @@ use self::known::Known;
 use crate::credential::Credential;
 use crate::credential::description::Description;
 use crate::credential::key::Key;
-use crate::private::{self, Folder};
+use crate::files::owned::{self, Folder};
 use crate::protocol::read::{self, Lines};
 use crate::protocol::{self, write};
 use crate::secret::Buffer;
@@ -57,7 +57,7 @@ pub enum Topic<'a> {
 pub enum Error {
     /// The folder or file.
     #[error(transparent)]
-    File(#[from] private::Error),
+    File(#[from] owned::Error),
     /// It cannot be written down.
     #[error(transparent)]
     Line(#[from] protocol::Error),
@@ -242,7 +242,7 @@ impl Contents {
         match folder.read(NAME) {
             Ok(bytes) => Ok(bytes.and_then(|bytes| Self::parse(bytes.as_slice()))),
             // Not one that we wrote: begun anew, like any that cannot be read.
-            Err(private::Error::System { cause, .. })
+            Err(owned::Error::System { cause, .. })
                 if cause.kind() == io::ErrorKind::FileTooLarge =>
             {
                 Ok(None)

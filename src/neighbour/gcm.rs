@@ -10,7 +10,7 @@ use std::rc::Rc;
 use super::{Error, Found, MOST, Neighbour, Place, Reading};
 use crate::credential::description::Description;
 use crate::credential::url;
-use crate::foreign::{self, Sort};
+use crate::files::external::{self, Sort};
 use crate::secret::Secret;
 use crate::storage::keychain::Keychain;
 
@@ -75,7 +75,7 @@ impl Gcm {
     }
 
     fn read_folder(&self, folder: &Path, depth: usize, left: &mut usize, reading: &mut Reading) {
-        let names = foreign::names(folder, *left).unwrap_or_else(|error| {
+        let names = external::names(folder, *left).unwrap_or_else(|error| {
             reading.troubles.push(error.into());
             Vec::new()
         });
@@ -91,7 +91,7 @@ impl Gcm {
                 }
             } else if is_credential {
                 // Of what is no plain file this tells what it is.
-                match foreign::read(&path) {
+                match external::read(&path) {
                     Ok(Some(bytes)) => {
                         let place = Place::File(path);
                         match self.said(bytes.as_slice()) {
@@ -160,7 +160,7 @@ impl Neighbour for Gcm {
         match &found.place {
             Place::Keychain(attributes) => Ok(self.keychain.remove_other(attributes, secret)?),
             Place::File(path) => {
-                let is_gone = foreign::remove(path, |bytes| match self.said(bytes) {
+                let is_gone = external::remove(path, |bytes| match self.said(bytes) {
                     Said::Token(said) => Found::new(said, found.place.clone())
                         .is_some_and(|kept| kept.is_same(found)),
                     Said::Renewal | Said::Strange => false,
@@ -373,7 +373,7 @@ mod tests {
         )
         .unwrap();
         let giant = std::fs::File::create(gcm.folders[0].join("git/giant.credential")).unwrap();
-        giant.set_len(foreign::LARGEST as u64 + 1).unwrap();
+        giant.set_len(external::LARGEST as u64 + 1).unwrap();
         let pipe = gcm.folders[0].join("git/pipe.credential");
         let mode = rustix::fs::Mode::RUSR;
         rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();

@@ -4,12 +4,12 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 
+use super::yaml::{Document, Leaf};
 use super::{Error, Found, Neighbour, Place, Reading, cut_yaml, read_yaml};
 use crate::credential::host::is_host;
 use crate::credential::key::Key;
 use crate::credential::username::Username;
 use crate::storage::keychain::Keychain;
-use crate::yaml::{Document, Leaf};
 
 /// Where gh signs in if it is not told otherwise, and where it may keep an item without a word of it in its file.
 const GITHUB: &[u8] = b"github.com";

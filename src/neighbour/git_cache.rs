@@ -12,8 +12,8 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connec
 
 use super::{Error, Found, Neighbour, Place, Reading};
 use crate::credential::description::Description;
+use crate::files::owned::Folder;
 use crate::platform::{boot_time, effective_uid, peer_uid};
-use crate::private::Folder;
 use crate::protocol::read::{self, Lines};
 use crate::protocol::write;
 use crate::secret::Buffer;

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::{Error, Found, Neighbour, Place, Reading};
 use crate::credential::description::Description;
-use crate::foreign;
+use crate::files::external;
 use crate::secret::{Buffer, Secret};
 
 /// git's own limit for a line of a credential.
@@ -38,7 +38,7 @@ impl Neighbour for GitStore {
     fn read(&self) -> Reading {
         let mut reading = Reading::default();
         for path in &self.files {
-            match foreign::read(path) {
+            match external::read(path) {
                 Ok(bytes) => {
                     let bytes = bytes.as_ref().map_or(&b""[..], Buffer::as_slice);
                     let place = Place::File(path.clone());
@@ -62,7 +62,7 @@ impl Neighbour for GitStore {
         let Place::File(path) = &found.place else {
             return Ok(0);
         };
-        let removed = foreign::cut(path, |bytes| {
+        let removed = external::cut(path, |bytes| {
             let is_meant = |line: &Range<usize>| {
                 said(&bytes[line.clone()])
                     .and_then(|said| Found::new(said, found.place.clone()))

@@ -10,10 +10,10 @@ use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime};
 
+use super::yaml::{Document, Leaf};
 use super::{Error, Found, Neighbour, Place, Reading, cut_yaml, read_yaml};
 use crate::credential::expiry::Expiry;
 use crate::storage::keychain::Keychain;
-use crate::yaml::{Document, Leaf};
 
 /// The user for an OAuth token, and the one that glab answers for it (docs.gitlab.com, "OAuth 2.0", Git over HTTPS). For a
 /// personal token GitLab takes any.

@@ -3,10 +3,15 @@
 //! A neighbour does not prompt, print or decide, and does not know its neighbours. What it finds is foreign: what is not
 //! well-formed is passed over and counted, and never repeated.
 
+pub mod configured;
+pub mod registry;
+pub mod yaml;
+
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use self::yaml::{Document, Leaf};
 use crate::credential::Credential;
 use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
@@ -14,9 +19,9 @@ use crate::credential::host::{is_host, is_path, is_protocol};
 use crate::credential::key::Key;
 use crate::credential::pasted::Flaw;
 use crate::credential::username::HIDDEN;
+use crate::files::external;
 use crate::secret::{Buffer, Secret};
-use crate::yaml::{Document, Leaf};
-use crate::{foreign, storage, yaml};
+use crate::storage;
 
 pub mod environment;
 pub mod gcm;
@@ -242,7 +247,7 @@ impl fmt::Display for Skipped {
 
 /// Reads a YAML file of another program. A file that is not there is an empty one.
 fn read_yaml(path: &Path) -> Result<Document, Error> {
-    let bytes = foreign::read(path)?;
+    let bytes = external::read(path)?;
     let bytes = bytes.as_ref().map_or(&b""[..], Buffer::as_slice);
     yaml::read(bytes).map_err(|cause| Error::Wording {
         path: path.to_path_buf(),
@@ -253,7 +258,7 @@ fn read_yaml(path: &Path) -> Result<Document, Error> {
 /// Takes the entries `is_meant` out of a YAML file. Returns how many went.
 fn cut_yaml(path: &Path, is_meant: impl Fn(&Document, &Leaf) -> bool) -> Result<usize, Error> {
     let mut is_fixed = false;
-    let count = foreign::cut(path, |bytes| {
+    let count = external::cut(path, |bytes| {
         let document = yaml::read(bytes).unwrap_or_default();
         let stretches = document.stretches(bytes, |leaf| is_meant(&document, leaf));
         is_fixed = stretches.is_none();
@@ -272,7 +277,7 @@ fn cut_yaml(path: &Path, is_meant: impl Fn(&Document, &Leaf) -> bool) -> Result<
 pub enum Error {
     /// Its file.
     #[error(transparent)]
-    File(#[from] foreign::Error),
+    File(#[from] external::Error),
     /// Its file does not say what we understand.
     #[error("cannot read {}", path.display())]
     Wording {

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::{Error, Found, Neighbour, Place, Reading};
 use crate::credential::description::Description;
-use crate::foreign;
+use crate::files::external;
 use crate::secret::{Buffer, Secret};
 
 /// Longer than any word that is a name or a secret.
@@ -44,7 +44,7 @@ impl Neighbour for Netrc {
 
     fn read(&self) -> Reading {
         let mut reading = Reading::default();
-        match foreign::read(&self.file) {
+        match external::read(&self.file) {
             Ok(bytes) => {
                 let bytes = bytes.as_ref().map_or(&b""[..], Buffer::as_slice);
                 let place = Place::File(self.file.clone());

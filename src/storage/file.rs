@@ -12,7 +12,7 @@ use crate::credential::Credential;
 use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
-use crate::private::{self, Folder};
+use crate::files::owned::{self, Folder};
 use crate::protocol::read::{self, Lines};
 use crate::protocol::write;
 use crate::secret::Buffer;
@@ -43,7 +43,7 @@ impl PlaintextFile {
     /// Where a person wants it. `None` if the path ends in no name that can be a file's.
     pub fn at(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_owned();
-        if private::is_reserved(&name) {
+        if owned::is_reserved(&name) {
             return None;
         }
         let folder = path
@@ -76,7 +76,7 @@ impl PlaintextFile {
         Ok(paragraphs(bytes).filter(unreadable).count())
     }
 
-    fn open(&self) -> Result<Option<Folder>, private::Error> {
+    fn open(&self) -> Result<Option<Folder>, owned::Error> {
         if self.is_default {
             Folder::open(&self.folder)
         } else {
@@ -132,7 +132,7 @@ impl PlaintextFile {
         };
         let folder = folder
             .map_err(|cause| failed("store", cause))?
-            .ok_or_else(|| failed("store", private::Error::missing(&self.folder)))?;
+            .ok_or_else(|| failed("store", owned::Error::missing(&self.folder)))?;
         self.rewrite(&folder, "store", Patience::Queue, |old| {
             let same_key = Description::exactly(&credential.key);
             let (replaced, known): (Vec<_>, Vec<_>) = entries_that_fit(old, &same_key).unzip();
@@ -327,7 +327,7 @@ impl Storage for PlaintextFile {
 
     fn check(&self) -> Result<(), Error> {
         if !self.is_default && !self.folder.exists() {
-            return Err(failed("store", private::Error::missing(&self.folder)));
+            return Err(failed("store", owned::Error::missing(&self.folder)));
         }
         self.contents("read").map(drop)
     }

@@ -11,7 +11,7 @@ use crate::credential::Credential;
 use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
-use crate::private;
+use crate::files::owned;
 
 pub mod file;
 pub mod keychain;
@@ -255,8 +255,8 @@ impl Error {
     /// Whether another process holds it, and may let go.
     pub fn is_busy(&self) -> bool {
         let (Self::Unavailable { cause, .. } | Self::Failed { cause, .. }) = self;
-        let cause = cause.downcast_ref::<private::Error>();
-        matches!(cause, Some(private::Error::Busy { .. }))
+        let cause = cause.downcast_ref::<owned::Error>();
+        matches!(cause, Some(owned::Error::Busy { .. }))
     }
 
     /// What to do about it, if the storage knows.
@@ -267,8 +267,8 @@ impl Error {
             .map(|advice| advice.hint.as_str());
         advice.or_else(|| {
             cause
-                .downcast_ref::<private::Error>()
-                .and_then(private::Error::hint)
+                .downcast_ref::<owned::Error>()
+                .and_then(owned::Error::hint)
         })
     }
 }

@@ -8,9 +8,9 @@ use rustix::fs::Mode;
 use rustix::io::Errno;
 
 use super::step::{Step, steps};
-use crate::foreign::{self, Lock, followed};
+use crate::files::external::{self, Lock, followed};
+use crate::files::owned;
 use crate::platform::permissions;
-use crate::private;
 
 /// A configuration larger than this is not read.
 const LARGEST: u64 = 16 * 1024 * 1024;
@@ -20,10 +20,10 @@ const LARGEST: u64 = 16 * 1024 * 1024;
 pub enum Error {
     /// Our own folder.
     #[error(transparent)]
-    Folder(#[from] private::Error),
+    Folder(#[from] owned::Error),
     /// The lock beside the other program's file.
     #[error(transparent)]
-    Lock(#[from] foreign::Error),
+    Lock(#[from] external::Error),
     /// The other program's file.
     #[error("cannot {action} {}", path.display())]
     File {
@@ -40,7 +40,7 @@ pub enum Error {
 impl Error {
     /// Whether the other program's file, or the folder that it is in, may not be written.
     pub fn is_forbidden(&self) -> bool {
-        let (Self::Lock(foreign::Error::System { cause, .. }) | Self::File { cause, .. }) = self
+        let (Self::Lock(external::Error::System { cause, .. }) | Self::File { cause, .. }) = self
         else {
             return false;
         };

@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 
 use self::draft::{Draft, Error, read};
 use self::step::{Step, Undone, in_effect, without};
-use crate::places::Foreign;
+use crate::files::owned::{self, Folder};
+use crate::files::places::Foreign;
 use crate::platform::lock::Lock;
-use crate::private::{self, Folder};
 
 const NAME: &str = "setup";
 
@@ -95,7 +95,7 @@ pub fn change<T, E: From<Error>>(
     path: &Path,
     edits: &[T],
     edit: impl Fn(&T, &Path) -> Result<(), E>,
-) -> Result<Option<private::Error>, E> {
+) -> Result<Option<owned::Error>, E> {
     let path = settled(path);
     // Before the other lock, as to take back does.
     let kept = Folder::make(folder).and_then(|folder| {
@@ -112,7 +112,7 @@ pub fn change<T, E: From<Error>>(
     Ok(noted.err())
 }
 
-fn note(folder: &Folder, lock: &Lock, path: &Path, draft: &Draft) -> Result<(), private::Error> {
+fn note(folder: &Folder, lock: &Lock, path: &Path, draft: &Draft) -> Result<(), owned::Error> {
     let (of_file, mut all) = parted(kept(folder)?, path);
     let known = in_effect(draft.before(), &of_file).unwrap_or(of_file.len());
     let steps = of_file[..known].iter().chain(draft.steps());
@@ -274,7 +274,7 @@ fn written(traces: &[Trace]) -> String {
 }
 
 /// What does not read is passed over: then `--undo` works by git's configuration alone.
-fn kept(folder: &Folder) -> Result<Vec<Trace>, private::Error> {
+fn kept(folder: &Folder) -> Result<Vec<Trace>, owned::Error> {
     let bytes = folder.read(NAME)?;
     let text = bytes.as_ref().map_or(&b""[..], |bytes| bytes.as_slice());
     Ok(String::from_utf8_lossy(text)
@@ -440,7 +440,7 @@ mod tests {
         fs::write(world.file(), "one").unwrap();
         let refused = change(&world.state(), b"x", &world.file(), &[()], |(), draft| {
             fs::write(draft, "two").unwrap();
-            Err(Error::Lock(crate::foreign::Error::Locked {
+            Err(Error::Lock(crate::files::external::Error::Locked {
                 path: draft.into(),
             }))
         });

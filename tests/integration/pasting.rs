@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use git_credential_pat::plain::shell_word;
+use git_credential_pat::terminal::escape::shell_word;
 
 use crate::attributes::lines;
 use crate::process;

@@ -6,8 +6,8 @@ use clap::{Arg, ArgAction, Command};
 
 use super::super::command_line;
 use super::urls;
-use crate::plain;
 use crate::protocol::Operation;
+use crate::terminal::escape;
 
 /// The hidden command that shells run: the words after the program's name follow, the last one is to be completed.
 pub(super) const COMMAND: &str = "complete-words";
@@ -208,14 +208,14 @@ fn storages(word: &str) -> Candidates {
 
 fn first_line(help: Option<&clap::builder::StyledStr>) -> String {
     let help = help.map(ToString::to_string).unwrap_or_default();
-    plain::whole(help.lines().next().unwrap_or_default())
+    escape::whole(help.lines().next().unwrap_or_default())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::Choice;
-    use crate::helper::neighbours::Source;
+    use crate::neighbour::registry::Source;
 
     fn completed(line: &str) -> Vec<String> {
         let words: Vec<String> = line.split(' ').map(str::to_owned).collect();

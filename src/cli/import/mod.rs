@@ -16,11 +16,11 @@ use crate::config::Flags;
 use crate::credential::expiry::Expiry;
 use crate::credential::username::Username;
 use crate::helper::Helper;
-use crate::helper::import::{Invalid, Offer, Verdict};
-use crate::helper::neighbours::{Harvest, Neighbours, Source};
 use crate::helper::open::can_use;
-use crate::plain;
+use crate::neighbour::registry::{Harvest, Neighbours, Source};
 use crate::storage::Kind;
+use crate::tasks::import::{Invalid, Offer, Verdict};
+use crate::terminal::escape;
 use crate::time::{self, Now};
 
 /// Take over the credentials of other helpers: shows them first, and asks
@@ -147,7 +147,7 @@ impl Work<'_> {
                 let key = &offer.credential.key;
                 let user = key.username.as_ref();
                 vec![
-                    plain::safe(&key.url()),
+                    escape::safe(&key.url()),
                     user.map_or_else(|| "-".to_owned(), Username::shown),
                     self.sources_of(offer),
                     self.fate_of(offer),
@@ -162,7 +162,7 @@ impl Work<'_> {
         let copies = offer.copies.iter().map(|&at| &self.harvest.copies[at]);
         let names: Vec<String> = copies
             .map(|copied| {
-                let place = plain::safe(copied.found.shown_place().as_bytes());
+                let place = escape::safe(copied.found.shown_place().as_bytes());
                 format!("{} {place}", self.neighbours.name_of(copied))
             })
             .collect();
@@ -287,7 +287,7 @@ impl Work<'_> {
         let (fixed, meant): (Vec<usize>, Vec<usize>) = meant.into_iter().partition(is_fixed);
         for at in fixed {
             let copied = &self.harvest.copies[at];
-            let place = plain::safe(copied.found.shown_place().as_bytes());
+            let place = escape::safe(copied.found.shown_place().as_bytes());
             ui::warn(
                 streams,
                 &format!("{place} is only read: remove the token there yourself"),

@@ -5,9 +5,9 @@ use super::super::ui;
 use crate::config::account::Account;
 use crate::credential::description::Description;
 use crate::credential::key::Key;
-use crate::helper::configured::path_teller;
-use crate::helper::import::Offer;
-use crate::plain;
+use crate::neighbour::configured::path_teller;
+use crate::tasks::import::Offer;
+use crate::terminal::escape;
 
 /// A path of one part is no repository's at any forge: where git tells the whole path, what is kept for it never fits.
 pub(super) fn warn(offers: &[&Offer], accounts: &[Account], streams: &mut Streams) {
@@ -31,7 +31,7 @@ pub(super) fn warn(offers: &[&Offer], accounts: &[Account], streams: &mut Stream
     urls.sort_unstable();
     urls.dedup();
     for url in urls {
-        let url = plain::safe(&url);
+        let url = escape::safe(&url);
         let what = format!(
             "git asks with the whole path of a repository: what is kept for {url} is not answered to any below it"
         );

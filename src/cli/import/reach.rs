@@ -7,9 +7,9 @@ use super::super::whereabouts::{Calls, Lines, OwnLines};
 use crate::config::{Flags, Settings};
 use crate::credential::description::Description;
 use crate::credential::key::Key;
-use crate::helper::import::Offer;
 use crate::helper::open::kinds;
 use crate::storage::Kind;
+use crate::tasks::import::Offer;
 
 /// git's calls for the host of each offer.
 pub(super) struct Reach<'a> {

@@ -4,10 +4,10 @@ use super::super::streams::Streams;
 use super::super::ui;
 use crate::credential::description::Description;
 use crate::helper::Helper;
-use crate::helper::forges::StandIn;
-use crate::helper::neighbours::Harvest;
+use crate::helper::issuer::StandIn;
+use crate::neighbour::registry::Harvest;
 use crate::neighbour::{MOST, environment};
-use crate::plain;
+use crate::terminal::escape;
 
 /// For a token of a forge that is not known. GitHub, GitLab, Gitea and Azure DevOps take any.
 const ANY_USER: &str = "x-access-token";
@@ -49,7 +49,7 @@ pub(super) fn say_troubles(streams: &mut Streams, harvest: &Harvest) {
             count => format!("{count} entries"),
         };
         let mut what = format!("skipped {entries} of {name} that cannot be used");
-        let named = plain::safe(skipped.to_string().as_bytes());
+        let named = escape::safe(skipped.to_string().as_bytes());
         if !named.is_empty() {
             what = format!("{what}: {named}");
         }

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use super::super::streams::Streams;
 use super::super::ui;
 use super::traces_folder;
-use crate::foreign::followed;
-use crate::places::{Foreign, Places};
-use crate::plain::{safe, shell_word};
+use crate::files::external::followed;
+use crate::files::places::{Foreign, Places};
+use crate::terminal::escape::{safe, shell_word};
 use crate::traces;
 
 /// Whether a file of `scope` is this home's, or this repository's: a copy may hold links that lead into the original. Then only

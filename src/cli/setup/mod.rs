@@ -18,12 +18,12 @@ use super::{Failure, described, ui};
 use crate::config::account::Account;
 use crate::config::{self, Flags, Settings};
 use crate::credential::url::without_secrets;
+use crate::files::owned::HOME_OF_ANOTHER;
+use crate::files::places::Places;
 use crate::git::Git;
-use crate::helper_line::{PROGRAM, is_ours};
-use crate::places::Places;
-use crate::plain::{self, shell_word};
+use crate::git::helper_line::{PROGRAM, is_ours};
 use crate::platform;
-use crate::private::HOME_OF_ANOTHER;
+use crate::terminal::escape::{self, shell_word};
 use crate::traces;
 
 /// Have git ask this helper, or (--undo) no longer
@@ -145,7 +145,7 @@ fn check_owner(file: &Path) -> Result<(), Failure> {
     let folder = settled.parent().unwrap_or(&settled);
     let owner = fs::metadata(folder).map(|found| found.uid());
     if owner.is_ok_and(|owner| owner != 0 && owner != platform::effective_uid()) {
-        let folder = plain::safe(folder.as_os_str().as_bytes());
+        let folder = escape::safe(folder.as_os_str().as_bytes());
         return Err(Failure::new(
             format!("{folder} belongs to another user: nothing is written there"),
             HOME_OF_ANOTHER,
@@ -354,7 +354,7 @@ fn helper_value(flags: &Flags) -> Result<OsString, Failure> {
     words.extend(flags.arguments());
     let is_plain = |word: &OsString| {
         word.to_str()
-            .is_some_and(|text| text.chars().all(plain::is_plain))
+            .is_some_and(|text| text.chars().all(escape::is_plain))
     };
     if !words.iter().all(is_plain) {
         return Err(Failure::new(

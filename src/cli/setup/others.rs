@@ -8,10 +8,10 @@ use super::super::streams::Streams;
 use super::super::{Failure, described, ui};
 use super::EVERYWHERE;
 use crate::credential::url::without_secrets;
+use crate::git::helper_line::{KEYS, is_ours, named};
 use crate::git::{Git, Setting};
-use crate::helper::chain;
-use crate::helper_line::{KEYS, is_ours, named};
-use crate::plain;
+use crate::tasks::doctor::chain;
+use crate::terminal::escape;
 
 /// Fails if git, with all of its settings, does not ask this helper; warns of URLs where it does not. A repository's settings
 /// count only for `--local`.
@@ -31,14 +31,14 @@ pub(super) fn check_that_git_asks(
     let counts = |setting: &Setting| is_here || !matches!(&setting.scope[..], "local" | "worktree");
     if let Some(found) = chain::bar(git, url.as_ref(), counts)? {
         return Err(Failure::Plain {
-            what: plain::whole(&found.says),
-            hint: found.remedy.map(|remedy| plain::whole(&remedy)),
+            what: escape::whole(&found.says),
+            hint: found.remedy.map(|remedy| escape::whole(&remedy)),
         });
     }
     if url.is_none() {
         for found in chain::barred_urls(git) {
-            let remedy = found.remedy.as_deref().map(plain::whole);
-            ui::warn(streams, &plain::whole(&found.says), remedy.as_deref());
+            let remedy = found.remedy.as_deref().map(escape::whole);
+            ui::warn(streams, &escape::whole(&found.says), remedy.as_deref());
         }
     }
     Ok(())
@@ -66,8 +66,8 @@ pub(super) fn name_others(
             continue;
         }
         let url = url_of(&without_secrets(&key));
-        let place = url.map_or_else(String::new, |url| format!(" for {}", plain::safe(&url)));
-        let helper = plain::safe(named(&value).as_bytes());
+        let place = url.map_or_else(String::new, |url| format!(" for {}", escape::safe(&url)));
+        let helper = escape::safe(named(&value).as_bytes());
         let what = format!("git asks another helper too{place}: {helper}");
         let hint = if place.is_empty() {
             "it may answer first, and it keeps a copy of every token; --replace has git ask this one alone"

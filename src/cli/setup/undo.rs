@@ -10,11 +10,11 @@ use super::super::{Failure, ui};
 use super::others::concerns;
 use super::{Change, elsewhere, files, named_by_scope, traces_folder, values};
 use crate::credential::url::without_secrets;
-use crate::foreign;
+use crate::files::external;
+use crate::files::places::Places;
+use crate::git::helper_line::{KEYS, is_ours};
 use crate::git::{Git, Setting};
-use crate::helper_line::{KEYS, is_ours};
-use crate::places::Places;
-use crate::plain::{self, shell_word};
+use crate::terminal::escape::{self, shell_word};
 use crate::traces::draft::{self, Draft};
 use crate::traces::{self, Chosen, Left, TakenBack};
 
@@ -111,7 +111,7 @@ fn tell_foreign(
 }
 
 fn is_locked(error: &draft::Error) -> bool {
-    matches!(error, draft::Error::Lock(foreign::Error::Locked { .. }))
+    matches!(error, draft::Error::Lock(external::Error::Locked { .. }))
 }
 
 /// All of them in one move.
@@ -149,7 +149,7 @@ fn take_back(
         (traces::take_back(&folder, chosen)?, "is")
     };
     for one in all.iter().filter(|one| one.is_changed) {
-        let file = plain::safe(one.path.as_os_str().as_bytes());
+        let file = escape::safe(one.path.as_os_str().as_bytes());
         let part = if one.left.is_empty() { "" } else { "some of " };
         ui::print(
             streams,
@@ -256,7 +256,7 @@ fn resets_left(
 fn tell_resets(file: &Path, resets: &[Reset], streams: &mut Streams) {
     // Of what does not read the lines stay uncounted.
     let text = draft::read(file).ok().flatten().unwrap_or_default();
-    let place = plain::safe(file.as_os_str().as_bytes());
+    let place = escape::safe(file.as_os_str().as_bytes());
     for Reset { key, count } in resets {
         let lines = empty_lines(&text, key.as_bytes());
         // A command takes out all of them, the person's too.
@@ -294,10 +294,10 @@ fn tell_paths(
         if only.is_some_and(|only| !concerns(&key, only)) {
             continue;
         }
-        let shown = plain::safe(without_secrets(&key).as_bytes());
+        let shown = escape::safe(without_secrets(&key).as_bytes());
         let what = format!(
             "{shown} is left in {}: git tells its helpers the path there",
-            plain::safe(file.as_os_str().as_bytes())
+            escape::safe(file.as_os_str().as_bytes())
         );
         let is = values(git, place, &key)?;
         let removal = (is == ["true"]).then(|| Change {
@@ -381,7 +381,7 @@ fn tell_rest(git: &Git, key: Option<&OsStr>, streams: &mut Streams) {
     let is_rest =
         |setting: &&Setting| is_ours(&setting.value) && key.is_none_or(|key| setting.key == *key);
     for rest in settings.iter().filter(is_rest) {
-        let place = plain::safe(format!("{}, {}", rest.scope, rest.origin).as_bytes());
+        let place = escape::safe(format!("{}, {}", rest.scope, rest.origin).as_bytes());
         let what = format!("git still asks this helper ({place})");
         let hint = "--undo takes back what --global (the default), --local or --system wrote";
         ui::warn(streams, &what, Some(hint));

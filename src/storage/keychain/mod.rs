@@ -38,9 +38,9 @@ use crate::credential::Credential;
 use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
+use crate::files::owned::{self, Folder};
 use crate::platform::boot_time;
 use crate::platform::lock::Lock;
-use crate::private::{self, Folder};
 use crate::secret::Secret;
 
 /// How long all of an operation may take where nobody is prompted. Above the two seconds after which one unanswered call
@@ -221,7 +221,7 @@ impl Keychain {
 /// The keychain's items may be changed as long as this is kept: nobody else of ours does. `None`: nobody takes turns.
 struct Turn(#[expect(dead_code, reason = "held until it is dropped")] Option<Lock>);
 
-fn busy(operation: &'static str, cause: private::Error) -> Error {
+fn busy(operation: &'static str, cause: owned::Error) -> Error {
     Error::Failed {
         operation,
         kind: Kind::Keychain,
@@ -244,7 +244,7 @@ impl Keychain {
 
     /// Whoever changes an item takes turns with the others of ours: the service knows no condition. Fails if another process
     /// keeps it.
-    fn take_turn(&self) -> Result<Turn, private::Error> {
+    fn take_turn(&self) -> Result<Turn, owned::Error> {
         let Some(folder) = self.turns.as_deref().filter(|_| !self.is_lost.get()) else {
             return Ok(Turn(None));
         };
@@ -258,7 +258,7 @@ impl Keychain {
             Ok(None) => {
                 self.lost.add(patience);
                 let path = folder.join(CHANGES);
-                Err(private::Error::Busy { path })
+                Err(owned::Error::Busy { path })
             }
             // Then nobody can take one.
             Err(_) => Ok(Turn(None)),

@@ -1,7 +1,7 @@
 //! What comes over the daemon's socket: no frame is read as more than it is, and what is read is written back the same.
 #![no_main]
 
-use git_credential_pat::cache::message::{self, HEADER, Header, Word};
+use git_credential_pat::daemon::message::{self, HEADER, Header, Word};
 use git_credential_pat::protocol::LIMIT;
 use git_credential_pat::secret::Buffer;
 use libfuzzer_sys::fuzz_target;

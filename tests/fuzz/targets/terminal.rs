@@ -1,7 +1,7 @@
 //! Foreign text made safe for a terminal: nothing in it controls, nothing turns the direction, nothing is left out.
 #![no_main]
 
-use git_credential_pat::plain::safe;
+use git_credential_pat::terminal::escape::safe;
 use libfuzzer_sys::fuzz_target;
 
 /// Taken from Unicode's tables: Bidi_Control (PropList.txt), and line ends beyond ASCII.

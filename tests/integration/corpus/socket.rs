@@ -7,7 +7,7 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use git_credential_pat::cache::message::{self, HEADER, Header, VERSION, Word};
+use git_credential_pat::daemon::message::{self, HEADER, Header, VERSION, Word};
 
 use super::case::{Case, Class, all_at};
 use crate::sandbox::Sandbox;

@@ -1,0 +1,72 @@
+//! The daemon's own place in the file system, and leaving it without taking anybody else's.
+
+use std::ffi::OsString;
+use std::io::{self, ErrorKind};
+use std::os::fd::AsFd;
+use std::time::Duration;
+
+use rustix::fs::{AtFlags, statat, unlinkat};
+
+use super::connect::Socket;
+use crate::files::owned::Folder;
+
+/// Our socket in its folder, known by its inode: another daemon's in the same place is not ours to remove.
+pub(crate) struct Place {
+    folder: Folder,
+    name: OsString,
+    lock_name: String,
+    identity: (u64, u64),
+}
+
+impl Place {
+    /// Where the daemon's socket is now.
+    pub(crate) fn of(socket: &Socket) -> io::Result<Self> {
+        let folder = socket.folder().map_err(io::Error::other)?;
+        let folder = Folder::open(folder)
+            .map_err(io::Error::other)?
+            .ok_or(ErrorKind::NotFound)?;
+        let name = socket.name().map_err(io::Error::other)?.to_os_string();
+        let lock_name = socket.lock_name().map_err(io::Error::other)?;
+        let identity = identity(&folder, &name).ok_or(ErrorKind::NotFound)?;
+        Ok(Self {
+            folder,
+            name,
+            lock_name,
+            identity,
+        })
+    }
+
+    /// Whether nobody has put another there.
+    pub(crate) fn is_ours(&self) -> bool {
+        identity(&self.folder, &self.name) == Some(self.identity)
+    }
+
+    /// Takes our socket away, under the lock: who comes now starts another daemon, after us. False if somebody holds
+    /// the lock; with `insists`, goes all the same after a while, and leaves the socket to the next, who replaces it.
+    pub(crate) fn give_up(&self, insists: bool) -> bool {
+        let patience = if insists {
+            Duration::from_secs(1)
+        } else {
+            Duration::ZERO
+        };
+        let lock = self.folder.lock_within(&self.lock_name, patience);
+        if matches!(lock, Ok(None)) && !insists {
+            return false;
+        }
+        if matches!(lock, Ok(Some(_))) && self.is_ours() {
+            let _ = unlinkat(
+                self.folder.descriptor().as_fd(),
+                &self.name,
+                AtFlags::empty(),
+            );
+        }
+        true
+    }
+}
+
+// The types of these two differ between systems.
+#[allow(clippy::unnecessary_cast, clippy::cast_sign_loss)]
+fn identity(folder: &Folder, name: &OsString) -> Option<(u64, u64)> {
+    let found = statat(folder.descriptor().as_fd(), name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
+    Some((found.st_dev as u64, found.st_ino as u64))
+}

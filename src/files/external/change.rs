@@ -1,0 +1,290 @@
+//! Taking something out of a file, and removing one: at the end of a link, and only what was looked at.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
+use std::ops::Range;
+use std::path::Path;
+
+use rustix::fs::{AtFlags, Mode, renameat, unlinkat};
+use rustix::io::Errno;
+
+use super::file::{Error, Folder, followed};
+use super::lock::Lock;
+use crate::platform::ending::Waiting;
+use crate::platform::{permissions, swap};
+
+/// In the name of a file that is about to be removed.
+const ASIDE: &str = "git-credential-pat-";
+
+/// Takes stretches out of a file, and leaves all the other bytes as they are: `choose` is given the bytes, under the
+/// lock, and returns the stretches in order. The file keeps its owner, group and mode, or gets fewer permissions
+/// ([`permissions::carry_over`]), and is the old or the new one whatever happens. Returns how many stretches went; none if
+/// another program, which takes no lock, wrote the file meanwhile.
+pub fn cut(path: &Path, choose: impl FnOnce(&[u8]) -> Vec<Range<usize>>) -> Result<usize, Error> {
+    let end = followed(path)?;
+    cut_at(&end, choose).map_err(|error| error.behind(path, &end))
+}
+
+fn cut_at(end: &Path, choose: impl FnOnce(&[u8]) -> Vec<Range<usize>>) -> Result<usize, Error> {
+    let Some(mut lock) = Lock::take(end, Mode::RUSR | Mode::WUSR)? else {
+        return Ok(0);
+    };
+    let Some((bytes, old)) = lock.folder.read()? else {
+        return Ok(0);
+    };
+    let bytes = bytes.as_slice();
+    let stretches = choose(bytes);
+    if stretches.is_empty() {
+        return Ok(0);
+    }
+    let written = (|| {
+        let mut start = 0;
+        for stretch in &stretches {
+            lock.file.write_all(&bytes[start..stretch.start])?;
+            start = stretch.end;
+        }
+        lock.file.write_all(&bytes[start..])?;
+        permissions::carry_over(&old, &lock.file)?;
+        lock.file.sync_all()
+    })();
+    written.map_err(|cause| lock.folder.failed("write", cause))?;
+    let is_replaced = lock.take_the_place_of(bytes)?;
+    Ok(if is_replaced { stretches.len() } else { 0 })
+}
+
+/// Removes a file, if `is_meant` finds what it should in it. Returns whether it went.
+///
+/// No program locks these files, so another one may write a newer file at any time. The file is renamed first and compared
+/// again under its new name, where no program writes. If it is not the one that is meant, it gets its name back, unless the
+/// name is taken by then. A process that is killed between leaves a file with the same extension in the same folder: GCM
+/// (which reads `*.credential`) and the next `clean` find it like any other.
+pub fn remove(path: &Path, is_meant: impl Fn(&[u8]) -> bool) -> Result<bool, Error> {
+    let end = followed(path)?;
+    remove_at(&end, is_meant).map_err(|error| error.behind(path, &end))
+}
+
+fn remove_at(end: &Path, is_meant: impl Fn(&[u8]) -> bool) -> Result<bool, Error> {
+    let Some(folder) = Folder::of(end)? else {
+        return Ok(false);
+    };
+    match folder.read()? {
+        Some((bytes, _)) if is_meant(bytes.as_slice()) => {}
+        _ => return Ok(false),
+    }
+    let aside = aside_of(&folder.name).map_err(|cause| folder.failed("remove", cause))?;
+    let failed = |cause: Errno| folder.failed("remove", cause.into());
+    let _waiting = Waiting::begin();
+    match renameat(&folder.descriptor, &folder.name, &folder.descriptor, &aside) {
+        Ok(()) => {}
+        Err(Errno::NOENT) => return Ok(false),
+        Err(cause) => return Err(failed(cause)),
+    }
+    let seen = folder.read_named(&aside);
+    if let Ok(Some((bytes, _))) = &seen
+        && is_meant(bytes.as_slice())
+    {
+        unlinkat(&folder.descriptor, &aside, AtFlags::empty()).map_err(failed)?;
+        return Ok(true);
+    }
+    match swap::rename_to_free(&folder.descriptor, &aside, &folder.name) {
+        Ok(()) => seen.map(|_| false),
+        Err(Errno::EXIST) => Err(Error::Overtaken {
+            path: folder.path.clone(),
+            aside: folder.path.with_file_name(&aside),
+        }),
+        Err(cause) => Err(failed(cause)),
+    }
+}
+
+/// A name in the same folder that no other program can guess, with the same extension.
+fn aside_of(name: &OsStr) -> io::Result<OsString> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random)
+        .map_err(|_| io::Error::other("the system gives no random bytes"))?;
+    let name = Path::new(name);
+    let mut aside = OsString::from(ASIDE);
+    aside.push(format!("{:016x}", u64::from_ne_bytes(random)));
+    if let Some(extension) = name.extension() {
+        aside.push(".");
+        aside.push(extension);
+    }
+    Ok(aside)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+    use crate::files::external::file::names;
+
+    #[test]
+    fn only_the_stretches_go_and_the_mode_stays() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("file");
+        std::fs::write(&path, b"one\r\ntwo\0\nthree").unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o640)).unwrap();
+        assert_eq!(cut(&path, |_| Vec::new()).unwrap(), 0);
+        assert_eq!(cut(&path, |_| std::iter::once(0..5).collect()).unwrap(), 1);
+        assert_eq!(std::fs::read(&path).unwrap(), b"two\0\nthree");
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o640);
+        assert_eq!(names(home.path(), 10).unwrap().len(), 1, "no lock is left");
+    }
+
+    #[test]
+    fn a_lock_of_gits_is_respected() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("file");
+        std::fs::write(&path, b"one\n").unwrap();
+        let lock = home.path().join("file.lock");
+        std::fs::write(&lock, b"").unwrap();
+        let refused = cut(&path, |_| panic!("not under the lock"));
+        assert!(matches!(refused, Err(Error::Locked { .. })));
+        assert!(lock.exists() && std::fs::read(&path).unwrap() == b"one\n");
+    }
+
+    #[test]
+    fn signals_wait_while_a_lock_is_held() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("file");
+        std::fs::write(&path, b"one\n").unwrap();
+        // A child waits as its parent does.
+        let survives = |signal: &str| {
+            let mut child = std::process::Command::new("/bin/sh");
+            child.args(["-c", &format!("kill -{signal} $$; exit 7")]);
+            child.status().unwrap().code() == Some(7)
+        };
+        cut(&path, |_| {
+            for signal in ["INT", "TERM", "HUP"] {
+                assert!(survives(signal), "{signal}");
+            }
+            Vec::new()
+        })
+        .unwrap();
+        // The parent of the tests may ignore the other signals.
+        assert!(!survives("TERM"));
+    }
+
+    #[test]
+    fn a_file_goes_only_if_it_is_the_one() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("file");
+        std::fs::write(&path, b"new").unwrap();
+        assert!(!remove(&path, |bytes| bytes == b"old").unwrap());
+        // Another program writes a newer one just when the old one was looked at.
+        let replaced = remove(&path, |bytes| {
+            if bytes == b"new" {
+                std::fs::write(home.path().join("newer"), b"newer").unwrap();
+                std::fs::rename(home.path().join("newer"), &path).unwrap();
+            }
+            bytes == b"new"
+        });
+        assert!(!replaced.unwrap());
+        let rewritten = remove(&path, |bytes| {
+            if bytes == b"newer" {
+                std::fs::write(&path, b"newest").unwrap();
+            }
+            bytes == b"newer"
+        });
+        assert!(!rewritten.unwrap());
+        assert_eq!(std::fs::read(&path).unwrap(), b"newest");
+        assert!(remove(&path, |bytes| bytes == b"newest").unwrap());
+        assert!(!remove(&path, |_| true).unwrap());
+        assert!(
+            names(home.path(), 10).unwrap().is_empty(),
+            "nothing is left"
+        );
+    }
+
+    #[test]
+    fn a_file_at_the_end_of_a_link_is_changed_and_the_link_stays() {
+        let home = tempfile::tempdir().unwrap();
+        let (file, link) = (home.path().join("file"), home.path().join("link"));
+        std::fs::write(&file, b"one\ntwo\n").unwrap();
+        symlink("file", &link).unwrap();
+        assert_eq!(cut(&link, |_| std::iter::once(0..4).collect()).unwrap(), 1);
+        assert_eq!(std::fs::read(&file).unwrap(), b"two\n");
+        assert!(link.is_symlink());
+        assert!(remove(&link, |bytes| bytes == b"two\n").unwrap());
+        assert!(link.is_symlink() && !file.exists());
+    }
+
+    #[test]
+    fn what_another_program_writes_without_a_lock_is_not_overwritten() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("file");
+        for by_rename in [false, true] {
+            std::fs::write(&path, b"old\nrest\n").unwrap();
+            let count = cut(&path, |_| {
+                if by_rename {
+                    std::fs::write(home.path().join("new"), b"new\n").unwrap();
+                    std::fs::rename(home.path().join("new"), &path).unwrap();
+                } else {
+                    std::fs::write(&path, b"new\n").unwrap();
+                }
+                std::iter::once(0..4).collect()
+            });
+            assert_eq!(count.unwrap(), 0);
+            assert_eq!(std::fs::read(&path).unwrap(), b"new\n", "{by_rename}");
+            assert_eq!(names(home.path(), 10).unwrap().len(), 1, "no lock is left");
+        }
+    }
+
+    /// The second look finds another file than the first, and the name is taken before it is put back.
+    #[test]
+    fn a_file_that_was_overtaken_twice_is_kept_and_named() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("alice.credential");
+        std::fs::write(&path, b"old").unwrap();
+        let error = remove(&path, |bytes| {
+            if bytes == b"old" {
+                std::fs::write(&path, b"newer").unwrap();
+            } else {
+                std::fs::write(&path, b"newest").unwrap();
+            }
+            bytes == b"old"
+        })
+        .unwrap_err();
+        let Error::Overtaken { aside, .. } = &error else {
+            panic!("{error}");
+        };
+        assert_eq!(std::fs::read(&path).unwrap(), b"newest");
+        assert_eq!(std::fs::read(aside).unwrap(), b"newer");
+        assert_eq!(aside.extension(), path.extension(), "its program finds it");
+        assert!(error.hint().is_some());
+    }
+
+    #[test]
+    fn a_file_keeps_its_access_list() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("file");
+        std::fs::write(&path, b"one\ntwo\n").unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();
+        // user::rw-, user:65534:r--, group::---, mask::r--, other::---
+        let none = u32::MAX;
+        let entries = [
+            (1_u16, 6_u16, none),
+            (2, 4, 65534),
+            (4, 0, none),
+            (16, 4, none),
+            (32, 0, none),
+        ];
+        let mut list = 2_u32.to_le_bytes().to_vec();
+        for (tag, bits, id) in entries {
+            list.extend(tag.to_le_bytes());
+            list.extend(bits.to_le_bytes());
+            list.extend(id.to_le_bytes());
+        }
+        let name = "system.posix_acl_access";
+        let flags = rustix::fs::XattrFlags::empty();
+        if rustix::fs::setxattr(&path, name, &list, flags).is_err() {
+            // This file system has none.
+            return;
+        }
+        assert_eq!(cut(&path, |_| std::iter::once(0..4).collect()).unwrap(), 1);
+        let mut found = vec![0; 1024];
+        let length = rustix::fs::getxattr(&path, name, &mut found[..]).unwrap();
+        assert_eq!(found[..length], list);
+    }
+}

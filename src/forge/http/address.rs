@@ -1,0 +1,110 @@
+//! Which URLs may be called.
+
+use std::net::Ipv6Addr;
+
+use ureq::http::Uri;
+
+use super::Error;
+
+/// A URL as the library reads it, which takes much for a host, and the usual port for one that is too large: nothing
+/// but the very host and port that stand there may be asked.
+pub(crate) fn address(url: &str) -> Result<Uri, Error> {
+    let rest = url.strip_prefix("https://").ok_or(Error::Address)?;
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let authority = &rest[..end];
+    let uri: Uri = url.parse().map_err(|_| Error::Address)?;
+    let is_whole = uri
+        .authority()
+        .is_some_and(|read| read.as_str() == authority);
+    let split = authority
+        .rfind(':')
+        .filter(|at| !authority[*at..].contains(']'));
+    let (name, port) = split.map_or((authority, None), |at| {
+        (&authority[..at], Some(&authority[at + 1..]))
+    });
+    let is_port = |port: &str| {
+        let number = port.parse::<u16>().unwrap_or(0);
+        number > 0 && number.to_string() == port
+    };
+    let bracketed = name
+        .strip_prefix('[')
+        .and_then(|rest| rest.strip_suffix(']'));
+    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    let is_host = uri.host() == Some(name)
+        && !name.is_empty()
+        && bracketed.map_or_else(
+            || name.bytes().all(is_name),
+            |address| address.parse::<Ipv6Addr>().is_ok(),
+        );
+    if is_whole && is_host && port.is_none_or(is_port) {
+        Ok(uri)
+    } else {
+        Err(Error::Address)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::credential::key::Key;
+    use crate::forge::Site;
+
+    #[test]
+    fn only_hosts_and_ports_that_there_are_can_be_asked() {
+        for host in [
+            "github.com",
+            "one.test:1",
+            "one.test:65535",
+            "127.0.0.1:8443",
+            "[::1]",
+            "[::1]:8443",
+            "a_b.test.",
+        ] {
+            assert!(address(&format!("https://{host}/x?y#z")).is_ok(), "{host}");
+        }
+        for host in [
+            "github.com:99999",
+            "github.com:65536",
+            "github.com:0",
+            "github.com:",
+            "github.com:+443",
+            "github.com:0443",
+            "github.com:443:443",
+            "alice@github.com",
+            "m\u{fc}nchen.test",
+            "[fe80::1%25lo]",
+            "[::1]x",
+            "a%2eb",
+            "a\\b",
+            "",
+            ":443",
+        ] {
+            let asked = address(&format!("https://{host}/x")).err();
+            assert_eq!(asked, Some(Error::Address), "{host}");
+        }
+        assert_eq!(address("http://one.test/").err(), Some(Error::Address));
+    }
+
+    proptest! {
+        /// As somebody who calls reads it: its port, or HTTPS's own.
+        #[test]
+        fn the_very_host_and_port_are_called(
+            host in r"[a-z0-9.\[:\]@%\-]{1,12}(:[0-9+]{0,6})?|\PC{1,12}"
+        ) {
+            let key = Key {
+                protocol: b"https".to_vec(),
+                host: host.clone().into_bytes(),
+                path: None,
+                username: None,
+            };
+            let Some(site) = Site::of(&key) else { return Ok(()) };
+            if let Ok(uri) = address(&site.url("/api/v4/x?y=z")) {
+                prop_assert_eq!(uri.path(), "/api/v4/x");
+                let port = uri.port_u16().map_or(String::new(), |port| format!(":{port}"));
+                prop_assert_eq!(format!("{}{port}", uri.host().unwrap()), host);
+            }
+        }
+    }
+}

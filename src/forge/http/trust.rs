@@ -1,0 +1,219 @@
+//! Whose certificates are trusted, and what is wrong with one that is not.
+
+use std::ffi::OsString;
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, ProtocolVersion, RootCertStore,
+    SignatureScheme,
+};
+
+use super::pem::{certificates, in_folder, of_system};
+use super::{Error, pin};
+use crate::git::network::Network;
+
+/// The error for a key that is not pinned, as `why_tls` finds it again.
+const NOT_PINNED: &str = "the key is not pinned";
+
+/// How the forge is to prove who it is.
+pub(crate) fn to_forge(network: &Network) -> Result<Arc<ClientConfig>, Error> {
+    let in_folder = network.folder.as_deref().map(in_folder).unwrap_or_default();
+    let mut trusted = match &network.authorities {
+        Some(path) => certificates(path)?,
+        None => of_system(),
+    };
+    trusted.extend(in_folder);
+    let pinned = network.pinned.clone();
+    client(trusted, network.trusts_all, pinned, network.is_tls13_only)
+}
+
+/// How an HTTPS proxy is to prove who it is. `http.sslVerify` and `http.pinnedPubkey` are not about it (curl's
+/// `CURLOPT_PROXY_SSL_VERIFYPEER`).
+pub(crate) fn to_proxy(network: &Network) -> Result<Arc<ClientConfig>, Error> {
+    let trusted = match &network.proxy_authorities {
+        Some(path) => certificates(path)?,
+        None => of_system(),
+    };
+    client(trusted, false, None, false)
+}
+
+fn client(
+    trusted: Vec<CertificateDer<'static>>,
+    trusts_all: bool,
+    pinned: Option<OsString>,
+    is_tls13_only: bool,
+) -> Result<Arc<ClientConfig>, Error> {
+    let mut provider = ring::default_provider();
+    if is_tls13_only {
+        provider
+            .cipher_suites
+            .retain(|suite| suite.version().version == ProtocolVersion::TLSv1_3);
+    }
+    let provider = Arc::new(provider);
+    let judge = Judge {
+        authorities: (!trusts_all)
+            .then(|| verifier(&trusted, &provider))
+            .transpose()?,
+        trusted,
+        pinned,
+        provider: Arc::clone(&provider),
+    };
+    let builder = ClientConfig::builder_with_provider(provider);
+    let builder = builder
+        .with_safe_default_protocol_versions()
+        .map_err(|_| Error::Tls)?;
+    let builder = builder.dangerous();
+    let builder = builder.with_custom_certificate_verifier(Arc::new(judge));
+    Ok(Arc::new(builder.with_no_client_auth()))
+}
+
+fn verifier(
+    trusted: &[CertificateDer<'static>],
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<WebPkiServerVerifier>, Error> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(trusted.iter().cloned());
+    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider))
+        .build()
+        .map_err(|_| Error::Certificate("cannot be checked: this system trusts no authority"))
+}
+
+/// Decides whether a server is trusted, as git's settings have it.
+#[derive(Debug)]
+struct Judge {
+    /// `None`: `http.sslVerify` is off.
+    authorities: Option<Arc<WebPkiServerVerifier>>,
+    trusted: Vec<CertificateDer<'static>>,
+    pinned: Option<OsString>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl Judge {
+    /// A server may show the very certificate that is trusted, be it an authority's own: git's TLS libraries accept that.
+    /// `webpki` looks at the dates before it finds that it is an authority.
+    fn is_trusted_itself(&self, shown: &CertificateDer<'_>, error: &rustls::Error) -> bool {
+        let rustls::Error::InvalidCertificate(CertificateError::Other(other)) = error else {
+            return false;
+        };
+        other.0.to_string() == "CaUsedAsEndEntity" && self.trusted.iter().any(|own| own == shown)
+    }
+
+    /// Whether a signature of the handshake matters: without authorities and pinned keys every server is trusted.
+    fn trusts_any_server(&self) -> bool {
+        self.authorities.is_none() && self.pinned.is_none()
+    }
+}
+
+impl ServerCertVerifier for Judge {
+    fn verify_server_cert(
+        &self,
+        shown: &CertificateDer<'_>,
+        between: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        if let Some(authorities) = &self.authorities {
+            match authorities.verify_server_cert(shown, between, name, ocsp, now) {
+                Ok(_) => {}
+                Err(error) if self.is_trusted_itself(shown, &error) => {
+                    verify_server_name(&ParsedCertificate::try_from(shown)?, name)?;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if let Some(pinned) = &self.pinned {
+            let key = ParsedCertificate::try_from(shown)?.subject_public_key_info();
+            if !pin::allows(pinned, key.as_ref()) {
+                return Err(rustls::Error::General(NOT_PINNED.to_owned()));
+            }
+        }
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        shown: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        if self.trusts_any_server() {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, shown, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        shown: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        if self.trusts_any_server() {
+            return Ok(HandshakeSignatureValid::assertion());
+        }
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, shown, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        let algorithms = self.provider.signature_verification_algorithms;
+        algorithms.supported_schemes()
+    }
+}
+
+pub(crate) fn why_tls(error: &rustls::Error) -> Error {
+    let rustls::Error::InvalidCertificate(cause) = error else {
+        return match error {
+            rustls::Error::General(cause) if cause == NOT_PINNED => Error::Pinned,
+            _ => Error::Tls,
+        };
+    };
+    Error::Certificate(fault(cause))
+}
+
+/// The fault of a certificate, in words for its administrator.
+#[allow(deprecated)]
+fn fault(cause: &CertificateError) -> &'static str {
+    match cause {
+        CertificateError::UnknownIssuer => {
+            "is issued by an authority that this system does not trust: name its authority in http.sslCAInfo if it is your own"
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "is for another name"
+        }
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "has expired, if this computer's clock is right"
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "is not valid yet, if this computer's clock is right"
+        }
+        CertificateError::Revoked => "is revoked",
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            "is not one for servers"
+        }
+        CertificateError::BadSignature => {
+            "is signed with another key than the trusted authority of that name has"
+        }
+        CertificateError::UnsupportedSignatureAlgorithm
+        | CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            "is signed in a way that is not trusted, such as with SHA-1"
+        }
+        // The library that finds these is rustls's own, and names them by their words alone.
+        CertificateError::Other(other) => match &other.0.to_string()[..] {
+            "CaUsedAsEndEntity" => {
+                "is a certificate authority's own: have that sign another one for the server (CA:FALSE), and trust the authority"
+            }
+            "UnsupportedCertVersion" => "is of a version before X.509 v3",
+            _ => "is not valid",
+        },
+        _ => "is not valid",
+    }
+}

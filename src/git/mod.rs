@@ -1,0 +1,347 @@
+//! The user's git, for what people ask us to do with its configuration. No operation of git's ever starts it.
+
+pub mod command;
+pub mod context;
+pub mod helper_line;
+mod http;
+pub mod http_settings;
+pub mod network;
+mod no_proxy;
+
+use std::env;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use rustix::fs::{Access, access};
+
+use self::command::{Silence, run};
+use crate::secret::Buffer;
+
+/// Settings in the environment: of `git -c`, and for the commands of one shell.
+pub const HANDED_ON: [&str; 2] = ["GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS"];
+/// SIGSEGV, on every system.
+const CRASH: i32 = 11;
+
+/// The hint if git gives no answer about its settings.
+pub const UNREADABLE: &str = "look at the files that '[include]' names in git's configuration: one may be a pipe or a device, or on a slow disk";
+
+/// Why git did not help.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// No absolute folder on PATH has it.
+    #[error("cannot find git on PATH")]
+    Missing,
+    /// It could not be run.
+    #[error("cannot run git")]
+    Run(#[source] io::Error),
+    /// It was ended at its deadline.
+    #[error("'{0}' gave no answer in time")]
+    TooSlow(String),
+    /// It was ended because its answer had no end.
+    #[error("'{0}' gave too long an answer")]
+    TooMuch(String),
+    /// It said no.
+    #[error("git config failed: {0}")]
+    Refused(String),
+    /// A signal ended it, so it says nothing.
+    #[error("git config was ended by signal {0}")]
+    Ended(i32),
+}
+
+impl Error {
+    /// What to do about it, where that is known.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Ended(CRASH) => {
+                Some("take out the line that says only 'helper': an old git crashes on it")
+            }
+            Self::TooSlow(_) | Self::TooMuch(_) => Some(UNREADABLE),
+            _ => None,
+        }
+    }
+}
+
+impl From<Silence> for Error {
+    fn from(silence: Silence) -> Self {
+        match silence {
+            Silence::Run(cause) => Self::Run(cause),
+            Silence::Late(question) => Self::TooSlow(question),
+            Silence::TooMuch(question) => Self::TooMuch(question),
+        }
+    }
+}
+
+/// A git that was found.
+#[derive(Debug)]
+pub struct Git {
+    program: PathBuf,
+}
+
+impl Git {
+    /// The first on PATH.
+    pub fn find() -> Result<Self, Error> {
+        let program = Self::on_path("git").ok_or(Error::Missing)?;
+        Ok(Self { program })
+    }
+
+    /// The first program of that name on PATH. Relative and empty entries are passed over: they lead into whatever folder
+    /// one is in.
+    pub fn on_path(name: &str) -> Option<PathBuf> {
+        let path = env::var_os("PATH").unwrap_or_default();
+        env::split_paths(&path)
+            .filter(|folder| folder.is_absolute())
+            .map(|folder| folder.join(name))
+            .find(|program| program.is_file())
+    }
+
+    /// `git config` with `arguments`. Returns what it printed, and `None` where it says that there is nothing (status 1,
+    /// or 5 on removal).
+    pub fn config<I: AsRef<OsStr>>(&self, arguments: &[I]) -> Result<Option<Vec<u8>>, Error> {
+        let mut command = Command::new(&self.program);
+        command.arg("config").args(arguments);
+        let (status, output, complaint) = run(&mut command)?;
+        match status.code() {
+            Some(0) => Ok(Some(output)),
+            Some(1 | 5) => Ok(None),
+            None => Err(Error::Ended(status.signal().unwrap_or_default())),
+            _ => Err(Error::Refused(
+                String::from_utf8_lossy(&complaint).trim().to_owned(),
+            )),
+        }
+    }
+
+    /// Where the repository that one is in keeps its configuration; `None` outside of one.
+    pub fn local_config(&self) -> Result<Option<PathBuf>, Error> {
+        let mut command = Command::new(&self.program);
+        command.args(["rev-parse", "--git-path", "config"]);
+        let (status, mut output, _) = run(&mut command)?;
+        if output.last() == Some(&b'\n') {
+            output.pop();
+        }
+        Ok(status
+            .success()
+            .then(|| PathBuf::from(OsString::from_vec(output))))
+    }
+
+    /// The files that git may write for `scope`, such as `--global` (git-config(1), FILES); `None`: for the repository, and
+    /// one is in none.
+    pub fn config_files(&self, scope: &str) -> Result<Option<Vec<PathBuf>>, Error> {
+        let named = |variable| env::var_os(variable).filter(|path| !path.is_empty());
+        let home = named("HOME").map(PathBuf::from);
+        let files: Vec<PathBuf> = match scope {
+            "--local" => match self.local_config()? {
+                Some(path) => vec![path],
+                None => return Ok(None),
+            },
+            "--system" => match named("GIT_CONFIG_SYSTEM") {
+                Some(path) => vec![path.into()],
+                None => match self.system_config()? {
+                    Some(path) => vec![path],
+                    None => vec!["/etc/gitconfig".into(), "/usr/local/etc/gitconfig".into()],
+                },
+            },
+            _ => {
+                if let Some(path) = named("GIT_CONFIG_GLOBAL") {
+                    vec![path.into()]
+                } else {
+                    let settings = named("XDG_CONFIG_HOME").map(PathBuf::from);
+                    let settings = settings.or_else(|| Some(home.as_ref()?.join(".config")));
+                    let files = [
+                        home.as_ref().map(|home| home.join(".gitconfig")),
+                        settings.map(|folder| folder.join("git/config")),
+                    ];
+                    files.into_iter().flatten().collect()
+                }
+            }
+        };
+        let files: io::Result<Vec<_>> = files.iter().map(std::path::absolute).collect();
+        Ok(Some(files.map_err(Error::Run)?))
+    }
+
+    /// The one of them that git does write (git-config(1), FILES).
+    pub fn config_file(&self, scope: &str) -> Result<Option<PathBuf>, Error> {
+        let is_empty = |name| env::var_os(name).is_some_and(|path| path.is_empty());
+        if scope == "--global" && is_empty("GIT_CONFIG_GLOBAL") {
+            let what = "GIT_CONFIG_GLOBAL is empty, so there is no such file";
+            return Err(Error::Refused(what.to_owned()));
+        }
+        let files = self.config_files(scope)?;
+        if scope == "--system" && files.as_ref().is_some_and(|files| files.len() > 1) {
+            let what = "it does not say where the system's settings are";
+            return Err(Error::Refused(what.to_owned()));
+        }
+        let is_readable = |path: &PathBuf| access(path, Access::READ_OK).is_ok();
+        Ok(files.and_then(|files| {
+            let found = files.iter().find(|path| is_readable(path));
+            found.or(files.first()).cloned()
+        }))
+    }
+
+    /// Where the system's settings are is built into git, and an editor is told.
+    fn system_config(&self) -> Result<Option<PathBuf>, Error> {
+        let mut command = Command::new(&self.program);
+        command.args(["config", "--system", "--edit"]);
+        command.env("GIT_EDITOR", "printf %s");
+        let (status, output, _) = run(&mut command)?;
+        let is_told = status.success() && output.starts_with(b"/");
+        Ok(is_told.then(|| OsString::from_vec(output).into()))
+    }
+
+    /// `git config -z` with `arguments`, as its values.
+    pub fn config_values<I: AsRef<OsStr>>(&self, arguments: &[I]) -> Result<Vec<OsString>, Error> {
+        let output = self.config(arguments)?.unwrap_or_default();
+        let mut values: Vec<_> = output
+            .split(|&byte| byte == 0)
+            .map(<[u8]>::to_vec)
+            .collect();
+        values.pop();
+        Ok(values.into_iter().map(OsString::from_vec).collect())
+    }
+}
+
+impl Git {
+    /// The values of every setting of the person's and the system's whose name the pattern finds. Asked from nowhere, too:
+    /// a repository that one is in may be somebody else's work.
+    pub fn own_values(&self, pattern: &str) -> Result<Vec<OsString>, Error> {
+        let output = run(&mut self.config_from_nowhere(&["-z", "--get-regexp", pattern], false))?.1;
+        let lines = output.split(|&byte| byte == 0);
+        let value = |line: &[u8]| {
+            let end = line.iter().position(|&byte| byte == b'\n')?;
+            Some(OsString::from_vec(line[end + 1..].to_vec()))
+        };
+        Ok(lines.filter_map(value).collect())
+    }
+
+    /// `is_handed_on`: whether the settings count that a hook or an outer git hands on.
+    fn config_from_nowhere(&self, arguments: &[&str], is_handed_on: bool) -> Command {
+        let mut command = Command::new(&self.program);
+        command.arg("config").args(arguments);
+        leave_repository(&mut command);
+        command.env_remove("GIT_CONFIG");
+        if !is_handed_on {
+            for name in HANDED_ON {
+                command.env_remove(name);
+            }
+        }
+        command
+    }
+}
+
+/// One setting, and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// `system`, `global`, `local`, `worktree` or `command`.
+    pub scope: String,
+    /// Such as the file.
+    pub origin: String,
+    /// With its section, in lower case where case does not count.
+    pub key: OsString,
+    /// May be empty.
+    pub value: OsString,
+}
+
+impl Git {
+    /// What it says of itself: `git version 2.47.3`.
+    pub fn version(&self) -> Result<String, Error> {
+        let (_, output, _) = run(Command::new(&self.program).arg("--version"))?;
+        Ok(String::from_utf8_lossy(&output).trim().to_owned())
+    }
+
+    /// Whether a setting that holds for `url` is on; `name` such as `credential.useHttpPath`.
+    pub fn is_on_for(&self, name: &str, url: &str) -> Result<Option<bool>, Error> {
+        let words = ["--type=bool", "--get-urlmatch", name, url];
+        let said = self.config(&words)?;
+        Ok(said.map(|said| said.trim_ascii() == b"true"))
+    }
+
+    /// The branch that one is on; `None`: none, or there is no repository.
+    pub fn branch(&self) -> Result<Option<String>, Error> {
+        self.line(&["symbolic-ref", "--quiet", "--short", "HEAD"])
+    }
+
+    /// Where a remote leads, by `url.*.insteadOf` too. Nobody is asked there.
+    pub fn url_of(&self, remote: &str) -> Result<Option<String>, Error> {
+        self.line(&["ls-remote", "--get-url", "--", remote])
+    }
+
+    /// The line that it prints; `None`: it fails.
+    fn line(&self, arguments: &[&str]) -> Result<Option<String>, Error> {
+        let (status, output, _) = run(Command::new(&self.program).args(arguments))?;
+        let text = String::from_utf8(output).ok();
+        Ok(text
+            .filter(|_| status.success())
+            .map(|text| text.trim_end_matches('\n').to_owned())
+            .filter(|text| !text.is_empty()))
+    }
+
+    /// Every setting whose name the pattern finds, in the order in which git reads them, the repository's too.
+    pub fn settings(&self, pattern: &str) -> Result<Vec<Setting>, Error> {
+        let words = [
+            "-z",
+            "--show-scope",
+            "--show-origin",
+            "--get-regexp",
+            pattern,
+        ];
+        let values = self.config_values(&words)?;
+        let text = |value: &OsString| value.to_string_lossy().into_owned();
+        let settings = values.chunks_exact(3).map(|three| {
+            let line = three[2].clone().into_vec();
+            let end = line.iter().position(|&byte| byte == b'\n');
+            let (key, value) = line.split_at(end.unwrap_or(line.len()));
+            Setting {
+                scope: text(&three[0]),
+                origin: text(&three[1]).trim_start_matches("file:").to_owned(),
+                key: OsString::from_vec(key.to_vec()),
+                value: OsString::from_vec(value.get(1..).unwrap_or_default().to_vec()),
+            }
+        });
+        Ok(settings.collect())
+    }
+
+    /// What git would sign in with, by asking its helpers and nobody else; `None`: none of them knows. Asked from nowhere: a
+    /// repository's helpers are programs of whoever wrote it.
+    pub fn fill(&self, question: &[u8]) -> Result<Option<Buffer>, Error> {
+        let mut command = Command::new(&self.program);
+        command.args(["-c", "core.askPass=", "-c", "credential.interactive=false"]);
+        // A path in the question is one that git would tell: a repository's setting may be why.
+        command.args(["-c", "credential.useHttpPath=true"]);
+        command.args(["credential", "fill"]);
+        leave_repository(&mut command);
+        command.env_remove("GIT_ASKPASS").env_remove("SSH_ASKPASS");
+        command
+            .env("GIT_TERMINAL_PROMPT", "0")
+            .env("GCM_INTERACTIVE", "never");
+        Ok(command::ask(&mut command, question)?)
+    }
+}
+
+impl Git {
+    /// Whether git gets as far as the server's answer at `url`, whatever that is. No helper is asked, and no repository's
+    /// setting counts.
+    pub fn reaches(&self, url: &str) -> Result<bool, Error> {
+        let mut command = Command::new(&self.program);
+        command.args(["-c", "credential.helper=", "-c", "core.askPass="]);
+        command.args(["ls-remote", "--", url]);
+        leave_repository(&mut command);
+        command.env_remove("GIT_ASKPASS").env_remove("SSH_ASKPASS");
+        command.env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C");
+        let (status, _, complaint) = run(&mut command)?;
+        let complaint = String::from_utf8_lossy(&complaint);
+        // By `remote-curl.c`: the server wants a credential, or has no such repository, or answers with an error.
+        let answers = ["could not read Username", "' not found", "returned error: "];
+        Ok(status.success() || answers.iter().any(|answer| complaint.contains(answer)))
+    }
+}
+
+/// Has git be in no repository, wherever we are.
+fn leave_repository(command: &mut Command) {
+    command.current_dir("/").env("GIT_DIR", "/dev/null");
+    command
+        .env_remove("GIT_WORK_TREE")
+        .env_remove("GIT_COMMON_DIR");
+}

@@ -1,0 +1,379 @@
+//! Asking forges: about everything that is kept, when a person wants to know (`check`, `login`); about one token in the
+//! background, after git stored it.
+
+pub mod background;
+pub mod endpoint;
+pub mod reply;
+pub mod repository;
+pub mod request;
+
+use std::time::Duration;
+
+use self::request::Asked;
+
+use super::issuer::{Clues, Issuer, StandIn, issuer, username};
+use super::{Helper, Outcome, precedence};
+use crate::config::host::HostRule;
+use crate::credential::Credential;
+use crate::credential::description::Description;
+use crate::credential::expiry::{Expiry, Source};
+use crate::credential::key::Key;
+use crate::credential::token::TokenKind;
+use crate::forge::{self, Found, Lack, Site, Told, Verdict, http};
+use crate::journal::known::{self, Known};
+use crate::secret::Secret;
+use crate::storage::{Error, Kind};
+use crate::time::Now;
+
+/// How often one token is asked about in the background.
+pub const EVERY: Duration = Duration::from_secs(86_400);
+
+/// A credential, and where it is kept.
+type Kept = (Credential, Vec<Kind>);
+
+/// What is known of a token, now that its forge was asked.
+#[derive(Debug)]
+pub struct Report {
+    /// Whose.
+    pub key: Key,
+    /// Where it is kept.
+    pub kinds: Vec<Kind>,
+    /// Who issued it.
+    pub forge: Option<forge::Kind>,
+    /// What sort of token it is.
+    pub token: Option<TokenKind>,
+    /// What came of asking.
+    pub asked: Asked,
+    /// When it ends, and who told so.
+    pub end: Option<(Expiry, Source)>,
+    /// What it may do.
+    pub scopes: Option<Vec<String>>,
+    /// What git needs and it may not do.
+    pub lack: Option<Lack>,
+}
+
+impl Helper {
+    /// Who issues tokens for `key`'s host, and what sort `token` is: by what the person, the host's name and the token
+    /// say. For `login`, before there is a credential.
+    pub fn issuer(&self, key: &Key, token: Option<&[u8]>) -> Option<Issuer> {
+        let clues = Clues {
+            rules: &self.hosts,
+            token,
+            ..Clues::default()
+        };
+        issuer(key, clues)
+    }
+
+    /// The username for `token` at `key`'s host where a person names none; `variable`: where in the environment it comes from.
+    pub fn username(&self, key: &Key, token: &Secret, variable: Option<&str>) -> StandIn {
+        username(self.issuer(key, Some(token.expose())), variable)
+    }
+
+    /// Asks about one credential, in the foreground, and writes nothing down.
+    pub fn ask(&self, credential: &Credential, now: Now) -> (Option<Issuer>, Asked) {
+        let known = self.known(credential);
+        let issuer = self.issuer_of(credential, known.forge);
+        (issuer, self.ask_issuer(credential, issuer.as_ref(), now))
+    }
+
+    /// Where the forge of `key` lives, by the rules; `None` if it is not reached over HTTPS.
+    pub fn site(&self, key: &Key) -> Option<Site> {
+        let site = Site::of(key)?;
+        let rule = HostRule::find(&self.hosts, key);
+        Some(match rule.and_then(|rule| rule.path.as_deref()) {
+            Some(path) => site.below(path),
+            None => site,
+        })
+    }
+
+    fn ask_issuer(&self, credential: &Credential, issuer: Option<&Issuer>, now: Now) -> Asked {
+        let Some(issuer) = issuer else {
+            return Asked::NoForge;
+        };
+        match self.site(&credential.key) {
+            Some(site) => request::ask(credential, issuer, &site, now),
+            None => Asked::NotHttps,
+        }
+    }
+
+    /// Asks about a credential; where its forge cannot be asked, git's endpoint of one of `repositories` at its host is.
+    /// Writes nothing down.
+    pub fn ask_with(
+        &self,
+        credential: &Credential,
+        repositories: &[Description],
+        now: Now,
+    ) -> (Option<Issuer>, Asked) {
+        let (issuer, asked) = self.ask(credential, now);
+        let asked = self.or_ask_git(asked, credential, repositories);
+        (issuer, asked)
+    }
+
+    fn or_ask_git(
+        &self,
+        asked: Asked,
+        credential: &Credential,
+        repositories: &[Description],
+    ) -> Asked {
+        let is_known = !matches!(asked, Asked::NoForge);
+        // GitLab answers 401 for a token without a mark that only git can use, and its API may be elsewhere.
+        let is_open = matches!(
+            asked,
+            Asked::CannotTell
+                | Asked::NoForge
+                | Asked::NotThere(_)
+                | Asked::Told(Verdict::Unclear { status: 401 })
+        );
+        if !is_open {
+            return asked;
+        }
+        let key = &credential.key;
+        let is_at_host = |repository: &&Description| {
+            repository.protocol.as_ref() == Some(&key.protocol)
+                && repository.host.as_ref() == Some(&key.host)
+        };
+        let mut at_host = repositories.iter().filter(is_at_host);
+        let path = at_host.find_map(|repository| repository.path.as_ref());
+        match path.or(key.path.as_ref()).zip(self.site(key)) {
+            Some((path, site)) => match repository::ask(&site, credential, path, is_known) {
+                // The path may be an owner's, which no endpoint is at.
+                Asked::Told(Verdict::Unclear { status: 404 }) => asked,
+                // What is known of the API says more.
+                Asked::Told(Verdict::Unclear { .. }) if matches!(asked, Asked::NotThere(_)) => {
+                    asked
+                }
+                said => said,
+            },
+            None => asked,
+        }
+    }
+
+    /// Asks about everything that fits `wanted`, or everything, and writes down what it learns: dates into the storages, the rest into
+    /// the journal. `repositories`: where git's endpoint can be asked. `comes_to`: the number of the
+    /// next credential, and how many there are.
+    pub fn check(
+        &self,
+        wanted: Option<&Description>,
+        repositories: &[Description],
+        comes_to: &mut dyn FnMut(usize, usize),
+        now: Now,
+    ) -> Result<Outcome<Vec<Report>>, Error> {
+        let found = self.all_fitting(wanted)?;
+        let mut outcome = Outcome {
+            value: Vec::new(),
+            notices: found.notices,
+        };
+        // One that did not answer is not asked again for each of its tokens.
+        let mut silent: Vec<(Vec<u8>, http::Error)> = Vec::new();
+        let count = found.value.len();
+        for (number, (credential, kinds)) in (1..).zip(found.value) {
+            comes_to(number, count);
+            let host = &credential.key.host;
+            let issuer = self.issuer_of(&credential, self.known(&credential).forge);
+            let asked = match silent.iter().find(|(other, _)| other == host) {
+                Some((_, error)) if issuer.is_some() => Asked::Failed(*error),
+                _ => self.ask_issuer(&credential, issuer.as_ref(), now),
+            };
+            let asked = self.or_ask_git(asked, &credential, repositories);
+            if let Asked::Failed(error) = asked
+                && error.is_of_host()
+            {
+                silent.push((host.clone(), error));
+            }
+            let known = self.settle(&credential, issuer.as_ref(), &asked, now)?;
+            let token = issuer.as_ref().and_then(|issuer| issuer.token);
+            // What an invalid token may not do matters no more.
+            let scopes = known.scopes.as_ref().filter(|_| !asked.is_rejection());
+            let lack = issuer.as_ref().zip(scopes);
+            outcome.value.push(Report {
+                kinds,
+                forge: issuer.as_ref().map(|issuer| issuer.forge.kind()),
+                token,
+                asked,
+                end: known.end,
+                lack: lack.and_then(|(issuer, scopes)| issuer.forge.lacks(token, scopes)),
+                scopes: known.scopes,
+                key: credential.key,
+            });
+        }
+        Ok(outcome)
+    }
+
+    /// The background look-up: fetches the token of `key` from where it is kept, asks its forge if nobody did today, and
+    /// writes the end into the entry if its secret is still the same.
+    pub fn look_up(&self, key: &Key, now: Now) -> Result<(), Error> {
+        for storage in &self.storages {
+            let credential = match storage.get(&Description::exactly(key)) {
+                Ok(Some(found)) if found.is_complete() => found,
+                Ok(_) | Err(Error::Unavailable { .. }) => continue,
+                Err(cause) => return Err(cause),
+            };
+            let known = self.known(&credential);
+            let issuer = self.issuer_of(&credential, known.forge);
+            let can_tell = issuer.as_ref().is_some_and(|issuer| issuer.can_tell(key));
+            if can_tell
+                && is_wanted(&credential, &known)
+                && self
+                    .journal
+                    .claim(&credential, EVERY, now.wall)
+                    .unwrap_or(false)
+            {
+                let asked = self.ask_issuer(&credential, issuer.as_ref(), now);
+                self.settle(&credential, issuer.as_ref(), &asked, now)?;
+            }
+            return Ok(());
+        }
+        Ok(())
+    }
+
+    /// Writes down what came of asking about `credential`, and returns what is known now; its end is the one that holds.
+    /// A date changes only where the secret is still the same, and only by a source that is not less reliable.
+    pub fn settle(
+        &self,
+        credential: &Credential,
+        issuer: Option<&Issuer>,
+        asked: &Asked,
+        now: Now,
+    ) -> Result<Known, Error> {
+        let mut known = self.known(credential);
+        let held = credential.expiry.map(|end| (end, known.source_of(end)));
+        let (is_good, found) = match asked {
+            Asked::Told(Verdict::Good(found)) => (true, found.clone()),
+            _ => (false, Found::default()),
+        };
+        known.end = match found.end.after(now.wall) {
+            Told::At(_) if held.is_some_and(|(_, source)| source.outranks(Source::Forge)) => held,
+            Told::At(end) => Some((end, Source::Forge)),
+            Told::Never => held.filter(|(_, source)| is_word_of_person(*source)),
+            // A good token has not expired: a date that says so is wrong, unless a person or an issuer set it.
+            Told::Unknown => held.filter(|(end, source)| {
+                !is_good || end.left(now.wall) > 0 || is_word_of_person(*source)
+            }),
+        };
+        if is_good {
+            known.is_endless = found.end == Told::Never;
+        }
+        let end = known.end.map(|(end, _)| end);
+        if end != credential.expiry {
+            self.redate(credential, end, now)?;
+        }
+        if let Some(Issuer { forge, token, .. }) = issuer {
+            known.forge = Some(forge.kind());
+            known.token = token.or(found.kind).or(known.token);
+        }
+        known.scopes = found.scopes.or(known.scopes);
+        if let Some(outcome) = outcome_of(asked) {
+            known.asked = Some(now.wall);
+            known.outcome = Some(outcome);
+        }
+        let learnt = known.clone();
+        let (since, accepted) = (known.since, known.accepted);
+        // What cannot be remembered is asked for again.
+        let _ = self.journal.learn(credential, now.wall, |known| {
+            *known = Known {
+                since: known.since.or(since),
+                accepted: known.accepted.or(accepted),
+                ..learnt
+            };
+        });
+        Ok(known)
+    }
+
+    /// Gives the entry a new end wherever it is kept with the very secret that was asked about.
+    fn redate(&self, credential: &Credential, end: Option<Expiry>, now: Now) -> Result<(), Error> {
+        for storage in &self.storages {
+            match precedence::redate(&**storage, credential, end, now) {
+                Ok(_) | Err(Error::Unavailable { .. }) => {}
+                Err(cause) => return Err(cause),
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything that fits and is complete, each secret once, with the storages it is in.
+    fn all_fitting(&self, wanted: Option<&Description>) -> Result<Outcome<Vec<Kept>>, Error> {
+        let listed = self.list()?;
+        let mut notices = listed.notices;
+        let mut all: Vec<Kept> = Vec::new();
+        for (kind, listed) in listed.value {
+            if wanted.is_some_and(|wanted| !wanted.fits(&listed.key)) {
+                continue;
+            }
+            let mut storages = self.storages.iter();
+            let Some(storage) = storages.find(|storage| storage.kind() == kind) else {
+                continue;
+            };
+            let found = match storage.get(&Description::exactly(&listed.key)) {
+                Ok(found) => found,
+                Err(cause @ Error::Unavailable { .. }) => {
+                    // Once for all that it has.
+                    if !notices.iter().any(|notice| notice.is_about(kind)) {
+                        notices.extend(self.passed_over(cause));
+                    }
+                    None
+                }
+                Err(cause) => return Err(cause),
+            };
+            // Of what has ended a storage may have kept the date only: there is nothing to ask with, and it is told.
+            let Some(found) = found else { continue };
+            let same = all
+                .iter_mut()
+                .find(|(other, _)| other.key == found.key && other.has_same_secrets(&found));
+            match same {
+                Some((_, kinds)) => kinds.push(kind),
+                None => all.push((found, vec![kind])),
+            }
+        }
+        Ok(Outcome {
+            value: all,
+            notices,
+        })
+    }
+
+    /// Who issued the token of `credential`, by all that is known.
+    pub fn issuer_known(&self, credential: &Credential) -> Option<Issuer> {
+        self.issuer_of(credential, self.known(credential).forge)
+    }
+
+    fn issuer_of(&self, credential: &Credential, known: Option<forge::Kind>) -> Option<Issuer> {
+        let clues = Clues {
+            rules: &self.hosts,
+            known,
+            ..Clues::default()
+        };
+        issuer(&credential.key, clues.with_token_of(credential))
+    }
+
+    fn known(&self, credential: &Credential) -> Known {
+        let known = self.journal.known(credential);
+        known.ok().flatten().unwrap_or_default()
+    }
+}
+
+/// Whether a date stands although the forge tells none: git's comes from the token's issuer, a person's is a decision.
+fn is_word_of_person(source: Source) -> bool {
+    matches!(source, Source::Git | Source::Person)
+}
+
+/// Whether a forge's word would be better than what is known of the end.
+pub fn is_wanted(credential: &Credential, known: &Known) -> bool {
+    let source = credential.expiry.map(|end| known.source_of(end));
+    matches!(
+        source,
+        None | Some(Source::Lifetime | Source::Token | Source::Unknown)
+    )
+}
+
+fn outcome_of(asked: &Asked) -> Option<known::Outcome> {
+    Some(match asked {
+        Asked::Told(Verdict::Good(_)) => known::Outcome::Good,
+        Asked::Told(Verdict::Ended) => known::Outcome::Ended,
+        Asked::Told(Verdict::Revoked) => known::Outcome::Revoked,
+        Asked::Told(Verdict::Rejected) => known::Outcome::Rejected,
+        Asked::Told(Verdict::Blocked { .. }) => known::Outcome::Blocked,
+        Asked::Told(Verdict::Limited { .. }) => known::Outcome::Limited,
+        Asked::Told(Verdict::Unclear { .. }) | Asked::NotThere(_) => known::Outcome::Unclear,
+        Asked::Failed(_) => known::Outcome::Failed,
+        Asked::CannotTell | Asked::NoForge | Asked::NotHttps => return None,
+    })
+}

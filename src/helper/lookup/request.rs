@@ -1,0 +1,112 @@
+//! One request to a forge about a token, after a check that the forge is there.
+
+use crate::credential::Credential;
+use crate::forge::{self, Call, Forge, Found, Signature, Site, Verdict, http, reading};
+use crate::helper::issuer::Issuer;
+use crate::secret::Secret;
+use crate::terminal::escape;
+use crate::time::Now;
+
+/// The outcome of a request to a forge about a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Asked {
+    /// It answered.
+    Told(Verdict),
+    /// It did not.
+    Failed(http::Error),
+    /// This forge cannot tell, or not about this kind of token.
+    CannotTell,
+    /// The issuer of the token is unknown.
+    NoForge,
+    /// No token is sent over anything but HTTPS.
+    NotHttps,
+    /// The forge's API is not at the root of the host, and no rule says where it is. No token was sent.
+    NotThere(forge::Kind),
+}
+
+impl Asked {
+    /// Whether the forge itself says that the token is invalid.
+    pub fn is_rejection(&self) -> bool {
+        matches!(self, Self::Told(verdict) if verdict.is_rejection())
+    }
+
+    /// Whether the forge says that the token is good.
+    pub fn is_good(&self) -> bool {
+        matches!(self, Self::Told(Verdict::Good(_)))
+    }
+}
+
+/// Asks the forge at `site` about the token of `credential`.
+pub(crate) fn ask(credential: &Credential, issuer: &Issuer, site: &Site, now: Now) -> Asked {
+    let Issuer {
+        forge,
+        token,
+        is_certain,
+    } = issuer;
+    let (Some(call), Some(secret)) = (forge.question(site, *token), credential.token()) else {
+        return Asked::CannotTell;
+    };
+    let send = |call: &Call| {
+        let network = http::network_for(&call.url)?;
+        http::call(call, Some(secret), None, &network)
+    };
+    if !is_certain && let Some(asked) = probe(*forge, &call, now) {
+        return asked;
+    }
+    let mut answer = send(&call);
+    let second = answer.as_ref().ok();
+    let second = second.and_then(|answer| forge.second_question(site, *token, answer));
+    if let Some(call) = second {
+        answer = send(&call);
+    }
+    match answer {
+        Ok(answer) => {
+            let verdict = reading::read(*forge, &answer, *token, now.wall);
+            Asked::Told(safe(verdict, site, secret))
+        }
+        Err(error) => Asked::Failed(error),
+    }
+}
+
+/// Makes `call` without a token. Returns why the token must not follow, or `None` if the forge itself answers there.
+fn probe(forge: &dyn Forge, call: &Call, now: Now) -> Option<Asked> {
+    let call = Call {
+        signature: Signature::None,
+        ..call.clone()
+    };
+    let send = || http::call(&call, None, None, &http::network_for(&call.url)?);
+    match send() {
+        Ok(answer) => match reading::read(forge, &answer, None, now.wall) {
+            limited @ Verdict::Limited { .. } => Some(Asked::Told(limited)),
+            _ if reading::is_there(forge, &answer) => None,
+            _ => Some(Asked::NotThere(forge.kind())),
+        },
+        Err(error) => Some(Asked::Failed(error)),
+    }
+}
+
+/// Makes a verdict fit to be shown and kept: the forge knows the token, and may repeat it in any text.
+fn safe(verdict: Verdict, site: &Site, secret: &Secret) -> Verdict {
+    let holds_secret = |text: &String| {
+        let mut parts = text.as_bytes().windows(secret.expose().len().max(1));
+        parts.any(|part| part == secret.expose())
+    };
+    match verdict {
+        Verdict::Good(found) => Verdict::Good(Found {
+            scopes: found
+                .scopes
+                .filter(|scopes| !scopes.iter().any(holds_secret)),
+            user: found.user.filter(|user| !holds_secret(user)),
+            ..found
+        }),
+        Verdict::Blocked { authorize, words } => Verdict::Blocked {
+            // A person will open it.
+            authorize: authorize
+                .filter(|link| link.starts_with(&site.url("/")) && !holds_secret(link)),
+            words: words
+                .filter(|words| !holds_secret(words))
+                .map(|words| escape::safe(words.as_bytes())),
+        },
+        verdict => verdict,
+    }
+}

@@ -1,0 +1,238 @@
+//! What git's configuration tells of helpers: where git's own keep things, which storages of ours are in use, and whether the
+//! path is told to them.
+
+use std::cell::LazyCell;
+use std::env;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::config::Choice;
+use crate::credential::key::Key;
+use crate::git::Git;
+use crate::git::helper_line;
+use crate::storage::Kind;
+
+/// Where one of git's own helpers keeps things, besides where it does by itself.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Configured {
+    /// Absolute.
+    pub(crate) paths: Vec<PathBuf>,
+    /// Helpers, as they may be shown, for which it takes a shell to tell, or depends on the folder that git is in.
+    pub(crate) untold: Vec<String>,
+}
+
+/// The paths that git's configuration gives to its own helper `name` with `flag`.
+pub(crate) fn configured(name: &str, flag: &str, home: &Path) -> Configured {
+    let mut configured = Configured::default();
+    for value in helper_lines() {
+        configured.add(&value, name, flag, home);
+    }
+    configured
+}
+
+impl Configured {
+    fn add(&mut self, value: &OsString, name: &str, flag: &str, home: &Path) {
+        let untold = || helper_line::named(value);
+        let Some(words) = helper_line::words_at(value, home) else {
+            if may_run(&value.to_string_lossy(), name) {
+                self.untold.push(untold());
+            }
+            return;
+        };
+        let Some(arguments) = arguments_of(name, &words) else {
+            return;
+        };
+        match git_option(arguments, flag).map(PathBuf::from) {
+            Some(path) if path.is_absolute() => self.paths.push(path),
+            Some(_) => self.untold.push(untold()),
+            None => {}
+        }
+    }
+}
+
+/// Whether a value that nobody can take apart looks like one for git's helper `name`.
+fn may_run(value: &str, name: &str) -> bool {
+    let first = value.split_ascii_whitespace().next();
+    first == Some(name) || value.contains(&format!("credential-{name}"))
+}
+
+/// What comes after the helper `name` in `words`, if they run it: by itself, by its path, or through `git`.
+fn arguments_of<'a>(name: &str, words: &'a [String]) -> Option<&'a [String]> {
+    let program = |word: &String| word.rsplit('/').next().map(str::to_owned);
+    let (first, rest) = words.split_first()?;
+    let file_name = program(first)?;
+    if first == name || file_name.strip_prefix("git-credential-") == Some(name) {
+        return Some(rest);
+    }
+    let (second, rest) = rest.split_first()?;
+    let is_it = file_name == "git" && second.strip_prefix("credential-") == Some(name);
+    is_it.then_some(rest)
+}
+
+/// The value of a flag, as git's own programs read it: shortened if need be, and the last one counts.
+fn git_option<'a>(words: &'a [String], flag: &str) -> Option<&'a str> {
+    let is_flag = |word: &str| word.len() > "--".len() && flag.starts_with(word);
+    let mut found = None;
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        match word.split_once('=') {
+            Some((word, value)) if is_flag(word) => found = Some(value),
+            None if is_flag(word) => found = words.next().map(String::as_str),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The storages that git's configuration names to this program, for some URL or for all.
+pub(crate) fn kinds_in_git_config() -> Vec<Kind> {
+    let mut kinds = Vec::new();
+    for value in helper_lines() {
+        if !helper_line::is_ours(&value) {
+            continue;
+        }
+        let words = helper_line::words(&value).unwrap_or_default();
+        let named = option(&words, "--storage").and_then(|word| word.parse().ok());
+        if let Some(Choice::These(named)) = named {
+            kinds.extend(named);
+        }
+    }
+    kinds
+}
+
+/// The value of a flag of ours.
+fn option<'a>(words: &'a [String], flag: &str) -> Option<&'a str> {
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        if word == flag {
+            return words.next().map(String::as_str);
+        }
+        let value = word.strip_prefix(flag);
+        if let Some(value) = value.and_then(|rest| rest.strip_prefix('=')) {
+            return Some(value);
+        }
+    }
+    None
+}
+
+/// Whether git tells the path of what is kept under a key, by its own settings.
+pub fn path_teller() -> impl Fn(&Key) -> bool {
+    // Most people have no such setting: then git is asked once.
+    let git = LazyCell::new(|| {
+        let git = Git::find().ok()?;
+        let settings = git.settings(r"^credential\.(.*\.)?usehttppath$").ok()?;
+        (!settings.is_empty()).then_some(git)
+    });
+    move |key| {
+        let url = key.url();
+        let is_on = || {
+            let git = git.as_ref()?;
+            git.is_on_for("credential.useHttpPath", &String::from_utf8_lossy(&url))
+                .ok()?
+        };
+        let is_http = matches!(&key.protocol[..], b"http" | b"https");
+        !is_http || is_on() == Some(true)
+    }
+}
+
+/// A setting of GCM: the value of `variable` or, without one, each of `credential.NAME`, the one that counts first.
+pub(crate) fn gcm_settings(variable: &str, name: &str) -> Vec<OsString> {
+    match env::var_os(variable) {
+        Some(value) => vec![value],
+        None => gcm_settings_in_git(name),
+    }
+}
+
+fn gcm_settings_in_git(name: &str) -> Vec<OsString> {
+    let keys = format!(r"^credential\.(.*\.)?{}$", name.to_ascii_lowercase());
+    let values = Git::find().and_then(|git| git.own_values(&keys));
+    values.unwrap_or_default().into_iter().rev().collect()
+}
+
+/// The folders that git's configuration names for a store of GCM as `credential.NAME`, the one that counts first. GCM takes a
+/// value as written; `~/` is what people write.
+pub(crate) fn gcm_folders_in_git(name: &str, home: &Path) -> Vec<PathBuf> {
+    let mut folders = Vec::new();
+    for value in gcm_settings_in_git(name) {
+        let value = PathBuf::from(value);
+        let folder = match value.strip_prefix("~") {
+            Ok(below) => home.join(below),
+            Err(_) => value,
+        };
+        if folder.is_absolute() && !folders.contains(&folder) {
+            folders.push(folder);
+        }
+    }
+    folders
+}
+
+/// Every `credential.helper`, for all URLs and for some. Without git there is none.
+fn helper_lines() -> Vec<OsString> {
+    let own = |git: Git| git.own_values(helper_line::KEYS);
+    Git::find().and_then(own).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_words_or_not() {
+        let words = |text: &str| helper_line::words(text.as_ref()).unwrap();
+        for (text, value) in [
+            ("pat --storage file", Some("file")),
+            ("pat --storage=file", Some("file")),
+            ("pat --storages file", None),
+            ("pat --storage", None),
+        ] {
+            assert_eq!(option(&words(text), "--storage"), value, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_read_as_the_shell_and_git_read_it() {
+        for (value, path) in [
+            ("store --file ~/c", Some("/home/a b/c")),
+            ("store --file \"$HOME/c\"", Some("/home/a b/c")),
+            ("store --file=\"${HOME}/c d\"", Some("/home/a b/c d")),
+            ("store --fil ~/c", Some("/home/a b/c")),
+            ("store --file /a --file /b", Some("/b")),
+            ("store --file '/a b'", Some("/a b")),
+            ("!git credential-store --file ~/c", Some("/home/a b/c")),
+            ("!/opt/git credential-store --file /c", Some("/c")),
+            ("/opt/git-credential-store --file /c", Some("/c")),
+            ("store", None),
+            ("store --timeout 5", None),
+            ("cache --file /c", None),
+            ("!f() { cat ~/c; }; f", None),
+            ("!echo \"$HOME\"", None),
+        ] {
+            let mut found = Configured::default();
+            found.add(&value.into(), "store", "--file", "/home/a b".as_ref());
+            let paths = path.map(PathBuf::from).into_iter().collect();
+            let untold = Vec::new();
+            assert_eq!(found, Configured { paths, untold }, "{value}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_told_is_named() {
+        for value in [
+            // Split at the blank in the folder's name.
+            "store --file $HOME/c",
+            "store --file '~/c'",
+            "store --file=~/c",
+            "store --file ~root/c",
+            "store --file ${XDG_DATA_HOME}/c",
+            "store --file $(cat made-up)",
+            "store --file made-up",
+            "!git credential-store --file \"$X\"",
+        ] {
+            let mut found = Configured::default();
+            found.add(&value.into(), "store", "--file", "/home/a b".as_ref());
+            assert!(found.paths.is_empty(), "{value}: {found:?}");
+            assert_eq!(found.untold.len(), 1, "{value}");
+            assert!(!found.untold[0].contains("made-up"), "{found:?}");
+        }
+    }
+}

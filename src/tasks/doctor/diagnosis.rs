@@ -1,0 +1,94 @@
+//! All there is to go by when git fails for a URL.
+
+use super::finding::Finding;
+use super::query::Question;
+use crate::credential::Credential;
+use crate::credential::token::TokenKind;
+use crate::forge::{Kind, Renewal, Site, Wish, http};
+use crate::git::Git;
+use crate::helper::issuer::Issuer;
+use crate::helper::lookup::request::Asked;
+
+/// A URL, what is kept for it, and what its forge says of that.
+pub(crate) struct Case<'a> {
+    pub(crate) credential: &'a Credential,
+    pub(crate) issuer: Option<Issuer>,
+    pub(crate) site: Site,
+    pub(crate) asked: Asked,
+    pub(crate) question: &'a Question,
+    pub(crate) git: Option<&'a Git>,
+    /// What replaces the credential under its own key.
+    pub(crate) login: String,
+}
+
+impl Case<'_> {
+    /// Whether git itself gets an answer at `url`, though a look-up failed by `error`.
+    pub(crate) fn git_reaches(&self, url: &str, error: http::Error) -> bool {
+        let git = self.git.filter(|_| error.may_spare_git());
+        git.is_some_and(|git| git.reaches(url).unwrap_or(false))
+    }
+
+    pub(crate) fn forge(&self) -> String {
+        let forge = self.issuer.map(|issuer| issuer.forge.kind());
+        forge.map_or_else(|| "the server".to_owned(), |kind| kind.to_string())
+    }
+
+    pub(crate) fn kind(&self) -> Option<TokenKind> {
+        self.issuer.and_then(|issuer| issuer.token)
+    }
+
+    pub(crate) fn is(&self, kind: Kind) -> bool {
+        self.issuer
+            .is_some_and(|issuer| issuer.forge.kind() == kind)
+    }
+
+    /// Where the token's rights are changed.
+    pub(crate) fn page(&self) -> String {
+        let renewal = self
+            .issuer
+            .map(|issuer| issuer.forge.renewal(&self.site, issuer.token));
+        match renewal {
+            Some(Renewal::ByHand { page, .. }) => page,
+            // GitLab's tokens keep their scopes: another one is created.
+            Some(Renewal::InPlace { .. }) => self.creation(),
+            None => self.site.url("/"),
+        }
+    }
+
+    fn creation(&self) -> String {
+        let wish = Wish {
+            name: "git".to_owned(),
+            days: 90,
+            last_day: String::new(),
+        };
+        let pages = self
+            .issuer
+            .map(|issuer| issuer.forge.creation(&self.site, &wish));
+        pages
+            .and_then(|pages| pages.into_iter().next())
+            .map_or_else(|| self.site.url("/"), |page| page.url)
+    }
+
+    /// That single sign-on stands in the way. `link`: where the token is let in.
+    pub(crate) fn sso(&self, title: &'static str, link: Option<&str>) -> Finding {
+        let is_fine_grained = self.kind() == Some(TokenKind::FineGrained);
+        let says = if is_fine_grained {
+            "403: the organization's single sign-on: a fine-grained token is authorized when it is created for the organization, which approves it"
+        } else {
+            "403: the token must be authorized for the organization's single sign-on"
+        };
+        let page = self.page();
+        let remedy = match link {
+            Some(link) => format!("within the hour, visit: {link}"),
+            None if is_fine_grained => format!(
+                "see whether it awaits approval, or create one with the organization as its resource owner; visit: {page}"
+            ),
+            None => format!("choose 'Configure SSO' beside the token; visit: {page}"),
+        };
+        Finding::problem(title, says, remedy)
+    }
+}
+
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

@@ -1,0 +1,259 @@
+//! What can be looked at without asking anybody: git, storages, the daemon, the environment.
+
+use std::env;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use super::finding::Finding;
+use crate::config::{Choice, Settings};
+use crate::credential::Credential;
+use crate::credential::description::Description;
+use crate::credential::url;
+use crate::credential::username::Username;
+use crate::forge::{self, Verdict};
+use crate::git::helper_line::KEYS;
+use crate::git::{self, Git, command};
+use crate::helper::Helper;
+use crate::helper::lookup::request::Asked;
+use crate::helper::open;
+use crate::secret::Secret;
+use crate::storage::{Kind, Lack};
+use crate::terminal::escape::shell_word;
+use crate::time::Now;
+
+/// Programs that read these use them in the place of what is kept here.
+const VARIABLES: [(&str, forge::Kind); 5] = [
+    ("GITHUB_TOKEN", forge::Kind::GitHub),
+    ("GH_TOKEN", forge::Kind::GitHub),
+    ("GITHUB_ENTERPRISE_TOKEN", forge::Kind::GitHub),
+    ("GH_ENTERPRISE_TOKEN", forge::Kind::GitHub),
+    ("GITLAB_TOKEN", forge::Kind::GitLab),
+];
+
+/// git itself: there, and which. No git comes back that cannot read its configuration, for it stops at everything.
+pub fn git() -> (Option<Git>, Finding) {
+    let (git, version) = match Git::find().and_then(|git| Ok((git.version()?, git))) {
+        Ok((version, git)) => (git, version),
+        Err(error) => {
+            let install = "install git, and have its folder on PATH";
+            let remedy = error.hint().unwrap_or(install);
+            return (None, Finding::problem("git", error.to_string(), remedy));
+        }
+    };
+    match git.settings(KEYS) {
+        Ok(_) => (Some(git), Finding::ok("git", version)),
+        Err(error) => {
+            let says = format!("git stops at its own configuration: {error}");
+            let remedy = "correct what git names, until 'git config --list' shows no error";
+            let remedy = error.hint().unwrap_or(remedy);
+            (None, Finding::problem("git", says, remedy))
+        }
+    }
+}
+
+/// That git gave no answer about its settings in time.
+pub fn unanswered() -> Option<Finding> {
+    let says = git::Error::TooSlow(command::unanswered()?.to_owned()).to_string();
+    Some(Finding::problem("git", says, git::UNREADABLE))
+}
+
+/// Tokens in the environment, by the names of their variables. `git`: whether one of its helpers reads them, too. `helper`: asks
+/// the forge at `url` about them, if they can be for it.
+pub fn environment(
+    git: Option<&Git>,
+    url: Option<&Description>,
+    helper: Option<&Helper>,
+    now: Now,
+) -> Vec<Finding> {
+    let chain = git
+        .map(|git| super::chain::chain(git, url))
+        .unwrap_or_default();
+    let reads = |word: &str| {
+        chain.iter().any(|setting| {
+            setting
+                .value
+                .as_bytes()
+                .windows(word.len())
+                .any(|part| part == word.as_bytes())
+        })
+    };
+    let mut findings = Vec::new();
+    for (name, kind) in VARIABLES {
+        let Some(value) = env::var_os(name).filter(|value| !value.is_empty()) else {
+            continue;
+        };
+        let is_read = reads(if kind == forge::Kind::GitLab {
+            "glab"
+        } else {
+            "gh auth"
+        });
+        let asked = helper
+            .zip(url)
+            .filter(|(_, url)| is_meant_for(name, url.host.as_deref().unwrap_or_default()))
+            .and_then(|(helper, url)| helper.ask_variable(kind, value.as_bytes(), url, now));
+        let state = match &asked {
+            Some(Asked::Told(Verdict::Good(_))) => format!(", and {kind} takes the token in it"),
+            Some(Asked::Told(verdict)) if verdict.is_rejection() => {
+                format!(", and {kind} rejects the token in it")
+            }
+            Some(_) => format!(", and {kind} does not tell whether the token in it works"),
+            None => String::new(),
+        };
+        let remedy = if url.is_some() {
+            format!("unset {name}")
+        } else {
+            format!("unset {name}; 'git credential-pat doctor URL' asks whether it works")
+        };
+        findings.push(if is_read {
+            let says = format!(
+                "{name} is set{state}: a helper that git asks answers with it in the place of what is kept"
+            );
+            Finding::problem("environment", says, remedy)
+        } else {
+            let says = format!(
+                "{name} is set{state}: gh, glab and others use it in the place of what is kept"
+            );
+            Finding::note("environment", says, remedy)
+        });
+    }
+    findings
+}
+
+/// Whether the token in the variable `name` may be for `host`, as gh reads them (`gh help environment`): some are for github.com
+/// and ghe.com, some for every other GitHub. GitHub Actions name their server.
+fn is_meant_for(name: &str, host: &[u8]) -> bool {
+    let is_public = host == b"github.com" || host.ends_with(b".ghe.com");
+    let is_server = || {
+        let server = env::var_os("GITHUB_SERVER_URL").unwrap_or_default();
+        let server = url::parse(server.as_bytes()).ok();
+        server.and_then(|url| url.host).as_deref() == Some(host)
+    };
+    match name {
+        "GITHUB_TOKEN" | "GH_TOKEN" => is_public || is_server(),
+        "GITHUB_ENTERPRISE_TOKEN" | "GH_ENTERPRISE_TOKEN" => !is_public,
+        _ => true,
+    }
+}
+
+impl Helper {
+    /// Asks the forge at `url` about a token from the environment. `None`: by the host's name, or a `[[host]]` rule, the forge
+    /// there is no `kind`, so the token may be for another host, and is not sent.
+    fn ask_variable(
+        &self,
+        kind: forge::Kind,
+        value: &[u8],
+        url: &Description,
+        now: Now,
+    ) -> Option<Asked> {
+        let described = Description {
+            protocol: url.protocol.clone(),
+            host: url.host.clone(),
+            username: Some(Username::from(b"x-access-token".to_vec())),
+            password: Some(Secret::new(value)),
+            ..Description::default()
+        };
+        let credential = Credential::complete(described)?;
+        let issuer = self.issuer(&credential.key, None)?;
+        (issuer.forge.kind() == kind).then(|| self.ask(&credential, now).1)
+    }
+}
+
+impl Helper {
+    /// Every storage, whether it could be used now.
+    pub fn examine_storages(&self, settings: &Settings) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for storage in &self.storages {
+            let kind = storage.kind();
+            findings.push(match storage.check() {
+                Ok(()) => Finding::ok("storage", format!("{kind} can be used")),
+                Err(error) => {
+                    let says = causes(&error);
+                    let hint = error.hint().map(str::to_owned);
+                    // A keyring that is there and does not answer keeps its tokens from git.
+                    let may_be_away = settings.storage == Choice::Auto
+                        && error.is_absence()
+                        && error.lack() != Some(Lack::OwnBus);
+                    if may_be_away {
+                        Finding::note("storage", says, hint)
+                    } else {
+                        let other = "git credential-pat setup --storage memory".to_owned();
+                        Finding::problem("storage", says, hint.unwrap_or(other))
+                    }
+                }
+            });
+            match kind {
+                Kind::File => findings.extend(plaintext(settings)),
+                Kind::Memory => findings.push(daemon(settings)),
+                Kind::Keychain => {}
+            }
+        }
+        findings
+    }
+}
+
+/// What the plaintext file holds beside entries, and whether a repository may swallow it.
+fn plaintext(settings: &Settings) -> Vec<Finding> {
+    let file = &settings.file;
+    let path = file.path();
+    let shown = path.display();
+    let mut findings = Vec::new();
+    if let Ok(count @ 1..) = file.count_unreadable() {
+        let says = format!("{count} paragraphs of {shown} are no entries, and passed over");
+        let remedy = format!("look at {shown}, and mend or remove them");
+        findings.push(Finding::problem("plaintext file", says, remedy));
+    }
+    let tree = path
+        .ancestors()
+        .skip(1)
+        .find(|folder| folder.join(".git").exists());
+    if let Some(tree) = tree.filter(|_| path.exists()) {
+        let says = format!(
+            "{shown} lies in the work tree {}: it may be committed",
+            tree.display()
+        );
+        let exclude = tree.join(".git/info/exclude");
+        let inner = path.strip_prefix(tree).unwrap_or(Path::new(""));
+        let line = OsString::from(format!("/{}", inner.display()));
+        let remedy = format!(
+            "printf '%s\\n' {} >> {}",
+            shell_word(line.as_bytes()),
+            shell_word(exclude.as_os_str().as_bytes())
+        );
+        findings.push(Finding::problem("plaintext file", says, remedy));
+    }
+    findings
+}
+
+fn daemon(settings: &Settings) -> Finding {
+    match open::cache(settings).status() {
+        Ok(None) => Finding::ok("daemon", "not running: it starts when something is stored"),
+        Ok(Some(status)) if status.locked < status.mapped => Finding::note(
+            "daemon",
+            format!(
+                "running as process {}; some of its memory can be swapped out",
+                status.process
+            ),
+            "raise the limit of locked memory ('ulimit -l'), then 'git credential-pat cache stop'"
+                .to_owned(),
+        ),
+        Ok(Some(status)) => {
+            let says = format!(
+                "running as process {}; its memory is not swapped out",
+                status.process
+            );
+            Finding::ok("daemon", says)
+        }
+        Err(error) => Finding::problem("daemon", causes(&error), "git credential-pat cache stop"),
+    }
+}
+
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
+}

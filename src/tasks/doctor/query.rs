@@ -1,0 +1,130 @@
+//! What git asks its helpers about a URL: with the path or without, for whom; and what of all that is kept answers.
+
+use crate::config::account::{self, Account};
+use crate::credential::Credential;
+use crate::credential::description::Description;
+use crate::credential::key::Key;
+use crate::credential::username::Username;
+use crate::git::Git;
+use crate::helper::{Helper, Passed, another_good, is_good};
+use crate::storage::Error;
+use crate::time::Now;
+
+/// What git asks about a URL.
+pub struct Question {
+    /// As git writes it.
+    pub asked: Description,
+    /// As this helper looks for it: under the account's path, for the account's user.
+    pub wanted: Description,
+    /// The rule that goes by the path, where git does not tell it.
+    pub untold: Option<Account>,
+    /// Whether `credential.username` names the user.
+    pub is_named_by_git: bool,
+}
+
+impl Question {
+    /// By git's settings where one is, and the rules for accounts.
+    pub fn of(git: Option<&Git>, accounts: &[Account], url: &Description) -> Self {
+        let mut asked = url.duplicate();
+        let set = git.and_then(|git| username(git, url));
+        let is_named_by_git = asked.username.is_none() && set.is_some();
+        if is_named_by_git {
+            asked.username = set;
+        }
+        let ruling = accounts
+            .iter()
+            .filter(|account| account.path.is_some() && account.covers(&asked));
+        let longest = ruling.max_by_key(|account| account.path.as_ref().map_or(0, Vec::len));
+        // Without git nobody knows: as `setup` would have it.
+        let is_told = git.map_or(longest.is_some(), |git| tells_path(git, url));
+        let untold = longest.filter(|_| !is_told).cloned();
+        if !is_told {
+            asked.path = None;
+        }
+        let mut wanted = asked.duplicate();
+        account::apply(accounts, &mut wanted);
+        if url.path.is_none() {
+            // About a whole host: whatever there is.
+            wanted.is_pathless = false;
+        }
+        Self {
+            asked,
+            wanted,
+            untold,
+            is_named_by_git,
+        }
+    }
+}
+
+/// Whether git tells the path of `url`, by its own settings.
+pub fn tells_path(git: &Git, url: &Description) -> bool {
+    let is_http = matches!(url.protocol.as_deref(), Some(b"http" | b"https"));
+    !is_http
+        || matches!(
+            git.is_on_for("credential.useHttpPath", &shown(url)),
+            Ok(Some(true))
+        )
+}
+
+/// Whom git asks for where the URL names nobody: `credential.username` (gitcredentials(7)).
+fn username(git: &Git, url: &Description) -> Option<Username> {
+    let words = ["-z", "--get-urlmatch", "credential.username", &shown(url)];
+    let set = git.config_values(&words).ok()?.into_iter().next()?;
+    let set = set.into_encoded_bytes();
+    (!set.is_empty()).then(|| set.into())
+}
+
+/// Without the user, who may be a token: everybody sees git's arguments.
+fn shown(url: &Description) -> String {
+    let url = url.key().map(|key| key.url());
+    String::from_utf8_lossy(&url.unwrap_or_default()).into_owned()
+}
+
+impl Helper {
+    /// What answers `wanted`, as for `get`; if nothing does, what would if it had not ended. Fails if nothing is found and not
+    /// every storage could be asked.
+    pub fn answer_to(&self, wanted: &Description, now: Now) -> Result<Option<Credential>, Error> {
+        let passed = Passed {
+            refused: None,
+            dead: None,
+        };
+        let (mut ended, mut unasked) = (None, None);
+        for storage in &self.storages {
+            let found = match storage.get(wanted) {
+                Ok(Some(found)) => found,
+                Ok(None) => continue,
+                Err(cause @ Error::Unavailable { .. }) => {
+                    if !cause.is_absence() || self.storages.len() == 1 {
+                        unasked = unasked.or(Some(cause));
+                    }
+                    continue;
+                }
+                Err(cause @ Error::Failed { .. }) => return Err(cause),
+            };
+            if is_good(&found, now) {
+                return Ok(Some(found));
+            }
+            if let Some(good) = another_good(&**storage, wanted, &passed, now)? {
+                return Ok(Some(good));
+            }
+            ended = ended.or(Some(found));
+        }
+        match unasked.filter(|_| ended.is_none()) {
+            Some(cause) => Err(cause),
+            None => Ok(ended),
+        }
+    }
+
+    /// The keys of what is kept for the host of `wanted`, whatever the path and the user.
+    pub(crate) fn kept_at_host_of(&self, wanted: &Description) -> Vec<Key> {
+        let anything = Description {
+            protocol: wanted.protocol.clone(),
+            host: wanted.host.clone(),
+            ..Description::default()
+        };
+        let listed = self.list().map(|outcome| outcome.value);
+        let keys = listed.unwrap_or_default().into_iter();
+        let keys = keys.map(|(_, listed)| listed.key);
+        keys.filter(|key| anything.fits(key)).collect()
+    }
+}

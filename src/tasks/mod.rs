@@ -1,0 +1,6 @@
+//! What people ask for. The tasks do not know each other.
+
+pub mod clean;
+pub mod doctor;
+pub mod import;
+pub mod rotation;

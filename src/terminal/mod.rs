@@ -1,0 +1,3 @@
+//! The terminal: text made safe to show.
+
+pub mod escape;
