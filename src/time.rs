@@ -8,9 +8,9 @@ use crate::platform;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Now {
     /// Since the machine started, suspended time included; nobody can set it.
-    pub boot: Duration,
+    pub monotonic: Duration,
     /// Seconds since 1970 in UTC; people and network time set it.
-    pub wall: u64,
+    pub unix: u64,
     /// And milliseconds.
     pub fraction: u32,
 }
@@ -18,7 +18,7 @@ pub struct Now {
 impl Now {
     /// Milliseconds since 1970 in UTC.
     pub fn milliseconds(self) -> u64 {
-        self.wall
+        self.unix
             .saturating_mul(1000)
             .saturating_add(u64::from(self.fraction))
     }
@@ -28,13 +28,13 @@ impl Now {
     /// What the clocks say by now, if nobody has set them since: a lock or a person may have been waited for.
     #[must_use]
     pub fn fresh(self) -> Self {
-        let boot = platform::boot_time().max(self.boot);
-        let passed = boot.saturating_sub(self.boot).as_millis();
+        let boot = platform::monotonic_now().max(self.monotonic);
+        let passed = boot.saturating_sub(self.monotonic).as_millis();
         let passed = u64::try_from(passed).unwrap_or(u64::MAX);
         let milliseconds = self.milliseconds().saturating_add(passed);
         Self {
-            boot,
-            wall: milliseconds / 1000,
+            monotonic: boot,
+            unix: milliseconds / 1000,
             fraction: u32::try_from(milliseconds % 1000).unwrap_or_default(),
         }
     }
@@ -45,13 +45,13 @@ pub type Clock = fn() -> Now;
 
 /// The machine's clocks.
 pub fn now() -> Now {
-    let wall = SystemTime::now()
+    let unix_now = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     Now {
-        boot: platform::boot_time(),
-        wall: wall.as_secs(),
-        fraction: wall.subsec_millis(),
+        monotonic: platform::monotonic_now(),
+        unix: unix_now.as_secs(),
+        fraction: unix_now.subsec_millis(),
     }
 }
 

@@ -52,7 +52,7 @@ enum State {
     Failed,
     /// The token is good, but the forge blocks its account or address.
     Blocked,
-    EndsSoon,
+    ExpiresSoon,
     Ended,
     Rejected,
     Revoked,
@@ -63,7 +63,7 @@ impl State {
         match self {
             Self::Good => 0,
             Self::Unknown | Self::Limited | Self::Failed | Self::Blocked => UNKNOWN,
-            Self::EndsSoon => 3,
+            Self::ExpiresSoon => 3,
             Self::Ended | Self::Rejected | Self::Revoked => 4,
         }
     }
@@ -106,7 +106,7 @@ pub(super) fn run(
     );
     drop(progress);
     let outcome = outcome?;
-    ui::notices(streams, &outcome.notices, now.wall);
+    ui::notices(streams, &outcome.notices, now.unix);
     let is_whole = outcome.is_whole();
     let reports = outcome.value;
     if reports.is_empty() && !is_whole {
@@ -117,11 +117,11 @@ pub(super) fn run(
     if let (true, Some(wanted)) = (reports.is_empty(), &wanted) {
         return Err(nothing_kept(wanted));
     }
-    let state = |report: &Report| state(report, settings.warn, now.wall);
+    let state = |report: &Report| state(report, settings.warn, now.unix);
     if arguments.json {
         let shown: Vec<Shown> = reports
             .iter()
-            .map(|report| shown(report, state(report), now.wall))
+            .map(|report| shown(report, state(report), now.unix))
             .collect();
         let json = serde_json::to_string_pretty(&shown).map_err(std::io::Error::from)?;
         ui::print(streams, &format!("{json}\n"))?;
@@ -131,7 +131,7 @@ pub(super) fn run(
     } else {
         let rows: Vec<Vec<String>> = reports
             .iter()
-            .map(|report| row(report, state(report), now.wall))
+            .map(|report| row(report, state(report), now.unix))
             .collect();
         ui::table(streams, &["URL", "USER", "FORGE", "STATE", "SCOPES"], &rows)?;
         for report in &reports {
@@ -155,12 +155,12 @@ pub(super) fn run(
     Ok(ExitCode::from(worst.code()))
 }
 
-fn state(report: &Report, warn: Warn, wall: u64) -> State {
+fn state(report: &Report, warn: Warn, unix_now: u64) -> State {
     let end = report.end.map(|(end, _)| end);
     let by_date = match end {
         None => State::Unknown,
-        Some(end) if end.is_past(wall) => State::Ended,
-        Some(end) if end.left(wall) <= warn.before.as_secs() => State::EndsSoon,
+        Some(end) if end.is_past(unix_now) => State::Ended,
+        Some(end) if end.left(unix_now) <= warn.before.as_secs() => State::ExpiresSoon,
         Some(_) => State::Good,
     };
     match &report.asked {
@@ -184,7 +184,7 @@ fn state(report: &Report, warn: Warn, wall: u64) -> State {
 }
 
 /// In one line, for people.
-fn says(report: &Report, state: State, wall: u64) -> String {
+fn says(report: &Report, state: State, unix_now: u64) -> String {
     let forge = || {
         report
             .forge
@@ -192,8 +192,8 @@ fn says(report: &Report, state: State, wall: u64) -> String {
     };
     let date = match report.end {
         None => String::new(),
-        Some((end, _)) if end.is_past(wall) => format!("ended {}", end.day()),
-        Some((end, _)) => format!("ends in {} ({})", in_words(end.left(wall)), end.day()),
+        Some((end, _)) if end.is_past(unix_now) => format!("ended {}", end.day()),
+        Some((end, _)) => format!("ends in {} ({})", in_words(end.left(unix_now)), end.day()),
     };
     let and_date = |text: String| {
         if date.is_empty() {
@@ -281,7 +281,7 @@ fn setting_hint(report: &Report) -> Option<String> {
     }
 }
 
-fn row(report: &Report, state: State, wall: u64) -> Vec<String> {
+fn row(report: &Report, state: State, unix_now: u64) -> Vec<String> {
     let user = report.key.username.as_ref();
     let forge = match (report.forge, report.token) {
         (None, _) => "-".to_owned(),
@@ -292,7 +292,7 @@ fn row(report: &Report, state: State, wall: u64) -> Vec<String> {
         escape::safe(&report.key.url()),
         user.map_or_else(|| "-".to_owned(), Username::shown),
         forge,
-        says(report, state, wall),
+        says(report, state, unix_now),
         report
             .scopes
             .as_ref()
@@ -300,7 +300,7 @@ fn row(report: &Report, state: State, wall: u64) -> Vec<String> {
     ]
 }
 
-fn shown(report: &Report, state: State, wall: u64) -> Shown {
+fn shown(report: &Report, state: State, unix_now: u64) -> Shown {
     let authorize = match &report.asked {
         Asked::Told(Verdict::Blocked { authorize, .. }) => authorize.clone(),
         _ => None,
@@ -313,7 +313,7 @@ fn shown(report: &Report, state: State, wall: u64) -> Shown {
         forge: report.forge.map(crate::forge::Kind::word),
         kind: report.token.map(TokenKind::word),
         state,
-        says: says(report, state, wall),
+        says: says(report, state, unix_now),
         ends: end.and_then(Expiry::rfc3339),
         ends_unix: end.map(Expiry::unix),
         ends_from: report.end.map(|(_, source)| source.word()),

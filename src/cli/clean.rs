@@ -8,8 +8,8 @@ use super::json::{ShownKey, moment};
 use super::streams::Streams;
 use super::{Failure, described, patience, settings, status_of, ui};
 use crate::config::Flags;
-use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
+use crate::credential::query::Query;
 use crate::credential::username::Username;
 use crate::neighbour::registry::{Harvest, Neighbours};
 use crate::storage::Kind;
@@ -78,7 +78,7 @@ pub(super) fn run(
     streams: &mut Streams,
 ) -> Result<ExitCode, Failure> {
     let wanted = arguments.url.as_deref().map(described).transpose()?;
-    let held: Vec<Description> = arguments
+    let held: Vec<Query> = arguments
         .keep
         .iter()
         .map(|url| described(url))
@@ -88,7 +88,7 @@ pub(super) fn run(
     let patience = patience();
     let cleaner = Cleaner::open(&settings, patience);
     let outcome = cleaner.find(wanted.as_ref(), now);
-    ui::notices(streams, &outcome.notices, now.wall);
+    ui::notices(streams, &outcome.notices, now.unix);
     let is_whole = outcome.is_whole();
     let mut ours = outcome.value;
 
@@ -159,17 +159,12 @@ pub(super) fn run(
     ))
 }
 
-fn first_step(
-    stale: &Stale,
-    held: &[Description],
-    neighbours: &Neighbours,
-    harvest: &Harvest,
-) -> Step {
+fn first_step(stale: &Stale, held: &[Query], neighbours: &Neighbours, harvest: &Harvest) -> Step {
     let is_fixed = match stale.owner {
         Owner::Neighbour(at) => !neighbours.can_remove(&harvest.copies[at]),
         Owner::Storage(_) => false,
     };
-    if held.iter().any(|held| held.fits(&stale.credential.key)) {
+    if held.iter().any(|held| held.matches(&stale.credential.key)) {
         Step::Kept
     } else if is_fixed {
         Step::Fixed

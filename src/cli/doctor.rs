@@ -10,7 +10,7 @@ use super::streams::Streams;
 use super::{Failure, described, open, ui};
 use crate::config::{Error, Flags, Settings};
 use crate::credential::Credential;
-use crate::credential::description::Description;
+use crate::credential::query::Query;
 use crate::credential::url;
 use crate::credential::username::without_tokens;
 use crate::git::Git;
@@ -99,7 +99,7 @@ pub(super) fn run(
             let kept = asked.as_ref().and_then(|(_, _, question, kept)| {
                 // What has ended is not given to git.
                 let ended =
-                    |kept: &&Credential| kept.expiry.is_some_and(|end| end.is_past(now.wall));
+                    |kept: &&Credential| kept.expiry.is_some_and(|end| end.is_past(now.unix));
                 let kept = kept.as_ref().ok()?.as_ref();
                 Some((question, kept.filter(|kept| !ended(kept))?))
             });
@@ -191,7 +191,7 @@ fn of_remote(
     rewriting: &Rewriting,
     known: Option<&(Settings, Helper)>,
     remote: &Remote,
-    url: Option<&Description>,
+    url: Option<&Query>,
 ) -> Option<Finding> {
     let host = url.and_then(|url| url.host.as_deref());
     let host = host.map(|host| String::from_utf8_lossy(host).into_owned());

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use super::streams::Streams;
 use super::{Failure, described, meant, nothing_kept, nothing_known, open, status_of, ui};
 use crate::config::Flags;
-use crate::credential::description::Description;
 use crate::credential::expiry::End;
+use crate::credential::query::Query;
 use crate::helper::Helper;
 use crate::terminal::escape;
 use crate::time::now;
@@ -34,10 +34,10 @@ pub(super) fn run(
     let mut wanted = meant(&settings, &helper, wanted)?;
     only_of_host(&helper, &mut wanted)?;
     let now = now();
-    let wall = now.wall;
-    let expiry = arguments.end.expiry(wall);
+    let unix_now = now.unix;
+    let expiry = arguments.end.expiry(unix_now);
     let outcome = helper.tell_end(&wanted, expiry, now)?;
-    ui::notices(streams, &outcome.notices, wall);
+    ui::notices(streams, &outcome.notices, unix_now);
     let is_whole = outcome.is_whole();
     if outcome.value.is_empty() && !is_whole {
         return Err(nothing_known());
@@ -53,7 +53,7 @@ pub(super) fn run(
         let url = escape::safe(&key.url());
         let end = match expiry {
             None => "has no known end".to_owned(),
-            Some(expiry) if expiry.is_past(wall) => format!("ended on {}", expiry.day()),
+            Some(expiry) if expiry.is_past(unix_now) => format!("ended on {}", expiry.day()),
             Some(expiry) => format!("ends on {}", expiry.day()),
         };
         ui::print(streams, &format!("the token{name} for {url} {end}\n"))?;
@@ -62,11 +62,11 @@ pub(super) fn run(
 }
 
 /// A URL without a path means the tokens of the whole host, if there are any, and none that is for a path.
-fn only_of_host(helper: &Helper, wanted: &mut Description) -> Result<(), Failure> {
+fn only_of_host(helper: &Helper, wanted: &mut Query) -> Result<(), Failure> {
     let listed = helper.list()?.value;
     let is_there = listed
         .iter()
-        .any(|(_, listed)| listed.key.path.is_none() && wanted.fits(&listed.key));
+        .any(|(_, listed)| listed.key.path.is_none() && wanted.matches(&listed.key));
     wanted.is_pathless = wanted.path.is_none() && is_there;
     Ok(())
 }

@@ -9,7 +9,7 @@ use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 
 use crate::config::{Choice, Flags};
-use crate::credential::description::Description;
+use crate::credential::query::Query;
 use crate::credential::url;
 use crate::git::Git;
 use crate::git::helper_line::{self, KEYS};
@@ -110,7 +110,7 @@ fn absolute_path() -> impl TypedValueParser<Value = PathBuf> {
 
 /// The flags with which git calls this program for `url`. Only the user's own configuration and the system's count: a
 /// repository that somebody sent must not decide where a token is kept.
-pub(super) fn gits_flags(url: Option<&Description>) -> Option<Flags> {
+pub(super) fn gits_flags(url: Option<&Query>) -> Option<Flags> {
     let git = Git::find().ok()?;
     let mut best: Option<(usize, Flags)> = None;
     for scope in ["--system", "--global"] {
@@ -148,7 +148,7 @@ pub(super) fn flags_of(value: &str) -> Option<Flags> {
 
 /// How closely the URL of `credential.URL.helper` describes `url`: `None` if not at all. Without a URL in question every
 /// one counts, and that for all hosts most.
-fn weight(key: &str, url: Option<&Description>) -> Option<usize> {
+fn weight(key: &str, url: Option<&Query>) -> Option<usize> {
     let Some(pattern) = key
         .strip_prefix("credential.")
         .and_then(|rest| rest.strip_suffix(".helper"))

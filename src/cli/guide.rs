@@ -14,10 +14,10 @@ use qrcode::render::unicode::Dense1x2;
 use super::streams::Streams;
 use super::{Failure, ui};
 use crate::credential::Credential;
-use crate::credential::description::Description;
 use crate::credential::expiry::{Expiry, Source};
 use crate::credential::key::Key;
 use crate::credential::pasted::{self, Flaw};
+use crate::credential::query::Query;
 use crate::forge::{Page, Verdict, Wish};
 use crate::git::Git;
 use crate::helper::Helper;
@@ -37,10 +37,10 @@ const DAY: u64 = 86_400;
 const USUAL: u64 = 90;
 
 /// What a new token should be like; `end`: when it shall end.
-pub(super) fn wish(end: Option<Expiry>, wall: u64) -> Wish {
-    let days = end.map_or(USUAL, |end| end.left(wall).div_ceil(DAY));
+pub(super) fn wish(end: Option<Expiry>, unix_now: u64) -> Wish {
+    let days = end.map_or(USUAL, |end| end.left(unix_now).div_ceil(DAY));
     let days = u16::try_from(days).unwrap_or(u16::MAX).max(1);
-    let end = end.or_else(|| Expiry::from_unix(wall + u64::from(days) * DAY));
+    let end = end.or_else(|| Expiry::from_unix(unix_now + u64::from(days) * DAY));
     let last_day = end.and_then(Expiry::rfc3339).unwrap_or_default();
     Wish {
         name: format!("git on {}", platform::host_name().to_string_lossy()),
@@ -196,7 +196,7 @@ pub(super) fn keep(
     streams: &mut Streams,
     helper: &Helper,
     credential: &Credential,
-    given: &Description,
+    given: &Query,
     if_unfit: IfUnfit,
     now: Now,
 ) -> Result<Kept, Failure> {
@@ -223,9 +223,9 @@ pub(super) fn keep(
     }
     warn_if_unsure(streams, &asked, &forge, &credential.key);
     let outcome = helper.keep(credential, Source::Person, now)?;
-    ui::notices(streams, &outcome.notices, now.wall);
+    ui::notices(streams, &outcome.notices, now.unix);
     // What was known of the same token holds on.
-    let kept = helper.kept_for(&Description::exactly(&credential.key))?;
+    let kept = helper.kept_for(&Query::exact(&credential.key))?;
     let kept = kept.filter(|kept| kept.has_same_secrets(credential));
     let kept = kept.as_ref().unwrap_or(credential);
     let known = helper.settle(kept, issuer.as_ref(), &asked, now)?;

@@ -57,7 +57,7 @@ pub(super) fn run(
 ) -> Result<ExitCode, Failure> {
     let (settings, helper) = open(flags, None)?;
     let outcome = helper.list()?;
-    let wall = time::now().wall;
+    let unix_now = time::now().unix;
     let knowledge = helper.knowledge();
     let known = |listed: &Listed| {
         let mut known = knowledge.latest(&listed.key).cloned().unwrap_or_default();
@@ -65,18 +65,18 @@ pub(super) fn run(
         known.forge = known.forge.or(issuer.map(|issuer| issuer.forge.kind()));
         known
     };
-    ui::notices(streams, &outcome.notices, wall);
+    ui::notices(streams, &outcome.notices, unix_now);
     let is_whole = outcome.is_whole();
     if outcome.value.is_empty() && !is_whole {
         return Err(nothing_known());
     }
-    let answers = answering(&outcome.value, &settings.accounts, wall, path_teller());
+    let answers = answering(&outcome.value, &settings.accounts, unix_now, path_teller());
     let all = outcome.value.iter().zip(&answers);
     if arguments.json {
         let shown: Vec<Shown> = all
             .map(|((kind, listed), answers)| Shown {
                 answers: *answers,
-                ..shown(*kind, listed, known(listed), settings.warn, wall)
+                ..shown(*kind, listed, known(listed), settings.warn, unix_now)
             })
             .collect();
         let json = serde_json::to_string_pretty(&shown).map_err(std::io::Error::from)?;
@@ -94,7 +94,7 @@ pub(super) fn run(
         let rows: Vec<[String; 9]> = all
             .map(|((kind, listed), answers)| {
                 let is_marked = *answers && is_one_of_several(&listed.key);
-                row(*kind, listed, &known(listed), is_marked, wall)
+                row(*kind, listed, &known(listed), is_marked, unix_now)
             })
             .collect();
         // What nothing is known of takes no room.
@@ -126,7 +126,7 @@ pub(super) fn run(
     Ok(status_of(is_whole))
 }
 
-fn row(kind: Kind, listed: &Listed, known: &Known, is_marked: bool, wall: u64) -> [String; 9] {
+fn row(kind: Kind, listed: &Listed, known: &Known, is_marked: bool, unix_now: u64) -> [String; 9] {
     let Listed {
         key,
         expiry,
@@ -146,13 +146,13 @@ fn row(kind: Kind, listed: &Listed, known: &Known, is_marked: bool, wall: u64) -
         (Kind::File, _) => "file (plaintext)".to_owned(),
         (_, Some(at)) => format!(
             "{kind} (for {})",
-            in_words(at.saturating_sub(wall).next_multiple_of(60))
+            in_words(at.saturating_sub(unix_now).next_multiple_of(60))
         ),
         (_, None) => kind.to_string(),
     };
     let (ends, left) = match expiry {
         None => ("unknown".to_owned(), String::new()),
-        Some(expiry) if expiry.is_past(wall) => {
+        Some(expiry) if expiry.is_past(unix_now) => {
             let renewable = if *is_renewable {
                 ", can be renewed"
             } else {
@@ -161,7 +161,7 @@ fn row(kind: Kind, listed: &Listed, known: &Known, is_marked: bool, wall: u64) -
             (format!("ended {}{renewable}", expiry.day()), table::bar(0))
         }
         Some(expiry) => {
-            let left = expiry.left(wall);
+            let left = expiry.left(unix_now);
             (
                 expiry.day(),
                 format!("{} {}", table::bar(left), in_words(left)),
@@ -209,7 +209,7 @@ fn row(kind: Kind, listed: &Listed, known: &Known, is_marked: bool, wall: u64) -
     ]
 }
 
-fn shown(kind: Kind, listed: &Listed, known: Known, warn: Warn, wall: u64) -> Shown {
+fn shown(kind: Kind, listed: &Listed, known: Known, warn: Warn, unix_now: u64) -> Shown {
     let Listed {
         key,
         expiry,
@@ -230,8 +230,8 @@ fn shown(kind: Kind, listed: &Listed, known: Known, warn: Warn, wall: u64) -> Sh
         ends_from,
         state: match expiry {
             None => "unknown",
-            Some(expiry) if expiry.is_past(wall) => "ended",
-            Some(expiry) if expiry.left(wall) <= warn.before.as_secs() => "ends-soon",
+            Some(expiry) if expiry.is_past(unix_now) => "ended",
+            Some(expiry) if expiry.left(unix_now) <= warn.before.as_secs() => "ends-soon",
             Some(_) => "good",
         },
         forgotten: moment(*forgotten),

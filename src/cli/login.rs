@@ -11,9 +11,9 @@ use super::whereabouts::{self, Calls};
 use super::{Failure, described, guide, open, ui};
 use crate::config::{Flags, Settings, account};
 use crate::credential::Credential;
-use crate::credential::description::Description;
 use crate::credential::expiry::{End, Source};
 use crate::credential::key::Key;
+use crate::credential::query::Query;
 use crate::credential::url;
 use crate::credential::username::Username;
 use crate::git::Git;
@@ -70,41 +70,41 @@ pub(super) fn run(
         Some(guide::dialogue(streams)?)
     };
     let is_typed = given.is_some();
-    let mut description = match given {
+    let mut query = match given {
         Some(given) => given,
         None => match of_remote(streams)? {
             Some(found) => found,
             None => return Ok(nowhere(streams)),
         },
     };
-    if description.protocol.as_deref() == Some(b"http") {
+    if query.protocol.as_deref() == Some(b"http") {
         ui::warn(
             streams,
             "git sends a token for http:// unencrypted",
             Some("use the https:// URL if there is one"),
         );
     }
-    let (settings, helper) = open(flags.clone(), Some(&description))?;
-    description.username.take_if(|name| name.is_empty());
+    let (settings, helper) = open(flags.clone(), Some(&query))?;
+    query.username.take_if(|name| name.is_empty());
     if let Some(name) = &arguments.username {
-        description.username = Some(Username::from(&name[..]));
+        query.username = Some(Username::from(&name[..]));
     }
-    let given = description.duplicate();
-    description = as_git_will_ask(description, &settings, is_typed, streams);
+    let given = query.duplicate();
+    query = as_git_will_ask(query, &settings, is_typed, streams);
     let piped = match dialogue {
         Some(_) => None,
         None => Some(guide::piped_token(streams, if_unfit(arguments))?),
     };
-    if description.username.is_none() {
-        description.username = Some(known_or_asked_username(
+    if query.username.is_none() {
+        query.username = Some(known_or_asked_username(
             &helper,
-            &description,
+            &query,
             piped.as_ref(),
             dialogue.as_mut(),
         )?);
     }
     let source = (piped, dialogue.as_mut());
-    let credential = with_token(arguments, description, &helper, source, streams)?;
+    let credential = with_token(arguments, query, &helper, source, streams)?;
     // A person may have been at the forge's page for a while.
     let now = time::now();
     let if_unfit = if_unfit(arguments);
@@ -115,7 +115,7 @@ pub(super) fn run(
     // Takes back an expiry that this person gave before, and none that a forge gave.
     let is_held = matches!(end, Some((_, source)) if !Source::Forge.outranks(source));
     if arguments.expires == Some(End::Never) && !is_held {
-        helper.tell_end(&Description::exactly(&credential.key), None, now)?;
+        helper.tell_end(&Query::exact(&credential.key), None, now)?;
     }
     let more = match (end, arguments.expires) {
         (None, None) if is_endless => "; it never expires".to_owned(),
@@ -140,14 +140,14 @@ fn if_unfit(arguments: &Arguments) -> IfUnfit {
 /// With the token that was piped; else shows where one is created, and asks for it.
 fn with_token(
     arguments: &Arguments,
-    mut description: Description,
+    mut query: Query,
     helper: &Helper,
     (piped, dialogue): (Option<Secret>, Option<&mut Dialogue>),
     streams: &mut Streams,
 ) -> Result<Credential, Failure> {
     let now = time::now();
-    let end = arguments.expires.and_then(|end| end.expiry(now.wall));
-    if end.is_some_and(|end| end.is_past(now.wall)) {
+    let end = arguments.expires.and_then(|end| end.expiry(now.unix));
+    if end.is_some_and(|end| end.is_past(now.unix)) {
         return Err(Failure::new(
             "this token has ended already",
             "create a new one, and give its own end",
@@ -156,10 +156,10 @@ fn with_token(
     let token = if let Some(piped) = piped {
         piped
     } else if let Some(dialogue) = dialogue {
-        let key = description.key();
+        let key = query.key();
         let issuer = key.as_ref().and_then(|key| helper.issuer(key, None));
         if let Some((issuer, site)) = issuer.zip(key.as_ref().and_then(|key| helper.site(key))) {
-            let wish = guide::wish(end, now.wall);
+            let wish = guide::wish(end, now.unix);
             let pages = issuer.forge.creation(&site, &wish);
             let how = guide::How {
                 may_open: !arguments.no_browser,
@@ -171,10 +171,9 @@ fn with_token(
     } else {
         guide::piped_token(streams, if_unfit(arguments))?
     };
-    description.password = Some(token);
-    description.expiry = end;
-    Credential::complete(description)
-        .ok_or_else(|| Failure::new("a token needs a user and a host", None))
+    query.password = Some(token);
+    query.expiry = end;
+    Credential::complete(query).ok_or_else(|| Failure::new("a token needs a user and a host", None))
 }
 
 /// Says where the token is and for how long, and warns if git does not look there.
@@ -186,14 +185,14 @@ fn tell(
     (settings, flags): (&Settings, &Flags),
 ) -> Result<(), Failure> {
     let entries = whereabouts::entries(helper, key)?;
-    let place = whereabouts::told(&entries, settings.lifetime, time::now().wall);
+    let place = whereabouts::told(&entries, settings.lifetime, time::now().unix);
     let url = escape::safe(&key.url());
     ui::print(
         streams,
         &format!("the token for {url} is kept {place}{more}\n"),
     )?;
     let kinds: Vec<Kind> = entries.iter().map(|(kind, _)| *kind).collect();
-    let calls = Calls::of(Some(&Description::of(key)));
+    let calls = Calls::of(Some(&Query::of(key)));
     calls.check(streams, Some(key), &kinds, (settings, flags));
     Ok(())
 }
@@ -201,13 +200,13 @@ fn tell(
 /// Leaves out the path if git does not tell it, and names the account that the path belongs to. `is_typed`: the user typed
 /// the path, and so may have meant it.
 fn as_git_will_ask(
-    mut description: Description,
+    mut query: Query,
     settings: &Settings,
     is_typed: bool,
     streams: &mut Streams,
-) -> Description {
-    let is_ruled = is_ruled(settings, &description);
-    let is_told = git_tells_path(&description);
+) -> Query {
+    let is_ruled = is_ruled(settings, &query);
+    let is_told = git_tells_path(&query);
     if is_ruled && !is_told {
         ui::warn(
             streams,
@@ -216,21 +215,20 @@ fn as_git_will_ask(
         );
     }
     if !is_ruled && !is_told {
-        if is_typed && description.path.is_some() {
-            warn_of_path(streams, &description, settings);
+        if is_typed && query.path.is_some() {
+            warn_of_path(streams, &query, settings);
         }
-        description.path = None;
+        query.path = None;
     }
-    account::apply(&settings.accounts, &mut description);
-    description
+    account::apply(&settings.accounts, &mut query);
+    query
 }
 
 /// Warns that the path is left out, and shows the rule that would keep a token for it.
-fn warn_of_path(streams: &mut Streams, said: &Description, settings: &Settings) {
+fn warn_of_path(streams: &mut Streams, said: &Query, settings: &Settings) {
     let mut whole = said.duplicate();
     let path = whole.path.take().unwrap_or_default();
-    let url =
-        |said: &Description| escape::safe(&said.key().map(|key| key.url()).unwrap_or_default());
+    let url = |said: &Query| escape::safe(&said.key().map(|key| key.url()).unwrap_or_default());
     let what = format!(
         "git does not tell the path '{}': the token is for all of {}",
         escape::safe(&path),
@@ -258,7 +256,7 @@ fn nowhere(streams: &mut Streams) -> ExitCode {
 
 /// Where the usual remote of the repository leads that one is in; `None`: there is none. It is said, for whoever made the
 /// repository chose it.
-fn of_remote(streams: &mut Streams) -> Result<Option<Description>, Failure> {
+fn of_remote(streams: &mut Streams) -> Result<Option<Query>, Failure> {
     let git = Git::find()?;
     let rewriting = Rewriting::of(&git);
     let Some(remote) = remotes::usual(&git, &rewriting) else {
@@ -301,13 +299,13 @@ fn of_remote(streams: &mut Streams) -> Result<Option<Description>, Failure> {
 }
 
 /// Whether a rule keeps one token for the path.
-fn is_ruled(settings: &Settings, said: &Description) -> bool {
+fn is_ruled(settings: &Settings, said: &Query) -> bool {
     let mut accounts = settings.accounts.iter();
     accounts.any(|account| account.path.is_some() && account.covers(said))
 }
 
 /// Whether git will ask for the token with the path of the repository.
-fn git_tells_path(said: &Description) -> bool {
+fn git_tells_path(said: &Query) -> bool {
     Git::find().is_ok_and(|git| query::tells_path(&git, said))
 }
 
@@ -315,7 +313,7 @@ fn git_tells_path(said: &Description) -> bool {
 /// accepts; at a terminal, a prompt asks for it.
 fn known_or_asked_username(
     helper: &Helper,
-    description: &Description,
+    query: &Query,
     piped: Option<&Secret>,
     dialogue: Option<&mut Dialogue>,
 ) -> Result<Username, Failure> {
@@ -323,7 +321,7 @@ fn known_or_asked_username(
         .list()?
         .value
         .into_iter()
-        .filter(|(_, listed)| description.fits(&listed.key))
+        .filter(|(_, listed)| query.matches(&listed.key))
         .filter_map(|(_, listed)| listed.key.username)
         // A token in the place of the name is replaced by a name.
         .filter(|name| !name.may_be_token())
@@ -333,7 +331,7 @@ fn known_or_asked_username(
     if let [one] = &known[..] {
         return Ok(one.clone());
     }
-    let key = description.key();
+    let key = query.key();
     if known.is_empty()
         && let Some((key, token)) = key.as_ref().zip(piped)
         && let StandIn::Known(name) = helper.username(key, token, None)

@@ -9,8 +9,8 @@ use super::usage::MISUSE;
 use super::{Failure, described, nothing_known, open, status_of, ui};
 use crate::config::Flags;
 use crate::config::account::{self, Account};
-use crate::credential::description::Description;
 use crate::credential::key::Key;
+use crate::credential::query::Query;
 use crate::helper::{Helper, Outcome};
 use crate::storage::{Kind, Listed};
 use crate::time::{self, Now};
@@ -39,7 +39,7 @@ pub(super) fn run(
     let (settings, helper) = open(flags, Some(&unwanted))?;
     let now = time::now();
     let listed = helper.list()?;
-    ui::notices(streams, &listed.notices, now.wall);
+    ui::notices(streams, &listed.notices, now.unix);
     let is_whole = listed.is_whole();
     let entries = matching(&listed.value, &unwanted);
     if entries.is_empty() && is_whole {
@@ -73,7 +73,7 @@ pub(super) fn run(
     // The list has told already which storage could not be asked.
     let is_done = failed.is_empty();
     if is_whole {
-        ui::notices(streams, &failed, now.wall);
+        ui::notices(streams, &failed, now.unix);
     }
     if !(is_whole && is_done) {
         let what = "more may be kept: not every storage could be asked";
@@ -82,10 +82,10 @@ pub(super) fn run(
     Ok(status_of(is_whole && is_done))
 }
 
-fn matching(listed: &[(Kind, Listed)], unwanted: &Description) -> Entries {
+fn matching(listed: &[(Kind, Listed)], unwanted: &Query) -> Entries {
     let mut entries = Entries::new();
     for (kind, listed) in listed {
-        if unwanted.fits(&listed.key) {
+        if unwanted.matches(&listed.key) {
             entries.entry(listed.key.clone()).or_default().push(*kind);
         }
     }
@@ -100,7 +100,7 @@ fn remove(
     kinds: &[Kind],
     now: Now,
 ) -> Result<Outcome<usize>, Failure> {
-    let outcome = helper.forget(&Description::exactly(key), now)?;
+    let outcome = helper.forget(&Query::exact(key), now)?;
     let token = ui::token_of(key);
     let text = match outcome.value {
         0 => format!("{token} was not there any more\n"),
@@ -123,7 +123,7 @@ fn words(kinds: &[Kind]) -> String {
     words.join(", ")
 }
 
-fn needs_yes(streams: &mut Streams, unwanted: &Description, entries: &Entries) -> ExitCode {
+fn needs_yes(streams: &mut Streams, unwanted: &Query, entries: &Entries) -> ExitCode {
     let count = entries.len();
     let what = format!(
         "{count} credentials are kept for {}: nothing was removed",
@@ -132,8 +132,8 @@ fn needs_yes(streams: &mut Streams, unwanted: &Description, entries: &Entries) -
     let mut ways = Vec::new();
     for key in entries.keys() {
         // A URL without a user or a path cannot mean the one entry without them.
-        let meant = Description::of(key);
-        let is_narrow = entries.keys().filter(|other| meant.fits(other)).count() == 1;
+        let meant = Query::of(key);
+        let is_narrow = entries.keys().filter(|other| meant.matches(other)).count() == 1;
         ways.push(if is_narrow && !key.hides_user() {
             logout_command(key)
         } else {
@@ -151,11 +151,7 @@ fn logout_command(key: &Key) -> String {
 
 /// A path belongs to an account, or its token is kept for the whole host: both are named, for other repositories use
 /// them too.
-fn nothing_to_remove(
-    unwanted: &Description,
-    listed: &[(Kind, Listed)],
-    accounts: &[Account],
-) -> Failure {
+fn nothing_to_remove(unwanted: &Query, listed: &[(Kind, Listed)], accounts: &[Account]) -> Failure {
     let mut of_account = unwanted.duplicate();
     account::apply(accounts, &mut of_account);
     let mut of_host = unwanted.duplicate();
@@ -180,7 +176,7 @@ fn nothing_to_remove(
     }
 }
 
-fn url_of(unwanted: &Description) -> String {
+fn url_of(unwanted: &Query) -> String {
     unwanted
         .key()
         .map_or_else(String::new, |key| key.argument())

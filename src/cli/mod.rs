@@ -37,7 +37,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use self::flags::{FlagArguments, gits_call, gits_flags};
 use self::streams::Streams;
 use crate::config::{self, Flags, Settings, account};
-use crate::credential::description::Description;
+use crate::credential::query::Query;
 use crate::credential::url;
 use crate::credential::username::is_token_as_host;
 use crate::daemon::{message, server};
@@ -244,7 +244,7 @@ pub fn command_line() -> clap::Command {
 }
 
 /// Settings and the helper over them, for a command.
-fn open(flags: Flags, url: Option<&Description>) -> Result<(Settings, Helper), Failure> {
+fn open(flags: Flags, url: Option<&Query>) -> Result<(Settings, Helper), Failure> {
     let settings = settings(flags, url)?;
     let helper = Helper::new(&settings, patience());
     Ok((settings, helper))
@@ -256,7 +256,7 @@ fn patience() -> Duration {
 }
 
 /// Settings for a command. Without flags it looks where git would: at those in git's configuration.
-fn settings(flags: Flags, url: Option<&Description>) -> Result<Settings, Failure> {
+fn settings(flags: Flags, url: Option<&Query>) -> Result<Settings, Failure> {
     platform::harden();
     let flags = if flags == Flags::default() {
         gits_flags(url).unwrap_or_default()
@@ -268,16 +268,12 @@ fn settings(flags: Flags, url: Option<&Description>) -> Result<Settings, Failure
 
 /// What a person means by a URL: what is kept under it, else for the account whose path it is in, else what would be
 /// answered.
-fn meant(
-    settings: &Settings,
-    helper: &Helper,
-    wanted: Description,
-) -> Result<Description, Failure> {
+fn meant(settings: &Settings, helper: &Helper, wanted: Query) -> Result<Query, Failure> {
     if wanted.path.is_none() {
         return Ok(wanted);
     }
     let listed = helper.list()?.value;
-    let is_kept = |said: &Description| listed.iter().any(|(_, listed)| said.fits(&listed.key));
+    let is_kept = |said: &Query| listed.iter().any(|(_, listed)| said.matches(&listed.key));
     if is_kept(&wanted) {
         return Ok(wanted);
     }
@@ -287,7 +283,7 @@ fn meant(
         return Ok(of_account);
     }
     let found = helper.kept_for(&wanted)?;
-    Ok(found.map_or(wanted, |found| Description::exactly(&found.key)))
+    Ok(found.map_or(wanted, |found| Query::exact(&found.key)))
 }
 
 /// For who finds nothing where not everybody could be asked.
@@ -299,7 +295,7 @@ fn nothing_known() -> Failure {
 }
 
 /// For who finds nothing where everybody was asked.
-fn nothing_kept(wanted: &Description) -> Failure {
+fn nothing_kept(wanted: &Query) -> Failure {
     let url = wanted.key().map(|key| key.argument()).unwrap_or_default();
     Failure::Plain {
         what: "nothing is kept for this URL".to_owned(),
@@ -319,7 +315,7 @@ fn status_of(is_whole: bool) -> ExitCode {
 }
 
 /// A URL that a person typed; a bare host is one too. What reaches a repository without any helper is refused.
-fn described(url: &str) -> Result<Description, Failure> {
+fn described(url: &str) -> Result<Query, Failure> {
     let is_scp_like = !url.contains("://")
         && url
             .split('/')

@@ -46,7 +46,7 @@ pub(super) fn run(operation: Operation, flags: Flags, streams: &mut Streams) -> 
             return ExitCode::FAILURE;
         }
     };
-    account::apply(&settings.accounts, &mut request.description);
+    account::apply(&settings.accounts, &mut request.query);
     let helper = Helper::new(&settings, prompt_patience());
     let now = time::now();
     let result = match operation {
@@ -60,14 +60,14 @@ pub(super) fn run(operation: Operation, flags: Flags, streams: &mut Streams) -> 
         }),
         Operation::Erase => {
             let outcome = helper.refuse(&request, streams.error_is_terminal, now);
-            ui::notices(streams, &outcome.notices, now.wall);
+            ui::notices(streams, &outcome.notices, now.unix);
             outcome.value.map(|()| Vec::new())
         }
         Operation::Capability => Ok(Vec::new()),
     };
     match result {
         Ok(notices) => {
-            ui::notices(streams, &notices, now.wall);
+            ui::notices(streams, &notices, now.unix);
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -109,7 +109,7 @@ fn get(helper: &Helper, request: &Request, now: time::Now, streams: &mut Streams
         answer.truncate(0);
     }
     write::notes(&clues, &mut answer);
-    ui::notices(streams, &notices, now.wall);
+    ui::notices(streams, &notices, now.unix);
     finish(streams, answer.as_slice())
 }
 

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use super::streams::Streams;
-use crate::platform::boot_time;
+use crate::platform::monotonic_now;
 
 /// What is done sooner needs no counting.
 const PROGRESS_AFTER: Duration = Duration::from_secs(1);
@@ -23,14 +23,14 @@ impl<'a> Progress<'a> {
         Self {
             streams,
             what,
-            began: boot_time(),
+            began: monotonic_now(),
             is_shown: false,
         }
     }
 
     /// The one with this number, of so many, is next. What is done in a moment is not counted.
     pub(super) fn comes_to(&mut self, number: usize, count: usize) {
-        let is_long = boot_time().saturating_sub(self.began) >= PROGRESS_AFTER;
+        let is_long = monotonic_now().saturating_sub(self.began) >= PROGRESS_AFTER;
         if self.streams.redraws_error && is_long {
             self.is_shown = true;
             let what = self.what;

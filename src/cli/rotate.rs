@@ -53,7 +53,7 @@ pub(super) fn run(
     let Some(old) = helper.kept_for(&wanted)?.filter(Credential::is_complete) else {
         let outcome = helper.list()?;
         if !outcome.is_whole() {
-            ui::notices(streams, &outcome.notices, now.wall);
+            ui::notices(streams, &outcome.notices, now.unix);
             return Err(nothing_known());
         }
         return Err(nothing_kept(&wanted));
@@ -71,10 +71,10 @@ pub(super) fn run(
             "say when, such as '--expires 365d'",
         ));
     }
-    let end = arguments.expires.and_then(|end| end.expiry(now.wall));
-    let end = end.or_else(|| Expiry::from_unix(now.wall + USUAL));
+    let end = arguments.expires.and_then(|end| end.expiry(now.unix));
+    let end = end.or_else(|| Expiry::from_unix(now.unix + USUAL));
     let end = end
-        .filter(|end| !end.is_past(now.wall))
+        .filter(|end| !end.is_past(now.unix))
         .ok_or_else(|| Failure::new("the new token would have ended already", None))?;
     if let Renewal::InPlace { call, needs } = &plan.renewal {
         in_place(streams, &helper, &settings, &old, (call, needs), end, now)
@@ -107,7 +107,7 @@ fn in_place(
                 return ui::warn(streams, &what, Some(hint));
             }
         };
-        ui::notices(streams, unasked, now.wall);
+        ui::notices(streams, unasked, now.unix);
         if !unasked.is_empty() {
             let what = "if this token is kept there, too, it stays there, and is dead";
             let clean = "'git credential-pat clean' finds it when the storage can be reached";
@@ -225,7 +225,7 @@ fn place_of(helper: &Helper, key: &Key) -> Result<String, Failure> {
     Ok(whereabouts::told(
         &entries,
         helper.lifetime(),
-        time::now().wall,
+        time::now().unix,
     ))
 }
 
@@ -296,7 +296,7 @@ fn show_pages(
     arguments: &Arguments,
     now: Now,
 ) -> Result<(), Failure> {
-    let wish = guide::wish(Some(end), now.wall);
+    let wish = guide::wish(Some(end), now.unix);
     let mut pages = plan.issuer.forge.creation(&plan.site, &wish);
     let kind = plan.issuer.token.map(TokenKind::word);
     pages.sort_by_key(|page| !kind.is_some_and(|kind| page.title.starts_with(kind)));
@@ -317,7 +317,7 @@ fn follow(
 ) -> Result<bool, Failure> {
     let now = time::now();
     let followed = helper.follow(old, token, end, now)?;
-    ui::notices(streams, &followed.unasked, now.wall);
+    ui::notices(streams, &followed.unasked, now.unix);
     if !followed.unasked.is_empty() {
         ui::warn(
             streams,

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use crate::platform::{self, boot_time};
+use crate::platform::{self, monotonic_now};
 
 /// git writes its request at once, and reads the answer at once; a caller that falls asleep in between is not waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -110,9 +110,9 @@ impl Patient {
         &mut self,
         until_ready: impl FnOnce(BorrowedFd<'_>, Duration) -> io::Result<bool>,
     ) -> io::Result<()> {
-        let began = boot_time();
+        let began = monotonic_now();
         let is_ready = until_ready(self.source.as_fd(), self.left)?;
-        let waited = boot_time().saturating_sub(began);
+        let waited = monotonic_now().saturating_sub(began);
         self.left = self.left.saturating_sub(waited);
         if is_ready {
             Ok(())

@@ -121,21 +121,21 @@ fn report(streams: &mut Streams, level: Level, what: &dyn Error, hint: Option<&s
 }
 
 /// Says every notice.
-pub fn notices(streams: &mut Streams, notices: &[Notice], wall: u64) {
+pub fn notices(streams: &mut Streams, notices: &[Notice], unix_now: u64) {
     for notice in notices {
-        say(streams, notice, wall);
+        say(streams, notice, unix_now);
     }
 }
 
-fn say(streams: &mut Streams, notice: &Notice, wall: u64) {
+fn say(streams: &mut Streams, notice: &Notice, unix_now: u64) {
     match notice {
-        Notice::EndsSoon {
+        Notice::ExpiresSoon {
             key,
             expiry,
             source,
             can_rotate,
         } => {
-            let left = in_words(expiry.left(wall));
+            let left = in_words(expiry.left(unix_now));
             // A date that is a guess is said to be one.
             let guessed = match source {
                 Source::Lifetime => ", by its lifetime in config.toml",
@@ -162,8 +162,8 @@ fn say(streams: &mut Streams, notice: &Notice, wall: u64) {
             };
             line(streams, Level::Hint, &hint);
         }
-        Notice::Ended { key, expiry } => {
-            let ago = in_words(wall.saturating_sub(expiry.unix()));
+        Notice::Expired { key, expiry } => {
+            let ago = in_words(unix_now.saturating_sub(expiry.unix()));
             line(
                 streams,
                 Level::Warning,
@@ -171,7 +171,7 @@ fn say(streams: &mut Streams, notice: &Notice, wall: u64) {
             );
             line(streams, Level::Hint, &renew(key));
         }
-        Notice::Refused { key, kinds, next } => {
+        Notice::Rejected { key, kinds, next } => {
             let kinds: Vec<String> = kinds.iter().map(ToString::to_string).collect();
             let what = format!(
                 "{} was refused, and is forgotten ({})",
@@ -189,7 +189,7 @@ fn say(streams: &mut Streams, notice: &Notice, wall: u64) {
             );
             line(streams, Level::Hint, &renew(key));
         }
-        Notice::EndedBeforeStored { key, expiry } => {
+        Notice::ExpiredBeforeStored { key, expiry } => {
             let day = expiry.day();
             line(
                 streams,

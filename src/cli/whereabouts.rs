@@ -6,9 +6,9 @@ use super::flags::flags_of;
 use super::streams::Streams;
 use super::ui;
 use crate::config::{Flags, Settings};
-use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
+use crate::credential::query::Query;
 use crate::git::helper_line::is_ours;
 use crate::git::{Git, Setting};
 use crate::helper::Helper;
@@ -30,11 +30,11 @@ pub(super) fn entries(helper: &Helper, key: &Key) -> Result<Vec<(Kind, Listed)>,
 }
 
 /// Where a token is kept and for how long: `in the keychain until it expires on 26 Nov 2026`.
-pub(super) fn told(entries: &[(Kind, Listed)], lifetime: Lifetime, wall: u64) -> String {
+pub(super) fn told(entries: &[(Kind, Listed)], lifetime: Lifetime, unix_now: u64) -> String {
     let mut parts = Vec::new();
     for (kind, listed) in entries {
         parts.push(match kind {
-            Kind::Memory => in_memory(listed, lifetime, wall),
+            Kind::Memory => in_memory(listed, lifetime, unix_now),
             Kind::Keychain | Kind::File => in_storage(*kind, listed.expiry),
         });
     }
@@ -50,13 +50,13 @@ fn in_storage(kind: Kind, expiry: Option<Expiry>) -> String {
 }
 
 /// The daemon's two limits and the token's expiry: the earliest counts.
-fn in_memory(listed: &Listed, lifetime: Lifetime, wall: u64) -> String {
+fn in_memory(listed: &Listed, lifetime: Lifetime, unix_now: u64) -> String {
     let (timeout, max_age) = (lifetime.timeout.as_secs(), lifetime.max_age.as_secs());
     // An entry that was there before keeps its age.
     let forgotten = listed
         .forgotten
-        .map_or(timeout, |at| at.saturating_sub(wall));
-    let expires = listed.expiry.map(|expiry| (expiry, expiry.left(wall)));
+        .map_or(timeout, |at| at.saturating_sub(unix_now));
+    let expires = listed.expiry.map(|expiry| (expiry, expiry.left(unix_now)));
     let limit = if forgotten.saturating_add(SLACK) < timeout.min(max_age) {
         format!("for another {}", in_words(forgotten))
     } else if max_age <= timeout {
@@ -92,7 +92,7 @@ impl Lines {
     }
 
     /// Those that call this helper for `url`; without one, for every URL.
-    pub(super) fn for_url(&self, url: Option<&Description>) -> OwnLines {
+    pub(super) fn for_url(&self, url: Option<&Query>) -> OwnLines {
         let values = |lines: &Vec<Setting>| {
             let chain = chain::among(lines, url).into_iter();
             let values = chain.map(|setting| setting.value);
@@ -125,7 +125,7 @@ pub(super) struct Calls(Option<Vec<Settings>>);
 
 impl Calls {
     /// For `url`; without one, the calls for every URL.
-    pub(super) fn of(url: Option<&Description>) -> Self {
+    pub(super) fn of(url: Option<&Query>) -> Self {
         Lines::read().for_url(url).calls()
     }
 

@@ -6,7 +6,7 @@
 use serde::Deserialize;
 use serde::de::Error as _;
 
-use crate::credential::description::Description;
+use crate::credential::query::Query;
 use crate::credential::url;
 use crate::credential::username::Username;
 
@@ -36,7 +36,7 @@ impl std::fmt::Debug for Account {
 
 impl Account {
     /// The rule that a URL and a name make.
-    pub fn of(url: Description, username: Option<Username>) -> Option<Self> {
+    pub fn of(url: Query, username: Option<Username>) -> Option<Self> {
         Some(Self {
             protocol: url.protocol?,
             host: url.host?,
@@ -70,13 +70,13 @@ impl Account {
     }
 
     /// Whether the rule is about this host, whoever's the path is.
-    fn is_at(&self, said: &Description) -> bool {
+    fn is_at(&self, said: &Query) -> bool {
         said.protocol.as_ref() == Some(&self.protocol) && said.host.as_ref() == Some(&self.host)
     }
 
     /// Whether the rule is about what `said` describes. Paths are compared by whole segments, and one that leads through
     /// `.` or `..` belongs to nobody: what is sent to the server leads elsewhere.
-    pub fn covers(&self, said: &Description) -> bool {
+    pub fn covers(&self, said: &Query) -> bool {
         let is_same_user = match (&self.username, &said.username) {
             (Some(rule), Some(said)) => rule == said,
             _ => true,
@@ -117,7 +117,7 @@ impl<'de> Deserialize<'de> for Account {
 
 /// Puts the account's path, and its user where none is said, in the place of the repository's: of all rules that cover
 /// `said` the one with the longest path decides.
-pub fn apply(accounts: &[Account], said: &mut Description) {
+pub fn apply(accounts: &[Account], said: &mut Query) {
     let covering = accounts.iter().filter(|account| account.covers(said));
     let length = |account: &&Account| account.path.as_ref().map_or(0, Vec::len);
     // Of equally long ones the first in the file.
@@ -138,8 +138,8 @@ pub fn apply(accounts: &[Account], said: &mut Description) {
 }
 
 /// The lines of config.toml that give what `said` describes an account of its own.
-pub fn rule(said: &Description) -> Vec<String> {
-    let bare = Description {
+pub fn rule(said: &Query) -> Vec<String> {
+    let bare = Query {
         username: None,
         ..said.duplicate()
     };

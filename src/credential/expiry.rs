@@ -42,14 +42,14 @@ impl Expiry {
         self.0
     }
 
-    /// Whether it is over at `wall`. In its last second a token is still good, as git holds it.
-    pub fn is_past(self, wall: u64) -> bool {
-        self.0 < wall
+    /// Whether it is over at `unix_now`. In its last second a token is still good, as git holds it.
+    pub fn is_past(self, unix_now: u64) -> bool {
+        self.0 < unix_now
     }
 
-    /// Seconds left at `wall`; 0 when it is over.
-    pub fn left(self, wall: u64) -> u64 {
-        self.0.saturating_sub(wall)
+    /// Seconds left at `unix_now`; 0 when it is over.
+    pub fn left(self, unix_now: u64) -> u64 {
+        self.0.saturating_sub(unix_now)
     }
 
     /// The day in UTC, such as `26 Nov 2026`.
@@ -138,12 +138,12 @@ pub enum End {
 }
 
 impl End {
-    /// As a moment, from `wall` on.
-    pub fn expiry(self, wall: u64) -> Option<Expiry> {
+    /// As a moment, from `unix_now` on.
+    pub fn expiry(self, unix_now: u64) -> Option<Expiry> {
         match self {
             Self::Never => None,
             Self::At(expiry) => Some(expiry),
-            Self::In(seconds) => Expiry::from_unix(wall.saturating_add(seconds)),
+            Self::In(seconds) => Expiry::from_unix(unix_now.saturating_add(seconds)),
         }
     }
 

@@ -2,20 +2,20 @@
 
 pub mod basic;
 pub mod code;
-pub mod description;
 pub mod expiry;
 pub mod host;
 pub mod jwt;
 pub mod key;
 pub mod pasted;
+pub mod query;
 pub mod scopes;
 pub mod token;
 pub mod url;
 pub mod username;
 
-use self::description::Description;
 use self::expiry::Expiry;
 use self::key::Key;
+use self::query::Query;
 use self::username::Username;
 use crate::secret::Secret;
 
@@ -56,17 +56,17 @@ impl Authorization {
 }
 
 impl Credential {
-    /// The credential that `description` describes, if it does so completely: protocol, host, and a username with a
+    /// The credential that `query` describes, if it does so completely: protocol, host, and a username with a
     /// password, or an authtype with a credential. Half of such a pair is dropped.
-    pub fn complete(description: Description) -> Option<Self> {
-        let credential = Self::partial(description)?;
+    pub fn complete(query: Query) -> Option<Self> {
+        let credential = Self::partial(query)?;
         credential.is_complete().then_some(credential)
     }
 
     /// The same, without asking for secrets: what a storage said of an entry whose secrets are gone.
-    pub fn partial(description: Description) -> Option<Self> {
-        let mut key = description.key()?;
-        let Description {
+    pub fn partial(query: Query) -> Option<Self> {
+        let mut key = query.key()?;
+        let Query {
             protocol: _,
             host: _,
             path: _,
@@ -78,7 +78,7 @@ impl Credential {
             refresh_token,
             is_exact: _,
             is_pathless: _,
-        } = description;
+        } = query;
         if let Some(password) = &password {
             key.username = key.username.map(|name| name.with_password(password));
         }
@@ -137,9 +137,9 @@ impl Credential {
         new
     }
 
-    /// Whether its end has passed at `wall` (Unix seconds).
-    pub fn has_ended(&self, wall: u64) -> bool {
-        self.expiry.is_some_and(|expiry| expiry.is_past(wall))
+    /// Whether its end has passed at `unix_now` (Unix seconds).
+    pub fn is_expired(&self, unix_now: u64) -> bool {
+        self.expiry.is_some_and(|expiry| expiry.is_past(unix_now))
     }
 
     /// Whether both sign in with the same secrets, whatever else is known of them.
@@ -189,20 +189,20 @@ impl Credential {
     }
 
     /// A rejection of exactly this secret under exactly this key.
-    pub fn as_refused(&self) -> Description {
+    pub fn as_rejected(&self) -> Query {
         let parameters = self
             .authorization
             .as_ref()
             .map(|authorization| &authorization.parameters);
-        Description {
+        Query {
             password: self.password.as_ref().map(Secret::duplicate),
             credential: parameters.map(Secret::duplicate),
-            ..Description::exactly(&self.key)
+            ..Query::exact(&self.key)
         }
     }
 
     /// Drops the secrets that have ended, and leaves the rest: who it was for, when it ended, what can renew it.
-    pub fn wipe_ended(&mut self) {
+    pub fn wipe_expired(&mut self) {
         self.password = None;
         self.authorization = None;
     }
@@ -230,12 +230,12 @@ impl Credential {
     }
 
     /// Whether `unwanted` fits this one and names its secret, if it names one.
-    pub fn is_named_by(&self, unwanted: &Description) -> bool {
+    pub fn is_named_by(&self, unwanted: &Query) -> bool {
         let parameters = self
             .authorization
             .as_ref()
             .map(|authorization| &authorization.parameters);
-        unwanted.fits(&self.key) && unwanted.names_secret(self.password.as_ref(), parameters)
+        unwanted.matches(&self.key) && unwanted.names_secret(self.password.as_ref(), parameters)
     }
 }
 
@@ -243,14 +243,14 @@ impl Credential {
 mod tests {
     use super::*;
 
-    fn described(password: &[u8], expiry: Option<u64>) -> Description {
-        Description {
+    fn described(password: &[u8], expiry: Option<u64>) -> Query {
+        Query {
             protocol: Some(b"https".to_vec()),
             host: Some(b"example.test".to_vec()),
             username: Some(b"alice".to_vec().into()),
             password: Some(Secret::new(password)),
             expiry: expiry.and_then(Expiry::from_unix),
-            ..Description::default()
+            ..Query::default()
         }
     }
 
@@ -258,20 +258,20 @@ mod tests {
     fn half_a_pair_is_not_complete() {
         assert!(Credential::complete(described(b"one", None)).is_some());
         let halves = [
-            Description {
+            Query {
                 username: None,
                 ..described(b"one", None)
             },
-            Description {
+            Query {
                 password: None,
                 ..described(b"one", None)
             },
-            Description {
+            Query {
                 password: None,
                 authtype: Some(b"Bearer".to_vec()),
                 ..described(b"one", None)
             },
-            Description {
+            Query {
                 host: None,
                 ..described(b"one", None)
             },
@@ -285,7 +285,7 @@ mod tests {
 
     #[test]
     fn an_authorization_needs_no_username() {
-        let bearer = Description {
+        let bearer = Query {
             username: None,
             password: None,
             authtype: Some(b"Bearer".to_vec()),
@@ -316,7 +316,7 @@ mod tests {
         let kept = Credential::complete(described(b"new", None)).unwrap();
         assert!(!kept.is_named_by(&described(b"old", None)));
         assert!(kept.is_named_by(&described(b"new", None)));
-        assert!(kept.is_named_by(&Description {
+        assert!(kept.is_named_by(&Query {
             password: None,
             ..described(b"", None)
         }));

@@ -3,8 +3,8 @@
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use super::description::Description;
 use super::host::{is_host, is_path, is_protocol};
+use super::query::Query;
 use super::username::{HIDDEN, Username};
 use crate::secret::Secret;
 
@@ -32,7 +32,7 @@ pub enum Error {
 ///
 /// Stricter than git's own reading (`credential.c`): fails for a password, a query, a fragment, a backslash, and an encoded
 /// control character in the host or the path.
-pub fn parse(url: &[u8]) -> Result<Description, Error> {
+pub fn parse(url: &[u8]) -> Result<Query, Error> {
     let scheme_end = url
         .windows(3)
         .position(|window| window == b"://")
@@ -70,12 +70,12 @@ pub fn parse(url: &[u8]) -> Result<Description, Error> {
     } else {
         decode(without_slashes(path))?
     };
-    Ok(Description {
+    Ok(Query {
         protocol: Some(protocol.to_ascii_lowercase()),
         host: Some(host),
         path: (!path.is_empty()).then_some(path),
         username: user.map(read_user).transpose()?,
-        ..Description::default()
+        ..Query::default()
     })
 }
 

@@ -12,14 +12,14 @@ use super::condition::Condition;
 use super::connect::{self, Socket};
 use super::message::{self, ANSWER_LIMIT, HEADER, Header, Status, Word};
 use crate::credential::Credential;
-use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
-use crate::platform::boot_time;
+use crate::credential::query::Query;
+use crate::platform::monotonic_now;
 use crate::protocol;
 use crate::protocol::read::{self, Lines};
 use crate::secret::Buffer;
 use crate::storage::memory::Lifetime;
-use crate::storage::{Error, Kind, Listed, Lost, Storage};
+use crate::storage::{Budget, Error, Kind, Listed, Storage};
 
 /// git waits for us without a bound of its own.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -32,8 +32,8 @@ pub struct Cache {
     socket: Socket,
     lifetime: Lifetime,
     /// What waiting for this daemon has cost, by itself and together with others.
-    waited: Lost,
-    lost: Lost,
+    waited: Budget,
+    lost: Budget,
 }
 
 /// Why a question got no answer.
@@ -64,14 +64,14 @@ impl Cache {
         Self {
             socket,
             lifetime,
-            waited: Lost::default(),
-            lost: Lost::default(),
+            waited: Budget::default(),
+            lost: Budget::default(),
         }
     }
 
     /// Tells those who are asked later what was waited in vain here.
     #[must_use]
-    pub fn counting(self, lost: &Lost) -> Self {
+    pub fn counting(self, lost: &Budget) -> Self {
         Self {
             lost: lost.clone(),
             ..self
@@ -119,14 +119,14 @@ impl Cache {
         start: Start,
         question: &Buffer,
     ) -> Result<Option<Buffer>, Failure> {
-        let patience = self.waited.left_of(match start {
+        let patience = self.waited.remaining(match start {
             Start::IfNeeded => STORE_PATIENCE,
             Start::Never => PATIENCE,
         });
-        let began = boot_time();
+        let began = monotonic_now();
         let answer = self.ask_before(began.saturating_add(patience), start, question);
         if let Err(Failure::Connect(connect::Error::Silent)) = answer {
-            let took = boot_time().saturating_sub(began);
+            let took = monotonic_now().saturating_sub(began);
             self.waited.add(took);
             self.lost.add(took);
         }
@@ -224,7 +224,7 @@ fn say(stream: &UnixStream, mut question: &[u8], deadline: Duration) -> Result<(
 /// Every wait has the same end: a socket's own timeouts would begin anew with each call.
 fn wait(stream: &UnixStream, event: PollFlags, deadline: Duration) -> Result<(), Failure> {
     loop {
-        let left = deadline.saturating_sub(boot_time());
+        let left = deadline.saturating_sub(monotonic_now());
         let left = Timespec::try_from(left).map_err(|_| connect::Error::Silent)?;
         match poll(&mut [PollFd::new(stream, event)], Some(&left)) {
             Ok(1..) => return Ok(()),
@@ -282,7 +282,7 @@ impl Storage for Cache {
         Kind::Memory
     }
 
-    fn get(&self, wanted: &Description) -> Result<Option<Credential>, Error> {
+    fn get(&self, wanted: &Query) -> Result<Option<Credential>, Error> {
         let question = message::compose(Word::Get, |out| message::push_description(wanted, out));
         let question = question.map_err(|error| failed("look", error))?;
         let answer = match self.ask_until_answered(Start::Never, &question) {
@@ -295,7 +295,7 @@ impl Storage for Cache {
         };
         let said =
             read::entry(Lines::new(lines(&answer))).map_err(|error| failed("look", error))?;
-        Ok(Credential::partial(said).filter(|credential| wanted.fits(&credential.key)))
+        Ok(Credential::partial(said).filter(|credential| wanted.matches(&credential.key)))
     }
 
     fn store(&self, credential: &Credential) -> Result<(), Error> {
@@ -307,7 +307,7 @@ impl Storage for Cache {
         Condition::still(known).map_or(Ok(false), |condition| self.store_if(condition, credential))
     }
 
-    fn redate(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {
+    fn set_expiry(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {
         let question = message::compose(Word::Redate, |out| message::push_redate(kept, end, out));
         let question = question.map_err(|error| failed("store", error))?;
         let Some(answer) = self.ask(Start::Never, &question)? else {
@@ -317,13 +317,13 @@ impl Storage for Cache {
         Ok(count > 0)
     }
 
-    fn rehearse(&self, kept: &Credential) -> Result<bool, Error> {
-        let found = self.get(&Description::exactly(&kept.key))?;
+    fn check_writable(&self, kept: &Credential) -> Result<bool, Error> {
+        let found = self.get(&Query::exact(&kept.key))?;
         let same = found.filter(|found| found.is_complete() && found.has_same_secrets(kept));
-        same.map_or(Ok(false), |same| self.redate(&same, same.expiry))
+        same.map_or(Ok(false), |same| self.set_expiry(&same, same.expiry))
     }
 
-    fn erase(&self, unwanted: &Description) -> Result<usize, Error> {
+    fn erase(&self, unwanted: &Query) -> Result<usize, Error> {
         let question =
             message::compose(Word::Erase, |out| message::push_description(unwanted, out));
         let answer = self.ask(

@@ -54,16 +54,16 @@ fn short_code(nonce: [u8; 8], credential: &Credential) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::credential::description::Description;
+    use crate::credential::query::Query;
     use crate::secret::Secret;
 
     fn credential(password: &str) -> Credential {
-        let described = Description {
+        let described = Query {
             protocol: Some(b"https".to_vec()),
             host: Some(b"example.test".to_vec()),
             username: Some(b"alice".to_vec().into()),
             password: Some(Secret::new(password.as_bytes())),
-            ..Description::default()
+            ..Query::default()
         };
         Credential::complete(described).unwrap()
     }

@@ -22,7 +22,7 @@ use rustix::process::umask;
 
 use super::message;
 use crate::files::owned::{self, Folder};
-use crate::platform::{boot_time, effective_uid, own_program, peer_uid};
+use crate::platform::{effective_uid, monotonic_now, own_program, peer_uid};
 
 /// Waiting connections that the system holds for a daemon that is busy: more than people start at once.
 const BACKLOG: i32 = 1024;
@@ -132,7 +132,7 @@ impl Socket {
             },
         };
         loop {
-            let left = deadline.saturating_sub(boot_time());
+            let left = deadline.saturating_sub(monotonic_now());
             if left.is_zero() {
                 return Err(Error::Silent);
             }
@@ -170,7 +170,7 @@ impl Socket {
             return Ok(stream);
         }
         let folder = Folder::make(self.folder()?)?;
-        let patience = deadline.saturating_sub(boot_time());
+        let patience = deadline.saturating_sub(monotonic_now());
         let _lock = folder
             .lock_within(&self.lock_name()?, patience)?
             .ok_or(Error::Silent)?;
@@ -213,7 +213,7 @@ impl Socket {
             .stdin(Stdio::from(listener))
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        spawn_within(program, deadline.saturating_sub(boot_time()))
+        spawn_within(program, deadline.saturating_sub(monotonic_now()))
     }
 }
 

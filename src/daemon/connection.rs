@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use super::message::{HEADER, Header, REQUEST_LIMIT, Word};
-use crate::platform::boot_time;
+use crate::platform::monotonic_now;
 use crate::secret::Buffer;
 
 /// A client that says nothing for this long is dropped.
@@ -44,7 +44,7 @@ pub(crate) enum Progress {
 impl Connection {
     /// Most clients have written before they are accepted: a look at once saves a round.
     pub(crate) fn new(stream: UnixStream) -> Self {
-        let now = boot_time();
+        let now = monotonic_now();
         let request = Buffer::with_capacity(512);
         Self {
             stream,

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::condition::Condition;
 use crate::credential::Credential;
-use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
+use crate::credential::query::Query;
 use crate::credential::username::Username;
 use crate::protocol::read::{self, Lines};
 use crate::protocol::{Error, LIMIT, write};
@@ -129,20 +129,20 @@ pub fn compose_word(word: Word) -> Result<Buffer, Error> {
 }
 
 /// What follows [`Word::Get`] and [`Word::Erase`].
-pub fn push_description(description: &Description, out: &mut Buffer) -> Result<(), Error> {
-    push_number("exact", u64::from(description.is_exact), out);
-    push_number("pathless", u64::from(description.is_pathless), out);
+pub fn push_description(query: &Query, out: &mut Buffer) -> Result<(), Error> {
+    push_number("exact", u64::from(query.is_exact), out);
+    push_number("pathless", u64::from(query.is_pathless), out);
     out.push(b"\n");
-    write::description(description, out)
+    write::query(query, out)
 }
 
 /// Reads what [`push_description`] wrote.
-pub fn read_description(bytes: &[u8]) -> Result<Description, Error> {
+pub fn read_description(bytes: &[u8]) -> Result<Query, Error> {
     let mut lines = Lines::new(bytes);
     let numbers = numbers(&mut lines)?;
     let is_exact = number(&numbers, "exact").ok_or(Error::Missing { key: "exact" })? == 1;
     let is_pathless = number(&numbers, "pathless") == Some(1);
-    Ok(Description {
+    Ok(Query {
         is_exact,
         is_pathless,
         ..entry(lines.rest())?
@@ -153,7 +153,7 @@ pub fn read_description(bytes: &[u8]) -> Result<Description, Error> {
 const URL_IN_LINES: usize = 22;
 
 /// Git's own part, which may be as large as git's request.
-fn entry(bytes: &[u8]) -> Result<Description, Error> {
+fn entry(bytes: &[u8]) -> Result<Query, Error> {
     // A URL is one line when it comes, and goes on as four.
     if bytes.len() > LIMIT + URL_IN_LINES {
         return Err(Error::TooLarge);
@@ -198,8 +198,8 @@ pub fn read_store(bytes: &[u8]) -> Result<(Credential, Lifetime, Condition), Err
         (None, Some((nonce, code))) => Condition::Same { nonce, code },
         (None, None) => Condition::None,
     };
-    let description = entry(lines.rest())?;
-    let credential = Credential::complete(description).ok_or(Error::Missing { key: "password" })?;
+    let query = entry(lines.rest())?;
+    let credential = Credential::complete(query).ok_or(Error::Missing { key: "password" })?;
     Ok((credential, lifetime, condition))
 }
 
@@ -215,8 +215,8 @@ pub fn read_redate(bytes: &[u8]) -> Result<(Credential, Option<Expiry>), Error> 
     let mut lines = Lines::new(bytes);
     let numbers = numbers(&mut lines)?;
     let end = number(&numbers, "end").ok_or(Error::Missing { key: "end" })?;
-    let description = entry(lines.rest())?;
-    let kept = Credential::complete(description).ok_or(Error::Missing { key: "password" })?;
+    let query = entry(lines.rest())?;
+    let kept = Credential::complete(query).ok_or(Error::Missing { key: "password" })?;
     Ok((kept, Expiry::from_unix(end)))
 }
 
@@ -230,12 +230,12 @@ pub fn push_listed(listed: &Listed, out: &mut Buffer) -> Result<(), Error> {
         forgotten,
         written: _,
     } = listed;
-    let described = Description {
+    let described = Query {
         expiry: *expiry,
         authtype: scheme.clone(),
-        ..Description::of(key)
+        ..Query::of(key)
     };
-    write::description(&described, out)?;
+    write::query(&described, out)?;
     push_number("renewable", u64::from(*is_renewable), out);
     // The password that tells it is not in the list. An older program does not know the line.
     if key.username.as_ref().is_some_and(Username::is_alone) {
@@ -252,7 +252,7 @@ pub fn push_listed(listed: &Listed, out: &mut Buffer) -> Result<(), Error> {
 pub fn read_listed(mut bytes: &[u8]) -> Result<Vec<Listed>, Error> {
     let mut all = Vec::new();
     while !bytes.is_empty() {
-        let Description {
+        let Query {
             authtype, expiry, ..
         } = read::entry(Lines::new(bytes))?;
         let key = read::entry(Lines::new(bytes))?.key();
@@ -415,11 +415,11 @@ mod tests {
 
     #[test]
     fn a_question_is_read_back() {
-        let exact = Description::exactly(&credential().key);
-        let wide = Description {
+        let exact = Query::exact(&credential().key);
+        let wide = Query {
             is_exact: false,
             username: None,
-            ..Description::of(&credential().key)
+            ..Query::of(&credential().key)
         };
         for asked in [exact, wide] {
             let mut out = Buffer::with_capacity(64);

@@ -16,7 +16,7 @@ use super::connection::{Connection, Progress};
 use super::message::{self, HEADER, Status, Word};
 use super::place::Place;
 use crate::credential::Credential;
-use crate::platform::{self, Signals, arena, boot_time, effective_uid, heap, peer_uid};
+use crate::platform::{self, Signals, arena, effective_uid, heap, monotonic_now, peer_uid};
 use crate::protocol::{Error, write};
 use crate::secret::Buffer;
 use crate::storage::Storage;
@@ -50,7 +50,7 @@ pub fn run(socket: &Path) -> io::Result<()> {
     let most = usize::try_from(descriptors.saturating_sub(12))
         .unwrap_or(usize::MAX)
         .clamp(1, MOST_CONNECTIONS);
-    let now = boot_time();
+    let now = monotonic_now();
     let daemon = Daemon {
         memory: Memory::new(time::now),
         started: now,
@@ -87,9 +87,9 @@ impl Daemon {
         place: &Place,
     ) -> io::Result<()> {
         let mut no_accept_before = Duration::ZERO;
-        let mut next_look = boot_time() + ROUND;
+        let mut next_look = monotonic_now() + ROUND;
         loop {
-            let now = boot_time();
+            let now = monotonic_now();
             let accepts = self.connections.len() < self.most && now >= no_accept_before;
             let wake = self.next_wake(now, no_accept_before).min(next_look);
             let (is_signalled, is_knocked) =
@@ -100,10 +100,10 @@ impl Daemon {
             }
             if is_knocked && !self.accept(listener) {
                 // Out of descriptors: the waiting client stays in the queue, and we do not spin on it.
-                no_accept_before = boot_time() + Duration::from_millis(100);
+                no_accept_before = monotonic_now() + Duration::from_millis(100);
             }
             self.attend();
-            let now = boot_time();
+            let now = monotonic_now();
             if now >= self.next_sweep {
                 self.next_sweep = now + self.memory.sweep().unwrap_or(ROUND).max(SWEEP);
             }
@@ -209,7 +209,7 @@ impl Daemon {
 
     /// Goes on with every connection that is ready, and drops those that are done or too slow.
     fn attend(&mut self) {
-        let now = boot_time();
+        let now = monotonic_now();
         let mut connections = std::mem::take(&mut self.connections);
         let mut pending: usize = connections
             .iter()
@@ -268,7 +268,7 @@ impl Daemon {
             Word::Store if heap::is_short() => message::compose_word(Word::Busy),
             Word::Store => self.store(lines),
             Word::Erase => self.erase(lines),
-            Word::Redate => self.redate(lines),
+            Word::Redate => self.set_expiry(lines),
             Word::List => self.list(),
             Word::Clear => {
                 let count = self.memory.clear();
@@ -301,7 +301,7 @@ impl Daemon {
         let (credential, lifetime, condition) = message::read_store(lines)?;
         let is_met = |kept: Option<&Credential>| condition.is_met(kept);
         let is_done = self.memory.replace_for(&credential, lifetime, is_met);
-        self.next_sweep = self.next_sweep.min(boot_time() + SWEEP);
+        self.next_sweep = self.next_sweep.min(monotonic_now() + SWEEP);
         message::compose(Word::Done, |out| {
             if condition != Condition::None {
                 message::push_count(usize::from(is_done), out);
@@ -310,10 +310,10 @@ impl Daemon {
         })
     }
 
-    fn redate(&mut self, lines: &[u8]) -> Result<Buffer, Error> {
+    fn set_expiry(&mut self, lines: &[u8]) -> Result<Buffer, Error> {
         let (kept, end) = message::read_redate(lines)?;
-        let is_done = self.memory.redate(&kept, end).unwrap_or(false);
-        self.next_sweep = self.next_sweep.min(boot_time() + SWEEP);
+        let is_done = self.memory.set_expiry(&kept, end).unwrap_or(false);
+        self.next_sweep = self.next_sweep.min(monotonic_now() + SWEEP);
         message::compose(Word::Done, |out| {
             message::push_count(usize::from(is_done), out);
             Ok(())
@@ -342,7 +342,7 @@ impl Daemon {
         let status = Status {
             process: u64::from(std::process::id()),
             entries: self.memory.len() as u64,
-            age: boot_time().saturating_sub(self.started).as_secs(),
+            age: monotonic_now().saturating_sub(self.started).as_secs(),
             mapped: mapped as u64,
             locked: locked as u64,
         };

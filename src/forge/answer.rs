@@ -39,11 +39,11 @@ impl Answer {
     }
 
     /// Returns for how many seconds the sender takes no more requests, if the answer tells.
-    pub fn wait(&self, wall: u64) -> Option<u64> {
+    pub fn wait(&self, unix_now: u64) -> Option<u64> {
         let number = |name| self.header(name)?.parse::<u64>().ok();
         let until_reset = || {
             let reset = number("x-ratelimit-reset").or_else(|| number("ratelimit-reset"))?;
-            Some(reset.saturating_sub(self.date().unwrap_or(wall)))
+            Some(reset.saturating_sub(self.date().unwrap_or(unix_now)))
         };
         let wait = number("retry-after").or_else(until_reset);
         wait.filter(|wait| (1..=LONGEST_WAIT).contains(wait))

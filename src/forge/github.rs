@@ -135,14 +135,14 @@ impl Forge for GitHub {
         matches!(answer.status, 401 | 403 | 404) && is_own || limits.is_some()
     }
 
-    fn read(&self, answer: &Answer, token: Option<TokenKind>, wall: u64) -> Verdict {
+    fn read(&self, answer: &Answer, token: Option<TokenKind>, unix_now: u64) -> Verdict {
         let unclear = Verdict::Unclear {
             status: answer.status,
         };
         match answer.status {
-            200 => good(answer, token, wall).unwrap_or(unclear),
+            200 => good(answer, token, unix_now).unwrap_or(unclear),
             401 if is_bad_credentials(answer) => Verdict::Rejected,
-            403 => forbidden(answer, wall).unwrap_or(unclear),
+            403 => forbidden(answer, unix_now).unwrap_or(unclear),
             _ => unclear,
         }
     }
@@ -273,14 +273,14 @@ fn list_page(site: &Site, token: Option<TokenKind>) -> String {
 }
 
 /// `None` for any other program's JSON.
-fn good(answer: &Answer, token: Option<TokenKind>, wall: u64) -> Option<Verdict> {
+fn good(answer: &Answer, token: Option<TokenKind>, unix_now: u64) -> Option<Verdict> {
     let said: Said = answer.json()?;
     let user = said.login.filter(|_| said.id.is_some());
     if user.is_none() && said.resources.is_none() {
         return None;
     }
     Some(Verdict::Good(Found {
-        end: end(answer, token, wall),
+        end: end(answer, token, unix_now),
         scopes: answer.header("x-oauth-scopes").and_then(scopes_of),
         user: user.and_then(checked_name),
         kind: None,
@@ -297,7 +297,7 @@ fn is_bad_credentials(answer: &Answer) -> bool {
 }
 
 /// GitHub answers 403 for limits, policies and accounts; only the message tells them apart. `None`: another program's.
-fn forbidden(answer: &Answer, wall: u64) -> Option<Verdict> {
+fn forbidden(answer: &Answer, unix_now: u64) -> Option<Verdict> {
     let refusal: Refusal = answer.json()?;
     let is_documented = refusal.is_documented();
     let message = refusal.message;
@@ -307,7 +307,7 @@ fn forbidden(answer: &Answer, wall: u64) -> Option<Verdict> {
     if has(&["rate limit", "abuse detection", "attempts exceeded"]) {
         return Some(Verdict::Limited {
             status: answer.status,
-            wait: answer.wait(wall),
+            wait: answer.wait(unix_now),
         });
     }
     // The token is good, and this route is not for its kind.
@@ -331,7 +331,7 @@ fn forbidden(answer: &Answer, wall: u64) -> Option<Verdict> {
 
 /// The header is there for a token that ends, and only then. A good token's end is ahead: a date in the past, or of the
 /// request itself, is not its end.
-fn end(answer: &Answer, token: Option<TokenKind>, wall: u64) -> Told {
+fn end(answer: &Answer, token: Option<TokenKind>, unix_now: u64) -> Told {
     const NAME: &str = "github-authentication-token-expiration";
     if !answer.headers.iter().any(|(name, _)| name == NAME) {
         // Of a token that always ends, silence tells nothing.
@@ -343,7 +343,7 @@ fn end(answer: &Answer, token: Option<TokenKind>, wall: u64) -> Told {
     let Some(expiry) = answer.header(NAME).and_then(moment) else {
         return Told::Unknown;
     };
-    let sent = answer.date().unwrap_or(wall);
+    let sent = answer.date().unwrap_or(unix_now);
     if expiry.unix() <= sent.saturating_add(TRAP) {
         Told::Unknown
     } else {

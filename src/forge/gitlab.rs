@@ -170,12 +170,12 @@ impl Forge for GitLab {
         })
     }
 
-    fn read(&self, answer: &Answer, token: Option<TokenKind>, wall: u64) -> Verdict {
+    fn read(&self, answer: &Answer, token: Option<TokenKind>, unix_now: u64) -> Verdict {
         let unclear = Verdict::Unclear {
             status: answer.status,
         };
         let verdict = match answer.status {
-            200 => myself(answer).or_else(|| token_info(answer, wall)),
+            200 => myself(answer).or_else(|| token_info(answer, unix_now)),
             401 => unauthorized(answer, token),
             403 => forbidden(answer),
             _ => None,
@@ -287,7 +287,7 @@ fn myself(answer: &Answer) -> Option<Verdict> {
 }
 
 /// `None`: another program's JSON. An administrator may let OAuth tokens live for ever: `expires_in` is then `null`.
-fn token_info(answer: &Answer, wall: u64) -> Option<Verdict> {
+fn token_info(answer: &Answer, unix_now: u64) -> Option<Verdict> {
     let TokenInfo {
         scope, expires_in, ..
     } = answer.json()?;
@@ -296,7 +296,7 @@ fn token_info(answer: &Answer, wall: u64) -> Option<Verdict> {
         // Any other value loses the date alone.
         value => value
             .as_u64()
-            .and_then(|seconds| Expiry::from_unix(wall.saturating_add(seconds)))
+            .and_then(|seconds| Expiry::from_unix(unix_now.saturating_add(seconds)))
             .map_or(Told::Unknown, Told::At),
     };
     Some(Verdict::Good(Found {

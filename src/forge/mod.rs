@@ -127,7 +127,7 @@ pub trait Forge: fmt::Debug + Sync {
     }
 
     /// Reads the forge's own shapes of an answer to [`Forge::question`]. Callers use [`reading::read`], which has set
-    /// aside limits and all that is not JSON. `wall`: the present, where the answer has no date.
+    /// aside limits and all that is not JSON. `unix_now`: the present, where the answer has no date.
     fn read(&self, answer: &Answer, _token: Option<TokenKind>, _wall: u64) -> Verdict {
         Verdict::Unclear {
             status: answer.status,

@@ -15,12 +15,17 @@ use super::{Forge, Found, Told, Verdict};
 use crate::credential::expiry::Expiry;
 use crate::credential::token::TokenKind;
 
-/// Returns the verdict of `answer` on a token. `wall`: the present, in Unix seconds.
-pub fn read(forge: &dyn Forge, answer: &Answer, token: Option<TokenKind>, wall: u64) -> Verdict {
+/// Returns the verdict of `answer` on a token. `unix_now`: the present, in Unix seconds.
+pub fn read(
+    forge: &dyn Forge,
+    answer: &Answer,
+    token: Option<TokenKind>,
+    unix_now: u64,
+) -> Verdict {
     if is_limited(answer) {
         return Verdict::Limited {
             status: answer.status,
-            wait: answer.wait(wall),
+            wait: answer.wait(unix_now),
         };
     }
     if !is_json(answer) {
@@ -28,9 +33,11 @@ pub fn read(forge: &dyn Forge, answer: &Answer, token: Option<TokenKind>, wall: 
             status: answer.status,
         };
     }
-    match forge.read(answer, token, wall) {
+    match forge.read(answer, token, unix_now) {
         Verdict::Good(found) => Verdict::Good(Found {
-            end: found.end.after(answer.date().unwrap_or(wall).max(wall)),
+            end: found
+                .end
+                .after(answer.date().unwrap_or(unix_now).max(unix_now)),
             ..found
         }),
         verdict => verdict,

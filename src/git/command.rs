@@ -7,7 +7,7 @@ use std::sync::{OnceLock, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use crate::platform::{boot_time, end_group, own_group, wait_readable};
+use crate::platform::{end_group, monotonic_now, own_group, wait_readable};
 use crate::secret::Buffer;
 
 /// `git config` reads and writes a small file.
@@ -56,13 +56,13 @@ pub(crate) fn run(command: &mut Command) -> Result<(ExitStatus, Vec<u8>, Vec<u8>
 }
 
 fn wait_for(child: &mut Child, question: &str) -> Result<(ExitStatus, Vec<u8>, Vec<u8>), Silence> {
-    let until = boot_time().saturating_add(PATIENCE);
+    let until = monotonic_now().saturating_add(PATIENCE);
     let output = read_aside(child.stdout.take()).map_err(Silence::Run)?;
     let complaint = read_aside(child.stderr.take()).map_err(Silence::Run)?;
     let late = || Silence::Late(question.to_owned());
     // Programs that it left running may hold the pipes open for ever.
     let rest = |aside: mpsc::Receiver<Vec<u8>>| {
-        let left = until.saturating_sub(boot_time());
+        let left = until.saturating_sub(monotonic_now());
         aside.recv_timeout(left).map_err(|_| late())
     };
     let output = rest(output)?;
@@ -90,7 +90,7 @@ fn end_of(child: &mut Child, until: Duration) -> Option<ExitStatus> {
     loop {
         match child.try_wait() {
             Ok(Some(status)) => return Some(status),
-            Ok(None) if boot_time() < until => thread::sleep(Duration::from_millis(2)),
+            Ok(None) if monotonic_now() < until => thread::sleep(Duration::from_millis(2)),
             Ok(None) | Err(_) => return None,
         }
     }
@@ -117,11 +117,11 @@ fn hear(child: &mut Child, input: &[u8], question: &str) -> Result<Option<Buffer
         // A git that does not read it has no answer either.
         let _ = told.write_all(input);
     }
-    let until = boot_time().saturating_add(PATIENCE);
+    let until = monotonic_now().saturating_add(PATIENCE);
     let mut answer = Buffer::with_capacity(64 * 1024);
     if let Some(mut output) = child.stdout.take() {
         loop {
-            let left = until.saturating_sub(boot_time());
+            let left = until.saturating_sub(monotonic_now());
             if !wait_readable(output.as_fd(), left).map_err(Silence::Run)? {
                 return Err(late());
             }

@@ -10,11 +10,11 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::credential::description::Description;
+use crate::credential::query::Query;
 use crate::credential::url;
 
 /// Whether `SECTION.NAME`, or `SECTION.URL.NAME`, holds for `url`; `None`: for every URL.
-pub(crate) fn holds_for(key: &OsStr, section: &str, name: &str, url: Option<&Description>) -> bool {
+pub(crate) fn holds_for(key: &OsStr, section: &str, name: &str, url: Option<&Query>) -> bool {
     let key = key.as_bytes().strip_prefix(section.as_bytes());
     let key = key.and_then(|rest| rest.strip_suffix(name.as_bytes()));
     let Some(context) = key.and_then(|rest| rest.strip_prefix(b".")?.strip_suffix(b".")) else {
@@ -31,10 +31,10 @@ pub(crate) fn holds_for(key: &OsStr, section: &str, name: &str, url: Option<&Des
 }
 
 /// A URL for which `credential.CONTEXT.*` holds.
-pub(crate) fn example(context: &str) -> Option<Description> {
+pub(crate) fn example(context: &str) -> Option<Query> {
     let context = context.as_bytes();
     let part = url::parse(context).ok().or_else(|| partial(context))?;
-    Some(Description {
+    Some(Query {
         protocol: part.protocol.or_else(|| Some(b"https".to_vec())),
         host: part.host.or_else(|| Some(b"host.invalid".to_vec())),
         ..part
@@ -42,7 +42,7 @@ pub(crate) fn example(context: &str) -> Option<Description> {
 }
 
 /// The parts of a URL that `context` has, without a host or without a protocol.
-fn partial(context: &[u8]) -> Option<Description> {
+fn partial(context: &[u8]) -> Option<Query> {
     let end = context.windows(3).position(|three| three == b"://");
     let (protocol, rest) = match end {
         Some(end) => (
@@ -52,22 +52,22 @@ fn partial(context: &[u8]) -> Option<Description> {
         None => (None, context),
     };
     let part = if rest.is_empty() {
-        Description::default()
+        Query::default()
     } else {
         url::parse(&[b"https://", rest].concat()).ok()?
     };
-    Some(Description { protocol, ..part })
+    Some(Query { protocol, ..part })
 }
 
 /// Whether `url` has every part that `part` has.
-fn has(url: &Description, part: &Description) -> bool {
+fn has(url: &Query, part: &Query) -> bool {
     (part.protocol.is_none() || part.protocol == url.protocol)
         && (part.host.is_none() || part.host == url.host)
         && (part.path.is_none() || part.path == url.path)
         && (part.username.is_none() || part.username == url.username)
 }
 
-fn covers(context: &Description, url: &Description) -> bool {
+fn covers(context: &Query, url: &Query) -> bool {
     let covers_path = match (&context.path, &url.path) {
         (None, _) => true,
         (Some(_), None) => false,
@@ -81,8 +81,8 @@ fn covers(context: &Description, url: &Description) -> bool {
         && (context.username.is_none() || context.username == url.username)
 }
 
-fn is_host(context: &Description, url: &Description) -> bool {
-    let labels = |described: &Description| -> Vec<Vec<u8>> {
+fn is_host(context: &Query, url: &Query) -> bool {
+    let labels = |described: &Query| -> Vec<Vec<u8>> {
         let usual: &[u8] = match described.protocol.as_deref() {
             Some(b"https") => b":443",
             Some(b"http") => b":80",

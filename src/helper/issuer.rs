@@ -294,12 +294,12 @@ mod tests {
 
     #[test]
     fn a_password_is_over_only_at_the_forge_itself() {
-        use crate::credential::description::Description;
+        use crate::credential::query::Query;
         let credential = |protocol: &str, host: &str| {
-            let described = Description {
+            let described = Query {
                 username: Some(b"octocat".to_vec().into()),
                 password: Some(Secret::new(b"made-up")),
-                ..Description::of(&key(protocol, host))
+                ..Query::of(&key(protocol, host))
             };
             Credential::complete(described).unwrap()
         };

@@ -9,10 +9,10 @@ use super::round::Round;
 use super::{Helper, Outcome, clue, lookup, precedence};
 use crate::config::host::HostRule;
 use crate::credential::Credential;
-use crate::credential::description::Description;
 use crate::credential::expiry::{Expiry, Source};
 use crate::credential::jwt;
 use crate::credential::key::Key;
+use crate::credential::query::Query;
 use crate::journal::known::Known;
 use crate::protocol::read::Request;
 use crate::secret::Secret;
@@ -41,24 +41,24 @@ impl Helper {
     /// Gives every entry that fits `wanted` the end that a person tells. Returns their keys.
     pub fn tell_end(
         &self,
-        wanted: &Description,
+        wanted: &Query,
         expiry: Option<Expiry>,
         now: Now,
     ) -> Result<Outcome<Vec<Key>>, Error> {
         let note = |credential: &Credential| {
             // The date itself is kept with the token.
-            let _ = self.journal.learn(credential, now.wall, |known| {
-                known.since = known.since.or(Some(now.wall));
+            let _ = self.journal.learn(credential, now.unix, |known| {
+                known.since = known.since.or(Some(now.unix));
                 known.end = expiry.map(|expiry| (expiry, Source::Person));
             });
         };
-        self.redate_all(wanted, expiry, note, now)
+        self.set_expiry_everywhere(wanted, expiry, note, now)
     }
 
     /// Gives every entry that fits `wanted` another end, in every storage. Returns their keys.
-    fn redate_all(
+    fn set_expiry_everywhere(
         &self,
-        wanted: &Description,
+        wanted: &Query,
         end: Option<Expiry>,
         note: impl Fn(&Credential),
         now: Now,
@@ -79,8 +79,8 @@ impl Helper {
                 }
                 Err(cause) => return Err(cause),
             };
-            for Listed { key, .. } in all.into_iter().filter(|listed| wanted.fits(&listed.key)) {
-                let Some(credential) = storage.get(&Description::exactly(&key))? else {
+            for Listed { key, .. } in all.into_iter().filter(|listed| wanted.matches(&listed.key)) {
+                let Some(credential) = storage.get(&Query::exact(&key))? else {
                     continue;
                 };
                 // Memory wipes a secret at its end: no other date brings it back.
@@ -88,7 +88,7 @@ impl Helper {
                     outcome.notices.push(Notice::Gone { key });
                     continue;
                 }
-                if precedence::redate(&**storage, &credential, end, now)? {
+                if precedence::set_expiry(&**storage, &credential, end, now)? {
                     note(&credential);
                     outcome.value.push(key);
                 }
@@ -98,8 +98,8 @@ impl Helper {
     }
 
     /// What would be answered for `url`: under its path, else for the host.
-    pub fn kept_for(&self, url: &Description) -> Result<Option<Credential>, Error> {
-        let anywhere = Description {
+    pub fn kept_for(&self, url: &Query) -> Result<Option<Credential>, Error> {
+        let anywhere = Query {
             path: None,
             ..url.duplicate()
         };
@@ -119,7 +119,7 @@ impl Helper {
     /// whose token a forge should be asked about, in the background.
     pub fn store(&self, request: Request, now: Now) -> Result<Outcome<Option<Key>>, Error> {
         let Request {
-            description,
+            query,
             is_ephemeral,
             has_unreadable_expiry,
             understands: _,
@@ -130,7 +130,7 @@ impl Helper {
             value: None,
             notices: Vec::new(),
         };
-        let credential = Credential::complete(description).filter(|_| !is_ephemeral);
+        let credential = Credential::complete(query).filter(|_| !is_ephemeral);
         let Some(mut credential) = credential else {
             return Ok(outcome);
         };
@@ -142,10 +142,10 @@ impl Helper {
             None => Word::Accepted,
         };
         let key = || credential.key.clone();
-        if let Some(expiry) = credential.expiry.filter(|expiry| expiry.is_past(now.wall)) {
+        if let Some(expiry) = credential.expiry.filter(|expiry| expiry.is_past(now.unix)) {
             outcome
                 .notices
-                .push(Notice::EndedBeforeStored { key: key(), expiry });
+                .push(Notice::ExpiredBeforeStored { key: key(), expiry });
             return Ok(outcome);
         }
         if has_unreadable_expiry {
@@ -178,7 +178,7 @@ impl Helper {
         outcome.notices.extend(kept.notices);
         if kept.value {
             let when = When {
-                accepted: Some(now.wall),
+                accepted: Some(now.unix),
                 brought: match word {
                     Word::Typed(asked) => Some(asked),
                     _ => None,
@@ -191,7 +191,7 @@ impl Helper {
         let can_tell = || issuer.is_some_and(|issuer| issuer.can_tell(&credential.key));
         let was_asked = || {
             self.journal
-                .was_asked(Some(&learnt), lookup::EVERY, now.wall)
+                .was_asked(Some(&learnt), lookup::EVERY, now.unix)
         };
         if may_ask && lookup::is_wanted(&credential, &learnt) && can_tell() && !was_asked() {
             outcome.value = Some(credential.key);
@@ -202,7 +202,7 @@ impl Helper {
     /// Whether what we answered was replaced while git used it: a server that is slow to accept it makes it no newer. Not in the
     /// keychain, which is not asked again: see [`Word::Returned`].
     fn has_another(&self, answered: &Credential) -> bool {
-        let key = Description::exactly(&answered.key);
+        let key = Query::exact(&answered.key);
         let storages = self.storages.iter();
         let storages = storages.filter(|storage| storage.kind() != Kind::Keychain);
         let mut kept = storages.filter_map(|storage| storage.get(&key).ok().flatten());
@@ -253,7 +253,7 @@ impl Helper {
         now: Now,
     ) -> Result<Option<Expiry>, Error> {
         for storage in &self.storages {
-            match storage.get(&Description::exactly(&credential.key)) {
+            match storage.get(&Query::exact(&credential.key)) {
                 Ok(Some(kept)) if kept.has_same_secrets(credential) && kept.expiry.is_some() => {
                     return Ok(None);
                 }
@@ -265,12 +265,12 @@ impl Helper {
         let end = match guess {
             Guess::At(end) => Some(end),
             Guess::After(lifetime) => {
-                let since = since.unwrap_or(now.wall);
+                let since = since.unwrap_or(now.unix);
                 Expiry::from_unix(since.saturating_add(lifetime.as_secs()))
             }
         };
         // A guess that is over already was wrong: git has just used it.
-        Ok(end.filter(|end| !end.is_past(now.wall)))
+        Ok(end.filter(|end| !end.is_past(now.unix)))
     }
 
     /// Keeps `credential`: under `auto` in the keychain, or in memory where that cannot be reached; else in every storage
@@ -318,8 +318,8 @@ impl Helper {
             return;
         }
         // What cannot be remembered is found out again.
-        let _ = self.journal.learn(credential, now.wall, |known| {
-            known.since = known.since.or(Some(now.wall));
+        let _ = self.journal.learn(credential, now.unix, |known| {
+            known.since = known.since.or(Some(now.unix));
             known.accepted = known.accepted.or(accepted);
             known.brought = known.brought.max(brought);
             known.forge = issuer.map(|issuer| issuer.forge.kind()).or(known.forge);
@@ -330,7 +330,7 @@ impl Helper {
                 known.end = Some((end, source));
             }
             if accepted.is_some() && credential.expiry.is_none() {
-                known.forget_past_end(now.wall);
+                known.forget_past_end(now.unix);
             }
         });
     }

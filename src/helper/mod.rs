@@ -20,14 +20,14 @@ use self::round::Round;
 use crate::config::host::HostRule;
 use crate::config::{Choice, Settings, Warn};
 use crate::credential::Credential;
-use crate::credential::description::Description;
 use crate::credential::expiry::Source;
+use crate::credential::query::Query;
 use crate::journal::dead::Dead;
 use crate::journal::fate::Fate;
 use crate::journal::{Journal, Topic};
 use crate::protocol::read::Request;
 use crate::storage::memory::Lifetime;
-use crate::storage::{self, Error, Kind, Listed, Lost, Storage};
+use crate::storage::{self, Budget, Error, Kind, Listed, Storage};
 use crate::time::Now;
 
 /// The helper over its storages.
@@ -40,7 +40,7 @@ pub struct Helper {
     pub(crate) looks_up: bool,
     pub(crate) hosts: Vec<HostRule>,
     pub(crate) journal: Journal,
-    pub(crate) lost: Lost,
+    pub(crate) lost: Budget,
 }
 
 /// What came of an operation: the value, and what a person should hear.
@@ -75,7 +75,7 @@ pub struct Answer {
 impl Helper {
     /// Over the storages that `settings` name.
     pub fn new(settings: &Settings, prompt_patience: Duration) -> Self {
-        let lost = Lost::default();
+        let lost = Budget::default();
         Self {
             storages: open_all(settings, prompt_patience, &lost),
             is_auto: settings.storage == Choice::Auto,
@@ -94,9 +94,9 @@ impl Helper {
     pub fn get(&self, request: &Request, now: Now) -> Result<Outcome<Answer>, Error> {
         let round = Round::among(&request.state).filter(|round| !round.is_last());
         let mut notices = Vec::new();
-        let mut wanted = request.description.duplicate();
+        let mut wanted = request.query.duplicate();
         if let Some(round) = &round {
-            notices.extend(self.forget_refused(&wanted, round, now));
+            notices.extend(self.forget_rejected(&wanted, round, now));
             if round.is_for_anyone() {
                 wanted.username = None;
             }
@@ -146,7 +146,7 @@ impl Helper {
     /// The first that fits, is good, and was not refused in this command.
     fn find(
         &self,
-        wanted: &Description,
+        wanted: &Query,
         refused: Option<&Round>,
         now: Now,
     ) -> Result<Outcome<Option<Credential>>, Error> {
@@ -184,9 +184,9 @@ impl Helper {
                 continue;
             }
             if let Some(expiry) = found.expiry
-                && self.is_news(Topic::Ended(&found), now)
+                && self.is_news(Topic::Expired(&found), now)
             {
-                notices.push(Notice::Ended {
+                notices.push(Notice::Expired {
                     key: found.key.clone(),
                     expiry,
                 });
@@ -199,7 +199,7 @@ impl Helper {
             return Ok(self.answered(nameless, now));
         }
         if let Some(renewable) = &mut renewable {
-            renewable.wipe_ended();
+            renewable.wipe_expired();
         }
         Ok(Outcome {
             value: renewable,
@@ -209,7 +209,7 @@ impl Helper {
 
     fn answered(&self, found: Credential, now: Now) -> Outcome<Option<Credential>> {
         Outcome {
-            notices: self.ends_soon(&found, now).into_iter().collect(),
+            notices: self.expires_soon(&found, now).into_iter().collect(),
             value: Some(found),
         }
     }
@@ -225,18 +225,18 @@ impl Helper {
     }
 
     /// Forgets what a person wants gone: a command that goes on does not bring it back. Returns as [`Helper::erase`].
-    pub fn forget(&self, unwanted: &Description, now: Now) -> Result<Outcome<usize>, Error> {
+    pub fn forget(&self, unwanted: &Query, now: Now) -> Result<Outcome<usize>, Error> {
         let all = self.storages.iter();
         let all = all.filter_map(|storage| storage.all().ok()).flatten();
         let kept = all.map(|(_, kept)| kept);
-        let gone: Vec<_> = kept.filter(|kept| unwanted.fits(&kept.key)).collect();
+        let gone: Vec<_> = kept.filter(|kept| unwanted.matches(&kept.key)).collect();
         self.note_gone(&gone, now);
         self.erase(unwanted)
     }
 
     /// Forgets what git, or a person, wants gone, wherever it is. Returns how many entries went. Fails if the only storage
     /// could not be reached: then nobody knows.
-    pub fn erase(&self, unwanted: &Description) -> Result<Outcome<usize>, Error> {
+    pub fn erase(&self, unwanted: &Query) -> Result<Outcome<usize>, Error> {
         let mut outcome = Outcome {
             value: 0,
             notices: Vec::new(),
@@ -309,12 +309,12 @@ impl Helper {
         (!self.is_auto || !cause.is_absence()).then_some(Notice::PassedOver { cause })
     }
 
-    fn ends_soon(&self, credential: &Credential, now: Now) -> Option<Notice> {
+    fn expires_soon(&self, credential: &Credential, now: Now) -> Option<Notice> {
         let expiry = credential.expiry?;
-        let is_soon = expiry.left(now.wall) <= self.warn.before.as_secs();
-        (is_soon && self.is_news(Topic::EndOf(credential), now)).then(|| {
+        let is_soon = expiry.left(now.unix) <= self.warn.before.as_secs();
+        (is_soon && self.is_news(Topic::ExpiresSoon(credential), now)).then(|| {
             let known = self.journal.known(credential).ok().flatten();
-            Notice::EndsSoon {
+            Notice::ExpiresSoon {
                 key: credential.key.clone(),
                 expiry,
                 can_rotate: self.can_rotate(credential, known.as_ref()),
@@ -326,7 +326,7 @@ impl Helper {
     /// A journal that cannot be kept silences nothing.
     fn is_news(&self, topic: Topic<'_>, now: Now) -> bool {
         self.journal
-            .is_news(topic, self.warn.every, now.wall)
+            .is_news(topic, self.warn.every, now.unix)
             .unwrap_or(true)
     }
 }
@@ -343,19 +343,19 @@ impl Passed<'_> {
         let dead = self.dead.as_ref();
         let fate = dead.and_then(|dead| dead.fate_of(found));
         self.refused.is_some_and(|round| round.is_about(found))
-            || matches!(fate, Some((Fate::Refused | Fate::Ended, _)))
+            || matches!(fate, Some((Fate::Rejected | Fate::Expired, _)))
     }
 }
 
 /// Where the one stored last has ended, or was refused: the last before it that is good, such as another user's.
 pub(crate) fn another_good(
     storage: &dyn Storage,
-    wanted: &Description,
+    wanted: &Query,
     passed: &Passed<'_>,
     now: Now,
 ) -> Result<Option<Credential>, Error> {
     let may_be_good = |listed: &Listed| {
-        wanted.fits(&listed.key) && !listed.expiry.is_some_and(|expiry| expiry.is_past(now.wall))
+        wanted.matches(&listed.key) && !listed.expiry.is_some_and(|expiry| expiry.is_past(now.unix))
     };
     // A storage that was written by hand may have several under one key: they are one question.
     let mut asked = HashSet::new();
@@ -363,7 +363,7 @@ pub(crate) fn another_good(
         if !asked.insert(listed.key.clone()) {
             continue;
         }
-        let found = storage.get(&Description::exactly(&listed.key))?;
+        let found = storage.get(&Query::exact(&listed.key))?;
         let is_good =
             |found: &Credential| is_good(found, now) && !passed.over(found) && !found.is_nameless();
         if let Some(found) = found.filter(is_good) {
@@ -374,9 +374,9 @@ pub(crate) fn another_good(
 }
 
 pub(crate) fn is_good(credential: &Credential, now: Now) -> bool {
-    credential.is_complete() && !credential.has_ended(now.wall)
+    credential.is_complete() && !credential.is_expired(now.unix)
 }
 
-fn is_http(description: &Description) -> bool {
-    matches!(description.protocol.as_deref(), Some(b"http" | b"https"))
+fn is_http(query: &Query) -> bool {
+    matches!(query.protocol.as_deref(), Some(b"http" | b"https"))
 }

@@ -29,7 +29,7 @@ pub enum Next {
 #[derive(Debug)]
 pub enum Notice {
     /// The token that was answered ends soon.
-    EndsSoon {
+    ExpiresSoon {
         /// Whose.
         key: Key,
         /// When.
@@ -40,14 +40,14 @@ pub enum Notice {
         can_rotate: bool,
     },
     /// A token fits and is not answered, for it has ended.
-    Ended {
+    Expired {
         /// Whose.
         key: Key,
         /// When.
         expiry: Expiry,
     },
     /// The server refused what was answered; it was forgotten.
-    Refused {
+    Rejected {
         /// Whose.
         key: Key,
         /// Where it was kept.
@@ -61,7 +61,7 @@ pub enum Notice {
         key: Key,
     },
     /// Something that has ended was to be stored, and was not.
-    EndedBeforeStored {
+    ExpiredBeforeStored {
         /// Whose.
         key: Key,
         /// When.
@@ -96,7 +96,7 @@ pub enum Notice {
 impl Notice {
     /// Another one is answered in the place of what was refused.
     pub(crate) fn goes_on(&mut self) {
-        if let Self::Refused { next, .. } = self {
+        if let Self::Rejected { next, .. } = self {
             *next = Next::Answered;
         }
     }

@@ -7,7 +7,7 @@ use crate::credential::key::Key;
 use crate::daemon::client::Cache;
 use crate::daemon::connect::Socket;
 use crate::storage::keychain::Keychain;
-use crate::storage::{Kind, Lost, Storage};
+use crate::storage::{Budget, Kind, Storage};
 
 /// The storages of `choice`, in the order in which they are asked. For `auto` memory comes first: asking it costs
 /// nothing where no daemon runs.
@@ -17,7 +17,7 @@ use crate::storage::{Kind, Lost, Storage};
 pub fn open_all(
     settings: &Settings,
     prompt_patience: Duration,
-    lost: &Lost,
+    lost: &Budget,
 ) -> Vec<Box<dyn Storage>> {
     kinds(settings)
         .iter()
@@ -27,7 +27,7 @@ pub fn open_all(
 
 /// All the other storages of ours: what is in them is asked for by nobody, and still there.
 pub fn open_rest(settings: &Settings, prompt_patience: Duration) -> Vec<Box<dyn Storage>> {
-    let lost = Lost::default();
+    let lost = Budget::default();
     [Kind::Memory, Kind::Keychain, Kind::File]
         .into_iter()
         .filter(|kind| !kinds(settings).contains(kind))
@@ -47,7 +47,7 @@ fn open(
     kind: Kind,
     settings: &Settings,
     prompt_patience: Duration,
-    lost: &Lost,
+    lost: &Budget,
 ) -> Box<dyn Storage> {
     match kind {
         Kind::Memory => Box::new(cache(settings).counting(lost)),
@@ -84,7 +84,7 @@ pub fn keys_at_hand(settings: &Settings, mut take: impl FnMut(Vec<Key>)) {
 
 /// Whether this storage could be used now, be it in use or not.
 pub fn can_use(kind: Kind, settings: &Settings, prompt_patience: Duration) -> bool {
-    let storage = open(kind, settings, prompt_patience, &Lost::default());
+    let storage = open(kind, settings, prompt_patience, &Budget::default());
     storage.check().is_ok()
 }
 

@@ -3,7 +3,7 @@
 use super::notice::Notice;
 use super::{Helper, Outcome, is_good};
 use crate::credential::Credential;
-use crate::credential::description::Description;
+use crate::credential::query::Query;
 use crate::journal::Topic;
 use crate::journal::fate::Fate;
 use crate::platform::caller;
@@ -90,7 +90,7 @@ impl Helper {
         if self.is_auto {
             return self.keep_somewhere(arrival, now);
         }
-        let key = Description::exactly(&credential.key);
+        let key = Query::exact(&credential.key);
         let has_newer = |storage: &dyn Storage| {
             let kept = || storage.get(&key).ok().flatten();
             !word.is_settled_in(storage)
@@ -153,7 +153,7 @@ impl Helper {
         else {
             return Ok(outcome);
         };
-        let key = Description::exactly(&credential.key);
+        let key = Query::exact(&credential.key);
         // For memory the question itself counts as a use.
         let in_memory = match memory.get(&key) {
             Err(Error::Unavailable { .. }) => None,
@@ -224,7 +224,7 @@ impl Helper {
             self.supersede(found, arrival, now);
         }
         // Compared: a newer one may have come meanwhile.
-        match memory.erase(&found.as_refused()) {
+        match memory.erase(&found.as_rejected()) {
             Ok(_) | Err(Error::Unavailable { .. }) => Ok(()),
             Err(cause) => Err(cause),
         }
@@ -240,7 +240,7 @@ impl Helper {
         let word = arrival.word;
         for round in 1.. {
             let mut credential = arrival.credential.duplicate();
-            let known = storage.get(&Description::exactly(&credential.key))?;
+            let known = storage.get(&Query::exact(&credential.key))?;
             if let Some(known) = &known {
                 credential = recalled(&credential, known, word, now);
                 if known.is_same(&credential) {
@@ -331,7 +331,8 @@ impl Helper {
             return false;
         };
         let now = now.fresh();
-        let lasts = u64::try_from(now.boot.saturating_sub(began).as_millis()).unwrap_or(u64::MAX);
+        let lasts =
+            u64::try_from(now.monotonic.saturating_sub(began).as_millis()).unwrap_or(u64::MAX);
         let began = now.milliseconds().saturating_sub(lasts);
         // What lies in the future was written before the clock was set back.
         let until = now.milliseconds().saturating_add(SOON);
@@ -351,7 +352,7 @@ impl Helper {
 
     /// Whether it can be used, as far as anybody knows.
     fn is_alive(&self, kept: &Credential, now: Now) -> bool {
-        kept.is_complete() && !kept.has_ended(now.wall) && self.fate_of(kept).is_none()
+        kept.is_complete() && !kept.is_expired(now.unix) && self.fate_of(kept).is_none()
     }
 
     /// When the command began that brought it.
@@ -373,7 +374,7 @@ impl Helper {
 
     /// What is stored is alive, whatever was thought of it. A journal that cannot be kept stops nothing.
     fn revive(&self, credential: &Credential, now: Now) {
-        let _ = self.journal.revive(credential, now.wall);
+        let _ = self.journal.revive(credential, now.unix);
     }
 }
 
@@ -381,7 +382,7 @@ impl Helper {
 fn recalled(credential: &Credential, known: &Credential, word: Word, now: Now) -> Credential {
     let mut recalled = credential.duplicate();
     recalled.recall(known);
-    if credential.expiry.is_none() && word.tells_success() && recalled.has_ended(now.wall) {
+    if credential.expiry.is_none() && word.tells_success() && recalled.is_expired(now.unix) {
         recalled.expiry = None;
     }
     recalled

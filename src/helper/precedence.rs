@@ -5,9 +5,9 @@ use std::collections::{HashMap, HashSet};
 use super::{Helper, is_good};
 use crate::config::account::{self, Account};
 use crate::credential::Credential;
-use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
+use crate::credential::query::Query;
 use crate::storage::{Error, Kind, Listed, Storage};
 use crate::time::Now;
 
@@ -15,10 +15,10 @@ use crate::time::Now;
 struct Order(HashMap<(Vec<u8>, Vec<u8>), Vec<Key>>);
 
 impl Order {
-    fn of<'a>(listed: impl IntoIterator<Item = &'a Listed>, wall: u64) -> Self {
+    fn of<'a>(listed: impl IntoIterator<Item = &'a Listed>, unix_now: u64) -> Self {
         let mut order = Self(HashMap::new());
         for listed in listed {
-            if !listed.expiry.is_some_and(|end| end.is_past(wall)) {
+            if !listed.expiry.is_some_and(|end| end.is_past(unix_now)) {
                 let key = listed.key.clone();
                 let host = (key.protocol.clone(), key.host.clone());
                 order.0.entry(host).or_default().push(key);
@@ -28,18 +28,18 @@ impl Order {
     }
 
     /// The one stored last first.
-    fn fitting<'a>(&'a self, wanted: &'a Description) -> impl Iterator<Item = &'a Key> {
+    fn fitting<'a>(&'a self, wanted: &'a Query) -> impl Iterator<Item = &'a Key> {
         let host = wanted.protocol.clone().zip(wanted.host.clone());
         let keys = host.and_then(|host| self.0.get(&host));
         let keys = keys.into_iter().flat_map(|keys| keys.iter().rev());
-        keys.filter(|key| wanted.fits(key))
+        keys.filter(|key| wanted.matches(key))
     }
 
-    fn last<'a>(&'a self, wanted: &'a Description) -> Option<&'a Key> {
+    fn last<'a>(&'a self, wanted: &'a Query) -> Option<&'a Key> {
         self.fitting(wanted).next()
     }
 
-    fn put_last(&mut self, key: &Key) {
+    fn touch(&mut self, key: &Key) {
         let host = (key.protocol.clone(), key.host.clone());
         let keys = self.0.entry(host).or_default();
         keys.retain(|known| known != key);
@@ -62,7 +62,7 @@ struct Standing {
 /// Whoever answers the questions that something taken in could change, in every storage; and the questions that could change
 /// when these are put last again.
 pub(crate) struct Standings {
-    questions: Vec<Description>,
+    questions: Vec<Query>,
     by_storage: Vec<Standing>,
 }
 
@@ -152,7 +152,7 @@ impl Standing {
     fn of(storage: &dyn Storage, now: Now) -> Self {
         let listed = storage.list().unwrap_or_default();
         Self {
-            kept: Order::of(&listed, now.wall),
+            kept: Order::of(&listed, now.unix),
             listed,
             good: HashMap::new(),
             keys: Vec::new(),
@@ -161,10 +161,10 @@ impl Standing {
     }
 
     /// Who answers `questions`, after those that were asked before.
-    fn ask(&mut self, storage: &dyn Storage, questions: &[Description], now: Now) {
+    fn ask(&mut self, storage: &dyn Storage, questions: &[Query], now: Now) {
         let mut is_good = |key: &Key| {
             *self.good.entry(key.clone()).or_insert_with(|| {
-                let kept = storage.get(&Description::exactly(key)).ok().flatten();
+                let kept = storage.get(&Query::exact(key)).ok().flatten();
                 kept.is_some_and(|kept| is_good(&kept, now))
             })
         };
@@ -192,18 +192,18 @@ impl Standing {
 fn restore_in(
     storage: &dyn Storage,
     standing: &Standing,
-    questions: &[Description],
+    questions: &[Query],
     now: Now,
 ) -> Result<(), Error> {
     if standing.order.is_empty() {
         return Ok(());
     }
-    let mut order = Order::of(&storage.list()?, now.wall);
+    let mut order = Order::of(&storage.list()?, now.unix);
     for (key, asked) in &standing.order {
         let mut asked = asked.iter().map(|&question| &questions[question]);
         if asked.any(|wanted| order.last(wanted) != Some(key)) {
-            storage.put_last(key)?;
-            order.put_last(key);
+            storage.touch(key)?;
+            order.touch(key);
         }
     }
     Ok(())
@@ -211,19 +211,19 @@ fn restore_in(
 
 /// Gives the entry of `kept` another end. To a keychain that makes it the one stored last: who answered before goes on.
 /// Returns whether there was such an entry.
-pub(crate) fn redate(
+pub(crate) fn set_expiry(
     storage: &dyn Storage,
     kept: &Credential,
     end: Option<Expiry>,
     now: Now,
 ) -> Result<bool, Error> {
     if storage.kind() != Kind::Keychain {
-        return storage.redate(kept, end);
+        return storage.set_expiry(kept, end);
     }
     let mut before = Standings::of(&[storage], &[&kept.key], now);
     let standing = &mut before.by_storage[0];
     standing.order.retain(|(key, _)| *key != kept.key);
-    let is_done = storage.redate(kept, end)?;
+    let is_done = storage.set_expiry(kept, end)?;
     if is_done {
         restore_in(storage, standing, &before.questions, now)?;
     }
@@ -242,23 +242,23 @@ fn may_lend(from: Kind, to: Kind) -> bool {
 fn lend(
     from: &dyn Storage,
     to: &dyn Storage,
-    first: &[(&Key, Vec<&Description>)],
+    first: &[(&Key, Vec<&Query>)],
     now: Now,
 ) -> Result<(), Error> {
     let mut order = match to.list() {
-        Ok(listed) => Order::of(&listed, now.wall),
+        Ok(listed) => Order::of(&listed, now.unix),
         Err(Error::Unavailable { .. }) => return Ok(()),
         Err(cause) => return Err(cause),
     };
     for (key, asked) in first {
-        let is_taken = |wanted: &&Description| order.last(wanted).is_some_and(|last| last != *key);
+        let is_taken = |wanted: &&Query| order.last(wanted).is_some_and(|last| last != *key);
         if !asked.iter().any(is_taken) {
             continue;
         }
-        let kept = from.get(&Description::exactly(key))?;
+        let kept = from.get(&Query::exact(key))?;
         if let Some(kept) = kept.filter(|kept| is_good(kept, now)) {
             to.store(&kept)?;
-            order.put_last(key);
+            order.touch(key);
         }
     }
     Ok(())
@@ -269,7 +269,7 @@ fn give_back(
     from: &dyn Storage,
     to: &dyn Storage,
     below: &Standing,
-    (own, questions): (&Standing, &[Description]),
+    (own, questions): (&Standing, &[Query]),
     now: Now,
 ) -> Result<(), Error> {
     if own.order.is_empty() {
@@ -288,8 +288,8 @@ fn give_back(
     if handed.is_empty() {
         return Ok(());
     }
-    let here = Order::of(&listed, now.wall);
-    let there = Order::of(&below_it, now.wall);
+    let here = Order::of(&listed, now.unix);
+    let there = Order::of(&below_it, now.unix);
     let has_rival = |(key, asked): &&(Key, Vec<usize>)| {
         let mut rivals = asked.iter().flat_map(|&question| {
             let wanted = &questions[question];
@@ -301,7 +301,7 @@ fn give_back(
     // One alone would take what the others answer from below.
     if handed.iter().copied().any(|one| has_rival(&one)) {
         for (key, _) in handed {
-            if let Some(handed) = from.get(&Description::exactly(key))? {
+            if let Some(handed) = from.get(&Query::exact(key))? {
                 to.store(&handed)?;
             }
         }
@@ -310,17 +310,17 @@ fn give_back(
 }
 
 /// Every question that what is kept under `key` fits: with and without its path and its user.
-fn questions(key: &Key) -> Vec<Description> {
+fn questions(key: &Key) -> Vec<Query> {
     let mut questions = Vec::new();
     for with_path in [false, true] {
         for with_user in [false, true] {
-            let wanted = Description::of(&Key {
+            let wanted = Query::of(&Key {
                 path: key.path.clone().filter(|_| with_path),
                 username: key.username.clone().filter(|_| with_user),
                 ..key.clone()
             });
             if key.path.is_none() {
-                questions.push(Description {
+                questions.push(Query {
                     is_pathless: true,
                     ..wanted.duplicate()
                 });
@@ -336,14 +336,17 @@ fn questions(key: &Key) -> Vec<Description> {
 pub fn answering(
     kept: &[(Kind, Listed)],
     accounts: &[Account],
-    wall: u64,
+    unix_now: u64,
     tells_path: impl Fn(&Key) -> bool,
 ) -> Vec<bool> {
     let mut kinds: Vec<Kind> = kept.iter().map(|(kind, _)| *kind).collect();
     kinds.dedup();
     let of_kind = |kind: &Kind| {
         let of_kind = kept.iter().filter(|(other, _)| other == kind);
-        (*kind, Order::of(of_kind.map(|(_, listed)| listed), wall))
+        (
+            *kind,
+            Order::of(of_kind.map(|(_, listed)| listed), unix_now),
+        )
     };
     let orders: Vec<(Kind, Order)> = kinds.iter().map(of_kind).collect();
     let answers = |(kind, listed): &(Kind, Listed)| {
@@ -351,16 +354,17 @@ pub fn answering(
         let first = orders
             .iter()
             .find_map(|(kind, order)| Some((kind, order.last(&wanted)?)));
-        first == Some((kind, &listed.key)) && !listed.expiry.is_some_and(|end| end.is_past(wall))
+        first == Some((kind, &listed.key))
+            && !listed.expiry.is_some_and(|end| end.is_past(unix_now))
     };
     kept.iter().map(answers).collect()
 }
 
 /// What git asks for the URL of `key`.
-fn question(key: &Key, accounts: &[Account], tells_path: impl Fn(&Key) -> bool) -> Description {
-    let mut said = Description {
+fn question(key: &Key, accounts: &[Account], tells_path: impl Fn(&Key) -> bool) -> Query {
+    let mut said = Query {
         username: None,
-        ..Description::of(key)
+        ..Query::of(key)
     };
     let is_ruled = |account: &Account| account.path.is_some() && account.covers(&said);
     if key.path.is_some() && !accounts.iter().any(is_ruled) && !tells_path(key) {
@@ -382,13 +386,13 @@ mod tests {
     use crate::config::Warn;
     use crate::journal::Journal;
     use crate::secret::Secret;
-    use crate::storage::Lost;
+    use crate::storage::Budget;
     use crate::storage::memory::Lifetime;
     use crate::tasks::import::{Offer, Verdict};
 
     const NOW: Now = Now {
-        boot: Duration::from_secs(1000),
-        wall: 1_000_000,
+        monotonic: Duration::from_secs(1000),
+        unix: 1_000_000,
         fraction: 0,
     };
 
@@ -401,10 +405,10 @@ mod tests {
             self.0
         }
 
-        fn get(&self, wanted: &Description) -> Result<Option<Credential>, Error> {
+        fn get(&self, wanted: &Query) -> Result<Option<Credential>, Error> {
             let kept = self.1.borrow();
             let mut newest = kept.iter().rev();
-            let found = newest.find(|kept| wanted.fits(&kept.key));
+            let found = newest.find(|kept| wanted.matches(&kept.key));
             Ok(found.map(Credential::duplicate))
         }
 
@@ -423,15 +427,15 @@ mod tests {
             self.store(credential).map(|()| true)
         }
 
-        fn redate(&self, _: &Credential, _: Option<Expiry>) -> Result<bool, Error> {
+        fn set_expiry(&self, _: &Credential, _: Option<Expiry>) -> Result<bool, Error> {
             Ok(false)
         }
 
-        fn rehearse(&self, _: &Credential) -> Result<bool, Error> {
+        fn check_writable(&self, _: &Credential) -> Result<bool, Error> {
             Ok(false)
         }
 
-        fn erase(&self, unwanted: &Description) -> Result<usize, Error> {
+        fn erase(&self, unwanted: &Query) -> Result<usize, Error> {
             let mut kept = self.1.borrow_mut();
             let before = kept.len();
             kept.retain(|kept| !kept.is_named_by(unwanted));
@@ -454,22 +458,22 @@ mod tests {
         (0..3_usize, 0..3_usize, 0..4_u8, 0..6_usize)
     }
 
-    fn question(user: usize, path: usize) -> Description {
+    fn question(user: usize, path: usize) -> Query {
         let user = ["u", "v", "w", ""][user];
         let path = ["", "x.git", "y.git", "other.git", ""][path];
         let some = |text: &str| (!text.is_empty()).then(|| text.as_bytes().to_vec());
-        Description {
+        Query {
             protocol: Some(b"https".to_vec()),
             host: Some(b"h.test".to_vec()),
             path: some(path),
             username: some(user).map(Into::into),
-            ..Description::default()
+            ..Query::default()
         }
     }
 
     fn credential((user, path, secret, end): Said) -> Credential {
         let ends = [None, None, None, None, Some(999_000), Some(1_999_000)];
-        let said = Description {
+        let said = Query {
             password: Some(Secret::new(&[b's', b'0' + secret])),
             expiry: ends[end].and_then(Expiry::from_unix),
             ..question(user, path)
@@ -482,7 +486,7 @@ mod tests {
         let mut all = Vec::new();
         for user in 0..4 {
             for path in 0..5 {
-                let wanted = Description {
+                let wanted = Query {
                     is_pathless: path == 4,
                     ..question(user, path)
                 };
@@ -520,7 +524,7 @@ mod tests {
                 looks_up: false,
                 hosts: Vec::new(),
                 journal: Journal::in_folder(home.path()),
-                lost: Lost::default(),
+                lost: Budget::default(),
             };
             for (storage, said) in kept {
                 helper.storages[storage % kinds.len()].store(&credential(said)).unwrap();
@@ -529,7 +533,7 @@ mod tests {
             let offers: Vec<Offer> = offered
                 .into_iter()
                 .map(credential)
-                .filter(|offered| !offered.has_ended(NOW.wall) && known.insert(offered.key.clone()))
+                .filter(|offered| !offered.is_expired(NOW.unix) && known.insert(offered.key.clone()))
                 .map(|credential| Offer { credential, copies: Vec::new(), verdict: Verdict::New })
                 .collect();
             let before = answers(&helper);

@@ -6,10 +6,10 @@ use super::notice::{Next, Notice};
 use super::round::Round;
 use super::{Helper, Outcome, Passed, another_good, is_good};
 use crate::credential::Credential;
-use crate::credential::description::Description;
 use crate::credential::key::Key;
+use crate::credential::query::Query;
 use crate::journal::fate::Fate;
-use crate::platform::boot_time;
+use crate::platform::monotonic_now;
 use crate::protocol::read::Request;
 use crate::storage::{Error, Kind};
 use crate::time::Now;
@@ -25,15 +25,10 @@ const LATE: Duration = Duration::from_secs(2);
 impl Helper {
     /// Erases the refused secret where it would be answered: a newer one, stored in the meantime, stays. A storage that fails
     /// is told, and keeps nobody from hearing of the others.
-    pub(crate) fn forget_refused(
-        &self,
-        wanted: &Description,
-        round: &Round,
-        now: Now,
-    ) -> Vec<Notice> {
+    pub(crate) fn forget_rejected(&self, wanted: &Query, round: &Round, now: Now) -> Vec<Notice> {
         let mut forgotten: Vec<(Key, Vec<Kind>)> = Vec::new();
         let mut failed = Vec::new();
-        let began = boot_time();
+        let began = monotonic_now();
         for storage in &self.storages {
             // Several users, and paths, may have been given the same token.
             for _ in 0..MOST_REFUSED {
@@ -45,8 +40,8 @@ impl Helper {
                         break;
                     }
                 };
-                self.bury(&found, Fate::Refused, now);
-                match storage.erase(&found.as_refused()) {
+                self.bury(&found, Fate::Rejected, now);
+                match storage.erase(&found.as_rejected()) {
                     Ok(0) => break,
                     Ok(_) => {}
                     Err(cause) => {
@@ -64,7 +59,7 @@ impl Helper {
         self.count_slow(began);
         let told = forgotten.into_iter().map(|(key, mut kinds)| {
             kinds.dedup();
-            Notice::Refused {
+            Notice::Rejected {
                 key,
                 kinds,
                 next: Next::Typed,
@@ -88,7 +83,7 @@ impl Helper {
             value: Ok(()),
             notices: Vec::new(),
         };
-        let refused = &request.description;
+        let refused = &request.query;
         let Some(credential) = Credential::complete(refused.duplicate()) else {
             match self.erase(refused) {
                 Ok(erased) => outcome.notices = erased.notices,
@@ -96,9 +91,9 @@ impl Helper {
             }
             return outcome;
         };
-        self.bury(&credential, Fate::Refused, now);
+        self.bury(&credential, Fate::Rejected, now);
         let mut kinds = Vec::new();
-        let began = boot_time();
+        let began = monotonic_now();
         for storage in &self.storages {
             match storage.erase(refused) {
                 Ok(0) => {}
@@ -119,7 +114,7 @@ impl Helper {
             } else {
                 self.next(refused, &credential.key, is_for_anyone, now)
             };
-            outcome.notices.push(Notice::Refused {
+            outcome.notices.push(Notice::Rejected {
                 key: credential.key,
                 kinds,
                 next,
@@ -130,7 +125,7 @@ impl Helper {
 
     /// How long that took; what was slow is not waited for again.
     fn count_slow(&self, began: Duration) -> Duration {
-        let took = boot_time().saturating_sub(began);
+        let took = monotonic_now().saturating_sub(began);
         if took > SLOW {
             self.lost.add(took);
         }
@@ -139,22 +134,16 @@ impl Helper {
 
     /// What the next command will do. git before 2.46 does not tell whether this one was for anybody, so that the next one may
     /// be, or for one user.
-    fn next(
-        &self,
-        refused: &Description,
-        key: &Key,
-        is_for_anyone: Option<bool>,
-        now: Now,
-    ) -> Next {
-        let of_user = Description {
+    fn next(&self, refused: &Query, key: &Key, is_for_anyone: Option<bool>, now: Now) -> Next {
+        let of_user = Query {
             is_pathless: refused.is_pathless,
-            ..Description::of(key)
+            ..Query::of(key)
         };
-        let of_anyone = Description {
+        let of_anyone = Query {
             username: None,
             ..of_user.duplicate()
         };
-        let has_good = |wanted: &Description| self.has_good(wanted, now);
+        let has_good = |wanted: &Query| self.has_good(wanted, now);
         match is_for_anyone {
             Some(false) if has_good(&of_user) => Next::Another,
             Some(false) => Next::Asks,
@@ -165,7 +154,7 @@ impl Helper {
     }
 
     /// Whether anything is kept that `get` would answer.
-    fn has_good(&self, wanted: &Description, now: Now) -> bool {
+    fn has_good(&self, wanted: &Query, now: Now) -> bool {
         self.storages.iter().any(|storage| {
             let first = storage.get(wanted).ok().flatten();
             first.is_some_and(|first| {

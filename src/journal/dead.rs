@@ -59,7 +59,7 @@ impl Dead {
     /// What is known of this very secret under this very key.
     pub fn known(&self, credential: &Credential) -> Option<&Known> {
         let contents = self.0.as_ref()?;
-        let about = contents.about(Topic::EndOf(credential));
+        let about = contents.about(Topic::ExpiresSoon(credential));
         let mut entries = contents.entries.iter();
         let found = entries.find(|entry| entry.about == about)?;
         Some(&found.known)
@@ -127,14 +127,14 @@ impl Journal {
     /// Notes that `credential`'s secret is dead. That its end has passed says nothing where the same secret was stored under
     /// another path after that.
     pub fn bury(&self, credential: &Credential, fate: Fate, now: Now) -> Result<(), Error> {
-        self.change_within(LONG_PATIENCE, now.wall, |contents| {
-            if fate == Fate::Ended && contents.has_outlived(credential) {
+        self.change_within(LONG_PATIENCE, now.unix, |contents| {
+            if fate == Fate::Expired && contents.has_outlived(credential) {
                 return false;
             }
-            let about = contents.about(Topic::EndOf(credential));
+            let about = contents.about(Topic::ExpiresSoon(credential));
             let entry = contents.entry(about);
-            entry.fate = Some((fate, now.wall));
-            entry.known.died = (fate != Fate::Ended).then(|| now.milliseconds());
+            entry.fate = Some((fate, now.unix));
+            entry.known.died = (fate != Fate::Expired).then(|| now.milliseconds());
             true
         })
         .map(drop)
@@ -145,9 +145,9 @@ impl Journal {
         if gone.is_empty() {
             return Ok(());
         }
-        self.change_within(LONG_PATIENCE, now.wall, |contents| {
+        self.change_within(LONG_PATIENCE, now.unix, |contents| {
             for credential in gone {
-                let about = contents.about(Topic::EndOf(credential));
+                let about = contents.about(Topic::ExpiresSoon(credential));
                 contents.entry(about).known.died = Some(now.milliseconds());
             }
             true
@@ -156,11 +156,11 @@ impl Journal {
     }
 
     /// Takes it back: `credential` was accepted after all. Writes nothing if nobody thought otherwise.
-    pub fn revive(&self, credential: &Credential, wall: u64) -> Result<(), Error> {
+    pub fn revive(&self, credential: &Credential, unix_now: u64) -> Result<(), Error> {
         if self.dead()?.fate_of(credential).is_none() {
             return Ok(());
         }
-        self.change(wall, |contents| {
+        self.change(unix_now, |contents| {
             let about = contents.about_secret(credential);
             for entry in &mut contents.entries {
                 if entry.death().is_some() && entry.is_of(&about) {
@@ -187,12 +187,12 @@ impl Journal {
     }
 
     /// The same, with a key that gives one secret the same mark tomorrow: where there is no journal yet, one is begun.
-    pub fn marked(&self, wall: u64) -> Result<Dead, Error> {
+    pub fn marked(&self, unix_now: u64) -> Result<Dead, Error> {
         let dead = self.dead()?;
         if dead.0.is_some() {
             return Ok(dead);
         }
-        self.change(wall, |_| true)?;
+        self.change(unix_now, |_| true)?;
         self.dead()
     }
 }
@@ -236,10 +236,10 @@ mod tests {
     use super::super::{KEPT, MOST_DEAD};
     use super::*;
 
-    fn at(wall: u64) -> Now {
+    fn at(unix_now: u64) -> Now {
         Now {
-            boot: Duration::ZERO,
-            wall,
+            monotonic: Duration::ZERO,
+            unix: unix_now,
             fraction: 250,
         }
     }
@@ -262,7 +262,7 @@ mod tests {
         );
         journal.revive(&old, 1001).unwrap();
         assert!(!died(&old, 0..=u64::MAX));
-        journal.bury(&old, Fate::Ended, at(1002)).unwrap();
+        journal.bury(&old, Fate::Expired, at(1002)).unwrap();
         assert!(!died(&old, 0..=u64::MAX), "nobody did anything then");
         journal
             .note_gone(&[token("alice", "two")], at(1003))
@@ -278,21 +278,37 @@ mod tests {
         let fate = |credential: &Credential| journal.dead().unwrap().fate_of(credential);
         journal.revive(&new, 1000).unwrap();
         assert!(!journal.folder.exists(), "nothing to take back");
-        journal.bury(&old, Fate::Refused, at(1000)).unwrap();
-        assert_eq!(fate(&old), Some((Fate::Refused, 1000)));
+        journal.bury(&old, Fate::Rejected, at(1000)).unwrap();
+        assert_eq!(fate(&old), Some((Fate::Rejected, 1000)));
         assert_eq!((fate(&new), fate(&token("bob", "one"))), (None, None));
         let mut elsewhere = token("alice", "one");
         elsewhere.key.path = Some(b"a.git".to_vec());
-        assert_eq!(fate(&elsewhere), Some((Fate::Refused, 1000)));
+        assert_eq!(fate(&elsewhere), Some((Fate::Rejected, 1000)));
 
-        assert!(journal.is_news(Topic::EndOf(&old), DAY, 1001).unwrap());
-        assert!(!journal.is_news(Topic::EndOf(&old), DAY, 1002).unwrap());
-        assert_eq!(fate(&old), Some((Fate::Refused, 1000)), "and still dead");
+        assert!(
+            journal
+                .is_news(Topic::ExpiresSoon(&old), DAY, 1001)
+                .unwrap()
+        );
+        assert!(
+            !journal
+                .is_news(Topic::ExpiresSoon(&old), DAY, 1002)
+                .unwrap()
+        );
+        assert_eq!(fate(&old), Some((Fate::Rejected, 1000)), "and still dead");
         journal.bury(&old, Fate::Superseded, at(1003)).unwrap();
-        assert!(!journal.is_news(Topic::EndOf(&old), DAY, 1004).unwrap());
+        assert!(
+            !journal
+                .is_news(Topic::ExpiresSoon(&old), DAY, 1004)
+                .unwrap()
+        );
         journal.revive(&old, 1005).unwrap();
         assert_eq!(fate(&old), None);
-        assert!(!journal.is_news(Topic::EndOf(&old), DAY, 1006).unwrap());
+        assert!(
+            !journal
+                .is_news(Topic::ExpiresSoon(&old), DAY, 1006)
+                .unwrap()
+        );
     }
 
     #[test]
@@ -309,12 +325,12 @@ mod tests {
         let again = journal.marked(2000).unwrap();
         assert_eq!(mark(&dead, "one"), mark(&again, "one"));
         journal
-            .bury(&token("alice", "x"), Fate::Refused, at(1000))
+            .bury(&token("alice", "x"), Fate::Rejected, at(1000))
             .unwrap();
         let (dead, again) = (journal.dead().unwrap(), journal.dead().unwrap());
         assert_eq!(mark(&dead, "one"), mark(&again, "one"), "the journal's key");
         let mut wiped = token("alice", "one");
-        wiped.wipe_ended();
+        wiped.wipe_expired();
         assert_eq!(dead.mark(&wiped), None);
     }
 
@@ -325,8 +341,8 @@ mod tests {
         for (said, expected) in [
             (Outcome::Good, None),
             (Outcome::Rejected, None),
-            (Outcome::Ended, Some((Fate::Ended, 1000))),
-            (Outcome::Revoked, Some((Fate::Refused, 1000))),
+            (Outcome::Ended, Some((Fate::Expired, 1000))),
+            (Outcome::Revoked, Some((Fate::Rejected, 1000))),
         ] {
             journal
                 .learn(&token, 1000, |known| {
@@ -348,7 +364,7 @@ mod tests {
                 secret: Fingerprint(number.to_string()),
                 ..contents.about_secret(&token("alice", ""))
             });
-            contents.entry(about).fate = Some((Fate::Refused, 1000 + number));
+            contents.entry(about).fate = Some((Fate::Rejected, 1000 + number));
         }
         contents.entries.insert(
             0,

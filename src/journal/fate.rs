@@ -6,21 +6,21 @@ use super::known::Outcome;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     /// The server did not take it.
-    Refused,
+    Rejected,
     /// Another one was stored in its place.
     Superseded,
     /// Its time was over.
-    Ended,
+    Expired,
 }
 
 impl Fate {
-    const ALL: [Self; 3] = [Self::Refused, Self::Superseded, Self::Ended];
+    const ALL: [Self; 3] = [Self::Rejected, Self::Superseded, Self::Expired];
 
     /// Whether what died so under the path `died` is dead under the path `kept` as well.
     pub(super) fn reaches(self, died: Option<&[u8]>, kept: Option<&[u8]>) -> bool {
         match (self, died, kept) {
             (Self::Superseded, None, Some(_)) => false,
-            (Self::Refused | Self::Superseded, Some(died), Some(kept)) => died == kept,
+            (Self::Rejected | Self::Superseded, Some(died), Some(kept)) => died == kept,
             // An end is the token's own, and a refusal without a path may have been for any.
             _ => true,
         }
@@ -29,9 +29,9 @@ impl Fate {
     /// Its name, in the file and for people and machines.
     pub fn word(self) -> &'static str {
         match self {
-            Self::Refused => "refused",
+            Self::Rejected => "refused",
             Self::Superseded => "superseded",
-            Self::Ended => "ended",
+            Self::Expired => "ended",
         }
     }
 
@@ -45,8 +45,8 @@ impl Fate {
     /// What a forge says of the secret itself, and not only of the way in which it was asked.
     pub(super) fn told_by(outcome: Outcome) -> Option<Self> {
         match outcome {
-            Outcome::Ended => Some(Self::Ended),
-            Outcome::Revoked => Some(Self::Refused),
+            Outcome::Ended => Some(Self::Expired),
+            Outcome::Revoked => Some(Self::Rejected),
             _ => None,
         }
     }
@@ -60,14 +60,14 @@ mod tests {
     fn another_owners_refusal_is_none() {
         let (acme, other) = (Some(&b"acme"[..]), Some(&b"other"[..]));
         for (fate, died, kept, reaches) in [
-            (Fate::Refused, acme, acme, true),
-            (Fate::Refused, acme, other, false),
-            (Fate::Refused, acme, None, true),
-            (Fate::Refused, None, other, true),
+            (Fate::Rejected, acme, acme, true),
+            (Fate::Rejected, acme, other, false),
+            (Fate::Rejected, acme, None, true),
+            (Fate::Rejected, None, other, true),
             (Fate::Superseded, None, None, true),
             (Fate::Superseded, None, other, false),
             (Fate::Superseded, acme, other, false),
-            (Fate::Ended, acme, other, true),
+            (Fate::Expired, acme, other, true),
         ] {
             assert_eq!(fate.reaches(died, kept), reaches, "{died:?} {kept:?}");
         }

@@ -57,8 +57,8 @@ impl Known {
     }
 
     /// An end that git has outlived was wrong. A forge may be asked for a better one, unless it was its own.
-    pub fn forget_past_end(&mut self, wall: u64) {
-        let past = self.end.take_if(|(end, _)| end.is_past(wall));
+    pub fn forget_past_end(&mut self, unix_now: u64) {
+        let past = self.end.take_if(|(end, _)| end.is_past(unix_now));
         if past.is_some_and(|(_, source)| source != Source::Forge) {
             self.asked = None;
         }

@@ -15,7 +15,7 @@ impl Journal {
         };
         let contents = Contents::read(&folder)?;
         Ok(contents.and_then(|contents| {
-            let about = contents.about(Topic::EndOf(credential));
+            let about = contents.about(Topic::ExpiresSoon(credential));
             let mut entries = contents.entries.into_iter();
             let found = entries.find(|entry| entry.about == about);
             found.map(|entry| entry.known)
@@ -26,11 +26,11 @@ impl Journal {
     pub fn learn(
         &self,
         credential: &Credential,
-        wall: u64,
+        unix_now: u64,
         learn: impl FnOnce(&mut Known),
     ) -> Result<(), Error> {
-        self.change(wall, |contents| {
-            let about = contents.about(Topic::EndOf(credential));
+        self.change(unix_now, |contents| {
+            let about = contents.about(Topic::ExpiresSoon(credential));
             let entry = contents.entry(about);
             let before = entry.known.clone();
             learn(&mut entry.known);
@@ -39,9 +39,9 @@ impl Journal {
         .map(drop)
     }
 
-    /// Whether the forge of this token was asked within `every` before `wall`, or within less if it told nothing.
-    pub fn was_asked(&self, known: Option<&Known>, every: Duration, wall: u64) -> bool {
-        known.is_some_and(|known| is_within(known.asked, known.pause(every), wall))
+    /// Whether the forge of this token was asked within `every` before `unix_now`, or within less if it told nothing.
+    pub fn was_asked(&self, known: Option<&Known>, every: Duration, unix_now: u64) -> bool {
+        known.is_some_and(|known| is_within(known.asked, known.pause(every), unix_now))
     }
 
     /// Takes the right to ask the forge of this token now: one process in the time `every` has it, and it counts as asked
@@ -50,15 +50,15 @@ impl Journal {
         &self,
         credential: &Credential,
         every: Duration,
-        wall: u64,
+        unix_now: u64,
     ) -> Result<bool, Error> {
-        self.change(wall, |contents| {
-            let about = contents.about(Topic::EndOf(credential));
+        self.change(unix_now, |contents| {
+            let about = contents.about(Topic::ExpiresSoon(credential));
             let known = &mut contents.entry(about).known;
-            if is_within(known.asked, known.pause(every), wall) {
+            if is_within(known.asked, known.pause(every), unix_now) {
                 return false;
             }
-            known.asked = Some(wall);
+            known.asked = Some(unix_now);
             known.outcome = Some(Outcome::Pending);
             true
         })

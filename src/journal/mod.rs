@@ -15,8 +15,8 @@ use self::about::{About, Fingerprint, Owner, hex};
 use self::fate::Fate;
 use self::known::Known;
 use crate::credential::Credential;
-use crate::credential::description::Description;
 use crate::credential::key::Key;
+use crate::credential::query::Query;
 use crate::files::owned::{self, Folder};
 use crate::protocol::read::{self, Lines};
 use crate::protocol::{self, write};
@@ -45,9 +45,9 @@ pub struct Journal {
 #[derive(Debug, Clone, Copy)]
 pub enum Topic<'a> {
     /// The expiry of this entry's secret, in the future.
-    EndOf(&'a Credential),
+    ExpiresSoon(&'a Credential),
     /// The expiry of this entry's secret, in the past. The warning before the expiry is another kind.
-    Ended(&'a Credential),
+    Expired(&'a Credential),
     /// That the keychain could not be reached, and memory was used.
     Fallback,
 }
@@ -114,8 +114,8 @@ impl Journal {
         }
     }
 
-    /// Whether nobody spoke of `topic` within `every` before `wall`; if so, notes that somebody does now.
-    pub fn is_news(&self, topic: Topic<'_>, every: Duration, wall: u64) -> Result<bool, Error> {
+    /// Whether nobody spoke of `topic` within `every` before `unix_now`; if so, notes that somebody does now.
+    pub fn is_news(&self, topic: Topic<'_>, every: Duration, unix_now: u64) -> Result<bool, Error> {
         if every.is_zero() {
             return Ok(true);
         }
@@ -124,10 +124,10 @@ impl Journal {
             let entry = contents.entries.iter().find(|entry| entry.about == about);
             let said = entry.and_then(|entry| entry.said);
             let said = match topic {
-                Topic::Ended(credential) => said.filter(|&said| credential.has_ended(said)),
-                Topic::EndOf(_) | Topic::Fallback => said,
+                Topic::Expired(credential) => said.filter(|&said| credential.is_expired(said)),
+                Topic::ExpiresSoon(_) | Topic::Fallback => said,
             };
-            is_within(said, every, wall)
+            is_within(said, every, unix_now)
         };
         // Without the lock first: on most days this is all.
         if let Some(folder) = Folder::open(&self.folder)?
@@ -136,25 +136,29 @@ impl Journal {
         {
             return Ok(false);
         }
-        self.change(wall, |contents| {
+        self.change(unix_now, |contents| {
             if is_recent(contents) {
                 return false;
             }
-            contents.entry(contents.about(topic)).said = Some(wall);
+            contents.entry(contents.about(topic)).said = Some(unix_now);
             true
         })
     }
 
     /// Under the lock; written if `change` says so, which is returned.
-    fn change(&self, wall: u64, change: impl FnOnce(&mut Contents) -> bool) -> Result<bool, Error> {
-        self.change_within(PATIENCE, wall, change)
+    fn change(
+        &self,
+        unix_now: u64,
+        change: impl FnOnce(&mut Contents) -> bool,
+    ) -> Result<bool, Error> {
+        self.change_within(PATIENCE, unix_now, change)
     }
 
     /// The same, and waits `patience` for another process that keeps the journal.
     fn change_within(
         &self,
         patience: Duration,
-        wall: u64,
+        unix_now: u64,
         change: impl FnOnce(&mut Contents) -> bool,
     ) -> Result<bool, Error> {
         let folder = Folder::make(&self.folder)?;
@@ -165,15 +169,15 @@ impl Journal {
         if !change(&mut contents) {
             return Ok(false);
         }
-        contents.forget(wall);
+        contents.forget(unix_now);
         folder.replace(NAME, &[contents.write()?.as_slice()], &lock)?;
         Ok(true)
     }
 }
 
 /// A date in the future was written before the clock was set back.
-fn is_within(moment: Option<u64>, every: Duration, wall: u64) -> bool {
-    moment.is_some_and(|moment| moment <= wall && wall - moment < every.as_secs())
+fn is_within(moment: Option<u64>, every: Duration, unix_now: u64) -> bool {
+    moment.is_some_and(|moment| moment <= unix_now && unix_now - moment < every.as_secs())
 }
 
 impl Contents {
@@ -205,9 +209,9 @@ impl Contents {
     }
 
     /// Drops what is too old or too much. A flood of words does not drive out the dead, nor the other way round.
-    fn forget(&mut self, wall: u64) {
+    fn forget(&mut self, unix_now: u64) {
         self.entries
-            .retain(|entry| wall.saturating_sub(entry.moment()) < KEPT);
+            .retain(|entry| unix_now.saturating_sub(entry.moment()) < KEPT);
         for (is_dead, most) in [(true, MOST_DEAD), (false, MOST)] {
             let is_such = |entry: &Entry| entry.fate.is_some() == is_dead;
             let count = self.entries.iter().filter(|entry| is_such(entry)).count();
@@ -223,7 +227,7 @@ impl Contents {
     fn about(&self, topic: Topic<'_>) -> Option<About> {
         match topic {
             Topic::Fallback => None,
-            Topic::EndOf(credential) | Topic::Ended(credential) => {
+            Topic::ExpiresSoon(credential) | Topic::Expired(credential) => {
                 Some(self.about_secret(credential))
             }
         }
@@ -305,7 +309,7 @@ impl Contents {
         } in &self.entries
         {
             if let Some(About { owner, secret }) = about {
-                write::description(&Description::of(&owner.place), &mut out)?;
+                write::query(&Query::of(&owner.place), &mut out)?;
                 if let Some(Fingerprint(user)) = &owner.user {
                     out.push(format!("user={user}\n").as_bytes());
                 }
@@ -347,12 +351,12 @@ mod tests {
     pub(super) const DAY: Duration = Duration::from_secs(86_400);
 
     pub(super) fn token(username: &str, password: &str) -> Credential {
-        let described = Description {
+        let described = Query {
             protocol: Some(b"https".to_vec()),
             host: Some(b"example.test".to_vec()),
             username: Some(username.into()),
             password: Some(Secret::new(password.as_bytes())),
-            ..Description::default()
+            ..Query::default()
         };
         Credential::complete(described).unwrap()
     }
@@ -366,9 +370,9 @@ mod tests {
     #[test]
     fn once_a_day_per_token() {
         let (_home, journal) = journal();
-        let news = |credential, wall| {
+        let news = |credential, unix_now| {
             journal
-                .is_news(Topic::EndOf(credential), DAY, wall)
+                .is_news(Topic::ExpiresSoon(credential), DAY, unix_now)
                 .unwrap()
         };
         let (alice, renewed, bob) = (
@@ -392,12 +396,12 @@ mod tests {
             expiry: Expiry::from_unix(1_000_500),
             ..token("alice", "one")
         };
-        let news = |topic, wall| journal.is_news(topic, DAY, wall).unwrap();
-        assert!(news(Topic::EndOf(&token), 1_000_000));
-        assert!(news(Topic::Ended(&token), 1_000_600));
-        assert!(!news(Topic::Ended(&token), 1_000_601));
-        assert!(!news(Topic::Ended(&token), 1_000_600 + 86_399));
-        assert!(news(Topic::Ended(&token), 1_000_600 + 86_400));
+        let news = |topic, unix_now| journal.is_news(topic, DAY, unix_now).unwrap();
+        assert!(news(Topic::ExpiresSoon(&token), 1_000_000));
+        assert!(news(Topic::Expired(&token), 1_000_600));
+        assert!(!news(Topic::Expired(&token), 1_000_601));
+        assert!(!news(Topic::Expired(&token), 1_000_600 + 86_399));
+        assert!(news(Topic::Expired(&token), 1_000_600 + 86_400));
     }
 
     #[test]
@@ -405,14 +409,14 @@ mod tests {
         let (_home, journal) = journal();
         assert!(
             journal
-                .is_news(Topic::EndOf(&token("alice", "one")), DAY, 1000)
+                .is_news(Topic::ExpiresSoon(&token("alice", "one")), DAY, 1000)
                 .unwrap()
         );
         assert!(journal.is_news(Topic::Fallback, DAY, 1000).unwrap());
         assert!(!journal.is_news(Topic::Fallback, DAY, 1001).unwrap());
         assert!(
             !journal
-                .is_news(Topic::EndOf(&token("alice", "one")), DAY, 1001)
+                .is_news(Topic::ExpiresSoon(&token("alice", "one")), DAY, 1001)
                 .unwrap()
         );
     }
@@ -423,7 +427,11 @@ mod tests {
         let (_other_home, two) = journal();
         let said = |journal: &Journal| {
             journal
-                .is_news(Topic::EndOf(&token("alice", "made-up-token")), DAY, 1000)
+                .is_news(
+                    Topic::ExpiresSoon(&token("alice", "made-up-token")),
+                    DAY,
+                    1000,
+                )
                 .unwrap();
             std::fs::read_to_string(journal.folder.join(NAME)).unwrap()
         };
@@ -443,13 +451,25 @@ mod tests {
         let (_home, journal) = journal();
         let path = journal.folder.join(NAME);
         let alice = token("ghp_made-up", "x-oauth-basic");
-        assert!(journal.is_news(Topic::EndOf(&alice), DAY, 1000).unwrap());
+        assert!(
+            journal
+                .is_news(Topic::ExpiresSoon(&alice), DAY, 1000)
+                .unwrap()
+        );
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(!text.contains("made-up"), "{text}");
         assert!(!text.contains("username="), "{text}");
-        assert!(!journal.is_news(Topic::EndOf(&alice), DAY, 1001).unwrap());
+        assert!(
+            !journal
+                .is_news(Topic::ExpiresSoon(&alice), DAY, 1001)
+                .unwrap()
+        );
         let bob = token("ghp_made-up2", "x-oauth-basic");
-        assert!(journal.is_news(Topic::EndOf(&bob), DAY, 1002).unwrap());
+        assert!(
+            journal
+                .is_news(Topic::ExpiresSoon(&bob), DAY, 1002)
+                .unwrap()
+        );
     }
 
     #[test]
@@ -457,17 +477,29 @@ mod tests {
         let (_home, journal) = journal();
         let path = journal.folder.join(NAME);
         let alice = token("ghp_made-up", "x-oauth-basic");
-        assert!(journal.is_news(Topic::EndOf(&alice), DAY, 1000).unwrap());
+        assert!(
+            journal
+                .is_news(Topic::ExpiresSoon(&alice), DAY, 1000)
+                .unwrap()
+        );
         let text = std::fs::read_to_string(&path).unwrap();
         let (before, user) = text.split_once("user=").unwrap();
         let (_, after) = user.split_once('\n').unwrap();
         let older = format!("{before}username=ghp_made-up\n{after}");
         std::fs::write(&path, older).unwrap();
-        assert!(!journal.is_news(Topic::EndOf(&alice), DAY, 1001).unwrap());
+        assert!(
+            !journal
+                .is_news(Topic::ExpiresSoon(&alice), DAY, 1001)
+                .unwrap()
+        );
         assert!(journal.is_news(Topic::Fallback, DAY, 1002).unwrap());
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(!text.contains("made-up"), "{text}");
-        assert!(!journal.is_news(Topic::EndOf(&alice), DAY, 1003).unwrap());
+        assert!(
+            !journal
+                .is_news(Topic::ExpiresSoon(&alice), DAY, 1003)
+                .unwrap()
+        );
     }
 
     #[test]
@@ -514,7 +546,11 @@ mod tests {
         journal
             .learn(&old, 1000, |known| *known = learnt.clone())
             .unwrap();
-        assert!(journal.is_news(Topic::EndOf(&old), DAY, 1001).unwrap());
+        assert!(
+            journal
+                .is_news(Topic::ExpiresSoon(&old), DAY, 1001)
+                .unwrap()
+        );
         assert_eq!(journal.known(&old).unwrap().as_ref(), Some(&learnt));
         assert_eq!(journal.known(&new).unwrap(), None);
         journal
@@ -560,7 +596,11 @@ mod tests {
     fn reads_older_and_newer_journals() {
         let (_home, journal) = journal();
         let alice = token("alice", "one");
-        assert!(journal.is_news(Topic::EndOf(&alice), DAY, 1000).unwrap());
+        assert!(
+            journal
+                .is_news(Topic::ExpiresSoon(&alice), DAY, 1000)
+                .unwrap()
+        );
         let path = journal.folder.join(NAME);
         let older = std::fs::read_to_string(&path).unwrap();
         assert!(older.ends_with("said=1000\n\n"), "{older}");
@@ -570,7 +610,11 @@ mod tests {
         );
         std::fs::write(&path, newer).unwrap();
         assert_eq!(journal.known(&alice).unwrap(), Some(Known::default()));
-        assert!(!journal.is_news(Topic::EndOf(&alice), DAY, 1001).unwrap());
+        assert!(
+            !journal
+                .is_news(Topic::ExpiresSoon(&alice), DAY, 1001)
+                .unwrap()
+        );
     }
 
     #[test]

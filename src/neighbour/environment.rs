@@ -6,20 +6,20 @@ use std::os::unix::ffi::OsStringExt;
 use zeroize::Zeroizing;
 
 use super::{Error, Found, Neighbour, Place, Reading};
-use crate::credential::description::Description;
 use crate::credential::pasted::{self, Flaw};
+use crate::credential::query::Query;
 use crate::secret::Secret;
 
 /// A variable, and what its token is for.
 #[derive(Debug)]
 pub struct Environment {
     variable: String,
-    wanted: Description,
+    wanted: Query,
 }
 
 impl Environment {
     /// `variable` holds the token of `wanted`'s user for its URL. Without a user it is not read.
-    pub fn variable(variable: String, wanted: Description) -> Self {
+    pub fn variable(variable: String, wanted: Query) -> Self {
         Self { variable, wanted }
     }
 }
@@ -56,7 +56,7 @@ impl Neighbour for Environment {
                 reading.troubles.push(Error::Nameless(variable));
             }
             Ok(token) => {
-                let said = Description {
+                let said = Query {
                     password: Some(token),
                     ..self.wanted.duplicate()
                 };

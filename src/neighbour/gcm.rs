@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::{Error, Found, MOST, Neighbour, Place, Reading};
-use crate::credential::description::Description;
+use crate::credential::query::Query;
 use crate::credential::url;
 use crate::files::external::{self, Sort};
 use crate::secret::Secret;
@@ -174,7 +174,7 @@ impl Neighbour for Gcm {
 
 /// What an item or a file is.
 enum Said {
-    Token(Description),
+    Token(Query),
     /// A refresh token, which GCM keeps as an entry of its own, and only GCM can use.
     Renewal,
     Strange,
@@ -232,7 +232,7 @@ fn described(
     if is_renewal {
         return Said::Renewal;
     }
-    Said::Token(Description {
+    Said::Token(Query {
         // GCM names the account in its own attribute; a user in the URL is the same, or nobody's.
         username: Some(account.into()),
         password: Some(secret),

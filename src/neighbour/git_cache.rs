@@ -11,9 +11,9 @@ use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
 use super::{Error, Found, Neighbour, Place, Reading};
-use crate::credential::description::Description;
+use crate::credential::query::Query;
 use crate::files::owned::Folder;
-use crate::platform::{boot_time, effective_uid, peer_uid};
+use crate::platform::{effective_uid, monotonic_now, peer_uid};
 use crate::protocol::read::{self, Lines};
 use crate::protocol::write;
 use crate::secret::Buffer;
@@ -27,12 +27,12 @@ const LARGEST: usize = 256 * 1024;
 #[derive(Debug)]
 pub struct GitCache {
     socket: PathBuf,
-    known: Vec<Description>,
+    known: Vec<Query>,
 }
 
 impl GitCache {
     /// Behind `socket`. It has what fits one of `known`, or nothing that could be found.
-    pub fn behind(socket: PathBuf, known: Vec<Description>) -> Self {
+    pub fn behind(socket: PathBuf, known: Vec<Query>) -> Self {
         Self { socket, known }
     }
 
@@ -44,17 +44,17 @@ impl GitCache {
     }
 
     /// What it has that fits; `None` if it has nothing, or is not there.
-    fn get(&self, wanted: &Description, until: Duration) -> Result<Option<Found>, Error> {
+    fn get(&self, wanted: &Query, until: Duration) -> Result<Option<Found>, Error> {
         let Some(answer) = self.ask("get", wanted, until)? else {
             return Ok(None);
         };
         // Protocol and host are not in the answer: they are those of the question.
-        let key = Description {
+        let key = Query {
             username: None,
             ..wanted.duplicate()
         };
         let mut lines = Buffer::with_capacity(answer.as_slice().len() + 256);
-        write::description(&key, &mut lines).map_err(|_| self.strange("cannot ask for this"))?;
+        write::query(&key, &mut lines).map_err(|_| self.strange("cannot ask for this"))?;
         lines.push(answer.as_slice());
         let said = read::entry(Lines::new(lines.as_slice()))
             .map_err(|_| self.strange("its answer does not read"))?;
@@ -63,22 +63,16 @@ impl GitCache {
     }
 
     /// One question, one connection; `None` if nobody is there.
-    fn ask(
-        &self,
-        action: &str,
-        about: &Description,
-        until: Duration,
-    ) -> Result<Option<Buffer>, Error> {
+    fn ask(&self, action: &str, about: &Query, until: Duration) -> Result<Option<Buffer>, Error> {
         let Some(mut stream) = self.connect()? else {
             return Ok(None);
         };
         let mut question = Buffer::with_capacity(512);
         question.push(format!("action={action}\ntimeout=900\n").as_bytes());
-        write::description(about, &mut question)
-            .map_err(|_| self.strange("cannot ask for this"))?;
+        write::query(about, &mut question).map_err(|_| self.strange("cannot ask for this"))?;
         let silent = |_| self.strange("it does not answer");
         let left = until
-            .saturating_sub(boot_time())
+            .saturating_sub(monotonic_now())
             .max(Duration::from_millis(1));
         stream.set_read_timeout(Some(left)).map_err(silent)?;
         stream.set_write_timeout(Some(left)).map_err(silent)?;
@@ -89,7 +83,7 @@ impl GitCache {
             let room = LARGEST + 1 - answer.as_slice().len();
             match answer.read_from(&mut stream as &mut dyn Read, room) {
                 Ok(0) => return Ok(Some(answer)),
-                Ok(_) if answer.as_slice().len() > LARGEST || boot_time() > until => {
+                Ok(_) if answer.as_slice().len() > LARGEST || monotonic_now() > until => {
                     return Err(self.strange("it does not stop answering"));
                 }
                 Ok(_) => {}
@@ -146,7 +140,7 @@ impl Neighbour for GitCache {
 
     fn read(&self) -> Reading {
         let mut reading = Reading::default();
-        let until = boot_time().saturating_add(PATIENCE);
+        let until = monotonic_now().saturating_add(PATIENCE);
         for wanted in &self.known {
             match self.get(wanted, until) {
                 Ok(Some(found)) => {
@@ -165,9 +159,9 @@ impl Neighbour for GitCache {
 
     /// Compared here as well: gits before 2.41 erase whatever fits, with another secret, too.
     fn remove(&self, found: &Found) -> Result<usize, Error> {
-        let until = boot_time().saturating_add(PATIENCE);
-        let mut wanted = Description::of(&found.credential.key);
-        let is_there = |wanted: &Description| {
+        let until = monotonic_now().saturating_add(PATIENCE);
+        let mut wanted = Query::of(&found.credential.key);
+        let is_there = |wanted: &Query| {
             let kept = self.get(wanted, until)?;
             Ok::<_, Error>(kept.is_some_and(|kept| kept.is_same(found)))
         };

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 use super::{Error, Found, Neighbour, Place, Reading};
-use crate::credential::description::Description;
+use crate::credential::query::Query;
 use crate::files::external;
 use crate::secret::{Buffer, Secret};
 
@@ -93,7 +93,7 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> {
 ///
 /// git takes a carriage return at the end for a part of the path, or of the host where no `/` follows. With one in the path it
 /// still answers for the host, so that the byte is left out. With one in the host it never answers.
-fn said(line: &[u8]) -> Option<Description> {
+fn said(line: &[u8]) -> Option<Query> {
     if line.len() > LONGEST {
         return None;
     }
@@ -112,13 +112,13 @@ fn said(line: &[u8]) -> Option<Description> {
         return None;
     }
     let path = trimmed(path.strip_suffix(b"\r").unwrap_or(path));
-    Some(Description {
+    Some(Query {
         protocol: Some(protocol.to_vec()),
         host: Some(decoded(host).to_vec()),
         path: (!path.is_empty()).then(|| decoded(path).to_vec()),
         username: Some(decoded(&user[..colon]).to_vec().into()),
         password: Some(Secret::new(&decoded(&user[colon + 1..]))),
-        ..Description::default()
+        ..Query::default()
     })
 }
 

@@ -13,11 +13,11 @@ use std::path::{Path, PathBuf};
 
 use self::yaml::{Document, Leaf};
 use crate::credential::Credential;
-use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
 use crate::credential::host::{is_host, is_path, is_protocol};
 use crate::credential::key::Key;
 use crate::credential::pasted::Flaw;
+use crate::credential::query::Query;
 use crate::credential::username::HIDDEN;
 use crate::files::external;
 use crate::secret::{Buffer, Secret};
@@ -100,7 +100,7 @@ pub struct Found {
 impl Found {
     /// A credential of `said`, if that is one: with the host grammar of the wire, and with nothing in it that could
     /// become another line.
-    pub fn new(said: Description, place: Place) -> Option<Self> {
+    pub fn new(said: Query, place: Place) -> Option<Self> {
         let mut said = said;
         let host = said.host.as_mut()?;
         host.make_ascii_lowercase();
@@ -126,13 +126,13 @@ impl Found {
         expiry: Option<Expiry>,
         place: Place,
     ) -> Option<Self> {
-        let said = Description {
+        let said = Query {
             protocol: Some(b"https".to_vec()),
             host: Some(host.to_vec()),
             username: Some(username.into()),
             password: Some(Secret::new(secret)),
             expiry,
-            ..Description::default()
+            ..Query::default()
         };
         Self::new(said, place)
     }

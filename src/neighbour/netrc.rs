@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 use super::{Error, Found, Neighbour, Place, Reading};
-use crate::credential::description::Description;
+use crate::credential::query::Query;
 use crate::files::external;
 use crate::secret::{Buffer, Secret};
 
@@ -227,7 +227,7 @@ impl Entry {
     }
 
     /// `None` if it cannot be used: a default, which fits every host and so none, and one without a user or a password.
-    fn said(self) -> Option<Description> {
+    fn said(self) -> Option<Query> {
         let mut host = self.host?.to_vec();
         match self.port {
             Some(port) if port.iter().all(u8::is_ascii_digit) => {
@@ -241,12 +241,12 @@ impl Entry {
         let protocol = self
             .protocol
             .map_or_else(|| b"https".to_vec(), |said| said.to_vec());
-        Some(Description {
+        Some(Query {
             protocol: Some(protocol),
             host: Some(host),
             username: Some(self.login?.to_vec().into()),
             password: Some(Secret::new(&self.password?)),
-            ..Description::default()
+            ..Query::default()
         })
     }
 }

@@ -16,7 +16,7 @@ use super::git_store::GitStore;
 use super::glab::Glab;
 use super::netrc::Netrc;
 use super::{Error, Found, Neighbour, Skipped};
-use crate::credential::description::Description;
+use crate::credential::query::Query;
 use crate::credential::url;
 use crate::credential::username::Username;
 use crate::files::places::{Foreign, NoHome, named_folder};
@@ -144,7 +144,7 @@ impl Neighbours {
     /// may take to unlock the keychain.
     pub fn open(
         chosen: &[Source],
-        wanted: Option<&Description>,
+        wanted: Option<&Query>,
         username_of: &dyn Fn(&str) -> Option<&'static str>,
         prompt_patience: Duration,
     ) -> Result<Self, NoHome> {
@@ -210,7 +210,7 @@ impl Neighbours {
                     continue;
                 }
                 Source::Variable(name) => {
-                    let mut wanted = wanted.map(Description::duplicate).unwrap_or_default();
+                    let mut wanted = wanted.map(Query::duplicate).unwrap_or_default();
                     wanted
                         .username
                         .take_if(|username| username.expose().is_empty());
@@ -233,7 +233,7 @@ impl Neighbours {
     }
 
     /// Reads them all. `known`: what a daemon that does not tell what it has is asked for, besides what the others have.
-    pub fn read(&mut self, known: Vec<Description>) -> Harvest {
+    pub fn read(&mut self, known: Vec<Query>) -> Harvest {
         let mut harvest = Harvest {
             troubles: std::mem::take(&mut self.untold),
             ..Harvest::default()
@@ -242,14 +242,14 @@ impl Neighbours {
             harvest.add(owner, &**neighbour);
         }
         if let Some((socket, place)) = self.cache.take() {
-            let mut questions: Vec<Description> = Vec::new();
+            let mut questions: Vec<Query> = Vec::new();
             let forges = FORGES
                 .iter()
                 .filter_map(|url| url::parse(url.as_bytes()).ok());
             let others = harvest
                 .copies
                 .iter()
-                .map(|copied| Description::of(&copied.found.credential.key));
+                .map(|copied| Query::of(&copied.found.credential.key));
             for question in known.into_iter().chain(forges).chain(others) {
                 if questions.len() < MOST_KNOWN
                     && !questions.iter().any(|asked| asked.key() == question.key())

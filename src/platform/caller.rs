@@ -11,7 +11,7 @@ const COMMANDS: [&[u8]; 2] = [b"git-remote-http", b"git-lfs"];
 #[cfg(target_os = "linux")]
 const ANCESTORS: usize = 8;
 
-/// When the git command that runs us began, on the clock of [`boot_time`](super::boot_time). `None`: no git command runs us, or
+/// When the git command that runs us began, on the clock of [`monotonic_now`](super::monotonic_now). `None`: no git command runs us, or
 /// this system does not tell.
 #[cfg(target_os = "linux")]
 pub fn command_began() -> Option<Duration> {

@@ -10,7 +10,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::boot_time;
+use super::monotonic_now;
 
 /// The right to change a folder's files: a parameter of everything that does.
 #[derive(Debug)]
@@ -30,8 +30,8 @@ impl Lock {
         let flags =
             OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let held = File::from(openat(folder, name, flags, Mode::RUSR | Mode::WUSR)?);
-        let end = boot_time().saturating_add(limit);
-        let mut until = boot_time().saturating_add(patience).min(end);
+        let end = monotonic_now().saturating_add(limit);
+        let mut until = monotonic_now().saturating_add(patience).min(end);
         let mut pause = Duration::from_millis(1);
         let mut seen = None;
         loop {
@@ -44,9 +44,9 @@ impl Lock {
                 Err(Errno::WOULDBLOCK) => {
                     let turn = turn_of(&held);
                     if seen.replace(turn).is_some_and(|seen| seen != turn) {
-                        until = boot_time().saturating_add(patience).min(end);
+                        until = monotonic_now().saturating_add(patience).min(end);
                     }
-                    if boot_time() >= until {
+                    if monotonic_now() >= until {
                         return Ok(None);
                     }
                     std::thread::sleep(pause);

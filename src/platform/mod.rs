@@ -26,7 +26,7 @@ mod unix;
 
 #[cfg(unix)]
 pub use unix::{
-    Pages, Signals, boot_time, close_inherited, effective_uid, end_after, end_group, harden,
-    host_name, own_group, own_program, peer_uid, reset_signals, session_bus, stderr, stdin, stdout,
-    survive_file_limit, wait_readable, wait_writable, window_size,
+    Pages, Signals, close_inherited, effective_uid, end_after, end_group, harden, host_name,
+    monotonic_now, own_group, own_program, peer_uid, reset_signals, session_bus, stderr, stdin,
+    stdout, survive_file_limit, wait_readable, wait_writable, window_size,
 };

@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::termios::{SpecialCodeIndex, Termios};
 use unicode_width::UnicodeWidthChar;
 
-use super::boot_time;
+use super::monotonic_now;
 use super::quiet::Quiet;
 use crate::secret::Buffer;
 
@@ -138,7 +138,7 @@ impl Dialogue {
     }
 
     fn drain(&self) {
-        let until = boot_time().saturating_add(PATIENCE);
+        let until = monotonic_now().saturating_add(PATIENCE);
         let mut taken = Buffer::with_capacity(4096);
         self.quiet.drain(|mut terminal| {
             taken.truncate(0);
@@ -146,7 +146,7 @@ impl Dialogue {
                 Ok(read) => read > 0,
                 Err(error) => error.kind() == io::ErrorKind::Interrupted,
             };
-            is_more && boot_time() < until
+            is_more && monotonic_now() < until
         });
     }
 }

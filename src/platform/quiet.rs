@@ -17,7 +17,7 @@ use rustix::termios::{
     tcgetattr, tcgetpgrp, tcsetattr,
 };
 
-use super::{boot_time, ending};
+use super::{ending, monotonic_now};
 
 /// The one terminal that is not as it was; null: none.
 static HELD: AtomicPtr<Held> = AtomicPtr::new(ptr::null_mut());
@@ -199,10 +199,10 @@ extern "C" fn put_back_and_end(signal: c_int) {
         && !held.is_anothers()
     {
         if held.set(DRAINING).is_ok() {
-            let until = boot_time().saturating_add(PATIENCE);
+            let until = monotonic_now().saturating_add(PATIENCE);
             let mut rest = [0; 4096];
             while rustix::io::read(&held.terminal, &mut rest).is_ok_and(|read| read > 0)
-                && boot_time() < until
+                && monotonic_now() < until
             {}
         }
         held.put_back();

@@ -91,7 +91,7 @@ impl Drop for Pages {
 }
 
 /// Time since the machine started, suspended time included, so that eight hours of sleep count as eight hours.
-pub fn boot_time() -> Duration {
+pub fn monotonic_now() -> Duration {
     #[cfg(target_os = "linux")]
     const CLOCK: libc::clockid_t = libc::CLOCK_BOOTTIME;
     // On macOS this clock goes on while the machine sleeps (clock_gettime(3)).
@@ -337,9 +337,9 @@ pub fn wait_writable(sink: BorrowedFd<'_>, patience: Duration) -> io::Result<boo
 }
 
 fn wait(file: BorrowedFd<'_>, event: PollFlags, patience: Duration) -> io::Result<bool> {
-    let until = boot_time() + patience;
+    let until = monotonic_now() + patience;
     loop {
-        let left = until.saturating_sub(boot_time());
+        let left = until.saturating_sub(monotonic_now());
         let left = Timespec::try_from(left).map_err(io::Error::other)?;
         match poll(&mut [PollFd::from_borrowed_fd(file, event)], Some(&left)) {
             Ok(ready) => return Ok(ready > 0),

@@ -3,9 +3,9 @@
 use std::io::{ErrorKind, Read};
 
 use super::{Capabilities, Error, LIMIT};
-use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
 use crate::credential::host::{is_host, is_path, is_protocol};
+use crate::credential::query::Query;
 use crate::credential::url;
 use crate::secret::{Buffer, Secret};
 
@@ -13,7 +13,7 @@ use crate::secret::{Buffer, Secret};
 #[derive(Default)]
 pub struct Request {
     /// The credential, as far as it is described.
-    pub description: Description,
+    pub query: Query,
     /// `capability[]`.
     pub understands: Capabilities,
     /// `state[]`, of all helpers.
@@ -32,7 +32,7 @@ const MOST_REALMS: usize = 4;
 const LONGEST_REALM: usize = 64;
 impl std::fmt::Debug for Request {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Request({:?}, {:?})", self.description, self.understands)
+        write!(f, "Request({:?}, {:?})", self.query, self.understands)
     }
 }
 
@@ -185,12 +185,12 @@ pub fn request(bytes: &[u8]) -> Result<Request, Error> {
     }
     request.is_ephemeral = ephemeral.unwrap_or(false);
     request.has_unreadable_expiry =
-        reader.has_expiry_line.is_some() && reader.description.expiry.is_none();
-    request.description = reader.description;
+        reader.has_expiry_line.is_some() && reader.query.expiry.is_none();
+    request.query = reader.query;
     if let Some(from_url) = from_url {
-        agree(&mut request.description, from_url)?;
+        agree(&mut request.query, from_url)?;
     }
-    whole(&request.description)?;
+    whole(&request.query)?;
     Ok(request)
 }
 
@@ -208,19 +208,19 @@ pub fn realm(challenge: &[u8]) -> Option<&[u8]> {
 }
 
 /// Reads one entry of ours: the same lines, with the same strictness.
-pub fn entry(lines: Lines<'_>) -> Result<Description, Error> {
+pub fn entry(lines: Lines<'_>) -> Result<Query, Error> {
     let mut reader = Attributes::default();
     for line in lines {
         reader.take(&line?)?;
     }
-    let description = reader.description;
-    whole(&description)?;
-    Ok(description)
+    let query = reader.query;
+    whole(&query)?;
+    Ok(query)
 }
 
 /// Reads a keychain item's text: the password up to the first line end, attribute lines after it, as git's own keychain
 /// helpers write it. Returns what the text itself says; the key is kept in the item's attributes.
-pub fn body(text: &[u8]) -> Result<Description, Error> {
+pub fn body(text: &[u8]) -> Result<Query, Error> {
     let (password, lines) = match text.iter().position(|&byte| byte == b'\n') {
         Some(end) => (&text[..end], &text[end + 1..]),
         None => (text, &b""[..]),
@@ -230,7 +230,7 @@ pub fn body(text: &[u8]) -> Result<Description, Error> {
         return Err(Error::Control { line: 1 });
     }
     let mut reader = Attributes::default();
-    reader.description.password = Some(Secret::new(password));
+    reader.query.password = Some(Secret::new(password));
     // What does not read as an attribute is not ours: git's helpers pass over it.
     for line in Lines::new(lines).flatten() {
         if matches!(
@@ -240,20 +240,20 @@ pub fn body(text: &[u8]) -> Result<Description, Error> {
             reader.take(&line)?;
         }
     }
-    Ok(reader.description)
+    Ok(reader.query)
 }
 
 /// The attributes that describe a credential, each of them once.
 #[derive(Default)]
 struct Attributes {
-    description: Description,
+    query: Query,
     has_expiry_line: Option<()>,
 }
 
 impl Attributes {
     fn take(&mut self, line: &Line<'_>) -> Result<(), Error> {
         let value = line.value;
-        let said = &mut self.description;
+        let said = &mut self.query;
         let well_formed = |is_well_formed: bool, key| {
             if is_well_formed {
                 Ok(())
@@ -331,13 +331,13 @@ fn boolean(line: &Line<'_>, key: &'static str) -> Result<bool, Error> {
 
 /// Fills in from `url`, and refuses it where it contradicts. For HTTP its path stays out, as git itself keeps it out
 /// unless `credential.useHttpPath` is set, and then it comes as `path` too.
-fn agree(description: &mut Description, url: Description) -> Result<(), Error> {
+fn agree(query: &mut Query, url: Query) -> Result<(), Error> {
     let is_http = matches!(url.protocol.as_deref(), Some(b"http" | b"https"));
-    let path = url.path.filter(|_| !is_http || description.path.is_some());
-    fill("protocol", &mut description.protocol, url.protocol)?;
-    fill("host", &mut description.host, url.host)?;
-    fill("username", &mut description.username, url.username)?;
-    fill("path", &mut description.path, path)
+    let path = url.path.filter(|_| !is_http || query.path.is_some());
+    fill("protocol", &mut query.protocol, url.protocol)?;
+    fill("host", &mut query.host, url.host)?;
+    fill("username", &mut query.username, url.username)?;
+    fill("path", &mut query.path, path)
 }
 
 fn fill<T: PartialEq>(
@@ -355,13 +355,13 @@ fn fill<T: PartialEq>(
 
 /// A request without protocol or host would fit everything. A host may be empty only where git itself leaves it empty:
 /// the password of a client certificate, known by its path.
-fn whole(description: &Description) -> Result<(), Error> {
-    let Description {
+fn whole(query: &Query) -> Result<(), Error> {
+    let Query {
         protocol,
         host,
         path,
         ..
-    } = description;
+    } = query;
     let protocol = protocol.as_deref().unwrap_or_default();
     if protocol.is_empty() {
         return Err(Error::Missing { key: "protocol" });
@@ -394,7 +394,7 @@ mod tests {
               state[]=other:1\nfrom_a_later_git=1\n=x\n",
         )
         .unwrap();
-        let said = request.description;
+        let said = request.query;
         assert!(request.understands.authtype && !request.is_ephemeral);
         assert_eq!(said.host.as_deref(), Some(&b"example.test:8443"[..]));
         assert_eq!(said.path.as_deref(), Some(&b"a=b"[..]));
@@ -412,7 +412,7 @@ mod tests {
             b"protocol=https\r\nhost=victim.test\r\n\r\nhost=evil.test",
         ] {
             assert_eq!(
-                read(bytes).unwrap().description.host.as_deref(),
+                read(bytes).unwrap().query.host.as_deref(),
                 Some(&b"victim.test"[..])
             );
         }
@@ -489,13 +489,13 @@ mod tests {
             b"url=https://victim.test/some/repo.git\nprotocol=https\nhost=victim.test\n",
             b"protocol=https\nhost=VICTIM.test\nurl=https://Victim.Test\n",
         ] {
-            let said = read(bytes).unwrap().description;
+            let said = read(bytes).unwrap().query;
             assert_eq!(
                 (said.host.as_deref(), said.path),
                 (Some(&b"victim.test"[..]), None)
             );
         }
-        let cert = read(b"url=cert:///home/u/c.pem\n").unwrap().description;
+        let cert = read(b"url=cert:///home/u/c.pem\n").unwrap().query;
         assert_eq!(cert.path.as_deref(), Some(&b"home/u/c.pem"[..]));
     }
 
@@ -507,7 +507,7 @@ mod tests {
             bytes.resize(bytes.len() + border - 11, b'A');
             bytes.extend_from_slice(b"host=evil.test\n\n");
             assert_eq!(
-                read(&bytes).unwrap().description.host.as_deref(),
+                read(&bytes).unwrap().query.host.as_deref(),
                 Some(&b"victim.test"[..]),
                 "{border}"
             );
@@ -606,7 +606,7 @@ mod tests {
     #[test]
     fn an_unreadable_expiry_is_none_and_said() {
         let request = read(&[ASKED, b"password_expiry_utc=12abc\n"].concat()).unwrap();
-        assert!(request.has_unreadable_expiry && request.description.expiry.is_none());
+        assert!(request.has_unreadable_expiry && request.query.expiry.is_none());
         assert!(!read(ASKED).unwrap().has_unreadable_expiry);
     }
 

@@ -1,8 +1,8 @@
 //! From a credential to attribute lines.
 
 use super::Error;
-use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
+use crate::credential::query::Query;
 use crate::credential::username::Username;
 use crate::credential::{Authorization, Credential};
 use crate::secret::{Buffer, Secret};
@@ -68,8 +68,8 @@ pub fn entry(credential: &Credential, out: &mut Buffer) -> Result<(), Error> {
 }
 
 /// Writes a question or a rejection.
-pub fn description(description: &Description, out: &mut Buffer) -> Result<(), Error> {
-    let Description {
+pub fn query(query: &Query, out: &mut Buffer) -> Result<(), Error> {
+    let Query {
         protocol,
         host,
         path,
@@ -81,7 +81,7 @@ pub fn description(description: &Description, out: &mut Buffer) -> Result<(), Er
         refresh_token,
         is_exact: _,
         is_pathless: _,
-    } = description;
+    } = query;
     text("protocol", protocol.as_deref(), out)?;
     text("host", host.as_deref(), out)?;
     text("path", path.as_deref(), out)?;

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use super::{Error, Kind, Listed, Storage, is_still};
 use crate::credential::Credential;
-use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
+use crate::credential::query::Query;
 use crate::files::owned::{self, Folder};
 use crate::protocol::read::{self, Lines};
 use crate::protocol::write;
@@ -134,7 +134,7 @@ impl PlaintextFile {
             .map_err(|cause| failed("store", cause))?
             .ok_or_else(|| failed("store", owned::Error::missing(&self.folder)))?;
         self.rewrite(&folder, "store", Patience::Queue, |old| {
-            let same_key = Description::exactly(&credential.key);
+            let same_key = Query::exact(&credential.key);
             let (replaced, known): (Vec<_>, Vec<_>) = entries_that_fit(old, &same_key).unzip();
             if known.last().is_some_and(|known| known.is_same(credential)) {
                 return Ok((None, true));
@@ -209,7 +209,7 @@ impl Storage for PlaintextFile {
         Kind::File
     }
 
-    fn get(&self, wanted: &Description) -> Result<Option<Credential>, Error> {
+    fn get(&self, wanted: &Query) -> Result<Option<Credential>, Error> {
         let contents = self.contents("look")?;
         let bytes = contents.as_ref().map_or(&b""[..], Buffer::as_slice);
         Ok(entries_that_fit(bytes, wanted)
@@ -225,12 +225,12 @@ impl Storage for PlaintextFile {
         self.put(credential, |kept| is_still(kept, known))
     }
 
-    fn redate(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {
+    fn set_expiry(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {
         let Some(folder) = self.open().map_err(|cause| failed("store", cause))? else {
             return Ok(false);
         };
         self.rewrite(&folder, "store", Patience::Queue, |old| {
-            let same_key = Description::exactly(&kept.key);
+            let same_key = Query::exact(&kept.key);
             let (replaced, mut known): (Vec<_>, Vec<_>) = entries_that_fit(old, &same_key).unzip();
             let Some(mut found) = known.pop().filter(|found| found.has_same_secrets(kept)) else {
                 return Ok((None, false));
@@ -251,12 +251,12 @@ impl Storage for PlaintextFile {
         })
     }
 
-    fn rehearse(&self, kept: &Credential) -> Result<bool, Error> {
+    fn check_writable(&self, kept: &Credential) -> Result<bool, Error> {
         let Some(folder) = self.open().map_err(|cause| failed("store", cause))? else {
             return Ok(false);
         };
         self.rewrite(&folder, "store", Patience::Queue, |old| {
-            let same_key = Description::exactly(&kept.key);
+            let same_key = Query::exact(&kept.key);
             let known = entries_that_fit(old, &same_key).last();
             let is_there = known.is_some_and(|(_, known)| known.has_same_secrets(kept));
             let new = New {
@@ -267,12 +267,12 @@ impl Storage for PlaintextFile {
         })
     }
 
-    fn put_last(&self, key: &Key) -> Result<(), Error> {
+    fn touch(&self, key: &Key) -> Result<(), Error> {
         let Some(folder) = self.open().map_err(|cause| failed("store", cause))? else {
             return Ok(());
         };
         self.rewrite(&folder, "store", Patience::Queue, |old| {
-            let same_key = Description::exactly(key);
+            let same_key = Query::exact(key);
             let (replaced, mut known): (Vec<_>, Vec<_>) = entries_that_fit(old, &same_key).unzip();
             let Some(found) = known.pop() else {
                 return Ok((None, ()));
@@ -289,7 +289,7 @@ impl Storage for PlaintextFile {
         })
     }
 
-    fn erase(&self, unwanted: &Description) -> Result<usize, Error> {
+    fn erase(&self, unwanted: &Query) -> Result<usize, Error> {
         let Some(folder) = self.open().map_err(|cause| failed("erase", cause))? else {
             return Ok(0);
         };
@@ -364,7 +364,7 @@ fn parse(paragraph: &[u8]) -> Option<Credential> {
 /// The host is compared first, without taking the entry apart: a file may hold very many.
 fn entries_that_fit<'a>(
     bytes: &'a [u8],
-    wanted: &'a Description,
+    wanted: &'a Query,
 ) -> impl Iterator<Item = (Range<usize>, Credential)> + 'a {
     let host = wanted.host.as_deref();
     let has_host = move |paragraph: &[u8]| {
@@ -376,7 +376,9 @@ fn entries_that_fit<'a>(
         .filter(move |range| has_host(&bytes[range.clone()]))
         .filter_map(move |range| {
             let credential = parse(&bytes[range.clone()])?;
-            wanted.fits(&credential.key).then_some((range, credential))
+            wanted
+                .matches(&credential.key)
+                .then_some((range, credential))
         })
 }
 
@@ -395,18 +397,18 @@ mod tests {
     use super::*;
     use crate::secret::Secret;
 
-    fn described(host: &str, username: &str) -> Description {
-        Description {
+    fn described(host: &str, username: &str) -> Query {
+        Query {
             protocol: Some(b"https".to_vec()),
             host: Some(host.as_bytes().to_vec()),
             username: Some(username.into()),
-            ..Description::default()
+            ..Query::default()
         }
     }
 
     fn credential(host: &str, username: &str, password: &str) -> Credential {
         let password = Some(Secret::new(password.as_bytes()));
-        Credential::complete(Description {
+        Credential::complete(Query {
             password,
             ..described(host, username)
         })
@@ -510,14 +512,14 @@ mod tests {
         for (name, password) in [("alice", "a"), ("bob", "b")] {
             file.store(&credential("one.test", name, password)).unwrap();
         }
-        let stale = Description {
+        let stale = Query {
             password: Some(Secret::new(b"old")),
             ..described("one.test", "alice")
         };
         assert_eq!(file.erase(&stale).unwrap(), 0);
-        assert_eq!(file.erase(&Description::default()).unwrap(), 0);
+        assert_eq!(file.erase(&Query::default()).unwrap(), 0);
         assert_eq!(
-            file.erase(&Description {
+            file.erase(&Query {
                 username: None,
                 ..described("one.test", "")
             })
@@ -549,10 +551,10 @@ mod tests {
             credential("one.test", "alice", "old"),
             credential("one.test", "alice", "new"),
         );
-        assert!(!file.redate(&new, Expiry::from_unix(5)).unwrap() && !file.folder.exists());
+        assert!(!file.set_expiry(&new, Expiry::from_unix(5)).unwrap() && !file.folder.exists());
         file.store(&new).unwrap();
-        assert!(!file.redate(&old, Expiry::from_unix(5)).unwrap());
-        assert!(file.redate(&new, Expiry::from_unix(5)).unwrap());
+        assert!(!file.set_expiry(&old, Expiry::from_unix(5)).unwrap());
+        assert!(file.set_expiry(&new, Expiry::from_unix(5)).unwrap());
         let found = file.get(&described("one.test", "alice")).unwrap().unwrap();
         assert_eq!(
             (found.expiry, found.password.unwrap().expose()),
@@ -593,7 +595,7 @@ mod tests {
         assert_eq!(all.len(), 3);
         for (listed, (same, kept)) in listed.iter().zip(&all) {
             assert_eq!(listed, same);
-            let found = file.get(&Description::exactly(&listed.key)).unwrap();
+            let found = file.get(&Query::exact(&listed.key)).unwrap();
             assert!(found.unwrap().is_same(kept));
         }
     }

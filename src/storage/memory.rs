@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use super::{Error, Kind, Listed, Storage, is_still};
 use crate::credential::Credential;
-use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
+use crate::credential::query::Query;
 use crate::time::{Clock, Now};
 
 /// How long an entry is kept. The earlier of the two ends it, and so does the end of its token.
@@ -59,10 +59,10 @@ impl Entry {
 
     /// Wipes secrets that have ended; false if nothing worth keeping is left.
     fn age(&mut self, now: Now) -> bool {
-        if self.credential.has_ended(now.wall) {
-            self.credential.wipe_ended();
+        if self.credential.is_expired(now.unix) {
+            self.credential.wipe_expired();
         }
-        now.boot < self.forgotten()
+        now.monotonic < self.forgotten()
     }
 }
 
@@ -105,19 +105,19 @@ impl Memory {
             Some(known) if known.credential.has_same_secrets(&credential) => Entry {
                 credential,
                 lifetime,
-                written: now.boot,
-                used: now.boot,
+                written: now.monotonic,
+                used: now.monotonic,
                 ..known
             },
             _ => Entry {
                 credential,
                 lifetime,
-                stored: now.boot,
-                written: now.boot,
-                used: now.boot,
+                stored: now.monotonic,
+                written: now.monotonic,
+                used: now.monotonic,
             },
         };
-        if now.boot < entry.forgotten() {
+        if now.monotonic < entry.forgotten() {
             entries.push(entry);
         }
         true
@@ -137,8 +137,8 @@ impl Memory {
                         .expiry
                         .filter(|_| entry.credential.is_complete());
                     // One second more: in its last second a token is still good.
-                    let ends = ends.map(|expiry| Duration::from_secs(expiry.left(now.wall) + 1));
-                    let due = entry.forgotten().saturating_sub(now.boot);
+                    let ends = ends.map(|expiry| Duration::from_secs(expiry.left(now.unix) + 1));
+                    let due = entry.forgotten().saturating_sub(now.monotonic);
                     let due = ends.map_or(due, |ends| ends.min(due));
                     next = Some(next.map_or(due, |next| next.min(due)));
                 }
@@ -172,7 +172,7 @@ impl Storage for Memory {
         Kind::Memory
     }
 
-    fn get(&self, wanted: &Description) -> Result<Option<Credential>, Error> {
+    fn get(&self, wanted: &Query) -> Result<Option<Credential>, Error> {
         let now = (self.clock)();
         let mut sites = self.sites.borrow_mut();
         let Some(entries) = Site::wanted(wanted).and_then(|site| sites.get_mut(&site)) else {
@@ -182,9 +182,9 @@ impl Storage for Memory {
         let found = entries
             .iter_mut()
             .rev()
-            .find(|entry| wanted.fits(&entry.credential.key));
+            .find(|entry| wanted.matches(&entry.credential.key));
         Ok(found.map(|entry| {
-            entry.used = now.boot;
+            entry.used = now.monotonic;
             entry.credential.duplicate()
         }))
     }
@@ -199,7 +199,7 @@ impl Storage for Memory {
         Ok(self.replace_for(credential, FOR_EVER, |kept| is_still(kept, known)))
     }
 
-    fn redate(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {
+    fn set_expiry(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {
         let mut sites = self.sites.borrow_mut();
         let entries = sites.get_mut(&Site::of(&kept.key));
         let same = entries.into_iter().flatten().find(|entry| {
@@ -211,13 +211,13 @@ impl Storage for Memory {
         Ok(same.map(|entry| entry.credential.expiry = end).is_some())
     }
 
-    fn rehearse(&self, kept: &Credential) -> Result<bool, Error> {
-        let found = self.get(&Description::exactly(&kept.key))?;
+    fn check_writable(&self, kept: &Credential) -> Result<bool, Error> {
+        let found = self.get(&Query::exact(&kept.key))?;
         let same = found.filter(|found| found.is_complete() && found.has_same_secrets(kept));
-        same.map_or(Ok(false), |same| self.redate(&same, same.expiry))
+        same.map_or(Ok(false), |same| self.set_expiry(&same, same.expiry))
     }
 
-    fn erase(&self, unwanted: &Description) -> Result<usize, Error> {
+    fn erase(&self, unwanted: &Query) -> Result<usize, Error> {
         let mut sites = self.sites.borrow_mut();
         let Some(entries) = Site::wanted(unwanted).and_then(|site| sites.get_mut(&site)) else {
             return Ok(0);
@@ -234,8 +234,8 @@ impl Storage for Memory {
         let mut entries: Vec<&Entry> = sites.values().flatten().collect();
         entries.sort_by_key(|entry| entry.written);
         let forgotten = |entry: &Entry| {
-            let left = entry.forgotten().saturating_sub(now.boot).as_secs();
-            now.wall.checked_add(left)
+            let left = entry.forgotten().saturating_sub(now.monotonic).as_secs();
+            now.unix.checked_add(left)
         };
         Ok(entries
             .into_iter()
@@ -265,10 +265,10 @@ impl Site {
         }
     }
 
-    fn wanted(description: &Description) -> Option<Self> {
+    fn wanted(query: &Query) -> Option<Self> {
         Some(Self {
-            protocol: description.protocol.clone()?,
-            host: description.host.clone()?,
+            protocol: query.protocol.clone()?,
+            host: query.host.clone()?,
         })
     }
 }
@@ -281,30 +281,30 @@ mod tests {
     use crate::secret::Secret;
 
     thread_local! {
-        static NOW: Cell<Now> = const { Cell::new(Now { boot: Duration::from_secs(1000), wall: 1_000_000, fraction: 0 }) };
+        static NOW: Cell<Now> = const { Cell::new(Now { monotonic: Duration::from_secs(1000), unix: 1_000_000, fraction: 0 }) };
     }
 
-    fn at(boot: u64, wall: u64) {
+    fn at(monotonic: u64, unix_now: u64) {
         NOW.set(Now {
-            boot: Duration::from_secs(1000 + boot),
-            wall: 1_000_000 + wall,
+            monotonic: Duration::from_secs(1000 + monotonic),
+            unix: 1_000_000 + unix_now,
             fraction: 0,
         });
     }
 
-    fn described(username: &str) -> Description {
-        Description {
+    fn described(username: &str) -> Query {
+        Query {
             protocol: Some(b"https".to_vec()),
             host: Some(b"example.test".to_vec()),
             username: Some(username.into()),
-            ..Description::default()
+            ..Query::default()
         }
     }
 
     fn credential(username: &str, password: &str, expiry: Option<u64>) -> Credential {
         let password = Some(Secret::new(password.as_bytes()));
         let expiry = expiry.and_then(|after| Expiry::from_unix(1_000_000 + after));
-        Credential::complete(Description {
+        Credential::complete(Query {
             password,
             expiry,
             ..described(username)
@@ -398,14 +398,22 @@ mod tests {
             credential("alice", "two", None),
         );
         memory.store(&new).unwrap();
-        assert!(!memory.redate(&old, Expiry::from_unix(5_000_000)).unwrap());
-        assert!(memory.redate(&new, Expiry::from_unix(5_000_000)).unwrap());
+        assert!(
+            !memory
+                .set_expiry(&old, Expiry::from_unix(5_000_000))
+                .unwrap()
+        );
+        assert!(
+            memory
+                .set_expiry(&new, Expiry::from_unix(5_000_000))
+                .unwrap()
+        );
         assert_eq!(
             memory.get(&described("alice")).unwrap().unwrap().expiry,
             Expiry::from_unix(5_000_000)
         );
         memory.clear();
-        assert!(!memory.redate(&new, None).unwrap() && memory.is_empty());
+        assert!(!memory.set_expiry(&new, None).unwrap() && memory.is_empty());
     }
 
     #[test]
@@ -423,14 +431,14 @@ mod tests {
         let memory = memory();
         memory.store_for(&credential("alice", "one", None), lifetime(60, 100));
         NOW.set(Now {
-            wall: 10,
+            unix: 10,
             fraction: 0,
             ..NOW.get()
         });
         assert!(has(&memory, "alice"));
         NOW.set(Now {
-            boot: Duration::from_secs(1060),
-            wall: 10,
+            monotonic: Duration::from_secs(1060),
+            unix: 10,
             fraction: 0,
         });
         assert!(!has(&memory, "alice"));
@@ -445,7 +453,7 @@ mod tests {
         assert!(has(&memory, "alice"));
         at(11, 11);
         let found = memory.get(&described("alice")).unwrap().unwrap();
-        assert!(found.password.is_none() && found.has_ended(1_000_011));
+        assert!(found.password.is_none() && found.is_expired(1_000_011));
     }
 
     #[test]
@@ -454,7 +462,7 @@ mod tests {
         for name in ["alice", "bob", "alice"] {
             memory.store(&credential(name, "one", None)).unwrap();
         }
-        let anyone = Description {
+        let anyone = Query {
             username: None,
             ..described("")
         };

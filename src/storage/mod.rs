@@ -8,9 +8,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::credential::Credential;
-use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
+use crate::credential::query::Query;
 use crate::files::owned;
 
 pub mod file;
@@ -26,7 +26,7 @@ pub trait Storage: fmt::Debug {
     ///
     /// Nothing fits: `None`. Several fit: the one stored last. Ended: returned all the same, possibly without the
     /// secrets that have ended, since its refresh token may be wanted and its end is worth telling.
-    fn get(&self, wanted: &Description) -> Result<Option<Credential>, Error>;
+    fn get(&self, wanted: &Query) -> Result<Option<Credential>, Error>;
 
     /// Keeps `credential` in the place of the entry with the identical key. An identical entry is not written again.
     fn store(&self, credential: &Credential) -> Result<(), Error>;
@@ -37,24 +37,24 @@ pub trait Storage: fmt::Debug {
 
     /// Gives the entry with `kept`'s key the end `end`, if its secrets are still `kept`'s: one that was replaced or erased
     /// in the meantime stays as it is. Who was stored last stays so, where the storage keeps its own account of that; see
-    /// [`Storage::put_last`]. Returns whether there was such an entry.
-    fn redate(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error>;
+    /// [`Storage::touch`]. Returns whether there was such an entry.
+    fn set_expiry(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error>;
 
     /// Writes the entry with `kept`'s key once more, just as it is, if its secrets are still `kept`'s: so it is found out
     /// whether it could be replaced now, and nothing that anybody reads changes. Returns whether there was such an entry.
-    fn rehearse(&self, kept: &Credential) -> Result<bool, Error>;
+    fn check_writable(&self, kept: &Credential) -> Result<bool, Error>;
 
     /// Makes the entry that is kept under `key`, if there is one, the one stored last.
-    fn put_last(&self, key: &Key) -> Result<(), Error> {
-        match self.get(&Description::exactly(key))? {
+    fn touch(&self, key: &Key) -> Result<(), Error> {
+        match self.get(&Query::exact(key))? {
             Some(kept) if kept.is_complete() => self.store(&kept),
             _ => Ok(()),
         }
     }
 
-    /// Removes every entry that fits `unwanted` and, if it names a secret, has that secret. A blank description removes
+    /// Removes every entry that fits `unwanted` and, if it names a secret, has that secret. A blank query removes
     /// nothing. Returns how many went.
-    fn erase(&self, unwanted: &Description) -> Result<usize, Error>;
+    fn erase(&self, unwanted: &Query) -> Result<usize, Error>;
 
     /// Every entry, without secrets, in the order they were stored where the storage knows it.
     fn list(&self) -> Result<Vec<Listed>, Error>;
@@ -64,7 +64,7 @@ pub trait Storage: fmt::Debug {
     fn all(&self) -> Result<Vec<(Listed, Credential)>, Error> {
         let mut all = Vec::new();
         for listed in self.list()? {
-            match self.get(&Description::exactly(&listed.key)) {
+            match self.get(&Query::exact(&listed.key)) {
                 Ok(Some(kept)) => all.push((listed, kept)),
                 Ok(None) | Err(Error::Unavailable { .. }) => {}
                 Err(cause) => return Err(cause),
@@ -86,16 +86,16 @@ pub fn is_still(kept: Option<&Credential>, known: Option<&Credential>) -> bool {
 /// The time that was waited in vain, for all storages together: what one of them has cost, the next need not cost again.
 /// Copies count as one.
 #[derive(Debug, Clone, Default)]
-pub struct Lost(Rc<Cell<Duration>>);
+pub struct Budget(Rc<Cell<Duration>>);
 
-impl Lost {
+impl Budget {
     /// So much more.
     pub fn add(&self, time: Duration) {
         self.0.set(self.0.get().saturating_add(time));
     }
 
     /// What of `patience` is left.
-    pub fn left_of(&self, patience: Duration) -> Duration {
+    pub fn remaining(&self, patience: Duration) -> Duration {
         patience.saturating_sub(self.0.get())
     }
 }

@@ -122,7 +122,7 @@ pub fn is_plain_host(host: &[u8]) -> bool {
 }
 
 /// Whether a credential with these parts may be answered to, or erased by, `asked`.
-pub fn fits(asked: &Said, kept: &Said) -> bool {
+pub fn matches(asked: &Said, kept: &Said) -> bool {
     let must = ["protocol", "host"];
     let may = ["path", "username"];
     must.iter()

@@ -57,15 +57,15 @@ impl Server {
             nginx.arg("-e").arg(folder.join("error.log"));
             let mut nginx = started(&mut nginx);
             // It writes its process id once it listens.
-            let mut has_ended = false;
+            let mut is_expired = false;
             let settled = process::until(|| {
-                has_ended = nginx.0.try_wait().unwrap().is_some();
+                is_expired = nginx.0.try_wait().unwrap().is_some();
                 let is_up = fs::read_to_string(folder.join("nginx.pid"))
                     .is_ok_and(|pid| pid.trim() == nginx.0.id().to_string());
-                has_ended || (is_up && TcpStream::connect(("127.0.0.1", port)).is_ok())
+                is_expired || (is_up && TcpStream::connect(("127.0.0.1", port)).is_ok())
             });
             assert!(settled, "nginx did not start");
-            if !has_ended {
+            if !is_expired {
                 return Self {
                     folder,
                     port,

@@ -13,8 +13,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use git_credential_pat::credential::description::Description;
 use git_credential_pat::credential::expiry::Expiry;
+use git_credential_pat::credential::query::Query;
 use git_credential_pat::credential::{Authorization, Credential};
 use git_credential_pat::secret::Secret;
 use git_credential_pat::storage::keychain::Keychain;
@@ -246,23 +246,23 @@ fn lock() {
 
 // ---- words ----
 
-fn wanted(host: &str) -> Description {
-    Description {
+fn wanted(host: &str) -> Query {
+    Query {
         protocol: Some(b"https".to_vec()),
         host: Some(host.as_bytes().to_vec()),
-        ..Description::default()
+        ..Query::default()
     }
 }
 
-fn wanted_of(host: &str, username: &str) -> Description {
-    Description {
+fn wanted_of(host: &str, username: &str) -> Query {
+    Query {
         username: Some(username.into()),
         ..wanted(host)
     }
 }
 
-fn rejected(host: &str, username: &str, password: &str) -> Description {
-    Description {
+fn rejected(host: &str, username: &str, password: &str) -> Query {
+    Query {
         password: Some(Secret::new(password.as_bytes())),
         ..wanted_of(host, username)
     }
@@ -277,7 +277,7 @@ fn keychain() -> Keychain {
 }
 
 /// The username and the password that answer.
-fn answer(keychain: &Keychain, wanted: &Description) -> Option<(String, String)> {
+fn answer(keychain: &Keychain, wanted: &Query) -> Option<(String, String)> {
     let found = keychain.get(wanted).unwrap()?;
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     Some((
@@ -376,7 +376,7 @@ fn gets_updates_and_erases_what_was_stored() {
 fn keeps_everything_that_git_says() {
     scenario("keeps_everything_that_git_says", World::unlocked, || {
         let keychain = keychain();
-        let full = Description {
+        let full = Query {
             path: Some("a/ü.git".into()),
             expiry: Expiry::from_unix(1_795_651_200),
             refresh_token: Some(Secret::new(b"again")),
@@ -386,7 +386,7 @@ fn keeps_everything_that_git_says() {
         };
         let full = Credential::complete(full).unwrap();
         keychain.store(&full).unwrap();
-        let found = keychain.get(&Description::of(&full.key)).unwrap().unwrap();
+        let found = keychain.get(&Query::of(&full.key)).unwrap().unwrap();
         assert!(found.is_same(&full));
         let listed = keychain.list().unwrap();
         assert_eq!((listed.len(), &listed[0].key), (1, &full.key));
@@ -421,7 +421,7 @@ fn keeps_an_authorization_without_a_password() {
                 1,
                 "the same key, another kind"
             );
-            let stale = Description {
+            let stale = Query {
                 credential: Some(Secret::new(b"old")),
                 ..wanted("one.test")
             };
@@ -474,7 +474,7 @@ fn an_entry_with_a_path_outlives_a_store_without_one() {
             keychain
                 .store(&credential("one.test", "alice", "for-all"))
                 .unwrap();
-            let found = keychain.get(&Description::of(&narrow("").key)).unwrap();
+            let found = keychain.get(&Query::of(&narrow("").key)).unwrap();
             assert!(found.unwrap().is_same(&narrow("for-a")));
             assert_eq!(keychain.list().unwrap().len(), 2);
         },
@@ -502,7 +502,7 @@ fn erases_all_that_fit_and_only_the_named_secret() {
                     .unwrap(),
                 0
             );
-            assert_eq!(keychain.erase(&Description::default()).unwrap(), 0);
+            assert_eq!(keychain.erase(&Query::default()).unwrap(), 0);
             assert_eq!(keychain.erase(&wanted("one.test")).unwrap(), 2);
             assert_eq!(keychain.list().unwrap().len(), 1);
         },
@@ -1036,7 +1036,7 @@ fn what_gits_helper_stored_is_ours() {
 fn what_we_stored_is_gits_helpers() {
     beside_gits_helper("what_we_stored_is_gits_helpers", |folder| {
         let keychain = keychain();
-        let renewable = Description {
+        let renewable = Query {
             expiry: Expiry::from_unix(4_000_000_000),
             refresh_token: Some(Secret::new(b"again")),
             authtype: Some(b"Bearer".to_vec()),
@@ -1076,7 +1076,7 @@ fn what_we_stored_is_gits_helpers() {
 fn an_authorization_is_nothing_to_gits_helper() {
     beside_gits_helper("an_authorization_is_nothing_to_gits_helper", |folder| {
         let keychain = keychain();
-        let bearer = Description {
+        let bearer = Query {
             username: None,
             password: None,
             authtype: Some(b"Bearer".to_vec()),

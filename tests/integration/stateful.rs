@@ -5,8 +5,8 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use git_credential_pat::credential::Credential;
-use git_credential_pat::credential::description::Description;
 use git_credential_pat::credential::expiry::Expiry;
+use git_credential_pat::credential::query::Query;
 use git_credential_pat::secret::Secret;
 use git_credential_pat::storage::Storage;
 use git_credential_pat::storage::file::PlaintextFile;
@@ -18,8 +18,8 @@ use proptest::prelude::*;
 use proptest::test_runner::Config;
 
 const START: Now = Now {
-    boot: Duration::from_secs(1_000_000),
-    wall: 2_000_000_000,
+    monotonic: Duration::from_secs(1_000_000),
+    unix: 2_000_000_000,
     fraction: 0,
 };
 
@@ -46,7 +46,7 @@ enum Step {
     List,
     /// Both clocks go on, by night or day.
     Pass(u8),
-    /// Somebody sets the wall clock.
+    /// The system clock is set.
     Set(i16),
     Clear,
 }
@@ -75,7 +75,7 @@ struct Kept {
 }
 
 impl Question {
-    fn fits(&self, key: Key) -> bool {
+    fn matches(&self, key: Key) -> bool {
         let (protocol, host, path, user) = key;
         let said = |asked: Option<u8>, kept: Option<u8>| match asked {
             None => !self.is_exact || kept.is_none(),
@@ -87,15 +87,15 @@ impl Question {
             && said(self.user, user)
     }
 
-    fn described(&self) -> Description {
+    fn described(&self) -> Query {
         let text = |name: &str, number: Option<u8>| number.map(|n| format!("{name}{n}").into());
-        Description {
+        Query {
             protocol: text("p", self.protocol),
             host: text("host", self.host),
             path: text("path", self.path),
             username: text("user", self.user).map(|name: Vec<u8>| name.into()),
             is_exact: self.is_exact,
-            ..Description::default()
+            ..Query::default()
         }
     }
 }
@@ -140,16 +140,18 @@ impl Model {
         if !self.is_memory {
             return;
         }
-        let Now { boot, wall, .. } = NOW.get();
+        let Now {
+            monotonic, unix, ..
+        } = NOW.get();
         self.all.retain_mut(|kept| {
             if !concerned(kept.key) {
                 return true;
             }
-            if kept.expiry.is_some_and(|expiry| expiry < wall) {
+            if kept.expiry.is_some_and(|expiry| expiry < unix) {
                 kept.secret = None;
             }
             let forgotten = (kept.used + kept.timeout).min(kept.stored + kept.max_age);
-            boot.as_secs() < forgotten
+            monotonic.as_secs() < forgotten
         });
     }
 
@@ -184,8 +186,8 @@ impl Model {
             .all
             .iter_mut()
             .rev()
-            .find(|kept| asked.fits(kept.key))?;
-        found.used = NOW.get().boot.as_secs();
+            .find(|kept| asked.matches(kept.key))?;
+        found.used = NOW.get().monotonic.as_secs();
         Some(found.clone())
     }
 
@@ -198,7 +200,7 @@ impl Model {
                 // A password: entries that have none, but a header's parameters, are not meant.
                 Some(_) => kept.key.3.is_some() && kept.secret == named,
             };
-            !(asked.fits(kept.key) && is_named)
+            !(asked.matches(kept.key) && is_named)
         });
         before - self.all.len()
     }
@@ -258,11 +260,11 @@ fn steps() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn pass(boot: u64, wall: i64) {
+fn pass(monotonic: u64, unix: i64) {
     let now = NOW.get();
     NOW.set(Now {
-        boot: now.boot + Duration::from_secs(boot),
-        wall: now.wall.saturating_add_signed(wall),
+        monotonic: now.monotonic + Duration::from_secs(monotonic),
+        unix: now.unix.saturating_add_signed(unix),
         fraction: 0,
     });
 }
@@ -292,16 +294,18 @@ fn tell(
                 timeout,
                 max_age,
             } => {
-                let Now { boot, wall, .. } = NOW.get();
+                let Now {
+                    monotonic, unix, ..
+                } = NOW.get();
                 let new = Kept {
                     key,
                     secret: Some(secret),
-                    expiry: ends.map(|ends| wall.saturating_add_signed(ends.into())),
+                    expiry: ends.map(|ends| unix.saturating_add_signed(ends.into())),
                     is_renewable,
                     timeout: timeout.into(),
                     max_age: max_age.into(),
-                    stored: boot.as_secs(),
-                    used: boot.as_secs(),
+                    stored: monotonic.as_secs(),
+                    used: monotonic.as_secs(),
                 };
                 let lifetime = Lifetime {
                     timeout: Duration::from_secs(new.timeout),
@@ -321,7 +325,7 @@ fn tell(
             }
             Step::Erase(asked, named) => {
                 sweep();
-                let unwanted = Description {
+                let unwanted = Query {
                     password: named.map(secret),
                     ..asked.described()
                 };

@@ -26,10 +26,10 @@ pub(super) fn stored(word: &str) -> Vec<(String, String)> {
             });
         }
     });
-    let until = platform::boot_time() + PATIENCE;
+    let until = platform::monotonic_now() + PATIENCE;
     let mut all = Vec::new();
     loop {
-        let left = until.saturating_sub(platform::boot_time());
+        let left = until.saturating_sub(platform::monotonic_now());
         let Ok(keys) = keys.recv_timeout(left) else {
             break;
         };

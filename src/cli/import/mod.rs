@@ -91,7 +91,7 @@ pub(super) fn run(
     let harvest = neighbours.read(known(&helper, wanted.as_ref()));
     say_troubles(streams, &harvest);
     let outcome = helper.weigh(&harvest, wanted.as_ref(), &settings.accounts, now)?;
-    ui::notices(streams, &outcome.notices, now.wall);
+    ui::notices(streams, &outcome.notices, now.unix);
 
     let is_unknown = |offer: &Offer| offer.verdict == Verdict::Unknown;
     let mut work = Work {
@@ -241,7 +241,7 @@ impl Work<'_> {
         let outcome = helper.take_over(&offers, &mut |at, of| progress.comes_to(at, of), now);
         drop(progress);
         let outcome = outcome?;
-        ui::notices(streams, &outcome.notices, now.wall);
+        ui::notices(streams, &outcome.notices, now.unix);
         for &at in &wanted {
             self.imported[at] = true;
         }

@@ -3,8 +3,8 @@
 use super::super::streams::Streams;
 use super::super::ui;
 use crate::config::account::Account;
-use crate::credential::description::Description;
 use crate::credential::key::Key;
+use crate::credential::query::Query;
 use crate::neighbour::configured::path_teller;
 use crate::tasks::import::Offer;
 use crate::terminal::escape;
@@ -12,7 +12,7 @@ use crate::terminal::escape;
 /// A path of one part is no repository's at any forge: where git tells the whole path, what is kept for it never fits.
 pub(super) fn warn(offers: &[&Offer], accounts: &[Account], streams: &mut Streams) {
     let tells_path = path_teller();
-    let is_ruled = |said: &Description| {
+    let is_ruled = |said: &Query| {
         let mut accounts = accounts.iter();
         accounts.any(|account| account.path.is_some() && account.covers(said))
     };
@@ -20,7 +20,7 @@ pub(super) fn warn(offers: &[&Offer], accounts: &[Account], streams: &mut Stream
         let path = key.path.as_deref().unwrap_or_default();
         let is_http = matches!(&key.protocol[..], b"http" | b"https");
         let is_owner = is_http && !path.is_empty() && !path.contains(&b'/');
-        is_owner && !is_ruled(&Description::of(key)) && tells_path(key)
+        is_owner && !is_ruled(&Query::of(key)) && tells_path(key)
     };
     let mut urls: Vec<Vec<u8>> = offers
         .iter()

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use super::super::streams::Streams;
 use super::super::whereabouts::{Calls, Lines, OwnLines};
 use crate::config::{Flags, Settings};
-use crate::credential::description::Description;
 use crate::credential::key::Key;
+use crate::credential::query::Query;
 use crate::helper::open::kinds;
 use crate::storage::Kind;
 use crate::tasks::import::Offer;
@@ -26,7 +26,7 @@ impl<'a> Reach<'a> {
         let (mut lines, mut calls) = (HashMap::new(), HashMap::new());
         for Offer { credential, .. } in offers {
             let key = &credential.key;
-            let of_host = all.for_url(Some(&Description::of(key)));
+            let of_host = all.for_url(Some(&Query::of(key)));
             calls
                 .entry(of_host.clone())
                 .or_insert_with_key(OwnLines::calls);

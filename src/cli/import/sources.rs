@@ -2,7 +2,7 @@
 
 use super::super::streams::Streams;
 use super::super::ui;
-use crate::credential::description::Description;
+use crate::credential::query::Query;
 use crate::helper::Helper;
 use crate::helper::issuer::StandIn;
 use crate::neighbour::registry::Harvest;
@@ -15,7 +15,7 @@ const ANY_USER: &str = "x-access-token";
 /// The username for the token in `variable`, as far as the forge of `wanted` takes one that is not told.
 pub(super) fn username_of(
     helper: &Helper,
-    wanted: Option<&Description>,
+    wanted: Option<&Query>,
     variable: &str,
 ) -> Option<&'static str> {
     let token = environment::token(variable).ok()?;
@@ -27,12 +27,12 @@ pub(super) fn username_of(
 }
 
 /// What git's cache is asked for.
-pub(super) fn known(helper: &Helper, wanted: Option<&Description>) -> Vec<Description> {
+pub(super) fn known(helper: &Helper, wanted: Option<&Query>) -> Vec<Query> {
     let kept = helper.list().map(|outcome| outcome.value);
     let kept = kept.unwrap_or_default().into_iter();
-    let kept = kept.map(|(_, listed)| Description::of(&listed.key));
+    let kept = kept.map(|(_, listed)| Query::of(&listed.key));
     wanted
-        .map(Description::duplicate)
+        .map(Query::duplicate)
         .into_iter()
         .chain(kept)
         .collect()

@@ -60,7 +60,7 @@ pub(super) fn run(
             make(git, file, &removals)?;
         }
         is_any |= !removals.is_empty();
-        let left = left_of(file, &left);
+        let left = remaining(file, &left);
         resets.extend(resets_left(git, &place, &left, &resets)?);
         // What is only shown still stands there; and beside a line without a trace, others may have none.
         let is_traceless = !(is_dry && is_done || removals.is_empty());
@@ -161,7 +161,7 @@ fn take_back(
 }
 
 /// What is left of this file, by whatever name it was noted.
-fn left_of<'a>(file: &Path, left: &'a [TakenBack]) -> Vec<&'a Left> {
+fn remaining<'a>(file: &Path, left: &'a [TakenBack]) -> Vec<&'a Left> {
     let file = traces::settled(file);
     let of_file = left.iter().filter(|one| one.path == file);
     of_file.flat_map(|one| &one.left).collect()

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use super::file::{Error, Folder};
 use crate::platform::ending::Waiting;
-use crate::platform::{boot_time, swap};
+use crate::platform::{monotonic_now, swap};
 
 /// As long as git-credential-store waits (git-config(1), `credentialStore.lockTimeoutMS`).
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -39,7 +39,7 @@ impl Lock {
         name.push(".lock");
         let flags =
             OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let until = boot_time().saturating_add(PATIENCE);
+        let until = monotonic_now().saturating_add(PATIENCE);
         loop {
             let waiting = Waiting::begin();
             match openat(&folder.descriptor, &name, flags, mode) {
@@ -52,7 +52,7 @@ impl Lock {
                         _waiting: waiting,
                     }));
                 }
-                Err(Errno::EXIST) if boot_time() < until => {
+                Err(Errno::EXIST) if monotonic_now() < until => {
                     drop(waiting);
                     std::thread::sleep(Duration::from_millis(10));
                 }

@@ -7,8 +7,8 @@ use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use crate::config::Flags;
-use crate::credential::description::Description;
 use crate::credential::key::Key;
+use crate::credential::query::Query;
 use crate::platform::own_program;
 use crate::protocol::write;
 use crate::secret::Buffer;
@@ -52,7 +52,7 @@ fn is_kept(name: &OsStr) -> bool {
 /// Starts it for the token of `key`, which is all it is told: the secret it fetches for itself.
 pub fn start(flags: &Flags, key: &Key) -> io::Result<()> {
     let mut text = Buffer::with_capacity(LONGEST);
-    let written = write::description(&Description::of(key), &mut text);
+    let written = write::query(&Query::of(key), &mut text);
     if written.is_err() || text.as_slice().len() > LONGEST {
         return Ok(());
     }

@@ -15,9 +15,9 @@ use super::issuer::{Clues, Issuer, StandIn, issuer, username};
 use super::{Helper, Outcome, precedence};
 use crate::config::host::HostRule;
 use crate::credential::Credential;
-use crate::credential::description::Description;
 use crate::credential::expiry::{Expiry, Source};
 use crate::credential::key::Key;
+use crate::credential::query::Query;
 use crate::credential::token::TokenKind;
 use crate::forge::{self, Found, Lack, Site, Told, Verdict, http};
 use crate::journal::known::{self, Known};
@@ -101,7 +101,7 @@ impl Helper {
     pub fn ask_with(
         &self,
         credential: &Credential,
-        repositories: &[Description],
+        repositories: &[Query],
         now: Now,
     ) -> (Option<Issuer>, Asked) {
         let (issuer, asked) = self.ask(credential, now);
@@ -109,12 +109,7 @@ impl Helper {
         (issuer, asked)
     }
 
-    fn or_ask_git(
-        &self,
-        asked: Asked,
-        credential: &Credential,
-        repositories: &[Description],
-    ) -> Asked {
+    fn or_ask_git(&self, asked: Asked, credential: &Credential, repositories: &[Query]) -> Asked {
         let is_known = !matches!(asked, Asked::NoForge);
         // GitLab answers 401 for a token without a mark that only git can use, and its API may be elsewhere.
         let is_open = matches!(
@@ -128,7 +123,7 @@ impl Helper {
             return asked;
         }
         let key = &credential.key;
-        let is_at_host = |repository: &&Description| {
+        let is_at_host = |repository: &&Query| {
             repository.protocol.as_ref() == Some(&key.protocol)
                 && repository.host.as_ref() == Some(&key.host)
         };
@@ -153,8 +148,8 @@ impl Helper {
     /// next credential, and how many there are.
     pub fn check(
         &self,
-        wanted: Option<&Description>,
-        repositories: &[Description],
+        wanted: Option<&Query>,
+        repositories: &[Query],
         comes_to: &mut dyn FnMut(usize, usize),
         now: Now,
     ) -> Result<Outcome<Vec<Report>>, Error> {
@@ -203,7 +198,7 @@ impl Helper {
     /// writes the end into the entry if its secret is still the same.
     pub fn look_up(&self, key: &Key, now: Now) -> Result<(), Error> {
         for storage in &self.storages {
-            let credential = match storage.get(&Description::exactly(key)) {
+            let credential = match storage.get(&Query::exact(key)) {
                 Ok(Some(found)) if found.is_complete() => found,
                 Ok(_) | Err(Error::Unavailable { .. }) => continue,
                 Err(cause) => return Err(cause),
@@ -215,7 +210,7 @@ impl Helper {
                 && is_wanted(&credential, &known)
                 && self
                     .journal
-                    .claim(&credential, EVERY, now.wall)
+                    .claim(&credential, EVERY, now.unix)
                     .unwrap_or(false)
             {
                 let asked = self.ask_issuer(&credential, issuer.as_ref(), now);
@@ -241,13 +236,13 @@ impl Helper {
             Asked::Told(Verdict::Good(found)) => (true, found.clone()),
             _ => (false, Found::default()),
         };
-        known.end = match found.end.after(now.wall) {
+        known.end = match found.end.after(now.unix) {
             Told::At(_) if held.is_some_and(|(_, source)| source.outranks(Source::Forge)) => held,
             Told::At(end) => Some((end, Source::Forge)),
             Told::Never => held.filter(|(_, source)| is_word_of_person(*source)),
             // A good token has not expired: a date that says so is wrong, unless a person or an issuer set it.
             Told::Unknown => held.filter(|(end, source)| {
-                !is_good || end.left(now.wall) > 0 || is_word_of_person(*source)
+                !is_good || end.left(now.unix) > 0 || is_word_of_person(*source)
             }),
         };
         if is_good {
@@ -255,7 +250,7 @@ impl Helper {
         }
         let end = known.end.map(|(end, _)| end);
         if end != credential.expiry {
-            self.redate(credential, end, now)?;
+            self.set_expiry(credential, end, now)?;
         }
         if let Some(Issuer { forge, token, .. }) = issuer {
             known.forge = Some(forge.kind());
@@ -263,13 +258,13 @@ impl Helper {
         }
         known.scopes = found.scopes.or(known.scopes);
         if let Some(outcome) = outcome_of(asked) {
-            known.asked = Some(now.wall);
+            known.asked = Some(now.unix);
             known.outcome = Some(outcome);
         }
         let learnt = known.clone();
         let (since, accepted) = (known.since, known.accepted);
         // What cannot be remembered is asked for again.
-        let _ = self.journal.learn(credential, now.wall, |known| {
+        let _ = self.journal.learn(credential, now.unix, |known| {
             *known = Known {
                 since: known.since.or(since),
                 accepted: known.accepted.or(accepted),
@@ -280,9 +275,14 @@ impl Helper {
     }
 
     /// Gives the entry a new end wherever it is kept with the very secret that was asked about.
-    fn redate(&self, credential: &Credential, end: Option<Expiry>, now: Now) -> Result<(), Error> {
+    fn set_expiry(
+        &self,
+        credential: &Credential,
+        end: Option<Expiry>,
+        now: Now,
+    ) -> Result<(), Error> {
         for storage in &self.storages {
-            match precedence::redate(&**storage, credential, end, now) {
+            match precedence::set_expiry(&**storage, credential, end, now) {
                 Ok(_) | Err(Error::Unavailable { .. }) => {}
                 Err(cause) => return Err(cause),
             }
@@ -291,19 +291,19 @@ impl Helper {
     }
 
     /// Everything that fits and is complete, each secret once, with the storages it is in.
-    fn all_fitting(&self, wanted: Option<&Description>) -> Result<Outcome<Vec<Kept>>, Error> {
+    fn all_fitting(&self, wanted: Option<&Query>) -> Result<Outcome<Vec<Kept>>, Error> {
         let listed = self.list()?;
         let mut notices = listed.notices;
         let mut all: Vec<Kept> = Vec::new();
         for (kind, listed) in listed.value {
-            if wanted.is_some_and(|wanted| !wanted.fits(&listed.key)) {
+            if wanted.is_some_and(|wanted| !wanted.matches(&listed.key)) {
                 continue;
             }
             let mut storages = self.storages.iter();
             let Some(storage) = storages.find(|storage| storage.kind() == kind) else {
                 continue;
             };
-            let found = match storage.get(&Description::exactly(&listed.key)) {
+            let found = match storage.get(&Query::exact(&listed.key)) {
                 Ok(found) => found,
                 Err(cause @ Error::Unavailable { .. }) => {
                     // Once for all that it has.

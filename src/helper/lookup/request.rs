@@ -61,7 +61,7 @@ pub(crate) fn ask(credential: &Credential, issuer: &Issuer, site: &Site, now: No
     }
     match answer {
         Ok(answer) => {
-            let verdict = reading::read(*forge, &answer, *token, now.wall);
+            let verdict = reading::read(*forge, &answer, *token, now.unix);
             Asked::Told(safe(verdict, site, secret))
         }
         Err(error) => Asked::Failed(error),
@@ -76,7 +76,7 @@ fn probe(forge: &dyn Forge, call: &Call, now: Now) -> Option<Asked> {
     };
     let send = || http::call(&call, None, None, &http::network_for(&call.url)?);
     match send() {
-        Ok(answer) => match reading::read(forge, &answer, None, now.wall) {
+        Ok(answer) => match reading::read(forge, &answer, None, now.unix) {
             limited @ Verdict::Limited { .. } => Some(Asked::Told(limited)),
             _ if reading::is_there(forge, &answer) => None,
             _ => Some(Asked::NotThere(forge.kind())),

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::credential::description::Description;
 use crate::credential::key::Key;
+use crate::credential::query::Query;
 use crate::credential::username::Username;
 
 /// The attribute that tells what kind of item this is (libsecret, `SecretSchema`).
@@ -82,7 +82,7 @@ impl Schema {
 
     /// The attributes of the items that may fit `wanted`, search by search; none if no item can. They only narrow: an item
     /// without some attribute that `wanted` leaves open is found too, and so is the same host with a port.
-    pub(super) fn searches(self, wanted: &Description, spelling: Spelling) -> Vec<Attributes> {
+    pub(super) fn searches(self, wanted: &Query, spelling: Spelling) -> Vec<Attributes> {
         let (Some(host), Some(more)) = (wanted.host.as_deref().and_then(text), self.more(wanted))
         else {
             return Vec::new();
@@ -99,7 +99,7 @@ impl Schema {
     }
 
     /// Those of all but the host.
-    fn more(self, wanted: &Description) -> Option<Attributes> {
+    fn more(self, wanted: &Query) -> Option<Attributes> {
         let mut attributes = vec![(self.protocol(), text(wanted.protocol.as_deref()?)?)];
         for (name, value) in [
             (self.path(), wanted.path.as_deref()),
@@ -118,7 +118,7 @@ impl Schema {
     /// The attributes of an item kept under `key`; `None` if it holds what no attribute can.
     pub(super) fn attributes(self, key: &Key) -> Option<Attributes> {
         let name = (SCHEMA, self.names()[0].to_owned());
-        let rest = self.searches(&Description::of(key), Spelling::AsKept);
+        let rest = self.searches(&Query::of(key), Spelling::AsKept);
         let rest = rest.into_iter().next()?;
         Some([name].into_iter().chain(rest).collect())
     }
@@ -319,9 +319,9 @@ mod tests {
 
     #[test]
     fn what_is_not_text_is_searched_for_nowhere() {
-        let wanted = Description::of(&key("one.test", None, None));
+        let wanted = Query::of(&key("one.test", None, None));
         for bad in [&b"\xFF"[..], b"a\0b"] {
-            let wanted = Description {
+            let wanted = Query {
                 username: Some(bad.to_vec().into()),
                 ..wanted.duplicate()
             };
@@ -329,7 +329,7 @@ mod tests {
         }
         assert!(
             Schema::Password
-                .searches(&Description::default(), Spelling::AsKept)
+                .searches(&Query::default(), Spelling::AsKept)
                 .is_empty()
         );
     }

@@ -5,9 +5,9 @@ use keyring::CredentialStore;
 use super::attributes::{Schema, Spelling, label};
 use super::found::{Failure, Found, delete, find, get, map, newest_first, reveal};
 use crate::credential::Credential;
-use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
+use crate::credential::query::Query;
 use crate::credential::username::Username;
 use crate::protocol::write;
 use crate::secret::Buffer;
@@ -95,7 +95,7 @@ fn first_whole(found: &[Found]) -> Result<Option<Credential>, Failure> {
 }
 
 fn items_of(store: &CredentialStore, key: &Key) -> Result<Vec<Found>, Failure> {
-    let wanted = Description::of(key);
+    let wanted = Query::of(key);
     let mut found = find(store, &wanted, Spelling::AsKept)?;
     reveal(&mut found, &wanted)?;
     found.retain(|item| item.key() == Some(key));
@@ -114,7 +114,7 @@ pub(super) fn touch(store: &CredentialStore, key: &Key) -> Result<(), Failure> {
     Ok(())
 }
 
-pub(super) fn rehearse(store: &CredentialStore, kept: &Credential) -> Result<bool, Failure> {
+pub(super) fn check_writable(store: &CredentialStore, kept: &Credential) -> Result<bool, Failure> {
     for item in newest_first(items_of(store, &kept.key)?)? {
         let known = item.read()?;
         if known.is_some_and(|known| known.is_complete() && known.has_same_secrets(kept)) {
@@ -124,12 +124,12 @@ pub(super) fn rehearse(store: &CredentialStore, kept: &Credential) -> Result<boo
     Ok(false)
 }
 
-pub(super) fn redate(
+pub(super) fn set_expiry(
     store: &CredentialStore,
     kept: &Credential,
     end: Option<Expiry>,
 ) -> Result<bool, Failure> {
-    match get(store, &Description::exactly(&kept.key))? {
+    match get(store, &Query::exact(&kept.key))? {
         Some(mut found) if found.has_same_secrets(kept) => {
             found.expiry = end;
             put(store, &found, &Expected::There(kept.duplicate()))

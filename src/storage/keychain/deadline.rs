@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use crate::platform::boot_time;
+use crate::platform::monotonic_now;
 
 /// A prompt that opens meanwhile says nothing here, so whoever waits looks again; not without a pause, though.
 const LOOK: Duration = Duration::from_millis(10);
@@ -37,10 +37,10 @@ impl Prompts {
         wait: impl FnOnce() -> T,
         is_answer: impl FnOnce(&T) -> bool,
     ) -> T {
-        let began = boot_time();
+        let began = monotonic_now();
         self.taken().open = Some(began);
         let answer = wait();
-        let took = boot_time().saturating_sub(began);
+        let took = monotonic_now().saturating_sub(began);
         let mut taken = self.taken();
         taken.open = None;
         if is_answer(&answer) {
@@ -52,7 +52,9 @@ impl Prompts {
     /// Of all that were, and of the one that is open.
     pub(super) fn time(&self) -> Duration {
         let taken = self.taken();
-        let open = taken.open.map(|since| boot_time().saturating_sub(since));
+        let open = taken
+            .open
+            .map(|since| monotonic_now().saturating_sub(since));
         taken.before + open.unwrap_or_default()
     }
 
@@ -81,7 +83,7 @@ pub(super) fn within<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Late> {
     let (answer, answered) = channel();
-    let began = boot_time();
+    let began = monotonic_now();
     let prompts_before = prompts.time();
     let started = thread::Builder::new()
         .name("keychain".to_owned())
@@ -101,7 +103,9 @@ pub(super) fn within<T: Send + 'static>(
             },
         }
         let prompted = prompts.time().saturating_sub(prompts_before).min(patience);
-        let waited = boot_time().saturating_sub(began).saturating_sub(prompted);
+        let waited = monotonic_now()
+            .saturating_sub(began)
+            .saturating_sub(prompted);
         left = limit.saturating_sub(waited);
         if left.is_zero() {
             return Err(Late);

@@ -9,8 +9,8 @@ use zeroize::Zeroizing;
 use super::attributes::{Attributes, Schema, Seen, Spelling};
 use super::native;
 use crate::credential::Credential;
-use crate::credential::description::Description;
 use crate::credential::key::Key;
+use crate::credential::query::Query;
 use crate::protocol;
 use crate::protocol::read;
 use crate::secret::Buffer;
@@ -63,7 +63,7 @@ impl Found {
         };
         let nameless = nameless.filter(|password| !password.expose().is_empty());
         // The name is judged beside its password.
-        let mut read = Credential::partial(Description {
+        let mut read = Credential::partial(Query {
             protocol: Some(protocol),
             host: Some(host),
             path,
@@ -113,10 +113,10 @@ impl Found {
     }
 }
 
-/// What fits, and what is hidden and may fit. Attributes only narrow the search: [`Description::fits`] decides.
+/// What fits, and what is hidden and may fit. Attributes only narrow the search: [`Query::matches`] decides.
 pub(super) fn find(
     store: &CredentialStore,
-    wanted: &Description,
+    wanted: &Query,
     spelling: Spelling,
 ) -> Result<Vec<Found>, Failure> {
     let mut found = Vec::new();
@@ -128,7 +128,7 @@ pub(super) fn find(
     found.retain(|item| {
         item.key().map_or_else(
             || item.is_hidden() && spelling == Spelling::AsKept,
-            |key| wanted.fits(key),
+            |key| wanted.matches(key),
         )
     });
     Ok(found)
@@ -161,20 +161,17 @@ fn seen(schema: Schema, entry: &Entry) -> keyring::Result<Seen> {
 }
 
 /// Opens what is hidden, and keeps of it what fits. Fails if it stays locked: then nobody knows.
-pub(super) fn reveal(found: &mut Vec<Found>, wanted: &Description) -> Result<(), Failure> {
+pub(super) fn reveal(found: &mut Vec<Found>, wanted: &Query) -> Result<(), Failure> {
     for item in found.iter_mut().filter(|item| item.is_hidden()) {
         drop(Zeroizing::new(item.entry.get_secret()?));
         item.seen = seen(item.schema, &item.entry)?;
     }
-    found.retain(|item| item.key().is_some_and(|key| wanted.fits(key)));
+    found.retain(|item| item.key().is_some_and(|key| wanted.matches(key)));
     Ok(())
 }
 
 /// The one stored last that fits and is whole.
-pub(super) fn get(
-    store: &CredentialStore,
-    wanted: &Description,
-) -> Result<Option<Credential>, Failure> {
+pub(super) fn get(store: &CredentialStore, wanted: &Query) -> Result<Option<Credential>, Failure> {
     let mut found = find(store, wanted, Spelling::AsKept)?;
     if found.iter().all(Found::is_hidden) {
         reveal(&mut found, wanted)?;

@@ -29,18 +29,18 @@ use std::time::Duration;
 use keyring::CredentialStore;
 
 use self::attributes::Spelling;
-use self::change::{Expected, put, redate, rehearse, touch};
+use self::change::{Expected, check_writable, put, set_expiry, touch};
 use self::deadline::Prompts;
 use self::found::{Failure, Found, all, delete, find, get, list, reveal};
 use self::others::{Attributes, Other};
-use super::{Advice, Error, Kind, Lack, Listed, Lost, Storage};
+use super::{Advice, Budget, Error, Kind, Lack, Listed, Storage};
 use crate::credential::Credential;
-use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
+use crate::credential::query::Query;
 use crate::files::owned::{self, Folder};
-use crate::platform::boot_time;
 use crate::platform::lock::Lock;
+use crate::platform::monotonic_now;
 use crate::secret::Secret;
 
 /// How long all of an operation may take where nobody is prompted. Above the two seconds after which one unanswered call
@@ -78,11 +78,11 @@ pub struct Keychain {
     /// When something was stored, by the clock that nobody sets.
     stored: Cell<Option<Duration>>,
     /// What was put last, and when.
-    put_last: RefCell<Vec<(Key, Duration)>>,
+    touch: RefCell<Vec<(Key, Duration)>>,
     /// Where those who make an item take turns.
     turns: Option<PathBuf>,
     /// What those who were asked before have cost.
-    lost: Lost,
+    lost: Budget,
 }
 
 impl Keychain {
@@ -97,15 +97,15 @@ impl Keychain {
             is_lost: Cell::new(false),
             is_declined: Cell::new(false),
             stored: Cell::new(None),
-            put_last: RefCell::default(),
+            touch: RefCell::default(),
             turns: None,
-            lost: Lost::default(),
+            lost: Budget::default(),
         }
     }
 
     /// What was waited in vain for others is not waited again here.
     #[must_use]
-    pub fn after(self, lost: &Lost) -> Self {
+    pub fn after(self, lost: &Budget) -> Self {
         Self {
             lost: lost.clone(),
             ..self
@@ -189,9 +189,9 @@ impl Keychain {
         } else {
             &self.asking
         });
-        let (began, prompted) = (boot_time(), self.prompts.time());
+        let (began, prompted) = (monotonic_now(), self.prompts.time());
         let prompts = Arc::clone(&self.prompts);
-        let limit = self.lost.left_of(MARGIN).max(LEAST);
+        let limit = self.lost.remaining(MARGIN).max(LEAST);
         let answer = deadline::within(limit, patience, &self.prompts, move || {
             let store = if let Some(store) = slot.get() {
                 Arc::clone(store)
@@ -208,7 +208,7 @@ impl Keychain {
         answer.map_err(|failure| {
             let error = failure.into_error(operation);
             let prompted = self.prompts.time().saturating_sub(prompted);
-            let is_slow = boot_time().saturating_sub(began) > SLOW.saturating_add(prompted);
+            let is_slow = monotonic_now().saturating_sub(began) > SLOW.saturating_add(prompted);
             if matches!(error, Error::Unavailable { .. }) {
                 self.is_lost.set(is_slow);
                 self.is_declined.set(!prompted.is_zero());
@@ -238,7 +238,7 @@ impl Keychain {
             let _turn = turn;
             put(store, &credential, &expected)
         });
-        self.stored.set(Some(boot_time()));
+        self.stored.set(Some(monotonic_now()));
         stored
     }
 
@@ -248,7 +248,7 @@ impl Keychain {
         let Some(folder) = self.turns.as_deref().filter(|_| !self.is_lost.get()) else {
             return Ok(Turn(None));
         };
-        let patience = self.lost.left_of(TURN);
+        let patience = self.lost.remaining(TURN);
         let Ok(own) = Folder::make(folder) else {
             return Ok(Turn(None));
         };
@@ -272,7 +272,7 @@ impl Storage for Keychain {
     }
 
     /// Without unlocking anything if what fits is open, or if nothing fits.
-    fn get(&self, wanted: &Description) -> Result<Option<Credential>, Error> {
+    fn get(&self, wanted: &Query) -> Result<Option<Credential>, Error> {
         let wanted = wanted.duplicate();
         self.ask("look", self.patience, move |store| get(store, &wanted))
     }
@@ -286,44 +286,46 @@ impl Storage for Keychain {
         self.put(credential, Expected::Still(known))
     }
 
-    fn redate(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {
+    fn set_expiry(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {
         let turn = self.take_turn().map_err(|cause| busy("store", cause))?;
         let kept = kept.duplicate();
         let redated = self.ask("store", self.patience, move |store| {
             let _turn = turn;
-            redate(store, &kept, end)
+            set_expiry(store, &kept, end)
         });
-        self.stored.set(Some(boot_time()));
+        self.stored.set(Some(monotonic_now()));
         redated
     }
 
-    fn rehearse(&self, kept: &Credential) -> Result<bool, Error> {
+    fn check_writable(&self, kept: &Credential) -> Result<bool, Error> {
         let kept = kept.duplicate();
-        self.ask("store", self.patience, move |store| rehearse(store, &kept))
+        self.ask("store", self.patience, move |store| {
+            check_writable(store, &kept)
+        })
     }
 
     /// The service counts in seconds: of two items that were written in one, the newer counts as the one stored last.
-    fn put_last(&self, key: &Key) -> Result<(), Error> {
+    fn touch(&self, key: &Key) -> Result<(), Error> {
         let last = {
-            let put_last = self.put_last.borrow();
+            let touch = self.touch.borrow();
             // Items of another host answer other questions.
-            let mut near = put_last
+            let mut near = touch
                 .iter()
                 .rev()
                 .filter(|(other, _)| other.host == key.host && other.protocol == key.protocol);
             self.stored.get().max(near.next().map(|(_, at)| *at))
         };
         if let Some(last) = last {
-            thread::sleep(SECOND.saturating_sub(boot_time().saturating_sub(last)));
+            thread::sleep(SECOND.saturating_sub(monotonic_now().saturating_sub(last)));
         }
         let key = key.clone();
         let touched = key.clone();
         let put = self.ask("store", self.patience, move |store| touch(store, &touched));
-        self.put_last.borrow_mut().push((key, boot_time()));
+        self.touch.borrow_mut().push((key, monotonic_now()));
         put
     }
 
-    fn erase(&self, unwanted: &Description) -> Result<usize, Error> {
+    fn erase(&self, unwanted: &Query) -> Result<usize, Error> {
         // One secret goes in turn with those who store, who write over an item in its place: a newer one must not go for it.
         let names_secret = unwanted.password.is_some() || unwanted.credential.is_some();
         let turn = names_secret.then(|| self.take_turn()).transpose();
@@ -382,7 +384,7 @@ impl Keychain {
     }
 }
 
-fn erase(store: &CredentialStore, unwanted: &Description) -> Result<usize, Failure> {
+fn erase(store: &CredentialStore, unwanted: &Query) -> Result<usize, Failure> {
     let names_secret = unwanted.password.is_some() || unwanted.credential.is_some();
     // What hides its attributes can only be found as it is spelled here. Unlocked, it is found below as well.
     let mut hidden = find(store, unwanted, Spelling::AsKept)?;
@@ -406,8 +408,8 @@ fn erase(store: &CredentialStore, unwanted: &Description) -> Result<usize, Failu
 }
 
 /// Removes the items without a user whose secret was rejected: git asked for the name, and was given the secret by us.
-fn erase_nameless(store: &CredentialStore, unwanted: &Description) -> Result<usize, Failure> {
-    let anyone = Description {
+fn erase_nameless(store: &CredentialStore, unwanted: &Query) -> Result<usize, Failure> {
+    let anyone = Query {
         username: None,
         ..unwanted.duplicate()
     };
@@ -431,11 +433,11 @@ mod tests {
 
     use super::*;
 
-    fn wanted() -> Description {
-        Description {
+    fn wanted() -> Query {
+        Query {
             protocol: Some(b"https".to_vec()),
             host: Some(b"one.test".to_vec()),
-            ..Description::default()
+            ..Query::default()
         }
     }
 
@@ -502,7 +504,7 @@ mod tests {
     fn what_is_not_text_is_kept_nowhere() {
         let store = mock::Store::new().unwrap();
         let keychain = Keychain::over(&(store as Arc<CredentialStore>));
-        let strange = Description {
+        let strange = Query {
             username: Some(b"\xFF".to_vec().into()),
             password: Some(crate::secret::Secret::new(b"made-up")),
             ..wanted()

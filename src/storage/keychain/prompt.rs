@@ -8,7 +8,7 @@ use dbus::message::MatchRule;
 use dbus::strings::{BusName, Path};
 
 use super::calls::{BUS, Calls, Error, Result};
-use crate::platform::boot_time;
+use crate::platform::monotonic_now;
 
 const PROMPT: &str = "org.freedesktop.Secret.Prompt";
 
@@ -48,9 +48,9 @@ impl Running<'_> {
     /// Nothing is said then to the prompt: it goes with this connection. gnome-keyring (42.1) ends itself where a client has one
     /// dismissed, and goes.
     pub(super) fn wait(&self, patience: Duration) -> Result<Option<()>> {
-        let began = boot_time();
+        let began = monotonic_now();
         loop {
-            let waited = boot_time().saturating_sub(began);
+            let waited = monotonic_now().saturating_sub(began);
             let left = patience.saturating_sub(waited);
             if left.is_zero() {
                 return Ok(None);

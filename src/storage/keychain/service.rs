@@ -22,7 +22,7 @@ use super::content;
 use super::deadline::Prompts;
 use super::program::{self, Program};
 use super::prompt;
-use crate::platform::boot_time;
+use crate::platform::monotonic_now;
 
 const ROOT: &str = "/org/freedesktop/secrets";
 const DEFAULT: &str = "/org/freedesktop/secrets/aliases/default";
@@ -99,7 +99,7 @@ impl Service {
             Ok(false) => Default::Open,
             Err(_) => Default::Unknown,
         };
-        self.default.set((default, boot_time()));
+        self.default.set((default, monotonic_now()));
         is_locked.map(|_| default)
     }
 
@@ -113,7 +113,7 @@ impl Service {
 
     pub(super) fn search(&self, attributes: &HashMap<&str, &str>) -> Result<Found> {
         let (default, seen) = self.default.get();
-        let is_fresh = boot_time().saturating_sub(seen) < FRESH;
+        let is_fresh = monotonic_now().saturating_sub(seen) < FRESH;
         let default = if is_fresh {
             default
         } else {
@@ -143,13 +143,13 @@ impl Service {
             self.calls
                 .ask_within(limit, ROOT, SERVICE, "SearchItems", (attributes,))
         };
-        let began = boot_time();
+        let began = monotonic_now();
         let answer = if self.may_prompt() {
             self.prompts.during(wait, Result::is_ok)
         } else {
             wait()
         };
-        let is_late = boot_time().saturating_sub(began) >= limit;
+        let is_late = monotonic_now().saturating_sub(began) >= limit;
         match answer {
             Err(Error::Mute) if is_late => Err(Error::Locked),
             answer => answer?.read_all().map_err(|_| Error::Odd),
@@ -166,7 +166,7 @@ impl Service {
         }
         let default = self.default_collection()?;
         self.unlock(&default)?;
-        self.default.set((Default::Open, boot_time()));
+        self.default.set((Default::Open, monotonic_now()));
         Ok(())
     }
 

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use crate::credential::Credential;
-use crate::credential::description::Description;
 use crate::credential::key::Key;
+use crate::credential::query::Query;
 use crate::storage::{Error, Kind, Storage};
 use crate::time::Now;
 
@@ -65,11 +65,11 @@ pub(crate) fn remove_from(
     stale: &Credential,
     now: Now,
 ) -> Result<usize, Error> {
-    let exactly = Description::exactly(&stale.key);
+    let exactly = Query::exact(&stale.key);
     if !stale.is_complete() {
         let kept = storage.get(&exactly)?;
-        let has_ended = kept.is_some_and(|kept| !kept.is_complete() && kept.has_ended(now.wall));
-        return if has_ended {
+        let is_expired = kept.is_some_and(|kept| !kept.is_complete() && kept.is_expired(now.unix));
+        return if is_expired {
             storage.erase(&exactly)
         } else {
             Ok(0)
@@ -78,15 +78,15 @@ pub(crate) fn remove_from(
     // Another end was told meanwhile: it may be good again.
     match storage.get(&exactly)? {
         Some(kept) if kept.has_same_secrets(stale) && kept.expiry != stale.expiry => Ok(0),
-        _ => storage.erase(&stale.as_refused()),
+        _ => storage.erase(&stale.as_rejected()),
     }
 }
 
 /// Only while another one still answers in its place.
 pub(crate) fn remove_behind(storage: &dyn Storage, stale: &Credential) -> Result<usize, Error> {
-    match storage.get(&Description::exactly(&stale.key))? {
+    match storage.get(&Query::exact(&stale.key))? {
         Some(kept) if kept.is_complete() && !kept.has_same_secrets(stale) => {
-            storage.erase(&stale.as_refused())
+            storage.erase(&stale.as_rejected())
         }
         _ => Ok(0),
     }

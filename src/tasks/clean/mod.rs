@@ -9,8 +9,8 @@ use std::time::Duration;
 use self::inventory::{Kept, everything, remove_behind, remove_from, what_is_locked};
 use crate::config::{Choice, Settings};
 use crate::credential::Credential;
-use crate::credential::description::Description;
 use crate::credential::key::Key;
+use crate::credential::query::Query;
 use crate::helper::Outcome;
 use crate::helper::issuer::is_retired;
 use crate::helper::notice::Notice;
@@ -21,7 +21,7 @@ use crate::journal::fate::Fate;
 use crate::neighbour;
 use crate::neighbour::configured::kinds_in_git_config;
 use crate::neighbour::registry::{Copied, Harvest, Neighbours};
-use crate::storage::{Error, Kind, Lost, Storage};
+use crate::storage::{Budget, Error, Kind, Storage};
 use crate::time::Now;
 
 /// Everything of ours, whether or not it is in use.
@@ -123,7 +123,7 @@ impl Failure {
 impl Cleaner {
     /// Over the storages that `settings` name first, then over all the others.
     pub fn open(settings: &Settings, prompt_patience: Duration) -> Self {
-        let mut storages = open_all(settings, prompt_patience, &Lost::default());
+        let mut storages = open_all(settings, prompt_patience, &Budget::default());
         let mut in_use: Vec<Kind> = storages.iter().map(|storage| storage.kind()).collect();
         if settings.storage == Choice::Auto {
             in_use = vec![Kind::Memory, Kind::Keychain];
@@ -144,7 +144,7 @@ impl Cleaner {
     }
 
     /// What of ours is of no use any more, as far as it fits `wanted`. What is alive is all of it: a copy of it is, too.
-    pub fn find(&self, wanted: Option<&Description>, now: Now) -> Outcome<Ours> {
+    pub fn find(&self, wanted: Option<&Query>, now: Now) -> Outcome<Ours> {
         let (mut notices, mut rest) = (Vec::new(), Vec::<Kept>::new());
         let mut ours = Ours::default();
         for storage in &self.storages {
@@ -156,17 +156,18 @@ impl Cleaner {
             let trouble = trouble.filter(|cause| !cause.is_absence());
             notices.extend(trouble.map(|cause| Notice::PassedOver { cause }));
         }
-        let is_meant = |kept: &Kept| wanted.is_none_or(|wanted| wanted.fits(&kept.credential.key));
+        let is_meant =
+            |kept: &Kept| wanted.is_none_or(|wanted| wanted.matches(&kept.credential.key));
         rest.retain(|kept| {
             let credential = &kept.credential;
-            let found = match credential.expiry.filter(|end| end.is_past(now.wall)) {
+            let found = match credential.expiry.filter(|end| end.is_past(now.unix)) {
                 Some(_) if credential.refresh_token.is_some() => {
                     ours.renewable += usize::from(is_meant(kept));
                     return false;
                 }
-                Some(end) => Some((Why::Fate(Fate::Ended), Some(end.unix()))),
+                Some(end) => Some((Why::Fate(Fate::Expired), Some(end.unix()))),
                 None => match self.dead.fate_of(credential) {
-                    Some((fate @ (Fate::Refused | Fate::Ended), at)) => {
+                    Some((fate @ (Fate::Rejected | Fate::Expired), at)) => {
                         Some((Why::Fate(fate), Some(at)))
                     }
                     _ => self.untaken(credential).map(|why| (why, None)),
@@ -196,7 +197,7 @@ impl Cleaner {
                 ours.alive.push(kept);
             }
         }
-        let is_ended = |stale: &&mut Stale| stale.why == Why::Fate(Fate::Ended);
+        let is_ended = |stale: &&mut Stale| stale.why == Why::Fate(Fate::Expired);
         for stale in ours.stale.iter_mut().filter(is_ended) {
             let mut alive = ours.alive.iter();
             stale.lives_elsewhere = alive.any(|kept| is_copy(&kept.credential, &stale.credential));
@@ -235,7 +236,7 @@ impl Cleaner {
         if stale.is_empty() {
             return;
         }
-        let marked = self.journal.marked(now.wall).ok();
+        let marked = self.journal.marked(now.unix).ok();
         for stale in stale {
             stale.mark = marked
                 .as_ref()
@@ -309,20 +310,20 @@ impl Cleaner {
         &self,
         harvest: &Harvest,
         ours: &Ours,
-        wanted: Option<&Description>,
+        wanted: Option<&Query>,
         now: Now,
     ) -> Vec<Stale> {
         let mut stale = Vec::new();
         for (number, copied) in harvest.copies.iter().enumerate() {
             let copy = &copied.found.credential;
-            if wanted.is_some_and(|wanted| !wanted.fits(&copy.key)) {
+            if wanted.is_some_and(|wanted| !wanted.matches(&copy.key)) {
                 continue;
             }
-            let end = copy.expiry.filter(|end| end.is_past(now.wall));
+            let end = copy.expiry.filter(|end| end.is_past(now.unix));
             if end.is_some() && copy.refresh_token.is_some() {
                 continue;
             }
-            let ended = end.map(|end| (Why::Fate(Fate::Ended), Some(end.unix())));
+            let ended = end.map(|end| (Why::Fate(Fate::Expired), Some(end.unix())));
             let found = ended.or_else(|| {
                 let mut alive = ours.alive.iter();
                 if alive.any(|alive| is_copy(&alive.credential, copy)) {
@@ -349,10 +350,10 @@ impl Cleaner {
     }
 
     /// Everybody that ours are kept for: what a neighbour that does not tell can be asked about.
-    pub fn known(&self, ours: &Ours) -> Vec<Description> {
+    pub fn known(&self, ours: &Ours) -> Vec<Query> {
         let alive = ours.alive.iter().map(|kept| &kept.credential);
         let all = alive.chain(ours.stale.iter().map(|stale| &stale.credential));
-        all.map(|kept| Description::of(&kept.key)).collect()
+        all.map(|kept| Query::of(&kept.key)).collect()
     }
 
     /// Removes `stale`, if it is still there with the same secret. Returns how many went.
@@ -380,12 +381,12 @@ impl Cleaner {
                     };
                 }
                 // Copies that turn up later are known by this.
-                if stale.why == Why::Fate(Fate::Ended)
+                if stale.why == Why::Fate(Fate::Expired)
                     && !stale.lives_elsewhere
                     && stale.credential.is_complete()
                     && removed > 0
                 {
-                    let _ = self.journal.bury(&stale.credential, Fate::Ended, now);
+                    let _ = self.journal.bury(&stale.credential, Fate::Expired, now);
                 }
                 Ok(removed)
             }

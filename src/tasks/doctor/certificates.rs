@@ -3,7 +3,7 @@
 use std::env;
 
 use super::finding::Finding;
-use crate::credential::description::Description;
+use crate::credential::query::Query;
 use crate::credential::url::{self, without_secrets};
 use crate::git::{Git, Setting};
 use crate::terminal::escape::shell_word;
@@ -15,7 +15,7 @@ const CONSEQUENCE: &str =
     "whoever stands in between can take the token, for git does not check the server's certificate";
 
 /// What keeps git from checking the certificate of `url`, or of any server.
-pub fn examine(git: Option<&Git>, url: Option<&Description>) -> Vec<Finding> {
+pub fn examine(git: Option<&Git>, url: Option<&Query>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if url.is_some_and(|url| url.protocol.as_deref() != Some(b"https")) {
         return findings;
@@ -30,7 +30,7 @@ pub fn examine(git: Option<&Git>, url: Option<&Description>) -> Vec<Finding> {
     let settings = git.settings(r"^http\.(.*\.)?sslverify$");
     let settings = settings.unwrap_or_default();
     let is_off_for = |url: &str| matches!(git.is_on_for("http.sslVerify", url), Ok(Some(false)));
-    if let Some(key) = url.and_then(Description::key) {
+    if let Some(key) = url.and_then(Query::key) {
         let shown = String::from_utf8_lossy(&key.url()).into_owned();
         if is_off_for(&shown) {
             let covering = settings.iter();
@@ -89,7 +89,7 @@ fn is_off(setting: &Setting) -> bool {
 }
 
 /// `http.sslVerify`, or `http.URL.sslVerify` of this host, or of a pattern.
-fn covers(setting: &Setting, asked: Option<&Description>) -> bool {
+fn covers(setting: &Setting, asked: Option<&Query>) -> bool {
     let key = setting.key.to_string_lossy();
     let (Some(context), Some(asked)) = (context_of(&key), asked) else {
         return true;

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::finding::Finding;
 use super::query::Question;
 use crate::credential::Credential;
-use crate::credential::description::Description;
+use crate::credential::query::Query;
 use crate::credential::url::{self, without_secrets};
 use crate::git::context::{self, holds_for};
 use crate::git::helper_line::{KEYS, PROGRAM, is_ours, named, words};
@@ -21,7 +21,7 @@ const TITLE: &str = "helper chain";
 const REPLACE: &str = " --replace";
 
 /// Whom git asks about `url`, or about everything, the first asked first: an empty value forgets those before it.
-pub fn chain(git: &Git, url: Option<&Description>) -> Vec<Setting> {
+pub fn chain(git: &Git, url: Option<&Query>) -> Vec<Setting> {
     among(&lines(git), url)
 }
 
@@ -31,12 +31,12 @@ pub fn lines(git: &Git) -> Vec<Setting> {
 }
 
 /// As [`chain`], of `lines` that were read before.
-pub fn among(lines: &[Setting], url: Option<&Description>) -> Vec<Setting> {
+pub fn among(lines: &[Setting], url: Option<&Query>) -> Vec<Setting> {
     walk(lines.to_vec(), url).0
 }
 
 /// The helpers that git asks about `url`; and the empty value that has it forget this one, with the line that it forgets.
-fn walk(settings: Vec<Setting>, url: Option<&Description>) -> (Vec<Setting>, Option<[Setting; 2]>) {
+fn walk(settings: Vec<Setting>, url: Option<&Query>) -> (Vec<Setting>, Option<[Setting; 2]>) {
     let mut chain: Vec<Setting> = Vec::new();
     let mut forgets = None;
     for setting in settings {
@@ -56,7 +56,7 @@ fn walk(settings: Vec<Setting>, url: Option<&Description>) -> (Vec<Setting>, Opt
 /// Why git does not ask this helper about `url`, or about everything; `None`: it does. `counts`: which settings are looked at.
 pub fn bar(
     git: &Git,
-    url: Option<&Description>,
+    url: Option<&Query>,
     counts: impl Fn(&Setting) -> bool,
 ) -> Result<Option<Finding>, Error> {
     let mut settings = git.settings(KEYS)?;
@@ -91,7 +91,7 @@ pub fn barred_urls(git: &Git) -> Vec<Finding> {
 /// Whether git would ask us, and before the others. `kept`: what git asks, and what we would answer.
 pub fn examine(
     git: &Git,
-    url: Option<&Description>,
+    url: Option<&Query>,
     kept: Option<(&Question, &Credential)>,
 ) -> Vec<Finding> {
     let (chain, forgets) = walk(git.settings(KEYS).unwrap_or_default(), url);
@@ -251,7 +251,7 @@ fn is_repositorys(setting: &Setting) -> bool {
 /// What git itself gets for `question`, asked as for a fetch outside of any repository.
 fn answer(git: &Git, question: &Question, kept: &Credential) -> Answer {
     let mut text = Buffer::with_capacity(1024);
-    if write::description(&question.asked, &mut text).is_err() {
+    if write::query(&question.asked, &mut text).is_err() {
         return Answer::Unknown;
     }
     text.push(b"\n");

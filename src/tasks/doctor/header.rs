@@ -4,7 +4,7 @@
 use std::os::unix::ffi::OsStrExt;
 
 use super::finding::Finding;
-use crate::credential::description::Description;
+use crate::credential::query::Query;
 use crate::credential::url::without_secrets;
 use crate::git::context::holds_for;
 use crate::git::{Git, Setting};
@@ -13,7 +13,7 @@ use crate::terminal::escape::shell_word;
 const NAME: &str = "authorization";
 
 /// That git sends one for `url`, or to everybody. What is in it is a secret.
-pub fn examine(git: &Git, url: Option<&Description>) -> Option<Finding> {
+pub fn examine(git: &Git, url: Option<&Query>) -> Option<Finding> {
     let mut sent: Option<(Setting, String)> = None;
     for setting in git
         .settings(r"^http\.(.*\.)?extraheader$")

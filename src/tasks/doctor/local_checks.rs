@@ -8,7 +8,7 @@ use std::path::Path;
 use super::finding::Finding;
 use crate::config::{Choice, Settings};
 use crate::credential::Credential;
-use crate::credential::description::Description;
+use crate::credential::query::Query;
 use crate::credential::url;
 use crate::credential::username::Username;
 use crate::forge::{self, Verdict};
@@ -62,7 +62,7 @@ pub fn unanswered() -> Option<Finding> {
 /// the forge at `url` about them, if they can be for it.
 pub fn environment(
     git: Option<&Git>,
-    url: Option<&Description>,
+    url: Option<&Query>,
     helper: Option<&Helper>,
     now: Now,
 ) -> Vec<Finding> {
@@ -143,15 +143,15 @@ impl Helper {
         &self,
         kind: forge::Kind,
         value: &[u8],
-        url: &Description,
+        url: &Query,
         now: Now,
     ) -> Option<Asked> {
-        let described = Description {
+        let described = Query {
             protocol: url.protocol.clone(),
             host: url.host.clone(),
             username: Some(Username::from(b"x-access-token".to_vec())),
             password: Some(Secret::new(value)),
-            ..Description::default()
+            ..Query::default()
         };
         let credential = Credential::complete(described)?;
         let issuer = self.issuer(&credential.key, None)?;

@@ -9,7 +9,7 @@ use std::path::Path;
 use super::finding::Finding;
 use super::remotes::without_port;
 use crate::credential::Credential;
-use crate::credential::description::Description;
+use crate::credential::query::Query;
 use crate::files::external;
 use crate::files::places::Foreign;
 use crate::neighbour::netrc::{First, first};
@@ -18,7 +18,7 @@ use crate::terminal::escape::shell_word;
 const TITLE: &str = "netrc";
 
 /// What libcurl finds there for `url`, or for every host. `kept`: what git would get of us.
-pub fn examine(url: Option<&Description>, kept: Option<&Credential>) -> Option<Finding> {
+pub fn examine(url: Option<&Query>, kept: Option<&Credential>) -> Option<Finding> {
     // libcurl knows no other name on a system like ours.
     let file = Foreign::find().ok()?.home.join(".netrc");
     match external::read_as_its_reader(&file) {
@@ -43,7 +43,7 @@ pub fn examine(url: Option<&Description>, kept: Option<&Credential>) -> Option<F
 fn of_bytes(
     file: &Path,
     bytes: &[u8],
-    url: Option<&Description>,
+    url: Option<&Query>,
     kept: Option<&Credential>,
 ) -> Option<Finding> {
     let host = url.and_then(|url| url.host.as_deref());
@@ -78,7 +78,7 @@ fn of_bytes(
             Finding::note(TITLE, says, remedy)
         }
         // Whether that token would be taken over for what git asks, `import` alone would know: its port and protocol are not told.
-        None => match url.and_then(Description::key) {
+        None => match url.and_then(Query::key) {
             Some(key) => {
                 let login = format!("git credential-pat login {}; then {remedy}", key.argument());
                 Finding::note(TITLE, says, login)

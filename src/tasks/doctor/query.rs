@@ -2,8 +2,8 @@
 
 use crate::config::account::{self, Account};
 use crate::credential::Credential;
-use crate::credential::description::Description;
 use crate::credential::key::Key;
+use crate::credential::query::Query;
 use crate::credential::username::Username;
 use crate::git::Git;
 use crate::helper::{Helper, Passed, another_good, is_good};
@@ -13,9 +13,9 @@ use crate::time::Now;
 /// What git asks about a URL.
 pub struct Question {
     /// As git writes it.
-    pub asked: Description,
+    pub asked: Query,
     /// As this helper looks for it: under the account's path, for the account's user.
-    pub wanted: Description,
+    pub wanted: Query,
     /// The rule that goes by the path, where git does not tell it.
     pub untold: Option<Account>,
     /// Whether `credential.username` names the user.
@@ -24,7 +24,7 @@ pub struct Question {
 
 impl Question {
     /// By git's settings where one is, and the rules for accounts.
-    pub fn of(git: Option<&Git>, accounts: &[Account], url: &Description) -> Self {
+    pub fn of(git: Option<&Git>, accounts: &[Account], url: &Query) -> Self {
         let mut asked = url.duplicate();
         let set = git.and_then(|git| username(git, url));
         let is_named_by_git = asked.username.is_none() && set.is_some();
@@ -57,7 +57,7 @@ impl Question {
 }
 
 /// Whether git tells the path of `url`, by its own settings.
-pub fn tells_path(git: &Git, url: &Description) -> bool {
+pub fn tells_path(git: &Git, url: &Query) -> bool {
     let is_http = matches!(url.protocol.as_deref(), Some(b"http" | b"https"));
     !is_http
         || matches!(
@@ -67,7 +67,7 @@ pub fn tells_path(git: &Git, url: &Description) -> bool {
 }
 
 /// Whom git asks for where the URL names nobody: `credential.username` (gitcredentials(7)).
-fn username(git: &Git, url: &Description) -> Option<Username> {
+fn username(git: &Git, url: &Query) -> Option<Username> {
     let words = ["-z", "--get-urlmatch", "credential.username", &shown(url)];
     let set = git.config_values(&words).ok()?.into_iter().next()?;
     let set = set.into_encoded_bytes();
@@ -75,7 +75,7 @@ fn username(git: &Git, url: &Description) -> Option<Username> {
 }
 
 /// Without the user, who may be a token: everybody sees git's arguments.
-fn shown(url: &Description) -> String {
+fn shown(url: &Query) -> String {
     let url = url.key().map(|key| key.url());
     String::from_utf8_lossy(&url.unwrap_or_default()).into_owned()
 }
@@ -83,7 +83,7 @@ fn shown(url: &Description) -> String {
 impl Helper {
     /// What answers `wanted`, as for `get`; if nothing does, what would if it had not ended. Fails if nothing is found and not
     /// every storage could be asked.
-    pub fn answer_to(&self, wanted: &Description, now: Now) -> Result<Option<Credential>, Error> {
+    pub fn answer_to(&self, wanted: &Query, now: Now) -> Result<Option<Credential>, Error> {
         let passed = Passed {
             refused: None,
             dead: None,
@@ -116,15 +116,15 @@ impl Helper {
     }
 
     /// The keys of what is kept for the host of `wanted`, whatever the path and the user.
-    pub(crate) fn kept_at_host_of(&self, wanted: &Description) -> Vec<Key> {
-        let anything = Description {
+    pub(crate) fn kept_at_host_of(&self, wanted: &Query) -> Vec<Key> {
+        let anything = Query {
             protocol: wanted.protocol.clone(),
             host: wanted.host.clone(),
-            ..Description::default()
+            ..Query::default()
         };
         let listed = self.list().map(|outcome| outcome.value);
         let keys = listed.unwrap_or_default().into_iter();
         let keys = keys.map(|(_, listed)| listed.key);
-        keys.filter(|key| anything.fits(key)).collect()
+        keys.filter(|key| anything.matches(key)).collect()
     }
 }

@@ -2,7 +2,7 @@
 
 use super::finding::Finding;
 use super::ssh::Ssh;
-use crate::credential::description::Description;
+use crate::credential::query::Query;
 use crate::credential::url::{self, without_secrets};
 use crate::git::{Git, Setting};
 use crate::terminal::escape::shell_word;
@@ -251,7 +251,7 @@ pub fn all(git: &Git, rewriting: &Rewriting) -> Vec<Remote> {
 }
 
 /// The URLs of the remotes of the repository that one is in, as far as they are reached over HTTPS without a password.
-fn urls() -> Vec<Description> {
+fn urls() -> Vec<Query> {
     let Ok(git) = Git::find() else {
         return Vec::new();
     };
@@ -263,7 +263,7 @@ fn urls() -> Vec<Description> {
 
 /// Repositories at which git's endpoint can be asked about a token: the `given` URL if it has a path, else the remotes of the
 /// current repository.
-pub fn repositories(given: Option<&Description>) -> Vec<Description> {
+pub fn repositories(given: Option<&Query>) -> Vec<Query> {
     match given {
         Some(url) if url.path.is_some() => vec![url.duplicate()],
         _ => urls(),

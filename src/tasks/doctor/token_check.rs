@@ -7,8 +7,8 @@ use super::finding::{Finding, Outcome};
 use super::query::{Question, tells_path};
 use crate::config::account::Account;
 use crate::credential::Credential;
-use crate::credential::description::Description;
 use crate::credential::key::Key;
+use crate::credential::query::Query;
 use crate::credential::token::TokenKind;
 use crate::credential::username::Username;
 use crate::forge::http::{self, Obstacle};
@@ -28,7 +28,7 @@ impl Helper {
     /// nothing down.
     pub fn why(
         &self,
-        url: &Description,
+        url: &Query,
         question: &Question,
         kept: Result<Option<&Credential>, &Error>,
         git: Option<&Git>,
@@ -61,7 +61,7 @@ impl Helper {
         };
         // What is kept is replaced under its own key.
         let login = login(&credential.key);
-        if let Some(end) = credential.expiry.filter(|end| end.is_past(now.wall)) {
+        if let Some(end) = credential.expiry.filter(|end| end.is_past(now.unix)) {
             let says = format!("the kept token ended on {}: git is not given it", end.day());
             return vec![Finding::problem(TITLE, says, login)];
         }
@@ -86,17 +86,17 @@ impl Helper {
     fn nothing_kept(&self, question: &Question) -> Option<Finding> {
         let wanted = question.wanted.key()?;
         let others = self.kept_at_host_of(&question.wanted);
-        let of_anybody = Description {
+        let of_anybody = Query {
             username: None,
             ..question.wanted.duplicate()
         };
-        let of_host = Description {
+        let of_host = Query {
             path: None,
             is_pathless: true,
             ..question.wanted.duplicate()
         };
         let url = text(&wanted.url());
-        let other = others.iter().find(|key| of_anybody.fits(key));
+        let other = others.iter().find(|key| of_anybody.matches(key));
         let says = match (&wanted.username, other) {
             (Some(user), Some(other)) => {
                 let user = user.shown();
@@ -109,7 +109,7 @@ impl Helper {
                 };
                 format!("nothing is kept for the user '{user}' at {url}{who}, only for '{other}'")
             }
-            _ if wanted.path.is_some() && others.iter().any(|key| of_host.fits(key)) => {
+            _ if wanted.path.is_some() && others.iter().any(|key| of_host.matches(key)) => {
                 format!(
                     "git asks with the path, and what is kept is for the whole host: nothing is kept for {url}"
                 )
@@ -136,13 +136,13 @@ impl Helper {
         if let Some(found) = of_question(question) {
             return Some(named(found));
         }
-        let of_anybody = Description {
+        let of_anybody = Query {
             username: None,
             ..question.wanted.duplicate()
         };
         let others = self.kept_at_host_of(&question.wanted);
-        let is_kept = others.iter().any(|key| question.wanted.fits(key));
-        if is_kept || !others.iter().any(|key| of_anybody.fits(key)) {
+        let is_kept = others.iter().any(|key| question.wanted.matches(key));
+        if is_kept || !others.iter().any(|key| of_anybody.matches(key)) {
             return None;
         }
         self.nothing_kept(question).map(named)
@@ -185,11 +185,11 @@ fn of_question(question: &Question) -> Option<Finding> {
 /// The first of the rules whose path git does not tell.
 pub fn of_accounts(git: &Git, accounts: &[Account]) -> Option<Finding> {
     let is_untold = |account: &&Account| {
-        let url = Description {
+        let url = Query {
             protocol: Some(account.protocol.clone()),
             host: Some(account.host.clone()),
             path: account.path.clone(),
-            ..Description::default()
+            ..Query::default()
         };
         account.path.is_some() && !tells_path(git, &url)
     };
@@ -346,7 +346,7 @@ impl Case<'_> {
             let _ = write!(
                 says,
                 "; it ends in {} ({})",
-                in_words(end.left(now.wall)),
+                in_words(end.left(now.unix)),
                 end.day()
             );
         }
@@ -416,12 +416,12 @@ mod tests {
 
     #[test]
     fn the_host_that_is_silent_is_named() {
-        let described = Description {
+        let described = Query {
             protocol: Some(b"https".to_vec()),
             host: Some(b"github.com".to_vec()),
             username: Some(b"octocat".to_vec().into()),
             password: Some(Secret::new(b"ghp_made-up")),
-            ..Description::default()
+            ..Query::default()
         };
         let question = Question::of(None, &[], &described);
         let credential = Credential::complete(described).unwrap();
@@ -435,9 +435,9 @@ mod tests {
             credential: &credential,
         };
         let now = Now {
-            wall: 0,
+            unix: 0,
             fraction: 0,
-            boot: std::time::Duration::ZERO,
+            monotonic: std::time::Duration::ZERO,
         };
         let found = case.of_token(now).unwrap();
         assert_eq!(

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use crate::config::account::{self, Account};
 use crate::credential::Credential;
-use crate::credential::description::Description;
 use crate::credential::expiry::Source;
 use crate::credential::key::Key;
+use crate::credential::query::Query;
 use crate::helper::issuer::is_retired;
 use crate::helper::{Helper, Outcome};
 use crate::journal::fate::Fate;
@@ -153,7 +153,7 @@ impl Helper {
     pub fn weigh(
         &self,
         harvest: &Harvest,
-        wanted: Option<&Description>,
+        wanted: Option<&Query>,
         accounts: &[Account],
         now: Now,
     ) -> Result<Outcome<Vec<Offer>>, Error> {
@@ -189,7 +189,7 @@ impl Helper {
         let mut taken = HashMap::new();
         for at in order {
             let offer = &mut offers[at];
-            if offer.credential.has_ended(now.wall) {
+            if offer.credential.is_expired(now.unix) {
                 offer.verdict = Verdict::Ended;
                 continue;
             }
@@ -227,7 +227,7 @@ impl Helper {
     ) -> Result<Outcome<Verdict>, Error> {
         let mut notices = Vec::new();
         let mut value = Verdict::New;
-        let exactly = Description::exactly(&offered.key);
+        let exactly = Query::exact(&offered.key);
         let storages = self.storages.iter().zip(unreached).zip(all);
         for ((storage, missing), all) in storages {
             if let Some(missing) = missing {
@@ -241,7 +241,7 @@ impl Helper {
                 None => storage.get(&exactly),
             };
             match found {
-                Ok(Some(known)) if known.is_complete() && !known.has_ended(now.wall) => {
+                Ok(Some(known)) if known.is_complete() && !known.is_expired(now.unix) => {
                     let is_same = known.has_same_secrets(offered);
                     let tells_end = known.expiry.is_none() && offered.expiry.is_some();
                     value = match (is_same, tells_end) {
@@ -271,7 +271,7 @@ impl Helper {
 
     /// Whether a storage that forgets nothing has it: only then may its source lose it.
     pub fn keeps_for_good(&self, credential: &Credential) -> Result<bool, Error> {
-        let exactly = Description::exactly(&credential.key);
+        let exactly = Query::exact(&credential.key);
         for storage in &self.storages {
             if storage.kind() == Kind::Memory {
                 continue;
@@ -291,13 +291,13 @@ fn is_same_ended(known: &Credential, offered: &Credential) -> bool {
     known.is_complete() && known.has_same_secrets(offered) && offered.expiry.is_none()
 }
 
-fn merged(harvest: &Harvest, wanted: Option<&Description>, accounts: &[Account]) -> Vec<Offer> {
+fn merged(harvest: &Harvest, wanted: Option<&Query>, accounts: &[Account]) -> Vec<Offer> {
     let mut offers: Vec<Offer> = Vec::new();
     let mut by_key: HashMap<_, Vec<usize>> = HashMap::new();
     for (number, copied) in harvest.copies.iter().enumerate() {
         let theirs = &copied.found.credential;
         let credential = as_kept(theirs, accounts);
-        let fits = |wanted: &Description| wanted.fits(&theirs.key) || wanted.fits(&credential.key);
+        let fits = |wanted: &Query| wanted.matches(&theirs.key) || wanted.matches(&credential.key);
         if !wanted.is_none_or(fits) {
             continue;
         }
@@ -323,7 +323,7 @@ fn merged(harvest: &Harvest, wanted: Option<&Description>, accounts: &[Account])
 
 /// As `store` would keep it: under the path of the account that its own path belongs to.
 fn as_kept(theirs: &Credential, accounts: &[Account]) -> Credential {
-    let mut said = Description::of(&theirs.key);
+    let mut said = Query::of(&theirs.key);
     account::apply(accounts, &mut said);
     let mut kept = theirs.duplicate();
     if let Some(key) = said.key() {

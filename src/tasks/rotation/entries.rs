@@ -2,9 +2,9 @@
 //! the forge knows the token and not under whose name it is kept.
 
 use crate::credential::Credential;
-use crate::credential::description::Description;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
+use crate::credential::query::Query;
 use crate::helper::Helper;
 use crate::helper::notice::Notice;
 use crate::secret::Secret;
@@ -120,7 +120,7 @@ impl Holder<'_> {
             return Ok(true);
         }
         // One that was changed in another way.
-        let found = self.storage.get(&Description::exactly(&new.key));
+        let found = self.storage.get(&Query::exact(&new.key));
         let is_other = |found: &Credential| {
             found.is_complete() && !found.has_token_of(&self.kept) && !found.has_token_of(&new)
         };
@@ -148,7 +148,7 @@ impl Holder<'_> {
     }
 
     fn erase(&self) -> bool {
-        let erased = self.storage.erase(&self.kept.as_refused());
+        let erased = self.storage.erase(&self.kept.as_rejected());
         erased.is_ok_and(|count| count > 0)
     }
 }
@@ -161,9 +161,9 @@ impl<'a> Holders<'a> {
 
     /// Fails if one of them could not take another token now: it would go on answering with the dead one. Returns whether
     /// all of them still have it.
-    pub(crate) fn rehearse(&self) -> Result<bool, Error> {
+    pub(crate) fn check_writable(&self) -> Result<bool, Error> {
         for holder in &self.all {
-            if !holder.storage.rehearse(&holder.kept)? {
+            if !holder.storage.check_writable(&holder.kept)? {
                 return Ok(false);
             }
         }
@@ -277,7 +277,7 @@ fn entries(
         Err(cause) => return Err(cause),
     }
     for key in keys {
-        match storage.get(&Description::exactly(&key)) {
+        match storage.get(&Query::exact(&key)) {
             Ok(found) => kept.extend(found.filter(is_meant)),
             Err(cause @ Error::Unavailable { .. }) => {
                 unasked.get_or_insert(cause);
@@ -314,7 +314,7 @@ mod tests {
             Kind::File
         }
 
-        fn get(&self, wanted: &Description) -> Result<Option<Credential>, Error> {
+        fn get(&self, wanted: &Query) -> Result<Option<Credential>, Error> {
             self.0.get(wanted)
         }
 
@@ -334,15 +334,15 @@ mod tests {
             self.store(credential).map(|()| true)
         }
 
-        fn redate(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {
-            self.0.redate(kept, end)
+        fn set_expiry(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {
+            self.0.set_expiry(kept, end)
         }
 
-        fn rehearse(&self, kept: &Credential) -> Result<bool, Error> {
-            self.0.rehearse(kept)
+        fn check_writable(&self, kept: &Credential) -> Result<bool, Error> {
+            self.0.check_writable(kept)
         }
 
-        fn erase(&self, unwanted: &Description) -> Result<usize, Error> {
+        fn erase(&self, unwanted: &Query) -> Result<usize, Error> {
             self.0.erase(unwanted)
         }
 
@@ -356,12 +356,12 @@ mod tests {
     }
 
     fn credential(host: &str, password: &str) -> Credential {
-        let described = Description {
+        let described = Query {
             protocol: Some(b"https".to_vec()),
             host: Some(host.as_bytes().to_vec()),
             username: Some(b"alice".to_vec().into()),
             password: Some(Secret::new(password.as_bytes())),
-            ..Description::default()
+            ..Query::default()
         };
         Credential::complete(described).unwrap()
     }
@@ -382,7 +382,7 @@ mod tests {
     }
 
     fn has(storage: &dyn Storage, credential: &Credential) -> bool {
-        let found = storage.get(&Description::exactly(&credential.key)).unwrap();
+        let found = storage.get(&Query::exact(&credential.key)).unwrap();
         found.is_some_and(|found| found.has_token_of(credential))
     }
 

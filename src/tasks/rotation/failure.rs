@@ -94,7 +94,7 @@ pub enum Error {
     NotAsked(#[source] http::Error),
     /// It did, and we do not know the new token.
     #[error("the forge's answer was lost: the kept token is dead now")]
-    Lost,
+    Budget,
     /// Nobody knows.
     #[error("the forge's answer was lost: the kept token may be dead now")]
     Unknown,
@@ -155,7 +155,7 @@ impl Error {
             self,
             Self::Dead
                 | Self::CutOff
-                | Self::Lost
+                | Self::Budget
                 | Self::NoToken(Fate::Dead)
                 | Self::Doubtful {
                     fate: Fate::Dead,
@@ -173,7 +173,7 @@ impl Error {
         matches!(
             self,
             Self::CutOff
-                | Self::Lost
+                | Self::Budget
                 | Self::NoToken(Fate::Dead)
                 | Self::Doubtful {
                     fate: Fate::Dead,

@@ -30,7 +30,7 @@ use crate::helper::lookup::request::Asked;
 use crate::helper::notice::Notice;
 use crate::journal::fate;
 use crate::journal::known::Known;
-use crate::platform::boot_time;
+use crate::platform::monotonic_now;
 use crate::secret::{Buffer, Secret};
 use crate::storage::{self, Kind};
 use crate::time::Now;
@@ -127,7 +127,7 @@ impl Helper {
 
     /// Removes a token that the forge has replaced by one that is lost: git must not be given it again.
     fn discard(&self, dead: &Credential, now: Now) {
-        self.bury(dead, fate::Fate::Refused, now);
+        self.bury(dead, fate::Fate::Rejected, now);
         // Where it cannot be removed now, `clean` finds it.
         if let Ok(holders) = self.holders(dead) {
             holders.remove();
@@ -147,7 +147,7 @@ impl Helper {
         let Some(token) = old.token() else {
             return Err(Error::Dead);
         };
-        let mut turn = Turn::take(state, now.wall)?;
+        let mut turn = Turn::take(state, now.unix)?;
         let holders = self.holders(old)?;
         if !holders.are_of(&old.key) {
             return Err(Error::Overtaken);
@@ -163,22 +163,22 @@ impl Helper {
             return self.finish(old, &holders, &mut turn, now);
         }
         // That the old token is good proves nothing while the forge may still be at it.
-        if let Some(left) = turn.is_open_for(token, now.wall) {
+        if let Some(left) = turn.is_open_for(token, now.unix) {
             return Err(Error::Pending(left));
         }
         let found = replaceable(asked, needs)?;
         let dead = self.journal.dead()?.fate_of(old);
-        if let Some((fate::Fate::Refused | fate::Fate::Superseded, _)) = dead {
+        if let Some((fate::Fate::Rejected | fate::Fate::Superseded, _)) = dead {
             return Err(Error::Spent);
         }
         // What cannot be written must not be asked for: the old token would be dead, and the new one lost.
-        if !holders.rehearse().map_err(Error::NotWritable)? {
+        if !holders.check_writable().map_err(Error::NotWritable)? {
             return Err(Error::Overtaken);
         }
         let body = format!("{{\"expires_at\":\"{day}\"}}");
         // It starts git, which Ctrl-C ends: before the announcement.
         let network = http::network_for(&call.url).map_err(Error::NotAsked)?;
-        turn.mark(token, now.wall)?;
+        turn.mark(token, now.unix)?;
         announce(Step::Asks(&holders.unasked));
         let answer = self.ask_for_successor(old, token, (call, &body, &network), &mut turn, now)?;
         let new = successor(&answer).filter(|(new, _)| !new.is_same(token));
@@ -187,7 +187,7 @@ impl Helper {
         };
         // With a date that is past, storages would wipe the only copy.
         let found = Found {
-            end: end.after(now.wall),
+            end: end.after(now.unix),
             ..found
         };
         let mut until = None;
@@ -197,9 +197,9 @@ impl Helper {
             }
             let until = *until.get_or_insert_with(|| {
                 announce(Step::Waits(cause));
-                boot_time().saturating_add(STORE_PATIENCE)
+                monotonic_now().saturating_add(STORE_PATIENCE)
             });
-            boot_time() < until
+            monotonic_now() < until
         };
         self.put((&new, found), old, &holders, &mut turn, &mut retries, now)
     }
@@ -227,7 +227,7 @@ impl Helper {
             }
             Ok(answer) => Err(self.refused(answer.status, old, turn, now)),
             // The mark stays, even if the old token is good: a slow forge may still be at it.
-            Err(_) if self.aftermath(old, now) == Fate::Dead => Err(Error::Lost),
+            Err(_) if self.aftermath(old, now) == Fate::Dead => Err(Error::Budget),
             Err(_) => Err(Error::Unknown),
         }
     }
@@ -242,7 +242,7 @@ impl Helper {
         retries: &mut dyn FnMut(&storage::Error) -> bool,
         now: Now,
     ) -> Result<Rotated, Error> {
-        let end = found.end.after(now.wall);
+        let end = found.end.after(now.unix);
         let Some(old_token) = old.token() else {
             return Err(Error::Dead);
         };
@@ -277,8 +277,8 @@ impl Helper {
         let asked = Asked::Told(Verdict::Good(found));
         for new in &kept {
             // It is stored: what cannot be written down beside it is found out again.
-            let _ = self.journal.learn(new, now.wall, |known| {
-                known.since = Some(now.wall);
+            let _ = self.journal.learn(new, now.unix, |known| {
+                known.since = Some(now.unix);
                 known.end = new.expiry.map(|end| (end, Source::Forge));
             });
             let issuer = self.issuer_known(new);

@@ -93,15 +93,15 @@ impl Mark {
     }
 
     /// For how many seconds the forge may still be at it.
-    fn is_open_for(&self, wall: u64) -> Option<u64> {
-        let age = wall.saturating_sub(self.since?);
+    fn is_open_for(&self, unix_now: u64) -> Option<u64> {
+        let age = unix_now.saturating_sub(self.since?);
         AT_IT.checked_sub(age).filter(|&left| left > 0)
     }
 
     /// Nobody will ask for it: too old, or nobody knows for whom.
-    fn is_of_no_use(&self, wall: u64) -> bool {
-        let age = self.since.map_or(0, |since| wall.saturating_sub(since));
-        age > KEPT || (self.token.is_none() && self.is_open_for(wall).is_none())
+    fn is_of_no_use(&self, unix_now: u64) -> bool {
+        let age = self.since.map_or(0, |since| unix_now.saturating_sub(since));
+        age > KEPT || (self.token.is_none() && self.is_open_for(unix_now).is_none())
     }
 }
 
@@ -114,7 +114,7 @@ pub(crate) struct Turn {
 
 impl Turn {
     /// Waits a while for whoever else is rotating.
-    pub(crate) fn take(state: &Path, wall: u64) -> Result<Self, failure::Error> {
+    pub(crate) fn take(state: &Path, unix_now: u64) -> Result<Self, failure::Error> {
         let folder = Folder::make(state)?;
         let path = state.join(format!("{NAME}.lock"));
         let is_other = fs::symlink_metadata(&path).is_ok_and(|found| !found.is_file());
@@ -128,11 +128,11 @@ impl Turn {
             lock,
             marks: Vec::new(),
         };
-        turn.read_marks(wall)?;
+        turn.read_marks(unix_now)?;
         Ok(turn)
     }
 
-    fn read_marks(&mut self, wall: u64) -> Result<(), Error> {
+    fn read_marks(&mut self, unix_now: u64) -> Result<(), Error> {
         for name in self.names()? {
             let path = self.folder.path().join(&name);
             let text = self.folder.read_at_most(LARGEST, &name);
@@ -141,11 +141,11 @@ impl Turn {
             };
             let mut mark = Mark::read(name, text.as_slice());
             // A time that cannot be read, or is to come, would hinder for ever or not at all: it counts from now.
-            if mark.since.is_none_or(|since| since > wall) {
-                mark.since = Some(wall);
+            if mark.since.is_none_or(|since| since > unix_now) {
+                mark.since = Some(unix_now);
                 self.write(&mark)?;
             }
-            if mark.is_of_no_use(wall) {
+            if mark.is_of_no_use(unix_now) {
                 let _ = fs::remove_file(path);
             } else {
                 self.marks.push(mark);
@@ -190,10 +190,10 @@ impl Turn {
     }
 
     /// For how many seconds the forge may still be at replacing `token`. A mark that names none may mean any.
-    pub(crate) fn is_open_for(&self, token: &Secret, wall: u64) -> Option<u64> {
+    pub(crate) fn is_open_for(&self, token: &Secret, unix_now: u64) -> Option<u64> {
         let may_mean = |mark: &&Mark| mark.token.is_none() || mark.is_about(token);
         let marks = self.marks.iter().filter(may_mean);
-        marks.filter_map(|mark| mark.is_open_for(wall)).max()
+        marks.filter_map(|mark| mark.is_open_for(unix_now)).max()
     }
 
     /// Whether a rotation that did not come to an end has made `new`.
@@ -208,7 +208,7 @@ impl Turn {
     }
 
     /// From here on whoever comes with `token` knows that the forge was asked.
-    pub(crate) fn mark(&mut self, token: &Secret, wall: u64) -> Result<(), failure::Error> {
+    pub(crate) fn mark(&mut self, token: &Secret, unix_now: u64) -> Result<(), failure::Error> {
         let mut salt = [0; 16];
         getrandom::fill(&mut salt).map_err(|_| failure::Error::Random)?;
         let salt = hex(&salt);
@@ -219,7 +219,7 @@ impl Turn {
         };
         let mark = Mark {
             name,
-            since: Some(wall),
+            since: Some(unix_now),
             token: code(&salt, token),
             salt,
             successor: None,
@@ -323,10 +323,10 @@ mod tests {
         assert!(!turn.has_begun(&old));
         turn.mark(&old, 10_000).unwrap();
         drop(turn);
-        for (wall, left) in [(10_000, Some(600)), (10_599, Some(1)), (10_600, None)] {
-            let turn = Turn::take(&state, wall).unwrap();
-            assert_eq!(turn.is_open_for(&old, wall), left, "{wall}");
-            assert_eq!(turn.is_open_for(&other, wall), None, "{wall}");
+        for (unix_now, left) in [(10_000, Some(600)), (10_599, Some(1)), (10_600, None)] {
+            let turn = Turn::take(&state, unix_now).unwrap();
+            assert_eq!(turn.is_open_for(&old, unix_now), left, "{unix_now}");
+            assert_eq!(turn.is_open_for(&other, unix_now), None, "{unix_now}");
             assert!(turn.has_begun(&old) && !turn.has_begun(&other));
         }
         let mut turn = Turn::take(&state, 10_001).unwrap();
@@ -356,9 +356,9 @@ mod tests {
             turn.mark(&secret("old"), 10_000).unwrap();
             drop(turn);
             fs::write(state.join("rotation-1"), &text).unwrap();
-            for (wall, left) in [(10_100, Some(600)), (10_600, Some(100)), (10_701, None)] {
-                let turn = Turn::take(&state, wall).unwrap();
-                assert_eq!(turn.is_open_for(&secret("old"), wall), left, "{text}");
+            for (unix_now, left) in [(10_100, Some(600)), (10_600, Some(100)), (10_701, None)] {
+                let turn = Turn::take(&state, unix_now).unwrap();
+                assert_eq!(turn.is_open_for(&secret("old"), unix_now), left, "{text}");
             }
             assert!(!state.join("rotation-1").exists(), "{text}");
         }

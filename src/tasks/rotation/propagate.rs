@@ -35,8 +35,8 @@ impl Helper {
         let Replaced { kept, left, .. } = holders.replace(token, expiry, &mut |_| false)?;
         for new in &kept {
             // It is stored: what cannot be written down beside it is found out again.
-            let _ = self.journal.learn(new, now.wall, |known| {
-                known.since = Some(now.wall);
+            let _ = self.journal.learn(new, now.unix, |known| {
+                known.since = Some(now.unix);
                 known.end = end;
                 known.is_endless = is_endless;
             });

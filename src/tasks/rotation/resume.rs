@@ -67,7 +67,7 @@ impl Helper {
         };
         let token = new.token().ok_or(Error::CutOff)?;
         // The kept date counts unless it is past: the forge has just accepted the token.
-        let kept = new.expiry.map_or(Told::Unknown, Told::At).after(now.wall);
+        let kept = new.expiry.map_or(Told::Unknown, Told::At).after(now.unix);
         let found = Found {
             end: kept.expiry().map_or(found.end, Told::At),
             ..found

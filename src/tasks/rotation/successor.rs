@@ -77,8 +77,8 @@ fn cut_off(bytes: &[u8]) -> Option<Said<'_>> {
 pub(crate) fn last_day(end: Expiry, now: Now) -> Option<String> {
     const DAY: u64 = 24 * 60 * 60;
     let days = end.unix().div_ceil(DAY);
-    let most = now.wall / DAY + 365;
-    let is_allowed = end.unix().saturating_sub(now.wall) <= 365 * DAY;
+    let most = now.unix / DAY + 365;
+    let is_allowed = end.unix().saturating_sub(now.unix) <= 365 * DAY;
     let days = if is_allowed { days.min(most) } else { days };
     let day = Expiry::from_unix(days.saturating_mul(DAY))?.rfc3339()?;
     Some(day.chars().take(10).collect())

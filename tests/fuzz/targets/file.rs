@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use git_credential_pat::credential::Credential;
-use git_credential_pat::credential::description::Description;
+use git_credential_pat::credential::query::Query;
 use git_credential_pat::secret::Secret;
 use git_credential_pat::storage::Storage;
 use git_credential_pat::storage::file::PlaintextFile;
@@ -44,7 +44,7 @@ const CHANGED: [[Option<&str>; 4]; 4] = [
     [Some("cert"), Some(""), Some("/key.pem"), Some("")],
 ];
 
-fn described(values: &[Option<&str>; 4]) -> (Description, Said) {
+fn described(values: &[Option<&str>; 4]) -> (Query, Said) {
     let [protocol, host, path, username] =
         values.map(|value| value.map(|value| value.as_bytes().to_vec()));
     let names = ["protocol", "host", "path", "username"].into_iter();
@@ -52,14 +52,14 @@ fn described(values: &[Option<&str>; 4]) -> (Description, Said) {
     let said = parts
         .filter_map(|(name, value)| Some((name, value.clone()?)))
         .collect();
-    let description = Description {
+    let query = Query {
         protocol,
         host,
         path,
         username: username.map(Into::into),
-        ..Description::default()
+        ..Query::default()
     };
-    (description, said)
+    (query, said)
 }
 
 /// As an entry, by the naive reading.
@@ -104,18 +104,18 @@ fuzz_target!(|data: &[u8]| {
             .iter()
             .filter_map(|paragraph| entry(paragraph))
             .any(|said| {
-                naive::fits(&key, &said)
+                naive::matches(&key, &said)
                     && (!said.contains_key("username") || said.get("password") == password.as_ref())
             });
         assert!(is_there, "answered what is not there");
     }
 
-    let question = || Description {
+    let question = || Query {
         is_exact: true,
         ..described.duplicate()
     };
     let known = file.get(&question()).expect("looked");
-    let credential = Credential::complete(Description {
+    let credential = Credential::complete(Query {
         password: Some(Secret::new(b"made-up-new")),
         ..described.duplicate()
     });

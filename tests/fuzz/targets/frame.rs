@@ -31,14 +31,14 @@ fuzz_target!(|data: &[u8]| {
         assert!(back.is_same(&credential) && kept == lifetime && still == condition);
     }
     out.truncate(0);
-    if let Ok(description) = message::read_description(body) {
+    if let Ok(query) = message::read_description(body) {
         assert!(
-            description.protocol.is_some() && description.host.is_some(),
+            query.protocol.is_some() && query.host.is_some(),
             "fits everything"
         );
-        message::push_description(&description, &mut out).expect("what was read can be written");
+        message::push_description(&query, &mut out).expect("what was read can be written");
         let back = message::read_description(out.as_slice()).expect("what was written can be read");
-        assert!(back.key() == description.key() && back.is_exact == description.is_exact);
+        assert!(back.key() == query.key() && back.is_exact == query.is_exact);
     }
     out.truncate(0);
     if let Ok(listed) = message::read_listed(body) {

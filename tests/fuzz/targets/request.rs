@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use git_credential_pat::credential::Credential;
-use git_credential_pat::credential::description::Description;
+use git_credential_pat::credential::query::Query;
 use git_credential_pat::protocol::read;
 use git_credential_pat::secret::{Buffer, Secret};
 use git_credential_pat::storage::Storage;
@@ -77,8 +77,8 @@ const NAMES: [&str; 5] = ["protocol", "host", "path", "username", "password"];
 
 fn clock() -> Now {
     Now {
-        boot: Duration::from_secs(1000),
-        wall: 1_000_000,
+        monotonic: Duration::from_secs(1000),
+        unix: 1_000_000,
         fraction: 0,
     }
 }
@@ -96,16 +96,16 @@ fn memory() -> Memory {
     let memory = Memory::new(clock);
     for said in kept() {
         let part = |name| said.get(name).cloned();
-        let description = Description {
+        let query = Query {
             protocol: part("protocol"),
             host: part("host"),
             path: part("path"),
             username: part("username").map(Into::into),
             password: part("password").map(|value| Secret::new(&value)),
-            ..Description::default()
+            ..Query::default()
         };
         memory
-            .store(&Credential::complete(description).expect("complete"))
+            .store(&Credential::complete(query).expect("complete"))
             .expect("stored");
     }
     memory
@@ -121,9 +121,9 @@ impl std::io::Read for Pieces<'_> {
     }
 }
 
-fn text(description: &Description) -> Vec<u8> {
+fn text(query: &Query) -> Vec<u8> {
     let mut out = Buffer::with_capacity(64);
-    git_credential_pat::protocol::write::description(description, &mut out)
+    git_credential_pat::protocol::write::query(query, &mut out)
         .expect("what was read can be written");
     out.as_slice().to_vec()
 }
@@ -141,23 +141,21 @@ fuzz_target!(|data: &[u8]| {
     };
     let naive = naive.expect("taken, but by the naive reading it must be refused");
     assert_eq!(
-        text(&request.description),
-        text(&in_pieces.expect("as the whole").description)
+        text(&request.query),
+        text(&in_pieces.expect("as the whole").query)
     );
     let same =
         |name: &str, value: &Option<Vec<u8>>| assert_eq!(naive.get(name), value.as_ref(), "{name}");
-    same("protocol", &request.description.protocol);
-    same("host", &request.description.host);
-    same("path", &request.description.path);
-    let username = request.description.username.as_ref();
+    same("protocol", &request.query.protocol);
+    same("host", &request.query.host);
+    same("path", &request.query.path);
+    let username = request.query.username.as_ref();
     same("username", &username.map(|name| name.expose().to_vec()));
-    same("authtype", &request.description.authtype);
+    same("authtype", &request.query.authtype);
 
     let memory = memory();
-    let fitting: Vec<Said> = kept().filter(|said| naive::fits(&naive, said)).collect();
-    let found = memory
-        .get(&request.description)
-        .expect("memory does not fail");
+    let fitting: Vec<Said> = kept().filter(|said| naive::matches(&naive, said)).collect();
+    let found = memory.get(&request.query).expect("memory does not fail");
     let answered = found.map(|found| found.password.expect("whole").expose().to_vec());
     assert_eq!(
         answered.as_ref(),
@@ -171,9 +169,7 @@ fuzz_target!(|data: &[u8]| {
             .is_none_or(|password| *password == said["password"])
             && !naive.contains_key("credential")
     };
-    let erased = memory
-        .erase(&request.description)
-        .expect("memory does not fail");
+    let erased = memory.erase(&request.query).expect("memory does not fail");
     assert_eq!(
         erased,
         fitting.iter().filter(named).count(),

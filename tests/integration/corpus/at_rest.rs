@@ -5,7 +5,7 @@ use std::io::Write;
 use std::thread;
 
 use git_credential_pat::credential::Credential;
-use git_credential_pat::credential::description::Description;
+use git_credential_pat::credential::query::Query;
 use git_credential_pat::credential::username::Username;
 use git_credential_pat::secret::Secret;
 use git_credential_pat::storage::Storage;
@@ -14,12 +14,12 @@ use git_credential_pat::storage::file::PlaintextFile;
 use super::case::{Case, all_at};
 
 fn credential(host: &str) -> Credential {
-    Credential::complete(Description {
+    Credential::complete(Query {
         protocol: Some(b"https".to_vec()),
         host: Some(host.as_bytes().to_vec()),
         username: Some("neighbour".into()),
         password: Some(Secret::new(b"neighbours-secret")),
-        ..Description::default()
+        ..Query::default()
     })
     .unwrap()
 }
@@ -44,7 +44,7 @@ fn check(case: &Case) {
     drop(file);
 
     let is_there = |wanted: &Credential| {
-        let found = storage.get(&Description::of(&wanted.key)).unwrap();
+        let found = storage.get(&Query::of(&wanted.key)).unwrap();
         found.is_some_and(|found| found.is_same(wanted))
     };
     let is_kept = || {
@@ -75,11 +75,7 @@ fn check(case: &Case) {
         );
     }
     for erased in [&before, &after] {
-        assert_eq!(
-            storage.erase(&Description::of(&erased.key)).unwrap(),
-            1,
-            "{name}"
-        );
+        assert_eq!(storage.erase(&Query::of(&erased.key)).unwrap(), 1, "{name}");
     }
     assert!(is_kept(), "{name}: an erase leaves it as it is");
     assert_eq!(storage.list().unwrap().len() + 2, listed.len(), "{name}");

@@ -80,7 +80,7 @@ fn fine_without_end() {
 }
 
 #[test]
-fn ends_soon() {
+fn expires_soon() {
     let work = with(
         Speaks::GitHub,
         Token::new("classic", CLASSIC).ends(in_days(5)),

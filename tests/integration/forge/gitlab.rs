@@ -48,17 +48,17 @@ pub(super) fn answer(state: &mut State, request: &Request) -> Response {
 }
 
 fn dead(token: &Token) -> Response {
-    let description = if token.fate == Fate::Revoked {
+    let query = if token.fate == Fate::Revoked {
         "Token was revoked. You have to re-authorize from the user."
     } else {
         "Token is expired. You can either do re-authorization or token refresh."
     };
     let realm = format!(
-        "Bearer realm=\"Protected by OAuth 2.0\", error=\"invalid_token\", error_description=\"{description}\""
+        "Bearer realm=\"Protected by OAuth 2.0\", error=\"invalid_token\", error_description=\"{query}\""
     );
     Response::json(
         401,
-        &json!({"error": "invalid_token", "error_description": description}),
+        &json!({"error": "invalid_token", "error_description": query}),
     )
     .with("WWW-Authenticate", realm)
 }

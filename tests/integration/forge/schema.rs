@@ -121,7 +121,7 @@ impl Judge<'_> {
             }
             "oneOf" | "anyOf" => {
                 let ways = rule.as_array().into_iter().flatten();
-                let fits = ways.filter(|way| self.fits(way, value)).count();
+                let fits = ways.filter(|way| self.matches(way, value)).count();
                 if fits == 0 || (keyword == "oneOf" && fits > 1) {
                     self.fault(at, &format!("{value} fits {fits} of {rule}"));
                 }
@@ -138,7 +138,7 @@ impl Judge<'_> {
         }
     }
 
-    fn fits(&self, schema: &Value, value: &Value) -> bool {
+    fn matches(&self, schema: &Value, value: &Value) -> bool {
         let mut judge = Judge {
             root: self.root,
             faults: Vec::new(),

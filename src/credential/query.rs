@@ -11,7 +11,7 @@ use crate::secret::Secret;
 ///
 /// Attributes are those of git-credential(1), as bytes. What is `None` was not said and stands for anything.
 #[derive(Default)]
-pub struct Description {
+pub struct Query {
     /// Such as `https`.
     pub protocol: Option<Vec<u8>>,
     /// In lower case, with its port. Empty only for `cert`.
@@ -36,7 +36,7 @@ pub struct Description {
     pub is_pathless: bool,
 }
 
-impl Description {
+impl Query {
     /// Everything that is kept under `key`'s protocol and host with its path and username, where it has them.
     pub fn of(key: &Key) -> Self {
         let Key {
@@ -55,7 +55,7 @@ impl Description {
     }
 
     /// The one entry that is kept under `key`.
-    pub fn exactly(key: &Key) -> Self {
+    pub fn exact(key: &Key) -> Self {
         Self {
             is_exact: true,
             ..Self::of(key)
@@ -105,7 +105,7 @@ impl Description {
 
     /// Whether a credential kept under `key` fits: what is said must be there and be equal, byte for byte; what is not
     /// said fits anything. Without a protocol or a host nothing fits, so that a blank question opens nothing.
-    pub fn fits(&self, key: &Key) -> bool {
+    pub fn matches(&self, key: &Key) -> bool {
         let is_open = |is_said: bool| !is_said && !self.is_exact;
         self.protocol.as_ref() == Some(&key.protocol)
             && self.host.as_ref() == Some(&key.host)
@@ -127,7 +127,7 @@ impl Description {
 }
 
 /// Names what is there and shows none of it.
-impl fmt::Debug for Description {
+impl fmt::Debug for Query {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             protocol,
@@ -157,7 +157,7 @@ impl fmt::Debug for Description {
             .iter()
             .filter(|(_, there)| *there)
             .map(|(name, _)| *name);
-        f.write_str("Description")?;
+        f.write_str("Query")?;
         f.debug_list().entries(said).finish()
     }
 }
@@ -177,24 +177,24 @@ mod tests {
 
     #[test]
     fn what_is_not_said_fits_anything() {
-        let wide = Description::of(&key(None, None));
-        assert!(wide.fits(&key(None, None)));
-        assert!(wide.fits(&key(Some("a.git"), Some("alice"))));
+        let wide = Query::of(&key(None, None));
+        assert!(wide.matches(&key(None, None)));
+        assert!(wide.matches(&key(Some("a.git"), Some("alice"))));
     }
 
     #[test]
     fn what_is_said_must_be_there_and_equal() {
-        let narrow = Description::of(&key(Some("a.git"), Some("alice")));
-        assert!(narrow.fits(&key(Some("a.git"), Some("alice"))));
+        let narrow = Query::of(&key(Some("a.git"), Some("alice")));
+        assert!(narrow.matches(&key(Some("a.git"), Some("alice"))));
         for other in [
             key(None, Some("alice")),
             key(Some("a.git"), None),
             key(Some("a"), Some("alice")),
         ] {
-            assert!(!narrow.fits(&other));
+            assert!(!narrow.matches(&other));
         }
         assert!(
-            !Description::of(&key(None, Some(""))).fits(&key(None, None)),
+            !Query::of(&key(None, Some(""))).matches(&key(None, None)),
             "empty is not absent"
         );
     }
@@ -202,49 +202,49 @@ mod tests {
     #[test]
     fn exactly_is_one_entry() {
         let bare = key(None, None);
-        assert!(Description::exactly(&bare).fits(&bare));
+        assert!(Query::exact(&bare).matches(&bare));
         for other in [key(Some("a"), None), key(None, Some("alice"))] {
-            assert!(!Description::exactly(&bare).fits(&other));
+            assert!(!Query::exact(&bare).matches(&other));
         }
     }
 
     #[test]
     fn blank_fits_nothing() {
-        let full = Description::of(&key(None, Some("alice")));
-        let no_protocol = Description {
+        let full = Query::of(&key(None, Some("alice")));
+        let no_protocol = Query {
             protocol: None,
-            ..Description::of(&key(None, None))
+            ..Query::of(&key(None, None))
         };
-        let no_host = Description {
+        let no_host = Query {
             host: None,
-            ..Description::of(&key(None, None))
+            ..Query::of(&key(None, None))
         };
-        for blank in [Description::default(), no_protocol, no_host] {
-            assert!(!blank.fits(&full.key().unwrap()));
+        for blank in [Query::default(), no_protocol, no_host] {
+            assert!(!blank.matches(&full.key().unwrap()));
         }
     }
 
     #[test]
     fn only_the_same_secret_is_named() {
-        let named = Description {
+        let named = Query {
             password: Some(Secret::new(b"old")),
-            ..Description::default()
+            ..Query::default()
         };
         assert!(named.names_secret(Some(&Secret::new(b"old")), None));
         assert!(!named.names_secret(Some(&Secret::new(b"new")), None));
         assert!(!named.names_secret(None, None));
-        assert!(Description::default().names_secret(Some(&Secret::new(b"new")), None));
+        assert!(Query::default().names_secret(Some(&Secret::new(b"new")), None));
     }
 
     #[test]
     fn debug_shows_no_value() {
-        let said = Description {
+        let said = Query {
             password: Some(Secret::new(b"made-up")),
-            ..Description::of(&key(None, Some("alice")))
+            ..Query::of(&key(None, Some("alice")))
         };
         assert_eq!(
             format!("{said:?}"),
-            r#"Description["protocol", "host", "username", "password"]"#
+            r#"Query["protocol", "host", "username", "password"]"#
         );
     }
 }
