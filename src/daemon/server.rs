@@ -16,7 +16,7 @@ use super::connection::{Connection, Progress};
 use super::message::{self, HEADER, Status, Word};
 use super::place::Place;
 use crate::credential::Credential;
-use crate::platform::{self, Signals, arena, effective_uid, heap, monotonic_now, peer_uid};
+use crate::platform::{self, Signals, arena, effective_uid, monotonic_now, peer_uid};
 use crate::protocol::{Error, write};
 use crate::secret::Buffer;
 use crate::storage::Storage;
@@ -63,8 +63,8 @@ pub fn run(socket: &Path) -> io::Result<()> {
     daemon.serve(&listener, signals, &place)
 }
 
-/// A request for which there is no memory costs its client the connection, and nobody else their credentials. What is
-/// kept is changed only once the new is there, so that no half change stays behind.
+/// Turns a panic (the arena gets no pages for a large request) into the loss of one connection; the entries stay. An entry
+/// is replaced only once the new one is complete, so a panic leaves no half change.
 fn without_panic<T>(work: impl FnOnce() -> T) -> Option<T> {
     panic::catch_unwind(AssertUnwindSafe(work)).ok()
 }
@@ -221,10 +221,6 @@ impl Daemon {
             !self.is_asked_to_leave
                 && without_panic(|| self.attend_to(connection, now, &mut pending)).unwrap_or(false)
         });
-        // Whoever is dropped asks again; what they hold may be the memory that is missing.
-        if heap::is_running_out() {
-            connections.clear();
-        }
         self.connections = connections;
     }
 
@@ -265,7 +261,6 @@ impl Daemon {
     fn answer(&mut self, word: Word, lines: &[u8]) -> Result<Buffer, Error> {
         let answer = match word {
             Word::Get => self.get(lines),
-            Word::Store if heap::is_short() => message::compose_word(Word::Busy),
             Word::Store => self.store(lines),
             Word::Erase => self.erase(lines),
             Word::Redate => self.set_expiry(lines),

@@ -8,7 +8,6 @@ pub mod caller;
 pub mod disk;
 #[cfg(unix)]
 pub mod ending;
-pub mod heap;
 #[cfg(unix)]
 pub mod kernel_files;
 pub mod lock;

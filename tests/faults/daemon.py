@@ -1,9 +1,6 @@
 """Faults of the memory daemon and of the way to it."""
 
-import contextlib
 import os
-import re
-import resource
 import select
 import signal
 import socket
@@ -863,40 +860,3 @@ def x7(box):
     recovered = box.store()
     check(recovered.code == 0 and box.get().out, f"{recovered}")
     return f"said within {max(ends)} ms, exit 1; the next client starts one"
-
-
-@fault("X9", "no memory in the daemon", "prlimit --as: what it has, and no page more, while large secrets and clients come")
-def x9(box):
-    box.store()
-    box.store("two.test", password="old")
-    pid = box.daemon()
-    with open(f"/proc/{pid}/status", encoding="ascii") as status:
-        has = int(re.search(r"VmSize:\s+(\d+) kB", status.read())[1]) * 1024
-    soft, hard = resource.prlimit(pid, resource.RLIMIT_AS)
-    resource.prlimit(pid, resource.RLIMIT_AS, (has, hard))
-    ends = [box.store(host, password="p" * 300_000) for host in ("two.test", "three.test")]
-    held = [box.connect() for _ in range(200)]
-    for stream in held:
-        # Who is dropped for want of memory may be so before the question is out.
-        with contextlib.suppress(ConnectionError):
-            stream.sendall(frame("get", question("one.test")))
-    answered = sum(receive(stream) is not None for stream in held)
-    for stream in held:
-        stream.close()
-    # Nor is what is put by used up while the want lasts.
-    kept = 0
-    for number in range(1000):
-        lines = b"timeout=99\nmax_age=99\n\n" + entry(f"host-{number}.test", "alice", "secret")
-        for question_ in (frame("store", lines), frame("get", question("one.test"))):
-            with box.connect() as stream, contextlib.suppress(ConnectionError):
-                stream.sendall(question_)
-                kept += receive(stream) == (DONE, b"")
-    check(is_alive(pid) and pid == box.daemon(), "the daemon is gone, and with it what it kept")
-    resource.prlimit(pid, resource.RLIMIT_AS, (soft, hard))
-    for end_ in ends:
-        check(end_.code == 1 and end_.err and end_.seconds < 5.5, f"{end_}")
-    check(box.get().out.endswith(b"=pass-one\n") and box.get("two.test").out.endswith(b"=old\n"), "entries are lost")
-    listed = box.run("--storage memory list --json").out.count(b'"host": "host-')
-    check(listed >= kept, f"{kept} acknowledged, {listed} kept")
-    check(box.store("two.test", password="p" * 300_000).code == 0, "does not recover")
-    return f"the large ones are told no, {answered} of 200 others answered; of 1000 small ones {kept} kept, the rest told no"
