@@ -10,7 +10,7 @@ use rustix::net::{SendFlags, send};
 
 use super::condition::Condition;
 use super::connect::{self, Socket};
-use super::message::{self, ANSWER_LIMIT, HEADER, Header, Status, Word};
+use super::message::{self, ANSWER_LIMIT, HEADER, Header, Status, Terms, Word};
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::credential::query::Query;
@@ -19,7 +19,7 @@ use crate::protocol;
 use crate::protocol::read::{self, Lines};
 use crate::secret::Buffer;
 use crate::storage::memory::Lifetime;
-use crate::storage::{Budget, Error, Kind, Listed, Storage};
+use crate::storage::{Budget, Error, Kind, Listed, Position, Storage};
 
 /// git waits for us without a bound of its own.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -265,15 +265,38 @@ fn failed(operation: &'static str, cause: protocol::Error) -> Error {
 }
 
 impl Cache {
-    fn store_if(&self, condition: Condition, credential: &Credential) -> Result<bool, Error> {
+    fn store_if(
+        &self,
+        condition: Condition,
+        position: Position,
+        credential: &Credential,
+    ) -> Result<bool, Error> {
+        let terms = Terms {
+            lifetime: self.lifetime,
+            condition,
+            position,
+        };
         let question = message::compose(Word::Store, |out| {
-            message::push_store(credential, self.lifetime, condition, out)
+            message::push_store(credential, terms, out)
         });
         let question = question.map_err(|error| failed("store", error))?;
         let answer = self.ask(Start::IfNeeded, &question)?;
         // Without a condition it is stored; and by a daemon of before, which knows none.
         let count = answer.and_then(|answer| message::read_count(lines(&answer)).ok());
         Ok(count != Some(0))
+    }
+
+    /// Stores nothing if the system gives no random bytes: `known` could not be compared.
+    fn store_if_still(
+        &self,
+        known: Option<&Credential>,
+        position: Position,
+        credential: &Credential,
+    ) -> Result<bool, Error> {
+        match Condition::still(known) {
+            Some(condition) => self.store_if(condition, position, credential),
+            None => Ok(false),
+        }
     }
 }
 
@@ -299,12 +322,20 @@ impl Storage for Cache {
     }
 
     fn store(&self, credential: &Credential) -> Result<(), Error> {
-        self.store_if(Condition::None, credential).map(drop)
+        self.store_if(Condition::None, Position::Newest, credential)
+            .map(drop)
     }
 
     fn replace(&self, known: Option<&Credential>, credential: &Credential) -> Result<bool, Error> {
-        // Without random bytes nobody could tell whether it is still there.
-        Condition::still(known).map_or(Ok(false), |condition| self.store_if(condition, credential))
+        self.store_if_still(known, Position::Newest, credential)
+    }
+
+    fn insert_behind(
+        &self,
+        known: Option<&Credential>,
+        credential: &Credential,
+    ) -> Result<bool, Error> {
+        self.store_if_still(known, Position::Behind, credential)
     }
 
     fn set_expiry(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {

@@ -10,8 +10,8 @@ use crate::credential::username::Username;
 use crate::protocol::read::{self, Lines};
 use crate::protocol::{Error, LIMIT, write};
 use crate::secret::Buffer;
-use crate::storage::Listed;
 use crate::storage::memory::Lifetime;
+use crate::storage::{Listed, Position};
 
 /// The word of the command line that becomes the daemon. Only [`super::connect`] says it.
 pub const COMMAND: &str = "serve-memory";
@@ -161,14 +161,24 @@ fn entry(bytes: &[u8]) -> Result<Query, Error> {
     read::entry(Lines::new(bytes))
 }
 
-/// What follows [`Word::Store`]. A daemon of before knows no condition, and stores.
-pub fn push_store(
-    credential: &Credential,
-    lifetime: Lifetime,
-    condition: Condition,
-    out: &mut Buffer,
-) -> Result<(), Error> {
-    let Lifetime { timeout, max_age } = lifetime;
+/// How a credential is to be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// How long it is kept.
+    pub lifetime: Lifetime,
+    /// What must be stored under its key for it to be stored.
+    pub condition: Condition,
+    /// Its place among the other entries.
+    pub position: Position,
+}
+
+/// What follows [`Word::Store`]. An older daemon ignores the condition and the position.
+pub fn push_store(credential: &Credential, terms: Terms, out: &mut Buffer) -> Result<(), Error> {
+    let Terms {
+        lifetime: Lifetime { timeout, max_age },
+        condition,
+        position,
+    } = terms;
     push_number("timeout", timeout.as_secs(), out);
     push_number("max_age", max_age.as_secs(), out);
     match condition {
@@ -179,12 +189,15 @@ pub fn push_store(
             push_number("code", code, out);
         }
     }
+    if position == Position::Behind {
+        push_number("behind", 1, out);
+    }
     out.push(b"\n");
     write::entry(credential, out)
 }
 
 /// Reads what [`push_store`] wrote.
-pub fn read_store(bytes: &[u8]) -> Result<(Credential, Lifetime, Condition), Error> {
+pub fn read_store(bytes: &[u8]) -> Result<(Credential, Terms), Error> {
     let mut lines = Lines::new(bytes);
     let numbers = numbers(&mut lines)?;
     let seconds = |key| number(&numbers, key).map(Duration::from_secs);
@@ -198,9 +211,18 @@ pub fn read_store(bytes: &[u8]) -> Result<(Credential, Lifetime, Condition), Err
         (None, Some((nonce, code))) => Condition::Same { nonce, code },
         (None, None) => Condition::None,
     };
+    let position = match number(&numbers, "behind") {
+        Some(_) => Position::Behind,
+        None => Position::Newest,
+    };
     let query = entry(lines.rest())?;
     let credential = Credential::complete(query).ok_or(Error::Missing { key: "password" })?;
-    Ok((credential, lifetime, condition))
+    let terms = Terms {
+        lifetime,
+        condition,
+        position,
+    };
+    Ok((credential, terms))
 }
 
 /// What follows [`Word::Redate`]: the new end, 0 for none, and the credential as it was.
@@ -394,7 +416,12 @@ mod tests {
             max_age: Duration::MAX,
         };
         let same = Condition::still(Some(&credential())).unwrap();
-        let push = |out: &mut Buffer| push_store(&credential(), lifetime, same, out);
+        let terms = Terms {
+            lifetime,
+            condition: same,
+            position: Position::Behind,
+        };
+        let push = |out: &mut Buffer| push_store(&credential(), terms, out);
         let message = compose(Word::Store, push).unwrap();
         let bytes = message.as_slice();
         assert_eq!(
@@ -404,13 +431,14 @@ mod tests {
                 length: bytes.len() - HEADER
             })
         );
-        let (read, kept, condition) = read_store(&bytes[HEADER..]).unwrap();
-        assert!(condition == same && same.is_met(Some(&read)));
+        let (read, kept) = read_store(&bytes[HEADER..]).unwrap();
+        assert!(kept.condition == same && same.is_met(Some(&read)));
         assert!(read.is_same(&credential()));
         assert_eq!(
-            (kept.timeout, kept.max_age.as_secs()),
+            (kept.lifetime.timeout, kept.lifetime.max_age.as_secs()),
             (lifetime.timeout, u64::MAX)
         );
+        assert_eq!(kept.position, Position::Behind);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use rustix::process::{Resource, getrlimit, setsid};
 use super::condition::Condition;
 use super::connect::Socket;
 use super::connection::{Connection, Progress};
-use super::message::{self, HEADER, Status, Word};
+use super::message::{self, HEADER, Status, Terms, Word};
 use super::place::Place;
 use crate::credential::Credential;
 use crate::platform::{self, Signals, arena, effective_uid, monotonic_now, peer_uid};
@@ -293,9 +293,16 @@ impl Daemon {
     }
 
     fn store(&mut self, lines: &[u8]) -> Result<Buffer, Error> {
-        let (credential, lifetime, condition) = message::read_store(lines)?;
+        let (credential, terms) = message::read_store(lines)?;
+        let Terms {
+            lifetime,
+            condition,
+            position,
+        } = terms;
         let is_met = |kept: Option<&Credential>| condition.is_met(kept);
-        let is_done = self.memory.replace_for(&credential, lifetime, is_met);
+        let is_done = self
+            .memory
+            .replace_for(&credential, lifetime, position, is_met);
         self.next_sweep = self.next_sweep.min(monotonic_now() + SWEEP);
         message::compose(Word::Done, |out| {
             if condition != Condition::None {

@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::{Error, Kind, Listed, Storage, is_still};
+use super::{Error, Kind, Listed, Position, Storage, is_still};
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
@@ -123,6 +123,7 @@ impl PlaintextFile {
     fn put(
         &self,
         credential: &Credential,
+        position: Position,
         is_expected: impl FnOnce(Option<&Credential>) -> bool,
     ) -> Result<bool, Error> {
         let folder = if self.is_default {
@@ -142,18 +143,16 @@ impl PlaintextFile {
             if !is_expected(known.last()) {
                 return Ok((None, false));
             }
-            let mut added = Buffer::with_capacity(512);
-            if old.is_empty() {
-                added.push(BANNER);
-            }
-            write::entry(credential, &mut added)?;
-            added.push(b"\n");
-            let new = New {
-                removed: replaced,
-                added: Some(added),
-                ..New::default()
+            let at = match (position, replaced.last()) {
+                (Position::Newest, _) => old.len(),
+                (Position::Behind, Some(replaced)) => replaced.end,
+                (Position::Behind, None) => first_entry(old),
             };
-            Ok((Some(new), true))
+            let banner = if old.is_empty() { BANNER } else { b"" };
+            Ok((
+                Some(New::with_entry(replaced, at, banner, credential)?),
+                true,
+            ))
         })
     }
 }
@@ -167,20 +166,35 @@ enum Patience {
     Moment,
 }
 
-/// A file to be written: the old one without some paragraphs, and with something in their place or at its end.
+/// The new contents of a file: the old ones without some paragraphs, and with an entry at one place.
 #[derive(Default)]
 struct New {
     /// In order.
     removed: Vec<Range<usize>>,
-    /// In the place of the last that goes.
-    changed: Option<Buffer>,
-    /// At the end.
-    added: Option<Buffer>,
-    /// So much more must have room, too.
+    /// The entry, and its place in the old file, behind all that is removed.
+    added: Option<(usize, Buffer)>,
+    /// Bytes that must fit on the disk besides.
     room: usize,
 }
 
 impl New {
+    fn with_entry(
+        removed: Vec<Range<usize>>,
+        at: usize,
+        banner: &[u8],
+        credential: &Credential,
+    ) -> Result<Self, crate::protocol::Error> {
+        let mut text = Buffer::with_capacity(512);
+        text.push(banner);
+        write::entry(credential, &mut text)?;
+        text.push(b"\n");
+        Ok(Self {
+            removed,
+            added: Some((at, text)),
+            room: 0,
+        })
+    }
+
     fn pieces<'a>(&'a self, old: &'a [u8]) -> Vec<&'a [u8]> {
         let mut pieces = Vec::with_capacity(self.removed.len() + 4);
         let mut start = 0;
@@ -188,17 +202,19 @@ impl New {
             pieces.push(&old[start..range.start]);
             start = range.end;
         }
-        pieces.extend(self.changed.as_ref().map(Buffer::as_slice));
-        pieces.push(&old[start..]);
-        if let Some(added) = &self.added {
-            pieces.push(match &old[start..] {
+        if let Some((at, text)) = &self.added {
+            let before = &old[start..*at];
+            pieces.push(before);
+            pieces.push(match before {
                 b"" => b"",
                 kept if kept.ends_with(b"\n\n") || kept.ends_with(b"\n\r\n") => b"",
                 kept if kept.ends_with(b"\n") => b"\n",
                 _ => b"\n\n",
             });
-            pieces.push(added.as_slice());
+            pieces.push(text.as_slice());
+            start = *at;
         }
+        pieces.push(&old[start..]);
         pieces.retain(|piece| !piece.is_empty());
         pieces
     }
@@ -218,11 +234,19 @@ impl Storage for PlaintextFile {
     }
 
     fn store(&self, credential: &Credential) -> Result<(), Error> {
-        self.put(credential, |_| true).map(drop)
+        self.put(credential, Position::Newest, |_| true).map(drop)
     }
 
     fn replace(&self, known: Option<&Credential>, credential: &Credential) -> Result<bool, Error> {
-        self.put(credential, |kept| is_still(kept, known))
+        self.put(credential, Position::Newest, |kept| is_still(kept, known))
+    }
+
+    fn insert_behind(
+        &self,
+        known: Option<&Credential>,
+        credential: &Credential,
+    ) -> Result<bool, Error> {
+        self.put(credential, Position::Behind, |kept| is_still(kept, known))
     }
 
     fn set_expiry(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {
@@ -239,15 +263,8 @@ impl Storage for PlaintextFile {
                 return Ok((None, true));
             }
             found.expiry = end;
-            let mut changed = Buffer::with_capacity(512);
-            write::entry(&found, &mut changed)?;
-            changed.push(b"\n");
-            let new = New {
-                removed: replaced,
-                changed: Some(changed),
-                ..New::default()
-            };
-            Ok((Some(new), true))
+            let at = replaced.last().map_or(old.len(), |replaced| replaced.end);
+            Ok((Some(New::with_entry(replaced, at, b"", &found)?), true))
         })
     }
 
@@ -277,15 +294,7 @@ impl Storage for PlaintextFile {
             let Some(found) = known.pop() else {
                 return Ok((None, ()));
             };
-            let mut added = Buffer::with_capacity(512);
-            write::entry(&found, &mut added)?;
-            added.push(b"\n");
-            let new = New {
-                removed: replaced,
-                added: Some(added),
-                ..New::default()
-            };
-            Ok((Some(new), ()))
+            Ok((Some(New::with_entry(replaced, old.len(), b"", &found)?), ()))
         })
     }
 
@@ -353,6 +362,13 @@ fn paragraphs(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> {
         start = end;
         (!paragraph.is_empty()).then_some(paragraph)
     })
+}
+
+/// Where the first entry begins.
+fn first_entry(bytes: &[u8]) -> usize {
+    paragraphs(bytes)
+        .find(|range| parse(&bytes[range.clone()]).is_some())
+        .map_or(bytes.len(), |range| range.start)
 }
 
 fn parse(paragraph: &[u8]) -> Option<Credential> {
@@ -542,6 +558,35 @@ mod tests {
         assert!(file.replace(Some(&new), &old).unwrap() && kept().is_same(&old));
         file.erase(&described("one.test", "alice")).unwrap();
         assert!(file.replace(Some(&new), &old).unwrap() && kept().is_same(&old));
+    }
+
+    #[test]
+    fn an_entry_that_is_inserted_behind_answers_last() {
+        let (_home, file) = storage();
+        let new = credential("one.test", "alice", "a");
+        assert!(file.insert_behind(None, &new).unwrap());
+        let text = std::fs::read(file.path()).unwrap();
+        std::fs::write(file.path(), [&text[..], b"not an entry"].concat()).unwrap();
+        for user in ["bob", "carol"] {
+            let new = credential("one.test", user, "b");
+            assert!(file.insert_behind(None, &new).unwrap());
+        }
+        let order = || {
+            let listed = file.list().unwrap().into_iter();
+            listed
+                .map(|listed| listed.key.username.unwrap())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(order(), ["carol".into(), "bob".into(), "alice".into()]);
+        let newer = credential("one.test", "bob", "c");
+        assert!(!file.insert_behind(None, &newer).unwrap());
+        let known = credential("one.test", "bob", "b");
+        assert!(file.insert_behind(Some(&known), &newer).unwrap());
+        assert_eq!(order(), ["carol".into(), "bob".into(), "alice".into()]);
+        let text = std::fs::read_to_string(file.path()).unwrap();
+        assert!(text.starts_with("# Credentials kept by"), "{text}");
+        assert!(text.ends_with("\n\nnot an entry"), "{text}");
+        assert_eq!(file.count_unreadable().unwrap(), 1);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
-use super::{Error, Kind, Listed, Storage, is_still};
+use super::{Error, Kind, Listed, Position, Storage, is_still};
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
@@ -77,7 +77,7 @@ impl Memory {
 
     /// As [`Storage::store`], for `lifetime`. Storing the same secret again counts as a use: its age goes on.
     pub fn store_for(&self, credential: &Credential, lifetime: Lifetime) {
-        self.replace_for(credential, lifetime, |_| true);
+        self.replace_for(credential, lifetime, Position::Newest, |_| true);
     }
 
     /// As [`Memory::store_for`], if what is kept under its key is as expected. Returns whether it was stored.
@@ -85,6 +85,7 @@ impl Memory {
         &self,
         credential: &Credential,
         lifetime: Lifetime,
+        position: Position,
         is_expected: impl FnOnce(Option<&Credential>) -> bool,
     ) -> bool {
         let now = (self.clock)();
@@ -99,26 +100,27 @@ impl Memory {
         }
         // Before the old one goes: there may be no memory for the new one.
         let credential = credential.duplicate();
-        let known = known.map(|at| entries.remove(at));
-        let entry = match known {
-            // Its age goes on, whatever else was learnt of it.
-            Some(known) if known.credential.has_same_secrets(&credential) => Entry {
-                credential,
-                lifetime,
-                written: now.monotonic,
-                used: now.monotonic,
-                ..known
-            },
-            _ => Entry {
-                credential,
-                lifetime,
-                stored: now.monotonic,
-                written: now.monotonic,
-                used: now.monotonic,
-            },
+        let kept = known.map(|at| entries.remove(at));
+        // The same secret keeps its age.
+        let same = kept
+            .as_ref()
+            .filter(|kept| kept.credential.has_same_secrets(&credential));
+        let (at, written) = match position {
+            Position::Newest => (entries.len(), now.monotonic),
+            Position::Behind => (
+                known.unwrap_or(0),
+                kept.as_ref().map_or(Duration::ZERO, |kept| kept.written),
+            ),
+        };
+        let entry = Entry {
+            credential,
+            lifetime,
+            stored: same.map_or(now.monotonic, |same| same.stored),
+            written,
+            used: now.monotonic,
         };
         if now.monotonic < entry.forgotten() {
-            entries.push(entry);
+            entries.insert(at, entry);
         }
         true
     }
@@ -196,7 +198,17 @@ impl Storage for Memory {
     }
 
     fn replace(&self, known: Option<&Credential>, credential: &Credential) -> Result<bool, Error> {
-        Ok(self.replace_for(credential, FOR_EVER, |kept| is_still(kept, known)))
+        let is_known = |kept: Option<&Credential>| is_still(kept, known);
+        Ok(self.replace_for(credential, FOR_EVER, Position::Newest, is_known))
+    }
+
+    fn insert_behind(
+        &self,
+        known: Option<&Credential>,
+        credential: &Credential,
+    ) -> Result<bool, Error> {
+        let is_known = |kept: Option<&Credential>| is_still(kept, known);
+        Ok(self.replace_for(credential, FOR_EVER, Position::Behind, is_known))
     }
 
     fn set_expiry(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {
@@ -454,6 +466,36 @@ mod tests {
         at(11, 11);
         let found = memory.get(&described("alice")).unwrap().unwrap();
         assert!(found.password.is_none() && found.is_expired(1_000_011));
+    }
+
+    #[test]
+    fn an_entry_that_is_inserted_behind_answers_last() {
+        let memory = memory();
+        memory.store(&credential("alice", "one", None)).unwrap();
+        at(1, 1);
+        for user in ["bob", "carol"] {
+            let new = credential(user, "two", None);
+            assert!(memory.insert_behind(None, &new).unwrap());
+        }
+        let order = || {
+            let listed = memory.list().unwrap().into_iter();
+            listed
+                .map(|listed| listed.key.username.unwrap())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(order(), ["carol".into(), "bob".into(), "alice".into()]);
+        let (old, new) = (
+            credential("alice", "one", None),
+            credential("alice", "new", None),
+        );
+        assert!(!memory.insert_behind(None, &new).unwrap());
+        assert!(memory.insert_behind(Some(&old), &new).unwrap());
+        let anyone = Query {
+            username: None,
+            ..described("")
+        };
+        assert!(memory.get(&anyone).unwrap().unwrap().is_same(&new));
+        assert_eq!(order(), ["carol".into(), "bob".into(), "alice".into()]);
     }
 
     #[test]

@@ -35,6 +35,19 @@ pub trait Storage: fmt::Debug {
     /// stays. Returns whether it was stored.
     fn replace(&self, known: Option<&Credential>, credential: &Credential) -> Result<bool, Error>;
 
+    /// Stores `credential` behind all other entries: of several entries that match a query, it answers last. An entry with
+    /// its key keeps its place. As for [`Storage::replace`], a secret that replaced `known` stays. Returns whether
+    /// `credential` was stored.
+    ///
+    /// A keychain cannot do that: its newest item answers first.
+    fn insert_behind(
+        &self,
+        known: Option<&Credential>,
+        credential: &Credential,
+    ) -> Result<bool, Error> {
+        self.replace(known, credential)
+    }
+
     /// Gives the entry with `kept`'s key the end `end`, if its secrets are still `kept`'s: one that was replaced or erased
     /// in the meantime stays as it is. Who was stored last stays so, where the storage keeps its own account of that; see
     /// [`Storage::touch`]. Returns whether there was such an entry.
@@ -75,6 +88,15 @@ pub trait Storage: fmt::Debug {
 
     /// Whether it could be used now. Changes nothing.
     fn check(&self) -> Result<(), Error>;
+}
+
+/// The place of a stored entry among those that match the same query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Position {
+    /// It answers first.
+    Newest,
+    /// It answers last. An entry with the same key keeps its place.
+    Behind,
 }
 
 /// Whether nobody has stored another secret than that of `known` where now is `kept`.
