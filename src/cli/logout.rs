@@ -11,7 +11,8 @@ use crate::config::Flags;
 use crate::config::account::{self, Account};
 use crate::credential::key::Key;
 use crate::credential::query::Query;
-use crate::helper::{Helper, Outcome};
+use crate::helper::Helper;
+use crate::helper::notice::Outcome;
 use crate::storage::{Kind, Listed};
 use crate::time::{self, Now};
 

@@ -10,8 +10,9 @@ use crate::forge::bitbucket::Bitbucket;
 use crate::forge::gitea::Gitea;
 use crate::forge::github::GitHub;
 use crate::forge::gitlab::GitLab;
-use crate::forge::{Forge, Kind, Site};
-use crate::journal::dead::Dead;
+use crate::forge::{Forge, Kind, Renewal, Site};
+use crate::journal::known::Known;
+use crate::journal::snapshot::Snapshot;
 use crate::secret::Secret;
 
 const ALL: [&dyn Forge; 5] = [&GitHub, &GitLab, &Gitea, &Bitbucket, &Azure];
@@ -58,6 +59,83 @@ impl<'a> Clues<'a> {
     }
 }
 
+/// Finds the issuer of a token: by the user's rules, the host's name, the journal and the token itself.
+#[derive(Debug)]
+pub struct Issuers {
+    hosts: Vec<HostRule>,
+}
+
+impl Issuers {
+    /// Over the `[[host]]` rules of the configuration.
+    pub fn new(hosts: Vec<HostRule>) -> Self {
+        Self { hosts }
+    }
+
+    /// The rule of the user for the host of `key`.
+    pub fn rule(&self, key: &Key) -> Option<&HostRule> {
+        HostRule::find(&self.hosts, key)
+    }
+
+    /// The issuer of tokens for `key`'s host, and the kind of `token`. For `login`, before there is a credential.
+    pub fn issuer(&self, key: &Key, token: Option<&[u8]>) -> Option<Issuer> {
+        let clues = Clues {
+            rules: &self.hosts,
+            token,
+            ..Clues::default()
+        };
+        issuer(key, clues)
+    }
+
+    /// The issuer of the token of `credential`. `named`: the forge in the server's own words; `known`: the journal's.
+    pub fn issuer_of(
+        &self,
+        credential: &Credential,
+        named: Option<Kind>,
+        known: Option<Kind>,
+    ) -> Option<Issuer> {
+        let clues = Clues {
+            rules: &self.hosts,
+            named,
+            known,
+            token: None,
+        };
+        issuer(&credential.key, clues.with_token_of(credential))
+    }
+
+    /// The username for `token` at `key`'s host if the user names none; `variable`: its environment variable.
+    pub fn username(&self, key: &Key, token: &Secret, variable: Option<&str>) -> StandIn {
+        username(self.issuer(key, Some(token.expose())), variable)
+    }
+
+    /// The site of the forge of `key`, by the rules; `None` if it is not reached over HTTPS.
+    pub fn site(&self, key: &Key) -> Option<Site> {
+        let site = Site::of(key)?;
+        Some(match self.rule(key).and_then(|rule| rule.path.as_deref()) {
+            Some(path) => site.below(path),
+            None => site,
+        })
+    }
+
+    /// Whether the forge replaces the token of `credential` by one call, as far as the journal knows.
+    pub fn can_rotate(&self, credential: &Credential, known: Option<&Known>) -> bool {
+        let Some(known) = known.filter(|known| known.token != Some(TokenKind::OAuth)) else {
+            return false;
+        };
+        let issuer = self.issuer_of(credential, None, known.forge);
+        let Some((issuer, site)) = issuer.zip(self.site(&credential.key)) else {
+            return false;
+        };
+        // Without a known scope the hint may be a dead end.
+        let scopes = known.scopes.as_deref().unwrap_or_default();
+        match issuer.forge.renewal(&site, issuer.token) {
+            Renewal::InPlace { needs, .. } => {
+                scopes.iter().any(|scope| needs.contains(&&scope[..]))
+            }
+            Renewal::ByHand { .. } => false,
+        }
+    }
+}
+
 /// The forge by its name.
 pub fn forge(kind: Kind) -> &'static dyn Forge {
     let mut all = ALL.into_iter();
@@ -89,7 +167,7 @@ pub fn takes_no_more(credential: &Credential) -> Option<&'static str> {
 }
 
 /// As [`takes_no_more`], but for what this helper saved once or git confirmed: that is not doubted.
-pub fn is_retired(credential: &Credential, dead: &Dead) -> Option<&'static str> {
+pub fn is_retired(credential: &Credential, dead: &Snapshot) -> Option<&'static str> {
     let why = takes_no_more(credential)?;
     let may_be_good = credential.refresh_token.is_some() || dead.was_good(credential);
     (!may_be_good).then_some(why)

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use super::issuer::{self, Clues, Issuer, issuer};
-use super::notice::Notice;
+use super::issuer::{self, Issuer};
+use super::notice::{Notice, Outcome};
 use super::place::Word;
 use super::round::Round;
-use super::{Helper, Outcome, clue, lookup, precedence};
-use crate::config::host::HostRule;
+use super::{Helper, clue, lookup, precedence};
 use crate::credential::Credential;
 use crate::credential::expiry::{Expiry, Source};
 use crate::credential::jwt;
@@ -167,13 +166,8 @@ impl Helper {
         };
         let source = source.unwrap_or(Source::Git);
         let learnt = known.clone().flatten().unwrap_or_default();
-        let clues = Clues {
-            rules: &self.hosts,
-            named: issuer::named(&realms).or_else(|| clue::forge(&state)),
-            known: learnt.forge,
-            token: None,
-        };
-        let issuer = issuer(&credential.key, clues.with_token_of(&credential));
+        let named = issuer::named(&realms).or_else(|| clue::forge(&state));
+        let issuer = self.issuers.issuer_of(&credential, named, learnt.forge);
         let kept = self.keep_in_storages(&credential, word, now)?;
         outcome.notices.extend(kept.notices);
         if kept.value {
@@ -215,7 +209,7 @@ impl Helper {
 
     /// How long a token lives by a rule of the person's, or until when by what it says itself.
     fn guess(&self, credential: &Credential) -> Option<(Guess, Source)> {
-        let rule = HostRule::find(&self.hosts, &credential.key);
+        let rule = self.issuers.rule(&credential.key);
         if let Some(lifetime) = rule.and_then(|rule| rule.lifetime) {
             return Some((Guess::After(lifetime), Source::Lifetime));
         }

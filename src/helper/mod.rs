@@ -10,54 +10,36 @@ mod place;
 pub mod precedence;
 mod refused;
 mod round;
+pub mod storages;
 
 use std::collections::HashSet;
 use std::time::Duration;
 
-use self::notice::Notice;
-use self::open::open_all;
+use self::issuer::Issuers;
+use self::notice::{Notice, Outcome};
 use self::round::Round;
-use crate::config::host::HostRule;
-use crate::config::{Choice, Settings, Warn};
+use self::storages::Storages;
+use crate::config::{Settings, Warn};
 use crate::credential::Credential;
 use crate::credential::expiry::Source;
 use crate::credential::query::Query;
-use crate::journal::dead::Dead;
-use crate::journal::fate::Fate;
+use crate::journal::mark::Mark;
+use crate::journal::snapshot::Snapshot;
 use crate::journal::{Journal, Topic};
 use crate::protocol::read::Request;
 use crate::storage::memory::Lifetime;
-use crate::storage::{self, Budget, Error, Kind, Listed, Storage};
+use crate::storage::{Error, Kind, Listed, Storage};
 use crate::time::Now;
 
 /// The helper over its storages.
 #[derive(Debug)]
 pub struct Helper {
-    pub(crate) storages: Vec<Box<dyn Storage>>,
-    pub(crate) is_auto: bool,
+    pub(crate) storages: Storages,
     pub(crate) lifetime: Lifetime,
     pub(crate) warn: Warn,
     pub(crate) looks_up: bool,
-    pub(crate) hosts: Vec<HostRule>,
+    pub(crate) issuers: Issuers,
     pub(crate) journal: Journal,
-    pub(crate) lost: Budget,
-}
-
-/// What came of an operation: the value, and what a person should hear.
-#[derive(Debug)]
-pub struct Outcome<T> {
-    /// What was asked for.
-    pub value: T,
-    /// To be said, in this order.
-    pub notices: Vec<Notice>,
-}
-
-impl<T> Outcome<T> {
-    /// Whether everybody could be asked. A storage that this system does not have keeps nothing; one that is locked or
-    /// silent may keep what the value lacks.
-    pub fn is_whole(&self) -> bool {
-        !self.notices.iter().any(Notice::leaves_out)
-    }
 }
 
 /// What `get` answers.
@@ -75,17 +57,29 @@ pub struct Answer {
 impl Helper {
     /// Over the storages that `settings` name.
     pub fn new(settings: &Settings, prompt_patience: Duration) -> Self {
-        let lost = Budget::default();
         Self {
-            storages: open_all(settings, prompt_patience, &lost),
-            is_auto: settings.storage == Choice::Auto,
+            storages: Storages::open(settings, prompt_patience),
             lifetime: settings.lifetime,
             warn: settings.warn,
             looks_up: settings.looks_up,
-            hosts: settings.hosts.clone(),
+            issuers: Issuers::new(settings.hosts.clone()),
             journal: Journal::in_folder(&settings.places.state),
-            lost,
         }
+    }
+
+    /// The storages, for tasks.
+    pub fn storages(&self) -> &Storages {
+        &self.storages
+    }
+
+    /// The journal, for tasks.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// The rules that name a token's issuer, for tasks.
+    pub fn issuers(&self) -> &Issuers {
+        &self.issuers
     }
 
     /// The first credential that fits and is good, with the state that brings git back if it is refused. If there is
@@ -156,7 +150,7 @@ impl Helper {
         let passed = Passed {
             refused,
             // In the last round one that is known to be dead would be git's last try.
-            dead: refused.map(|_| self.journal.dead().unwrap_or_default()),
+            dead: refused.map(|_| self.journal.snapshot().unwrap_or_default()),
         };
         for storage in &self.storages {
             let found = match storage.get(wanted) {
@@ -215,7 +209,7 @@ impl Helper {
     }
 
     /// A journal that cannot be kept stops nothing.
-    pub(crate) fn bury(&self, credential: &Credential, fate: Fate, now: Now) {
+    pub(crate) fn bury(&self, credential: &Credential, fate: Mark, now: Now) {
         let _ = self.journal.bury(credential, fate, now.fresh());
     }
 
@@ -258,34 +252,9 @@ impl Helper {
         failure.map_or(Ok(outcome), Err)
     }
 
-    /// Every key with the storage it is in, once: of several entries the one that answers. Fails if the only storage could
-    /// not be reached: then nobody knows.
+    /// As [`Storages::list_all`].
     pub fn list(&self) -> Result<Outcome<Vec<(Kind, Listed)>>, Error> {
-        let mut outcome = Outcome {
-            value: Vec::new(),
-            notices: Vec::new(),
-        };
-        for storage in &self.storages {
-            match storage.list() {
-                Ok(all) => {
-                    let mut told = HashSet::new();
-                    let at = outcome.value.len();
-                    let newest = all.into_iter().rev();
-                    let newest = newest.filter(|listed| told.insert(listed.key.clone()));
-                    let newest = newest.map(|listed| (storage.kind(), listed));
-                    outcome.value.extend(newest);
-                    outcome.value[at..].reverse();
-                }
-                Err(cause @ Error::Unavailable { .. }) if self.storages.len() == 1 => {
-                    return Err(cause);
-                }
-                Err(cause @ Error::Unavailable { .. }) => {
-                    outcome.notices.extend(self.passed_over(cause));
-                }
-                Err(cause) => return Err(cause),
-            }
-        }
-        Ok(outcome)
+        self.storages.list_all()
     }
 
     /// How long memory keeps what is stored now.
@@ -293,20 +262,19 @@ impl Helper {
         self.lifetime
     }
 
-    /// The storages in a sentence: `memory or the keychain`.
+    /// As [`Storages::places`].
     pub fn places(&self) -> String {
-        let kinds: Vec<Kind> = self.storages.iter().map(|storage| storage.kind()).collect();
-        storage::in_words(&kinds, "or")
+        self.storages.places()
     }
 
     /// What the journal knows of tokens. Nothing, if it cannot be read.
-    pub fn knowledge(&self) -> Dead {
-        self.journal.dead().unwrap_or_default()
+    pub fn knowledge(&self) -> Snapshot {
+        self.journal.snapshot().unwrap_or_default()
     }
 
-    /// Under `auto` a system without a keychain is an ordinary one; a keychain that is locked or hangs is worth a word.
+    /// As [`Storages::passed_over`].
     pub(crate) fn passed_over(&self, cause: Error) -> Option<Notice> {
-        (!self.is_auto || !cause.is_absence()).then_some(Notice::PassedOver { cause })
+        self.storages.passed_over(cause)
     }
 
     fn expires_soon(&self, credential: &Credential, now: Now) -> Option<Notice> {
@@ -317,7 +285,7 @@ impl Helper {
             Notice::ExpiresSoon {
                 key: credential.key.clone(),
                 expiry,
-                can_rotate: self.can_rotate(credential, known.as_ref()),
+                can_rotate: self.issuers.can_rotate(credential, known.as_ref()),
                 source: known.map_or(Source::Unknown, |known| known.source_of(expiry)),
             }
         })
@@ -335,15 +303,15 @@ impl Helper {
 #[derive(Default)]
 pub(crate) struct Passed<'a> {
     pub(crate) refused: Option<&'a Round>,
-    pub(crate) dead: Option<Dead>,
+    pub(crate) dead: Option<Snapshot>,
 }
 
 impl Passed<'_> {
     pub(crate) fn over(&self, found: &Credential) -> bool {
         let dead = self.dead.as_ref();
-        let fate = dead.and_then(|dead| dead.fate_of(found));
+        let fate = dead.and_then(|dead| dead.mark_of(found));
         self.refused.is_some_and(|round| round.is_about(found))
-            || matches!(fate, Some((Fate::Rejected | Fate::Expired, _)))
+            || matches!(fate, Some((Mark::Rejected | Mark::Expired, _)))
     }
 }
 

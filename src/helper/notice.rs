@@ -6,6 +6,23 @@ use crate::credential::expiry::{Expiry, Source};
 use crate::credential::key::Key;
 use crate::storage::{self, Kind};
 
+/// The value of an operation, and the notices to print.
+#[derive(Debug)]
+pub struct Outcome<T> {
+    /// What was asked for.
+    pub value: T,
+    /// In the order in which they are printed.
+    pub notices: Vec<Notice>,
+}
+
+impl<T> Outcome<T> {
+    /// Whether every storage answered. A storage that this system does not have counts as an empty one; a locked or silent
+    /// storage may hold what the value lacks.
+    pub fn is_whole(&self) -> bool {
+        !self.notices.iter().any(Notice::leaves_out)
+    }
+}
+
 /// What follows a refusal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {

@@ -1,11 +1,11 @@
 //! Placing what is to be kept in the storages, where no newer one may be lost for it.
 
-use super::notice::Notice;
-use super::{Helper, Outcome, is_good};
+use super::notice::{Notice, Outcome};
+use super::{Helper, is_good};
 use crate::credential::Credential;
 use crate::credential::query::Query;
 use crate::journal::Topic;
-use crate::journal::fate::Fate;
+use crate::journal::mark::Mark;
 use crate::platform::caller;
 use crate::storage::{Error, Kind, Lack, Storage};
 use crate::time::Now;
@@ -45,7 +45,7 @@ struct Arrival<'a> {
     credential: &'a Credential,
     word: Word,
     /// What was thought of it before it came: to be kept anywhere revives it.
-    fate: Option<Fate>,
+    fate: Option<Mark>,
 }
 
 /// So often others may store under the same key meanwhile: each of them is nearer to the last word than a thanks.
@@ -85,9 +85,9 @@ impl Helper {
         let arrival = Arrival {
             credential,
             word,
-            fate: self.fate_of(credential),
+            fate: self.mark_of(credential),
         };
-        if self.is_auto {
+        if self.storages.is_auto() {
             return self.keep_somewhere(arrival, now);
         }
         let key = Query::exact(&credential.key);
@@ -297,9 +297,9 @@ impl Helper {
     /// nobody knows which is the older: then it is noted only that it goes. Returns whether it counts as dead for that.
     fn supersede(&self, other: &Credential, arrival: Arrival<'_>, now: Now) -> bool {
         let may_be_older = arrival.word == Word::Accepted && self.brought(other).is_some();
-        let is_buried = arrival.fate.is_none() && !may_be_older && self.fate_of(other).is_none();
+        let is_buried = arrival.fate.is_none() && !may_be_older && self.mark_of(other).is_none();
         if is_buried {
-            self.bury(other, Fate::Superseded, now);
+            self.bury(other, Mark::Superseded, now);
         } else {
             self.note_gone(&[other.duplicate()], now);
         }
@@ -315,7 +315,7 @@ impl Helper {
             Word::Typed(asked) => self.brought(kept) > Some(asked),
             // That a person has replaced it a slow command does not know, nor another helper.
             Word::Accepted => {
-                arrival.fate == Some(Fate::Superseded) && self.brought(kept).is_some()
+                arrival.fate == Some(Mark::Superseded) && self.brought(kept).is_some()
                     || self.has_died_meanwhile(arrival.credential, now)
             }
             Word::Handed => false,
@@ -336,7 +336,7 @@ impl Helper {
         let began = now.milliseconds().saturating_sub(lasts);
         // What lies in the future was written before the clock was set back.
         let until = now.milliseconds().saturating_add(SOON);
-        let dead = self.journal.dead().unwrap_or_default();
+        let dead = self.journal.snapshot().unwrap_or_default();
         dead.died_within(credential, began..=until)
     }
 
@@ -346,13 +346,13 @@ impl Helper {
         matches!(
             arrival.word,
             Word::Accepted | Word::Answered | Word::Returned
-        ) && self.fate_of(credential).is_none()
+        ) && self.mark_of(credential).is_none()
             && self.has_died_meanwhile(credential, now)
     }
 
     /// Whether it can be used, as far as anybody knows.
     fn is_alive(&self, kept: &Credential, now: Now) -> bool {
-        kept.is_complete() && !kept.is_expired(now.unix) && self.fate_of(kept).is_none()
+        kept.is_complete() && !kept.is_expired(now.unix) && self.mark_of(kept).is_none()
     }
 
     /// When the command began that brought it.
@@ -360,14 +360,14 @@ impl Helper {
         self.journal.known(kept).ok()??.brought
     }
 
-    fn fate_of(&self, credential: &Credential) -> Option<Fate> {
-        let dead = self.journal.dead().ok()?;
-        dead.fate_of(credential).map(|(fate, _)| fate)
+    fn mark_of(&self, credential: &Credential) -> Option<Mark> {
+        let dead = self.journal.snapshot().ok()?;
+        dead.mark_of(credential).map(|(fate, _)| fate)
     }
 
     /// What is kept already is alive if git was let in with it; not if it is being replaced while a command ends.
     fn confirm(&self, credential: &Credential, now: Now) {
-        if self.fate_of(credential).is_some() && !self.has_died_meanwhile(credential, now) {
+        if self.mark_of(credential).is_some() && !self.has_died_meanwhile(credential, now) {
             self.revive(credential, now);
         }
     }

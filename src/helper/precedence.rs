@@ -133,7 +133,7 @@ impl Helper {
                     first.push((key, asked));
                 }
             }
-            for (to, own) in self.storages[..at].iter().zip(above) {
+            for (to, own) in self.storages.iter().zip(above) {
                 if !may_lend(from.kind(), to.kind()) {
                     continue;
                 }
@@ -382,11 +382,12 @@ mod tests {
     use proptest::collection::vec;
     use proptest::prelude::*;
 
+    use super::super::issuer::Issuers;
+    use super::super::storages::Storages;
     use super::*;
     use crate::config::Warn;
     use crate::journal::Journal;
     use crate::secret::Secret;
-    use crate::storage::Budget;
     use crate::storage::memory::Lifetime;
     use crate::tasks::import::{Offer, Verdict};
 
@@ -517,17 +518,18 @@ mod tests {
                 Box::new(Naive(*kind, RefCell::default()))
             };
             let helper = Helper {
-                storages: kinds.iter().map(of_kind).collect(),
-                is_auto: kinds == [Kind::Memory, Kind::Keychain],
+                storages: Storages::of(
+                    kinds.iter().map(of_kind).collect(),
+                    kinds == [Kind::Memory, Kind::Keychain],
+                ),
                 lifetime: Lifetime { timeout: Duration::MAX, max_age: Duration::MAX },
                 warn: Warn { before: Duration::ZERO, every: Duration::ZERO },
                 looks_up: false,
-                hosts: Vec::new(),
+                issuers: Issuers::new(Vec::new()),
                 journal: Journal::in_folder(home.path()),
-                lost: Budget::default(),
             };
             for (storage, said) in kept {
-                helper.storages[storage % kinds.len()].store(&credential(said)).unwrap();
+                helper.storages.iter().nth(storage % kinds.len()).unwrap().store(&credential(said)).unwrap();
             }
             let mut known = HashSet::new();
             let offers: Vec<Offer> = offered

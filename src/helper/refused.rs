@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::notice::{Next, Notice};
+use super::notice::{Next, Notice, Outcome};
 use super::round::Round;
-use super::{Helper, Outcome, Passed, another_good, is_good};
+use super::{Helper, Passed, another_good, is_good};
 use crate::credential::Credential;
 use crate::credential::key::Key;
 use crate::credential::query::Query;
-use crate::journal::fate::Fate;
+use crate::journal::mark::Mark;
 use crate::platform::monotonic_now;
 use crate::protocol::read::Request;
 use crate::storage::{Error, Kind};
@@ -40,7 +40,7 @@ impl Helper {
                         break;
                     }
                 };
-                self.bury(&found, Fate::Rejected, now);
+                self.bury(&found, Mark::Rejected, now);
                 match storage.erase(&found.as_rejected()) {
                     Ok(0) => break,
                     Ok(_) => {}
@@ -91,7 +91,7 @@ impl Helper {
             }
             return outcome;
         };
-        self.bury(&credential, Fate::Rejected, now);
+        self.bury(&credential, Mark::Rejected, now);
         let mut kinds = Vec::new();
         let began = monotonic_now();
         for storage in &self.storages {
@@ -127,7 +127,7 @@ impl Helper {
     fn count_slow(&self, began: Duration) -> Duration {
         let took = monotonic_now().saturating_sub(began);
         if took > SLOW {
-            self.lost.add(took);
+            self.storages.budget().add(took);
         }
         took
     }

@@ -2,18 +2,18 @@
 //! and with what outcome, when it was last spoken of, and that it is dead. No secret is in it.
 
 mod about;
-pub mod dead;
-pub mod fate;
 pub mod known;
 mod learnt;
+pub mod mark;
+pub mod snapshot;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use self::about::{About, Fingerprint, Owner, hex};
-use self::fate::Fate;
 use self::known::Known;
+use self::mark::Mark;
 use crate::credential::Credential;
 use crate::credential::key::Key;
 use crate::credential::query::Query;
@@ -77,7 +77,7 @@ struct Entry {
     /// When it was last spoken of, in Unix seconds.
     said: Option<u64>,
     /// What became of the token, and when.
-    fate: Option<(Fate, u64)>,
+    fate: Option<(Mark, u64)>,
     known: Known,
 }
 
@@ -279,7 +279,7 @@ impl Contents {
                     b"token" => secret = Some(Fingerprint(text.to_owned())),
                     b"user" => user = Some(Fingerprint(text.to_owned())),
                     b"said" => entry.said = text.parse().ok(),
-                    key => match Fate::from_word(key) {
+                    key => match Mark::from_word(key) {
                         Some(fate) => entry.fate = text.parse().ok().map(|at| (fate, at)),
                         None => entry.known.read(key, text),
                     },
@@ -556,7 +556,7 @@ mod tests {
         journal
             .learn(&new, 1002, |known| known.since = Some(1002))
             .unwrap();
-        let knowledge = journal.dead().unwrap();
+        let knowledge = journal.snapshot().unwrap();
         let latest = knowledge.latest(&old.key).unwrap();
         assert_eq!(latest.since, Some(1002), "the later one");
         assert!(knowledge.knows_user_of(&old.key));

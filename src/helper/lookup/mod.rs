@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use self::request::Asked;
 
-use super::issuer::{Clues, Issuer, StandIn, issuer, username};
-use super::{Helper, Outcome, precedence};
-use crate::config::host::HostRule;
+use super::issuer::{Issuer, StandIn};
+use super::notice::Outcome;
+use super::{Helper, precedence};
 use crate::credential::Credential;
 use crate::credential::expiry::{Expiry, Source};
 use crate::credential::key::Key;
@@ -53,20 +53,14 @@ pub struct Report {
 }
 
 impl Helper {
-    /// Who issues tokens for `key`'s host, and what sort `token` is: by what the person, the host's name and the token
-    /// say. For `login`, before there is a credential.
+    /// As [`Issuers::issuer`](super::issuer::Issuers::issuer).
     pub fn issuer(&self, key: &Key, token: Option<&[u8]>) -> Option<Issuer> {
-        let clues = Clues {
-            rules: &self.hosts,
-            token,
-            ..Clues::default()
-        };
-        issuer(key, clues)
+        self.issuers.issuer(key, token)
     }
 
-    /// The username for `token` at `key`'s host where a person names none; `variable`: where in the environment it comes from.
+    /// As [`Issuers::username`](super::issuer::Issuers::username).
     pub fn username(&self, key: &Key, token: &Secret, variable: Option<&str>) -> StandIn {
-        username(self.issuer(key, Some(token.expose())), variable)
+        self.issuers.username(key, token, variable)
     }
 
     /// Asks about one credential, in the foreground, and writes nothing down.
@@ -76,14 +70,9 @@ impl Helper {
         (issuer, self.ask_issuer(credential, issuer.as_ref(), now))
     }
 
-    /// Where the forge of `key` lives, by the rules; `None` if it is not reached over HTTPS.
+    /// As [`Issuers::site`](super::issuer::Issuers::site).
     pub fn site(&self, key: &Key) -> Option<Site> {
-        let site = Site::of(key)?;
-        let rule = HostRule::find(&self.hosts, key);
-        Some(match rule.and_then(|rule| rule.path.as_deref()) {
-            Some(path) => site.below(path),
-            None => site,
-        })
+        self.issuers.site(key)
     }
 
     fn ask_issuer(&self, credential: &Credential, issuer: Option<&Issuer>, now: Now) -> Asked {
@@ -336,12 +325,7 @@ impl Helper {
     }
 
     fn issuer_of(&self, credential: &Credential, known: Option<forge::Kind>) -> Option<Issuer> {
-        let clues = Clues {
-            rules: &self.hosts,
-            known,
-            ..Clues::default()
-        };
-        issuer(&credential.key, clues.with_token_of(credential))
+        self.issuers.issuer_of(credential, None, known)
     }
 
     fn known(&self, credential: &Credential) -> Known {

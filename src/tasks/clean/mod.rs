@@ -11,13 +11,12 @@ use crate::config::{Choice, Settings};
 use crate::credential::Credential;
 use crate::credential::key::Key;
 use crate::credential::query::Query;
-use crate::helper::Outcome;
 use crate::helper::issuer::is_retired;
-use crate::helper::notice::Notice;
+use crate::helper::notice::{Notice, Outcome};
 use crate::helper::open::{open_all, open_rest};
 use crate::journal::Journal;
-use crate::journal::dead::Dead;
-use crate::journal::fate::Fate;
+use crate::journal::mark::Mark;
+use crate::journal::snapshot::Snapshot;
 use crate::neighbour;
 use crate::neighbour::configured::kinds_in_git_config;
 use crate::neighbour::registry::{Copied, Harvest, Neighbours};
@@ -33,7 +32,7 @@ pub struct Cleaner {
     listed: usize,
     journal: Journal,
     /// Read once.
-    dead: Dead,
+    dead: Snapshot,
 }
 
 /// Something of no use any more.
@@ -61,7 +60,7 @@ pub struct Stale {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Why {
     /// By what became of it.
-    Fate(Fate),
+    Fate(Mark),
     /// Its forge takes nothing of its sort any more.
     Untaken(&'static str),
     /// A newer one is kept under its key in the same storage, and answers in its place.
@@ -74,7 +73,7 @@ impl Why {
         match self {
             Self::Fate(fate) => fate.word(),
             Self::Untaken(_) => "not-taken",
-            Self::Behind => Fate::Superseded.word(),
+            Self::Behind => Mark::Superseded.word(),
         }
     }
 }
@@ -133,7 +132,7 @@ impl Cleaner {
         in_use.extend(kinds_in_git_config());
         let journal = Journal::in_folder(&settings.places.state);
         // A journal that cannot be read knows of nobody.
-        let dead = journal.dead().unwrap_or_default();
+        let dead = journal.snapshot().unwrap_or_default();
         Self {
             storages,
             in_use,
@@ -165,9 +164,9 @@ impl Cleaner {
                     ours.renewable += usize::from(is_meant(kept));
                     return false;
                 }
-                Some(end) => Some((Why::Fate(Fate::Expired), Some(end.unix()))),
-                None => match self.dead.fate_of(credential) {
-                    Some((fate @ (Fate::Rejected | Fate::Expired), at)) => {
+                Some(end) => Some((Why::Fate(Mark::Expired), Some(end.unix()))),
+                None => match self.dead.mark_of(credential) {
+                    Some((fate @ (Mark::Rejected | Mark::Expired), at)) => {
                         Some((Why::Fate(fate), Some(at)))
                     }
                     _ => self.untaken(credential).map(|why| (why, None)),
@@ -197,7 +196,7 @@ impl Cleaner {
                 ours.alive.push(kept);
             }
         }
-        let is_ended = |stale: &&mut Stale| stale.why == Why::Fate(Fate::Expired);
+        let is_ended = |stale: &&mut Stale| stale.why == Why::Fate(Mark::Expired);
         for stale in ours.stale.iter_mut().filter(is_ended) {
             let mut alive = ours.alive.iter();
             stale.lives_elsewhere = alive.any(|kept| is_copy(&kept.credential, &stale.credential));
@@ -253,7 +252,7 @@ impl Cleaner {
     /// answers. Of two storages the journal must know it: that the other was stored over it, or that git found the other good
     /// after `kept` was written. Which of these is the older is not guessed at.
     fn lost(&self, kept: &Kept, of_key: &[&Kept]) -> Option<(Why, Option<u64>)> {
-        let fate = self.dead.fate_of(&kept.credential);
+        let fate = self.dead.mark_of(&kept.credential);
         if let Some(newer) = self.newer_than(kept, of_key) {
             return Some((Why::Behind, newer.written));
         }
@@ -264,7 +263,7 @@ impl Cleaner {
                 && self.in_use.contains(&winner.kind)
                 && !self.is_asked_before(kept.kind, winner.kind)
                 && !winner.credential.has_same_secrets(&kept.credential)
-                && self.dead.fate_of(&winner.credential).is_none();
+                && self.dead.mark_of(&winner.credential).is_none();
             if !is_rival {
                 return None;
             }
@@ -277,7 +276,7 @@ impl Cleaner {
             (is_newer && !self.dead.was_good(&kept.credential)).then_some(accepted)
         };
         let since = of_key.iter().find_map(since)?;
-        Some((Why::Fate(Fate::Superseded), Some(since)))
+        Some((Why::Fate(Mark::Superseded), Some(since)))
     }
 
     /// Then it is what git is answered with, whatever the other one has.
@@ -301,7 +300,7 @@ impl Cleaner {
         let known = self.dead.known(&kept.credential);
         let accepted = known.and_then(|known| known.accepted);
         let is_newer = accepted.is_none_or(|accepted| Some(accepted) <= newer.written);
-        (is_newer && self.dead.fate_of(&newer.credential).is_none()).then_some(newer)
+        (is_newer && self.dead.mark_of(&newer.credential).is_none()).then_some(newer)
     }
 
     /// Which copies at the neighbours' are as dead as ours: the same secret of the same user at the same host was refused,
@@ -323,7 +322,7 @@ impl Cleaner {
             if end.is_some() && copy.refresh_token.is_some() {
                 continue;
             }
-            let ended = end.map(|end| (Why::Fate(Fate::Expired), Some(end.unix())));
+            let ended = end.map(|end| (Why::Fate(Mark::Expired), Some(end.unix())));
             let found = ended.or_else(|| {
                 let mut alive = ours.alive.iter();
                 if alive.any(|alive| is_copy(&alive.credential, copy)) {
@@ -337,7 +336,7 @@ impl Cleaner {
                 known
                     .map(|known| (known.why, known.since))
                     .or_else(|| {
-                        let fate = self.dead.fate_of(copy);
+                        let fate = self.dead.mark_of(copy);
                         fate.map(|(fate, at)| (Why::Fate(fate), Some(at)))
                     })
                     .or_else(|| self.untaken(copy).map(|why| (why, None)))
@@ -365,9 +364,14 @@ impl Cleaner {
         now: Now,
     ) -> Result<usize, Failure> {
         // While somebody thought about it git may have found it good.
-        let fate = |dead: &Dead| dead.fate_of(&stale.credential);
+        let fate = |dead: &Snapshot| dead.mark_of(&stale.credential);
         let has_died = stale.credential.is_complete() && fate(&self.dead).is_some();
-        if has_died && self.journal.dead().is_ok_and(|now| fate(&now).is_none()) {
+        if has_died
+            && self
+                .journal
+                .snapshot()
+                .is_ok_and(|now| fate(&now).is_none())
+        {
             return Ok(0);
         }
         match stale.owner {
@@ -381,12 +385,12 @@ impl Cleaner {
                     };
                 }
                 // Copies that turn up later are known by this.
-                if stale.why == Why::Fate(Fate::Expired)
+                if stale.why == Why::Fate(Mark::Expired)
                     && !stale.lives_elsewhere
                     && stale.credential.is_complete()
                     && removed > 0
                 {
-                    let _ = self.journal.bury(&stale.credential, Fate::Expired, now);
+                    let _ = self.journal.bury(&stale.credential, Mark::Expired, now);
                 }
                 Ok(removed)
             }

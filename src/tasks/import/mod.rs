@@ -7,9 +7,10 @@ use crate::credential::Credential;
 use crate::credential::expiry::Source;
 use crate::credential::key::Key;
 use crate::credential::query::Query;
+use crate::helper::Helper;
 use crate::helper::issuer::is_retired;
-use crate::helper::{Helper, Outcome};
-use crate::journal::fate::Fate;
+use crate::helper::notice::Outcome;
+use crate::journal::mark::Mark;
 use crate::neighbour::registry::Harvest;
 use crate::storage::{Error, Kind, Storage};
 use crate::time::Now;
@@ -65,7 +66,7 @@ impl Verdict {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Invalid {
     /// By the journal: what became of it, and when, in Unix seconds.
-    Fate(Fate, u64),
+    Fate(Mark, u64),
     /// Its forge accepts no secret of its kind any more.
     Untaken(&'static str),
 }
@@ -175,9 +176,9 @@ impl Helper {
             .map(|storage| everything(&**storage))
             .collect();
         // A journal that cannot be read knows of nobody.
-        let dead = self.journal.dead().unwrap_or_default();
+        let dead = self.journal.snapshot().unwrap_or_default();
         let known_invalid = |offer: &Offer| {
-            let fate = dead.fate_of(&offer.credential);
+            let fate = dead.mark_of(&offer.credential);
             let untaken = || is_retired(&offer.credential, &dead).map(Invalid::Untaken);
             fate.map(|(fate, since)| Invalid::Fate(fate, since))
                 .or_else(untaken)

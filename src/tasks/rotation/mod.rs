@@ -19,7 +19,6 @@ use self::successor::{last_day, successor};
 use crate::credential::Credential;
 use crate::credential::expiry::{Expiry, Source};
 use crate::credential::key::Key;
-use crate::credential::token::TokenKind;
 use crate::forge::answer::Answer;
 use crate::forge::http;
 use crate::forge::{Call, Found, Renewal, Revocation, Site, Told, Verdict};
@@ -28,8 +27,7 @@ use crate::helper::Helper;
 use crate::helper::issuer::Issuer;
 use crate::helper::lookup::request::Asked;
 use crate::helper::notice::Notice;
-use crate::journal::fate;
-use crate::journal::known::Known;
+use crate::journal::mark;
 use crate::platform::monotonic_now;
 use crate::secret::{Buffer, Secret};
 use crate::storage::{self, Kind};
@@ -93,19 +91,6 @@ impl Helper {
         })
     }
 
-    /// Whether the forge replaces `credential` by itself, as far as is known without asking.
-    pub(crate) fn can_rotate(&self, credential: &Credential, known: Option<&Known>) -> bool {
-        let Some(Renewal::InPlace { needs, .. }) = self.plan(credential).map(|plan| plan.renewal)
-        else {
-            return false;
-        };
-        let is_other_kind = known.is_some_and(|known| known.token == Some(TokenKind::OAuth));
-        let scopes = known.and_then(|known| known.scopes.as_ref());
-        // A scope that is not known to be there would make the hint a dead end.
-        let may = scopes.is_some_and(|scopes| scopes.iter().any(|has| needs.contains(&&has[..])));
-        may && !is_other_kind
-    }
-
     /// Has the forge replace the token of `old`, and stores the new one wherever the old one is. An earlier rotation is
     /// finished first. `state`: the folder of lock and mark. `announce` is called when the forge is about to be asked: from there until this
     /// returns a loss cannot be undone, so the caller lets no signal end the process.
@@ -127,7 +112,7 @@ impl Helper {
 
     /// Removes a token that the forge has replaced by one that is lost: git must not be given it again.
     fn discard(&self, dead: &Credential, now: Now) {
-        self.bury(dead, fate::Fate::Rejected, now);
+        self.bury(dead, mark::Mark::Rejected, now);
         // Where it cannot be removed now, `clean` finds it.
         if let Ok(holders) = self.holders(dead) {
             holders.remove();
@@ -167,8 +152,8 @@ impl Helper {
             return Err(Error::Pending(left));
         }
         let found = replaceable(asked, needs)?;
-        let dead = self.journal.dead()?.fate_of(old);
-        if let Some((fate::Fate::Rejected | fate::Fate::Superseded, _)) = dead {
+        let dead = self.journal.snapshot()?.mark_of(old);
+        if let Some((mark::Mark::Rejected | mark::Mark::Superseded, _)) = dead {
             return Err(Error::Spent);
         }
         // What cannot be written must not be asked for: the old token would be dead, and the new one lost.
@@ -250,7 +235,7 @@ impl Helper {
         turn.name_successor(old_token, token);
         // Copies of it may lie elsewhere; and whoever thanks for it from here on is too late.
         for dead in holders.kept() {
-            self.bury(dead, fate::Fate::Superseded, now);
+            self.bury(dead, mark::Mark::Superseded, now);
         }
         let replaced = holders.replace(token, end.expiry(), retries);
         // Whoever has begun since, and was given the old one, is too late as well.

@@ -3,8 +3,8 @@
 use std::ops::RangeInclusive;
 
 use super::about::{About, Fingerprint};
-use super::fate::Fate;
 use super::known::{Known, Outcome};
+use super::mark::Mark;
 use super::{Contents, Entry, Error, Journal, LONG_PATIENCE, Topic};
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
@@ -14,18 +14,18 @@ use crate::time::Now;
 
 /// What the journal said of the dead, at one moment.
 #[derive(Default)]
-pub struct Dead(Option<Contents>);
+pub struct Snapshot(Option<Contents>);
 
-impl std::fmt::Debug for Dead {
+impl std::fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Dead")
+        f.write_str("Snapshot")
     }
 }
 
-impl Dead {
+impl Snapshot {
     /// Whether `credential` holds a secret that died at its host for its user, and when. What was refused or replaced under
     /// another path may be good under its own: some forges' tokens are for one organization or repository alone.
-    pub fn fate_of(&self, credential: &Credential) -> Option<(Fate, u64)> {
+    pub fn mark_of(&self, credential: &Credential) -> Option<(Mark, u64)> {
         let contents = self.0.as_ref()?;
         let about = contents.about_secret(credential);
         let mut entries = contents.entries.iter();
@@ -38,7 +38,7 @@ impl Dead {
     }
 }
 
-impl Dead {
+impl Snapshot {
     /// Whether `credential`'s secret was refused, replaced or taken away in this time, in milliseconds since 1970.
     pub fn died_within(&self, credential: &Credential, time: RangeInclusive<u64>) -> bool {
         let contents = self.0.as_ref();
@@ -126,15 +126,15 @@ impl Dead {
 impl Journal {
     /// Notes that `credential`'s secret is dead. That its end has passed says nothing where the same secret was stored under
     /// another path after that.
-    pub fn bury(&self, credential: &Credential, fate: Fate, now: Now) -> Result<(), Error> {
+    pub fn bury(&self, credential: &Credential, fate: Mark, now: Now) -> Result<(), Error> {
         self.change_within(LONG_PATIENCE, now.unix, |contents| {
-            if fate == Fate::Expired && contents.has_outlived(credential) {
+            if fate == Mark::Expired && contents.has_outlived(credential) {
                 return false;
             }
             let about = contents.about(Topic::ExpiresSoon(credential));
             let entry = contents.entry(about);
             entry.fate = Some((fate, now.unix));
-            entry.known.died = (fate != Fate::Expired).then(|| now.milliseconds());
+            entry.known.died = (fate != Mark::Expired).then(|| now.milliseconds());
             true
         })
         .map(drop)
@@ -157,7 +157,7 @@ impl Journal {
 
     /// Takes it back: `credential` was accepted after all. Writes nothing if nobody thought otherwise.
     pub fn revive(&self, credential: &Credential, unix_now: u64) -> Result<(), Error> {
-        if self.dead()?.fate_of(credential).is_none() {
+        if self.snapshot()?.mark_of(credential).is_none() {
             return Ok(());
         }
         self.change(unix_now, |contents| {
@@ -169,7 +169,7 @@ impl Journal {
                     entry.known.outcome = entry
                         .known
                         .outcome
-                        .filter(|&said| Fate::told_by(said).is_none());
+                        .filter(|&said| Mark::told_by(said).is_none());
                 }
             }
             true
@@ -178,22 +178,22 @@ impl Journal {
     }
 
     /// All that is known to be dead.
-    pub fn dead(&self) -> Result<Dead, Error> {
+    pub fn snapshot(&self) -> Result<Snapshot, Error> {
         let contents = match Folder::open(&self.folder)? {
             Some(folder) => Contents::read(&folder)?,
             None => None,
         };
-        Ok(Dead(contents))
+        Ok(Snapshot(contents))
     }
 
     /// The same, with a key that gives one secret the same mark tomorrow: where there is no journal yet, one is begun.
-    pub fn marked(&self, unix_now: u64) -> Result<Dead, Error> {
-        let dead = self.dead()?;
+    pub fn marked(&self, unix_now: u64) -> Result<Snapshot, Error> {
+        let dead = self.snapshot()?;
         if dead.0.is_some() {
             return Ok(dead);
         }
         self.change(unix_now, |_| true)?;
-        self.dead()
+        self.snapshot()
     }
 }
 
@@ -222,8 +222,8 @@ impl Entry {
     }
 
     /// By what git said, else by what its forge said.
-    fn death(&self) -> Option<(Fate, u64)> {
-        let told = || Some((Fate::told_by(self.known.outcome?)?, self.known.asked?));
+    fn death(&self) -> Option<(Mark, u64)> {
+        let told = || Some((Mark::told_by(self.known.outcome?)?, self.known.asked?));
         self.fate.or_else(told)
     }
 }
@@ -248,9 +248,10 @@ mod tests {
     fn knows_when_they_died() {
         let (_home, journal) = journal();
         let (old, new) = (token("alice", "one"), token("alice", "two"));
-        let died =
-            |credential: &Credential, time| journal.dead().unwrap().died_within(credential, time);
-        journal.bury(&old, Fate::Superseded, at(1000)).unwrap();
+        let died = |credential: &Credential, time| {
+            journal.snapshot().unwrap().died_within(credential, time)
+        };
+        journal.bury(&old, Mark::Superseded, at(1000)).unwrap();
         assert!(died(&old, 1_000_250..=1_000_250));
         assert!(!died(&old, 1_000_251..=u64::MAX) && !died(&old, 0..=1_000_249));
         assert!(!died(&new, 0..=u64::MAX));
@@ -262,28 +263,28 @@ mod tests {
         );
         journal.revive(&old, 1001).unwrap();
         assert!(!died(&old, 0..=u64::MAX));
-        journal.bury(&old, Fate::Expired, at(1002)).unwrap();
+        journal.bury(&old, Mark::Expired, at(1002)).unwrap();
         assert!(!died(&old, 0..=u64::MAX), "nobody did anything then");
         journal
             .note_gone(&[token("alice", "two")], at(1003))
             .unwrap();
         assert!(died(&new, 1_003_250..=1_003_250));
-        assert_eq!(journal.dead().unwrap().fate_of(&new), None);
+        assert_eq!(journal.snapshot().unwrap().mark_of(&new), None);
     }
 
     #[test]
     fn knows_the_dead_by_their_secret() {
         let (_home, journal) = journal();
         let (old, new) = (token("alice", "one"), token("alice", "two"));
-        let fate = |credential: &Credential| journal.dead().unwrap().fate_of(credential);
+        let fate = |credential: &Credential| journal.snapshot().unwrap().mark_of(credential);
         journal.revive(&new, 1000).unwrap();
         assert!(!journal.folder.exists(), "nothing to take back");
-        journal.bury(&old, Fate::Rejected, at(1000)).unwrap();
-        assert_eq!(fate(&old), Some((Fate::Rejected, 1000)));
+        journal.bury(&old, Mark::Rejected, at(1000)).unwrap();
+        assert_eq!(fate(&old), Some((Mark::Rejected, 1000)));
         assert_eq!((fate(&new), fate(&token("bob", "one"))), (None, None));
         let mut elsewhere = token("alice", "one");
         elsewhere.key.path = Some(b"a.git".to_vec());
-        assert_eq!(fate(&elsewhere), Some((Fate::Rejected, 1000)));
+        assert_eq!(fate(&elsewhere), Some((Mark::Rejected, 1000)));
 
         assert!(
             journal
@@ -295,8 +296,8 @@ mod tests {
                 .is_news(Topic::ExpiresSoon(&old), DAY, 1002)
                 .unwrap()
         );
-        assert_eq!(fate(&old), Some((Fate::Rejected, 1000)), "and still dead");
-        journal.bury(&old, Fate::Superseded, at(1003)).unwrap();
+        assert_eq!(fate(&old), Some((Mark::Rejected, 1000)), "and still dead");
+        journal.bury(&old, Mark::Superseded, at(1003)).unwrap();
         assert!(
             !journal
                 .is_news(Topic::ExpiresSoon(&old), DAY, 1004)
@@ -314,8 +315,11 @@ mod tests {
     #[test]
     fn marks_tell_secrets_apart_and_nothing_else() {
         let ((_home, journal), (_elsewhere, other)) = (journal(), journal());
-        let mark = |dead: &Dead, password: &str| dead.mark(&token("alice", password)).unwrap();
-        assert_eq!(journal.dead().unwrap().mark(&token("alice", "one")), None);
+        let mark = |dead: &Snapshot, password: &str| dead.mark(&token("alice", password)).unwrap();
+        assert_eq!(
+            journal.snapshot().unwrap().mark(&token("alice", "one")),
+            None
+        );
         assert!(!journal.folder.exists(), "nothing is written for it");
         let dead = journal.marked(1000).unwrap();
         assert_eq!(mark(&dead, "one"), mark(&dead, "one"));
@@ -325,9 +329,9 @@ mod tests {
         let again = journal.marked(2000).unwrap();
         assert_eq!(mark(&dead, "one"), mark(&again, "one"));
         journal
-            .bury(&token("alice", "x"), Fate::Rejected, at(1000))
+            .bury(&token("alice", "x"), Mark::Rejected, at(1000))
             .unwrap();
-        let (dead, again) = (journal.dead().unwrap(), journal.dead().unwrap());
+        let (dead, again) = (journal.snapshot().unwrap(), journal.snapshot().unwrap());
         assert_eq!(mark(&dead, "one"), mark(&again, "one"), "the journal's key");
         let mut wiped = token("alice", "one");
         wiped.wipe_expired();
@@ -341,8 +345,8 @@ mod tests {
         for (said, expected) in [
             (Outcome::Good, None),
             (Outcome::Rejected, None),
-            (Outcome::Ended, Some((Fate::Expired, 1000))),
-            (Outcome::Revoked, Some((Fate::Rejected, 1000))),
+            (Outcome::Ended, Some((Mark::Expired, 1000))),
+            (Outcome::Revoked, Some((Mark::Rejected, 1000))),
         ] {
             journal
                 .learn(&token, 1000, |known| {
@@ -350,10 +354,10 @@ mod tests {
                     known.outcome = Some(said);
                 })
                 .unwrap();
-            assert_eq!(journal.dead().unwrap().fate_of(&token), expected);
+            assert_eq!(journal.snapshot().unwrap().mark_of(&token), expected);
         }
         journal.revive(&token, 1001).unwrap();
-        assert_eq!(journal.dead().unwrap().fate_of(&token), None);
+        assert_eq!(journal.snapshot().unwrap().mark_of(&token), None);
     }
 
     #[test]
@@ -364,7 +368,7 @@ mod tests {
                 secret: Fingerprint(number.to_string()),
                 ..contents.about_secret(&token("alice", ""))
             });
-            contents.entry(about).fate = Some((Fate::Rejected, 1000 + number));
+            contents.entry(about).fate = Some((Mark::Rejected, 1000 + number));
         }
         contents.entries.insert(
             0,

@@ -4,7 +4,7 @@ use super::known::Outcome;
 
 /// Why a secret is of no use any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
+pub enum Mark {
     /// The server did not take it.
     Rejected,
     /// Another one was stored in its place.
@@ -13,7 +13,7 @@ pub enum Fate {
     Expired,
 }
 
-impl Fate {
+impl Mark {
     const ALL: [Self; 3] = [Self::Rejected, Self::Superseded, Self::Expired];
 
     /// Whether what died so under the path `died` is dead under the path `kept` as well.
@@ -60,14 +60,14 @@ mod tests {
     fn another_owners_refusal_is_none() {
         let (acme, other) = (Some(&b"acme"[..]), Some(&b"other"[..]));
         for (fate, died, kept, reaches) in [
-            (Fate::Rejected, acme, acme, true),
-            (Fate::Rejected, acme, other, false),
-            (Fate::Rejected, acme, None, true),
-            (Fate::Rejected, None, other, true),
-            (Fate::Superseded, None, None, true),
-            (Fate::Superseded, None, other, false),
-            (Fate::Superseded, acme, other, false),
-            (Fate::Expired, acme, other, true),
+            (Mark::Rejected, acme, acme, true),
+            (Mark::Rejected, acme, other, false),
+            (Mark::Rejected, acme, None, true),
+            (Mark::Rejected, None, other, true),
+            (Mark::Superseded, None, None, true),
+            (Mark::Superseded, None, other, false),
+            (Mark::Superseded, acme, other, false),
+            (Mark::Expired, acme, other, true),
         ] {
             assert_eq!(fate.reaches(died, kept), reaches, "{died:?} {kept:?}");
         }

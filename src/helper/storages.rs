@@ -1,0 +1,149 @@
+//! The ordered list of storages, and the one place that passes over a storage that cannot be reached.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use super::notice::{Notice, Outcome};
+use super::open::open_all;
+use crate::config::{Choice, Settings};
+use crate::storage::{self, Budget, Error, Kind, Listed, Storage};
+
+/// The storages in the order in which they are asked.
+#[derive(Debug)]
+pub struct Storages {
+    list: Vec<Box<dyn Storage>>,
+    is_auto: bool,
+    budget: Budget,
+}
+
+impl Storages {
+    /// The storages that `settings` name. `prompt_patience`: how long a user may take to unlock the keychain.
+    pub fn open(settings: &Settings, prompt_patience: Duration) -> Self {
+        let budget = Budget::default();
+        Self {
+            list: open_all(settings, prompt_patience, &budget),
+            is_auto: settings.storage == Choice::Auto,
+            budget,
+        }
+    }
+
+    /// Every storage, in order.
+    pub fn iter(&self) -> std::slice::Iter<'_, Box<dyn Storage>> {
+        self.list.iter()
+    }
+
+    /// How many storages there are.
+    pub(crate) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether the list is `auto`: memory first, but a new credential goes to the keychain if that can be reached.
+    pub fn is_auto(&self) -> bool {
+        self.is_auto
+    }
+
+    /// The time that git has waited in vain.
+    pub(crate) fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    /// The storage of this kind, if the list has one.
+    pub fn of_kind(&self, kind: Kind) -> Option<&dyn Storage> {
+        let mut list = self.list.iter();
+        list.find(|storage| storage.kind() == kind)
+            .map(|storage| &**storage)
+    }
+
+    /// The storages in a sentence: `memory or the keychain`.
+    pub fn places(&self) -> String {
+        let kinds: Vec<Kind> = self.list.iter().map(|storage| storage.kind()).collect();
+        storage::in_words(&kinds, "or")
+    }
+
+    /// Returns the first value that `ask` finds. A storage that cannot be reached is passed over; one that fails ends the
+    /// search.
+    pub fn get_first<T>(
+        &self,
+        mut ask: impl FnMut(&dyn Storage) -> Result<Option<T>, Error>,
+    ) -> Result<Outcome<Option<T>>, Error> {
+        let mut notices = Vec::new();
+        for storage in &self.list {
+            match ask(&**storage) {
+                Ok(None) => {}
+                Ok(value) => return Ok(Outcome { value, notices }),
+                Err(cause @ Error::Unavailable { .. }) => notices.extend(self.passed_over(cause)),
+                Err(cause) => return Err(cause),
+            }
+        }
+        Ok(Outcome {
+            value: None,
+            notices,
+        })
+    }
+
+    /// Calls `visit` for every storage. A storage that cannot be reached is passed over, unless it is the only one. After a
+    /// failure the other storages are still visited, and the first failure is returned.
+    pub fn each(
+        &self,
+        mut visit: impl FnMut(&dyn Storage) -> Result<(), Error>,
+    ) -> Result<Outcome<()>, Error> {
+        let mut notices = Vec::new();
+        let mut result = Ok(());
+        for storage in &self.list {
+            match visit(&**storage) {
+                Ok(()) => {}
+                Err(cause @ Error::Unavailable { .. }) if self.list.len() > 1 => {
+                    notices.extend(self.passed_over(cause));
+                }
+                Err(cause) => result = result.and(Err(cause)),
+            }
+        }
+        result.map(|value| Outcome { value, notices })
+    }
+
+    /// Every key with its storage. Of several entries under one key only the one that answers is listed.
+    pub fn list_all(&self) -> Result<Outcome<Vec<(Kind, Listed)>>, Error> {
+        let mut all = Vec::new();
+        let outcome = self.each(|storage| {
+            let mut seen = HashSet::new();
+            let start = all.len();
+            for listed in storage.list()?.into_iter().rev() {
+                if seen.insert(listed.key.clone()) {
+                    all.push((storage.kind(), listed));
+                }
+            }
+            all[start..].reverse();
+            Ok(())
+        })?;
+        Ok(Outcome {
+            value: all,
+            notices: outcome.notices,
+        })
+    }
+
+    /// The notice of a storage that was passed over. With `auto`, a system without a keychain needs none.
+    pub(crate) fn passed_over(&self, cause: Error) -> Option<Notice> {
+        (!self.is_auto || !cause.is_absence()).then_some(Notice::PassedOver { cause })
+    }
+}
+
+impl<'a> IntoIterator for &'a Storages {
+    type Item = &'a Box<dyn Storage>;
+    type IntoIter = std::slice::Iter<'a, Box<dyn Storage>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.list.iter()
+    }
+}
+
+#[cfg(test)]
+impl Storages {
+    /// A list of these storages.
+    pub(crate) fn of(list: Vec<Box<dyn Storage>>, is_auto: bool) -> Self {
+        Self {
+            list,
+            is_auto,
+            budget: Budget::default(),
+        }
+    }
+}
