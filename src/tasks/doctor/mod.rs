@@ -1,4 +1,4 @@
-//! Findings: why git gets no token, and what to do.
+//! Why git gets no token, and what to do: [`Doctor`] has the order of the checks.
 
 pub mod certificates;
 pub mod chain;
@@ -12,3 +12,207 @@ pub mod remotes;
 pub mod repository_check;
 pub mod ssh;
 pub mod token_check;
+
+use self::finding::Finding;
+use self::query::Question;
+use self::remotes::{Remote, Rewriting, Way};
+use self::ssh::Ssh;
+use crate::config::{self, Settings};
+use crate::credential::Credential;
+use crate::credential::query::Query;
+use crate::credential::url;
+use crate::git::Git;
+use crate::helper::Helper;
+use crate::storage::Error;
+use crate::time::Now;
+
+/// git, the remotes of the current repository and the rules by which git rewrites URLs. Each is read once.
+pub(crate) struct Surroundings {
+    git: Option<Git>,
+    git_finding: Finding,
+    rewriting: Rewriting,
+    remotes: Vec<Remote>,
+}
+
+impl Surroundings {
+    pub(crate) fn read() -> Self {
+        let (git, git_finding) = local_checks::git();
+        let rewriting = git.as_ref().map(Rewriting::of).unwrap_or_default();
+        let remotes = git.as_ref().map(|git| remotes::all(git, &rewriting));
+        Self {
+            git,
+            git_finding,
+            remotes: remotes.unwrap_or_default(),
+            rewriting,
+        }
+    }
+
+    /// The URL that git uses for `typed`, which is the name of a remote or a URL.
+    pub(crate) fn way(&self, typed: &str) -> Way {
+        if let Some(remote) = self.remotes.iter().find(|remote| remote.name == typed) {
+            return remote.way.clone();
+        }
+        if is_bare_host(typed) {
+            return self.rewriting.way(&format!("https://{typed}"));
+        }
+        self.rewriting.way(typed)
+    }
+
+    /// The findings for a URL to which git sends no token, such as one over SSH. `None`: git asks its helpers for the URL.
+    pub(crate) fn without_token(&self, way: &Way) -> Option<Vec<Finding>> {
+        let found = way.finding(&self.rewriting, &self.remotes)?;
+        Some(self.report(vec![found]))
+    }
+
+    pub(crate) fn remote_names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = self.remotes.iter().map(|remote| &remote.name[..]).collect();
+        names.dedup();
+        names
+    }
+
+    /// The findings about git, and then `rest`.
+    fn report(&self, rest: Vec<Finding>) -> Vec<Finding> {
+        let mut findings = vec![self.git_finding.clone()];
+        // Without git's answer, each later finding about its settings is incomplete.
+        findings.extend(local_checks::unanswered().filter(|_| self.git.is_some()));
+        findings.extend(rest);
+        findings
+    }
+}
+
+/// Whether `typed` is `HOST[:PORT][/PATH]`. git takes `one.test:8443/r` for the folder `8443/r` over SSH; a user means a port.
+fn is_bare_host(typed: &str) -> bool {
+    let Some(ssh) = Ssh::parse(typed).filter(|_| !typed.contains("://") && !typed.contains('@'))
+    else {
+        return false;
+    };
+    let port = ssh.path.split('/').next().unwrap_or_default();
+    port.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The helper's query for the URL, and the credential that answers it.
+type Answer = (Question, Result<Option<Credential>, Error>);
+
+/// Neither the name of a remote nor a host with a stored token.
+#[derive(Debug)]
+pub(crate) struct UnknownTarget;
+
+/// Examines git, the helper and, for a URL, the token and the repository behind it.
+pub(crate) struct Doctor<'a> {
+    pub(crate) surroundings: &'a Surroundings,
+    /// `None`: only the checks that need no URL.
+    pub(crate) url: Option<&'a Query>,
+    pub(crate) opened: &'a Result<(Settings, Helper), config::Error>,
+    pub(crate) now: Now,
+}
+
+impl Doctor<'_> {
+    /// Runs the checks in the order of the causes: git, the helper, git's configuration, the environment, certificates, and last
+    /// the forge and git's endpoint. `typed`: the user's word for the URL.
+    pub(crate) fn examine(&self, typed: Option<&str>) -> Result<Vec<Finding>, UnknownTarget> {
+        let answer = self.answer();
+        let has_no_token = matches!(&answer, Some((_, Ok(None))));
+        if has_no_token && typed.is_some_and(|typed| self.is_unknown_name(typed)) {
+            return Err(UnknownTarget);
+        }
+        let git = self.git();
+        let helper = self.helper();
+        let mut findings = self.of_helper();
+        if let Some(git) = git {
+            findings.extend(self.of_git(git, answer.as_ref()));
+        }
+        findings.extend(local_checks::environment(git, self.url, helper, self.now));
+        findings.extend(certificates::examine(git, self.url));
+        if let (Some(helper), Some(url), Some((question, kept))) = (helper, self.url, &answer) {
+            let kept = kept.as_ref().map(Option::as_ref);
+            findings.extend(helper.why(url, question, kept, git, self.now));
+        }
+        Ok(self.surroundings.report(findings))
+    }
+
+    fn git(&self) -> Option<&Git> {
+        self.surroundings.git.as_ref()
+    }
+
+    fn helper(&self) -> Option<&Helper> {
+        self.opened.as_ref().ok().map(|(_, helper)| helper)
+    }
+
+    fn answer(&self) -> Option<Answer> {
+        let (settings, helper) = self.opened.as_ref().ok()?;
+        let question = Question::of(self.git(), &settings.accounts, self.url?);
+        let kept = helper.answer_to(&question.wanted, self.now);
+        Some((question, kept))
+    }
+
+    /// Whether `typed` looks like the name of a remote and is none. A host may look the same.
+    fn is_unknown_name(&self, typed: &str) -> bool {
+        let is_name = typed
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+        let mut remotes = self.surroundings.remotes.iter();
+        is_name
+            && !typed.eq_ignore_ascii_case("localhost")
+            && remotes.all(|remote| remote.name != typed)
+    }
+
+    /// Checks config.toml and each storage.
+    fn of_helper(&self) -> Vec<Finding> {
+        const TITLE: &str = "configuration";
+        match self.opened {
+            Ok((settings, helper)) => {
+                let says = "config.toml can be read, or is not there";
+                let mut findings = vec![Finding::ok(TITLE, says)];
+                findings.extend(helper.examine_storages(settings));
+                findings
+            }
+            Err(error) => vec![Finding::problem(TITLE, error.to_string(), error.hint())],
+        }
+    }
+
+    /// Checks git's helpers and each setting that signs in without them, and then the remotes.
+    fn of_git(&self, git: &Git, answer: Option<&Answer>) -> Vec<Finding> {
+        let stored = answer.and_then(|(question, kept)| {
+            let kept = kept.as_ref().ok()?.as_ref()?;
+            // An expired credential is not given to git.
+            let is_expired = kept
+                .expiry
+                .is_some_and(|expiry| expiry.is_past(self.now.unix));
+            (!is_expired).then_some((question, kept))
+        });
+        let mut findings = chain::examine(git, self.url, stored);
+        findings.extend(header::examine(git, self.url));
+        findings.extend(netrc::examine(self.url, stored.map(|(_, kept)| kept)));
+        if let (Ok((settings, _)), None) = (self.opened, self.url) {
+            findings.extend(token_check::of_accounts(git, &settings.accounts));
+        }
+        for remote in &self.surroundings.remotes {
+            findings.extend(self.of_remote(git, remote));
+        }
+        findings
+    }
+
+    /// Checks whether git finds a token for a remote. With a URL, only the remotes at its host are examined.
+    fn of_remote(&self, git: &Git, remote: &Remote) -> Option<Finding> {
+        if let Some(host) = self.url.and_then(|url| url.host.as_deref()) {
+            let host = String::from_utf8_lossy(host);
+            if remote.host().as_deref() != Some(remotes::without_port(&host)) {
+                return None;
+            }
+        }
+        if let Some(found) = remote.finding(&self.surroundings.rewriting) {
+            return Some(found);
+        }
+        let leads_to = url::parse(remote.way.url.as_bytes()).ok()?;
+        // The user of the URL itself is examined with its token.
+        let is_examined = self
+            .url
+            .is_some_and(|url| url.username == leads_to.username);
+        if leads_to.username.is_none() || is_examined {
+            return None;
+        }
+        let (settings, helper) = self.opened.as_ref().ok()?;
+        let question = Question::of(Some(git), &settings.accounts, &leads_to);
+        helper.of_remotes_user(&question, &remote.name)
+    }
+}
