@@ -231,7 +231,7 @@ fn shown(kind: Kind, listed: &Listed, known: Known, warn: Warn, unix_now: u64) -
         state: match expiry {
             None => "unknown",
             Some(expiry) if expiry.is_past(unix_now) => "ended",
-            Some(expiry) if expiry.left(unix_now) <= warn.before.as_secs() => "ends-soon",
+            Some(expiry) if expiry.left(unix_now) <= warn.before.as_secs() => "expires-soon",
             Some(_) => "good",
         },
         forgotten: moment(*forgotten),

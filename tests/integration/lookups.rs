@@ -229,7 +229,7 @@ fn check_tells_by_its_exit_status() {
     assert!(table.contains("cannot reach the forge"), "{table}");
     assert!(!table.contains("glpat-x"), "{table}");
     sandbox.ask("expires two.test 5d", b"").succeeded();
-    assert_eq!(state(3, "two.test"), "ends-soon");
+    assert_eq!(state(3, "two.test"), "expires-soon");
     sandbox.ask("expires two.test 2001-01-01", b"").succeeded();
     assert_eq!(state(4, "two.test"), "ended");
 }

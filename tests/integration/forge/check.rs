@@ -87,7 +87,7 @@ fn expires_soon() {
     );
     let (output, json) = check(&work, 3);
     assert!(output.text().contains("5 days"), "{output:?}");
-    assert!(is_said(&json, "ends-soon"), "{json:#}");
+    assert!(is_said(&json, "expires-soon"), "{json:#}");
     let work = with(
         Speaks::GitLab,
         Token::new("first", GITLAB).ends(midnight_in_days(5)),
@@ -384,7 +384,7 @@ fn a_page_in_the_forges_place_changes_nothing() {
         ] {
             work.forge.answer(Manner::Body(body.into()));
             let (output, json) = check(&work, 3);
-            assert!(is_said(&json, "ends-soon"), "{body}: {json:#}");
+            assert!(is_said(&json, "expires-soon"), "{body}: {json:#}");
             assert!(output.text().contains("answered 200"), "{output:?}");
             assert_eq!(work.only_one()["ends_unix"], ends, "{body}");
         }
