@@ -7,7 +7,7 @@ use rustix::process::setsid;
 
 use crate::config::{Flags, Settings};
 use crate::helper::Helper;
-use crate::protocol::read::{self, Lines};
+use crate::protocol::read::{self, AttributeLines};
 use crate::{platform, time};
 
 /// It is gone after so many seconds, whatever hangs.
@@ -30,7 +30,9 @@ pub(super) fn run(flags: Flags) -> ExitCode {
 fn look_up(flags: Flags) -> Option<()> {
     let mut input = platform::stdin().ok()?;
     let bytes = read::receive(&mut input).ok()?;
-    let key = read::entry(Lines::new(bytes.as_slice())).ok()?.key()?;
+    let key = read::entry(AttributeLines::new(bytes.as_slice()))
+        .ok()?
+        .key()?;
     let settings = Settings::load(flags).ok()?;
     if !settings.looks_up {
         return None;

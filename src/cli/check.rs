@@ -12,7 +12,7 @@ use crate::config::{Flags, Warn};
 use crate::credential::expiry::Expiry;
 use crate::credential::token::TokenKind;
 use crate::credential::username::Username;
-use crate::forge::{Told, Verdict};
+use crate::forge::{ForgeExpiry, TokenVerdict};
 use crate::helper::lookup::Report;
 use crate::helper::lookup::request::Asked;
 use crate::tasks::doctor::remotes;
@@ -164,20 +164,23 @@ fn state(report: &Report, warn: Warn, unix_now: u64) -> State {
         Some(_) => State::Good,
     };
     match &report.asked {
-        Asked::Told(Verdict::Good(_)) if by_date == State::Unknown => State::Good,
-        Asked::Told(Verdict::Good(_)) | Asked::CannotTell | Asked::NoForge | Asked::NotHttps => {
-            by_date
-        }
-        Asked::Told(Verdict::Ended) => State::Ended,
-        Asked::Told(Verdict::Revoked) => State::Revoked,
+        Asked::Told(TokenVerdict::Good(_)) if by_date == State::Unknown => State::Good,
+        Asked::Told(TokenVerdict::Good(_))
+        | Asked::CannotTell
+        | Asked::NoForge
+        | Asked::NotHttps => by_date,
+        Asked::Told(TokenVerdict::Ended) => State::Ended,
+        Asked::Told(TokenVerdict::Revoked) => State::Revoked,
         // The forge does not say why; a date that has passed does.
-        Asked::Told(Verdict::Rejected | Verdict::Blocked { .. }) if by_date == State::Ended => {
+        Asked::Told(TokenVerdict::Rejected | TokenVerdict::Blocked { .. })
+            if by_date == State::Ended =>
+        {
             State::Ended
         }
-        Asked::Told(Verdict::Rejected) => State::Rejected,
-        Asked::Told(Verdict::Blocked { .. }) => State::Blocked,
-        Asked::Told(Verdict::Limited { .. }) => by_date.max(State::Limited),
-        Asked::Told(Verdict::Unclear { .. }) | Asked::Failed(_) | Asked::NotThere(_) => {
+        Asked::Told(TokenVerdict::Rejected) => State::Rejected,
+        Asked::Told(TokenVerdict::Blocked { .. }) => State::Blocked,
+        Asked::Told(TokenVerdict::Limited { .. }) => by_date.max(State::Limited),
+        Asked::Told(TokenVerdict::Unclear { .. }) | Asked::Failed(_) | Asked::NotThere(_) => {
             by_date.max(State::Failed)
         }
     }
@@ -203,24 +206,24 @@ fn says(report: &Report, state: State, unix_now: u64) -> String {
         }
     };
     match &report.asked {
-        Asked::Told(Verdict::Good(found)) if date.is_empty() => {
+        Asked::Told(TokenVerdict::Good(found)) if date.is_empty() => {
             let end = match found.end {
-                Told::Never => "never expires",
-                Told::Unknown | Told::At(_) => "expiry unknown",
+                ForgeExpiry::Never => "never expires",
+                ForgeExpiry::Unknown | ForgeExpiry::At(_) => "expiry unknown",
             };
             format!("good, {end}")
         }
-        Asked::Told(Verdict::Ended) => format!("ended, says {}", forge()),
-        Asked::Told(Verdict::Revoked) => format!("revoked, says {}", forge()),
-        Asked::Told(Verdict::Rejected) if state != State::Ended => {
+        Asked::Told(TokenVerdict::Ended) => format!("ended, says {}", forge()),
+        Asked::Told(TokenVerdict::Revoked) => format!("revoked, says {}", forge()),
+        Asked::Told(TokenVerdict::Rejected) if state != State::Ended => {
             format!("rejected by {}", forge())
         }
-        Asked::Told(Verdict::Blocked { words, .. }) => {
+        Asked::Told(TokenVerdict::Blocked { words, .. }) => {
             let words = words.as_ref().map(|words| format!(": {words}"));
             let words = words.unwrap_or_default();
             and_date(format!("blocked by {}{words}", forge()))
         }
-        Asked::Told(Verdict::Limited { status, wait }) => {
+        Asked::Told(TokenVerdict::Limited { status, wait }) => {
             let wait = wait.map(|wait| format!(", try again in {}", in_words(wait)));
             let wait = wait.unwrap_or_default();
             and_date(format!(
@@ -228,7 +231,7 @@ fn says(report: &Report, state: State, unix_now: u64) -> String {
                 forge()
             ))
         }
-        Asked::Told(Verdict::Unclear { status }) => {
+        Asked::Told(TokenVerdict::Unclear { status }) => {
             and_date(format!("unclear: {} answered {status}", forge()))
         }
         Asked::Failed(error) => and_date(ui::with_causes(error)),
@@ -236,7 +239,7 @@ fn says(report: &Report, state: State, unix_now: u64) -> String {
         Asked::NotThere(kind) => and_date(format!("unknown: {kind} is elsewhere at this host")),
         Asked::NoForge if date.is_empty() => "unknown: no forge that we know".to_owned(),
         Asked::NotHttps if date.is_empty() => "unknown: not over HTTPS".to_owned(),
-        Asked::Told(Verdict::Good(_) | Verdict::Rejected)
+        Asked::Told(TokenVerdict::Good(_) | TokenVerdict::Rejected)
         | Asked::CannotTell
         | Asked::NoForge
         | Asked::NotHttps => date,
@@ -262,7 +265,7 @@ fn advise(streams: &mut Streams, report: &Report) {
         );
         ui::warn(streams, &what, Some(&hint));
     }
-    if let Asked::Told(Verdict::Blocked {
+    if let Asked::Told(TokenVerdict::Blocked {
         authorize: Some(page),
         ..
     }) = &report.asked
@@ -302,7 +305,7 @@ fn row(report: &Report, state: State, unix_now: u64) -> Vec<String> {
 
 fn shown(report: &Report, state: State, unix_now: u64) -> Shown {
     let authorize = match &report.asked {
-        Asked::Told(Verdict::Blocked { authorize, .. }) => authorize.clone(),
+        Asked::Told(TokenVerdict::Blocked { authorize, .. }) => authorize.clone(),
         _ => None,
     };
     let end = report.end.map(|(end, _)| end);
@@ -310,7 +313,7 @@ fn shown(report: &Report, state: State, unix_now: u64) -> Shown {
         url: text(&report.key.url()),
         username: report.key.username.as_ref().map(name),
         storages: report.kinds.iter().map(ToString::to_string).collect(),
-        forge: report.forge.map(crate::forge::Kind::word),
+        forge: report.forge.map(crate::forge::ForgeKind::word),
         kind: report.token.map(TokenKind::word),
         state,
         says: says(report, state, unix_now),

@@ -12,7 +12,7 @@ use crate::credential::expiry::Expiry;
 use crate::credential::query::Query;
 use crate::credential::username::Username;
 use crate::neighbour::registry::{Harvest, Neighbours};
-use crate::storage::Kind;
+use crate::storage::StorageKind;
 use crate::tasks::clean::{Cleaner, Owner, Stale, Why};
 use crate::terminal::escape;
 use crate::time;
@@ -243,7 +243,7 @@ fn whereabouts(
     harvest: &Harvest,
 ) -> (String, Option<String>, bool) {
     match stale.owner {
-        Owner::Storage(kind) => (kind.to_string(), None, kind == Kind::File),
+        Owner::Storage(kind) => (kind.to_string(), None, kind == StorageKind::File),
         Owner::Neighbour(at) => {
             let copied = &harvest.copies[at];
             let place = copied.found.shown_place();

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use super::streams::Streams;
 use super::{Failure, described, meant, nothing_kept, nothing_known, open, status_of, ui};
 use crate::config::Flags;
-use crate::credential::expiry::End;
+use crate::credential::expiry::StatedExpiry;
 use crate::credential::query::Query;
 use crate::helper::Helper;
 use crate::terminal::escape;
@@ -20,8 +20,8 @@ pub(super) struct Arguments {
     url: String,
     /// The last day the token is good (2026-11-26, in UTC), a moment (2026-11-26T12:00:00Z), how long from now (90d), or
     /// never
-    #[arg(value_name = "DATE|DURATION|never", value_parser = End::parse)]
-    end: End,
+    #[arg(value_name = "DATE|DURATION|never", value_parser = StatedExpiry::parse)]
+    end: StatedExpiry,
 }
 
 pub(super) fn run(

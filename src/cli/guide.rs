@@ -14,14 +14,14 @@ use qrcode::render::unicode::Dense1x2;
 use super::streams::Streams;
 use super::{Failure, ui};
 use crate::credential::Credential;
-use crate::credential::expiry::{Expiry, Source};
+use crate::credential::expiry::{Expiry, ExpirySource};
 use crate::credential::key::Key;
 use crate::credential::pasted::{self, Flaw};
 use crate::credential::query::Query;
-use crate::forge::{Page, Verdict, Wish};
+use crate::forge::{Page, TokenVerdict, Wish};
 use crate::git::Git;
 use crate::helper::Helper;
-use crate::helper::issuer::takes_no_more;
+use crate::helper::issuer::retired_reason;
 use crate::helper::lookup::request::Asked;
 use crate::platform;
 use crate::platform::prompt::{Dialogue, Error};
@@ -172,7 +172,7 @@ fn browse(url: &str) -> bool {
 /// A token that was kept.
 pub(super) struct Kept {
     /// Who told when it ends.
-    pub(super) end: Option<(Expiry, Source)>,
+    pub(super) end: Option<(Expiry, ExpirySource)>,
     /// The forge says that it never expires.
     pub(super) is_endless: bool,
     /// The forge takes it.
@@ -200,7 +200,7 @@ pub(super) fn keep(
     if_unfit: IfUnfit,
     now: Now,
 ) -> Result<Kept, Failure> {
-    if let Some(says) = takes_no_more(credential).filter(|_| if_unfit != IfUnfit::Keep) {
+    if let Some(says) = retired_reason(credential).filter(|_| if_unfit != IfUnfit::Keep) {
         let what = format!("this secret no longer works ({says}): nothing was changed");
         let hint = (if_unfit == IfUnfit::MayForce).then_some("--force keeps it all the same");
         return Err(Failure::new(what, hint));
@@ -213,8 +213,8 @@ pub(super) fn keep(
     );
     if asked.is_rejection() && if_unfit != IfUnfit::Keep {
         let why = match asked {
-            Asked::Told(Verdict::Ended) => "it has ended",
-            Asked::Told(Verdict::Revoked) => "it was revoked",
+            Asked::Told(TokenVerdict::Ended) => "it has ended",
+            Asked::Told(TokenVerdict::Revoked) => "it was revoked",
             _ => "it is not whole, not of this host, or dead",
         };
         let what = format!("{forge} does not take this token ({why}): nothing was changed");
@@ -222,7 +222,7 @@ pub(super) fn keep(
         return Err(Failure::new(what, hint));
     }
     warn_if_unsure(streams, &asked, &forge, &credential.key);
-    let outcome = helper.keep(credential, Source::Person, now)?;
+    let outcome = helper.keep(credential, ExpirySource::Person, now)?;
     ui::notices(streams, &outcome.notices, now.unix);
     // What was known of the same token holds on.
     let kept = helper.kept_for(&Query::exact(&credential.key))?;
@@ -231,7 +231,7 @@ pub(super) fn keep(
     let known = helper.settle(kept, issuer.as_ref(), &asked, now)?;
     let lack = issuer
         .zip(known.scopes)
-        .and_then(|(issuer, scopes)| issuer.forge.lacks(issuer.token, &scopes));
+        .and_then(|(issuer, scopes)| issuer.forge.missing_scope(issuer.token, &scopes));
     if let Some(lack) = lack {
         let what = format!(
             "the token lacks the scope '{}': {}",
@@ -242,14 +242,14 @@ pub(super) fn keep(
     Ok(Kept {
         end: known.end,
         is_endless: known.is_endless,
-        is_good: matches!(asked, Asked::Told(Verdict::Good(_))),
+        is_good: matches!(asked, Asked::Told(TokenVerdict::Good(_))),
     })
 }
 
 /// Warns if the forge blocks the token, or gave no clear answer about it.
 fn warn_if_unsure(streams: &mut Streams, asked: &Asked, forge: &str, key: &Key) {
     match asked {
-        Asked::Told(Verdict::Blocked { authorize, words }) => {
+        Asked::Told(TokenVerdict::Blocked { authorize, words }) => {
             let hint = authorize
                 .as_ref()
                 .map(|page| format!("for single sign-on open {page} within the hour"));
@@ -257,7 +257,7 @@ fn warn_if_unsure(streams: &mut Streams, asked: &Asked, forge: &str, key: &Key) 
             let what = format!("{forge} knows this token and blocks it: {words}");
             ui::warn(streams, &what, hint.as_deref());
         }
-        Asked::Told(Verdict::Limited { status, wait }) => {
+        Asked::Told(TokenVerdict::Limited { status, wait }) => {
             let what = format!(
                 "cannot tell whether the token works: {forge} limits requests for now ({status})"
             );
@@ -268,7 +268,7 @@ fn warn_if_unsure(streams: &mut Streams, asked: &Asked, forge: &str, key: &Key) 
             });
             ui::warn(streams, &what, hint.as_deref());
         }
-        Asked::Told(Verdict::Unclear { status }) => {
+        Asked::Told(TokenVerdict::Unclear { status }) => {
             let what = format!(
                 "cannot tell whether the token works: {forge} answers {status}, and says nothing about it"
             );

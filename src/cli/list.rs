@@ -9,7 +9,7 @@ use super::json::{ShownKey, moment, text};
 use super::streams::Streams;
 use super::{Failure, nothing_known, open, status_of, table, ui};
 use crate::config::{Flags, Warn};
-use crate::credential::expiry::{Expiry, Source};
+use crate::credential::expiry::{Expiry, ExpirySource};
 use crate::credential::key::Key;
 use crate::credential::token::TokenKind;
 use crate::credential::username::Username;
@@ -17,7 +17,7 @@ use crate::forge;
 use crate::helper::precedence::answering;
 use crate::journal::known::{Known, Outcome};
 use crate::neighbour::configured::path_teller;
-use crate::storage::{Kind, Listed};
+use crate::storage::{Listed, StorageKind};
 use crate::terminal::escape;
 use crate::time::{self, in_words};
 
@@ -126,7 +126,13 @@ pub(super) fn run(
     Ok(status_of(is_whole))
 }
 
-fn row(kind: Kind, listed: &Listed, known: &Known, is_marked: bool, unix_now: u64) -> [String; 9] {
+fn row(
+    kind: StorageKind,
+    listed: &Listed,
+    known: &Known,
+    is_marked: bool,
+    unix_now: u64,
+) -> [String; 9] {
     let Listed {
         key,
         expiry,
@@ -143,7 +149,7 @@ fn row(kind: Kind, listed: &Listed, known: &Known, is_marked: bool, unix_now: u6
         user = format!("{user} ({})", escape::safe(scheme));
     }
     let storage = match (kind, forgotten) {
-        (Kind::File, _) => "file (plaintext)".to_owned(),
+        (StorageKind::File, _) => "file (plaintext)".to_owned(),
         (_, Some(at)) => format!(
             "{kind} (for {})",
             in_words(at.saturating_sub(unix_now).next_multiple_of(60))
@@ -189,12 +195,12 @@ fn row(kind: Kind, listed: &Listed, known: &Known, is_marked: bool, unix_now: u6
     };
     let scopes = known.scopes.as_ref().map(|scopes| scopes.join(" "));
     let says = match expiry.map(|expiry| known.source_of(expiry)) {
-        None | Some(Source::Unknown) => "",
-        Some(Source::Git) => "git",
-        Some(Source::Forge) => "the forge",
-        Some(Source::Person) => "you",
-        Some(Source::Lifetime) => "config.toml",
-        Some(Source::Token) => "the token",
+        None | Some(ExpirySource::Unknown) => "",
+        Some(ExpirySource::Git) => "git",
+        Some(ExpirySource::Forge) => "the forge",
+        Some(ExpirySource::Person) => "you",
+        Some(ExpirySource::Lifetime) => "config.toml",
+        Some(ExpirySource::Token) => "the token",
     };
     [
         escape::safe(&key.url()),
@@ -209,7 +215,7 @@ fn row(kind: Kind, listed: &Listed, known: &Known, is_marked: bool, unix_now: u6
     ]
 }
 
-fn shown(kind: Kind, listed: &Listed, known: Known, warn: Warn, unix_now: u64) -> Shown {
+fn shown(kind: StorageKind, listed: &Listed, known: Known, warn: Warn, unix_now: u64) -> Shown {
     let Listed {
         key,
         expiry,
@@ -222,7 +228,7 @@ fn shown(kind: Kind, listed: &Listed, known: Known, warn: Warn, unix_now: u64) -
     Shown {
         key: key.into(),
         storage: kind.to_string(),
-        plaintext: kind == Kind::File,
+        plaintext: kind == StorageKind::File,
         authtype: scheme.as_deref().map(text),
         renewable: *is_renewable,
         ends: expiry.and_then(Expiry::rfc3339),
@@ -235,7 +241,7 @@ fn shown(kind: Kind, listed: &Listed, known: Known, warn: Warn, unix_now: u64) -
             Some(_) => "good",
         },
         forgotten: moment(*forgotten),
-        forge: known.forge.map(forge::Kind::word),
+        forge: known.forge.map(forge::ForgeKind::word),
         kind: known.token.map(TokenKind::word),
         scopes: known.scopes,
         looked_up: moment(known.asked),

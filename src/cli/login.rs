@@ -11,17 +11,17 @@ use super::whereabouts::{self, Calls};
 use super::{Failure, described, guide, open, ui};
 use crate::config::{Flags, Settings, account};
 use crate::credential::Credential;
-use crate::credential::expiry::{End, Source};
+use crate::credential::expiry::{ExpirySource, StatedExpiry};
 use crate::credential::key::Key;
 use crate::credential::query::Query;
 use crate::credential::url;
 use crate::credential::username::Username;
 use crate::git::Git;
 use crate::helper::Helper;
-use crate::helper::issuer::StandIn;
+use crate::helper::issuer::DefaultUsername;
 use crate::platform::prompt::Dialogue;
 use crate::secret::Secret;
-use crate::storage::Kind;
+use crate::storage::StorageKind;
 use crate::tasks::doctor::finding::Finding;
 use crate::tasks::doctor::query;
 use crate::tasks::doctor::remotes::{self, Rewriting};
@@ -42,8 +42,8 @@ pub(super) struct Arguments {
     #[arg(long)]
     with_token: bool,
     /// When it ends: the last day it is good (2026-11-26), a moment, or how long from now (90d)
-    #[arg(long, value_name = "DATE|DURATION|never", value_parser = End::parse)]
-    expires: Option<End>,
+    #[arg(long, value_name = "DATE|DURATION|never", value_parser = StatedExpiry::parse)]
+    expires: Option<StatedExpiry>,
     /// Show the page that creates the token, and open no browser
     #[arg(long)]
     no_browser: bool,
@@ -113,8 +113,8 @@ pub(super) fn run(
     } = guide::keep(streams, &helper, &credential, &given, if_unfit, now)?;
     drop(dialogue);
     // Takes back an expiry that this person gave before, and none that a forge gave.
-    let is_held = matches!(end, Some((_, source)) if !Source::Forge.outranks(source));
-    if arguments.expires == Some(End::Never) && !is_held {
+    let is_held = matches!(end, Some((_, source)) if !ExpirySource::Forge.outranks(source));
+    if arguments.expires == Some(StatedExpiry::Never) && !is_held {
         helper.tell_end(&Query::exact(&credential.key), None, now)?;
     }
     let more = match (end, arguments.expires) {
@@ -160,7 +160,7 @@ fn with_token(
         let issuer = key.as_ref().and_then(|key| helper.issuer(key, None));
         if let Some((issuer, site)) = issuer.zip(key.as_ref().and_then(|key| helper.site(key))) {
             let wish = guide::wish(end, now.unix);
-            let pages = issuer.forge.creation(&site, &wish);
+            let pages = issuer.forge.creation_pages(&site, &wish);
             let how = guide::How {
                 may_open: !arguments.no_browser,
                 wants_code: arguments.qr,
@@ -191,7 +191,7 @@ fn tell(
         streams,
         &format!("the token for {url} is kept {place}{more}\n"),
     )?;
-    let kinds: Vec<Kind> = entries.iter().map(|(kind, _)| *kind).collect();
+    let kinds: Vec<StorageKind> = entries.iter().map(|(kind, _)| *kind).collect();
     let calls = Calls::of(Some(&Query::of(key)));
     calls.check(streams, Some(key), &kinds, (settings, flags));
     Ok(())
@@ -334,7 +334,7 @@ fn known_or_asked_username(
     let key = query.key();
     if known.is_empty()
         && let Some((key, token)) = key.as_ref().zip(piped)
-        && let StandIn::Known(name) = helper.username(key, token, None)
+        && let DefaultUsername::Known(name) = helper.username(key, token, None)
     {
         return Ok(Username::from(name));
     }

@@ -13,7 +13,7 @@ use crate::credential::key::Key;
 use crate::credential::query::Query;
 use crate::helper::Helper;
 use crate::helper::notice::Outcome;
-use crate::storage::{Kind, Listed};
+use crate::storage::{Listed, StorageKind};
 use crate::time::{self, Now};
 
 /// Remove the credentials for a URL from every storage
@@ -29,7 +29,7 @@ pub(super) struct Arguments {
 }
 
 /// The entries to remove: each once, with the storages that keep it.
-type Entries = BTreeMap<Key, Vec<Kind>>;
+type Entries = BTreeMap<Key, Vec<StorageKind>>;
 
 pub(super) fn run(
     arguments: &Arguments,
@@ -83,7 +83,7 @@ pub(super) fn run(
     Ok(status_of(is_whole && is_done))
 }
 
-fn matching(listed: &[(Kind, Listed)], unwanted: &Query) -> Entries {
+fn matching(listed: &[(StorageKind, Listed)], unwanted: &Query) -> Entries {
     let mut entries = Entries::new();
     for (kind, listed) in listed {
         if unwanted.matches(&listed.key) {
@@ -98,7 +98,7 @@ fn remove(
     streams: &mut Streams,
     helper: &Helper,
     key: &Key,
-    kinds: &[Kind],
+    kinds: &[StorageKind],
     now: Now,
 ) -> Result<Outcome<usize>, Failure> {
     let outcome = helper.forget(&Query::exact(key), now)?;
@@ -119,7 +119,7 @@ fn named(entries: &Entries) -> String {
     text
 }
 
-fn words(kinds: &[Kind]) -> String {
+fn words(kinds: &[StorageKind]) -> String {
     let words: Vec<String> = kinds.iter().map(ToString::to_string).collect();
     words.join(", ")
 }
@@ -152,7 +152,11 @@ fn logout_command(key: &Key) -> String {
 
 /// A path belongs to an account, or its token is kept for the whole host: both are named, for other repositories use
 /// them too.
-fn nothing_to_remove(unwanted: &Query, listed: &[(Kind, Listed)], accounts: &[Account]) -> Failure {
+fn nothing_to_remove(
+    unwanted: &Query,
+    listed: &[(StorageKind, Listed)],
+    accounts: &[Account],
+) -> Failure {
     let mut of_account = unwanted.duplicate();
     account::apply(accounts, &mut of_account);
     let mut of_host = unwanted.duplicate();

@@ -368,7 +368,7 @@ mod tests {
     use crate::config::Choice;
     use crate::credential::key::Key;
     use crate::credential::username::Username;
-    use crate::storage::Kind;
+    use crate::storage::StorageKind;
 
     fn words(line: &str) -> Vec<OsString> {
         line.split(' ').map(OsString::from).collect()
@@ -430,7 +430,7 @@ mod tests {
         let (flags, _) = gits_call(&words("--storage memory,file get")).unwrap();
         assert_eq!(
             flags.storage,
-            Some(Choice::These(vec![Kind::Memory, Kind::File]))
+            Some(Choice::These(vec![StorageKind::Memory, StorageKind::File]))
         );
     }
 

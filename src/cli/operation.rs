@@ -13,7 +13,7 @@ use crate::helper::notice::Notice;
 use crate::helper::{self, Helper};
 use crate::protocol::Operation;
 use crate::protocol::read::{self, Request};
-use crate::protocol::write::{self, State};
+use crate::protocol::write::{self, AnswerState};
 use crate::secret::Buffer;
 use crate::{platform, time};
 
@@ -95,7 +95,7 @@ fn get(helper: &Helper, request: &Request, now: time::Now, streams: &mut Streams
         is_last,
         clues,
     } = outcome.value;
-    let state = state.as_deref().map(|state| State { state, is_last });
+    let state = state.as_deref().map(|state| AnswerState { state, is_last });
     let found = credential.filter(|found| {
         request.understands.authtype || found.password.is_some() || found.refresh_token.is_some()
     });

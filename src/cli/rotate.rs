@@ -8,10 +8,10 @@ use super::streams::Streams;
 use super::{Failure, described, guide, meant, nothing_kept, nothing_known, open, ui, whereabouts};
 use crate::config::{Flags, Settings};
 use crate::credential::Credential;
-use crate::credential::expiry::{End, Expiry, Source};
+use crate::credential::expiry::{Expiry, ExpirySource, StatedExpiry};
 use crate::credential::key::Key;
 use crate::credential::token::TokenKind;
-use crate::forge::{Renewal, Revocation, Told};
+use crate::forge::{ForgeExpiry, Renewal, Revocation};
 use crate::helper::Helper;
 use crate::platform::ending::Waiting;
 use crate::storage;
@@ -34,8 +34,8 @@ pub(super) struct Arguments {
     /// Such as https://gitlab.com or https://octocat@gitlab.com
     url: String,
     /// When the new one ends: the last day it is good (2026-11-26), a moment, or how long from now [default: 90d]
-    #[arg(long, value_name = "DATE|DURATION|never", value_parser = End::parse)]
-    expires: Option<End>,
+    #[arg(long, value_name = "DATE|DURATION|never", value_parser = StatedExpiry::parse)]
+    expires: Option<StatedExpiry>,
     /// Show the page that creates the token, and open no browser
     #[arg(long)]
     no_browser: bool,
@@ -65,7 +65,7 @@ pub(super) fn run(
         ));
     };
     let is_in_place = matches!(plan.renewal, Renewal::InPlace { .. });
-    if is_in_place && matches!(arguments.expires, Some(End::Never)) {
+    if is_in_place && matches!(arguments.expires, Some(StatedExpiry::Never)) {
         return Err(Failure::new(
             "a token that the forge replaces by itself gets an end: nothing was done",
             "say when, such as '--expires 365d'",
@@ -160,7 +160,7 @@ fn told(streams: &mut Streams, rotated: &Rotated, place: &str, login: &str) -> R
     } else {
         format!("the new token for {url} is kept {place}; the old one no longer works\n")
     };
-    if *end == Told::Never {
+    if *end == ForgeExpiry::Never {
         text.push_str("the new token never expires\n");
     }
     for key in others {
@@ -297,7 +297,7 @@ fn show_pages(
     now: Now,
 ) -> Result<(), Failure> {
     let wish = guide::wish(Some(end), now.unix);
-    let mut pages = plan.issuer.forge.creation(&plan.site, &wish);
+    let mut pages = plan.issuer.forge.creation_pages(&plan.site, &wish);
     let kind = plan.issuer.token.map(TokenKind::word);
     pages.sort_by_key(|page| !kind.is_some_and(|kind| page.title.starts_with(kind)));
     let how = guide::How {
@@ -313,7 +313,7 @@ fn follow(
     helper: &Helper,
     old: &Credential,
     token: &crate::secret::Secret,
-    end: (Option<(Expiry, Source)>, bool),
+    end: (Option<(Expiry, ExpirySource)>, bool),
 ) -> Result<bool, Failure> {
     let now = time::now();
     let followed = helper.follow(old, token, end, now)?;

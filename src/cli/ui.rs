@@ -11,7 +11,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::streams::Streams;
 use super::table;
-use crate::credential::expiry::Source;
+use crate::credential::expiry::ExpirySource;
 use crate::credential::key::Key;
 use crate::credential::username::without_tokens;
 use crate::helper::notice::{Next, Notice};
@@ -138,10 +138,12 @@ fn say(streams: &mut Streams, notice: &Notice, unix_now: u64) {
             let left = in_words(expiry.left(unix_now));
             // A date that is a guess is said to be one.
             let guessed = match source {
-                Source::Lifetime => ", by its lifetime in config.toml",
-                Source::Git | Source::Forge | Source::Person | Source::Token | Source::Unknown => {
-                    ""
-                }
+                ExpirySource::Lifetime => ", by its lifetime in config.toml",
+                ExpirySource::Git
+                | ExpirySource::Forge
+                | ExpirySource::Person
+                | ExpirySource::Token
+                | ExpirySource::Unknown => "",
             };
             line(
                 streams,

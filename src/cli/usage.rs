@@ -10,7 +10,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use super::streams::Streams;
 use super::ui;
 use crate::credential::key::Key;
-use crate::helper::issuer::{Clues, issuer};
+use crate::helper::issuer::{Evidence, issuer};
 use crate::terminal::escape;
 
 /// Exit status for a wrong command line.
@@ -196,9 +196,9 @@ fn may_hold_token(word: &str) -> bool {
         let token = Some(rest);
         issuer(
             &nowhere,
-            Clues {
+            Evidence {
                 token,
-                ..Clues::default()
+                ..Evidence::default()
             },
         )
         .is_some()

@@ -14,7 +14,7 @@ use crate::git::{Git, Setting};
 use crate::helper::Helper;
 use crate::helper::open::kinds;
 use crate::storage::memory::Lifetime;
-use crate::storage::{Error, Kind, Listed, in_words as places};
+use crate::storage::{Error, Listed, StorageKind, in_words as places};
 use crate::tasks::doctor::chain;
 use crate::terminal::escape::{self, shell_word};
 use crate::time::in_words;
@@ -23,25 +23,25 @@ use crate::time::in_words;
 const SLACK: u64 = 60;
 
 /// The storages that keep an entry under `key`.
-pub(super) fn entries(helper: &Helper, key: &Key) -> Result<Vec<(Kind, Listed)>, Error> {
+pub(super) fn entries(helper: &Helper, key: &Key) -> Result<Vec<(StorageKind, Listed)>, Error> {
     let listed = helper.list()?.value;
-    let is_meant = |(_, listed): &(Kind, Listed)| listed.key == *key;
+    let is_meant = |(_, listed): &(StorageKind, Listed)| listed.key == *key;
     Ok(listed.into_iter().filter(is_meant).collect())
 }
 
 /// Where a token is kept and for how long: `in the keychain until it expires on 26 Nov 2026`.
-pub(super) fn told(entries: &[(Kind, Listed)], lifetime: Lifetime, unix_now: u64) -> String {
+pub(super) fn told(entries: &[(StorageKind, Listed)], lifetime: Lifetime, unix_now: u64) -> String {
     let mut parts = Vec::new();
     for (kind, listed) in entries {
         parts.push(match kind {
-            Kind::Memory => in_memory(listed, lifetime, unix_now),
-            Kind::Keychain | Kind::File => in_storage(*kind, listed.expiry),
+            StorageKind::Memory => in_memory(listed, lifetime, unix_now),
+            StorageKind::Keychain | StorageKind::File => in_storage(*kind, listed.expiry),
         });
     }
     parts.join(" and ")
 }
 
-fn in_storage(kind: Kind, expiry: Option<Expiry>) -> String {
+fn in_storage(kind: StorageKind, expiry: Option<Expiry>) -> String {
     let place = kind.place();
     match expiry {
         Some(expiry) => format!("in {place} until it expires on {}", expiry.day()),
@@ -135,7 +135,7 @@ impl Calls {
     }
 
     /// Whether git would find an entry in the storages `kept` of `own`.
-    pub(super) fn find(&self, kept: &[Kind], own: &Settings) -> bool {
+    pub(super) fn find(&self, kept: &[StorageKind], own: &Settings) -> bool {
         let Some(calls) = &self.0 else {
             return true;
         };
@@ -151,7 +151,7 @@ impl Calls {
         &self,
         streams: &mut Streams,
         url: Option<&Key>,
-        kept: &[Kind],
+        kept: &[StorageKind],
         (own, flags): (&Settings, &Flags),
     ) -> bool {
         if self.find(kept, own) {
@@ -160,7 +160,7 @@ impl Calls {
         let url = url.map_or_else(String::new, |key| {
             format!(" for {}", escape::safe(&key.url()))
         });
-        let asked: Vec<Kind> = self.0.iter().flatten().flat_map(kinds).copied().collect();
+        let asked: Vec<StorageKind> = self.0.iter().flatten().flat_map(kinds).copied().collect();
         let setup = setup(flags);
         let (what, hint) = if asked.is_empty() {
             (
@@ -184,11 +184,11 @@ impl Calls {
     }
 }
 
-fn is_same_place(kind: Kind, one: &Settings, other: &Settings) -> bool {
+fn is_same_place(kind: StorageKind, one: &Settings, other: &Settings) -> bool {
     match kind {
-        Kind::Keychain => true,
-        Kind::Memory => one.socket == other.socket,
-        Kind::File => one.file.path() == other.file.path(),
+        StorageKind::Keychain => true,
+        StorageKind::Memory => one.socket == other.socket,
+        StorageKind::File => one.file.path() == other.file.path(),
     }
 }
 
@@ -211,7 +211,7 @@ mod tests {
     const WALL: u64 = 1_800_000_000;
     const HOUR: u64 = 3600;
 
-    fn shown(kind: Kind, forgotten: Option<u64>, expires: Option<u64>) -> String {
+    fn shown(kind: StorageKind, forgotten: Option<u64>, expires: Option<u64>) -> String {
         let listed = Listed {
             key: Key {
                 protocol: b"https".to_vec(),
@@ -235,40 +235,40 @@ mod tests {
     #[test]
     fn the_earliest_limit_of_a_storage_is_told() {
         for (kind, forgotten, expires, expected) in [
-            (Kind::Keychain, None, None, "in the keychain"),
+            (StorageKind::Keychain, None, None, "in the keychain"),
             (
-                Kind::Keychain,
+                StorageKind::Keychain,
                 None,
                 Some(30 * 24 * HOUR),
                 "in the keychain until it expires on 14 Feb 2027",
             ),
-            (Kind::File, None, None, "in the plaintext file"),
+            (StorageKind::File, None, None, "in the plaintext file"),
             (
-                Kind::Memory,
+                StorageKind::Memory,
                 Some(HOUR),
                 None,
                 "in memory for 1 hour after its last use, at most 12 hours",
             ),
             (
-                Kind::Memory,
+                StorageKind::Memory,
                 Some(HOUR),
                 Some(30 * 24 * HOUR),
                 "in memory for 1 hour after its last use, at most 12 hours; it expires on 14 Feb 2027",
             ),
             (
-                Kind::Memory,
+                StorageKind::Memory,
                 Some(HOUR),
                 Some(5 * HOUR),
                 "in memory for 1 hour after its last use, at most 12 hours, and not after it expires in 5 hours",
             ),
             (
-                Kind::Memory,
+                StorageKind::Memory,
                 Some(HOUR),
                 Some(600),
                 "in memory until it expires in 10 minutes",
             ),
             (
-                Kind::Memory,
+                StorageKind::Memory,
                 Some(900),
                 None,
                 "in memory for another 15 minutes",

@@ -21,7 +21,7 @@ pub struct HostRule {
     /// The path that the forge lives below, such as `gitlab`: no slash at either end.
     pub path: Option<String>,
     /// Which forge it is.
-    pub forge: Option<forge::Kind>,
+    pub forge: Option<forge::ForgeKind>,
     /// How long its tokens live from the day they are first stored, where nobody tells their end.
     pub lifetime: Option<Duration>,
 }
@@ -122,12 +122,12 @@ fn base(path: &[u8]) -> Option<String> {
 
 /// The name of a forge.
 #[derive(Debug, Clone, Copy)]
-struct ForgeWord(forge::Kind);
+struct ForgeWord(forge::ForgeKind);
 
 impl<'de> Deserialize<'de> for ForgeWord {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let word = String::deserialize(deserializer)?;
-        forge::Kind::from_word(&word).map(Self).ok_or_else(|| {
+        forge::ForgeKind::from_word(&word).map(Self).ok_or_else(|| {
             D::Error::custom("not a forge: write github, gitlab, gitea, bitbucket or azure")
         })
     }

@@ -21,7 +21,7 @@ use self::account::Account;
 use self::host::{HostRule, WrittenHost};
 use self::span::Span;
 use crate::files::places::{NoHome, Places};
-use crate::storage::Kind;
+use crate::storage::StorageKind;
 use crate::storage::file::PlaintextFile;
 use crate::storage::memory::Lifetime;
 
@@ -123,7 +123,7 @@ pub enum Choice {
     /// The keychain where it can be reached, else memory. Never plaintext.
     Auto,
     /// These; each of them once.
-    These(Vec<Kind>),
+    These(Vec<StorageKind>),
 }
 
 /// Not a storage, or a list that makes no sense.
@@ -139,7 +139,7 @@ impl fmt::Display for Choice {
         match self {
             Self::Auto => f.write_str("auto"),
             Self::These(kinds) => {
-                let words: Vec<String> = kinds.iter().map(Kind::to_string).collect();
+                let words: Vec<String> = kinds.iter().map(StorageKind::to_string).collect();
                 f.write_str(&words.join(","))
             }
         }
@@ -162,9 +162,13 @@ impl Choice {
         }
         let mut kinds = Vec::new();
         for word in words {
-            let kind = [Kind::Memory, Kind::Keychain, Kind::File]
-                .into_iter()
-                .find(|kind| kind.to_string() == word);
+            let kind = [
+                StorageKind::Memory,
+                StorageKind::Keychain,
+                StorageKind::File,
+            ]
+            .into_iter()
+            .find(|kind| kind.to_string() == word);
             let kind = kind
                 .filter(|kind| !kinds.contains(kind))
                 .ok_or(ChoiceError)?;
@@ -415,7 +419,7 @@ mod tests {
         .unwrap();
         assert_eq!(
             written.storage,
-            Some(Choice::These(vec![Kind::Memory, Kind::File]))
+            Some(Choice::These(vec![StorageKind::Memory, StorageKind::File]))
         );
         assert_eq!(
             written.memory.timeout(),
@@ -438,7 +442,7 @@ mod tests {
             protocol: b"https".to_vec(),
             host: b"git.corp.test:8443".to_vec(),
             path: None,
-            forge: Some(forge::Kind::GitLab),
+            forge: Some(forge::ForgeKind::GitLab),
             lifetime: Some(Duration::from_secs(90 * 86_400)),
         };
         assert_eq!(rules[0], full);
@@ -541,7 +545,7 @@ mod tests {
         assert_eq!("auto".parse(), Ok(Choice::Auto));
         assert_eq!(
             "memory, file".parse(),
-            Ok(Choice::These(vec![Kind::Memory, Kind::File]))
+            Ok(Choice::These(vec![StorageKind::Memory, StorageKind::File]))
         );
         for wrong in ["", "auto,file", "file,file", "disk", "memory,", "Memory"] {
             assert_eq!(wrong.parse::<Choice>(), Err(ChoiceError), "{wrong}");

@@ -78,7 +78,7 @@ impl fmt::Display for Expiry {
 
 /// Who told when a token ends, the most reliable first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Source {
+pub enum ExpirySource {
     /// git, with `password_expiry_utc`: whoever issued the token for it.
     Git,
     /// The forge, asked.
@@ -93,7 +93,7 @@ pub enum Source {
     Unknown,
 }
 
-impl Source {
+impl ExpirySource {
     const ALL: [Self; 6] = [
         Self::Git,
         Self::Forge,
@@ -128,7 +128,7 @@ impl Source {
 
 /// What a person says of a token's end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
+pub enum StatedExpiry {
     /// Never, or nobody knows.
     Never,
     /// At this moment.
@@ -137,7 +137,7 @@ pub enum End {
     In(u64),
 }
 
-impl End {
+impl StatedExpiry {
     /// As a moment, from `unix_now` on.
     pub fn expiry(self, unix_now: u64) -> Option<Expiry> {
         match self {
@@ -234,14 +234,29 @@ mod tests {
 
     #[test]
     fn reads_days_moments_spans_and_never() {
-        let at = |seconds| Ok(End::At(Expiry::from_unix(seconds).unwrap()));
-        assert_eq!(End::parse("2026-11-26"), at(1_795_737_599));
-        assert_eq!(End::parse("2026-11-26T00:00:00Z"), at(1_795_651_200));
-        assert_eq!(End::parse("2026-11-26T02:00:00+02:00"), at(1_795_651_200));
-        assert_eq!(End::parse("90d"), Ok(End::In(90 * 86_400)));
-        assert_eq!(End::parse("1y"), Ok(End::In(365 * 86_400)));
-        assert_eq!(End::parse("0d"), Err("a duration must be longer than zero"));
-        assert_eq!(End::parse("never"), Ok(End::Never));
+        let at = |seconds| Ok(StatedExpiry::At(Expiry::from_unix(seconds).unwrap()));
+        assert_eq!(StatedExpiry::parse("2026-11-26"), at(1_795_737_599));
+        assert_eq!(
+            StatedExpiry::parse("2026-11-26T00:00:00Z"),
+            at(1_795_651_200)
+        );
+        assert_eq!(
+            StatedExpiry::parse("2026-11-26T02:00:00+02:00"),
+            at(1_795_651_200)
+        );
+        assert_eq!(
+            StatedExpiry::parse("90d"),
+            Ok(StatedExpiry::In(90 * 86_400))
+        );
+        assert_eq!(
+            StatedExpiry::parse("1y"),
+            Ok(StatedExpiry::In(365 * 86_400))
+        );
+        assert_eq!(
+            StatedExpiry::parse("0d"),
+            Err("a duration must be longer than zero")
+        );
+        assert_eq!(StatedExpiry::parse("never"), Ok(StatedExpiry::Never));
         for wrong in [
             "",
             "tomorrow",
@@ -257,10 +272,10 @@ mod tests {
             "1969-12-31",
             "99999999999999999999d",
         ] {
-            assert!(End::parse(wrong).is_err(), "{wrong}");
+            assert!(StatedExpiry::parse(wrong).is_err(), "{wrong}");
         }
         assert_eq!(
-            End::parse("90"),
+            StatedExpiry::parse("90"),
             Err("a number needs a unit: 90d are 90 days")
         );
     }

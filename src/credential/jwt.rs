@@ -11,7 +11,7 @@ const LONGEST: usize = 16 * 1024;
 const LATEST: f64 = 1e15;
 
 #[derive(Deserialize)]
-struct Header {
+struct JwtHeader {
     #[serde(rename = "alg")]
     _algorithm: String,
 }
@@ -38,7 +38,7 @@ pub fn end_of(token: &[u8]) -> Option<Expiry> {
     if parts.next().is_some() || decode(signature).is_none() {
         return None;
     }
-    serde_json::from_slice::<Header>(&decode(header)?).ok()?;
+    serde_json::from_slice::<JwtHeader>(&decode(header)?).ok()?;
     let claims: Claims = serde_json::from_slice(&decode(claims)?).ok()?;
     let exp = claims.exp.filter(|exp| (0.0..LATEST).contains(exp))?;
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // It is in between.

@@ -16,10 +16,10 @@ use crate::credential::expiry::Expiry;
 use crate::credential::query::Query;
 use crate::platform::monotonic_now;
 use crate::protocol;
-use crate::protocol::read::{self, Lines};
+use crate::protocol::read::{self, AttributeLines};
 use crate::secret::Buffer;
 use crate::storage::memory::Lifetime;
-use crate::storage::{Budget, Error, Kind, Listed, Position, Storage};
+use crate::storage::{Budget, Error, Listed, Position, Storage, StorageKind};
 
 /// git waits for us without a bound of its own.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -247,7 +247,7 @@ fn lines(answer: &Buffer) -> &[u8] {
 
 fn unavailable(failure: Failure) -> Error {
     Error::Unavailable {
-        kind: Kind::Memory,
+        kind: StorageKind::Memory,
         cause: match failure {
             // As it is: it knows what to do about it.
             Failure::Connect(connect::Error::Folder(error)) => Box::new(error),
@@ -259,7 +259,7 @@ fn unavailable(failure: Failure) -> Error {
 fn failed(operation: &'static str, cause: protocol::Error) -> Error {
     Error::Failed {
         operation,
-        kind: Kind::Memory,
+        kind: StorageKind::Memory,
         cause: Box::new(cause),
     }
 }
@@ -301,8 +301,8 @@ impl Cache {
 }
 
 impl Storage for Cache {
-    fn kind(&self) -> Kind {
-        Kind::Memory
+    fn kind(&self) -> StorageKind {
+        StorageKind::Memory
     }
 
     fn get(&self, wanted: &Query) -> Result<Option<Credential>, Error> {
@@ -316,8 +316,8 @@ impl Storage for Cache {
         let Some(answer) = answer.filter(|answer| !lines(answer).is_empty()) else {
             return Ok(None);
         };
-        let said =
-            read::entry(Lines::new(lines(&answer))).map_err(|error| failed("look", error))?;
+        let said = read::entry(AttributeLines::new(lines(&answer)))
+            .map_err(|error| failed("look", error))?;
         Ok(Credential::partial(said).filter(|credential| wanted.matches(&credential.key)))
     }
 

@@ -7,7 +7,7 @@ use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::credential::query::Query;
 use crate::credential::username::Username;
-use crate::protocol::read::{self, Lines};
+use crate::protocol::read::{self, AttributeLines};
 use crate::protocol::{Error, LIMIT, write};
 use crate::secret::Buffer;
 use crate::storage::memory::Lifetime;
@@ -138,7 +138,7 @@ pub fn push_description(query: &Query, out: &mut Buffer) -> Result<(), Error> {
 
 /// Reads what [`push_description`] wrote.
 pub fn read_description(bytes: &[u8]) -> Result<Query, Error> {
-    let mut lines = Lines::new(bytes);
+    let mut lines = AttributeLines::new(bytes);
     let numbers = numbers(&mut lines)?;
     let is_exact = number(&numbers, "exact").ok_or(Error::Missing { key: "exact" })? == 1;
     let is_pathless = number(&numbers, "pathless") == Some(1);
@@ -158,7 +158,7 @@ fn entry(bytes: &[u8]) -> Result<Query, Error> {
     if bytes.len() > LIMIT + URL_IN_LINES {
         return Err(Error::TooLarge);
     }
-    read::entry(Lines::new(bytes))
+    read::entry(AttributeLines::new(bytes))
 }
 
 /// How a credential is to be stored.
@@ -198,7 +198,7 @@ pub fn push_store(credential: &Credential, terms: Terms, out: &mut Buffer) -> Re
 
 /// Reads what [`push_store`] wrote.
 pub fn read_store(bytes: &[u8]) -> Result<(Credential, Terms), Error> {
-    let mut lines = Lines::new(bytes);
+    let mut lines = AttributeLines::new(bytes);
     let numbers = numbers(&mut lines)?;
     let seconds = |key| number(&numbers, key).map(Duration::from_secs);
     let lifetime = Lifetime {
@@ -234,7 +234,7 @@ pub fn push_redate(kept: &Credential, end: Option<Expiry>, out: &mut Buffer) -> 
 
 /// Reads what [`push_redate`] wrote.
 pub fn read_redate(bytes: &[u8]) -> Result<(Credential, Option<Expiry>), Error> {
-    let mut lines = Lines::new(bytes);
+    let mut lines = AttributeLines::new(bytes);
     let numbers = numbers(&mut lines)?;
     let end = number(&numbers, "end").ok_or(Error::Missing { key: "end" })?;
     let query = entry(lines.rest())?;
@@ -276,10 +276,10 @@ pub fn read_listed(mut bytes: &[u8]) -> Result<Vec<Listed>, Error> {
     while !bytes.is_empty() {
         let Query {
             authtype, expiry, ..
-        } = read::entry(Lines::new(bytes))?;
-        let key = read::entry(Lines::new(bytes))?.key();
+        } = read::entry(AttributeLines::new(bytes))?;
+        let key = read::entry(AttributeLines::new(bytes))?.key();
         let mut key = key.ok_or(Error::Missing { key: "host" })?;
-        let mut lines = Lines::new(bytes);
+        let mut lines = AttributeLines::new(bytes);
         let numbers = numbers(&mut lines)?;
         bytes = lines.rest();
         let is_alone = number(&numbers, "user_is_token") == Some(1);
@@ -334,7 +334,7 @@ pub fn push_status(status: &Status, out: &mut Buffer) {
 
 /// Reads what [`push_status`] wrote.
 pub fn read_status(bytes: &[u8]) -> Result<Status, Error> {
-    let numbers = numbers(&mut Lines::new(bytes))?;
+    let numbers = numbers(&mut AttributeLines::new(bytes))?;
     let value = |key| number(&numbers, key).ok_or(Error::Missing { key });
     Ok(Status {
         process: value("process")?,
@@ -352,7 +352,7 @@ pub fn push_count(count: usize, out: &mut Buffer) {
 
 /// Reads what [`push_count`] wrote.
 pub fn read_count(bytes: &[u8]) -> Result<usize, Error> {
-    let numbers = numbers(&mut Lines::new(bytes))?;
+    let numbers = numbers(&mut AttributeLines::new(bytes))?;
     let count = number(&numbers, "count").and_then(|count| usize::try_from(count).ok());
     count.ok_or(Error::Missing { key: "count" })
 }
@@ -363,7 +363,7 @@ fn push_number(key: &str, value: u64, out: &mut Buffer) {
 }
 
 /// Every line of the paragraph whose value is a number.
-fn numbers<'a>(lines: &mut Lines<'a>) -> Result<Vec<(&'a [u8], u64)>, Error> {
+fn numbers<'a>(lines: &mut AttributeLines<'a>) -> Result<Vec<(&'a [u8], u64)>, Error> {
     let mut all = Vec::new();
     for line in lines {
         let line = line?;

@@ -12,7 +12,7 @@ const LONGEST_WAIT: u64 = 24 * 60 * 60;
 
 /// What a forge answered.
 #[derive(Debug)]
-pub struct Answer {
+pub struct HttpAnswer {
     /// Of HTTP.
     pub status: u16,
     /// In their order; names in lower case.
@@ -21,7 +21,7 @@ pub struct Answer {
     pub body: Buffer,
 }
 
-impl Answer {
+impl HttpAnswer {
     /// A header's text, if it came once and is printable ASCII. What came twice, or is anything else, says nothing.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut all = self.headers.iter().filter(|(known, _)| known == name);

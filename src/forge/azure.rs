@@ -1,6 +1,6 @@
 //! Azure DevOps. Its API about tokens cannot be called with one (learn.microsoft.com/rest/api/azure/devops/tokens).
 
-use super::{Forge, Kind, Page, Renewal, Revocation, Site, Wish};
+use super::{Forge, ForgeKind, ForgeSite, Page, Renewal, Revocation, Wish};
 use crate::credential::token::TokenKind;
 
 /// Leads to the page of whichever organization one signs in to.
@@ -11,8 +11,8 @@ const PAGE: &str = "https://dev.azure.com/_usersSettings/tokens";
 pub struct Azure;
 
 impl Forge for Azure {
-    fn kind(&self) -> Kind {
-        Kind::Azure
+    fn kind(&self) -> ForgeKind {
+        ForgeKind::Azure
     }
 
     /// An organization's older address is a name under visualstudio.com. No token is ever sent for being there.
@@ -33,11 +33,11 @@ impl Forge for Azure {
     }
 
     /// Azure DevOps takes any, or none (learn.microsoft.com, "Use personal access tokens").
-    fn stand_in(&self, _token: Option<TokenKind>) -> Option<&'static str> {
+    fn default_username(&self, _token: Option<TokenKind>) -> Option<&'static str> {
         Some("x-access-token")
     }
 
-    fn creation(&self, site: &Site, wish: &Wish) -> Vec<Page> {
+    fn creation_pages(&self, site: &ForgeSite, wish: &Wish) -> Vec<Page> {
         vec![Page {
             title: "personal access token",
             url: page(site),
@@ -54,14 +54,14 @@ impl Forge for Azure {
         }]
     }
 
-    fn renewal(&self, site: &Site, _token: Option<TokenKind>) -> Renewal {
+    fn renewal(&self, site: &ForgeSite, _token: Option<TokenKind>) -> Renewal {
         Renewal::ByHand {
             page: page(site),
             how: "choose the token, then 'Regenerate'",
         }
     }
 
-    fn revocation(&self, site: &Site, _token: Option<TokenKind>) -> Revocation {
+    fn revocation(&self, site: &ForgeSite, _token: Option<TokenKind>) -> Revocation {
         Revocation::ByHand(page(site))
     }
 
@@ -74,7 +74,7 @@ impl Forge for Azure {
     }
 }
 
-fn page(site: &Site) -> String {
+fn page(site: &ForgeSite) -> String {
     if site.host() == "dev.azure.com" {
         PAGE.to_owned()
     } else {

@@ -1,7 +1,7 @@
 //! Bitbucket Cloud. No documented way to ask a token when it ends; app passwords were removed on 28 July 2026
 //! (community.atlassian.com ba-p/3237429).
 
-use super::{Forge, Kind, Page, Renewal, Revocation, Site, Wish};
+use super::{Forge, ForgeKind, ForgeSite, Page, Renewal, Revocation, Wish};
 use crate::credential::token::TokenKind;
 
 /// Tokens are Atlassian's, whichever product they are for.
@@ -12,8 +12,8 @@ const PAGE: &str = "https://id.atlassian.com/manage-profile/security/api-tokens"
 pub struct Bitbucket;
 
 impl Forge for Bitbucket {
-    fn kind(&self) -> Kind {
-        Kind::Bitbucket
+    fn kind(&self) -> ForgeKind {
+        ForgeKind::Bitbucket
     }
 
     fn is_at(&self, host: &str) -> bool {
@@ -32,12 +32,12 @@ impl Forge for Bitbucket {
         ]
     }
 
-    fn takes_no_more(&self, _username: &[u8], secret: &[u8]) -> Option<&'static str> {
+    fn retired_reason(&self, _username: &[u8], secret: &[u8]) -> Option<&'static str> {
         let is_app_password = self.token_kind(secret) == Some(TokenKind::AppPassword);
         is_app_password.then_some("app password: Bitbucket has taken none since July 2026")
     }
 
-    fn creation(&self, _site: &Site, wish: &Wish) -> Vec<Page> {
+    fn creation_pages(&self, _site: &ForgeSite, wish: &Wish) -> Vec<Page> {
         vec![Page {
             title: "API token with scopes",
             url: PAGE.to_owned(),
@@ -61,14 +61,14 @@ impl Forge for Bitbucket {
         })
     }
 
-    fn stand_in(&self, token: Option<TokenKind>) -> Option<&'static str> {
+    fn default_username(&self, token: Option<TokenKind>) -> Option<&'static str> {
         match token {
             Some(TokenKind::AppPassword) => None,
             token => self.username(token),
         }
     }
 
-    fn renewal(&self, site: &Site, token: Option<TokenKind>) -> Renewal {
+    fn renewal(&self, site: &ForgeSite, token: Option<TokenKind>) -> Renewal {
         let how = if token == Some(TokenKind::Access) {
             "create a new one under 'Access tokens' in the settings of the repository, project or workspace, then revoke the old one"
         } else {
@@ -80,7 +80,7 @@ impl Forge for Bitbucket {
         }
     }
 
-    fn revocation(&self, site: &Site, token: Option<TokenKind>) -> Revocation {
+    fn revocation(&self, site: &ForgeSite, token: Option<TokenKind>) -> Revocation {
         Revocation::ByHand(page(site, token))
     }
 
@@ -95,7 +95,7 @@ impl Forge for Bitbucket {
 }
 
 /// An access token is no person's: it belongs to a repository, a project or a workspace, whose settings list it.
-fn page(site: &Site, token: Option<TokenKind>) -> String {
+fn page(site: &ForgeSite, token: Option<TokenKind>) -> String {
     if token == Some(TokenKind::Access) {
         site.url("/")
     } else {
@@ -127,7 +127,7 @@ mod tests {
             ("ATCTTx", false),
             ("opaque", false),
         ] {
-            let said = Bitbucket.takes_no_more(b"bob", secret.as_bytes());
+            let said = Bitbucket.retired_reason(b"bob", secret.as_bytes());
             assert_eq!(said.is_some(), is_over, "{secret}");
         }
     }

@@ -1,6 +1,6 @@
 //! Gitea and Forgejo. Their access tokens have no end (go-gitea/gitea#17864), and cannot ask about themselves.
 
-use super::{Forge, Kind, Page, Renewal, Revocation, Site, Wish};
+use super::{Forge, ForgeKind, ForgeSite, Page, Renewal, Revocation, Wish};
 use crate::credential::token::TokenKind;
 
 const PAGE: &str = "/user/settings/applications";
@@ -10,8 +10,8 @@ const PAGE: &str = "/user/settings/applications";
 pub struct Gitea;
 
 impl Forge for Gitea {
-    fn kind(&self) -> Kind {
-        Kind::Gitea
+    fn kind(&self) -> ForgeKind {
+        ForgeKind::Gitea
     }
 
     fn is_at(&self, host: &str) -> bool {
@@ -27,11 +27,11 @@ impl Forge for Gitea {
     }
 
     /// Gitea takes any with a token as password (go-gitea/gitea: `services/auth/basic.go`).
-    fn stand_in(&self, _token: Option<TokenKind>) -> Option<&'static str> {
+    fn default_username(&self, _token: Option<TokenKind>) -> Option<&'static str> {
         Some("x-access-token")
     }
 
-    fn creation(&self, site: &Site, wish: &Wish) -> Vec<Page> {
+    fn creation_pages(&self, site: &ForgeSite, wish: &Wish) -> Vec<Page> {
         vec![Page {
             title: "access token",
             url: site.url(PAGE),
@@ -43,14 +43,14 @@ impl Forge for Gitea {
         }]
     }
 
-    fn renewal(&self, site: &Site, _token: Option<TokenKind>) -> Renewal {
+    fn renewal(&self, site: &ForgeSite, _token: Option<TokenKind>) -> Renewal {
         Renewal::ByHand {
             page: site.url(PAGE),
             how: "create a new token, then delete the old one",
         }
     }
 
-    fn revocation(&self, site: &Site, _token: Option<TokenKind>) -> Revocation {
+    fn revocation(&self, site: &ForgeSite, _token: Option<TokenKind>) -> Revocation {
         Revocation::ByHand(site.url(PAGE))
     }
 

@@ -9,10 +9,10 @@ use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime};
 
-use super::answer::Answer;
+use super::answer::HttpAnswer;
 use super::{
-    Call, Forge, Found, Kind, Lack, Method, Page, Renewal, Revocation, Signature, Site, Told,
-    Verdict, Wish, checked_name, encoded,
+    Call, Forge, ForgeExpiry, ForgeKind, ForgeSite, Method, MissingScope, Page, Renewal,
+    Revocation, Signature, TokenFacts, TokenVerdict, Wish, checked_name, encoded,
 };
 use crate::credential::expiry::Expiry;
 use crate::credential::scopes::scopes_of;
@@ -39,7 +39,7 @@ pub struct GitHub;
 
 /// Of `GET /user` and `GET /rate_limit`, the fields that tell this answer from any other program's.
 #[derive(Deserialize)]
-struct Said {
+struct GitHubErrorItem {
     login: Option<String>,
     id: Option<u64>,
     resources: Option<Resources>,
@@ -54,7 +54,7 @@ struct Resources {
 /// An error. Other programs' errors have other fields (`timestamp`, `path`, `error`).
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Refusal {
+struct GitHubError {
     message: String,
     documentation_url: Option<String>,
     #[serde(rename = "status")]
@@ -63,7 +63,7 @@ struct Refusal {
     _errors: Option<IgnoredAny>,
 }
 
-impl Refusal {
+impl GitHubError {
     /// Whether it links to GitHub's own pages, as the errors of github.com and of GitHub Enterprise do.
     fn is_documented(&self) -> bool {
         let link = self.documentation_url.as_deref().unwrap_or_default();
@@ -74,8 +74,8 @@ impl Refusal {
 }
 
 impl Forge for GitHub {
-    fn kind(&self) -> Kind {
-        Kind::GitHub
+    fn kind(&self) -> ForgeKind {
+        ForgeKind::GitHub
     }
 
     fn is_at(&self, host: &str) -> bool {
@@ -97,7 +97,7 @@ impl Forge for GitHub {
         ]
     }
 
-    fn takes_no_more(&self, username: &[u8], secret: &[u8]) -> Option<&'static str> {
+    fn retired_reason(&self, username: &[u8], secret: &[u8]) -> Option<&'static str> {
         let is_password = !secret.is_empty() && secret.len() <= LONGEST_PASSWORD;
         // With a token for the username, or for an application, the other one is anything.
         let is_other = [b"x-oauth-basic", b"x-access-token" as &[u8]]
@@ -109,11 +109,11 @@ impl Forge for GitHub {
     }
 
     /// GitHub takes any; this is the one that its documentation shows for applications, and that gh answers.
-    fn stand_in(&self, _token: Option<TokenKind>) -> Option<&'static str> {
+    fn default_username(&self, _token: Option<TokenKind>) -> Option<&'static str> {
         Some("x-access-token")
     }
 
-    fn question(&self, site: &Site, token: Option<TokenKind>) -> Option<Call> {
+    fn token_request(&self, site: &ForgeSite, token: Option<TokenKind>) -> Option<Call> {
         // An installation is no user; the rate limit answers to every token and costs nothing.
         let path = match token {
             Some(TokenKind::Refresh) => return None,
@@ -128,37 +128,39 @@ impl Forge for GitHub {
         })
     }
 
-    fn is_there(&self, answer: &Answer) -> bool {
-        let refusal = answer.json::<Refusal>();
+    fn recognizes(&self, answer: &HttpAnswer) -> bool {
+        let refusal = answer.json::<GitHubError>();
         let is_own = refusal.is_some_and(|refusal| refusal.is_documented());
-        let limits = answer.json::<Said>().and_then(|said| said.resources);
+        let limits = answer
+            .json::<GitHubErrorItem>()
+            .and_then(|said| said.resources);
         matches!(answer.status, 401 | 403 | 404) && is_own || limits.is_some()
     }
 
-    fn read(&self, answer: &Answer, token: Option<TokenKind>, unix_now: u64) -> Verdict {
-        let unclear = Verdict::Unclear {
+    fn read(&self, answer: &HttpAnswer, token: Option<TokenKind>, unix_now: u64) -> TokenVerdict {
+        let unclear = TokenVerdict::Unclear {
             status: answer.status,
         };
         match answer.status {
             200 => good(answer, token, unix_now).unwrap_or(unclear),
-            401 if is_bad_credentials(answer) => Verdict::Rejected,
+            401 if is_bad_credentials(answer) => TokenVerdict::Rejected,
             403 => forbidden(answer, unix_now).unwrap_or(unclear),
             _ => unclear,
         }
     }
 
-    fn authorization(&self, site: &Site, answer: &Answer) -> Option<String> {
+    fn authorization(&self, site: &ForgeSite, answer: &HttpAnswer) -> Option<String> {
         let header = answer.header("x-github-sso").and_then(authorize_url);
         let link = header.or_else(|| authorize_url_in(site, answer.body.as_slice()));
         link.filter(|link| link.starts_with(&site.url("/")))
     }
 
-    fn lacks(&self, token: Option<TokenKind>, scopes: &[String]) -> Option<Lack> {
+    fn missing_scope(&self, token: Option<TokenKind>, scopes: &[String]) -> Option<MissingScope> {
         let has = |scope: &str| scopes.iter().any(|known| known == scope);
         if token != Some(TokenKind::Classic) || has("repo") {
             return None;
         }
-        Some(Lack {
+        Some(MissingScope {
             scope: "repo",
             consequence: if has("public_repo") {
                 "git cannot reach private repositories"
@@ -168,7 +170,7 @@ impl Forge for GitHub {
         })
     }
 
-    fn creation(&self, site: &Site, wish: &Wish) -> Vec<Page> {
+    fn creation_pages(&self, site: &ForgeSite, wish: &Wish) -> Vec<Page> {
         let Wish {
             name,
             days,
@@ -223,14 +225,14 @@ impl Forge for GitHub {
         vec![fine_grained, classic]
     }
 
-    fn renewal(&self, site: &Site, token: Option<TokenKind>) -> Renewal {
+    fn renewal(&self, site: &ForgeSite, token: Option<TokenKind>) -> Renewal {
         Renewal::ByHand {
             page: list_page(site, token),
             how: "choose the token, then 'Regenerate token': it keeps its name and scopes",
         }
     }
 
-    fn revocation(&self, site: &Site, token: Option<TokenKind>) -> Revocation {
+    fn revocation(&self, site: &ForgeSite, token: Option<TokenKind>) -> Revocation {
         // Enterprise Server wants somebody to sign in first.
         if !self.is_at(site.host()) || token == Some(TokenKind::Installation) {
             return Revocation::ByHand(list_page(site, token));
@@ -255,7 +257,7 @@ impl Forge for GitHub {
     }
 }
 
-fn api(site: &Site, path: &str) -> String {
+fn api(site: &ForgeSite, path: &str) -> String {
     if site.host() == PUBLIC {
         format!("https://api.github.com{path}")
     } else {
@@ -263,7 +265,7 @@ fn api(site: &Site, path: &str) -> String {
     }
 }
 
-fn list_page(site: &Site, token: Option<TokenKind>) -> String {
+fn list_page(site: &ForgeSite, token: Option<TokenKind>) -> String {
     site.url(match token {
         Some(TokenKind::FineGrained) => "/settings/personal-access-tokens",
         Some(TokenKind::OAuth) => "/settings/applications",
@@ -273,13 +275,13 @@ fn list_page(site: &Site, token: Option<TokenKind>) -> String {
 }
 
 /// `None` for any other program's JSON.
-fn good(answer: &Answer, token: Option<TokenKind>, unix_now: u64) -> Option<Verdict> {
-    let said: Said = answer.json()?;
+fn good(answer: &HttpAnswer, token: Option<TokenKind>, unix_now: u64) -> Option<TokenVerdict> {
+    let said: GitHubErrorItem = answer.json()?;
     let user = said.login.filter(|_| said.id.is_some());
     if user.is_none() && said.resources.is_none() {
         return None;
     }
-    Some(Verdict::Good(Found {
+    Some(TokenVerdict::Good(TokenFacts {
         end: end(answer, token, unix_now),
         scopes: answer.header("x-oauth-scopes").and_then(scopes_of),
         user: user.and_then(checked_name),
@@ -289,23 +291,23 @@ fn good(answer: &Answer, token: Option<TokenKind>, unix_now: u64) -> Option<Verd
 
 /// "Requires authentication" is no rejection: something on the way took the token out of the request. Spring Security says "Bad
 /// credentials", too, but links to no documentation.
-fn is_bad_credentials(answer: &Answer) -> bool {
-    let said: Option<Refusal> = answer.json();
+fn is_bad_credentials(answer: &HttpAnswer) -> bool {
+    let said: Option<GitHubError> = answer.json();
     said.is_some_and(|said| {
         said.is_documented() && said.message.eq_ignore_ascii_case("Bad credentials")
     })
 }
 
 /// GitHub answers 403 for limits, policies and accounts; only the message tells them apart. `None`: another program's.
-fn forbidden(answer: &Answer, unix_now: u64) -> Option<Verdict> {
-    let refusal: Refusal = answer.json()?;
+fn forbidden(answer: &HttpAnswer, unix_now: u64) -> Option<TokenVerdict> {
+    let refusal: GitHubError = answer.json()?;
     let is_documented = refusal.is_documented();
     let message = refusal.message;
     let text = message.to_ascii_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
     // "Maximum number of login attempts exceeded": good tokens get it, too.
     if has(&["rate limit", "abuse detection", "attempts exceeded"]) {
-        return Some(Verdict::Limited {
+        return Some(TokenVerdict::Limited {
             status: answer.status,
             wait: answer.wait(unix_now),
         });
@@ -323,7 +325,7 @@ fn forbidden(answer: &Answer, unix_now: u64) -> Option<Verdict> {
             "account is suspended",
             "ip allow list",
         ]);
-    is_own.then_some(Verdict::Blocked {
+    is_own.then_some(TokenVerdict::Blocked {
         authorize,
         words: Some(message),
     })
@@ -331,23 +333,23 @@ fn forbidden(answer: &Answer, unix_now: u64) -> Option<Verdict> {
 
 /// The header is there for a token that ends, and only then. A good token's end is ahead: a date in the past, or of the
 /// request itself, is not its end.
-fn end(answer: &Answer, token: Option<TokenKind>, unix_now: u64) -> Told {
+fn end(answer: &HttpAnswer, token: Option<TokenKind>, unix_now: u64) -> ForgeExpiry {
     const NAME: &str = "github-authentication-token-expiration";
     if !answer.headers.iter().any(|(name, _)| name == NAME) {
         // Of a token that always ends, silence tells nothing.
         return match token {
-            Some(TokenKind::Installation | TokenKind::App) => Told::Unknown,
-            _ => Told::Never,
+            Some(TokenKind::Installation | TokenKind::App) => ForgeExpiry::Unknown,
+            _ => ForgeExpiry::Never,
         };
     }
     let Some(expiry) = answer.header(NAME).and_then(moment) else {
-        return Told::Unknown;
+        return ForgeExpiry::Unknown;
     };
     let sent = answer.date().unwrap_or(unix_now);
     if expiry.unix() <= sent.saturating_add(TRAP) {
-        Told::Unknown
+        ForgeExpiry::Unknown
     } else {
-        Told::At(expiry)
+        ForgeExpiry::At(expiry)
     }
 }
 
@@ -367,7 +369,7 @@ fn authorize_url(header: &str) -> Option<String> {
 }
 
 /// The same among the words that git's endpoint answers: the link to the single sign-on of an organization or an enterprise.
-fn authorize_url_in(site: &Site, body: &[u8]) -> Option<String> {
+fn authorize_url_in(site: &ForgeSite, body: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(body).ok()?;
     let mut words = text.split(|character: char| !character.is_ascii_graphic());
     let own = site.url("/");
@@ -398,8 +400,8 @@ mod tests {
     const NOW: u64 = 1_795_232_379;
     const END: &str = "github-authentication-token-expiration";
 
-    fn site(host: &str) -> Site {
-        Site::of(&Key {
+    fn site(host: &str) -> ForgeSite {
+        ForgeSite::of(&Key {
             protocol: b"https".to_vec(),
             host: host.as_bytes().to_vec(),
             path: None,
@@ -408,10 +410,10 @@ mod tests {
         .unwrap()
     }
 
-    fn told(headers: &[(&str, &str)]) -> Told {
+    fn told(headers: &[(&str, &str)]) -> ForgeExpiry {
         let body = r#"{"login":"octocat","id":1}"#;
         match GitHub.read(&answer(200, headers, body), Some(TokenKind::Classic), NOW) {
-            Verdict::Good(found) => found.end,
+            TokenVerdict::Good(found) => found.end,
             other => panic!("{other:?}"),
         }
     }
@@ -460,7 +462,7 @@ mod tests {
             ("2026-11-26 02:00:00 +0200", 1_795_651_200),
             ("2026-11-25 16:30:00 -0730", 1_795_651_200),
         ] {
-            let expected = Told::At(Expiry::from_unix(unix).unwrap());
+            let expected = ForgeExpiry::At(Expiry::from_unix(unix).unwrap());
             assert_eq!(told(&[DATE, (END, text)]), expected, "{text}");
         }
     }
@@ -480,15 +482,15 @@ mod tests {
             "",
             "\u{fc}",
         ] {
-            assert_eq!(told(&[DATE, (END, text)]), Told::Unknown, "{text}");
+            assert_eq!(told(&[DATE, (END, text)]), ForgeExpiry::Unknown, "{text}");
         }
         let twice = [
             DATE,
             (END, "2026-11-26 00:00:00 UTC"),
             (END, "2027-11-26 00:00:00 UTC"),
         ];
-        assert_eq!(told(&twice), Told::Unknown);
-        assert_eq!(told(&[DATE]), Told::Never);
+        assert_eq!(told(&twice), ForgeExpiry::Unknown);
+        assert_eq!(told(&[DATE]), ForgeExpiry::Never);
     }
 
     #[test]
@@ -500,12 +502,16 @@ mod tests {
             "2026-11-21 03:35:00 UTC",
             "2020-01-01 00:00:00 UTC",
         ] {
-            assert_eq!(told(&[DATE, (END, text)]), Told::Unknown, "{text}");
-            assert_eq!(told(&[(END, text)]), Told::Unknown, "no date: {text}");
+            assert_eq!(told(&[DATE, (END, text)]), ForgeExpiry::Unknown, "{text}");
+            assert_eq!(
+                told(&[(END, text)]),
+                ForgeExpiry::Unknown,
+                "no date: {text}"
+            );
         }
         assert_ne!(
             told(&[DATE, (END, "2026-11-21 04:00:00 UTC")]),
-            Told::Unknown
+            ForgeExpiry::Unknown
         );
     }
 
@@ -516,7 +522,7 @@ mod tests {
             &[DATE, ("x-oauth-scopes", "repo, workflow")],
             r#"{"login":"octocat","id":1}"#,
         );
-        let Verdict::Good(found) = GitHub.read(&good, None, NOW) else {
+        let TokenVerdict::Good(found) = GitHub.read(&good, None, NOW) else {
             panic!()
         };
         assert_eq!(found.user.as_deref(), Some("octocat"));
@@ -525,7 +531,7 @@ mod tests {
             r#"{"login":"a\u001bb","id":1}"#,
             r#"{"resources":{"core":{}}}"#,
         ] {
-            let Verdict::Good(found) = GitHub.read(&answer(200, &[], body), None, NOW) else {
+            let TokenVerdict::Good(found) = GitHub.read(&answer(200, &[], body), None, NOW) else {
                 panic!("{body}")
             };
             assert_eq!((found.user, found.scopes), (None, None), "{body}");
@@ -541,11 +547,11 @@ mod tests {
             "null",
         ] {
             let said = GitHub.read(&answer(200, &[DATE], body), None, NOW);
-            assert_eq!(said, Verdict::Unclear { status: 200 }, "{body}");
+            assert_eq!(said, TokenVerdict::Unclear { status: 200 }, "{body}");
         }
     }
 
-    fn refused(status: u16, headers: &[(&str, &str)], message: &str) -> Verdict {
+    fn refused(status: u16, headers: &[(&str, &str)], message: &str) -> TokenVerdict {
         let body = format!(
             r#"{{"message":"{message}","documentation_url":"https://docs.github.com/rest"}}"#
         );
@@ -554,8 +560,8 @@ mod tests {
 
     #[test]
     fn only_githubs_own_words_reject_a_token() {
-        assert_eq!(refused(401, &[], "Bad credentials"), Verdict::Rejected);
-        let unclear = Verdict::Unclear { status: 401 };
+        assert_eq!(refused(401, &[], "Bad credentials"), TokenVerdict::Rejected);
+        let unclear = TokenVerdict::Unclear { status: 401 };
         assert_eq!(refused(401, &[], "Requires authentication"), unclear);
         let springs = r#"{"status":401,"error":"Unauthorized","message":"Bad credentials","path":"/api/v3/user"}"#;
         let portals = r#"{"message":"Bad credentials","documentation_url":"https://docs.github.com.corp.test/"}"#;
@@ -568,7 +574,7 @@ mod tests {
     #[test]
     fn a_403_is_a_limit_a_block_or_nothing() {
         let sso = "required; url=https://github.com/orgs/acme/sso?authorization_request=A";
-        let blocked = |authorize: Option<&str>, words: &str| Verdict::Blocked {
+        let blocked = |authorize: Option<&str>, words: &str| TokenVerdict::Blocked {
             authorize: authorize.map(str::to_owned),
             words: Some(words.to_owned()),
         };
@@ -590,21 +596,28 @@ mod tests {
             "Maximum number of login attempts exceeded. Please try again later.",
         ] {
             let said = refused(403, &[], limit);
-            assert!(matches!(said, Verdict::Limited { .. }), "{limit}: {said:?}");
+            assert!(
+                matches!(said, TokenVerdict::Limited { .. }),
+                "{limit}: {said:?}"
+            );
         }
-        let unclear = Verdict::Unclear { status: 403 };
+        let unclear = TokenVerdict::Unclear { status: 403 };
         let route = "Resource not accessible by integration";
         assert_eq!(refused(403, &[], route), unclear);
         let gateway = answer(403, &[], r#"{"message":"Forbidden"}"#);
         assert_eq!(GitHub.read(&gateway, None, NOW), unclear);
         for status in [204, 302, 404, 500] {
-            assert_eq!(refused(status, &[], "x"), Verdict::Unclear { status });
+            assert_eq!(refused(status, &[], "x"), TokenVerdict::Unclear { status });
         }
     }
 
     #[test]
     fn asks_its_api_host_or_the_same_host() {
-        let url = |host, token| GitHub.question(&site(host), token).map(|call| call.url);
+        let url = |host, token| {
+            GitHub
+                .token_request(&site(host), token)
+                .map(|call| call.url)
+        };
         assert_eq!(
             url("github.com", None).unwrap(),
             "https://api.github.com/user"
@@ -637,7 +650,9 @@ mod tests {
     fn a_classic_token_needs_repo() {
         let lacks = |kind, scopes: &[&str]| {
             let scopes: Vec<String> = scopes.iter().map(|&scope| scope.to_owned()).collect();
-            GitHub.lacks(Some(kind), &scopes).map(|lack| lack.scope)
+            GitHub
+                .missing_scope(Some(kind), &scopes)
+                .map(|lack| lack.scope)
         };
         assert_eq!(lacks(TokenKind::Classic, &["read:org"]), Some("repo"));
         assert_eq!(lacks(TokenKind::Classic, &["public_repo"]), Some("repo"));
@@ -652,7 +667,7 @@ mod tests {
             days: 90,
             last_day: "2027-02-19".to_owned(),
         };
-        let pages = GitHub.creation(&site("github.com"), &wish);
+        let pages = GitHub.creation_pages(&site("github.com"), &wish);
         assert_eq!(
             pages[0].url,
             "https://github.com/settings/personal-access-tokens/new?name=git%20on%20b%C3%BCro&expires_in=90\
@@ -663,7 +678,7 @@ mod tests {
             "https://github.com/settings/tokens/new?description=git%20on%20b%C3%BCro&scopes=repo,workflow\
              &default_expires_at=90"
         );
-        let own = GitHub.creation(&site("git.corp.test"), &wish);
+        let own = GitHub.creation_pages(&site("git.corp.test"), &wish);
         assert_eq!(
             own[0].url,
             "https://git.corp.test/settings/personal-access-tokens/new"
@@ -708,7 +723,7 @@ mod tests {
             ("x-access-token", "opaque", false),
             ("octocat", "x-oauth-basic", false),
         ] {
-            let said = GitHub.takes_no_more(username.as_bytes(), secret.as_bytes());
+            let said = GitHub.retired_reason(username.as_bytes(), secret.as_bytes());
             assert_eq!(said.is_some(), is_over, "{username} {secret}");
         }
     }

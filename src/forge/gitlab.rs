@@ -9,10 +9,10 @@ use serde_json::Value;
 use time::Date;
 use time::macros::format_description;
 
-use super::answer::Answer;
+use super::answer::HttpAnswer;
 use super::{
-    Call, Forge, Found, Kind, Lack, Method, Page, Renewal, Revocation, Signature, Site, Told,
-    Verdict, Wish, encoded,
+    Call, Forge, ForgeExpiry, ForgeKind, ForgeSite, Method, MissingScope, Page, Renewal,
+    Revocation, Signature, TokenFacts, TokenVerdict, Wish, encoded,
 };
 use crate::credential::expiry::Expiry;
 use crate::credential::scopes::checked_scopes;
@@ -54,7 +54,7 @@ impl From<Option<String>> for LastDay {
 
 /// An error: `message` by GitLab's API, the others by its OAuth library (RFC 6750 §3).
 #[derive(Deserialize)]
-struct Refusal {
+struct GitLabError {
     message: Option<String>,
     error: Option<String>,
     error_description: Option<String>,
@@ -63,7 +63,7 @@ struct Refusal {
 /// The error of a token that the API does not know. Spring's has more fields, and may have the same `message`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Words {
+struct GitLabMessage {
     message: String,
 }
 
@@ -79,8 +79,8 @@ struct TokenInfo {
 }
 
 impl Forge for GitLab {
-    fn kind(&self) -> Kind {
-        Kind::GitLab
+    fn kind(&self) -> ForgeKind {
+        ForgeKind::GitLab
     }
 
     fn is_at(&self, host: &str) -> bool {
@@ -130,7 +130,7 @@ impl Forge for GitLab {
     }
 
     /// For a personal token GitLab takes any (docs.gitlab.com, "Personal access tokens", "CI/CD job token", "Deploy tokens").
-    fn stand_in(&self, token: Option<TokenKind>) -> Option<&'static str> {
+    fn default_username(&self, token: Option<TokenKind>) -> Option<&'static str> {
         match token {
             Some(TokenKind::Job) => Some("gitlab-ci-token"),
             Some(TokenKind::Deploy) => None,
@@ -138,7 +138,7 @@ impl Forge for GitLab {
         }
     }
 
-    fn question(&self, site: &Site, token: Option<TokenKind>) -> Option<Call> {
+    fn token_request(&self, site: &ForgeSite, token: Option<TokenKind>) -> Option<Call> {
         match token {
             Some(TokenKind::Access) => Some(call(site, Method::Get, SELF)),
             // A token without a mark may be an OAuth token, which `PRIVATE-TOKEN` does not take; `Bearer` takes both.
@@ -150,19 +150,19 @@ impl Forge for GitLab {
         }
     }
 
-    fn is_there(&self, answer: &Answer) -> bool {
-        let refusal = answer.json::<Refusal>();
+    fn recognizes(&self, answer: &HttpAnswer) -> bool {
+        let refusal = answer.json::<GitLabError>();
         answer.status == 401 && refusal.is_some_and(|refusal| refusal.says("401 Unauthorized"))
     }
 
     /// `self` is for personal access tokens: an OAuth token that is good gets 400 there, and can ask elsewhere.
-    fn second_question(
+    fn second_token_request(
         &self,
-        site: &Site,
+        site: &ForgeSite,
         token: Option<TokenKind>,
-        answer: &Answer,
+        answer: &HttpAnswer,
     ) -> Option<Call> {
-        let refusal: Refusal = answer.json()?;
+        let refusal: GitLabError = answer.json()?;
         let is_other_kind = answer.status == 400 && refusal.says("400 Bad request");
         (token.is_none() && is_other_kind).then(|| Call {
             signature: Signature::Bearer,
@@ -170,8 +170,8 @@ impl Forge for GitLab {
         })
     }
 
-    fn read(&self, answer: &Answer, token: Option<TokenKind>, unix_now: u64) -> Verdict {
-        let unclear = Verdict::Unclear {
+    fn read(&self, answer: &HttpAnswer, token: Option<TokenKind>, unix_now: u64) -> TokenVerdict {
+        let unclear = TokenVerdict::Unclear {
             status: answer.status,
         };
         let verdict = match answer.status {
@@ -183,13 +183,13 @@ impl Forge for GitLab {
         verdict.unwrap_or(unclear)
     }
 
-    fn lacks(&self, token: Option<TokenKind>, scopes: &[String]) -> Option<Lack> {
+    fn missing_scope(&self, token: Option<TokenKind>, scopes: &[String]) -> Option<MissingScope> {
         let has = |scope: &str| scopes.iter().any(|known| known == scope);
         if !matches!(token, None | Some(TokenKind::Access)) || has("api") || has("write_repository")
         {
             return None;
         }
-        Some(Lack {
+        Some(MissingScope {
             scope: "write_repository",
             consequence: if has("read_repository") {
                 "git can fetch and cannot push"
@@ -199,7 +199,7 @@ impl Forge for GitLab {
         })
     }
 
-    fn creation(&self, site: &Site, wish: &Wish) -> Vec<Page> {
+    fn creation_pages(&self, site: &ForgeSite, wish: &Wish) -> Vec<Page> {
         let Wish {
             name,
             days: _,
@@ -220,7 +220,7 @@ impl Forge for GitLab {
         }]
     }
 
-    fn renewal(&self, site: &Site, token: Option<TokenKind>) -> Renewal {
+    fn renewal(&self, site: &ForgeSite, token: Option<TokenKind>) -> Renewal {
         if matches!(token, None | Some(TokenKind::Access)) {
             Renewal::InPlace {
                 call: call(site, Method::Post, &format!("{SELF}/rotate")),
@@ -234,7 +234,7 @@ impl Forge for GitLab {
         }
     }
 
-    fn revocation(&self, site: &Site, token: Option<TokenKind>) -> Revocation {
+    fn revocation(&self, site: &ForgeSite, token: Option<TokenKind>) -> Revocation {
         if matches!(token, None | Some(TokenKind::Access)) {
             Revocation::Signed(call(site, Method::Delete, SELF))
         } else {
@@ -253,7 +253,7 @@ impl Forge for GitLab {
     }
 }
 
-fn call(site: &Site, method: Method, path: &str) -> Call {
+fn call(site: &ForgeSite, method: Method, path: &str) -> Call {
     Call {
         method,
         url: site.url(path),
@@ -263,7 +263,7 @@ fn call(site: &Site, method: Method, path: &str) -> Call {
 }
 
 /// `None`: another program's JSON.
-fn myself(answer: &Answer) -> Option<Verdict> {
+fn myself(answer: &HttpAnswer) -> Option<TokenVerdict> {
     let Myself {
         scopes,
         active,
@@ -271,13 +271,13 @@ fn myself(answer: &Answer) -> Option<Verdict> {
         expires_at,
     } = answer.json()?;
     Some(match (revoked, active) {
-        (true, _) => Verdict::Revoked,
-        (false, false) => Verdict::Ended,
-        (false, true) => Verdict::Good(Found {
+        (true, _) => TokenVerdict::Revoked,
+        (false, false) => TokenVerdict::Ended,
+        (false, true) => TokenVerdict::Good(TokenFacts {
             end: match expires_at {
-                LastDay::Missing => Told::Unknown,
-                LastDay::Never => Told::Never,
-                LastDay::Day(day) => start_of(&day).map_or(Told::Unknown, Told::At),
+                LastDay::Missing => ForgeExpiry::Unknown,
+                LastDay::Never => ForgeExpiry::Never,
+                LastDay::Day(day) => start_of(&day).map_or(ForgeExpiry::Unknown, ForgeExpiry::At),
             },
             scopes: checked_scopes(scopes),
             user: None,
@@ -287,19 +287,19 @@ fn myself(answer: &Answer) -> Option<Verdict> {
 }
 
 /// `None`: another program's JSON. An administrator may let OAuth tokens live for ever: `expires_in` is then `null`.
-fn token_info(answer: &Answer, unix_now: u64) -> Option<Verdict> {
+fn token_info(answer: &HttpAnswer, unix_now: u64) -> Option<TokenVerdict> {
     let TokenInfo {
         scope, expires_in, ..
     } = answer.json()?;
     let end = match expires_in {
-        Value::Null => Told::Never,
+        Value::Null => ForgeExpiry::Never,
         // Any other value loses the date alone.
         value => value
             .as_u64()
             .and_then(|seconds| Expiry::from_unix(unix_now.saturating_add(seconds)))
-            .map_or(Told::Unknown, Told::At),
+            .map_or(ForgeExpiry::Unknown, ForgeExpiry::At),
     };
-    Some(Verdict::Good(Found {
+    Some(TokenVerdict::Good(TokenFacts {
         end,
         scopes: checked_scopes(scope),
         user: None,
@@ -307,7 +307,7 @@ fn token_info(answer: &Answer, unix_now: u64) -> Option<Verdict> {
     }))
 }
 
-impl Refusal {
+impl GitLabError {
     fn says(&self, words: &str) -> bool {
         let said = [&self.message, &self.error_description];
         let mut said = said.into_iter().flatten();
@@ -316,37 +316,37 @@ impl Refusal {
 }
 
 /// `None`: not GitLab's words. Gateways say `invalid_token`, too, so only the descriptions of `api_guard.rb` count.
-fn unauthorized(answer: &Answer, token: Option<TokenKind>) -> Option<Verdict> {
-    let refusal: Refusal = answer.json()?;
+fn unauthorized(answer: &HttpAnswer, token: Option<TokenKind>) -> Option<TokenVerdict> {
+    let refusal: GitLabError = answer.json()?;
     if refusal.error.as_deref() == Some("invalid_token") {
         let words = refusal.error_description.clone();
         return match () {
-            () if refusal.says("Token was revoked.") => Some(Verdict::Revoked),
-            () if refusal.says("Token is expired.") => Some(Verdict::Ended),
+            () if refusal.says("Token was revoked.") => Some(TokenVerdict::Revoked),
+            () if refusal.says("Token is expired.") => Some(TokenVerdict::Ended),
             () if refusal.says("Bad Access Token.") => unknown_token(token),
             // An administrator can allow it again.
-            () if refusal.says("Token is an impersonation token") => Some(Verdict::Blocked {
+            () if refusal.says("Token is an impersonation token") => Some(TokenVerdict::Blocked {
                 authorize: None,
                 words,
             }),
             () => None,
         };
     }
-    let words: Option<Words> = answer.json();
+    let words: Option<GitLabMessage> = answer.json();
     let is_own = words.is_some_and(|words| words.message == "401 Unauthorized");
     is_own.then(|| unknown_token(token)).flatten()
 }
 
 /// GitLab's API knows no such token. One without a mark may be a deploy or job token, which only git can use.
-fn unknown_token(token: Option<TokenKind>) -> Option<Verdict> {
-    token.map(|_| Verdict::Rejected)
+fn unknown_token(token: Option<TokenKind>) -> Option<TokenVerdict> {
+    token.map(|_| TokenVerdict::Rejected)
 }
 
 /// `None`: not GitLab's words, or a good token that lacks the scope to ask (versions before 15.5).
-fn forbidden(answer: &Answer) -> Option<Verdict> {
-    let refusal: Refusal = answer.json()?;
+fn forbidden(answer: &HttpAnswer) -> Option<TokenVerdict> {
+    let refusal: GitLabError = answer.json()?;
     let is_own = refusal.says("403 Forbidden");
-    is_own.then_some(Verdict::Blocked {
+    is_own.then_some(TokenVerdict::Blocked {
         authorize: None,
         words: refusal.message,
     })
@@ -365,26 +365,26 @@ mod tests {
     use super::*;
     use crate::credential::key::Key;
 
-    fn read(status: u16, body: &str) -> Verdict {
+    fn read(status: u16, body: &str) -> TokenVerdict {
         GitLab.read(&answer(status, &[], body), Some(TokenKind::Access), 0)
     }
 
-    fn told(expires_at: &str) -> Told {
+    fn told(expires_at: &str) -> ForgeExpiry {
         match read(
             200,
             &format!(r#"{{"scopes":["api"],"active":true,"revoked":false{expires_at}}}"#),
         ) {
-            Verdict::Good(found) => found.end,
+            TokenVerdict::Good(found) => found.end,
             other => panic!("{other:?}"),
         }
     }
 
     #[test]
     fn a_day_is_its_start() {
-        let expected = Told::At(Expiry::from_unix(1_795_651_200).unwrap());
+        let expected = ForgeExpiry::At(Expiry::from_unix(1_795_651_200).unwrap());
         assert_eq!(told(r#","expires_at":"2026-11-26""#), expected);
-        assert_eq!(told(r#","expires_at":null"#), Told::Never);
-        assert_eq!(told(""), Told::Unknown);
+        assert_eq!(told(r#","expires_at":null"#), ForgeExpiry::Never);
+        assert_eq!(told(""), ForgeExpiry::Unknown);
         for wrong in [
             "9999-99-99",
             "26.11.2026",
@@ -394,7 +394,7 @@ mod tests {
         ] {
             assert_eq!(
                 told(&format!(r#","expires_at":"{wrong}""#)),
-                Told::Unknown,
+                ForgeExpiry::Unknown,
                 "{wrong}"
             );
         }
@@ -410,9 +410,9 @@ mod tests {
                 ),
             )
         };
-        assert_eq!(flags(false, true), Verdict::Revoked);
-        assert_eq!(flags(false, false), Verdict::Ended);
-        assert!(matches!(flags(true, false), Verdict::Good(_)));
+        assert_eq!(flags(false, true), TokenVerdict::Revoked);
+        assert_eq!(flags(false, false), TokenVerdict::Ended);
+        assert!(matches!(flags(true, false), TokenVerdict::Good(_)));
     }
 
     #[test]
@@ -420,21 +420,21 @@ mod tests {
         for (body, verdict) in [
             (
                 r#"{"error":"invalid_token","error_description":"Token was revoked. You have to re-authorize from the user."}"#,
-                Verdict::Revoked,
+                TokenVerdict::Revoked,
             ),
             (
                 r#"{"error":"invalid_token","error_description":"Token is expired. You can either do re-authorization or token refresh."}"#,
-                Verdict::Ended,
+                TokenVerdict::Ended,
             ),
-            (r#"{"message":"401 Unauthorized"}"#, Verdict::Rejected),
-            ("<html>", Verdict::Unclear { status: 401 }),
+            (r#"{"message":"401 Unauthorized"}"#, TokenVerdict::Rejected),
+            ("<html>", TokenVerdict::Unclear { status: 401 }),
             (
                 r#"{"message":"Unauthorized"}"#,
-                Verdict::Unclear { status: 401 },
+                TokenVerdict::Unclear { status: 401 },
             ),
             (
                 r#"{"error":"invalid_token","error_description":"The token has been revoked"}"#,
-                Verdict::Unclear { status: 401 },
+                TokenVerdict::Unclear { status: 401 },
             ),
         ] {
             assert_eq!(read(401, body), verdict, "{body}");
@@ -458,20 +458,24 @@ mod tests {
             r#"{"expires_at":5}"#,
             "{\"a\":",
         ] {
-            assert_eq!(read(200, body), Verdict::Unclear { status: 200 }, "{body}");
+            assert_eq!(
+                read(200, body),
+                TokenVerdict::Unclear { status: 200 },
+                "{body}"
+            );
         }
         let deep = format!("{}{}", "[".repeat(50_000), "]".repeat(50_000));
-        assert_eq!(read(200, &deep), Verdict::Unclear { status: 200 });
+        assert_eq!(read(200, &deep), TokenVerdict::Unclear { status: 200 });
         assert_eq!(
             read(403, r#"{"error":"insufficient_scope"}"#),
-            Verdict::Unclear { status: 403 }
+            TokenVerdict::Unclear { status: 403 }
         );
-        assert_eq!(read(302, ""), Verdict::Unclear { status: 302 });
+        assert_eq!(read(302, ""), TokenVerdict::Unclear { status: 302 });
     }
 
     #[test]
     fn an_oauth_token_asks_where_its_kind_can() {
-        let site = Site::of(&Key {
+        let site = ForgeSite::of(&Key {
             protocol: b"https".to_vec(),
             host: b"gitlab.com".to_vec(),
             path: None,
@@ -479,7 +483,7 @@ mod tests {
         })
         .unwrap();
         let message = r#"{"message":"400 Bad request - This endpoint requires token type to be a personal access token"}"#;
-        let second = |kind, body| GitLab.second_question(&site, kind, &answer(400, &[], body));
+        let second = |kind, body| GitLab.second_token_request(&site, kind, &answer(400, &[], body));
         let call = second(None, message).unwrap();
         assert_eq!(
             (&call.url[..], call.signature),
@@ -488,24 +492,25 @@ mod tests {
         assert_eq!(second(Some(TokenKind::Access), message), None);
         assert_eq!(second(None, r#"{"message":"no"}"#), None);
         let info = r#"{"resource_owner_id":1,"scope":["api"],"expires_in":7200,"application":{"uid":"x"},"created_at":1}"#;
-        let Verdict::Good(found) = GitLab.read(&answer(200, &[], info), None, 1000) else {
+        let TokenVerdict::Good(found) = GitLab.read(&answer(200, &[], info), None, 1000) else {
             panic!()
         };
-        let end = Told::At(Expiry::from_unix(8200).unwrap());
+        let end = ForgeExpiry::At(Expiry::from_unix(8200).unwrap());
         assert_eq!((found.end, found.kind), (end, Some(TokenKind::OAuth)));
     }
 
     #[test]
     fn an_oauth_token_may_live_for_ever() {
         for (expires_in, end) in [
-            ("null", Told::Never),
-            ("-5", Told::Unknown),
-            ("\"soon\"", Told::Unknown),
+            ("null", ForgeExpiry::Never),
+            ("-5", ForgeExpiry::Unknown),
+            ("\"soon\"", ForgeExpiry::Unknown),
         ] {
             let info = format!(
                 r#"{{"resource_owner_id":1,"scope":["api"],"expires_in":{expires_in},"application":{{"uid":"x"}}}}"#
             );
-            let Verdict::Good(found) = GitLab.read(&answer(200, &[], &info), None, 1000) else {
+            let TokenVerdict::Good(found) = GitLab.read(&answer(200, &[], &info), None, 1000)
+            else {
                 panic!("{expires_in}")
             };
             assert_eq!(found.end, end, "{expires_in}");
@@ -516,7 +521,7 @@ mod tests {
     fn a_token_without_a_mark_may_be_of_a_kind_that_only_git_can_use() {
         let unknown = answer(401, &[], r#"{"message":"401 Unauthorized"}"#);
         let said = GitLab.read(&unknown, None, 0);
-        assert_eq!(said, Verdict::Unclear { status: 401 });
+        assert_eq!(said, TokenVerdict::Unclear { status: 401 });
     }
 
     #[test]
@@ -535,14 +540,14 @@ mod tests {
 
     #[test]
     fn calls_go_to_the_same_host_and_port() {
-        let site = Site::of(&Key {
+        let site = ForgeSite::of(&Key {
             protocol: b"https".to_vec(),
             host: b"git.corp.test:8443".to_vec(),
             path: None,
             username: None,
         })
         .unwrap();
-        let ask = GitLab.question(&site, None).unwrap();
+        let ask = GitLab.token_request(&site, None).unwrap();
         assert_eq!(
             ask.url,
             "https://git.corp.test:8443/api/v4/personal_access_tokens/self"
@@ -554,7 +559,7 @@ mod tests {
             (Some(TokenKind::Job), None),
             (Some(TokenKind::Service), None),
         ] {
-            let call = GitLab.question(&site, kind);
+            let call = GitLab.token_request(&site, kind);
             assert_eq!(call.map(|call| call.signature), signature, "{kind:?}");
         }
         let Renewal::InPlace { call, .. } = GitLab.renewal(&site, None) else {

@@ -8,7 +8,7 @@ pub mod http;
 
 use std::fmt::{self, Write as _};
 
-use self::answer::Answer;
+use self::answer::HttpAnswer;
 use crate::credential::expiry::Expiry;
 use crate::credential::host::is_host;
 use crate::credential::key::Key;
@@ -24,7 +24,7 @@ pub mod reading;
 
 /// Which forge, by the word used in configuration, the journal and JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum ForgeKind {
     /// github.com and Enterprise Server.
     GitHub,
     /// gitlab.com and everybody's own.
@@ -37,7 +37,7 @@ pub enum Kind {
     Azure,
 }
 
-impl Kind {
+impl ForgeKind {
     /// Every one.
     pub const ALL: [Self; 5] = [
         Self::GitHub,
@@ -65,7 +65,7 @@ impl Kind {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for ForgeKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::GitHub => "GitHub",
@@ -80,7 +80,7 @@ impl fmt::Display for Kind {
 /// A host that issues tokens.
 pub trait Forge: fmt::Debug + Sync {
     /// Which one this is.
-    fn kind(&self) -> Kind;
+    fn kind(&self) -> ForgeKind;
 
     /// Whether `host` is one of the forge's own, known to everybody: byte for byte, with no port. A part of a name
     /// proves nothing (`github.com.evil.test`).
@@ -101,41 +101,41 @@ pub trait Forge: fmt::Debug + Sync {
 
     /// Why git, at this forge's own hosts, surely cannot sign in with `secret` any more, whoever's it is. `None`: it may be
     /// good. What could be a token of whatever sort is one.
-    fn takes_no_more(&self, _username: &[u8], _secret: &[u8]) -> Option<&'static str> {
+    fn retired_reason(&self, _username: &[u8], _secret: &[u8]) -> Option<&'static str> {
         None
     }
 
     /// How to ask about a token of this kind, by the token itself. `None`, unless a forge says otherwise: it cannot tell.
-    fn question(&self, _site: &Site, _token: Option<TokenKind>) -> Option<Call> {
+    fn token_request(&self, _site: &ForgeSite, _token: Option<TokenKind>) -> Option<Call> {
         None
     }
 
-    /// Whether `answer`, to [`Forge::question`] without a token, is this forge's. A token goes to an address only if the
+    /// Whether `answer`, to [`Forge::token_request`] without a token, is this forge's. A token goes to an address only if the
     /// forge is known to be there.
-    fn is_there(&self, _answer: &Answer) -> bool {
+    fn recognizes(&self, _answer: &HttpAnswer) -> bool {
         false
     }
 
     /// Another question, where `answer` to the first one says that the token is of another kind than it looks.
-    fn second_question(
+    fn second_token_request(
         &self,
-        _site: &Site,
+        _site: &ForgeSite,
         _token: Option<TokenKind>,
-        _answer: &Answer,
+        _answer: &HttpAnswer,
     ) -> Option<Call> {
         None
     }
 
-    /// Reads the forge's own shapes of an answer to [`Forge::question`]. Callers use [`reading::read`], which has set
+    /// Reads the forge's own shapes of an answer to [`Forge::token_request`]. Callers use [`reading::read`], which has set
     /// aside limits and all that is not JSON. `unix_now`: the present, where the answer has no date.
-    fn read(&self, answer: &Answer, _token: Option<TokenKind>, _wall: u64) -> Verdict {
-        Verdict::Unclear {
+    fn read(&self, answer: &HttpAnswer, _token: Option<TokenKind>, _wall: u64) -> TokenVerdict {
+        TokenVerdict::Unclear {
             status: answer.status,
         }
     }
 
     /// Where the owner of a token can open it for an organization, for one hour, by an answer of the API or of git's endpoint.
-    fn authorization(&self, _site: &Site, _answer: &Answer) -> Option<String> {
+    fn authorization(&self, _site: &ForgeSite, _answer: &HttpAnswer) -> Option<String> {
         None
     }
 
@@ -145,23 +145,23 @@ pub trait Forge: fmt::Debug + Sync {
     }
 
     /// The username to sign in with where a person names none. `None`: such a token works with a name of its own alone.
-    fn stand_in(&self, token: Option<TokenKind>) -> Option<&'static str> {
+    fn default_username(&self, token: Option<TokenKind>) -> Option<&'static str> {
         self.username(token)
     }
 
     /// The scope that git needs and `scopes` lack.
-    fn lacks(&self, _token: Option<TokenKind>, _scopes: &[String]) -> Option<Lack> {
+    fn missing_scope(&self, _token: Option<TokenKind>, _scopes: &[String]) -> Option<MissingScope> {
         None
     }
 
     /// Where a new token is created: the pages, the recommended one first.
-    fn creation(&self, site: &Site, wish: &Wish) -> Vec<Page>;
+    fn creation_pages(&self, site: &ForgeSite, wish: &Wish) -> Vec<Page>;
 
     /// How an old token is replaced by a new one.
-    fn renewal(&self, site: &Site, token: Option<TokenKind>) -> Renewal;
+    fn renewal(&self, site: &ForgeSite, token: Option<TokenKind>) -> Renewal;
 
     /// How a token is made useless at once.
-    fn revocation(&self, site: &Site, token: Option<TokenKind>) -> Revocation;
+    fn revocation(&self, site: &ForgeSite, token: Option<TokenKind>) -> Revocation;
 
     /// What people run into, a sentence each.
     fn pitfalls(&self) -> &'static [&'static str];
@@ -169,13 +169,13 @@ pub trait Forge: fmt::Debug + Sync {
 
 /// Where a forge lives: its host, and the path below which all its addresses are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Site {
+pub struct ForgeSite {
     host: String,
     /// Empty, or with a slash at its beginning and none at its end.
     base: String,
 }
 
-impl Site {
+impl ForgeSite {
     /// The site that a credential is for. `None` for what is not HTTPS: over anything else no token is sent. Whether it can be
     /// asked, [`http::call`] finds.
     pub fn of(key: &Key) -> Option<Self> {
@@ -247,11 +247,11 @@ pub enum Signature {
     None,
 }
 
-/// A forge's verdict on a token. Only a rejection ([`Verdict::is_rejection`]) makes the token invalid.
+/// A forge's verdict on a token. Only a rejection ([`TokenVerdict::is_rejection`]) makes the token invalid.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum TokenVerdict {
     /// It is good.
-    Good(Found),
+    Good(TokenFacts),
     /// It has expired.
     Ended,
     /// It was revoked.
@@ -279,7 +279,7 @@ pub enum Verdict {
     },
 }
 
-impl Verdict {
+impl TokenVerdict {
     /// Whether the forge itself says that the token is invalid.
     pub fn is_rejection(&self) -> bool {
         matches!(self, Self::Ended | Self::Revoked | Self::Rejected)
@@ -288,9 +288,9 @@ impl Verdict {
 
 /// What a forge tells of a good token.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Found {
+pub struct TokenFacts {
     /// When it ends.
-    pub end: Told,
+    pub end: ForgeExpiry,
     /// What it may do; `None`: not told.
     pub scopes: Option<Vec<String>>,
     /// Who signs in with it.
@@ -301,7 +301,7 @@ pub struct Found {
 
 /// A forge's word on a token's end.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Told {
+pub enum ForgeExpiry {
     /// Nothing that can be relied on.
     #[default]
     Unknown,
@@ -313,7 +313,7 @@ pub enum Told {
 
 /// A scope that git needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lack {
+pub struct MissingScope {
     /// By the forge's name for it.
     pub scope: &'static str,
     /// What does not work without it.
@@ -397,17 +397,17 @@ pub fn encoded(text: &str) -> String {
 #[cfg(test)]
 pub mod recorded {
     //! Answers as tests write them down.
-    use super::answer::Answer;
+    use super::answer::HttpAnswer;
     use crate::secret::Buffer;
 
     /// JSON, as a forge's API sends it.
     pub const JSON: (&str, &str) = ("content-type", "application/json; charset=utf-8");
 
     /// With these headers, their names in lower case.
-    pub fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> Answer {
+    pub fn answer(status: u16, headers: &[(&str, &str)], body: &str) -> HttpAnswer {
         let mut kept = Buffer::with_capacity(body.len());
         kept.push(body.as_bytes());
-        Answer {
+        HttpAnswer {
             status,
             headers: headers
                 .iter()
@@ -424,11 +424,11 @@ mod tests {
 
     #[test]
     fn words_are_read_back() {
-        for kind in Kind::ALL {
-            assert_eq!(Kind::from_word(kind.word()), Some(kind));
+        for kind in ForgeKind::ALL {
+            assert_eq!(ForgeKind::from_word(kind.word()), Some(kind));
         }
-        assert_eq!(Kind::from_word("forgejo"), Some(Kind::Gitea));
-        assert_eq!(Kind::from_word("GitHub"), None);
+        assert_eq!(ForgeKind::from_word("forgejo"), Some(ForgeKind::Gitea));
+        assert_eq!(ForgeKind::from_word("GitHub"), None);
     }
 
     #[test]
@@ -439,10 +439,10 @@ mod tests {
             path: None,
             username: None,
         };
-        let site = Site::of(&key("https", "one.test:8443")).unwrap();
+        let site = ForgeSite::of(&key("https", "one.test:8443")).unwrap();
         assert_eq!(site.url("/api"), "https://one.test:8443/api");
         for (protocol, host) in [("http", "one.test"), ("cert", ""), ("https", "a@one.test")] {
-            assert_eq!(Site::of(&key(protocol, host)), None);
+            assert_eq!(ForgeSite::of(&key(protocol, host)), None);
         }
     }
 

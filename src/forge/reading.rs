@@ -10,31 +10,31 @@
 //!
 //! Only *rejected* makes a token invalid. Each forge reads its own shapes ([`Forge::read`]); this file does what holds for all.
 
-use super::answer::Answer;
-use super::{Forge, Found, Told, Verdict};
+use super::answer::HttpAnswer;
+use super::{Forge, ForgeExpiry, TokenFacts, TokenVerdict};
 use crate::credential::expiry::Expiry;
 use crate::credential::token::TokenKind;
 
 /// Returns the verdict of `answer` on a token. `unix_now`: the present, in Unix seconds.
 pub fn read(
     forge: &dyn Forge,
-    answer: &Answer,
+    answer: &HttpAnswer,
     token: Option<TokenKind>,
     unix_now: u64,
-) -> Verdict {
+) -> TokenVerdict {
     if is_limited(answer) {
-        return Verdict::Limited {
+        return TokenVerdict::Limited {
             status: answer.status,
             wait: answer.wait(unix_now),
         };
     }
     if !is_json(answer) {
-        return Verdict::Unclear {
+        return TokenVerdict::Unclear {
             status: answer.status,
         };
     }
     match forge.read(answer, token, unix_now) {
-        Verdict::Good(found) => Verdict::Good(Found {
+        TokenVerdict::Good(found) => TokenVerdict::Good(TokenFacts {
             end: found
                 .end
                 .after(answer.date().unwrap_or(unix_now).max(unix_now)),
@@ -45,11 +45,11 @@ pub fn read(
 }
 
 /// Whether `answer`, to a question without a token, is the forge's own.
-pub fn is_there(forge: &dyn Forge, answer: &Answer) -> bool {
-    is_json(answer) && forge.is_there(answer)
+pub fn is_from(forge: &dyn Forge, answer: &HttpAnswer) -> bool {
+    is_json(answer) && forge.recognizes(answer)
 }
 
-impl Told {
+impl ForgeExpiry {
     /// Drops an expiry that is not after `moment`: a token that the forge accepts has not expired, so the date is wrong.
     #[must_use]
     pub fn after(self, moment: u64) -> Self {
@@ -69,7 +69,7 @@ impl Told {
 }
 
 /// 401 is never a limit: GitHub sends `X-RateLimit-Remaining` with every answer.
-fn is_limited(answer: &Answer) -> bool {
+fn is_limited(answer: &HttpAnswer) -> bool {
     match answer.status {
         429 | 503 => true,
         403 => {
@@ -85,7 +85,7 @@ fn is_limited(answer: &Answer) -> bool {
 }
 
 /// Every forge's API answers in JSON (`application/json`, `application/vnd.….+json`); pages and firewalls do not.
-fn is_json(answer: &Answer) -> bool {
+fn is_json(answer: &HttpAnswer) -> bool {
     let kind = answer.header("content-type").unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim();
     let kind = kind.to_ascii_lowercase();
@@ -100,11 +100,11 @@ mod tests {
 
     #[test]
     fn an_expiry_that_is_not_ahead_is_unknown() {
-        let at = |seconds| Told::At(Expiry::from_unix(seconds).unwrap());
-        assert_eq!(at(100).after(100), Told::Unknown);
-        assert_eq!(at(99).after(100), Told::Unknown);
+        let at = |seconds| ForgeExpiry::At(Expiry::from_unix(seconds).unwrap());
+        assert_eq!(at(100).after(100), ForgeExpiry::Unknown);
+        assert_eq!(at(99).after(100), ForgeExpiry::Unknown);
         assert_eq!(at(101).after(100), at(101));
-        assert_eq!(Told::Never.after(100), Told::Never);
+        assert_eq!(ForgeExpiry::Never.after(100), ForgeExpiry::Never);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! `get` has no answer.
 
 use super::issuer;
-use crate::forge::Kind;
+use crate::forge::ForgeKind;
 use crate::protocol::read::Request;
 
 /// Every helper's state begins with its name; `round` has another word after it.
@@ -12,14 +12,15 @@ const MISSED: &[u8] = b"git-credential-pat:missed:";
 
 /// What is to be handed back with whatever comes of `request`. `missed`: when nothing was found, in milliseconds since 1970.
 pub(crate) fn states(request: &Request, missed: Option<u64>) -> Vec<Vec<u8>> {
-    let forge = issuer::named(&request.realms).map(|kind| [FORGE, kind.word().as_bytes()].concat());
+    let forge =
+        issuer::by_realms(&request.realms).map(|kind| [FORGE, kind.word().as_bytes()].concat());
     let missed = missed.map(|missed| [MISSED, missed.to_string().as_bytes()].concat());
     forge.into_iter().chain(missed).collect()
 }
 
 /// The forge that one of several helpers' states tells.
-pub(crate) fn forge(states: &[Vec<u8>]) -> Option<Kind> {
-    told(states, FORGE).and_then(Kind::from_word)
+pub(crate) fn forge(states: &[Vec<u8>]) -> Option<ForgeKind> {
+    told(states, FORGE).and_then(ForgeKind::from_word)
 }
 
 /// When the command began, which then had its secret from somebody else.
@@ -44,7 +45,7 @@ mod tests {
         };
         let mut states = states(&request, Some(1_795_232_379_001));
         states.insert(0, b"other:1".to_vec());
-        assert_eq!(forge(&states), Some(Kind::Gitea));
+        assert_eq!(forge(&states), Some(ForgeKind::Gitea));
         assert_eq!(missed(&states), Some(1_795_232_379_001));
         assert!(super::states(&Request::default(), None).is_empty());
     }

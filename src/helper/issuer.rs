@@ -10,7 +10,7 @@ use crate::forge::bitbucket::Bitbucket;
 use crate::forge::gitea::Gitea;
 use crate::forge::github::GitHub;
 use crate::forge::gitlab::GitLab;
-use crate::forge::{Forge, Kind, Renewal, Site};
+use crate::forge::{Forge, ForgeKind, ForgeSite, Renewal};
 use crate::journal::known::Known;
 use crate::journal::snapshot::Snapshot;
 use crate::secret::Secret;
@@ -31,24 +31,24 @@ pub struct Issuer {
 impl Issuer {
     /// Whether the forge can be asked about this token at `key`'s host.
     pub fn can_tell(&self, key: &Key) -> bool {
-        Site::of(key).is_some_and(|site| self.forge.question(&site, self.token).is_some())
+        ForgeSite::of(key).is_some_and(|site| self.forge.token_request(&site, self.token).is_some())
     }
 }
 
 /// What there is to go by.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Clues<'a> {
+pub struct Evidence<'a> {
     /// What the person says of hosts.
     pub rules: &'a [HostRule],
-    /// What the server calls itself: see [`named`].
-    pub named: Option<Kind>,
+    /// What the server calls itself: see [`by_realms`].
+    pub named: Option<ForgeKind>,
     /// What was found out before.
-    pub known: Option<Kind>,
+    pub known: Option<ForgeKind>,
     /// The token itself.
     pub token: Option<&'a [u8]>,
 }
 
-impl<'a> Clues<'a> {
+impl<'a> Evidence<'a> {
     /// With the token of `credential`.
     #[must_use]
     pub fn with_token_of(self, credential: &'a Credential) -> Self {
@@ -78,10 +78,10 @@ impl Issuers {
 
     /// The issuer of tokens for `key`'s host, and the kind of `token`. For `login`, before there is a credential.
     pub fn issuer(&self, key: &Key, token: Option<&[u8]>) -> Option<Issuer> {
-        let clues = Clues {
+        let clues = Evidence {
             rules: &self.hosts,
             token,
-            ..Clues::default()
+            ..Evidence::default()
         };
         issuer(key, clues)
     }
@@ -90,10 +90,10 @@ impl Issuers {
     pub fn issuer_of(
         &self,
         credential: &Credential,
-        named: Option<Kind>,
-        known: Option<Kind>,
+        named: Option<ForgeKind>,
+        known: Option<ForgeKind>,
     ) -> Option<Issuer> {
-        let clues = Clues {
+        let clues = Evidence {
             rules: &self.hosts,
             named,
             known,
@@ -103,13 +103,13 @@ impl Issuers {
     }
 
     /// The username for `token` at `key`'s host if the user names none; `variable`: its environment variable.
-    pub fn username(&self, key: &Key, token: &Secret, variable: Option<&str>) -> StandIn {
+    pub fn username(&self, key: &Key, token: &Secret, variable: Option<&str>) -> DefaultUsername {
         username(self.issuer(key, Some(token.expose())), variable)
     }
 
     /// The site of the forge of `key`, by the rules; `None` if it is not reached over HTTPS.
-    pub fn site(&self, key: &Key) -> Option<Site> {
-        let site = Site::of(key)?;
+    pub fn site(&self, key: &Key) -> Option<ForgeSite> {
+        let site = ForgeSite::of(key)?;
         Some(match self.rule(key).and_then(|rule| rule.path.as_deref()) {
             Some(path) => site.below(path),
             None => site,
@@ -137,14 +137,14 @@ impl Issuers {
 }
 
 /// The forge by its name.
-pub fn forge(kind: Kind) -> &'static dyn Forge {
+pub fn forge(kind: ForgeKind) -> &'static dyn Forge {
     let mut all = ALL.into_iter();
     all.find(|forge| forge.kind() == kind).unwrap_or(&GitHub)
 }
 
 /// Why git surely cannot sign in with `credential` any more, by what everybody knows of its host. No rule and no realm counts
 /// here: only a host that is the forge's own.
-pub fn takes_no_more(credential: &Credential) -> Option<&'static str> {
+pub fn retired_reason(credential: &Credential) -> Option<&'static str> {
     let Credential {
         key,
         password: Some(password),
@@ -157,7 +157,7 @@ pub fn takes_no_more(credential: &Credential) -> Option<&'static str> {
     let host = std::str::from_utf8(&key.host).ok()?;
     let is_web = key.protocol == b"https";
     let forge = ALL.into_iter().find(|forge| is_web && forge.is_at(host))?;
-    forge.takes_no_more(
+    forge.retired_reason(
         key.username
             .as_ref()
             .map(Username::expose)
@@ -166,16 +166,16 @@ pub fn takes_no_more(credential: &Credential) -> Option<&'static str> {
     )
 }
 
-/// As [`takes_no_more`], but for what this helper saved once or git confirmed: that is not doubted.
+/// As [`retired_reason`], but for what this helper saved once or git confirmed: that is not doubted.
 pub fn is_retired(credential: &Credential, dead: &Snapshot) -> Option<&'static str> {
-    let why = takes_no_more(credential)?;
+    let why = retired_reason(credential)?;
     let may_be_good = credential.refresh_token.is_some() || dead.was_good(credential);
     (!may_be_good).then_some(why)
 }
 
 /// The username for a token that comes without one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StandIn {
+pub enum DefaultUsername {
     /// The forge takes this one.
     Known(&'static str),
     /// The forge needs the token's own.
@@ -185,23 +185,25 @@ pub enum StandIn {
 }
 
 /// The username for a token of `issuer`; `variable`: where in the environment it comes from.
-pub fn username(issuer: Option<Issuer>, variable: Option<&str>) -> StandIn {
+pub fn username(issuer: Option<Issuer>, variable: Option<&str>) -> DefaultUsername {
     // Older jobs have tokens without a prefix (docs.gitlab.com, "CI/CD job token").
     if variable == Some("CI_JOB_TOKEN") {
-        return StandIn::Known(
-            forge(Kind::GitLab)
-                .stand_in(Some(TokenKind::Job))
+        return DefaultUsername::Known(
+            forge(ForgeKind::GitLab)
+                .default_username(Some(TokenKind::Job))
                 .unwrap_or_default(),
         );
     }
     let Some(Issuer { forge, token, .. }) = issuer else {
-        return StandIn::Unknown;
+        return DefaultUsername::Unknown;
     };
-    forge.stand_in(token).map_or(StandIn::Own, StandIn::Known)
+    forge
+        .default_username(token)
+        .map_or(DefaultUsername::Own, DefaultUsername::Known)
 }
 
 /// The forge that `realms`, those of a server's challenges, name.
-pub fn named(realms: &[Vec<u8>]) -> Option<Kind> {
+pub fn by_realms(realms: &[Vec<u8>]) -> Option<ForgeKind> {
     let is_named = |forge: &&dyn Forge| {
         let mut names = forge.realms().iter();
         names.any(|name| realms.iter().any(|realm| realm == name.as_bytes()))
@@ -211,8 +213,8 @@ pub fn named(realms: &[Vec<u8>]) -> Option<Kind> {
 
 /// Who issues tokens for `key`'s host: a `[[host]]` rule, a host that everybody knows, the realm, what was found out
 /// before, the beginning of the token. Its length and letters tell nothing.
-pub fn issuer(key: &Key, clues: Clues<'_>) -> Option<Issuer> {
-    let Clues {
+pub fn issuer(key: &Key, clues: Evidence<'_>) -> Option<Issuer> {
+    let Evidence {
         rules,
         named,
         known,
@@ -256,7 +258,7 @@ mod tests {
         }
     }
 
-    fn found(host: &str, clues: Clues<'_>) -> Option<Kind> {
+    fn found(host: &str, clues: Evidence<'_>) -> Option<ForgeKind> {
         issuer(&key("https", host), clues).map(|issuer| issuer.forge.kind())
     }
 
@@ -274,26 +276,26 @@ mod tests {
             protocol: b"https".to_vec(),
             host: b"one.test".to_vec(),
             path: None,
-            forge: Some(Kind::GitLab),
+            forge: Some(ForgeKind::GitLab),
             lifetime: None,
         }];
-        let all = Clues {
+        let all = Evidence {
             rules: &rules,
-            named: named(&[b"Forgejo".to_vec()]),
-            known: Some(Kind::Azure),
+            named: by_realms(&[b"Forgejo".to_vec()]),
+            known: Some(ForgeKind::Azure),
             token: Some(b"ghp_x"),
         };
-        assert_eq!(found("one.test", all), Some(Kind::GitLab));
-        assert_eq!(found("gitlab.com", all), Some(Kind::GitLab));
-        assert_eq!(found("two.test", all), Some(Kind::Gitea));
-        let no_realm = Clues { named: None, ..all };
-        assert_eq!(found("two.test", no_realm), Some(Kind::Azure));
-        let only_token = Clues {
+        assert_eq!(found("one.test", all), Some(ForgeKind::GitLab));
+        assert_eq!(found("gitlab.com", all), Some(ForgeKind::GitLab));
+        assert_eq!(found("two.test", all), Some(ForgeKind::Gitea));
+        let no_realm = Evidence { named: None, ..all };
+        assert_eq!(found("two.test", no_realm), Some(ForgeKind::Azure));
+        let only_token = Evidence {
             known: None,
             ..no_realm
         };
-        assert_eq!(found("two.test", only_token), Some(Kind::GitHub));
-        assert_eq!(found("two.test", Clues::default()), None);
+        assert_eq!(found("two.test", only_token), Some(ForgeKind::GitHub));
+        assert_eq!(found("two.test", Evidence::default()), None);
     }
 
     #[test]
@@ -306,17 +308,17 @@ mod tests {
             "github.com:8443",
             "xn--github-.com",
         ] {
-            assert_eq!(found(host, Clues::default()), None, "{host}");
+            assert_eq!(found(host, Evidence::default()), None, "{host}");
         }
-        let clear = issuer(&key("http", "github.com"), Clues::default());
+        let clear = issuer(&key("http", "github.com"), Evidence::default());
         assert!(clear.is_none());
     }
 
     #[test]
     fn neither_length_nor_letters_nor_half_a_realm_tell() {
-        let token = |token| Clues {
+        let token = |token| Evidence {
             token: Some(token),
-            ..Clues::default()
+            ..Evidence::default()
         };
         assert_eq!(
             found(
@@ -327,20 +329,20 @@ mod tests {
         );
         assert_eq!(found("one.test", token(&[b'a'; 52])), None);
         for realm in ["gitea", "Gitea ", "My Gitea", ""] {
-            assert_eq!(named(&[realm.as_bytes().to_vec()]), None, "{realm}");
+            assert_eq!(by_realms(&[realm.as_bytes().to_vec()]), None, "{realm}");
         }
     }
 
     #[test]
     fn every_kind_has_its_forge() {
-        for kind in Kind::ALL {
+        for kind in ForgeKind::ALL {
             assert_eq!(forge(kind).kind(), kind);
         }
     }
 
     #[test]
     fn the_issuer_knows_the_username() {
-        use StandIn::{Known, Own, Unknown};
+        use DefaultUsername::{Known, Own, Unknown};
         for (host, token, expected) in [
             ("github.com", "ghp_made-up", Known("x-access-token")),
             ("ghe.test", "ghs_made-up", Known("x-access-token")),
@@ -359,9 +361,9 @@ mod tests {
             ("dev.azure.com", "made-up", Known("x-access-token")),
             ("one.test", "made-up", Unknown),
         ] {
-            let clues = Clues {
+            let clues = Evidence {
                 token: Some(token.as_bytes()),
-                ..Clues::default()
+                ..Evidence::default()
             };
             let issuer = issuer(&key("https", host), clues);
             assert_eq!(username(issuer, None), expected, "{host} {token}");
@@ -381,7 +383,7 @@ mod tests {
             };
             Credential::complete(described).unwrap()
         };
-        assert!(takes_no_more(&credential("https", "github.com")).is_some());
+        assert!(retired_reason(&credential("https", "github.com")).is_some());
         for (protocol, host) in [
             ("http", "github.com"),
             ("https", "github.com:8443"),
@@ -391,7 +393,7 @@ mod tests {
             ("https", "dev.azure.com"),
         ] {
             assert!(
-                takes_no_more(&credential(protocol, host)).is_none(),
+                retired_reason(&credential(protocol, host)).is_none(),
                 "{protocol} {host}"
             );
         }

@@ -8,14 +8,14 @@ use super::place::Word;
 use super::round::Round;
 use super::{Helper, clue, lookup, precedence};
 use crate::credential::Credential;
-use crate::credential::expiry::{Expiry, Source};
+use crate::credential::expiry::{Expiry, ExpirySource};
 use crate::credential::jwt;
 use crate::credential::key::Key;
 use crate::credential::query::Query;
 use crate::journal::known::Known;
 use crate::protocol::read::Request;
 use crate::secret::Secret;
-use crate::storage::{Error, Kind, Listed};
+use crate::storage::{Error, Listed, StorageKind};
 use crate::time::Now;
 
 /// When a token may end, if nobody tells.
@@ -48,7 +48,7 @@ impl Helper {
             // The date itself is kept with the token.
             let _ = self.journal.learn(credential, now.unix, |known| {
                 known.since = known.since.or(Some(now.unix));
-                known.end = expiry.map(|expiry| (expiry, Source::Person));
+                known.end = expiry.map(|expiry| (expiry, ExpirySource::Person));
             });
         };
         self.set_expiry_everywhere(wanted, expiry, note, now)
@@ -164,9 +164,9 @@ impl Helper {
             Word::Answered if source.is_none() => Word::Returned,
             word => word,
         };
-        let source = source.unwrap_or(Source::Git);
+        let source = source.unwrap_or(ExpirySource::Git);
         let learnt = known.clone().flatten().unwrap_or_default();
-        let named = issuer::named(&realms).or_else(|| clue::forge(&state));
+        let named = issuer::by_realms(&realms).or_else(|| clue::forge(&state));
         let issuer = self.issuers.issuer_of(&credential, named, learnt.forge);
         let kept = self.keep_in_storages(&credential, word, now)?;
         outcome.notices.extend(kept.notices);
@@ -198,7 +198,7 @@ impl Helper {
     fn has_another(&self, answered: &Credential) -> bool {
         let key = Query::exact(&answered.key);
         let storages = self.storages.iter();
-        let storages = storages.filter(|storage| storage.kind() != Kind::Keychain);
+        let storages = storages.filter(|storage| storage.kind() != StorageKind::Keychain);
         let mut kept = storages.filter_map(|storage| storage.get(&key).ok().flatten());
         let Some(first) = kept.next() else {
             return false;
@@ -208,13 +208,13 @@ impl Helper {
     }
 
     /// How long a token lives by a rule of the person's, or until when by what it says itself.
-    fn guess(&self, credential: &Credential) -> Option<(Guess, Source)> {
+    fn guess(&self, credential: &Credential) -> Option<(Guess, ExpirySource)> {
         let rule = self.issuers.rule(&credential.key);
         if let Some(lifetime) = rule.and_then(|rule| rule.lifetime) {
-            return Some((Guess::After(lifetime), Source::Lifetime));
+            return Some((Guess::After(lifetime), ExpirySource::Lifetime));
         }
         let end = jwt::end_of(credential.token()?.expose())?;
-        Some((Guess::At(end), Source::Token))
+        Some((Guess::At(end), ExpirySource::Token))
     }
 
     /// Gives a token without an end the one that is guessed. Returns by whom.
@@ -222,9 +222,9 @@ impl Helper {
         &self,
         credential: &mut Credential,
         known: Option<&Option<Known>>,
-        guess: Option<(Guess, Source)>,
+        guess: Option<(Guess, ExpirySource)>,
         now: Now,
-    ) -> Result<Option<Source>, Error> {
+    ) -> Result<Option<ExpirySource>, Error> {
         // The forge's word that the token never expires counts more than a guess.
         let is_endless = known
             .and_then(Option::as_ref)
@@ -273,10 +273,10 @@ impl Helper {
     pub fn keep(
         &self,
         credential: &Credential,
-        source: Source,
+        source: ExpirySource,
         now: Now,
     ) -> Result<Outcome<()>, Error> {
-        let is_persons = source == Source::Person;
+        let is_persons = source == ExpirySource::Person;
         let mut credential = credential.duplicate();
         let guess = self.guess(&credential).filter(|_| is_persons);
         let known = guess.and_then(|_| self.journal.known(&credential).ok());
@@ -301,7 +301,7 @@ impl Helper {
         &self,
         credential: &Credential,
         issuer: Option<&Issuer>,
-        source: Source,
+        source: ExpirySource,
         when: When,
         now: Now,
     ) {

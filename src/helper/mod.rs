@@ -21,14 +21,14 @@ use self::round::Round;
 use self::storages::Storages;
 use crate::config::{Settings, Warn};
 use crate::credential::Credential;
-use crate::credential::expiry::Source;
+use crate::credential::expiry::ExpirySource;
 use crate::credential::query::Query;
 use crate::journal::mark::Mark;
 use crate::journal::snapshot::Snapshot;
 use crate::journal::{Journal, Topic};
 use crate::protocol::read::Request;
 use crate::storage::memory::Lifetime;
-use crate::storage::{Error, Kind, Listed, Storage};
+use crate::storage::{Error, Listed, Storage, StorageKind};
 use crate::time::Now;
 
 /// The helper over its storages.
@@ -253,7 +253,7 @@ impl Helper {
     }
 
     /// As [`Storages::list_all`].
-    pub fn list(&self) -> Result<Outcome<Vec<(Kind, Listed)>>, Error> {
+    pub fn list(&self) -> Result<Outcome<Vec<(StorageKind, Listed)>>, Error> {
         self.storages.list_all()
     }
 
@@ -286,7 +286,7 @@ impl Helper {
                 key: credential.key.clone(),
                 expiry,
                 can_rotate: self.issuers.can_rotate(credential, known.as_ref()),
-                source: known.map_or(Source::Unknown, |known| known.source_of(expiry)),
+                source: known.map_or(ExpirySource::Unknown, |known| known.source_of(expiry)),
             }
         })
     }

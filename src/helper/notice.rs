@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use crate::credential::expiry::{Expiry, Source};
+use crate::credential::expiry::{Expiry, ExpirySource};
 use crate::credential::key::Key;
-use crate::storage::{self, Kind};
+use crate::storage::{self, StorageKind};
 
 /// The value of an operation, and the notices to print.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ pub enum Notice {
         /// When.
         expiry: Expiry,
         /// Who told so.
-        source: Source,
+        source: ExpirySource,
         /// Whether its forge can replace it by itself.
         can_rotate: bool,
     },
@@ -68,7 +68,7 @@ pub enum Notice {
         /// Whose.
         key: Key,
         /// Where it was kept.
-        kinds: Vec<Kind>,
+        kinds: Vec<StorageKind>,
         /// What comes of it.
         next: Next,
     },
@@ -124,7 +124,7 @@ impl Notice {
     }
 
     /// Whether it tells that this storage was passed over.
-    pub fn is_about(&self, storage: Kind) -> bool {
+    pub fn is_about(&self, storage: StorageKind) -> bool {
         matches!(
             self,
             Self::PassedOver { cause: storage::Error::Unavailable { kind, .. } } if *kind == storage

@@ -7,7 +7,7 @@ use crate::credential::key::Key;
 use crate::daemon::client::Cache;
 use crate::daemon::connect::Socket;
 use crate::storage::keychain::Keychain;
-use crate::storage::{Budget, Kind, Storage};
+use crate::storage::{Budget, Storage, StorageKind};
 
 /// The storages of `choice`, in the order in which they are asked. For `auto` memory comes first: asking it costs
 /// nothing where no daemon runs.
@@ -28,34 +28,38 @@ pub fn open_all(
 /// All the other storages of ours: what is in them is asked for by nobody, and still there.
 pub fn open_rest(settings: &Settings, prompt_patience: Duration) -> Vec<Box<dyn Storage>> {
     let lost = Budget::default();
-    [Kind::Memory, Kind::Keychain, Kind::File]
-        .into_iter()
-        .filter(|kind| !kinds(settings).contains(kind))
-        .map(|kind| open(kind, settings, prompt_patience, &lost))
-        .collect()
+    [
+        StorageKind::Memory,
+        StorageKind::Keychain,
+        StorageKind::File,
+    ]
+    .into_iter()
+    .filter(|kind| !kinds(settings).contains(kind))
+    .map(|kind| open(kind, settings, prompt_patience, &lost))
+    .collect()
 }
 
 /// The storages that `settings` choose, in the order in which they are asked.
-pub fn kinds(settings: &Settings) -> &[Kind] {
+pub fn kinds(settings: &Settings) -> &[StorageKind] {
     match &settings.storage {
-        Choice::Auto => &[Kind::Memory, Kind::Keychain],
+        Choice::Auto => &[StorageKind::Memory, StorageKind::Keychain],
         Choice::These(kinds) => kinds,
     }
 }
 
 fn open(
-    kind: Kind,
+    kind: StorageKind,
     settings: &Settings,
     prompt_patience: Duration,
     lost: &Budget,
 ) -> Box<dyn Storage> {
     match kind {
-        Kind::Memory => Box::new(cache(settings).counting(lost)),
-        Kind::Keychain => {
+        StorageKind::Memory => Box::new(cache(settings).counting(lost)),
+        StorageKind::Keychain => {
             let keychain = Keychain::open(prompt_patience).after(lost);
             Box::new(keychain.taking_turns_in(&settings.places.state))
         }
-        Kind::File => Box::new(settings.file.clone()),
+        StorageKind::File => Box::new(settings.file.clone()),
     }
 }
 
@@ -64,9 +68,9 @@ fn open(
 pub fn keys_at_hand(settings: &Settings, mut take: impl FnMut(Vec<Key>)) {
     for kind in kinds(settings) {
         let listed = match kind {
-            Kind::Memory => cache(settings).list(),
-            Kind::File => settings.file.list(),
-            Kind::Keychain => {
+            StorageKind::Memory => cache(settings).list(),
+            StorageKind::File => settings.file.list(),
+            StorageKind::Keychain => {
                 let keychain = Keychain::open(Duration::ZERO);
                 take(keychain.keys_at_hand(Duration::from_millis(200)));
                 continue;
@@ -83,7 +87,7 @@ pub fn keys_at_hand(settings: &Settings, mut take: impl FnMut(Vec<Key>)) {
 }
 
 /// Whether this storage could be used now, be it in use or not.
-pub fn can_use(kind: Kind, settings: &Settings, prompt_patience: Duration) -> bool {
+pub fn can_use(kind: StorageKind, settings: &Settings, prompt_patience: Duration) -> bool {
     let storage = open(kind, settings, prompt_patience, &Budget::default());
     storage.check().is_ok()
 }

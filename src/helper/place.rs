@@ -7,7 +7,7 @@ use crate::credential::query::Query;
 use crate::journal::Topic;
 use crate::journal::mark::Mark;
 use crate::platform::caller;
-use crate::storage::{Error, Kind, Lack, Storage};
+use crate::storage::{Error, Lack, Storage, StorageKind};
 use crate::time::Now;
 
 /// Whose word it is that a secret is to be kept.
@@ -35,7 +35,7 @@ impl Word {
 
     /// Whether `storage` needs not be asked.
     fn is_settled_in(self, storage: &dyn Storage) -> bool {
-        self == Self::Returned && storage.kind() == Kind::Keychain
+        self == Self::Returned && storage.kind() == StorageKind::Keychain
     }
 }
 
@@ -149,7 +149,8 @@ impl Helper {
             notices: Vec::new(),
         };
         let of_kind = |kind| self.storages.iter().find(|storage| storage.kind() == kind);
-        let (Some(memory), Some(keychain)) = (of_kind(Kind::Memory), of_kind(Kind::Keychain))
+        let (Some(memory), Some(keychain)) =
+            (of_kind(StorageKind::Memory), of_kind(StorageKind::Keychain))
         else {
             return Ok(outcome);
         };

@@ -8,7 +8,7 @@ use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
 use crate::credential::query::Query;
-use crate::storage::{Error, Kind, Listed, Storage};
+use crate::storage::{Error, Listed, Storage, StorageKind};
 use crate::time::Now;
 
 /// The keys of a storage that have not ended, host by host, the one stored last at the end.
@@ -217,7 +217,7 @@ pub(crate) fn set_expiry(
     end: Option<Expiry>,
     now: Now,
 ) -> Result<bool, Error> {
-    if storage.kind() != Kind::Keychain {
+    if storage.kind() != StorageKind::Keychain {
         return storage.set_expiry(kept, end);
     }
     let mut before = Standings::of(&[storage], &[&kept.key], now);
@@ -231,10 +231,14 @@ pub(crate) fn set_expiry(
 }
 
 /// Never to where a secret lies more openly, or longer, than where it is.
-fn may_lend(from: Kind, to: Kind) -> bool {
+fn may_lend(from: StorageKind, to: StorageKind) -> bool {
     match (from, to) {
-        (Kind::Keychain | Kind::File, Kind::Memory) | (Kind::File, Kind::Keychain) => true,
-        (Kind::Memory, _) | (Kind::Keychain | Kind::File, Kind::Keychain | Kind::File) => false,
+        (StorageKind::Keychain | StorageKind::File, StorageKind::Memory)
+        | (StorageKind::File, StorageKind::Keychain) => true,
+        (StorageKind::Memory, _)
+        | (StorageKind::Keychain | StorageKind::File, StorageKind::Keychain | StorageKind::File) => {
+            false
+        }
     }
 }
 
@@ -334,22 +338,22 @@ fn questions(key: &Key) -> Vec<Query> {
 /// Which of `kept`, in the order of the storages, answers when git asks for its URL and names no user. `tells_path`: whether
 /// git tells the path where no account's rule has it do so.
 pub fn answering(
-    kept: &[(Kind, Listed)],
+    kept: &[(StorageKind, Listed)],
     accounts: &[Account],
     unix_now: u64,
     tells_path: impl Fn(&Key) -> bool,
 ) -> Vec<bool> {
-    let mut kinds: Vec<Kind> = kept.iter().map(|(kind, _)| *kind).collect();
+    let mut kinds: Vec<StorageKind> = kept.iter().map(|(kind, _)| *kind).collect();
     kinds.dedup();
-    let of_kind = |kind: &Kind| {
+    let of_kind = |kind: &StorageKind| {
         let of_kind = kept.iter().filter(|(other, _)| other == kind);
         (
             *kind,
             Order::of(of_kind.map(|(_, listed)| listed), unix_now),
         )
     };
-    let orders: Vec<(Kind, Order)> = kinds.iter().map(of_kind).collect();
-    let answers = |(kind, listed): &(Kind, Listed)| {
+    let orders: Vec<(StorageKind, Order)> = kinds.iter().map(of_kind).collect();
+    let answers = |(kind, listed): &(StorageKind, Listed)| {
         let wanted = question(&listed.key, accounts, &tells_path);
         let first = orders
             .iter()
@@ -399,10 +403,10 @@ mod tests {
 
     /// The contract of a storage, and no more.
     #[derive(Debug)]
-    struct Naive(Kind, RefCell<Vec<Credential>>);
+    struct Naive(StorageKind, RefCell<Vec<Credential>>);
 
     impl Storage for Naive {
-        fn kind(&self) -> Kind {
+        fn kind(&self) -> StorageKind {
             self.0
         }
 
@@ -505,22 +509,22 @@ mod tests {
         #[test]
         fn who_answered_answers_whatever_is_taken_in(
             kinds in prop_oneof![
-                Just(vec![Kind::File]),
-                Just(vec![Kind::Memory, Kind::File]),
-                Just(vec![Kind::Memory, Kind::Keychain]),
-                Just(vec![Kind::Memory, Kind::Keychain, Kind::File]),
+                Just(vec![StorageKind::File]),
+                Just(vec![StorageKind::Memory, StorageKind::File]),
+                Just(vec![StorageKind::Memory, StorageKind::Keychain]),
+                Just(vec![StorageKind::Memory, StorageKind::Keychain, StorageKind::File]),
             ],
             kept in vec((0..3_usize, said()), 0..8),
             offered in vec(said(), 1..5),
         ) {
             let home = tempfile::tempdir().unwrap();
-            let of_kind = |kind: &Kind| -> Box<dyn Storage> {
+            let of_kind = |kind: &StorageKind| -> Box<dyn Storage> {
                 Box::new(Naive(*kind, RefCell::default()))
             };
             let helper = Helper {
                 storages: Storages::of(
                     kinds.iter().map(of_kind).collect(),
-                    kinds == [Kind::Memory, Kind::Keychain],
+                    kinds == [StorageKind::Memory, StorageKind::Keychain],
                 ),
                 lifetime: Lifetime { timeout: Duration::MAX, max_age: Duration::MAX },
                 warn: Warn { before: Duration::ZERO, every: Duration::ZERO },

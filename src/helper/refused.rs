@@ -11,7 +11,7 @@ use crate::credential::query::Query;
 use crate::journal::mark::Mark;
 use crate::platform::monotonic_now;
 use crate::protocol::read::Request;
-use crate::storage::{Error, Kind};
+use crate::storage::{Error, StorageKind};
 use crate::time::Now;
 
 /// How many entries with one refused secret are looked for in a storage.
@@ -26,7 +26,7 @@ impl Helper {
     /// Erases the refused secret where it would be answered: a newer one, stored in the meantime, stays. A storage that fails
     /// is told, and keeps nobody from hearing of the others.
     pub(crate) fn forget_rejected(&self, wanted: &Query, round: &Round, now: Now) -> Vec<Notice> {
-        let mut forgotten: Vec<(Key, Vec<Kind>)> = Vec::new();
+        let mut forgotten: Vec<(Key, Vec<StorageKind>)> = Vec::new();
         let mut failed = Vec::new();
         let began = monotonic_now();
         for storage in &self.storages {

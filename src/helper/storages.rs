@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::notice::{Notice, Outcome};
 use super::open::open_all;
 use crate::config::{Choice, Settings};
-use crate::storage::{self, Budget, Error, Kind, Listed, Storage};
+use crate::storage::{self, Budget, Error, Listed, Storage, StorageKind};
 
 /// The storages in the order in which they are asked.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl Storages {
     }
 
     /// The storage of this kind, if the list has one.
-    pub fn of_kind(&self, kind: Kind) -> Option<&dyn Storage> {
+    pub fn of_kind(&self, kind: StorageKind) -> Option<&dyn Storage> {
         let mut list = self.list.iter();
         list.find(|storage| storage.kind() == kind)
             .map(|storage| &**storage)
@@ -56,7 +56,7 @@ impl Storages {
 
     /// The storages in a sentence: `memory or the keychain`.
     pub fn places(&self) -> String {
-        let kinds: Vec<Kind> = self.list.iter().map(|storage| storage.kind()).collect();
+        let kinds: Vec<StorageKind> = self.list.iter().map(|storage| storage.kind()).collect();
         storage::in_words(&kinds, "or")
     }
 
@@ -102,7 +102,7 @@ impl Storages {
     }
 
     /// Every key with its storage. Of several entries under one key only the one that answers is listed.
-    pub fn list_all(&self) -> Result<Outcome<Vec<(Kind, Listed)>>, Error> {
+    pub fn list_all(&self) -> Result<Outcome<Vec<(StorageKind, Listed)>>, Error> {
         let mut all = Vec::new();
         let outcome = self.each(|storage| {
             let mut seen = HashSet::new();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::credential::expiry::{Expiry, Source};
+use crate::credential::expiry::{Expiry, ExpirySource};
 use crate::credential::scopes::checked_scopes;
 use crate::credential::token::TokenKind;
 use crate::forge;
@@ -15,13 +15,13 @@ const SOON: Duration = Duration::from_secs(3600);
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Known {
     /// Who issued it.
-    pub forge: Option<forge::Kind>,
+    pub forge: Option<forge::ForgeKind>,
     /// What sort of token it is.
     pub token: Option<TokenKind>,
     /// What it may do.
     pub scopes: Option<Vec<String>>,
     /// When it ends, and who told so. The storage's date holds; this one tells where it is from if it is the same.
-    pub end: Option<(Expiry, Source)>,
+    pub end: Option<(Expiry, ExpirySource)>,
     /// Whether its forge says that it never expires.
     pub is_endless: bool,
     /// When it was first stored, in Unix seconds.
@@ -41,10 +41,10 @@ pub struct Known {
 
 impl Known {
     /// Who told `expiry`.
-    pub fn source_of(&self, expiry: Expiry) -> Source {
+    pub fn source_of(&self, expiry: Expiry) -> ExpirySource {
         match self.end {
             Some((end, source)) if end == expiry => source,
-            _ => Source::Unknown,
+            _ => ExpirySource::Unknown,
         }
     }
 
@@ -59,7 +59,7 @@ impl Known {
     /// An end that git has outlived was wrong. A forge may be asked for a better one, unless it was its own.
     pub fn forget_past_end(&mut self, unix_now: u64) {
         let past = self.end.take_if(|(end, _)| end.is_past(unix_now));
-        if past.is_some_and(|(_, source)| source != Source::Forge) {
+        if past.is_some_and(|(_, source)| source != ExpirySource::Forge) {
             self.asked = None;
         }
     }
@@ -126,7 +126,7 @@ impl Known {
     /// Takes over what one line says; what another version wrote, and we cannot read, is not known.
     pub(super) fn read(&mut self, key: &[u8], text: &str) {
         match key {
-            b"forge" => self.forge = forge::Kind::from_word(text),
+            b"forge" => self.forge = forge::ForgeKind::from_word(text),
             b"kind" => self.token = TokenKind::from_word(text),
             b"scopes" => {
                 let words = text.split(',').filter(|word| !word.is_empty());
@@ -134,7 +134,10 @@ impl Known {
             }
             b"end" => {
                 self.end = text.split_once(' ').and_then(|(end, source)| {
-                    Some((Expiry::parse(end.as_bytes())?, Source::from_word(source)?))
+                    Some((
+                        Expiry::parse(end.as_bytes())?,
+                        ExpirySource::from_word(source)?,
+                    ))
                 });
             }
             b"endless" => self.is_endless = text == "forge",
@@ -194,10 +197,10 @@ mod tests {
     #[test]
     fn an_outlived_end_is_asked_for_again_unless_it_was_the_forges() {
         for (source, end, is_gone, is_asked_again) in [
-            (Source::Person, 100, true, true),
-            (Source::Lifetime, 100, true, true),
-            (Source::Forge, 100, true, false),
-            (Source::Person, 300, false, false),
+            (ExpirySource::Person, 100, true, true),
+            (ExpirySource::Lifetime, 100, true, true),
+            (ExpirySource::Forge, 100, true, false),
+            (ExpirySource::Person, 300, false, false),
         ] {
             let mut known = Known {
                 end: Expiry::from_unix(end).map(|end| (end, source)),

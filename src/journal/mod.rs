@@ -18,7 +18,7 @@ use crate::credential::Credential;
 use crate::credential::key::Key;
 use crate::credential::query::Query;
 use crate::files::owned::{self, Folder};
-use crate::protocol::read::{self, Lines};
+use crate::protocol::read::{self, AttributeLines};
 use crate::protocol::{self, write};
 use crate::secret::Buffer;
 
@@ -256,7 +256,7 @@ impl Contents {
     }
 
     fn parse(bytes: &[u8]) -> Option<Self> {
-        let mut lines = Lines::new(bytes);
+        let mut lines = AttributeLines::new(bytes);
         let first = lines.find_map(|line| line.ok().filter(|line| line.key == b"key"))?;
         let mut contents = Self {
             key: unhex(first.value)?,
@@ -266,7 +266,7 @@ impl Contents {
         lines.by_ref().for_each(drop);
         let mut rest = lines.rest();
         while !rest.is_empty() {
-            let mut lines = Lines::new(rest);
+            let mut lines = AttributeLines::new(rest);
             let mut secret = None;
             let mut user = None;
             let mut entry = Entry::default();
@@ -286,7 +286,7 @@ impl Contents {
                 }
             }
             if let Some(secret) = secret {
-                let key = read::entry(Lines::new(rest)).ok()?.key()?;
+                let key = read::entry(AttributeLines::new(rest)).ok()?.key()?;
                 // A journal of version 0.1.0 has the name itself.
                 let mut owner = contents.owner(&key);
                 owner.user = user.or(owner.user);
@@ -343,7 +343,7 @@ fn unhex(text: &[u8]) -> Option<[u8; 32]> {
 mod tests {
     use super::known::Outcome;
     use super::*;
-    use crate::credential::expiry::{Expiry, Source};
+    use crate::credential::expiry::{Expiry, ExpirySource};
     use crate::credential::token::TokenKind;
     use crate::forge;
     use crate::secret::Secret;
@@ -532,10 +532,10 @@ mod tests {
         let learnt = Known {
             brought: Some(4998),
             died: Some(4999),
-            forge: Some(forge::Kind::GitHub),
+            forge: Some(forge::ForgeKind::GitHub),
             token: Some(TokenKind::Classic),
             scopes: Some(vec!["repo".to_owned(), "read:org".to_owned()]),
-            end: Expiry::from_unix(5000).map(|end| (end, Source::Forge)),
+            end: Expiry::from_unix(5000).map(|end| (end, ExpirySource::Forge)),
             is_endless: false,
             since: Some(900),
             accepted: Some(999),
@@ -564,11 +564,11 @@ mod tests {
         assert!(!knowledge.knows_user_of(&other.key) && knowledge.latest(&other.key).is_none());
         assert_eq!(
             learnt.source_of(Expiry::from_unix(5000).unwrap()),
-            Source::Forge
+            ExpirySource::Forge
         );
         assert_eq!(
             learnt.source_of(Expiry::from_unix(5001).unwrap()),
-            Source::Unknown
+            ExpirySource::Unknown
         );
         let path = journal.folder.join(NAME);
         let before = std::fs::metadata(&path).unwrap().modified().unwrap();

@@ -10,7 +10,7 @@ use crate::config::Choice;
 use crate::credential::key::Key;
 use crate::git::Git;
 use crate::git::helper_line;
-use crate::storage::Kind;
+use crate::storage::StorageKind;
 
 /// Where one of git's own helpers keeps things, besides where it does by itself.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -85,7 +85,7 @@ fn git_option<'a>(words: &'a [String], flag: &str) -> Option<&'a str> {
 }
 
 /// The storages that git's configuration names to this program, for some URL or for all.
-pub(crate) fn kinds_in_git_config() -> Vec<Kind> {
+pub(crate) fn kinds_in_git_config() -> Vec<StorageKind> {
     let mut kinds = Vec::new();
     for value in helper_lines() {
         if !helper_line::is_ours(&value) {

@@ -14,7 +14,7 @@ use super::{Error, Found, Neighbour, Place, Reading};
 use crate::credential::query::Query;
 use crate::files::owned::Folder;
 use crate::platform::{effective_uid, monotonic_now, peer_uid};
-use crate::protocol::read::{self, Lines};
+use crate::protocol::read::{self, AttributeLines};
 use crate::protocol::write;
 use crate::secret::Buffer;
 
@@ -56,7 +56,7 @@ impl GitCache {
         let mut lines = Buffer::with_capacity(answer.as_slice().len() + 256);
         write::query(&key, &mut lines).map_err(|_| self.strange("cannot ask for this"))?;
         lines.push(answer.as_slice());
-        let said = read::entry(Lines::new(lines.as_slice()))
+        let said = read::entry(AttributeLines::new(lines.as_slice()))
             .map_err(|_| self.strange("its answer does not read"))?;
         let fits = wanted.username.is_none() || wanted.username == said.username;
         Ok(Found::new(said, Place::Daemon(self.socket.clone())).filter(|_| fits))

@@ -72,13 +72,13 @@ pub fn receive(input: &mut dyn Read) -> Result<Buffer, Error> {
 }
 
 /// The attribute lines of `bytes`, up to a blank line or the end.
-pub struct Lines<'a> {
+pub struct AttributeLines<'a> {
     rest: &'a [u8],
     number: usize,
 }
 
 /// One attribute.
-pub struct Line<'a> {
+pub struct AttributeLine<'a> {
     /// From 1.
     pub number: usize,
     /// Before the first `=`.
@@ -87,7 +87,7 @@ pub struct Line<'a> {
     pub value: &'a [u8],
 }
 
-impl<'a> Lines<'a> {
+impl<'a> AttributeLines<'a> {
     /// Of a whole request, or a part of one.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self {
@@ -102,8 +102,8 @@ impl<'a> Lines<'a> {
     }
 }
 
-impl<'a> Iterator for Lines<'a> {
-    type Item = Result<Line<'a>, Error>;
+impl<'a> Iterator for AttributeLines<'a> {
+    type Item = Result<AttributeLine<'a>, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.rest.is_empty() {
@@ -126,7 +126,7 @@ impl<'a> Iterator for Lines<'a> {
             return None;
         }
         Some(match line.iter().position(|&byte| byte == b'=') {
-            Some(at) => Ok(Line {
+            Some(at) => Ok(AttributeLine {
                 number,
                 key: &line[..at],
                 value: &line[at + 1..],
@@ -142,11 +142,11 @@ impl<'a> Iterator for Lines<'a> {
 /// Reads what git says on standard input. Attributes of later gits are ignored, as gitcredentials(7) wants it.
 pub fn request(bytes: &[u8]) -> Result<Request, Error> {
     let mut request = Request::default();
-    let mut reader = Attributes::default();
+    let mut reader = AttributeReader::default();
     let mut from_url = None;
     let mut ephemeral = None;
     let (mut quits, mut continues) = (None, None);
-    for line in Lines::new(bytes) {
+    for line in AttributeLines::new(bytes) {
         let line = line?;
         match line.key {
             // An empty value empties a list (git-credential(1)).
@@ -208,8 +208,8 @@ pub fn realm(challenge: &[u8]) -> Option<&[u8]> {
 }
 
 /// Reads one entry of ours: the same lines, with the same strictness.
-pub fn entry(lines: Lines<'_>) -> Result<Query, Error> {
-    let mut reader = Attributes::default();
+pub fn entry(lines: AttributeLines<'_>) -> Result<Query, Error> {
+    let mut reader = AttributeReader::default();
     for line in lines {
         reader.take(&line?)?;
     }
@@ -229,10 +229,10 @@ pub fn body(text: &[u8]) -> Result<Query, Error> {
     if password.iter().any(|&byte| byte == 0 || byte == b'\r') {
         return Err(Error::Control { line: 1 });
     }
-    let mut reader = Attributes::default();
+    let mut reader = AttributeReader::default();
     reader.query.password = Some(Secret::new(password));
     // What does not read as an attribute is not ours: git's helpers pass over it.
-    for line in Lines::new(lines).flatten() {
+    for line in AttributeLines::new(lines).flatten() {
         if matches!(
             line.key,
             b"password_expiry_utc" | b"oauth_refresh_token" | b"authtype" | b"credential"
@@ -245,13 +245,13 @@ pub fn body(text: &[u8]) -> Result<Query, Error> {
 
 /// The attributes that describe a credential, each of them once.
 #[derive(Default)]
-struct Attributes {
+struct AttributeReader {
     query: Query,
     has_expiry_line: Option<()>,
 }
 
-impl Attributes {
-    fn take(&mut self, line: &Line<'_>) -> Result<(), Error> {
+impl AttributeReader {
+    fn take(&mut self, line: &AttributeLine<'_>) -> Result<(), Error> {
         let value = line.value;
         let said = &mut self.query;
         let well_formed = |is_well_formed: bool, key| {
@@ -300,7 +300,7 @@ impl Attributes {
 fn once<T>(
     slot: &mut Option<T>,
     value: T,
-    line: &Line<'_>,
+    line: &AttributeLine<'_>,
     key: &'static str,
 ) -> Result<(), Error> {
     if slot.replace(value).is_some() {
@@ -314,7 +314,7 @@ fn once<T>(
 }
 
 /// git's booleans (git-config(1), boolean).
-fn boolean(line: &Line<'_>, key: &'static str) -> Result<bool, Error> {
+fn boolean(line: &AttributeLine<'_>, key: &'static str) -> Result<bool, Error> {
     let text = line.value.to_ascii_lowercase();
     match &text[..] {
         b"true" | b"yes" | b"on" => Ok(true),

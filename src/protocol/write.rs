@@ -19,7 +19,7 @@ enum Parts {
 
 /// What git hands back with what comes of an answer.
 #[derive(Debug, Clone, Copy)]
-pub struct State<'a> {
+pub struct AnswerState<'a> {
     /// Our own words.
     pub state: &'a [u8],
     /// Whether git shall not ask again if the answer is refused.
@@ -31,7 +31,7 @@ pub struct State<'a> {
 pub fn answer(
     credential: &Credential,
     with_authtype: bool,
-    state: Option<State<'_>>,
+    state: Option<AnswerState<'_>>,
     out: &mut Buffer,
 ) -> Result<(), Error> {
     if with_authtype && credential.authorization.is_some() {
@@ -41,7 +41,7 @@ pub fn answer(
         out.push(b"capability[]=state\n");
     }
     attributes(credential, Parts::Answer, with_authtype, out)?;
-    if let Some(State { state, is_last }) = state {
+    if let Some(AnswerState { state, is_last }) = state {
         text("state[]", Some(state), out)?;
         if !is_last {
             out.push(b"continue=1\n");
@@ -192,7 +192,7 @@ mod tests {
     use super::*;
     use crate::credential::expiry::Expiry;
     use crate::credential::key::Key;
-    use crate::protocol::read::{self, Lines};
+    use crate::protocol::read::{self, AttributeLines};
 
     fn bearer() -> Credential {
         Credential {
@@ -291,7 +291,7 @@ mod tests {
             let clean = !username.iter().chain(&password).any(|byte| b"\n\r\0".contains(byte));
             prop_assert_eq!(entry(&credential, &mut out).is_ok(), clean);
             if clean {
-                let back = Credential::complete(read::entry(Lines::new(out.as_slice())).unwrap()).unwrap();
+                let back = Credential::complete(read::entry(AttributeLines::new(out.as_slice())).unwrap()).unwrap();
                 prop_assert!(back.is_same(&credential));
             }
         }

@@ -7,13 +7,13 @@ use std::ffi::OsString;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::{Error, Kind, Listed, Position, Storage, is_still};
+use super::{Error, Listed, Position, Storage, StorageKind, is_still};
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
 use crate::credential::query::Query;
 use crate::files::owned::{self, Folder};
-use crate::protocol::read::{self, Lines};
+use crate::protocol::read::{self, AttributeLines};
 use crate::protocol::write;
 use crate::secret::Buffer;
 
@@ -221,8 +221,8 @@ impl New {
 }
 
 impl Storage for PlaintextFile {
-    fn kind(&self) -> Kind {
-        Kind::File
+    fn kind(&self) -> StorageKind {
+        StorageKind::File
     }
 
     fn get(&self, wanted: &Query) -> Result<Option<Credential>, Error> {
@@ -372,7 +372,7 @@ fn first_entry(bytes: &[u8]) -> usize {
 }
 
 fn parse(paragraph: &[u8]) -> Option<Credential> {
-    read::entry(Lines::new(paragraph))
+    read::entry(AttributeLines::new(paragraph))
         .ok()
         .and_then(Credential::complete)
 }
@@ -384,8 +384,8 @@ fn entries_that_fit<'a>(
 ) -> impl Iterator<Item = (Range<usize>, Credential)> + 'a {
     let host = wanted.host.as_deref();
     let has_host = move |paragraph: &[u8]| {
-        let line =
-            Lines::new(paragraph).find_map(|line| line.ok().filter(|line| line.key == b"host"));
+        let line = AttributeLines::new(paragraph)
+            .find_map(|line| line.ok().filter(|line| line.key == b"host"));
         line.is_some_and(|line| host.is_some_and(|host| line.value.eq_ignore_ascii_case(host)))
     };
     paragraphs(bytes)
@@ -401,7 +401,7 @@ fn entries_that_fit<'a>(
 fn failed(operation: &'static str, cause: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::Failed {
         operation,
-        kind: Kind::File,
+        kind: StorageKind::File,
         cause: Box::new(cause),
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
-use super::{Error, Kind, Listed, Position, Storage, is_still};
+use super::{Error, Listed, Position, Storage, StorageKind, is_still};
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
@@ -29,17 +29,17 @@ const FOR_EVER: Lifetime = Lifetime {
 /// The storage inside the daemon.
 pub struct Memory {
     clock: Clock,
-    sites: RefCell<HashMap<Site, Vec<Entry>>>,
+    sites: RefCell<HashMap<Origin, Vec<MemoryEntry>>>,
 }
 
 /// Protocol and host: no question goes without them, so they lead straight to the few entries that can fit.
 #[derive(PartialEq, Eq, Hash)]
-struct Site {
+struct Origin {
     protocol: Vec<u8>,
     host: Vec<u8>,
 }
 
-struct Entry {
+struct MemoryEntry {
     credential: Credential,
     lifetime: Lifetime,
     stored: Duration,
@@ -48,7 +48,7 @@ struct Entry {
     used: Duration,
 }
 
-impl Entry {
+impl MemoryEntry {
     /// On the clock that nobody sets.
     fn forgotten(&self) -> Duration {
         let Lifetime { timeout, max_age } = self.lifetime;
@@ -90,7 +90,7 @@ impl Memory {
     ) -> bool {
         let now = (self.clock)();
         let mut sites = self.sites.borrow_mut();
-        let entries = sites.entry(Site::of(&credential.key)).or_default();
+        let entries = sites.entry(Origin::of(&credential.key)).or_default();
         entries.retain_mut(|entry| entry.age(now));
         let known = entries
             .iter()
@@ -112,7 +112,7 @@ impl Memory {
                 kept.as_ref().map_or(Duration::ZERO, |kept| kept.written),
             ),
         };
-        let entry = Entry {
+        let entry = MemoryEntry {
             credential,
             lifetime,
             stored: same.map_or(now.monotonic, |same| same.stored),
@@ -170,14 +170,14 @@ impl Memory {
 }
 
 impl Storage for Memory {
-    fn kind(&self) -> Kind {
-        Kind::Memory
+    fn kind(&self) -> StorageKind {
+        StorageKind::Memory
     }
 
     fn get(&self, wanted: &Query) -> Result<Option<Credential>, Error> {
         let now = (self.clock)();
         let mut sites = self.sites.borrow_mut();
-        let Some(entries) = Site::wanted(wanted).and_then(|site| sites.get_mut(&site)) else {
+        let Some(entries) = Origin::wanted(wanted).and_then(|site| sites.get_mut(&site)) else {
             return Ok(None);
         };
         entries.retain_mut(|entry| entry.age(now));
@@ -213,7 +213,7 @@ impl Storage for Memory {
 
     fn set_expiry(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {
         let mut sites = self.sites.borrow_mut();
-        let entries = sites.get_mut(&Site::of(&kept.key));
+        let entries = sites.get_mut(&Origin::of(&kept.key));
         let same = entries.into_iter().flatten().find(|entry| {
             let credential = &entry.credential;
             credential.key == kept.key
@@ -231,7 +231,7 @@ impl Storage for Memory {
 
     fn erase(&self, unwanted: &Query) -> Result<usize, Error> {
         let mut sites = self.sites.borrow_mut();
-        let Some(entries) = Site::wanted(unwanted).and_then(|site| sites.get_mut(&site)) else {
+        let Some(entries) = Origin::wanted(unwanted).and_then(|site| sites.get_mut(&site)) else {
             return Ok(0);
         };
         let before = entries.len();
@@ -243,9 +243,9 @@ impl Storage for Memory {
         self.sweep();
         let now = (self.clock)();
         let sites = self.sites.borrow();
-        let mut entries: Vec<&Entry> = sites.values().flatten().collect();
+        let mut entries: Vec<&MemoryEntry> = sites.values().flatten().collect();
         entries.sort_by_key(|entry| entry.written);
-        let forgotten = |entry: &Entry| {
+        let forgotten = |entry: &MemoryEntry| {
             let left = entry.forgotten().saturating_sub(now.monotonic).as_secs();
             now.unix.checked_add(left)
         };
@@ -269,7 +269,7 @@ impl fmt::Debug for Memory {
     }
 }
 
-impl Site {
+impl Origin {
     fn of(key: &Key) -> Self {
         Self {
             protocol: key.protocol.clone(),

@@ -20,7 +20,7 @@ pub mod memory;
 /// A place where credentials are kept.
 pub trait Storage: fmt::Debug {
     /// Which one this is.
-    fn kind(&self) -> Kind;
+    fn kind(&self) -> StorageKind;
 
     /// The credential that fits.
     ///
@@ -124,7 +124,7 @@ impl Budget {
 
 /// Which storage, by the word used in configuration and messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub enum StorageKind {
     /// A daemon of ours, for a while.
     Memory,
     /// The operating system's.
@@ -133,7 +133,7 @@ pub enum Kind {
     File,
 }
 
-impl Kind {
+impl StorageKind {
     /// Where it keeps things, after `in`.
     pub fn place(self) -> &'static str {
         match self {
@@ -145,7 +145,7 @@ impl Kind {
 }
 
 /// `kinds` in a sentence after `in`, each once: `memory, the keychain or the plaintext file`.
-pub fn in_words(kinds: &[Kind], last: &str) -> String {
+pub fn in_words(kinds: &[StorageKind], last: &str) -> String {
     let mut places: Vec<&str> = Vec::new();
     for kind in kinds {
         if !places.contains(&kind.place()) {
@@ -159,7 +159,7 @@ pub fn in_words(kinds: &[Kind], last: &str) -> String {
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for StorageKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Memory => "memory",
@@ -216,7 +216,7 @@ pub enum Error {
     #[error("cannot reach the {kind} storage")]
     Unavailable {
         /// Which storage.
-        kind: Kind,
+        kind: StorageKind,
         /// Why.
         #[source]
         cause: Cause,
@@ -227,7 +227,7 @@ pub enum Error {
         /// What was to be done: `look`, `store`, `erase` …
         operation: &'static str,
         /// Which storage.
-        kind: Kind,
+        kind: StorageKind,
         /// Why.
         #[source]
         cause: Cause,

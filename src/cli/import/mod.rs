@@ -18,7 +18,7 @@ use crate::credential::username::Username;
 use crate::helper::Helper;
 use crate::helper::open::can_use;
 use crate::neighbour::registry::{Harvest, Neighbours, Source};
-use crate::storage::Kind;
+use crate::storage::StorageKind;
 use crate::tasks::import::{Invalid, Offer, Verdict};
 use crate::terminal::escape;
 use crate::time::{self, Now};
@@ -115,7 +115,7 @@ pub(super) fn run(
     }
     let is_answered = work.store_wanted(&helper, now, streams)?;
     if is_answered && arguments.remove_source {
-        let has_keychain = can_use(Kind::Keychain, &settings, patience());
+        let has_keychain = can_use(StorageKind::Keychain, &settings, patience());
         work.remove_sources(&helper, &reach, has_keychain, streams)?;
     }
     if arguments.json {

@@ -8,7 +8,7 @@ use crate::config::{Flags, Settings};
 use crate::credential::key::Key;
 use crate::credential::query::Query;
 use crate::helper::open::kinds;
-use crate::storage::Kind;
+use crate::storage::StorageKind;
 use crate::tasks::import::Offer;
 
 /// git's calls for the host of each offer.
@@ -53,10 +53,10 @@ impl<'a> Reach<'a> {
     /// `setup`, git looks nowhere, and a warning is enough.
     pub(super) fn looks_elsewhere(&self, key: &Key) -> bool {
         let calls = self.of_key(key);
-        let lasting: Vec<Kind> = kinds(self.own)
+        let lasting: Vec<StorageKind> = kinds(self.own)
             .iter()
             .copied()
-            .filter(|kind| *kind != Kind::Memory)
+            .filter(|kind| *kind != StorageKind::Memory)
             .collect();
         calls.are_any() && !calls.find(&lasting, self.own)
     }

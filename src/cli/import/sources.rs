@@ -4,7 +4,7 @@ use super::super::streams::Streams;
 use super::super::ui;
 use crate::credential::query::Query;
 use crate::helper::Helper;
-use crate::helper::issuer::StandIn;
+use crate::helper::issuer::DefaultUsername;
 use crate::neighbour::registry::Harvest;
 use crate::neighbour::{MOST, environment};
 use crate::terminal::escape;
@@ -20,9 +20,9 @@ pub(super) fn username_of(
 ) -> Option<&'static str> {
     let token = environment::token(variable).ok()?;
     match helper.username(&wanted?.key()?, &token, Some(variable)) {
-        StandIn::Known(name) => Some(name),
-        StandIn::Own => None,
-        StandIn::Unknown => Some(ANY_USER),
+        DefaultUsername::Known(name) => Some(name),
+        DefaultUsername::Own => None,
+        DefaultUsername::Unknown => Some(ANY_USER),
     }
 }
 

@@ -49,7 +49,7 @@ mod tests {
 
     use super::*;
     use crate::credential::key::Key;
-    use crate::forge::Site;
+    use crate::forge::ForgeSite;
 
     #[test]
     fn only_hosts_and_ports_that_there_are_can_be_asked() {
@@ -99,7 +99,7 @@ mod tests {
                 path: None,
                 username: None,
             };
-            let Some(site) = Site::of(&key) else { return Ok(()) };
+            let Some(site) = ForgeSite::of(&key) else { return Ok(()) };
             if let Ok(uri) = address(&site.url("/api/v4/x?y=z")) {
                 prop_assert_eq!(uri.path(), "/api/v4/x");
                 let port = uri.port_u16().map_or(String::new(), |port| format!(":{port}"));

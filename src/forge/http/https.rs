@@ -19,7 +19,7 @@ use super::address::address;
 use super::tls::Tls;
 use super::trust::{to_forge, to_proxy, why_tls};
 use super::{Error, LARGEST, Obstacle};
-use crate::forge::answer::Answer;
+use crate::forge::answer::HttpAnswer;
 use crate::forge::{Call, Method, Signature};
 use crate::git::network::Network;
 use crate::secret::{Buffer, Secret};
@@ -36,7 +36,7 @@ pub(crate) fn call(
     network: &Network,
     patience: Duration,
     may_cut: bool,
-) -> Result<Answer, Error> {
+) -> Result<HttpAnswer, Error> {
     outliving(|| {
         let request = signed(call, token)?;
         let agent = agent(network, patience)?;
@@ -62,7 +62,9 @@ pub(crate) fn call(
 }
 
 /// A fault of a library costs an answer, and not the token that somebody has just typed.
-pub(crate) fn outliving(ask: impl FnOnce() -> Result<Answer, Error>) -> Result<Answer, Error> {
+pub(crate) fn outliving(
+    ask: impl FnOnce() -> Result<HttpAnswer, Error>,
+) -> Result<HttpAnswer, Error> {
     panic::catch_unwind(AssertUnwindSafe(ask)).unwrap_or(Err(Error::Garbled))
 }
 
@@ -154,7 +156,7 @@ fn proxy_at(address: &str) -> Result<Proxy, Error> {
     }
 }
 
-fn read(answer: ureq::http::Response<Body>, may_cut: bool) -> Result<Answer, Error> {
+fn read(answer: ureq::http::Response<Body>, may_cut: bool) -> Result<HttpAnswer, Error> {
     let (parts, body) = answer.into_parts();
     let headers = parts
         .headers
@@ -175,7 +177,7 @@ fn read(answer: ureq::http::Response<Body>, may_cut: bool) -> Result<Answer, Err
             Err(error) => return Err(why_io(&error)),
         }
     }
-    Ok(Answer {
+    Ok(HttpAnswer {
         status: parts.status.as_u16(),
         headers,
         body: kept,

@@ -19,7 +19,7 @@ mod trust;
 use std::time::Duration;
 
 use super::Call;
-use super::answer::Answer;
+use super::answer::HttpAnswer;
 use crate::git::http_settings::Unmet;
 use crate::git::network::Network;
 use crate::secret::Secret;
@@ -161,7 +161,7 @@ pub fn call(
     token: Option<&Secret>,
     body: Option<&[u8]>,
     network: &Network,
-) -> Result<Answer, Error> {
+) -> Result<HttpAnswer, Error> {
     https::call(call, token, body, network, PATIENCE, false)
 }
 
@@ -173,19 +173,19 @@ pub fn call_within(
     token: Option<&Secret>,
     body: Option<&[u8]>,
     network: &Network,
-) -> Result<Answer, Error> {
+) -> Result<HttpAnswer, Error> {
     https::call(call, token, body, network, patience, true)
 }
 
 /// As [`call`], for an answer that may be long: what is more than [`LARGEST`] of its body stays unread.
-pub fn peek(call: &Call, token: Option<&Secret>, network: &Network) -> Result<Answer, Error> {
+pub fn peek(call: &Call, token: Option<&Secret>, network: &Network) -> Result<HttpAnswer, Error> {
     https::call(call, token, None, network, PATIENCE, true)
 }
 
 /// Carries out nothing: built without the feature `lookup`.
 #[cfg(not(feature = "lookup"))]
 mod https {
-    use super::{Answer, Call, Duration, Error, Network, Secret};
+    use super::{Call, Duration, Error, HttpAnswer, Network, Secret};
 
     pub(crate) fn check(_url: &str) -> Result<(), Error> {
         Ok(())
@@ -198,7 +198,7 @@ mod https {
         _network: &Network,
         _patience: Duration,
         _may_cut: bool,
-    ) -> Result<Answer, Error> {
+    ) -> Result<HttpAnswer, Error> {
         Err(Error::LeftOut)
     }
 }
@@ -212,7 +212,7 @@ mod tests {
     /// Nobody is at this port.
     const NOBODY: &str = "https://127.0.0.1:1";
 
-    fn asked_through(proxy: &str) -> Result<Answer, Error> {
+    fn asked_through(proxy: &str) -> Result<HttpAnswer, Error> {
         let call = Call {
             method: Method::Get,
             url: format!("{NOBODY}/api"),

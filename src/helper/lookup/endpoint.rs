@@ -5,18 +5,18 @@ use std::fmt::Write as _;
 use crate::credential::Credential;
 use crate::credential::basic;
 use crate::credential::username::Username;
-use crate::forge::answer::Answer;
+use crate::forge::answer::HttpAnswer;
 use crate::forge::http;
-use crate::forge::{Call, Method, Signature, Site};
+use crate::forge::{Call, ForgeSite, Method, Signature};
 
 /// Asks for `service` with the token of `credential`. A place without `.git` at its end may only lead there: then that is
 /// asked, at the same host.
 pub fn ask(
-    site: &Site,
+    site: &ForgeSite,
     credential: &Credential,
     path: &[u8],
     service: &str,
-) -> Result<Answer, http::Error> {
+) -> Result<HttpAnswer, http::Error> {
     let answer = ask_once(site, credential, path, service)?;
     if (300..=399).contains(&answer.status) && !path.ends_with(b".git") {
         return ask_once(site, credential, &[path, b".git"].concat(), service);
@@ -25,11 +25,11 @@ pub fn ask(
 }
 
 fn ask_once(
-    site: &Site,
+    site: &ForgeSite,
     credential: &Credential,
     path: &[u8],
     service: &str,
-) -> Result<Answer, http::Error> {
+) -> Result<HttpAnswer, http::Error> {
     let token = credential.token().ok_or(http::Error::Token)?;
     let name = credential.key.username.as_ref();
     let name = name.map(Username::expose).unwrap_or_default();
@@ -39,12 +39,16 @@ fn ask_once(
 }
 
 /// Asks as git does before it has a credential.
-pub fn ask_unsigned(site: &Site, path: &[u8], service: &str) -> Result<Answer, http::Error> {
+pub fn ask_unsigned(
+    site: &ForgeSite,
+    path: &[u8],
+    service: &str,
+) -> Result<HttpAnswer, http::Error> {
     let network = http::network_for(&address(site, path))?;
     http::peek(&call(site, path, service, Signature::None), None, &network)
 }
 
-fn call(site: &Site, path: &[u8], service: &str, signature: Signature) -> Call {
+fn call(site: &ForgeSite, path: &[u8], service: &str, signature: Signature) -> Call {
     Call {
         method: Method::Get,
         url: format!("{}/info/refs?service={service}", address(site, path)),
@@ -54,7 +58,7 @@ fn call(site: &Site, path: &[u8], service: &str, signature: Signature) -> Call {
 }
 
 /// Visits the host without a credential. Any answer will do: it tells that the host can be reached.
-pub fn visit(site: &Site) -> Result<Answer, http::Error> {
+pub fn visit(site: &ForgeSite) -> Result<HttpAnswer, http::Error> {
     let call = Call {
         method: Method::Get,
         url: site.url_at_host("/"),
@@ -66,7 +70,7 @@ pub fn visit(site: &Site) -> Result<Answer, http::Error> {
 }
 
 /// The URL of the repository at `path` (RFC 3986 §3.3).
-pub fn address(site: &Site, path: &[u8]) -> String {
+pub fn address(site: &ForgeSite, path: &[u8]) -> String {
     let mut text = String::with_capacity(path.len());
     for &byte in path {
         if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {

@@ -11,25 +11,25 @@ use std::time::Duration;
 
 use self::request::Asked;
 
-use super::issuer::{Issuer, StandIn};
+use super::issuer::{DefaultUsername, Issuer};
 use super::notice::Outcome;
 use super::{Helper, precedence};
 use crate::credential::Credential;
-use crate::credential::expiry::{Expiry, Source};
+use crate::credential::expiry::{Expiry, ExpirySource};
 use crate::credential::key::Key;
 use crate::credential::query::Query;
 use crate::credential::token::TokenKind;
-use crate::forge::{self, Found, Lack, Site, Told, Verdict, http};
+use crate::forge::{self, ForgeExpiry, ForgeSite, MissingScope, TokenFacts, TokenVerdict, http};
 use crate::journal::known::{self, Known};
 use crate::secret::Secret;
-use crate::storage::{Error, Kind};
+use crate::storage::{Error, StorageKind};
 use crate::time::Now;
 
 /// How often one token is asked about in the background.
 pub const EVERY: Duration = Duration::from_secs(86_400);
 
 /// A credential, and where it is kept.
-type Kept = (Credential, Vec<Kind>);
+type Kept = (Credential, Vec<StorageKind>);
 
 /// What is known of a token, now that its forge was asked.
 #[derive(Debug)]
@@ -37,19 +37,19 @@ pub struct Report {
     /// Whose.
     pub key: Key,
     /// Where it is kept.
-    pub kinds: Vec<Kind>,
+    pub kinds: Vec<StorageKind>,
     /// Who issued it.
-    pub forge: Option<forge::Kind>,
+    pub forge: Option<forge::ForgeKind>,
     /// What sort of token it is.
     pub token: Option<TokenKind>,
     /// What came of asking.
     pub asked: Asked,
     /// When it ends, and who told so.
-    pub end: Option<(Expiry, Source)>,
+    pub end: Option<(Expiry, ExpirySource)>,
     /// What it may do.
     pub scopes: Option<Vec<String>>,
     /// What git needs and it may not do.
-    pub lack: Option<Lack>,
+    pub lack: Option<MissingScope>,
 }
 
 impl Helper {
@@ -59,7 +59,7 @@ impl Helper {
     }
 
     /// As [`Issuers::username`](super::issuer::Issuers::username).
-    pub fn username(&self, key: &Key, token: &Secret, variable: Option<&str>) -> StandIn {
+    pub fn username(&self, key: &Key, token: &Secret, variable: Option<&str>) -> DefaultUsername {
         self.issuers.username(key, token, variable)
     }
 
@@ -71,7 +71,7 @@ impl Helper {
     }
 
     /// As [`Issuers::site`](super::issuer::Issuers::site).
-    pub fn site(&self, key: &Key) -> Option<Site> {
+    pub fn site(&self, key: &Key) -> Option<ForgeSite> {
         self.issuers.site(key)
     }
 
@@ -106,7 +106,7 @@ impl Helper {
             Asked::CannotTell
                 | Asked::NoForge
                 | Asked::NotThere(_)
-                | Asked::Told(Verdict::Unclear { status: 401 })
+                | Asked::Told(TokenVerdict::Unclear { status: 401 })
         );
         if !is_open {
             return asked;
@@ -121,9 +121,11 @@ impl Helper {
         match path.or(key.path.as_ref()).zip(self.site(key)) {
             Some((path, site)) => match repository::ask(&site, credential, path, is_known) {
                 // The path may be an owner's, which no endpoint is at.
-                Asked::Told(Verdict::Unclear { status: 404 }) => asked,
+                Asked::Told(TokenVerdict::Unclear { status: 404 }) => asked,
                 // What is known of the API says more.
-                Asked::Told(Verdict::Unclear { .. }) if matches!(asked, Asked::NotThere(_)) => {
+                Asked::Told(TokenVerdict::Unclear { .. })
+                    if matches!(asked, Asked::NotThere(_)) =>
+                {
                     asked
                 }
                 said => said,
@@ -175,7 +177,7 @@ impl Helper {
                 token,
                 asked,
                 end: known.end,
-                lack: lack.and_then(|(issuer, scopes)| issuer.forge.lacks(token, scopes)),
+                lack: lack.and_then(|(issuer, scopes)| issuer.forge.missing_scope(token, scopes)),
                 scopes: known.scopes,
                 key: credential.key,
             });
@@ -222,20 +224,24 @@ impl Helper {
         let mut known = self.known(credential);
         let held = credential.expiry.map(|end| (end, known.source_of(end)));
         let (is_good, found) = match asked {
-            Asked::Told(Verdict::Good(found)) => (true, found.clone()),
-            _ => (false, Found::default()),
+            Asked::Told(TokenVerdict::Good(found)) => (true, found.clone()),
+            _ => (false, TokenFacts::default()),
         };
         known.end = match found.end.after(now.unix) {
-            Told::At(_) if held.is_some_and(|(_, source)| source.outranks(Source::Forge)) => held,
-            Told::At(end) => Some((end, Source::Forge)),
-            Told::Never => held.filter(|(_, source)| is_word_of_person(*source)),
+            ForgeExpiry::At(_)
+                if held.is_some_and(|(_, source)| source.outranks(ExpirySource::Forge)) =>
+            {
+                held
+            }
+            ForgeExpiry::At(end) => Some((end, ExpirySource::Forge)),
+            ForgeExpiry::Never => held.filter(|(_, source)| is_word_of_person(*source)),
             // A good token has not expired: a date that says so is wrong, unless a person or an issuer set it.
-            Told::Unknown => held.filter(|(end, source)| {
+            ForgeExpiry::Unknown => held.filter(|(end, source)| {
                 !is_good || end.left(now.unix) > 0 || is_word_of_person(*source)
             }),
         };
         if is_good {
-            known.is_endless = found.end == Told::Never;
+            known.is_endless = found.end == ForgeExpiry::Never;
         }
         let end = known.end.map(|(end, _)| end);
         if end != credential.expiry {
@@ -324,7 +330,11 @@ impl Helper {
         self.issuer_of(credential, self.known(credential).forge)
     }
 
-    fn issuer_of(&self, credential: &Credential, known: Option<forge::Kind>) -> Option<Issuer> {
+    fn issuer_of(
+        &self,
+        credential: &Credential,
+        known: Option<forge::ForgeKind>,
+    ) -> Option<Issuer> {
         self.issuers.issuer_of(credential, None, known)
     }
 
@@ -335,8 +345,8 @@ impl Helper {
 }
 
 /// Whether a date stands although the forge tells none: git's comes from the token's issuer, a person's is a decision.
-fn is_word_of_person(source: Source) -> bool {
-    matches!(source, Source::Git | Source::Person)
+fn is_word_of_person(source: ExpirySource) -> bool {
+    matches!(source, ExpirySource::Git | ExpirySource::Person)
 }
 
 /// Whether a forge's word would be better than what is known of the end.
@@ -344,19 +354,19 @@ pub fn is_wanted(credential: &Credential, known: &Known) -> bool {
     let source = credential.expiry.map(|end| known.source_of(end));
     matches!(
         source,
-        None | Some(Source::Lifetime | Source::Token | Source::Unknown)
+        None | Some(ExpirySource::Lifetime | ExpirySource::Token | ExpirySource::Unknown)
     )
 }
 
 fn outcome_of(asked: &Asked) -> Option<known::Outcome> {
     Some(match asked {
-        Asked::Told(Verdict::Good(_)) => known::Outcome::Good,
-        Asked::Told(Verdict::Ended) => known::Outcome::Ended,
-        Asked::Told(Verdict::Revoked) => known::Outcome::Revoked,
-        Asked::Told(Verdict::Rejected) => known::Outcome::Rejected,
-        Asked::Told(Verdict::Blocked { .. }) => known::Outcome::Blocked,
-        Asked::Told(Verdict::Limited { .. }) => known::Outcome::Limited,
-        Asked::Told(Verdict::Unclear { .. }) | Asked::NotThere(_) => known::Outcome::Unclear,
+        Asked::Told(TokenVerdict::Good(_)) => known::Outcome::Good,
+        Asked::Told(TokenVerdict::Ended) => known::Outcome::Ended,
+        Asked::Told(TokenVerdict::Revoked) => known::Outcome::Revoked,
+        Asked::Told(TokenVerdict::Rejected) => known::Outcome::Rejected,
+        Asked::Told(TokenVerdict::Blocked { .. }) => known::Outcome::Blocked,
+        Asked::Told(TokenVerdict::Limited { .. }) => known::Outcome::Limited,
+        Asked::Told(TokenVerdict::Unclear { .. }) | Asked::NotThere(_) => known::Outcome::Unclear,
         Asked::Failed(_) => known::Outcome::Failed,
         Asked::CannotTell | Asked::NoForge | Asked::NotHttps => return None,
     })

@@ -1,13 +1,13 @@
 //! A reply of git's endpoint: git's own, a page in its place, or a refusal in the server's words.
 
-use crate::forge::answer::Answer;
+use crate::forge::answer::HttpAnswer;
 use crate::secret::Secret;
 
 /// Longer words are no sentence.
 const LONGEST_WORDS: usize = 200;
 
 /// Whether it is git's own (gitprotocol-http(5), Smart Server Response), for `service`.
-pub(crate) fn is_gits(answer: &Answer, service: &str) -> bool {
+pub(crate) fn is_gits(answer: &HttpAnswer, service: &str) -> bool {
     let kind = format!("application/x-{service}-advertisement");
     let body = answer.body.as_slice();
     // Its first line has its own length before it: `001e# service=git-upload-pack`.
@@ -19,7 +19,7 @@ pub(crate) fn is_gits(answer: &Answer, service: &str) -> bool {
 
 /// Whether it is the file that a server without git's programs has (gitprotocol-http(5), Dumb Server Response): git fetches
 /// from it and cannot push.
-pub(crate) fn is_dumb(answer: &Answer) -> bool {
+pub(crate) fn is_dumb(answer: &HttpAnswer) -> bool {
     let body = answer.body.as_slice();
     let line = body.split(|&byte| byte == b'\n').next().unwrap_or_default();
     let mut parts = line.splitn(2, |&byte| byte == b'\t');
@@ -71,7 +71,7 @@ const PAGES: [(&[&str], &str); 4] = [
 ];
 
 /// The program that answers instead of git, if the reply cannot come from a git server.
-pub(crate) fn page(answer: &Answer) -> Option<&'static str> {
+pub(crate) fn page(answer: &HttpAnswer) -> Option<&'static str> {
     let is_html = is_html(answer);
     let location = answer.header("location").unwrap_or_default();
     let is_one = match answer.status {
@@ -166,7 +166,7 @@ const REFUSALS: [Refusal; 7] = [
 ];
 
 /// The problem in the server's own words.
-pub(crate) fn refusal(answer: &Answer) -> Option<&'static Refusal> {
+pub(crate) fn refusal(answer: &HttpAnswer) -> Option<&'static Refusal> {
     if is_html(answer) {
         return None;
     }
@@ -181,7 +181,7 @@ pub(crate) fn refusal(answer: &Answer) -> Option<&'static Refusal> {
 }
 
 /// The first line that the server says in plain text, unless it repeats the token. Foreign text.
-pub(crate) fn words(answer: &Answer, token: Option<&Secret>) -> Option<String> {
+pub(crate) fn words(answer: &HttpAnswer, token: Option<&Secret>) -> Option<String> {
     if !media_type(answer).eq_ignore_ascii_case("text/plain") {
         return None;
     }
@@ -198,13 +198,13 @@ pub(crate) fn words(answer: &Answer, token: Option<&Secret>) -> Option<String> {
     (line.len() <= LONGEST_WORDS && !token.is_some_and(repeats)).then(|| line.to_owned())
 }
 
-fn is_html(answer: &Answer) -> bool {
+fn is_html(answer: &HttpAnswer) -> bool {
     let kind = media_type(answer).to_ascii_lowercase();
     kind == "text/html" || kind == "application/xhtml+xml"
 }
 
 /// Without its parameters.
-fn media_type(answer: &Answer) -> &str {
+fn media_type(answer: &HttpAnswer) -> &str {
     let kind = answer.header("content-type").unwrap_or_default();
     kind.split(';').next().unwrap_or_default().trim()
 }

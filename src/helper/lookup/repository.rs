@@ -11,8 +11,8 @@
 use super::request::Asked;
 use super::{endpoint, reply};
 use crate::credential::Credential;
-use crate::forge::answer::Answer;
-use crate::forge::{Found, Site, Verdict, http};
+use crate::forge::answer::HttpAnswer;
+use crate::forge::{ForgeSite, TokenFacts, TokenVerdict, http};
 use crate::protocol::read::realm;
 
 const FETCH: &str = "git-upload-pack";
@@ -29,21 +29,21 @@ const FORGES: [&str; 7] = [
 ];
 
 /// Asks the endpoint of the repository at `path`, at most three times. `is_known`: whether the forge is known.
-pub(crate) fn ask(site: &Site, credential: &Credential, path: &[u8], is_known: bool) -> Asked {
+pub(crate) fn ask(site: &ForgeSite, credential: &Credential, path: &[u8], is_known: bool) -> Asked {
     verdict(site, credential, path, is_known).map_or_else(Asked::Failed, Asked::Told)
 }
 
 fn verdict(
-    site: &Site,
+    site: &ForgeSite,
     credential: &Credential,
     path: &[u8],
     is_known: bool,
-) -> Result<Verdict, http::Error> {
+) -> Result<TokenVerdict, http::Error> {
     let fetch = endpoint::ask(site, credential, path, FETCH)?;
     if !reply::is_gits(&fetch, FETCH) {
         return Ok(refusal(&fetch, is_known));
     }
-    let good = Verdict::Good(Found::default());
+    let good = TokenVerdict::Good(TokenFacts::default());
     let unsigned = endpoint::ask_unsigned(site, path, FETCH)?.status;
     // Forges hide a private repository by 404. A limit (429) hides a public one, too.
     if (300..=499).contains(&unsigned) && unsigned != 429 {
@@ -58,15 +58,15 @@ fn verdict(
     })
 }
 
-fn refusal(answer: &Answer, is_known: bool) -> Verdict {
+fn refusal(answer: &HttpAnswer, is_known: bool) -> TokenVerdict {
     let status = answer.status;
     match status {
-        401 if is_of_git(answer, is_known) => Verdict::Rejected,
-        429 | 503 => Verdict::Limited {
+        401 if is_of_git(answer, is_known) => TokenVerdict::Rejected,
+        429 | 503 => TokenVerdict::Limited {
             status,
             wait: answer.wait(0),
         },
-        _ => Verdict::Unclear { status },
+        _ => TokenVerdict::Unclear { status },
     }
 }
 
@@ -74,7 +74,7 @@ fn refusal(answer: &Answer, is_known: bool) -> Verdict {
 ///
 /// A known forge is told from a proxy by its realm; Azure DevOps and Bitbucket add a page for browsers. An unknown forge may
 /// have any realm: there a page is a proxy's.
-fn is_of_git(answer: &Answer, is_known: bool) -> bool {
+fn is_of_git(answer: &HttpAnswer, is_known: bool) -> bool {
     let mut asks = false;
     let mut is_forges = false;
     for (name, value) in &answer.headers {
@@ -228,7 +228,7 @@ mod tests {
         let limited = refusal(&answer(429, &[("retry-after", "30")], ""), false);
         assert_eq!(
             limited,
-            Verdict::Limited {
+            TokenVerdict::Limited {
                 status: 429,
                 wait: Some(30)
             }

@@ -1,7 +1,9 @@
 //! One request to a forge about a token, after a check that the forge is there.
 
 use crate::credential::Credential;
-use crate::forge::{self, Call, Forge, Found, Signature, Site, Verdict, http, reading};
+use crate::forge::{
+    self, Call, Forge, ForgeSite, Signature, TokenFacts, TokenVerdict, http, reading,
+};
 use crate::helper::issuer::Issuer;
 use crate::secret::Secret;
 use crate::terminal::escape;
@@ -11,7 +13,7 @@ use crate::time::Now;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Asked {
     /// It answered.
-    Told(Verdict),
+    Told(TokenVerdict),
     /// It did not.
     Failed(http::Error),
     /// This forge cannot tell, or not about this kind of token.
@@ -21,7 +23,7 @@ pub enum Asked {
     /// No token is sent over anything but HTTPS.
     NotHttps,
     /// The forge's API is not at the root of the host, and no rule says where it is. No token was sent.
-    NotThere(forge::Kind),
+    NotThere(forge::ForgeKind),
 }
 
 impl Asked {
@@ -32,18 +34,18 @@ impl Asked {
 
     /// Whether the forge says that the token is good.
     pub fn is_good(&self) -> bool {
-        matches!(self, Self::Told(Verdict::Good(_)))
+        matches!(self, Self::Told(TokenVerdict::Good(_)))
     }
 }
 
 /// Asks the forge at `site` about the token of `credential`.
-pub(crate) fn ask(credential: &Credential, issuer: &Issuer, site: &Site, now: Now) -> Asked {
+pub(crate) fn ask(credential: &Credential, issuer: &Issuer, site: &ForgeSite, now: Now) -> Asked {
     let Issuer {
         forge,
         token,
         is_certain,
     } = issuer;
-    let (Some(call), Some(secret)) = (forge.question(site, *token), credential.token()) else {
+    let (Some(call), Some(secret)) = (forge.token_request(site, *token), credential.token()) else {
         return Asked::CannotTell;
     };
     let send = |call: &Call| {
@@ -55,7 +57,7 @@ pub(crate) fn ask(credential: &Credential, issuer: &Issuer, site: &Site, now: No
     }
     let mut answer = send(&call);
     let second = answer.as_ref().ok();
-    let second = second.and_then(|answer| forge.second_question(site, *token, answer));
+    let second = second.and_then(|answer| forge.second_token_request(site, *token, answer));
     if let Some(call) = second {
         answer = send(&call);
     }
@@ -77,8 +79,8 @@ fn probe(forge: &dyn Forge, call: &Call, now: Now) -> Option<Asked> {
     let send = || http::call(&call, None, None, &http::network_for(&call.url)?);
     match send() {
         Ok(answer) => match reading::read(forge, &answer, None, now.unix) {
-            limited @ Verdict::Limited { .. } => Some(Asked::Told(limited)),
-            _ if reading::is_there(forge, &answer) => None,
+            limited @ TokenVerdict::Limited { .. } => Some(Asked::Told(limited)),
+            _ if reading::is_from(forge, &answer) => None,
             _ => Some(Asked::NotThere(forge.kind())),
         },
         Err(error) => Some(Asked::Failed(error)),
@@ -86,20 +88,20 @@ fn probe(forge: &dyn Forge, call: &Call, now: Now) -> Option<Asked> {
 }
 
 /// Makes a verdict fit to be shown and kept: the forge knows the token, and may repeat it in any text.
-fn safe(verdict: Verdict, site: &Site, secret: &Secret) -> Verdict {
+fn safe(verdict: TokenVerdict, site: &ForgeSite, secret: &Secret) -> TokenVerdict {
     let holds_secret = |text: &String| {
         let mut parts = text.as_bytes().windows(secret.expose().len().max(1));
         parts.any(|part| part == secret.expose())
     };
     match verdict {
-        Verdict::Good(found) => Verdict::Good(Found {
+        TokenVerdict::Good(found) => TokenVerdict::Good(TokenFacts {
             scopes: found
                 .scopes
                 .filter(|scopes| !scopes.iter().any(holds_secret)),
             user: found.user.filter(|user| !holds_secret(user)),
             ..found
         }),
-        Verdict::Blocked { authorize, words } => Verdict::Blocked {
+        TokenVerdict::Blocked { authorize, words } => TokenVerdict::Blocked {
             // A person will open it.
             authorize: authorize
                 .filter(|link| link.starts_with(&site.url("/")) && !holds_secret(link)),

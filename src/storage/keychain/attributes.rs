@@ -75,14 +75,14 @@ impl Schema {
     }
 
     /// What finds every item of this kind, search by search.
-    pub(super) fn everything(self) -> Vec<Attributes> {
+    pub(super) fn everything(self) -> Vec<ItemAttributes> {
         let name = |name: &&str| vec![(SCHEMA, (*name).to_owned())];
         self.names().iter().map(name).collect()
     }
 
     /// The attributes of the items that may fit `wanted`, search by search; none if no item can. They only narrow: an item
     /// without some attribute that `wanted` leaves open is found too, and so is the same host with a port.
-    pub(super) fn searches(self, wanted: &Query, spelling: Spelling) -> Vec<Attributes> {
+    pub(super) fn searches(self, wanted: &Query, spelling: Spelling) -> Vec<ItemAttributes> {
         let (Some(host), Some(more)) = (wanted.host.as_deref().and_then(text), self.more(wanted))
         else {
             return Vec::new();
@@ -99,7 +99,7 @@ impl Schema {
     }
 
     /// Those of all but the host.
-    fn more(self, wanted: &Query) -> Option<Attributes> {
+    fn more(self, wanted: &Query) -> Option<ItemAttributes> {
         let mut attributes = vec![(self.protocol(), text(wanted.protocol.as_deref()?)?)];
         for (name, value) in [
             (self.path(), wanted.path.as_deref()),
@@ -116,7 +116,7 @@ impl Schema {
     }
 
     /// The attributes of an item kept under `key`; `None` if it holds what no attribute can.
-    pub(super) fn attributes(self, key: &Key) -> Option<Attributes> {
+    pub(super) fn attributes(self, key: &Key) -> Option<ItemAttributes> {
         let name = (SCHEMA, self.names()[0].to_owned());
         let rest = self.searches(&Query::of(key), Spelling::AsKept);
         let rest = rest.into_iter().next()?;
@@ -125,7 +125,7 @@ impl Schema {
 
     /// git-credential-libsecret cuts the host at its last colon. That would cut `[::1]` in two, so here a port is what it
     /// can write back: a number of 16 bits that is not 0.
-    fn host_attributes(self, host: String) -> Attributes {
+    fn host_attributes(self, host: String) -> ItemAttributes {
         let cut = host.rsplit_once(':').filter(|(_, port)| {
             port.parse::<u16>()
                 .is_ok_and(|number| number > 0 && number.to_string() == *port)
@@ -172,7 +172,7 @@ impl Schema {
 }
 
 /// Names and values.
-pub(super) type Attributes = Vec<(&'static str, String)>;
+pub(super) type ItemAttributes = Vec<(&'static str, String)>;
 
 /// How closely a host is searched for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -230,7 +230,7 @@ mod tests {
         schema.key(attributes, label).unwrap()
     }
 
-    fn map(attributes: Attributes) -> HashMap<String, String> {
+    fn map(attributes: ItemAttributes) -> HashMap<String, String> {
         let owned = |(name, value): (&str, String)| (name.to_owned(), value);
         attributes.into_iter().map(owned).collect()
     }

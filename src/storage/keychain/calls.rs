@@ -93,13 +93,13 @@ impl Error {
 pub(super) type Result<T> = std::result::Result<T, Error>;
 
 /// A connection to the service.
-pub(super) struct Calls {
+pub(super) struct ServiceCalls {
     connection: Connection,
     /// Who answered first: another one that takes its place knows neither our session nor, locked, the same items.
     owner: OnceCell<BusName<'static>>,
 }
 
-impl Calls {
+impl ServiceCalls {
     /// Connects to the session bus, if that is the user's own.
     pub(super) fn connect() -> Result<Self> {
         Ok(Self {
@@ -128,7 +128,7 @@ impl Calls {
         self.ask_within(REPLY, path, interface, method, arguments)
     }
 
-    /// As [`Calls::ask`], with another limit.
+    /// As [`ServiceCalls::ask`], with another limit.
     pub(super) fn ask_within(
         &self,
         limit: Duration,

@@ -3,7 +3,7 @@
 use keyring::CredentialStore;
 
 use super::attributes::{Schema, Spelling, label};
-use super::found::{Failure, Found, delete, find, get, map, newest_first, reveal};
+use super::found::{FoundItem, KeychainFailure, delete, find, get, map, newest_first, reveal};
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
@@ -31,10 +31,10 @@ pub(super) fn put(
     store: &CredentialStore,
     credential: &Credential,
     expected: &Expected,
-) -> Result<bool, Failure> {
+) -> Result<bool, KeychainFailure> {
     for _ in 1..TRIES {
         match put_once(store, credential, expected) {
-            Err(Failure::Keyring(keyring::Error::NoEntry)) => {}
+            Err(KeychainFailure::Keyring(keyring::Error::NoEntry)) => {}
             done => return done,
         }
     }
@@ -45,7 +45,7 @@ fn put_once(
     store: &CredentialStore,
     credential: &Credential,
     expected: &Expected,
-) -> Result<bool, Failure> {
+) -> Result<bool, KeychainFailure> {
     let key = &credential.key;
     let mut text = Buffer::with_capacity(256);
     write::body(credential, &mut text)?;
@@ -53,7 +53,7 @@ fn put_once(
         Some(_) => Schema::Password,
         None => Schema::Authorization,
     };
-    let attributes = schema.attributes(key).ok_or(Failure::NotText)?;
+    let attributes = schema.attributes(key).ok_or(KeychainFailure::NotText)?;
     let found = newest_first(items_of(store, key)?)?;
     let is_expected = match expected {
         Expected::Anything => true,
@@ -85,7 +85,7 @@ fn put_once(
 }
 
 /// What is answered of `found`, the newest first.
-fn first_whole(found: &[Found]) -> Result<Option<Credential>, Failure> {
+fn first_whole(found: &[FoundItem]) -> Result<Option<Credential>, KeychainFailure> {
     for item in found {
         if let Some(known) = item.read()?.filter(Credential::is_complete) {
             return Ok(Some(known));
@@ -94,7 +94,7 @@ fn first_whole(found: &[Found]) -> Result<Option<Credential>, Failure> {
     Ok(None)
 }
 
-fn items_of(store: &CredentialStore, key: &Key) -> Result<Vec<Found>, Failure> {
+fn items_of(store: &CredentialStore, key: &Key) -> Result<Vec<FoundItem>, KeychainFailure> {
     let wanted = Query::of(key);
     let mut found = find(store, &wanted, Spelling::AsKept)?;
     reveal(&mut found, &wanted)?;
@@ -107,14 +107,17 @@ fn items_of(store: &CredentialStore, key: &Key) -> Result<Vec<Found>, Failure> {
 }
 
 /// The newest item under `key` is written again: it is the newest of all then.
-pub(super) fn touch(store: &CredentialStore, key: &Key) -> Result<(), Failure> {
+pub(super) fn touch(store: &CredentialStore, key: &Key) -> Result<(), KeychainFailure> {
     if let Some(item) = newest_first(items_of(store, key)?)?.first() {
         item.write_again()?;
     }
     Ok(())
 }
 
-pub(super) fn check_writable(store: &CredentialStore, kept: &Credential) -> Result<bool, Failure> {
+pub(super) fn check_writable(
+    store: &CredentialStore,
+    kept: &Credential,
+) -> Result<bool, KeychainFailure> {
     for item in newest_first(items_of(store, &kept.key)?)? {
         let known = item.read()?;
         if known.is_some_and(|known| known.is_complete() && known.has_same_secrets(kept)) {
@@ -128,7 +131,7 @@ pub(super) fn set_expiry(
     store: &CredentialStore,
     kept: &Credential,
     end: Option<Expiry>,
-) -> Result<bool, Failure> {
+) -> Result<bool, KeychainFailure> {
     match get(store, &Query::exact(&kept.key))? {
         Some(mut found) if found.has_same_secrets(kept) => {
             found.expiry = end;

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use keyring::{CredentialStore, Entry};
 use zeroize::Zeroizing;
 
-use super::attributes::{Attributes, Schema, Seen, Spelling};
+use super::attributes::{ItemAttributes, Schema, Seen, Spelling};
 use super::native;
 use crate::credential::Credential;
 use crate::credential::key::Key;
@@ -14,10 +14,10 @@ use crate::credential::query::Query;
 use crate::protocol;
 use crate::protocol::read;
 use crate::secret::Buffer;
-use crate::storage::{Advice, Cause, Error, Kind, Lack, Listed};
+use crate::storage::{Advice, Cause, Error, Lack, Listed, StorageKind};
 
 /// An item that may be meant.
-pub(super) struct Found {
+pub(super) struct FoundItem {
     pub(super) entry: Entry,
     pub(super) schema: Schema,
     /// When, in Unix seconds: known of what [`newest_first`] has put in order.
@@ -25,7 +25,7 @@ pub(super) struct Found {
     seen: Seen,
 }
 
-impl Found {
+impl FoundItem {
     pub(super) fn is_hidden(&self) -> bool {
         self.seen == Seen::Hidden
     }
@@ -38,7 +38,7 @@ impl Found {
     }
 
     /// What the item holds, whole or not; `None` if it does not read, or has gone in the meantime.
-    pub(super) fn read(&self) -> Result<Option<Credential>, Failure> {
+    pub(super) fn read(&self) -> Result<Option<Credential>, KeychainFailure> {
         let text = match self.entry.get_secret() {
             Ok(text) => Zeroizing::new(text),
             Err(keyring::Error::NoEntry) => return Ok(None),
@@ -98,7 +98,7 @@ impl Found {
 
     /// Byte for byte: another program's lines stay, too. gnome-keyring passes over a secret that is the same: so with an
     /// empty line more at first, which means nothing, should we be killed between the two. Returns whether it is still there.
-    pub(super) fn write_again(&self) -> Result<bool, Failure> {
+    pub(super) fn write_again(&self) -> Result<bool, KeychainFailure> {
         let text = match self.entry.get_secret() {
             Ok(text) => Zeroizing::new(text),
             Err(keyring::Error::NoEntry) => return Ok(false),
@@ -118,7 +118,7 @@ pub(super) fn find(
     store: &CredentialStore,
     wanted: &Query,
     spelling: Spelling,
-) -> Result<Vec<Found>, Failure> {
+) -> Result<Vec<FoundItem>, KeychainFailure> {
     let mut found = Vec::new();
     for schema in Schema::ALL {
         for attributes in schema.searches(wanted, spelling) {
@@ -137,12 +137,12 @@ pub(super) fn find(
 pub(super) fn search(
     store: &CredentialStore,
     schema: Schema,
-    attributes: &Attributes,
-) -> Result<Vec<Found>, Failure> {
+    attributes: &ItemAttributes,
+) -> Result<Vec<FoundItem>, KeychainFailure> {
     let mut found = Vec::new();
     for entry in store.search(&map(attributes))? {
         match seen(schema, &entry) {
-            Ok(seen) => found.push(Found {
+            Ok(seen) => found.push(FoundItem {
                 written: None,
                 seen,
                 entry,
@@ -161,7 +161,7 @@ fn seen(schema: Schema, entry: &Entry) -> keyring::Result<Seen> {
 }
 
 /// Opens what is hidden, and keeps of it what fits. Fails if it stays locked: then nobody knows.
-pub(super) fn reveal(found: &mut Vec<Found>, wanted: &Query) -> Result<(), Failure> {
+pub(super) fn reveal(found: &mut Vec<FoundItem>, wanted: &Query) -> Result<(), KeychainFailure> {
     for item in found.iter_mut().filter(|item| item.is_hidden()) {
         drop(Zeroizing::new(item.entry.get_secret()?));
         item.seen = seen(item.schema, &item.entry)?;
@@ -171,9 +171,12 @@ pub(super) fn reveal(found: &mut Vec<Found>, wanted: &Query) -> Result<(), Failu
 }
 
 /// The one stored last that fits and is whole.
-pub(super) fn get(store: &CredentialStore, wanted: &Query) -> Result<Option<Credential>, Failure> {
+pub(super) fn get(
+    store: &CredentialStore,
+    wanted: &Query,
+) -> Result<Option<Credential>, KeychainFailure> {
     let mut found = find(store, wanted, Spelling::AsKept)?;
-    if found.iter().all(Found::is_hidden) {
+    if found.iter().all(FoundItem::is_hidden) {
         reveal(&mut found, wanted)?;
     }
     if found.is_empty() {
@@ -188,7 +191,7 @@ pub(super) fn get(store: &CredentialStore, wanted: &Query) -> Result<Option<Cred
             Ok(Some(credential)) if credential.is_complete() => return Ok(Some(credential)),
             Ok(_) => {}
             // Another one may be in a keyring that is open.
-            Err(Failure::Keyring(error @ keyring::Error::NoStorageAccess(_))) => {
+            Err(KeychainFailure::Keyring(error @ keyring::Error::NoStorageAccess(_))) => {
                 locked = locked.or(Some(error));
             }
             Err(failure) => return Err(failure),
@@ -202,7 +205,7 @@ pub(super) fn get(store: &CredentialStore, wanted: &Query) -> Result<Option<Cred
 }
 
 /// The times are asked for only where there is something to put in order.
-pub(super) fn newest_first(found: Vec<Found>) -> Result<Vec<Found>, Failure> {
+pub(super) fn newest_first(found: Vec<FoundItem>) -> Result<Vec<FoundItem>, KeychainFailure> {
     if found.len() < 2 {
         return Ok(found);
     }
@@ -222,7 +225,7 @@ pub(super) fn newest_first(found: Vec<Found>) -> Result<Vec<Found>, Failure> {
 }
 
 /// Every entry, the one stored last at the end. Of a locked one the end stays unknown.
-pub(super) fn list(store: &CredentialStore) -> Result<Vec<Listed>, Failure> {
+pub(super) fn list(store: &CredentialStore) -> Result<Vec<Listed>, KeychainFailure> {
     let mut listed = Vec::new();
     for item in everything(store)? {
         let known = match item.read() {
@@ -235,7 +238,7 @@ pub(super) fn list(store: &CredentialStore) -> Result<Vec<Listed>, Failure> {
 }
 
 /// The key of every entry that tells it without its secret.
-pub(super) fn keys(store: &CredentialStore) -> Result<Vec<Key>, Failure> {
+pub(super) fn keys(store: &CredentialStore) -> Result<Vec<Key>, KeychainFailure> {
     let items = everything(store)?;
     Ok(items
         .iter()
@@ -248,7 +251,7 @@ pub(super) fn keys(store: &CredentialStore) -> Result<Vec<Key>, Failure> {
 pub(super) fn all(
     store: &CredentialStore,
     must_be_open: bool,
-) -> Result<(Vec<(Listed, Credential)>, usize), Failure> {
+) -> Result<(Vec<(Listed, Credential)>, usize), KeychainFailure> {
     let (mut all, mut locked) = (Vec::new(), 0);
     for item in everything(store)? {
         let known = match item.read() {
@@ -268,7 +271,7 @@ pub(super) fn all(
 }
 
 /// Every item that may be git's, the one stored last at the end.
-fn everything(store: &CredentialStore) -> Result<Vec<Found>, Failure> {
+fn everything(store: &CredentialStore) -> Result<Vec<FoundItem>, KeychainFailure> {
     let mut found = Vec::new();
     for schema in Schema::ALL {
         for attributes in schema.everything() {
@@ -287,7 +290,7 @@ fn everything(store: &CredentialStore) -> Result<Vec<Found>, Failure> {
 }
 
 /// False if it has gone in the meantime.
-pub(super) fn delete(entry: &Entry) -> Result<bool, Failure> {
+pub(super) fn delete(entry: &Entry) -> Result<bool, KeychainFailure> {
     match entry.delete_credential() {
         Ok(()) => Ok(true),
         Err(keyring::Error::NoEntry) => Ok(false),
@@ -296,7 +299,7 @@ pub(super) fn delete(entry: &Entry) -> Result<bool, Failure> {
 }
 
 /// As the keyring interface takes them.
-pub(super) fn map(attributes: &Attributes) -> HashMap<&str, &str> {
+pub(super) fn map(attributes: &ItemAttributes) -> HashMap<&str, &str> {
     let attributes = attributes.iter();
     attributes
         .map(|(name, value)| (*name, value.as_str()))
@@ -304,13 +307,13 @@ pub(super) fn map(attributes: &Attributes) -> HashMap<&str, &str> {
 }
 
 /// Why an operation ended, before it has a name.
-pub(super) enum Failure {
+pub(super) enum KeychainFailure {
     Keyring(keyring::Error),
     Protocol(protocol::Error),
     NotText,
 }
 
-impl Failure {
+impl KeychainFailure {
     pub(super) fn is_locked(&self) -> bool {
         let Self::Keyring(keyring::Error::NoStorageAccess(cause)) = self else {
             return false;
@@ -322,7 +325,7 @@ impl Failure {
     /// The texts of a store's errors may hold what it was asked, and those of two of them the secret itself: only causes
     /// that were written for people are handed on.
     pub(super) fn into_error(self, operation: &'static str) -> Error {
-        let kind = Kind::Keychain;
+        let kind = StorageKind::Keychain;
         let failed = |cause: Cause| Error::Failed {
             operation,
             kind,
@@ -356,13 +359,13 @@ impl Failure {
     }
 }
 
-impl From<keyring::Error> for Failure {
+impl From<keyring::Error> for KeychainFailure {
     fn from(error: keyring::Error) -> Self {
         Self::Keyring(error)
     }
 }
 
-impl From<protocol::Error> for Failure {
+impl From<protocol::Error> for KeychainFailure {
     fn from(error: protocol::Error) -> Self {
         Self::Protocol(error)
     }

@@ -31,9 +31,9 @@ use keyring::CredentialStore;
 use self::attributes::Spelling;
 use self::change::{Expected, check_writable, put, set_expiry, touch};
 use self::deadline::Prompts;
-use self::found::{Failure, Found, all, delete, find, get, list, reveal};
-use self::others::{Attributes, Other};
-use super::{Advice, Budget, Error, Kind, Lack, Listed, Storage};
+use self::found::{FoundItem, KeychainFailure, all, delete, find, get, list, reveal};
+use self::others::{ExternalAttributes, ExternalItem};
+use super::{Advice, Budget, Error, Lack, Listed, Storage, StorageKind};
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
@@ -129,7 +129,7 @@ impl Keychain {
     }
 
     /// The items of another program that have these attributes.
-    pub fn others(&self, attributes: Attributes) -> Result<Vec<Other>, Error> {
+    pub fn others(&self, attributes: ExternalAttributes) -> Result<Vec<ExternalItem>, Error> {
         self.ask("look", self.patience, move |store| {
             others::find(store, &attributes)
         })
@@ -153,10 +153,10 @@ impl Keychain {
         &self,
         operation: &'static str,
         patience: Duration,
-        question: impl FnOnce(&CredentialStore) -> Result<T, Failure> + Send + 'static,
+        question: impl FnOnce(&CredentialStore) -> Result<T, KeychainFailure> + Send + 'static,
     ) -> Result<T, Error> {
         let unavailable = |message: &str, hint: &str| Error::Unavailable {
-            kind: Kind::Keychain,
+            kind: StorageKind::Keychain,
             cause: Box::new(Advice {
                 message: message.to_owned(),
                 hint: hint.to_owned(),
@@ -219,12 +219,12 @@ impl Keychain {
 }
 
 /// The keychain's items may be changed as long as this is kept: nobody else of ours does. `None`: nobody takes turns.
-struct Turn(#[expect(dead_code, reason = "held until it is dropped")] Option<Lock>);
+struct ChangeTurn(#[expect(dead_code, reason = "held until it is dropped")] Option<Lock>);
 
 fn busy(operation: &'static str, cause: owned::Error) -> Error {
     Error::Failed {
         operation,
-        kind: Kind::Keychain,
+        kind: StorageKind::Keychain,
         cause: cause.into(),
     }
 }
@@ -244,31 +244,31 @@ impl Keychain {
 
     /// Whoever changes an item takes turns with the others of ours: the service knows no condition. Fails if another process
     /// keeps it.
-    fn take_turn(&self) -> Result<Turn, owned::Error> {
+    fn take_turn(&self) -> Result<ChangeTurn, owned::Error> {
         let Some(folder) = self.turns.as_deref().filter(|_| !self.is_lost.get()) else {
-            return Ok(Turn(None));
+            return Ok(ChangeTurn(None));
         };
         let patience = self.lost.remaining(TURN);
         let Ok(own) = Folder::make(folder) else {
-            return Ok(Turn(None));
+            return Ok(ChangeTurn(None));
         };
         let taken = own.lock_in_turn(CHANGES, patience, CROWD);
         match taken {
-            Ok(Some(lock)) => Ok(Turn(Some(lock))),
+            Ok(Some(lock)) => Ok(ChangeTurn(Some(lock))),
             Ok(None) => {
                 self.lost.add(patience);
                 let path = folder.join(CHANGES);
                 Err(owned::Error::Busy { path })
             }
             // Then nobody can take one.
-            Err(_) => Ok(Turn(None)),
+            Err(_) => Ok(ChangeTurn(None)),
         }
     }
 }
 
 impl Storage for Keychain {
-    fn kind(&self) -> Kind {
-        Kind::Keychain
+    fn kind(&self) -> StorageKind {
+        StorageKind::Keychain
     }
 
     /// Without unlocking anything if what fits is open, or if nothing fits.
@@ -384,11 +384,11 @@ impl Keychain {
     }
 }
 
-fn erase(store: &CredentialStore, unwanted: &Query) -> Result<usize, Failure> {
+fn erase(store: &CredentialStore, unwanted: &Query) -> Result<usize, KeychainFailure> {
     let names_secret = unwanted.password.is_some() || unwanted.credential.is_some();
     // What hides its attributes can only be found as it is spelled here. Unlocked, it is found below as well.
     let mut hidden = find(store, unwanted, Spelling::AsKept)?;
-    hidden.retain(Found::is_hidden);
+    hidden.retain(FoundItem::is_hidden);
     reveal(&mut hidden, unwanted)?;
     let found = find(store, unwanted, Spelling::Any)?;
     if found.is_empty() {
@@ -408,7 +408,7 @@ fn erase(store: &CredentialStore, unwanted: &Query) -> Result<usize, Failure> {
 }
 
 /// Removes the items without a user whose secret was rejected: git asked for the name, and was given the secret by us.
-fn erase_nameless(store: &CredentialStore, unwanted: &Query) -> Result<usize, Failure> {
+fn erase_nameless(store: &CredentialStore, unwanted: &Query) -> Result<usize, KeychainFailure> {
     let anyone = Query {
         username: None,
         ..unwanted.duplicate()

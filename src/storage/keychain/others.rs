@@ -7,31 +7,34 @@ use keyring::{CredentialStore, Entry};
 use zeroize::Zeroizing;
 
 use super::attributes::SCHEMA;
-use super::found::{Failure, delete, map};
+use super::found::{KeychainFailure, delete, map};
 use crate::secret::Secret;
 
 /// More than any program keeps.
 const MOST: usize = 1000;
 
 /// What an item of another program is found by: names and values, all of which it has.
-pub type Attributes = Vec<(&'static str, String)>;
+pub type ExternalAttributes = Vec<(&'static str, String)>;
 
 /// An item of another program.
 #[derive(Debug)]
-pub struct Other {
+pub struct ExternalItem {
     /// All that it tells of itself.
     pub attributes: HashMap<String, String>,
     /// What it keeps.
     pub secret: Secret,
 }
 
-pub(super) fn find(store: &CredentialStore, spec: &Attributes) -> Result<Vec<Other>, Failure> {
+pub(super) fn find(
+    store: &CredentialStore,
+    spec: &ExternalAttributes,
+) -> Result<Vec<ExternalItem>, KeychainFailure> {
     let mut found = Vec::new();
     for entry in store.search(&map(spec))?.into_iter().take(MOST) {
         let read = told(&entry)
             .and_then(|attributes| Ok((attributes, Zeroizing::new(entry.get_secret()?))));
         match read {
-            Ok((attributes, secret)) => found.push(Other {
+            Ok((attributes, secret)) => found.push(ExternalItem {
                 attributes,
                 secret: Secret::new(&secret),
             }),
@@ -60,7 +63,7 @@ pub(super) fn remove(
     store: &CredentialStore,
     attributes: &HashMap<String, String>,
     secret: &Secret,
-) -> Result<usize, Failure> {
+) -> Result<usize, KeychainFailure> {
     let spec = attributes.iter();
     let spec = spec.map(|(name, value)| (&name[..], &value[..])).collect();
     let mut removed = 0;

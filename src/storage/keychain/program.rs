@@ -1,7 +1,7 @@
 //! Which program the keyring service is: the interface alone does not tell the effect of a call.
 #![cfg(all(unix, not(target_os = "macos")))]
 
-use super::calls::Calls;
+use super::calls::ServiceCalls;
 
 /// A program that is known to behave in a way of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +27,7 @@ const NAMES: [(&str, Program); 4] = [
 ];
 
 /// The program that answers `calls`.
-pub(super) fn of(calls: &Calls) -> Program {
+pub(super) fn of(calls: &ServiceCalls) -> Program {
     for (name, program) in NAMES {
         if calls.is_also(name) {
             return program;

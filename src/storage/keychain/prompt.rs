@@ -7,7 +7,7 @@ use dbus::channel::Channel;
 use dbus::message::MatchRule;
 use dbus::strings::{BusName, Path};
 
-use super::calls::{BUS, Calls, Error, Result};
+use super::calls::{BUS, Error, Result, ServiceCalls};
 use crate::platform::monotonic_now;
 
 const PROMPT: &str = "org.freedesktop.Secret.Prompt";
@@ -21,7 +21,7 @@ pub(super) struct Running<'a> {
 }
 
 /// Tells `prompt` to do its work.
-pub(super) fn start<'a>(calls: &'a Calls, prompt: &'a Path<'static>) -> Result<Running<'a>> {
+pub(super) fn start<'a>(calls: &'a ServiceCalls, prompt: &'a Path<'static>) -> Result<Running<'a>> {
     let owner = calls.owner().ok_or(Error::Odd)?;
     let completed = MatchRule::new_signal(PROMPT, "Completed")
         .with_path(prompt.clone())

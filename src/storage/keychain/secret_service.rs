@@ -24,11 +24,11 @@ use crate::storage::{Advice, Lack};
 const RESTART: &str = "restart it, or choose another storage with '--storage'";
 
 /// A connection.
-struct Connection {
+struct SharedService {
     service: Mutex<Service>,
 }
 
-impl Connection {
+impl SharedService {
     /// One call at a time: an answer must not go to another's question.
     fn call<T>(
         &self,
@@ -41,14 +41,14 @@ impl Connection {
 
 /// The service. New items go to its default collection, and nowhere else: making a collection would prompt.
 pub(super) struct SecretServiceStore {
-    connection: Arc<Connection>,
+    connection: Arc<SharedService>,
 }
 
 impl SecretServiceStore {
     /// Connects to the session bus, if that is the user's own. `patience`: how long a prompt may wait for a person.
     pub(super) fn connect(patience: Duration, prompts: Arc<Prompts>) -> Result<Self> {
         let service = Service::connect(patience, prompts).map_err(translated)?;
-        let connection = Connection {
+        let connection = SharedService {
             service: Mutex::new(service),
         };
         Ok(Self {
@@ -116,7 +116,7 @@ impl fmt::Debug for SecretServiceStore {
 
 /// An item that is there.
 pub(super) struct Item {
-    connection: Arc<Connection>,
+    connection: Arc<SharedService>,
     path: Path<'static>,
     is_locked: AtomicBool,
 }
@@ -199,7 +199,7 @@ impl fmt::Debug for Item {
 
 /// An item to be made in the default collection.
 struct NewItem {
-    connection: Arc<Connection>,
+    connection: Arc<SharedService>,
     label: String,
     attributes: HashMap<String, String>,
 }
@@ -268,7 +268,7 @@ impl fmt::Debug for NewItem {
     }
 }
 
-fn search(connection: &Arc<Connection>, spec: &HashMap<&str, &str>) -> Result<Vec<Item>> {
+fn search(connection: &Arc<SharedService>, spec: &HashMap<&str, &str>) -> Result<Vec<Item>> {
     connection.call(|service| {
         let found = service.search(spec)?;
         let item = |path, is_locked| Item {

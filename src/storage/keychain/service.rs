@@ -17,7 +17,7 @@ use std::time::Duration;
 use dbus::arg::{PropMap, RefArg, Variant};
 use dbus::strings::Path;
 
-use super::calls::{Calls, Error, REPLY, Result};
+use super::calls::{Error, REPLY, Result, ServiceCalls};
 use super::content;
 use super::deadline::Prompts;
 use super::program::{self, Program};
@@ -37,17 +37,17 @@ const NONE: &str = "/";
 const FRESH: Duration = Duration::from_secs(1);
 
 /// A session, what goes with the secret in it (nothing in a plain one), the secret, and its content type.
-type Secret<Value, Text> = (Path<'static>, Vec<u8>, Value, Text);
+type WireSecret<Value, Text> = (Path<'static>, Vec<u8>, Value, Text);
 
 /// The items that fit.
-pub(super) struct Found {
+pub(super) struct SearchResult {
     pub(super) unlocked: Vec<Path<'static>>,
     pub(super) locked: Vec<Path<'static>>,
 }
 
 /// Whether the default collection is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Default {
+enum DefaultCollection {
     Open,
     Locked,
     /// There is none, or the service does not tell.
@@ -56,12 +56,12 @@ enum Default {
 
 /// The service. Every call is answered, or fails, within [`REPLY`] and the time that a prompt may wait.
 pub(super) struct Service {
-    calls: Calls,
+    calls: ServiceCalls,
     session: OnceCell<Path<'static>>,
     patience: Duration,
     prompts: Arc<Prompts>,
     /// How the default collection was, and when.
-    default: Cell<(Default, Duration)>,
+    default: Cell<(DefaultCollection, Duration)>,
     program: OnceCell<Program>,
     /// A person who has declined once is not asked again.
     is_declined: Cell<bool>,
@@ -71,14 +71,14 @@ impl Service {
     /// Connects to the session bus, if that is the user's own. `patience`: how long a prompt may wait for a person; zero:
     /// none appears. `prompts` learns of those that do.
     pub(super) fn connect(patience: Duration, prompts: Arc<Prompts>) -> Result<Self> {
-        let calls = Calls::connect()?;
+        let calls = ServiceCalls::connect()?;
         prompts.note_bus();
         let service = Self {
             calls,
             session: OnceCell::new(),
             patience,
             prompts,
-            default: Cell::new((Default::Unknown, Duration::ZERO)),
+            default: Cell::new((DefaultCollection::Unknown, Duration::ZERO)),
             program: OnceCell::new(),
             is_declined: Cell::new(false),
         };
@@ -92,12 +92,12 @@ impl Service {
         }
     }
 
-    fn look_at_default(&self) -> Result<Default> {
+    fn look_at_default(&self) -> Result<DefaultCollection> {
         let is_locked = self.calls.property(DEFAULT, COLLECTION, "Locked");
         let default = match is_locked {
-            Ok(true) => Default::Locked,
-            Ok(false) => Default::Open,
-            Err(_) => Default::Unknown,
+            Ok(true) => DefaultCollection::Locked,
+            Ok(false) => DefaultCollection::Open,
+            Err(_) => DefaultCollection::Unknown,
         };
         self.default.set((default, monotonic_now()));
         is_locked.map(|_| default)
@@ -111,18 +111,18 @@ impl Service {
         *self.program.get_or_init(|| program::of(&self.calls))
     }
 
-    pub(super) fn search(&self, attributes: &HashMap<&str, &str>) -> Result<Found> {
+    pub(super) fn search(&self, attributes: &HashMap<&str, &str>) -> Result<SearchResult> {
         let (default, seen) = self.default.get();
         let is_fresh = monotonic_now().saturating_sub(seen) < FRESH;
         let default = if is_fresh {
             default
         } else {
-            self.look_at_default().unwrap_or(Default::Unknown)
+            self.look_at_default().unwrap_or(DefaultCollection::Unknown)
         };
-        if default != Default::Open && self.program() == Program::KeePassXc {
+        if default != DefaultCollection::Open && self.program() == Program::KeePassXc {
             self.open_some_database()?;
         }
-        let is_locked = default == Default::Locked;
+        let is_locked = default == DefaultCollection::Locked;
         let found = if is_locked && self.program() == Program::Other {
             self.search_locked(attributes)
         } else {
@@ -130,7 +130,7 @@ impl Service {
         };
         // Somebody may have the name who does not know the service.
         let (unlocked, locked) = found.map_err(|error| error.unknown_is(Error::Absent))?;
-        Ok(Found { unlocked, locked })
+        Ok(SearchResult { unlocked, locked })
     }
 
     /// A service that is not known may ask for the password before it answers, and takes a person's time for that.
@@ -166,7 +166,7 @@ impl Service {
         }
         let default = self.default_collection()?;
         self.unlock(&default)?;
-        self.default.set((Default::Open, monotonic_now()));
+        self.default.set((DefaultCollection::Open, monotonic_now()));
         Ok(())
     }
 
@@ -263,7 +263,7 @@ impl Service {
 
     pub(super) fn secret(&self, item: &Path<'_>) -> Result<Vec<u8>> {
         let session = self.session()?.clone();
-        let (secret,): (Secret<Vec<u8>, String>,) =
+        let (secret,): (WireSecret<Vec<u8>, String>,) =
             of_item(self.calls.call(item, ITEM, "GetSecret", (session,)))?;
         Ok(secret.2)
     }
@@ -295,7 +295,7 @@ impl Service {
         Ok(self.session.get_or_init(|| session))
     }
 
-    fn sealed<'a>(&self, secret: &'a [u8]) -> Result<Secret<&'a [u8], &'static str>> {
+    fn sealed<'a>(&self, secret: &'a [u8]) -> Result<WireSecret<&'a [u8], &'static str>> {
         let session = self.session()?.clone();
         Ok((session, Vec::new(), secret, content::kind(secret)))
     }

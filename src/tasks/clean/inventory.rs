@@ -5,13 +5,13 @@ use std::collections::HashMap;
 use crate::credential::Credential;
 use crate::credential::key::Key;
 use crate::credential::query::Query;
-use crate::storage::{Error, Kind, Storage};
+use crate::storage::{Error, Storage, StorageKind};
 use crate::time::Now;
 
 /// A secret that is kept under a key.
 #[derive(Debug)]
 pub(crate) struct Kept {
-    pub(crate) kind: Kind,
+    pub(crate) kind: StorageKind,
     pub(crate) credential: Credential,
     /// When, in Unix seconds, where the storage knows.
     pub(crate) written: Option<u64>,
@@ -55,7 +55,7 @@ pub(crate) fn everything(storage: &dyn Storage) -> Result<Vec<Kept>, Error> {
 
 /// Why [`everything`] may have left something out: what is locked in the keychain is passed over there in silence.
 pub(crate) fn what_is_locked(storage: &dyn Storage) -> Option<Error> {
-    let is_keychain = storage.kind() == Kind::Keychain;
+    let is_keychain = storage.kind() == StorageKind::Keychain;
     is_keychain.then(|| storage.check().err()).flatten()
 }
 

@@ -20,14 +20,14 @@ use crate::journal::snapshot::Snapshot;
 use crate::neighbour;
 use crate::neighbour::configured::kinds_in_git_config;
 use crate::neighbour::registry::{Copied, Harvest, Neighbours};
-use crate::storage::{Budget, Error, Kind, Storage};
+use crate::storage::{Budget, Error, Storage, StorageKind};
 use crate::time::Now;
 
 /// Everything of ours, whether or not it is in use.
 #[derive(Debug)]
 pub struct Cleaner {
     storages: Vec<Box<dyn Storage>>,
-    in_use: Vec<Kind>,
+    in_use: Vec<StorageKind>,
     /// Those of them that are asked in this order.
     listed: usize,
     journal: Journal,
@@ -82,7 +82,7 @@ impl Why {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Owner {
     /// A storage of ours.
-    Storage(Kind),
+    Storage(StorageKind),
     /// A neighbour: which of the harvest's copies.
     Neighbour(usize),
 }
@@ -123,9 +123,9 @@ impl Cleaner {
     /// Over the storages that `settings` name first, then over all the others.
     pub fn open(settings: &Settings, prompt_patience: Duration) -> Self {
         let mut storages = open_all(settings, prompt_patience, &Budget::default());
-        let mut in_use: Vec<Kind> = storages.iter().map(|storage| storage.kind()).collect();
+        let mut in_use: Vec<StorageKind> = storages.iter().map(|storage| storage.kind()).collect();
         if settings.storage == Choice::Auto {
-            in_use = vec![Kind::Memory, Kind::Keychain];
+            in_use = vec![StorageKind::Memory, StorageKind::Keychain];
         }
         let listed = in_use.len();
         storages.extend(open_rest(settings, prompt_patience));
@@ -259,7 +259,7 @@ impl Cleaner {
         let since = |winner: &&Kept| {
             let is_rival = winner.kind != kept.kind
                 // Memory forgets: then nothing would be left.
-                && winner.kind != Kind::Memory
+                && winner.kind != StorageKind::Memory
                 && self.in_use.contains(&winner.kind)
                 && !self.is_asked_before(kept.kind, winner.kind)
                 && !winner.credential.has_same_secrets(&kept.credential)
@@ -280,7 +280,7 @@ impl Cleaner {
     }
 
     /// Then it is what git is answered with, whatever the other one has.
-    fn is_asked_before(&self, one: Kind, other: Kind) -> bool {
+    fn is_asked_before(&self, one: StorageKind, other: StorageKind) -> bool {
         let list = &self.in_use[..self.listed];
         let place = |kind| list.iter().position(|listed| *listed == kind);
         place(one)

@@ -12,7 +12,7 @@ use crate::credential::url::{self, without_secrets};
 use crate::git::context::{self, holds_for};
 use crate::git::helper_line::{KEYS, PROGRAM, is_ours, named, words};
 use crate::git::{Error, Git, Setting};
-use crate::protocol::read::{self, Lines};
+use crate::protocol::read::{self, AttributeLines};
 use crate::protocol::write;
 use crate::secret::Buffer;
 use crate::terminal::escape::shell_word;
@@ -261,7 +261,7 @@ fn answer(git: &Git, question: &Question, kept: &Credential) -> Answer {
         Err(Error::TooSlow(_)) => return Answer::Late,
         Err(_) => return Answer::Unknown,
     };
-    let Ok(answer) = read::entry(Lines::new(answer.as_slice())) else {
+    let Ok(answer) = read::entry(AttributeLines::new(answer.as_slice())) else {
         return Answer::Unknown;
     };
     match (&answer.password, &kept.password) {

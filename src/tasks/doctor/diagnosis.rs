@@ -4,7 +4,7 @@ use super::finding::Finding;
 use super::query::Question;
 use crate::credential::Credential;
 use crate::credential::token::TokenKind;
-use crate::forge::{Kind, Renewal, Site, Wish, http};
+use crate::forge::{ForgeKind, ForgeSite, Renewal, Wish, http};
 use crate::git::Git;
 use crate::helper::issuer::Issuer;
 use crate::helper::lookup::request::Asked;
@@ -13,7 +13,7 @@ use crate::helper::lookup::request::Asked;
 pub(crate) struct Case<'a> {
     pub(crate) credential: &'a Credential,
     pub(crate) issuer: Option<Issuer>,
-    pub(crate) site: Site,
+    pub(crate) site: ForgeSite,
     pub(crate) asked: Asked,
     pub(crate) question: &'a Question,
     pub(crate) git: Option<&'a Git>,
@@ -37,7 +37,7 @@ impl Case<'_> {
         self.issuer.and_then(|issuer| issuer.token)
     }
 
-    pub(crate) fn is(&self, kind: Kind) -> bool {
+    pub(crate) fn is(&self, kind: ForgeKind) -> bool {
         self.issuer
             .is_some_and(|issuer| issuer.forge.kind() == kind)
     }
@@ -63,7 +63,7 @@ impl Case<'_> {
         };
         let pages = self
             .issuer
-            .map(|issuer| issuer.forge.creation(&self.site, &wish));
+            .map(|issuer| issuer.forge.creation_pages(&self.site, &wish));
         pages
             .and_then(|pages| pages.into_iter().next())
             .map_or_else(|| self.site.url("/"), |page| page.url)

@@ -11,24 +11,24 @@ use crate::credential::Credential;
 use crate::credential::query::Query;
 use crate::credential::url;
 use crate::credential::username::Username;
-use crate::forge::{self, Verdict};
+use crate::forge::{self, TokenVerdict};
 use crate::git::helper_line::KEYS;
 use crate::git::{self, Git, command};
 use crate::helper::Helper;
 use crate::helper::lookup::request::Asked;
 use crate::helper::open;
 use crate::secret::Secret;
-use crate::storage::{Kind, Lack};
+use crate::storage::{Lack, StorageKind};
 use crate::terminal::escape::shell_word;
 use crate::time::Now;
 
 /// Programs that read these use them in the place of what is kept here.
-const VARIABLES: [(&str, forge::Kind); 5] = [
-    ("GITHUB_TOKEN", forge::Kind::GitHub),
-    ("GH_TOKEN", forge::Kind::GitHub),
-    ("GITHUB_ENTERPRISE_TOKEN", forge::Kind::GitHub),
-    ("GH_ENTERPRISE_TOKEN", forge::Kind::GitHub),
-    ("GITLAB_TOKEN", forge::Kind::GitLab),
+const VARIABLES: [(&str, forge::ForgeKind); 5] = [
+    ("GITHUB_TOKEN", forge::ForgeKind::GitHub),
+    ("GH_TOKEN", forge::ForgeKind::GitHub),
+    ("GITHUB_ENTERPRISE_TOKEN", forge::ForgeKind::GitHub),
+    ("GH_ENTERPRISE_TOKEN", forge::ForgeKind::GitHub),
+    ("GITLAB_TOKEN", forge::ForgeKind::GitLab),
 ];
 
 /// git itself: there, and which. No git comes back that cannot read its configuration, for it stops at everything.
@@ -83,7 +83,7 @@ pub fn environment(
         let Some(value) = env::var_os(name).filter(|value| !value.is_empty()) else {
             continue;
         };
-        let is_read = reads(if kind == forge::Kind::GitLab {
+        let is_read = reads(if kind == forge::ForgeKind::GitLab {
             "glab"
         } else {
             "gh auth"
@@ -93,7 +93,9 @@ pub fn environment(
             .filter(|(_, url)| is_meant_for(name, url.host.as_deref().unwrap_or_default()))
             .and_then(|(helper, url)| helper.ask_variable(kind, value.as_bytes(), url, now));
         let state = match &asked {
-            Some(Asked::Told(Verdict::Good(_))) => format!(", and {kind} takes the token in it"),
+            Some(Asked::Told(TokenVerdict::Good(_))) => {
+                format!(", and {kind} takes the token in it")
+            }
             Some(Asked::Told(verdict)) if verdict.is_rejection() => {
                 format!(", and {kind} rejects the token in it")
             }
@@ -141,7 +143,7 @@ impl Helper {
     /// there is no `kind`, so the token may be for another host, and is not sent.
     fn ask_variable(
         &self,
-        kind: forge::Kind,
+        kind: forge::ForgeKind,
         value: &[u8],
         url: &Query,
         now: Now,
@@ -183,9 +185,9 @@ impl Helper {
                 }
             });
             match kind {
-                Kind::File => findings.extend(plaintext(settings)),
-                Kind::Memory => findings.push(daemon(settings)),
-                Kind::Keychain => {}
+                StorageKind::File => findings.extend(plaintext(settings)),
+                StorageKind::Memory => findings.push(daemon(settings)),
+                StorageKind::Keychain => {}
             }
         }
         findings

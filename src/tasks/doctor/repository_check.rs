@@ -5,8 +5,8 @@ use super::finding::Finding;
 use crate::credential::key::Key;
 use crate::credential::token::TokenKind;
 use crate::credential::username::Username;
-use crate::forge::answer::Answer;
-use crate::forge::{Kind, Verdict};
+use crate::forge::answer::HttpAnswer;
+use crate::forge::{ForgeKind, TokenVerdict};
 use crate::helper::lookup::endpoint;
 use crate::helper::lookup::reply;
 use crate::helper::lookup::request::Asked;
@@ -65,7 +65,7 @@ impl Case<'_> {
     }
 
     /// Why git is let in not at all, or only to fetch: what `before` says.
-    fn cause(&self, answer: &Answer, path: &[u8], before: &str) -> Finding {
+    fn cause(&self, answer: &HttpAnswer, path: &[u8], before: &str) -> Finding {
         if asks_to_sign_in(answer) {
             let says = format!(
                 "{}: {before}{} asks to sign in: it does not take the token",
@@ -102,7 +102,13 @@ impl Case<'_> {
     }
 
     /// Something between here and the forge, or the forge's web site, answers: no token helps there.
-    fn of_page(&self, page: &'static str, answer: &Answer, path: &[u8], before: &str) -> Finding {
+    fn of_page(
+        &self,
+        page: &'static str,
+        answer: &HttpAnswer,
+        path: &[u8],
+        before: &str,
+    ) -> Finding {
         let place = answer.header("location").unwrap_or_default();
         let place = place.split_once("://").map_or("", |(_, rest)| rest);
         let place = place.split(['/', '?', '#']).next().unwrap_or_default();
@@ -128,7 +134,7 @@ impl Case<'_> {
     }
 
     /// 410, of which git forgets no credential.
-    fn retired(&self, answer: &Answer, path: &[u8], before: &str) -> Finding {
+    fn retired(&self, answer: &HttpAnswer, path: &[u8], before: &str) -> Finding {
         let may_be_password = matches!(self.kind(), None | Some(TokenKind::AppPassword));
         if !may_be_password {
             let said = self.quoted(answer);
@@ -139,7 +145,7 @@ impl Case<'_> {
             let remedy = format!("visit: {}", endpoint::address(&self.site, path));
             return Finding::problem(TITLE, says, remedy);
         }
-        let what = if self.is(Kind::Bitbucket) {
+        let what = if self.is(ForgeKind::Bitbucket) {
             "app passwords were removed on 28 July 2026, and git never forgets one by itself"
         } else {
             "this way to sign in was removed, and git never forgets it by itself"
@@ -148,7 +154,7 @@ impl Case<'_> {
     }
 
     /// The server's words, to stand behind ours.
-    fn quoted(&self, answer: &Answer) -> String {
+    fn quoted(&self, answer: &HttpAnswer) -> String {
         let said = reply::words(answer, self.credential.token());
         said.map_or_else(String::new, |said| format!("; it says: \"{said}\""))
     }
@@ -162,7 +168,7 @@ impl Case<'_> {
         if let Some(name) = name.filter(|name| own != Some(name.as_bytes())) {
             return self.of_another_name(name, path, before);
         }
-        let says = if matches!(self.asked, Asked::Told(Verdict::Good(_))) {
+        let says = if matches!(self.asked, Asked::Told(TokenVerdict::Good(_))) {
             format!("401: {before}{forge} knows the token, and git is not let in with it")
         } else {
             format!("401: {before}{forge} does not take it: dead, of the wrong kind, or a password")
@@ -215,7 +221,7 @@ impl Case<'_> {
         name.map(Username::shown).unwrap_or_default()
     }
 
-    fn forbidden(&self, answer: &Answer, path: &[u8], before: &str) -> Finding {
+    fn forbidden(&self, answer: &HttpAnswer, path: &[u8], before: &str) -> Finding {
         let said = String::from_utf8_lossy(answer.body.as_slice()).to_ascii_lowercase();
         let link = self
             .issuer
@@ -239,8 +245,8 @@ impl Case<'_> {
         };
         // Roles come beside scopes, and a 403 says not which is meant. Scopes that lack something are told before this.
         let are_scopes_known =
-            matches!(&self.asked, Asked::Told(Verdict::Good(found)) if found.scopes.is_some());
-        if are_scopes_known && self.is(Kind::GitLab) {
+            matches!(&self.asked, Asked::Told(TokenVerdict::Good(found)) if found.scopes.is_some());
+        if are_scopes_known && self.is(ForgeKind::GitLab) {
             let says = format!(
                 "403: {before}the token's scopes suffice, and its owner lacks the role (Developer pushes, Maintainer to protected branches)"
             );
@@ -249,7 +255,7 @@ impl Case<'_> {
             return Finding::problem(TITLE, says, remedy.to_owned());
         }
         let said = self.quoted(answer);
-        if are_scopes_known && self.is(Kind::GitHub) {
+        if are_scopes_known && self.is(ForgeKind::GitHub) {
             let says = format!(
                 "403: {before}the token has the scope 'repo', and its owner may not do this there{said}"
             );
@@ -259,11 +265,11 @@ impl Case<'_> {
             return Finding::problem(TITLE, says, remedy);
         }
         let right = match self.issuer.map(|issuer| issuer.forge.kind()) {
-            Some(Kind::GitHub) if self.kind() == Some(TokenKind::FineGrained) => {
+            Some(ForgeKind::GitHub) if self.kind() == Some(TokenKind::FineGrained) => {
                 "the permission 'Contents: read and write' for this repository"
             }
-            Some(Kind::GitHub) => "the scope 'repo', or you lack the right to write",
-            Some(Kind::GitLab) => "the scope 'write_repository'",
+            Some(ForgeKind::GitHub) => "the scope 'repo', or you lack the right to write",
+            Some(ForgeKind::GitLab) => "the scope 'write_repository'",
             _ => "a right to the repository",
         };
         let says = format!("403: {before}the token lacks {right}{said}");
@@ -292,7 +298,7 @@ impl Case<'_> {
 
 /// Whether this is the way to a page where a person signs in, and not git's endpoint: Azure DevOps leads to `/_signin`, or shows
 /// the page with 203.
-fn asks_to_sign_in(answer: &Answer) -> bool {
+fn asks_to_sign_in(answer: &HttpAnswer) -> bool {
     let leads_there = || {
         let place = answer.header("location").unwrap_or_default();
         let place = place.split(['?', '#']).next().unwrap_or_default();

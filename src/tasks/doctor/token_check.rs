@@ -12,10 +12,10 @@ use crate::credential::query::Query;
 use crate::credential::token::TokenKind;
 use crate::credential::username::Username;
 use crate::forge::http::{self, Obstacle};
-use crate::forge::{self, Found, Kind, Site, Verdict};
+use crate::forge::{self, ForgeKind, ForgeSite, TokenFacts, TokenVerdict};
 use crate::git::Git;
 use crate::helper::Helper;
-use crate::helper::issuer::{Clues, issuer};
+use crate::helper::issuer::{Evidence, issuer};
 use crate::helper::lookup::endpoint;
 use crate::helper::lookup::request::Asked;
 use crate::storage::Error;
@@ -150,7 +150,7 @@ impl Helper {
 }
 
 /// That the host's name cannot be resolved: git cannot get there with any token. The server is sent no credential.
-fn unresolved(site: &Site) -> Option<Finding> {
+fn unresolved(site: &ForgeSite) -> Option<Finding> {
     let host = site.host();
     let error = endpoint::visit(site).err()?;
     if error != http::Error::Unreachable(Obstacle::Name) {
@@ -244,7 +244,7 @@ impl Case<'_> {
     /// The host that is asked about the token.
     fn api_host(&self) -> String {
         let issuer = self.issuer;
-        let call = issuer.and_then(|issuer| issuer.forge.question(&self.site, issuer.token));
+        let call = issuer.and_then(|issuer| issuer.forge.token_request(&self.site, issuer.token));
         let host = call.and_then(|call| {
             let rest = call.url.strip_prefix("https://")?;
             rest.split('/').next().map(str::to_owned)
@@ -260,37 +260,37 @@ impl Case<'_> {
             return Err(Finding::problem(TITLE, wrong, login));
         }
         match &self.asked {
-            Asked::Told(Verdict::Good(found)) => self.of_good(found, now),
-            Asked::Told(Verdict::Ended) => Err(Finding::problem(
+            Asked::Told(TokenVerdict::Good(found)) => self.of_good(found, now),
+            Asked::Told(TokenVerdict::Ended) => Err(Finding::problem(
                 TITLE,
                 format!("{forge} says that the token has ended"),
                 login,
             )),
-            Asked::Told(Verdict::Revoked) => Err(Finding::problem(
+            Asked::Told(TokenVerdict::Revoked) => Err(Finding::problem(
                 TITLE,
                 format!("{forge} says that the token was revoked"),
                 login,
             )),
             // No token holds what no header can.
-            Asked::Told(Verdict::Rejected) | Asked::Failed(http::Error::Token) => {
+            Asked::Told(TokenVerdict::Rejected) | Asked::Failed(http::Error::Token) => {
                 Err(Finding::problem(TITLE, self.rejected(), login))
             }
-            Asked::Told(Verdict::Blocked {
+            Asked::Told(TokenVerdict::Blocked {
                 authorize: Some(link),
                 ..
             }) => Err(self.sso(TITLE, Some(link))),
-            Asked::Told(Verdict::Blocked { words, .. }) => {
+            Asked::Told(TokenVerdict::Blocked { words, .. }) => {
                 let words = words.as_deref().unwrap_or("no reason given");
                 let says = format!("{forge} knows the token and blocks it: {words}");
                 Ok(Finding::note(TITLE, says, None))
             }
-            Asked::Told(Verdict::Limited { status, .. }) => {
+            Asked::Told(TokenVerdict::Limited { status, .. }) => {
                 let says = format!(
                     "{forge} answers {status}: it limits requests for now, and says nothing about the token"
                 );
                 Ok(Finding::note(TITLE, says, None))
             }
-            Asked::Told(Verdict::Unclear { status }) => Ok(Finding::note(
+            Asked::Told(TokenVerdict::Unclear { status }) => Ok(Finding::note(
                 TITLE,
                 format!("{forge} answers {status} when asked about the token, which tells nothing"),
                 None,
@@ -326,10 +326,10 @@ impl Case<'_> {
         }
     }
 
-    fn of_good(&self, found: &Found, now: Now) -> Result<Finding, Finding> {
+    fn of_good(&self, found: &TokenFacts, now: Now) -> Result<Finding, Finding> {
         let forge = self.forge();
         let (scopes, kind) = (found.scopes.as_deref(), self.kind());
-        let lack = scopes.and_then(|scopes| self.issuer?.forge.lacks(kind, scopes));
+        let lack = scopes.and_then(|scopes| self.issuer?.forge.missing_scope(kind, scopes));
         if let Some(lack) = lack {
             let says = format!(
                 "the token lacks the scope '{}': {}",
@@ -342,7 +342,7 @@ impl Case<'_> {
             ));
         }
         let mut says = format!("{forge} takes it");
-        if let forge::Told::At(end) = found.end {
+        if let forge::ForgeExpiry::At(end) = found.end {
             let _ = write!(
                 says,
                 "; it ends in {} ({})",
@@ -377,9 +377,9 @@ impl Case<'_> {
             Some(_) => return None,
             None => {
                 // By its beginning it is another forge's.
-                let clues = Clues {
+                let clues = Evidence {
                     token: Some(secret),
-                    ..Clues::default()
+                    ..Evidence::default()
                 };
                 let other = issuer(&nowhere(), clues)?.forge.kind();
                 let own = self.issuer?.forge.kind();
@@ -395,7 +395,7 @@ impl Case<'_> {
         let forge = self.forge();
         if self.kind().is_some() {
             format!("{forge} does not take the token: it has ended, was revoked, or was never good")
-        } else if self.is(Kind::GitHub) {
+        } else if self.is(ForgeKind::GitHub) {
             "GitHub does not take this: it begins like none of its tokens, and account passwords are not taken since 2021"
                 .to_owned()
         } else {
@@ -409,7 +409,7 @@ impl Case<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::forge::Site;
+    use crate::forge::ForgeSite;
 
     use crate::forge::http::Error;
     use crate::secret::Secret;
@@ -426,8 +426,8 @@ mod tests {
         let question = Question::of(None, &[], &described);
         let credential = Credential::complete(described).unwrap();
         let case = Case {
-            site: Site::of(&credential.key).unwrap(),
-            issuer: issuer(&credential.key, Clues::default()),
+            site: ForgeSite::of(&credential.key).unwrap(),
+            issuer: issuer(&credential.key, Evidence::default()),
             asked: Asked::Failed(Error::Unreachable(http::Obstacle::Refused)),
             question: &question,
             git: None,

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::config::account::{self, Account};
 use crate::credential::Credential;
-use crate::credential::expiry::Source;
+use crate::credential::expiry::ExpirySource;
 use crate::credential::key::Key;
 use crate::credential::query::Query;
 use crate::helper::Helper;
@@ -12,7 +12,7 @@ use crate::helper::issuer::is_retired;
 use crate::helper::notice::Outcome;
 use crate::journal::mark::Mark;
 use crate::neighbour::registry::Harvest;
-use crate::storage::{Error, Kind, Storage};
+use crate::storage::{Error, Storage, StorageKind};
 use crate::time::Now;
 
 /// More than a person has.
@@ -137,7 +137,7 @@ impl Helper {
         let mut result = Ok(());
         for (number, offer) in (1..).zip(with_path.into_iter().chain(without)) {
             comes_to(number, offers.len());
-            match self.keep(&offer.credential, Source::Git, now) {
+            match self.keep(&offer.credential, ExpirySource::Git, now) {
                 Ok(outcome) => notices.extend(outcome.notices),
                 Err(cause) => {
                     // One storage of a list may have it all the same.
@@ -274,7 +274,7 @@ impl Helper {
     pub fn keeps_for_good(&self, credential: &Credential) -> Result<bool, Error> {
         let exactly = Query::exact(&credential.key);
         for storage in &self.storages {
-            if storage.kind() == Kind::Memory {
+            if storage.kind() == StorageKind::Memory {
                 continue;
             }
             match storage.get(&exactly) {

@@ -8,7 +8,7 @@ use crate::credential::query::Query;
 use crate::helper::Helper;
 use crate::helper::notice::Notice;
 use crate::secret::Secret;
-use crate::storage::{Error, Kind, Storage};
+use crate::storage::{Error, Storage, StorageKind};
 
 /// An entry that holds the token.
 struct Holder<'a> {
@@ -32,7 +32,7 @@ pub struct Left {
     /// Whose.
     pub key: Key,
     /// Where.
-    pub kind: Kind,
+    pub kind: StorageKind,
     /// Why.
     pub cause: Error,
     /// Whether the old one is gone from there; if not, it is still answered with.
@@ -45,7 +45,7 @@ pub(crate) struct Replaced {
     pub(crate) kept: Vec<Credential>,
     pub(crate) left: Vec<Left>,
     /// These were given another token meanwhile, and keep it.
-    pub(crate) displaced: Vec<(Kind, Key)>,
+    pub(crate) displaced: Vec<(StorageKind, Key)>,
     /// Whether it lasts where the old one did.
     pub(crate) is_settled: bool,
 }
@@ -80,7 +80,7 @@ impl Helper {
         &self,
         key: &Key,
         is_meant: &dyn Fn(&Credential) -> bool,
-    ) -> (Vec<(Kind, Credential)>, Option<Error>) {
+    ) -> (Vec<(StorageKind, Credential)>, Option<Error>) {
         let (mut all, mut silent) = (Vec::new(), None);
         for storage in &self.storages {
             let cause = match entries(&**storage, key, is_meant) {
@@ -106,7 +106,7 @@ impl Replaced {
 
 impl Holder<'_> {
     fn forgets(&self) -> bool {
-        self.storage.kind() == Kind::Memory
+        self.storage.kind() == StorageKind::Memory
     }
 
     fn with(&self, token: &Secret, end: Option<Expiry>) -> Credential {
@@ -218,7 +218,7 @@ impl<'a> Holders<'a> {
         if let Some((holder, _)) = failed.filter(|_| !is_kept)
             && let Some(storage) = self.rescue(&holder.with(token, end))
         {
-            lasts |= storage.kind() != Kind::Memory;
+            lasts |= storage.kind() != StorageKind::Memory;
             replaced.kept.push(holder.with(token, end));
         }
         for (holder, result) in tried {
@@ -250,7 +250,7 @@ impl<'a> Holders<'a> {
     /// Rather anywhere than nowhere. Returns where.
     fn rescue(&self, new: &Credential) -> Option<&'a dyn Storage> {
         let mut others = self.others.clone();
-        others.sort_by_key(|storage| storage.kind() == Kind::Memory);
+        others.sort_by_key(|storage| storage.kind() == StorageKind::Memory);
         let mut others = others.into_iter();
         others.find(|storage| storage.store(new).is_ok())
     }
@@ -310,8 +310,8 @@ mod tests {
     struct Full(Memory);
 
     impl Storage for Full {
-        fn kind(&self) -> Kind {
-            Kind::File
+        fn kind(&self) -> StorageKind {
+            StorageKind::File
         }
 
         fn get(&self, wanted: &Query) -> Result<Option<Credential>, Error> {
@@ -321,7 +321,7 @@ mod tests {
         fn store(&self, _credential: &Credential) -> Result<(), Error> {
             Err(Error::Failed {
                 operation: "store",
-                kind: Kind::File,
+                kind: StorageKind::File,
                 cause: "no room".into(),
             })
         }

@@ -5,7 +5,7 @@ use crate::credential::username::Username;
 use crate::files::owned;
 use crate::forge::http;
 use crate::journal;
-use crate::storage::{self, Kind};
+use crate::storage::{self, StorageKind};
 use crate::terminal::escape;
 
 /// The usual reason for a 400, which GitLab gives in words that differ from version to version.
@@ -57,9 +57,9 @@ pub enum Error {
     )]
     Elsewhere {
         /// Where the dead one is.
-        dead: Kind,
+        dead: StorageKind,
         /// Where the other is.
-        good: Kind,
+        good: StorageKind,
     },
     /// The forge says that it is good; a forge of several servers may lag behind.
     #[error(
@@ -237,7 +237,7 @@ impl Error {
 }
 
 /// How the dead token gets out of the good one's way.
-fn way_to(key: &Key, dead: Kind, good: Kind) -> String {
+fn way_to(key: &Key, dead: StorageKind, good: StorageKind) -> String {
     // `logout` takes all that fits: here it must be one.
     let has_no_name = key.username.as_ref().is_none_or(Username::is_empty) || key.hides_user();
     if dead == good || has_no_name {

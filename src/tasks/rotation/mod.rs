@@ -17,11 +17,11 @@ use self::failure::{Error, Fate};
 use self::pending::Turn;
 use self::successor::{last_day, successor};
 use crate::credential::Credential;
-use crate::credential::expiry::{Expiry, Source};
+use crate::credential::expiry::{Expiry, ExpirySource};
 use crate::credential::key::Key;
-use crate::forge::answer::Answer;
+use crate::forge::answer::HttpAnswer;
 use crate::forge::http;
-use crate::forge::{Call, Found, Renewal, Revocation, Site, Told, Verdict};
+use crate::forge::{Call, ForgeExpiry, ForgeSite, Renewal, Revocation, TokenFacts, TokenVerdict};
 use crate::git::network::Network;
 use crate::helper::Helper;
 use crate::helper::issuer::Issuer;
@@ -30,7 +30,7 @@ use crate::helper::notice::Notice;
 use crate::journal::mark;
 use crate::platform::monotonic_now;
 use crate::secret::{Buffer, Secret};
-use crate::storage::{self, Kind};
+use crate::storage::{self, StorageKind};
 use crate::time::Now;
 
 /// How long the forge may take over the new token: who gives up before it answers has lost both.
@@ -51,7 +51,7 @@ pub struct Plan {
     /// Who issued it.
     pub issuer: Issuer,
     /// Where.
-    pub site: Site,
+    pub site: ForgeSite,
     /// By a call, or by hand.
     pub renewal: Renewal,
     /// How the old one goes.
@@ -67,7 +67,7 @@ pub struct Rotated {
     /// Where it could not be put.
     pub left: Vec<Left>,
     /// Where another one was stored meanwhile, and stays.
-    pub displaced: Vec<(Kind, Key)>,
+    pub displaced: Vec<(StorageKind, Key)>,
     /// Whether every storage could be asked. Until then the mark of the rotation stays.
     pub is_whole: bool,
     /// Whether it lasts where the old one did. Until then the mark of the rotation stays.
@@ -75,7 +75,7 @@ pub struct Rotated {
     /// An earlier rotation made it, and was cut off before it was everywhere.
     pub is_late: bool,
     /// When the new token expires, by the forge's word.
-    pub end: Told,
+    pub end: ForgeExpiry,
 }
 
 impl Helper {
@@ -171,7 +171,7 @@ impl Helper {
             return Err(Error::NoToken(self.aftermath(old, now)));
         };
         // With a date that is past, storages would wipe the only copy.
-        let found = Found {
+        let found = TokenFacts {
             end: end.after(now.unix),
             ..found
         };
@@ -197,7 +197,7 @@ impl Helper {
         (call, body, network): (&Call, &str, &Network),
         turn: &mut Turn,
         now: Now,
-    ) -> Result<Answer, Error> {
+    ) -> Result<HttpAnswer, Error> {
         match http::call_within(
             ANSWER_PATIENCE,
             call,
@@ -220,7 +220,7 @@ impl Helper {
     /// Stores `token` in the place of `old`, and writes down what was `found` of it.
     pub(crate) fn put(
         &self,
-        (token, found): (&Secret, Found),
+        (token, found): (&Secret, TokenFacts),
         old: &Credential,
         holders: &Holders<'_>,
         turn: &mut Turn,
@@ -259,12 +259,12 @@ impl Helper {
         let Some(new) = asked_for.or(kept.first()).map(Credential::duplicate) else {
             return Err(Error::Displaced);
         };
-        let asked = Asked::Told(Verdict::Good(found));
+        let asked = Asked::Told(TokenVerdict::Good(found));
         for new in &kept {
             // It is stored: what cannot be written down beside it is found out again.
             let _ = self.journal.learn(new, now.unix, |known| {
                 known.since = Some(now.unix);
-                known.end = new.expiry.map(|end| (end, Source::Forge));
+                known.end = new.expiry.map(|end| (end, ExpirySource::Forge));
             });
             let issuer = self.issuer_known(new);
             let _ = self.settle(new, issuer.as_ref(), &asked, now);
@@ -329,7 +329,7 @@ impl Helper {
     fn aftermath(&self, old: &Credential, now: Now) -> Fate {
         match self.ask(old, now).1 {
             // Whoever says yes to anything tells no scopes.
-            Asked::Told(Verdict::Good(found)) if found.scopes.is_some() => Fate::Alive,
+            Asked::Told(TokenVerdict::Good(found)) if found.scopes.is_some() => Fate::Alive,
             asked if asked.is_rejection() => Fate::Dead,
             _ => Fate::Unknown,
         }
@@ -359,16 +359,17 @@ fn was_not_sent(error: http::Error) -> bool {
 }
 
 /// The forge's description of a token that it can replace, or why it cannot. `needs`: the scopes of which one is necessary.
-fn replaceable(asked: Asked, needs: &[&str]) -> Result<Found, Error> {
+fn replaceable(asked: Asked, needs: &[&str]) -> Result<TokenFacts, Error> {
     let found = match asked {
         // A program that accepts every token tells no scopes.
         Asked::Told(
-            Verdict::Good(Found { scopes: None, .. }) | Verdict::Unclear { status: 200 },
+            TokenVerdict::Good(TokenFacts { scopes: None, .. })
+            | TokenVerdict::Unclear { status: 200 },
         )
         | Asked::NotThere(_) => return Err(Error::Undescribed),
-        Asked::Told(Verdict::Good(found)) if found.kind.is_some() => return Err(Error::Kind),
-        Asked::Told(Verdict::Good(found)) => found,
-        Asked::Told(Verdict::Unclear { status } | Verdict::Limited { status, .. }) => {
+        Asked::Told(TokenVerdict::Good(found)) if found.kind.is_some() => return Err(Error::Kind),
+        Asked::Told(TokenVerdict::Good(found)) => found,
+        Asked::Told(TokenVerdict::Unclear { status } | TokenVerdict::Limited { status, .. }) => {
             return Err(Error::Refused(status));
         }
         Asked::Failed(error) => return Err(Error::NotAsked(error)),

@@ -2,7 +2,7 @@
 
 use super::entries::{Left, Replaced};
 use crate::credential::Credential;
-use crate::credential::expiry::{Expiry, Source};
+use crate::credential::expiry::{Expiry, ExpirySource};
 use crate::credential::key::Key;
 use crate::helper::Helper;
 use crate::helper::notice::Notice;
@@ -27,7 +27,7 @@ impl Helper {
         &self,
         old: &Credential,
         token: &Secret,
-        (end, is_endless): (Option<(Expiry, Source)>, bool),
+        (end, is_endless): (Option<(Expiry, ExpirySource)>, bool),
         now: Now,
     ) -> Result<Followed, Error> {
         let holders = self.holders(old)?;

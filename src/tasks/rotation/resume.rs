@@ -5,7 +5,7 @@ use super::entries::Holders;
 use super::failure::Error;
 use super::pending::Turn;
 use crate::credential::Credential;
-use crate::forge::{Found, Told, Verdict};
+use crate::forge::{ForgeExpiry, TokenFacts, TokenVerdict};
 use crate::helper::Helper;
 use crate::helper::lookup::request::Asked;
 use crate::storage;
@@ -58,7 +58,7 @@ impl Helper {
             (None, None) => return Err(self.none_but(old, Error::CutOff, now)),
         };
         let found = match self.ask(&new, now).1 {
-            Asked::Told(Verdict::Good(found)) if found.scopes.is_some() => found,
+            Asked::Told(TokenVerdict::Good(found)) if found.scopes.is_some() => found,
             asked if asked.is_rejection() => {
                 return Err(self.none_but(old, Error::Dead, now));
             }
@@ -67,9 +67,12 @@ impl Helper {
         };
         let token = new.token().ok_or(Error::CutOff)?;
         // The kept date counts unless it is past: the forge has just accepted the token.
-        let kept = new.expiry.map_or(Told::Unknown, Told::At).after(now.unix);
-        let found = Found {
-            end: kept.expiry().map_or(found.end, Told::At),
+        let kept = new
+            .expiry
+            .map_or(ForgeExpiry::Unknown, ForgeExpiry::At)
+            .after(now.unix);
+        let found = TokenFacts {
+            end: kept.expiry().map_or(found.end, ForgeExpiry::At),
             ..found
         };
         // It lasts somewhere already: the next run can wait for who holds the rest.
@@ -91,7 +94,7 @@ impl Helper {
         let mut others = kept.iter().filter(|(_, kept)| !kept.has_token_of(old));
         let good = others.find(|(_, other)| {
             let asked = self.ask(other, now).1;
-            matches!(asked, Asked::Told(Verdict::Good(_)))
+            matches!(asked, Asked::Told(TokenVerdict::Good(_)))
         });
         match (dead, good) {
             (Some(&(dead, _)), Some(&(good, _))) => Error::Elsewhere { dead, good },

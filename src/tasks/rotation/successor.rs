@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::credential::expiry::{End, Expiry};
-use crate::forge::Told;
-use crate::forge::answer::Answer;
+use crate::credential::expiry::{Expiry, StatedExpiry};
+use crate::forge::ForgeExpiry;
+use crate::forge::answer::HttpAnswer;
 use crate::secret::Secret;
 use crate::time::Now;
 
@@ -33,7 +33,7 @@ enum Day<'a> {
 }
 
 /// The new token and its expiry.
-pub(crate) fn successor(answer: &Answer) -> Option<(Secret, Told)> {
+pub(crate) fn successor(answer: &HttpAnswer) -> Option<(Secret, ForgeExpiry)> {
     let bytes = answer.body.as_slice();
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     // Text after the value is not ours to check: the token is complete.
@@ -45,9 +45,9 @@ pub(crate) fn successor(answer: &Answer) -> Option<(Secret, Told)> {
     };
     let is_token = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic());
     let end = match expires_at {
-        Day::Text(day) => start_of(&day).map_or(Told::Unknown, Told::At),
-        Day::Never => Told::Never,
-        Day::Other(_) | Day::Missing => Told::Unknown,
+        Day::Text(day) => start_of(&day).map_or(ForgeExpiry::Unknown, ForgeExpiry::At),
+        Day::Never => ForgeExpiry::Never,
+        Day::Other(_) | Day::Missing => ForgeExpiry::Unknown,
     };
     is_token.then(|| (Secret::new(token.as_bytes()), end))
 }
@@ -55,7 +55,7 @@ pub(crate) fn successor(answer: &Answer) -> Option<(Secret, Told)> {
 /// The token expires at 00:00 UTC, at the start of that day.
 fn start_of(day: &str) -> Option<Expiry> {
     let day: String = day.chars().take(10).collect();
-    let end = End::parse(&format!("{day}T00:00:00Z")).ok()?;
+    let end = StatedExpiry::parse(&format!("{day}T00:00:00Z")).ok()?;
     end.expiry(0)
 }
 
@@ -91,13 +91,13 @@ mod tests {
 
     #[test]
     fn a_null_expiry_means_never_and_a_missing_one_nothing() {
-        let expected = Told::At(Expiry::from_unix(1_795_651_200).unwrap());
+        let expected = ForgeExpiry::At(Expiry::from_unix(1_795_651_200).unwrap());
         for (rest, end) in [
-            (r#","expires_at":null"#, Told::Never),
+            (r#","expires_at":null"#, ForgeExpiry::Never),
             (r#","expires_at":"2026-11-26""#, expected),
-            (r#","expires_at":"soon""#, Told::Unknown),
-            (r#","expires_at":{"day":5}"#, Told::Unknown),
-            ("", Told::Unknown),
+            (r#","expires_at":"soon""#, ForgeExpiry::Unknown),
+            (r#","expires_at":{"day":5}"#, ForgeExpiry::Unknown),
+            ("", ForgeExpiry::Unknown),
         ] {
             let body = format!(r#"{{"id":2,"token":"made-up"{rest}}}"#);
             let found = successor(&answer(201, &[], &body)).map(|(_, end)| end);

@@ -1,7 +1,7 @@
 //! Dates and durations, from git and from people: each is read as by hand, or not at all.
 #![no_main]
 
-use git_credential_pat::credential::expiry::{End, Expiry};
+use git_credential_pat::credential::expiry::{StatedExpiry, Expiry};
 use git_credential_pat::time::{in_words, parse_duration};
 use libfuzzer_sys::fuzz_target;
 
@@ -93,10 +93,10 @@ fuzz_target!(|data: &[u8]| {
 
     let in_range = |seconds: i64| {
         let seconds = u64::try_from(seconds).ok();
-        Expiry::from_unix(seconds.unwrap_or(0)).map(End::At)
+        Expiry::from_unix(seconds.unwrap_or(0)).map(StatedExpiry::At)
     };
     let wanted = if text == "never" {
-        Some(End::Never)
+        Some(StatedExpiry::Never)
     } else if let Some(days) = day(text) {
         in_range(days * 86_400 + 86_399)
     } else if let Some(moment) = moment(text) {
@@ -109,7 +109,7 @@ fuzz_target!(|data: &[u8]| {
         let has_unit = !text.bytes().all(|byte| byte.is_ascii_digit());
         duration
             .filter(|seconds| has_unit && (1..=MOST).contains(seconds))
-            .map(End::In)
+            .map(StatedExpiry::In)
     };
-    assert_eq!(End::parse(text).ok(), wanted, "{text}");
+    assert_eq!(StatedExpiry::parse(text).ok(), wanted, "{text}");
 });

@@ -6,8 +6,8 @@ use git_credential_pat::credential::host::{is_host, is_path, is_protocol};
 use git_credential_pat::credential::key::Key;
 use git_credential_pat::credential::username::Username;
 use git_credential_pat::credential::{Authorization, Credential};
-use git_credential_pat::protocol::read::{self, Lines};
-use git_credential_pat::protocol::write::{self, State};
+use git_credential_pat::protocol::read::{self, AttributeLines};
+use git_credential_pat::protocol::write::{self, AnswerState};
 use git_credential_pat::secret::{Buffer, Secret};
 use libfuzzer_sys::fuzz_target;
 
@@ -120,7 +120,7 @@ fuzz_target!(|data: &[u8]| {
             && (is_host(&key.host) || is_nowhere)
             && key.host.to_ascii_lowercase() == key.host
             && key.path.as_deref().is_none_or(is_path);
-        let back = read::entry(Lines::new(entry.as_slice()));
+        let back = read::entry(AttributeLines::new(entry.as_slice()));
         if is_entry {
             let back = Credential::partial(back.expect("what is written can be read"))
                 .expect("it has a key");
@@ -148,7 +148,7 @@ fuzz_target!(|data: &[u8]| {
     // Any bytes, as git-credential(1) has it; ours are letters and digits.
     let state = data.rsplit(|byte| *byte == 0xFE).next().unwrap_or_default();
     let has_clean_state = !state.iter().any(|byte| b"\n\r\0".contains(byte));
-    let state = |is_last| Some(State { state, is_last });
+    let state = |is_last| Some(AnswerState { state, is_last });
     for (with_authtype, state) in [
         (false, None),
         (true, None),
@@ -166,7 +166,7 @@ fuzz_target!(|data: &[u8]| {
             } else {
                 allowed.retain(|name| !["authtype", "credential"].contains(name));
             }
-            if let Some(State { is_last, .. }) = state {
+            if let Some(AnswerState { is_last, .. }) = state {
                 text = text
                     .strip_prefix(b"capability[]=state\n")
                     .expect("announced first");

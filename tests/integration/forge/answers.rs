@@ -5,10 +5,10 @@ use std::fs;
 use std::thread;
 
 use git_credential_pat::credential::token::TokenKind;
-use git_credential_pat::forge::answer::Answer;
+use git_credential_pat::forge::answer::HttpAnswer;
 use git_credential_pat::forge::github::GitHub;
 use git_credential_pat::forge::gitlab::GitLab;
-use git_credential_pat::forge::{Forge, Verdict, reading};
+use git_credential_pat::forge::{Forge, TokenVerdict, reading};
 use git_credential_pat::secret::Buffer;
 use serde_json::Value;
 
@@ -95,11 +95,11 @@ impl Row {
         response
     }
 
-    fn answer(&self) -> Answer {
+    fn answer(&self) -> HttpAnswer {
         let mut body = Buffer::with_capacity(self.body.len());
         body.push(self.body.as_bytes());
         let headers = self.headers.iter();
-        Answer {
+        HttpAnswer {
             status: self.status,
             headers: headers
                 .map(|(name, value)| (name.to_ascii_lowercase(), value.as_bytes().to_vec()))
@@ -122,13 +122,13 @@ fn the_reader_reads_every_answer_as_its_outcome() {
         };
         let kind: Option<TokenKind> = kind;
         let word = match reading::read(forge, &row.answer(), kind, now()) {
-            Verdict::Good(_) => "good",
-            Verdict::Ended => "expired",
-            Verdict::Revoked => "revoked",
-            Verdict::Rejected => "rejected",
-            Verdict::Blocked { .. } => "blocked",
-            Verdict::Limited { .. } => "limited",
-            Verdict::Unclear { .. } => "unclear",
+            TokenVerdict::Good(_) => "good",
+            TokenVerdict::Ended => "expired",
+            TokenVerdict::Revoked => "revoked",
+            TokenVerdict::Rejected => "rejected",
+            TokenVerdict::Blocked { .. } => "blocked",
+            TokenVerdict::Limited { .. } => "limited",
+            TokenVerdict::Unclear { .. } => "unclear",
         };
         if word != row.reader {
             wrong.push(format!("{}: {}: {word}", row.ask, row.name));
