@@ -17,7 +17,7 @@ usage: sh install/uninstall.sh [--prefix DIR] [--system] [--purge] [--dry-run]
 
   --prefix DIR  where it was installed, instead of ~/.local
   --system      take it out of the configuration for all users as well ('setup --system')
-  --purge       also remove the plaintext file, the journal, the marks of rotations and
+  --purge       also remove the plaintext file, the journal, the guard of rotations and
                 config.toml. What is in the keychain stays: it belongs to git's own helper too
   --dry-run     say what would be done, and do nothing
   --help        this text
@@ -109,7 +109,8 @@ state=$(folder "${XDG_STATE_HOME:-}" .local/state)
 runtime=${XDG_RUNTIME_DIR:-/nonexistent}/$program
 own=$(present "$data/credentials" "$data/credentials.lock" "$data/.credentials.git-credential-pat-new" \
     "$state/journal" "$state/journal.lock" "$state/.journal.git-credential-pat-new" "$config/config.toml" \
-    "$state"/rotation-* "$state/rotation.lock" "$state"/.rotation-*.git-credential-pat-new \
+    "$state/rotation" "$state/rotation.lock" "$state/.rotation.git-credential-pat-new" \
+    "$state"/rotation-* "$state"/.rotation-*.git-credential-pat-new \
     "$state/keychain.lock" \
     "$runtime/socket.lock" "$state"/run/socket-*.lock \
     "$state"/setup--*/setup "$state"/setup--*/setup.lock "$state"/setup--*/.setup.git-credential-pat-new)

@@ -15,6 +15,8 @@ use crate::secret::Secret;
 
 /// The tag before a name in a fingerprint. The tags before secrets are 0 and 1.
 const NAME: u8 = 2;
+/// The tag before a token alone, without the entry that it is kept in.
+const TOKEN: u8 = 3;
 
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -48,6 +50,14 @@ impl Fingerprint {
                     code.update(secret);
                 }
             }
+        })
+    }
+
+    /// Of a token, under any name that it is kept under.
+    pub(super) fn of_token(journal: &[u8; 32], token: &Secret) -> Self {
+        Self::of(journal, |code| {
+            code.update(&[TOKEN]);
+            code.update(token.expose());
         })
     }
 

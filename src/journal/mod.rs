@@ -5,6 +5,7 @@ mod about;
 pub mod known;
 mod learnt;
 pub mod mark;
+pub mod pending;
 pub mod snapshot;
 
 use std::io;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use self::about::{About, Fingerprint, Owner, hex};
 use self::known::Known;
 use self::mark::Mark;
+use self::pending::RotationRecord;
 use crate::credential::Credential;
 use crate::credential::key::Key;
 use crate::credential::query::Query;
@@ -67,6 +69,9 @@ pub enum Error {
     /// Another process keeps it.
     #[error("the journal is in use")]
     Busy,
+    /// Reported only by the rotation of tokens: everything else begins a damaged journal anew.
+    #[error("the journal {} is damaged", .0.display())]
+    Damaged(PathBuf),
 }
 
 /// One paragraph of knowledge, under what it is about.
@@ -104,6 +109,7 @@ impl Entry {
 struct Contents {
     key: [u8; 32],
     entries: Vec<Entry>,
+    rotations: Vec<RotationRecord>,
 }
 
 impl Journal {
@@ -187,6 +193,7 @@ impl Contents {
         Ok(Self {
             key,
             entries: Vec::new(),
+            rotations: Vec::new(),
         })
     }
 
@@ -261,6 +268,7 @@ impl Contents {
         let mut contents = Self {
             key: unhex(first.value)?,
             entries: Vec::new(),
+            rotations: Vec::new(),
         };
         // To the end of the first paragraph.
         lines.by_ref().for_each(drop);
@@ -269,6 +277,7 @@ impl Contents {
             let mut lines = AttributeLines::new(rest);
             let mut secret = None;
             let mut user = None;
+            let (mut rotation, mut successor) = (None, None);
             let mut entry = Entry::default();
             for line in lines.by_ref() {
                 let line = line.ok()?;
@@ -278,6 +287,8 @@ impl Contents {
                 match line.key {
                     b"token" => secret = Some(Fingerprint(text.to_owned())),
                     b"user" => user = Some(Fingerprint(text.to_owned())),
+                    b"rotation" => rotation = Some(Fingerprint(text.to_owned())),
+                    b"successor" => successor = Some(Fingerprint(text.to_owned())),
                     b"said" => entry.said = text.parse().ok(),
                     key => match Mark::from_word(key) {
                         Some(fate) => entry.fate = text.parse().ok().map(|at| (fate, at)),
@@ -292,7 +303,10 @@ impl Contents {
                 owner.user = user.or(owner.user);
                 entry.about = Some(About { owner, secret });
             }
-            contents.entries.push(entry);
+            match rotation {
+                Some(old) => contents.rotations.push(RotationRecord { old, successor }),
+                None => contents.entries.push(entry),
+            }
             rest = lines.rest();
         }
         Some(contents)
@@ -322,6 +336,13 @@ impl Contents {
                 out.push(format!("{}={at}\n", fate.word()).as_bytes());
             }
             known.write(&mut out);
+            out.push(b"\n");
+        }
+        for RotationRecord { old, successor } in &self.rotations {
+            out.push(format!("rotation={}\n", old.0).as_bytes());
+            if let Some(Fingerprint(new)) = successor {
+                out.push(format!("successor={new}\n").as_bytes());
+            }
             out.push(b"\n");
         }
         Ok(out)

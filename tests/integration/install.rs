@@ -116,7 +116,7 @@ fn installs_sets_up_and_takes_it_back() {
     // What other storages and a rotation leave there.
     let state = sandbox.path("home/.local/state/git-credential-pat");
     fs::create_dir_all(&state).unwrap();
-    for name in ["keychain.lock", "rotation.lock", "rotation-1"] {
+    for name in ["keychain.lock", "rotation.lock", "rotation", "rotation-1"] {
         fs::write(state.join(name), "").unwrap();
     }
     script(&sandbox, "uninstall.sh", &["--purge"]).succeeded();

@@ -72,9 +72,6 @@ pub enum Error {
     /// No date can be written for it.
     #[error("the new token's end lies too far ahead: the kept token was not rotated")]
     TooFar,
-    /// The system gave no random bytes.
-    #[error("cannot make a mark of the rotation: the kept token was not rotated")]
-    Random,
     /// An earlier rotation ended before the forge's answer, and the forge may not have.
     #[error(
         "an earlier rotation was cut off, and the forge may still be at it: nothing was done, for to ask it twice revokes both tokens"
@@ -224,6 +221,10 @@ impl Error {
                 )
             }
             Self::Refused(400) | Self::TooFar => TOO_LONG.to_owned(),
+            Self::Journal(journal::Error::Damaged(_)) => {
+                "move the journal away: an earlier rotation that it may know of is then lost"
+                    .to_owned()
+            }
             Self::Private(error) | Self::Journal(journal::Error::File(error)) => {
                 error.hint()?.to_owned()
             }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use self::entries::{Holders, Left, Replaced};
 use self::failure::{Error, Fate};
-use self::pending::Turn;
+use self::pending::RotationLock;
 use self::successor::{last_day, successor};
 use crate::credential::Credential;
 use crate::credential::expiry::{Expiry, ExpirySource};
@@ -132,23 +132,24 @@ impl Helper {
         let Some(token) = old.token() else {
             return Err(Error::Dead);
         };
-        let mut turn = Turn::take(state, now.unix)?;
+        let lock = RotationLock::take(state)?;
+        let pending = self.journal.rotations()?;
         let holders = self.holders(old)?;
         if !holders.are_of(&old.key) {
             return Err(Error::Overtaken);
         }
-        if let Some(rotated) = self.catch_up(old, &mut turn, now)? {
+        if let Some(rotated) = self.catch_up(old, &pending, now)? {
             return Ok(rotated);
         }
         let asked = self.ask(old, now).1;
         if asked.is_rejection() {
-            if !turn.has_begun(token) {
+            if !pending.has_begun(token) {
                 return Err(self.none_but(old, Error::Dead, now));
             }
-            return self.finish(old, &holders, &mut turn, now);
+            return self.finish(old, &holders, &pending, now);
         }
         // That the old token is good proves nothing while the forge may still be at it.
-        if let Some(left) = turn.is_open_for(token, now.unix) {
+        if let Some(left) = lock.guards_for(now.unix)? {
             return Err(Error::Pending(left));
         }
         let found = replaceable(asked, needs)?;
@@ -163,9 +164,10 @@ impl Helper {
         let body = format!("{{\"expires_at\":\"{day}\"}}");
         // It starts git, which Ctrl-C ends: before the announcement.
         let network = http::network_for(&call.url).map_err(Error::NotAsked)?;
-        turn.mark(token, now.unix)?;
+        self.journal.begin_rotation(token, now.unix)?;
+        lock.guard(now.unix)?;
         announce(Step::Asks(&holders.unasked));
-        let answer = self.ask_for_successor(old, token, (call, &body, &network), &mut turn, now)?;
+        let answer = self.ask_for_successor(old, token, (call, &body, &network), &lock, now)?;
         let new = successor(&answer).filter(|(new, _)| !new.is_same(token));
         let Some((new, end)) = new else {
             return Err(Error::NoToken(self.aftermath(old, now)));
@@ -186,16 +188,18 @@ impl Helper {
             });
             monotonic_now() < until
         };
-        self.put((&new, found), old, &holders, &mut turn, &mut retries, now)
+        let result = self.put((&new, found), old, &holders, &mut retries, now);
+        lock.end_guard();
+        result
     }
 
-    /// Asks the forge for the token that replaces `token`. The mark of `turn` stays if the outcome is unknown.
+    /// Asks the forge for the token that replaces `token`. The guard of `lock` stays if the outcome is unknown.
     fn ask_for_successor(
         &self,
         old: &Credential,
         token: &Secret,
         (call, body, network): (&Call, &str, &Network),
-        turn: &mut Turn,
+        lock: &RotationLock,
         now: Now,
     ) -> Result<HttpAnswer, Error> {
         match http::call_within(
@@ -207,10 +211,10 @@ impl Helper {
         ) {
             Ok(answer) if (200..300).contains(&answer.status) => Ok(answer),
             Err(error) if was_not_sent(error) => {
-                turn.unmark(token);
+                self.never_asked(token, lock, now);
                 Err(Error::NotAsked(error))
             }
-            Ok(answer) => Err(self.refused(answer.status, old, turn, now)),
+            Ok(answer) => Err(self.refused(answer.status, old, lock, now)),
             // The mark stays, even if the old token is good: a slow forge may still be at it.
             Err(_) if self.aftermath(old, now) == Fate::Dead => Err(Error::Budget),
             Err(_) => Err(Error::Unknown),
@@ -223,7 +227,6 @@ impl Helper {
         (token, found): (&Secret, TokenFacts),
         old: &Credential,
         holders: &Holders<'_>,
-        turn: &mut Turn,
         retries: &mut dyn FnMut(&storage::Error) -> bool,
         now: Now,
     ) -> Result<Rotated, Error> {
@@ -232,7 +235,7 @@ impl Helper {
             return Err(Error::Dead);
         };
         // Before it is anywhere: whoever is killed from here on leaves a word of what to look for.
-        turn.name_successor(old_token, token);
+        let _ = self.journal.name_successor(old_token, token, now.unix);
         // Copies of it may lie elsewhere; and whoever thanks for it from here on is too late.
         for dead in holders.kept() {
             self.bury(dead, mark::Mark::Superseded, now);
@@ -253,7 +256,7 @@ impl Helper {
         // While somebody may still have the old one the mark tells the next run what to put there.
         let is_whole = holders.are_all();
         if left.iter().all(|left| left.is_erased) && is_settled && is_whole {
-            turn.unmark(old_token);
+            let _ = self.journal.end_rotation(old_token, now.unix);
         }
         let asked_for = kept.iter().find(|new| new.key == old.key);
         let Some(new) = asked_for.or(kept.first()).map(Credential::duplicate) else {
@@ -307,10 +310,10 @@ impl Helper {
     }
 
     /// Why there is no new token, where the forge, or a gateway before it, answers that there is none.
-    fn refused(&self, status: u16, old: &Credential, turn: &mut Turn, now: Now) -> Error {
+    fn refused(&self, status: u16, old: &Credential, lock: &RotationLock, now: Now) -> Error {
         match (self.aftermath(old, now), old.token()) {
             (Fate::Alive, Some(token)) if is_refusal(status) => {
-                turn.unmark(token);
+                self.never_asked(token, lock, now);
                 Error::Refused(status)
             }
             (Fate::Dead, _) => Error::Doubtful {
@@ -323,6 +326,12 @@ impl Helper {
                 fate: Fate::Unknown,
             },
         }
+    }
+
+    /// The forge has replaced nothing. A record that stays makes the next rotation look twice.
+    fn never_asked(&self, token: &Secret, lock: &RotationLock, now: Now) {
+        let _ = self.journal.end_rotation(token, now.unix);
+        lock.end_guard();
     }
 
     /// What has become of the old token, when the answer is lost. To look is no reuse.

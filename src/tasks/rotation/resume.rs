@@ -3,11 +3,11 @@
 use super::Rotated;
 use super::entries::Holders;
 use super::failure::Error;
-use super::pending::Turn;
 use crate::credential::Credential;
 use crate::forge::{ForgeExpiry, TokenFacts, TokenVerdict};
 use crate::helper::Helper;
 use crate::helper::lookup::request::Asked;
+use crate::journal::pending::PendingRotations;
 use crate::storage;
 use crate::time::Now;
 
@@ -17,21 +17,21 @@ impl Helper {
     pub(crate) fn catch_up(
         &self,
         new: &Credential,
-        turn: &mut Turn,
+        pending: &PendingRotations,
         now: Now,
     ) -> Result<Option<Rotated>, Error> {
-        let Some(token) = new.token().filter(|token| turn.has_made(token)) else {
+        let Some(token) = new.token().filter(|token| pending.has_made(token)) else {
             return Ok(None);
         };
         let is_dead = |kept: &Credential| {
             let kept = kept.token();
-            kept.is_some_and(|kept| turn.has_made_of(kept, token))
+            kept.is_some_and(|kept| pending.has_made_from(kept, token))
         };
         let (kept, silent) = self.kept_at(&new.key, &is_dead);
         match (kept.first(), silent) {
             (Some((_, dead)), _) => {
                 let holders = self.holders(dead)?;
-                self.finish(dead, &holders, turn, now).map(Some)
+                self.finish(dead, &holders, pending, now).map(Some)
             }
             // To ask for another one would leave that storage behind for good.
             (None, Some(cause)) => Err(Error::Unfinished(cause)),
@@ -44,12 +44,12 @@ impl Helper {
         &self,
         old: &Credential,
         holders: &Holders<'_>,
-        turn: &mut Turn,
+        pending: &PendingRotations,
         now: Now,
     ) -> Result<Rotated, Error> {
         let is_new = |kept: &Credential| {
             let both = old.token().zip(kept.token());
-            both.is_some_and(|(old, kept)| turn.has_made_of(old, kept))
+            both.is_some_and(|(old, kept)| pending.has_made_from(old, kept))
         };
         let (mut kept, silent) = self.kept_at(&old.key, &is_new);
         let new = match (kept.pop(), silent) {
@@ -77,7 +77,7 @@ impl Helper {
         };
         // It lasts somewhere already: the next run can wait for who holds the rest.
         let mut retries = |_: &storage::Error| false;
-        let rotated = self.put((token, found), old, holders, turn, &mut retries, now)?;
+        let rotated = self.put((token, found), old, holders, &mut retries, now)?;
         Ok(Rotated {
             is_late: true,
             ..rotated

@@ -1,6 +1,5 @@
 //! `rotate` broken off: in the rehearsal, while the forge thinks, by whatever signal.
 
-use std::fs;
 use std::fs::File;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Stdio};
@@ -75,10 +74,8 @@ fn a_kill_changes_no_end(storage: &str, calls: &[&str], ends: Option<u64>) {
     let mut killed = 0;
     for call in calls {
         for number in 1.. {
-            // Killed behind the rehearsal it leaves one, and nobody would get so far again.
-            for mark in work.marks() {
-                fs::remove_file(mark).unwrap();
-            }
+            // A kill after the rehearsal leaves a guard: the next run would not get that far.
+            work.forget_rotations();
             let output = killed_at(&work, &program, call, number);
             assert_eq!(look(), before, "{storage} {call} {number}: {output:?}");
             // It was git that was killed, while it read the configuration.
@@ -263,7 +260,7 @@ fn an_answer_that_comes_too_late_leaves_it_open() {
     let next = work.ask(&format!("rotate {}", work.forge.url()), b"");
     assert!(
         next.stderr.contains("an earlier rotation was cut off"),
-        "the mark stays: {next:?}"
+        "the rotation stays pending: {next:?}"
     );
     assert_eq!(work.rotations(), 1, "never repeated");
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::work::Work;
+use super::work::{JOURNAL, Work};
 use super::{Fate, Manner, Speaks, Token};
 use crate::attributes::{Answer, lines};
 use crate::process::{Output, run};
@@ -16,7 +16,6 @@ use crate::tool;
 const FIRST: &str = "glpat-first.0123456789";
 const ROTATE: &str = "/api/v4/personal_access_tokens/self/rotate";
 const SELF: &str = "/api/v4/personal_access_tokens/self";
-const JOURNAL: &str = "state/git-credential-pat/journal";
 
 fn with_first() -> Work {
     let work = Work::without_lookups(Speaks::GitLab);
@@ -120,35 +119,71 @@ fn two_names_of_one_host_at_once() {
     assert_eq!(work.forge.tokens()[1].fate, Fate::Good, "the family lives");
 }
 
-/// Killed while the forge thinks; then under the other name, with the journal gone, or another one in its place.
+/// Killed while the forge is at work. The next run is under the other name, or finds no journal.
 #[test]
-fn a_mark_hangs_on_neither_name_nor_journal() {
-    for (what, is_at_other) in [("", true), ("removed", false), ("garbled", false)] {
-        let work = with_two_names();
-        let words = format!("rotate https://alice@{}", work.forge.host());
-        let late = Manner::Late(Duration::from_secs(2));
-        let mut child = begun(&work, late, work.command(&words));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        let journal = work.sandbox.path(JOURNAL);
-        match what {
-            "removed" => drop(fs::remove_file(journal)),
-            "garbled" => fs::write(journal, "X").unwrap(),
-            _ => {}
+fn neither_another_name_nor_a_lost_journal_lets_it_ask_again() {
+    for is_journal_lost in [false, true] {
+        let work = killed_while_the_forge_works();
+        if is_journal_lost {
+            fs::remove_file(work.sandbox.path(JOURNAL)).unwrap();
         }
-        let host = if is_at_other {
-            other_host(&work)
-        } else {
-            work.forge.host()
-        };
+        let host = other_host(&work);
         let next = rotate_at(&work, &host);
         fails(&next, "the forge may still be at it: nothing was done");
-        let revoked = || work.forge.tokens()[0].fate == Fate::Revoked;
-        assert!(crate::process::until(revoked));
-        fails(&rotate_at(&work, &host), "an earlier rotation was cut off");
-        assert_eq!(rotations(&work), 1, "{what}: never repeated");
-        assert_eq!(work.forge.tokens()[1].fate, Fate::Good, "{what}");
+        assert!(crate::process::until(
+            || work.forge.tokens()[0].fate == Fate::Revoked
+        ));
+        // Without the journal the token is known to be dead, and not why.
+        let said = if is_journal_lost {
+            "the kept token is dead: only a new one helps"
+        } else {
+            "an earlier rotation was cut off"
+        };
+        fails(&rotate_at(&work, &host), said);
+        assert_eq!(rotations(&work), 1, "never repeated");
+        assert_eq!(work.forge.tokens()[1].fate, Fate::Good);
     }
+}
+
+/// A rotation may be pending in a journal that cannot be read: it is neither passed over nor begun anew.
+#[test]
+fn a_damaged_journal_is_left_to_the_person() {
+    let work = killed_while_the_forge_works();
+    let journal = work.sandbox.path(JOURNAL);
+    fs::write(&journal, "X").unwrap();
+    let next = rotate(&work);
+    fails(&next, "the token was not rotated");
+    for said in ["journal is damaged", "move the journal away"] {
+        assert!(next.stderr.contains(said), "{said}: {next:?}");
+    }
+    assert_eq!(fs::read_to_string(&journal).unwrap(), "X");
+    fs::remove_file(&journal).unwrap();
+    fails(&rotate(&work), "the forge may still be at it");
+    assert_eq!(rotations(&work), 1);
+}
+
+/// A rotation that cannot be recorded is not begun.
+#[test]
+fn a_journal_that_cannot_be_written_stops_it_before() {
+    let work = with_first();
+    let obstacle = work
+        .sandbox
+        .path("state/git-credential-pat/.journal.git-credential-pat-new");
+    fs::create_dir(&obstacle).unwrap();
+    fails(&rotate(&work), "the token was not rotated");
+    assert_eq!((rotations(&work), work.pending()), (0, 0));
+    fs::remove_dir(&obstacle).unwrap();
+    rotate(&work).succeeded();
+}
+
+fn killed_while_the_forge_works() -> Work {
+    let work = with_two_names();
+    let words = format!("rotate https://alice@{}", work.forge.host());
+    let late = Manner::Late(Duration::from_secs(2));
+    let mut child = begun(&work, late, work.command(&words));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    work
 }
 
 /// Whoever comes while one is on its way waits, though the journal has gone.
@@ -228,7 +263,7 @@ fn a_refusal_after_the_fact_is_none() {
         work.forge.answer(manner);
         let said = format!("the forge answers {status}: the kept token is dead now");
         fails(&rotate(&work), &said);
-        assert_eq!(work.marks().len(), 1);
+        assert_eq!(work.pending(), 1);
         work.forge.answer(Manner::Honest);
         assert_eq!(work.kept(), None);
         fails(&rotate(&work), "nothing is kept for this URL");
@@ -266,7 +301,7 @@ fn the_old_token_is_no_new_one() {
     work.forge
         .answer(Manner::ToRotations(Box::new(Manner::Body(body))));
     fails(&rotate(&work), "the forge answered without a new token");
-    assert_eq!(work.marks().len(), 1);
+    assert_eq!(work.pending(), 1);
 }
 
 /// What git or a person stores while the forge thinks is newer than what was asked for.
@@ -281,7 +316,7 @@ fn what_is_stored_meanwhile_stays() {
     let output = ended(child);
     fails(&output, "another token was stored in the kept one's place");
     assert_eq!(work.kept().as_deref(), Some("glpat-other"));
-    assert_eq!(work.marks().len(), 0);
+    assert_eq!(work.pending(), 0);
 
     let input = work.credential("alice", "glpat-other");
     run(&mut helper(&work, "memory", "store"), &input).succeeded();
@@ -326,13 +361,13 @@ fn a_storage_that_was_silent_is_made_good_for() {
     fails(&first, "a storage could not be asked");
     assert!(first.text().contains("the new token for"), "{first:?}");
     fails(&second, "an earlier rotation is not finished");
-    assert_eq!((rotations(&work), work.marks().len()), (1, 1));
+    assert_eq!((rotations(&work), work.pending()), (1, 1));
     let third = again().succeeded();
     assert!(third.text().contains("an earlier rotation"), "{third:?}");
     let new = work.forge.tokens()[1].secret.clone();
     assert_eq!(kept(&work, "memory").as_ref(), Some(&new));
     assert_eq!(kept(&work, "file"), Some(new));
-    assert_eq!((rotations(&work), work.marks().len()), (1, 0));
+    assert_eq!((rotations(&work), work.pending()), (1, 0));
 }
 
 /// A daemon that is stopped takes it when it goes on.
@@ -354,7 +389,7 @@ fn a_storage_that_does_not_say_whether_it_took_it() {
         output.stderr.contains("git credential-pat check"),
         "{output:?}"
     );
-    assert_eq!(work.marks().len(), 1);
+    assert_eq!(work.pending(), 1);
 }
 
 /// Of one user two tokens, each for a repository.
@@ -388,10 +423,10 @@ fn another_tokens_rotation_is_left_to_it() {
     fs::remove_dir(&obstacle).unwrap();
     let other = run(&mut helper(&work, storages, &words("g/q.git")), b"").succeeded();
     assert!(!other.text().contains("an earlier rotation"), "{other:?}");
-    assert_eq!((rotations(&work), work.marks().len()), (2, 1));
+    assert_eq!((rotations(&work), work.pending()), (2, 1));
     let first = run(&mut helper(&work, storages, &words("g/p.git")), b"").succeeded();
     assert!(first.text().contains("an earlier rotation"), "{first:?}");
-    assert_eq!((rotations(&work), work.marks().len()), (2, 0));
+    assert_eq!((rotations(&work), work.pending()), (2, 0));
 }
 
 #[test]
@@ -418,6 +453,6 @@ fn a_system_that_lets_nobody_begin_anything_changes_nothing() {
     let command = work.command(&format!("rotate {}", work.forge.url()));
     strace.arg(command.get_program()).args(command.get_args());
     fails(&run(&mut strace, b""), "the kept token was not rotated");
-    assert_eq!((rotations(&work), work.marks().len()), (0, 0));
+    assert_eq!((rotations(&work), work.pending()), (0, 0));
     rotate(&work).succeeded();
 }

@@ -101,7 +101,7 @@ fn whoever_waited_for_the_killed_one_does_not_ask_again() {
     let first = begun(&work, Manner::Late(Duration::from_secs(4)));
     let second = thread::scope(|scope| {
         let second = scope.spawn(|| rotate(&work));
-        // Long enough to come to the lock; should it be late, it finds the lock free and the mark.
+        // Long enough to come to the lock; should it be late, it finds the lock free and the guard.
         thread::sleep(Duration::from_millis(500));
         kill(first);
         second.join().unwrap()
@@ -114,18 +114,32 @@ fn whoever_waited_for_the_killed_one_does_not_ask_again() {
 
 /// The forge never did what it was asked for.
 #[test]
-fn a_mark_of_long_ago_hinders_nobody() {
+fn a_guard_older_than_ten_minutes_does_not_hold() {
     let work = with_first();
     kill(begun(&work, Manner::Silent));
     is_pending(&rotate(&work));
-    let mark = work.marks().pop().expect("a mark");
-    let text = fs::read_to_string(&mark).unwrap();
-    let (begun, since) = text.trim_end().split_once("since=").unwrap();
-    let since: u64 = since.parse().unwrap();
-    fs::write(&mark, format!("{begun}since={}\n", since - 601)).unwrap();
+    let since: u64 = fs::read_to_string(work.guard())
+        .unwrap()
+        .trim()
+        .parse()
+        .unwrap();
+    fs::write(work.guard(), format!("{}\n", since - 601)).unwrap();
     rotate(&work).succeeded();
     assert_eq!(work.kept(), Some(work.forge.tokens()[1].secret.clone()));
     assert_eq!(work.forge.tokens()[1].fate, Fate::Good);
+    assert!(!work.guard().exists());
+}
+
+/// The guard names no token: it is read without the journal, whose key may be gone.
+#[test]
+fn another_token_waits_for_the_guard_too() {
+    let work = with_first();
+    work.forge.issue(Token::new("other", "glpat-other"));
+    kill(begun(&work, Manner::Silent));
+    work.store("bob", "glpat-other");
+    let words = format!("rotate https://bob@{}", work.forge.host());
+    is_pending(&work.ask(&words, b""));
+    assert_eq!(work.rotations(), 1);
 }
 
 /// The token was good a moment ago: a gateway has asked twice, or somebody else was there in between.
@@ -151,7 +165,10 @@ fn a_401_is_no_plain_refusal() {
     work.forge.answer(Manner::Honest);
     let next = rotate(&work);
     let said = "an earlier rotation was cut off";
-    assert!(next.stderr.contains(said), "the mark stays: {next:?}");
+    assert!(
+        next.stderr.contains(said),
+        "the rotation stays pending: {next:?}"
+    );
     assert_eq!(work.rotations(), 1, "never repeated");
     assert_eq!(work.forge.tokens()[1].fate, Fate::Good, "the family lives");
 }

@@ -1,6 +1,7 @@
 //! Somebody at work with a forge: settings, git, the program, time.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -20,6 +21,8 @@ pub const ABOUT_AN_HOUR: u64 = 5000;
 
 /// Where GitLab replaces a token by its successor.
 pub const ROTATE: &str = "/api/v4/personal_access_tokens/self/rotate";
+
+pub const JOURNAL: &str = "state/git-credential-pat/journal";
 
 /// Kept in a file: nothing but the look-up runs on behind anybody's back.
 pub const STORAGE: &str = "--storage file";
@@ -111,13 +114,26 @@ impl Work {
         asked.filter(|(_, path, _)| path == ROTATE).count()
     }
 
-    /// What tells of rotations that have begun and not ended.
-    pub fn marks(&self) -> Vec<PathBuf> {
-        let state = self.sandbox.path("state/git-credential-pat");
-        let entries = fs::read_dir(state).into_iter().flatten().flatten();
-        let is_mark = |name: &str| name.starts_with("rotation-") && !name.contains('.');
-        let marks = entries.filter(|entry| is_mark(&entry.file_name().to_string_lossy()));
-        marks.map(|entry| entry.path()).collect()
+    /// How many rotations are pending in the journal.
+    pub fn pending(&self) -> usize {
+        let journal = fs::read_to_string(self.sandbox.path(JOURNAL)).unwrap_or_default();
+        let lines = journal.lines();
+        lines.filter(|line| line.starts_with("rotation=")).count()
+    }
+
+    /// Holds the time at which a forge was asked for a new token and has not answered.
+    pub fn guard(&self) -> PathBuf {
+        self.sandbox.path("state/git-credential-pat/rotation")
+    }
+
+    /// Removes the journal with its pending rotations, and the guard.
+    pub fn forget_rotations(&self) {
+        for path in [self.sandbox.path(JOURNAL), self.guard()] {
+            match fs::remove_file(path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => panic!("{error}"),
+                _ => {}
+            }
+        }
     }
 
     /// As git does after a success.
