@@ -17,13 +17,13 @@ use crate::credential::query::Query;
 use crate::credential::url;
 use crate::credential::username::Username;
 use crate::git::Git;
+use crate::git::http_path::HttpPaths;
 use crate::helper::Helper;
 use crate::helper::issuer::DefaultUsername;
 use crate::platform::prompt::Dialogue;
 use crate::secret::Secret;
 use crate::storage::StorageKind;
 use crate::tasks::doctor::finding::Finding;
-use crate::tasks::doctor::query;
 use crate::tasks::doctor::remotes::{self, Rewriting};
 use crate::terminal::escape;
 use crate::time;
@@ -306,7 +306,7 @@ fn is_ruled(settings: &Settings, said: &Query) -> bool {
 
 /// Whether git will ask for the token with the path of the repository.
 fn git_tells_path(said: &Query) -> bool {
-    Git::find().is_ok_and(|git| query::tells_path(&git, said))
+    Git::find().is_ok_and(|git| HttpPaths::of(&git).are_told(said))
 }
 
 /// The user whose token is replaced, if there is exactly one. If there is none, the username that the forge of a `piped` token

@@ -43,6 +43,7 @@ use crate::credential::username::is_token_as_host;
 use crate::daemon::{message, server};
 use crate::files::places::NoHome;
 use crate::git;
+use crate::git::may_prompt::prompt_patience;
 use crate::helper::Helper;
 use crate::helper::lookup::background::COMMAND;
 use crate::platform;
@@ -252,7 +253,7 @@ fn open(flags: Flags, url: Option<&Query>) -> Result<(Settings, Helper), Failure
 
 /// How long a person may take to unlock the keychain.
 fn patience() -> Duration {
-    operation::prompt_patience()
+    prompt_patience()
 }
 
 /// Settings for a command. Without flags it looks where git would: at those in git's configuration.

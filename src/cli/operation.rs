@@ -1,13 +1,12 @@
 //! git's four operations: one request in, one answer out, in one write.
 
-use std::env;
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use super::streams::Streams;
 use super::ui;
 use crate::config::{Flags, Settings, account};
+use crate::git::may_prompt::prompt_patience;
 use crate::helper::lookup::background;
 use crate::helper::notice::Notice;
 use crate::helper::{self, Helper};
@@ -16,9 +15,6 @@ use crate::protocol::read::{self, Request};
 use crate::protocol::write::{self, AnswerState};
 use crate::secret::Buffer;
 use crate::{platform, time};
-
-/// How long a person may take to unlock the keychain.
-const PROMPT: Duration = Duration::from_secs(60);
 
 /// Carries out `operation`. git ignores how we end; people and scripts do not.
 pub(super) fn run(operation: Operation, flags: Flags, streams: &mut Streams) -> ExitCode {
@@ -121,77 +117,5 @@ fn finish(streams: &mut Streams, answer: &[u8]) -> ExitCode {
             ExitCode::FAILURE
         }
         _ => ExitCode::SUCCESS,
-    }
-}
-
-/// Zero where nobody would see the question: without a display, or where git was told not to ask.
-pub(super) fn prompt_patience() -> Duration {
-    let has = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
-    let terminal_prompt = env::var("GIT_TERMINAL_PROMPT").is_ok_and(|value| is_false(&value));
-    let parameters = env::var("GIT_CONFIG_PARAMETERS").unwrap_or_default();
-    let interactive = interactive_setting(&parameters).is_some_and(is_false);
-    if terminal_prompt || interactive || !(has("DISPLAY") || has("WAYLAND_DISPLAY")) {
-        Duration::ZERO
-    } else {
-        PROMPT
-    }
-}
-
-/// As git reads it (git-config(1), "boolean"): an empty value and every zero are false. `never` is a word of Git Credential Manager's.
-fn is_false(value: &str) -> bool {
-    let value = value.trim_start().to_ascii_lowercase();
-    let zeros = value.strip_suffix(['k', 'm', 'g']).unwrap_or(&value);
-    let zeros = zeros.strip_prefix(['+', '-']).unwrap_or(zeros);
-    let zeros = zeros.strip_prefix("0x").unwrap_or(zeros);
-    let is_zero = !zeros.is_empty() && zeros.bytes().all(|digit| digit == b'0');
-    is_zero || matches!(&value[..], "" | "false" | "no" | "off" | "never")
-}
-
-/// `credential.interactive` (git 2.47) as git hands on what `-c` set: `'key'='value'`, before 2.31 `'key=value'`.
-fn interactive_setting(parameters: &str) -> Option<&str> {
-    const KEY: &str = "credential.interactive";
-    let at = parameters.to_ascii_lowercase().rfind(KEY)?;
-    let rest = parameters
-        .get(at + KEY.len()..)?
-        .trim_start_matches('\'')
-        .strip_prefix('=')?;
-    rest.trim_start_matches('\'').split('\'').next()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_git_reads_as_false_is_false() {
-        for value in [
-            "", "0", "00", "-0", "+0", "0x0", "0k", " 0", "false", "No", "OFF", "never",
-        ] {
-            assert!(is_false(value), "{value:?}");
-        }
-        for value in ["1", "10", "01", "true", "yes", "on", "k", "-", "0x"] {
-            assert!(!is_false(value), "{value:?}");
-        }
-    }
-
-    #[test]
-    fn finds_credential_interactive_among_what_git_hands_on() {
-        for (parameters, value) in [
-            ("'credential.interactive'='false'", Some("false")),
-            (
-                "'core.askpass'='true' 'credential.interactive'='never' 'a.b'='c'",
-                Some("never"),
-            ),
-            ("'credential.interactive=0'", Some("0")),
-            (
-                "'Credential.Interactive'='false' 'credential.interactive'='true'",
-                Some("true"),
-            ),
-            ("'credential.interactive'", None),
-            ("'credential.interactive'=''", Some("")),
-            ("", None),
-        ] {
-            assert_eq!(interactive_setting(parameters), value, "{parameters}");
-        }
     }
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::Error as _;
 
 use crate::credential::query::Query;
-use crate::credential::url;
+use crate::credential::url::{self, is_at_or_below};
 use crate::credential::username::Username;
 
 /// One `[[account]]` of the configuration.
@@ -168,11 +168,7 @@ fn without_slash(path: &[u8]) -> &[u8] {
 /// Whether `path` is `folder`, the repository of that name with or without `.git`, or below one of them.
 fn is_within(path: &[u8], folder: &[u8]) -> bool {
     let folder = folder.strip_suffix(b".git").unwrap_or(folder);
-    let Some(rest) = path.strip_prefix(folder) else {
-        return false;
-    };
-    let rest = rest.strip_prefix(b".git").unwrap_or(rest);
-    rest.is_empty() || rest[0] == b'/'
+    is_at_or_below(path, folder) || is_at_or_below(path, &[folder, b".git"].concat())
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use toml::Spanned;
 
 use super::span::Span;
 use crate::credential::key::Key;
-use crate::credential::url;
+use crate::credential::url::{self, is_at_or_below};
 use crate::forge;
 
 /// What a person says of one host.
@@ -51,8 +51,7 @@ impl HostRule {
         let Some(base) = &self.path else {
             return true;
         };
-        let rest = path.strip_prefix(base.as_bytes());
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+        is_at_or_below(path, base.as_bytes())
     }
 }
 

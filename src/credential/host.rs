@@ -9,6 +9,14 @@ pub fn is_protocol(text: &[u8]) -> bool {
     text.first().is_some_and(u8::is_ascii_alphabetic) && text.len() <= 64 && text.iter().all(rest)
 }
 
+/// Splits `HOST:PORT`; without a port it is empty.
+pub fn split_port(host: &[u8]) -> (&[u8], &[u8]) {
+    match host.iter().rposition(|&byte| byte == b':') {
+        Some(at) if host[at + 1..].iter().all(u8::is_ascii_digit) => (&host[..at], &host[at + 1..]),
+        _ => (host, b""),
+    }
+}
+
 /// Whether `text` can stand between `//` and `/` of a URL and cannot be taken for anything else.
 ///
 /// In ASCII: letters, digits, `-._~`, `%`, `:`, and of the sub-delims of a reg-name (RFC 3986 §3.2.2) `*+,=`. The others,

@@ -110,6 +110,12 @@ pub fn without_secrets(text: &OsStr) -> OsString {
     OsString::from_vec(hidden().unwrap_or_else(|| bytes.to_vec()))
 }
 
+/// Whether `path` is `folder` or below it, by whole parts: `acme/r` is below `acme`, `acmecorp` is not.
+pub fn is_at_or_below(path: &[u8], folder: &[u8]) -> bool {
+    path.strip_prefix(folder)
+        .is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
+}
+
 fn without_slashes(path: &[u8]) -> &[u8] {
     let is_other = |byte: &u8| *byte != b'/';
     let start = path.iter().position(is_other).unwrap_or(path.len());

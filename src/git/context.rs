@@ -1,153 +1,424 @@
-//! Which URLs a section of git's configuration is for (`urlmatch.c`; `credential.c` for the parts of URLs).
+//! Which URLs a setting of git's configuration applies to (`urlmatch.c`; `credential.c` for partial contexts).
 //!
-//! | context | matches |
+//! | context | applies to |
 //! |---|---|
 //! | `https://one.test` | every path and user there; `:443` and letter case do not matter |
-//! | `https://alice@one.test/acme` | her, at `acme` and below it |
+//! | `https://alice@one.test/acme` | that user, at `acme` and below it, not at `acmecorp` |
 //! | `https://*.test` | one label in the place of each `*` |
-//! | `one.test`, `one.test/acme`, `https://` | only in `credential.*`: the parts that are there, the path as a whole |
+//! | `one.test`, `one.test/acme`, `https://` | only in `credential.*`: URLs that have the same parts, the path as a whole |
+//!
+//! git compares the host of a partial context with its letter case; a query here has its host in lower case.
+//!
+//! Where several settings apply, the last one counts in `credential.*` (git 2.26 and later) and the most specific one in
+//! `http.*`. `git config --get-urlmatch` knows only the rule of `http.*`.
 
 use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 
+use super::setting::Setting;
+use crate::credential::host::split_port;
 use crate::credential::query::Query;
-use crate::credential::url;
+use crate::credential::url::{self, is_at_or_below};
 
-/// Whether `SECTION.NAME`, or `SECTION.URL.NAME`, holds for `url`; `None`: for every URL.
-pub(crate) fn holds_for(key: &OsStr, section: &str, name: &str, url: Option<&Query>) -> bool {
-    let key = key.as_bytes().strip_prefix(section.as_bytes());
-    let key = key.and_then(|rest| rest.strip_suffix(name.as_bytes()));
-    let Some(context) = key.and_then(|rest| rest.strip_prefix(b".")?.strip_suffix(b".")) else {
-        return key == Some(b".");
-    };
-    let Some(url) = url else {
-        return false;
-    };
-    match url::parse(context) {
-        Ok(context) => covers(&context, url),
-        Err(_) if section == "credential" => partial(context).is_some_and(|part| has(url, &part)),
-        Err(_) => false,
-    }
+/// Returns CONTEXT of a key `SECTION.CONTEXT.NAME`; `None`: the key has none, and applies to every URL.
+pub fn context_of(key: &OsStr) -> Option<&[u8]> {
+    let key = key.as_encoded_bytes();
+    let start = key.iter().position(|&byte| byte == b'.')? + 1;
+    let end = key.iter().rposition(|&byte| byte == b'.')?;
+    key.get(start..end)
 }
 
-/// A URL for which `credential.CONTEXT.*` holds.
-pub(crate) fn example(context: &str) -> Option<Query> {
-    let context = context.as_bytes();
-    let part = url::parse(context).ok().or_else(|| partial(context))?;
-    Some(Query {
-        protocol: part.protocol.or_else(|| Some(b"https".to_vec())),
-        host: part.host.or_else(|| Some(b"host.invalid".to_vec())),
-        ..part
+/// Whether git applies the setting `key` to `url`; without a URL only a setting without a context applies.
+pub fn applies(key: &OsStr, url: Option<&Query>) -> bool {
+    let Some(context) = context_of(key) else {
+        return true;
+    };
+    let (Some(url), Some(context)) = (url, Context::parse(context)) else {
+        return false;
+    };
+    context.applies(url)
+        && (!context.is_partial || key.as_encoded_bytes().starts_with(b"credential."))
+}
+
+/// Returns the setting among `credential.*` that counts for `url`.
+pub fn last<'a>(settings: &'a [Setting], url: Option<&Query>) -> Option<&'a Setting> {
+    settings.iter().rfind(|setting| applies(&setting.key, url))
+}
+
+/// Returns the setting among `http.*` that counts for `url`.
+pub fn most_specific<'a>(settings: &'a [Setting], url: &Query) -> Option<&'a Setting> {
+    let applying = settings
+        .iter()
+        .filter(|setting| applies(&setting.key, Some(url)));
+    // Of equals the last.
+    applying.max_by_key(|setting| {
+        let context = context_of(&setting.key).and_then(Context::parse);
+        context.map_or((0, 0, false), |context| context.rank())
     })
 }
 
-/// The parts of a URL that `context` has, without a host or without a protocol.
-fn partial(context: &[u8]) -> Option<Query> {
-    let end = context.windows(3).position(|three| three == b"://");
-    let (protocol, rest) = match end {
-        Some(end) => (
-            Some(context[..end].to_ascii_lowercase()),
-            &context[end + 3..],
-        ),
-        None => (None, context),
-    };
-    let part = if rest.is_empty() {
-        Query::default()
-    } else {
-        url::parse(&[b"https://", rest].concat()).ok()?
-    };
-    Some(Query { protocol, ..part })
+/// Whether there may be a URL that both settings apply to. A context that cannot be read may mean any URL.
+pub fn may_overlap(one: &OsStr, other: &OsStr) -> bool {
+    let read = |key| context_of(key).and_then(Context::parse);
+    match (read(one), read(other)) {
+        (Some(one), Some(other)) => one.may_overlap(&other),
+        _ => true,
+    }
 }
 
-/// Whether `url` has every part that `part` has.
-fn has(url: &Query, part: &Query) -> bool {
-    (part.protocol.is_none() || part.protocol == url.protocol)
-        && (part.host.is_none() || part.host == url.host)
-        && (part.path.is_none() || part.path == url.path)
-        && (part.username.is_none() || part.username == url.username)
+/// Returns a URL to which `credential.CONTEXT.*` applies.
+pub(crate) fn example(context: &[u8]) -> Option<Query> {
+    let parts = Context::parse(context)?.parts;
+    Some(Query {
+        protocol: parts.protocol.or_else(|| Some(b"https".to_vec())),
+        host: parts.host.or_else(|| Some(b"host.invalid".to_vec())),
+        ..parts
+    })
 }
 
-fn covers(context: &Query, url: &Query) -> bool {
-    let covers_path = match (&context.path, &url.path) {
+/// A context, read.
+pub(super) struct Context {
+    /// The parts that a URL must have.
+    pub(super) parts: Query,
+    /// Whether the protocol or the host is missing.
+    is_partial: bool,
+}
+
+impl Context {
+    pub(super) fn parse(context: &[u8]) -> Option<Self> {
+        let context = without_password(context);
+        if let Ok(parts) = url::parse(&context) {
+            let is_partial = false;
+            return Some(Self { parts, is_partial });
+        }
+        let end = context.windows(3).position(|three| three == b"://");
+        let (protocol, rest) = match end {
+            Some(end) => (
+                Some(context[..end].to_ascii_lowercase()),
+                &context[end + 3..],
+            ),
+            None => (None, &context[..]),
+        };
+        let parts = match rest {
+            b"" => Query::default(),
+            rest => url::parse(&[b"https://", rest].concat()).ok()?,
+        };
+        let parts = Query { protocol, ..parts };
+        Some(Self {
+            parts,
+            is_partial: true,
+        })
+    }
+
+    fn applies(&self, url: &Query) -> bool {
+        let parts = &self.parts;
+        let is_user = parts.username.is_none() || parts.username == url.username;
+        if self.is_partial {
+            return is_user
+                && (parts.protocol.is_none() || parts.protocol == url.protocol)
+                && (parts.host.is_none() || parts.host == url.host)
+                && (parts.path.is_none() || parts.path == url.path);
+        }
+        is_user && parts.protocol == url.protocol && self.is_at_host(url) && covers_path(parts, url)
+    }
+
+    pub(super) fn is_at_host(&self, url: &Query) -> bool {
+        let ((pattern, port), (host, other_port)) = (place(&self.parts), place(url));
+        let labels = |host: &[u8]| -> Vec<Vec<u8>> {
+            let labels = host.split(|&byte| byte == b'.');
+            labels.map(<[u8]>::to_ascii_lowercase).collect()
+        };
+        let (pattern, labels) = (labels(pattern), labels(host));
+        let mut pairs = pattern.iter().zip(&labels);
+        port == other_port
+            && pattern.len() == labels.len()
+            && pairs.all(|(one, two)| one == b"*" || one == two)
+    }
+
+    /// The longer the host, then the path, the more specific; then a user counts.
+    fn rank(&self) -> (usize, usize, bool) {
+        let path = self.parts.path.as_ref();
+        (
+            place(&self.parts).0.len(),
+            path.map_or(0, Vec::len),
+            self.parts.username.is_some(),
+        )
+    }
+
+    fn may_overlap(&self, other: &Self) -> bool {
+        let (one, two) = (&self.parts, &other.parts);
+        let may_be_same =
+            |one: Option<&[u8]>, two: Option<&[u8]>| one.is_none() || two.is_none() || one == two;
+        may_be_same(one.protocol.as_deref(), two.protocol.as_deref())
+            && (one.host.is_none()
+                || two.host.is_none()
+                || self.is_at_host(two)
+                || other.is_at_host(one))
+            && (covers_path(one, two) || covers_path(two, one))
+            && (one.username.is_none() || two.username.is_none() || one.username == two.username)
+    }
+}
+
+fn covers_path(context: &Query, url: &Query) -> bool {
+    match (&context.path, &url.path) {
         (None, _) => true,
         (Some(_), None) => false,
-        (Some(above), Some(path)) => path
-            .strip_prefix(&above[..])
-            .is_some_and(|rest| rest.is_empty() || rest[0] == b'/'),
-    };
-    context.protocol == url.protocol
-        && is_host(context, url)
-        && covers_path
-        && (context.username.is_none() || context.username == url.username)
+        (Some(folder), Some(path)) => is_at_or_below(path, folder),
+    }
 }
 
-fn is_host(context: &Query, url: &Query) -> bool {
-    let labels = |described: &Query| -> Vec<Vec<u8>> {
-        let usual: &[u8] = match described.protocol.as_deref() {
-            Some(b"https") => b":443",
-            Some(b"http") => b":80",
-            _ => b"",
-        };
-        let host = described.host.as_deref().unwrap_or_default();
-        let host = host.strip_suffix(usual).unwrap_or(host);
-        let parts = host.split(|byte| b".:".contains(byte));
-        parts.map(<[u8]>::to_ascii_lowercase).collect()
-    };
-    let (pattern, labels) = (labels(context), labels(url));
-    let mut pairs = pattern.iter().zip(&labels);
-    pattern.len() == labels.len() && pairs.all(|(one, two)| one == b"*" || one == two)
+/// Host and port; an empty port is the protocol's own.
+fn place(url: &Query) -> (&[u8], &[u8]) {
+    let (host, port) = split_port(url.host.as_deref().unwrap_or_default());
+    match (url.protocol.as_deref(), port) {
+        (Some(b"https"), b"443") | (Some(b"http"), b"80") => (host, b""),
+        _ => (host, port),
+    }
+}
+
+/// A password in a context does not count.
+fn without_password(context: &[u8]) -> Vec<u8> {
+    let start = context
+        .windows(3)
+        .position(|three| three == b"://")
+        .map_or(0, |at| at + 3);
+    let rest = &context[start..];
+    let end = rest
+        .iter()
+        .position(|&byte| byte == b'/')
+        .unwrap_or(rest.len());
+    let user = rest[..end]
+        .iter()
+        .rposition(|&byte| byte == b'@')
+        .unwrap_or(0);
+    let colon = rest[..user]
+        .iter()
+        .position(|&byte| byte == b':')
+        .unwrap_or(user);
+    [&context[..start + colon], &rest[user..]].concat()
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+    use std::path::Path;
+    use std::process::Command;
+
     use super::*;
 
-    #[test]
-    fn contexts_are_compared_as_git_does() {
-        let url = url::parse(b"https://alice@one.test/acme/r.git").unwrap();
-        for (context, holds) in [
-            ("https://one.test", true),
-            ("https://ONE.test/", true),
-            ("https://one.test:443", true),
-            ("https://one.test:8443", false),
-            ("https://one.test/acme", true),
-            ("https://one.test/acme/", true),
-            ("https://one.test/ac", false),
-            ("https://bob@one.test", false),
-            ("https://alice@one.test", true),
-            ("https://two.test", false),
-            ("http://one.test", false),
-            ("https://*.test", true),
-            ("https://*.*/acme", true),
-            ("https://*", false),
-            ("https://*.one.test", false),
-            ("one.test", true),
-            ("two.test", false),
-            ("one.test/acme/r.git", true),
-            ("one.test/acme", false),
-            ("*.test", false),
-            ("https://", true),
-            ("http://", false),
-            ("alice@one.test", true),
-            ("bob@one.test", false),
+    const URLS: [&str; 6] = [
+        "https://alice@one.test/acme/r.git",
+        "https://one.test/acme",
+        "https://one.test/acmecorp/r.git",
+        "https://one.test:443/other",
+        "https://one.test:8443/acme/r.git",
+        "http://a.b.test/x",
+    ];
+    const CONTEXTS: [&str; 41] = [
+        "https://one.test",
+        "https://ONE.test/",
+        "HTTPS://one.test",
+        "https://one.test:443",
+        "https://one.test:8443",
+        "https://one.test:*",
+        "https://one.test/acme",
+        "https://one.test/acme/",
+        "https://one.test/Acme",
+        "https://one.test/acme/r.git",
+        "https://one.test/acme/r",
+        "https://one.test/ac",
+        "https://one.test/%61cme",
+        "https://bob@one.test",
+        "https://alice@one.test",
+        "https://Alice@one.test",
+        "https://alice:made-up@one.test/acme",
+        "https://two.test",
+        "http://one.test",
+        "http://a.b.test:80",
+        "https://*.test",
+        "https://*.*/acme",
+        "https://*",
+        "https://*.one.test",
+        "http://*.test",
+        "http://*.b.test",
+        "http://a.*.test",
+        "http://*.*.test",
+        "http://a.b*.test",
+        "one.test",
+        "one.test:443",
+        "one.test:8443",
+        "two.test",
+        "one.test/acme/r.git",
+        "one.test/acme",
+        "*.test",
+        "https://",
+        "http://",
+        "alice@one.test",
+        "alice:made-up@one.test",
+        "bob@one.test",
+    ];
+
+    fn gits() -> Vec<&'static str> {
+        let old = "/usr/bin/git";
+        let old = Path::new(old).exists().then_some(old);
+        ["git"].into_iter().chain(old).collect()
+    }
+
+    fn command(git: &str, home: &Path) -> Command {
+        let mut command = Command::new(git);
+        command.current_dir(home).env("HOME", home);
+        command.env("GIT_CONFIG_NOSYSTEM", "1");
+        command.env("GIT_CONFIG_GLOBAL", home.join("config"));
+        command
+            .env("GIT_DIR", "/dev/null")
+            .env("GIT_TERMINAL_PROMPT", "0");
+        for name in [
+            "GIT_CONFIG_COUNT",
+            "GIT_CONFIG_PARAMETERS",
+            "GIT_ASKPASS",
+            "SSH_ASKPASS",
         ] {
-            let key = format!("credential.{context}.helper");
-            let held = holds_for(key.as_ref(), "credential", "helper", Some(&url));
-            assert_eq!(held, holds, "{context}");
-            assert!(!holds_for(key.as_ref(), "credential", "helper", None));
+            command.env_remove(name);
         }
-        let held = |key: &str, section, name| holds_for(key.as_ref(), section, name, Some(&url));
-        assert!(held("credential.helper", "credential", "helper"));
-        assert!(!held("http.one.test.extraheader", "http", "extraheader"));
-        assert!(held(
-            "http.https://*.test.extraheader",
-            "http",
-            "extraheader"
+        command
+    }
+
+    /// Whether git finds a setting of `http.CONTEXT` for `url`.
+    fn finds_http(git: &str, home: &Path, url: &str) -> bool {
+        let words = ["config", "--get-urlmatch", "http.sslverify", url];
+        let output = command(git, home).args(words).output().unwrap();
+        !output.stdout.is_empty()
+    }
+
+    /// Whether git asks the helper of `credential.CONTEXT` for `url`.
+    fn asks_helper(git: &str, home: &Path, url: &str) -> bool {
+        let question = home.join("question");
+        std::fs::write(&question, format!("url={url}\n\n")).unwrap();
+        let mut command = command(git, home);
+        command.args(["credential", "fill"]);
+        command.stdin(std::fs::File::open(question).unwrap());
+        let output = command.output().unwrap();
+        output.status.success()
+    }
+
+    #[test]
+    fn contexts_apply_as_both_gits_have_them() {
+        let home = tempfile::tempdir().unwrap();
+        for context in CONTEXTS {
+            let text = format!(
+                "[http \"{context}\"]\nsslVerify = false\n[credential \"{context}\"]\nhelper = \"!echo username=u; echo password=p; :\"\n"
+            );
+            std::fs::write(home.path().join("config"), text).unwrap();
+            for url in URLS {
+                let asked = url::parse(url.as_bytes()).unwrap();
+                let http = format!("http.{context}.sslverify");
+                let helper = format!("credential.{context}.helper");
+                let [http, helper] = [http, helper].map(|key| applies(key.as_ref(), Some(&asked)));
+                for git in gits() {
+                    let found = finds_http(git, home.path(), url);
+                    assert_eq!(http, found, "http.{context} {url} {git}");
+                    let asks = asks_helper(git, home.path(), url);
+                    assert_eq!(helper, asks, "credential.{context} {url} {git}");
+                }
+            }
+        }
+    }
+
+    fn setting(key: &str, value: &str) -> Setting {
+        Setting {
+            scope: "global".to_owned(),
+            origin: "/f".to_owned(),
+            key: key.into(),
+            value: value.into(),
+            is_bare: false,
+        }
+    }
+
+    #[test]
+    fn of_several_settings_the_one_counts_that_both_gits_take() {
+        let home = tempfile::tempdir().unwrap();
+        let url = "https://alice@one.test/acme/r.git";
+        let asked = url::parse(url.as_bytes()).unwrap();
+        for contexts in [
+            &["https://one.test", ""][..],
+            &["", "https://one.test"],
+            &["https://one.test/acme", "https://one.test"],
+            &["https://*.test/acme", "https://one.test"],
+            &["https://one.test/acme", "https://alice@one.test"],
+            &["https://alice@one.test", "https://one.test"],
+            &["https://one.test", "https://one.test:443/"],
+            &["https://two.test", "https://bob@one.test"],
+            &["https://one.test", "one.test", ""],
+        ] {
+            let (mut text, mut http, mut user) = (String::new(), Vec::new(), Vec::new());
+            for (at, context) in contexts.iter().enumerate() {
+                let name = format!("x{at}");
+                let (quoted, dotted) = match *context {
+                    "" => (String::new(), String::new()),
+                    context => (format!(" \"{context}\""), format!(".{context}")),
+                };
+                let is_on = if at % 2 == 0 { "true" } else { "false" };
+                let _ = writeln!(text, "[http{quoted}]\nsslVerify = {name}");
+                let _ = writeln!(text, "[credential{quoted}]\nuseHttpPath = {is_on}");
+                http.push(setting(&format!("http{dotted}.sslverify"), &name));
+                user.push(setting(&format!("credential{dotted}.usehttppath"), is_on));
+            }
+            text += "[credential]\nhelper = \"!grep ^path= >&2; echo password=p; :\"\n";
+            std::fs::write(home.path().join("config"), text).unwrap();
+            for git in gits() {
+                let words = ["config", "--get-urlmatch", "http.sslverify", url];
+                let output = command(git, home.path()).args(words).output().unwrap();
+                let found = String::from_utf8(output.stdout).unwrap();
+                let ours =
+                    most_specific(&http, &asked).map(|setting| setting.value.to_str().unwrap());
+                assert_eq!(ours.unwrap_or_default(), found.trim(), "{contexts:?} {git}");
+                let question = home.path().join("question");
+                std::fs::write(&question, format!("url={url}\n\n")).unwrap();
+                let mut command = command(git, home.path());
+                command.args(["credential", "fill"]);
+                command.stdin(std::fs::File::open(question).unwrap());
+                let told = !command.output().unwrap().stderr.is_empty();
+                let ours =
+                    last(&user, Some(&asked)).is_some_and(|setting| setting.is_on() == Some(true));
+                assert_eq!(ours, told, "{contexts:?} {git}");
+            }
+        }
+    }
+
+    #[test]
+    fn contexts_overlap_where_a_url_may_be_for_both() {
+        for (one, other, overlap) in [
+            ("https://one.test/acme", "https://one.test", true),
+            ("https://one.test/acme", "https://one.test/acmecorp", false),
+            ("https://one.test", "http://one.test", false),
+            ("https://one.test", "https://one.test:8443", false),
+            ("https://*.test", "https://one.test", true),
+            ("https://*.test", "https://two.one.test", false),
+            ("https://alice@one.test", "https://bob@one.test", false),
+            ("https://alice@one.test", "https://one.test/acme", true),
+            ("https://", "https://one.test", true),
+            ("one.test", "https://one.test/acme", true),
+            ("https://[", "https://one.test", true),
+        ] {
+            let [one, other] = [one, other].map(|context| format!("credential.{context}.helper"));
+            assert_eq!(
+                may_overlap(one.as_ref(), other.as_ref()),
+                overlap,
+                "{one} {other}"
+            );
+            assert_eq!(
+                may_overlap(other.as_ref(), one.as_ref()),
+                overlap,
+                "{other} {one}"
+            );
+        }
+        assert!(may_overlap(
+            "credential.helper".as_ref(),
+            "credential.https://one.test.helper".as_ref()
         ));
     }
 
     #[test]
-    fn an_example_is_a_url_that_the_context_is_for() {
+    fn an_example_is_a_url_that_the_context_applies_to() {
         for context in [
             "https://one.test/acme",
             "one.test",
@@ -156,12 +427,14 @@ mod tests {
             "ftp://",
         ] {
             let key = format!("credential.{context}.helper");
-            let example = example(context);
-            assert!(
-                holds_for(key.as_ref(), "credential", "helper", example.as_ref()),
-                "{context}"
-            );
+            let example = example(context.as_bytes());
+            assert!(applies(key.as_ref(), example.as_ref()), "{context}");
         }
-        assert_eq!(example("https://[").map(drop), None);
+        assert_eq!(example(b"https://[").map(drop), None);
+        assert!(!applies(
+            "credential.https://one.test.helper".as_ref(),
+            None
+        ));
+        assert!(applies("credential.helper".as_ref(), None));
     }
 }

@@ -3,6 +3,8 @@
 
 use std::ffi::OsString;
 
+use super::boolean;
+
 /// Settings that decide which server git calls and trusts, by name in lower case, and the variable that overrides each.
 ///
 /// The rest of `http.*` is about speed, cookies, headers, redirects and how git signs in: a look-up follows no redirect and
@@ -135,15 +137,9 @@ impl Settings<'_> {
         let Some((_, value)) = all.find(|(key, _)| *key == lower) else {
             return Ok(None);
         };
-        let word = value.as_deref().unwrap_or("true").to_ascii_lowercase();
-        match &word[..] {
-            "true" | "yes" | "on" => Ok(Some(true)),
-            "false" | "no" | "off" | "" => Ok(Some(false)),
-            number => match number.parse::<i64>() {
-                Ok(number) => Ok(Some(number != 0)),
-                Err(_) => Err(Unmet::Invalid(name)),
-            },
-        }
+        let word = value.as_deref().unwrap_or("true");
+        let is_on = boolean::parse(word.as_bytes()).ok_or(Unmet::Invalid(name))?;
+        Ok(Some(is_on))
     }
 
     /// Fails if one is set that only git can comply with. `is_proxied`: whether a proxy is used.

@@ -1,12 +1,16 @@
 //! The user's git, for what people ask us to do with its configuration. No operation of git's ever starts it.
 
+pub mod boolean;
 pub mod command;
 pub mod context;
 pub mod helper_line;
 mod http;
+pub mod http_path;
 pub mod http_settings;
+pub mod may_prompt;
 pub mod network;
 mod no_proxy;
+pub mod setting;
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -19,6 +23,7 @@ use std::process::Command;
 use rustix::fs::{Access, access};
 
 use self::command::{Silence, run};
+use self::setting::Setting;
 use crate::secret::Buffer;
 
 /// Settings in the environment: of `git -c`, and for the commands of one shell.
@@ -231,31 +236,11 @@ impl Git {
     }
 }
 
-/// One setting, and where it stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Setting {
-    /// `system`, `global`, `local`, `worktree` or `command`.
-    pub scope: String,
-    /// Such as the file.
-    pub origin: String,
-    /// With its section, in lower case where case does not count.
-    pub key: OsString,
-    /// May be empty.
-    pub value: OsString,
-}
-
 impl Git {
     /// What it says of itself: `git version 2.47.3`.
     pub fn version(&self) -> Result<String, Error> {
         let (_, output, _) = run(Command::new(&self.program).arg("--version"))?;
         Ok(String::from_utf8_lossy(&output).trim().to_owned())
-    }
-
-    /// Whether a setting that holds for `url` is on; `name` such as `credential.useHttpPath`.
-    pub fn is_on_for(&self, name: &str, url: &str) -> Result<Option<bool>, Error> {
-        let words = ["--type=bool", "--get-urlmatch", name, url];
-        let said = self.config(&words)?;
-        Ok(said.map(|said| said.trim_ascii() == b"true"))
     }
 
     /// The branch that one is on; `None`: none, or there is no repository.
@@ -294,6 +279,7 @@ impl Git {
             let end = line.iter().position(|&byte| byte == b'\n');
             let (key, value) = line.split_at(end.unwrap_or(line.len()));
             Setting {
+                is_bare: end.is_none(),
                 scope: text(&three[0]),
                 origin: text(&three[1]).trim_start_matches("file:").to_owned(),
                 key: OsString::from_vec(key.to_vec()),

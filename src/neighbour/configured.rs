@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 
 use crate::config::Choice;
 use crate::credential::key::Key;
+use crate::credential::query::Query;
 use crate::git::Git;
 use crate::git::helper_line;
+use crate::git::http_path::HttpPaths;
 use crate::storage::StorageKind;
 
 /// Where one of git's own helpers keeps things, besides where it does by itself.
@@ -115,24 +117,13 @@ fn option<'a>(words: &'a [String], flag: &str) -> Option<&'a str> {
     None
 }
 
-/// Whether git tells the path of what is kept under a key, by its own settings.
+/// Whether git tells the path of what is kept under a key, by its own settings. Asks git at the first key.
 pub fn path_teller() -> impl Fn(&Key) -> bool {
-    // Most people have no such setting: then git is asked once.
-    let git = LazyCell::new(|| {
-        let git = Git::find().ok()?;
-        let settings = git.settings(r"^credential\.(.*\.)?usehttppath$").ok()?;
-        (!settings.is_empty()).then_some(git)
+    let paths = LazyCell::new(|| {
+        let git = Git::find().ok();
+        git.as_ref().map(HttpPaths::of).unwrap_or_default()
     });
-    move |key| {
-        let url = key.url();
-        let is_on = || {
-            let git = git.as_ref()?;
-            git.is_on_for("credential.useHttpPath", &String::from_utf8_lossy(&url))
-                .ok()?
-        };
-        let is_http = matches!(&key.protocol[..], b"http" | b"https");
-        !is_http || is_on() == Some(true)
-    }
+    move |key| paths.are_told(&Query::of(key))
 }
 
 /// A setting of GCM: the value of `variable` or, without one, each of `credential.NAME`, the one that counts first.

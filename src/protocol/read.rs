@@ -7,6 +7,7 @@ use crate::credential::expiry::Expiry;
 use crate::credential::host::{is_host, is_path, is_protocol};
 use crate::credential::query::Query;
 use crate::credential::url;
+use crate::git::boolean;
 use crate::secret::{Buffer, Secret};
 
 /// A request of git's: what it describes, and what else it says.
@@ -313,20 +314,11 @@ fn once<T>(
     }
 }
 
-/// git's booleans (git-config(1), boolean).
 fn boolean(line: &AttributeLine<'_>, key: &'static str) -> Result<bool, Error> {
-    let text = line.value.to_ascii_lowercase();
-    match &text[..] {
-        b"true" | b"yes" | b"on" => Ok(true),
-        b"false" | b"no" | b"off" | b"" => Ok(false),
-        digits if digits.iter().all(u8::is_ascii_digit) => {
-            Ok(digits.iter().any(|&digit| digit != b'0'))
-        }
-        _ => Err(Error::Malformed {
-            line: line.number,
-            key,
-        }),
-    }
+    boolean::parse(line.value).ok_or(Error::Malformed {
+        line: line.number,
+        key,
+    })
 }
 
 /// Fills in from `url`, and refuses it where it contradicts. For HTTP its path stays out, as git itself keeps it out

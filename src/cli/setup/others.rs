@@ -8,8 +8,9 @@ use super::super::streams::Streams;
 use super::super::{Failure, described, ui};
 use super::EVERYWHERE;
 use crate::credential::url::without_secrets;
+use crate::git::Git;
 use crate::git::helper_line::{KEYS, is_ours, named};
-use crate::git::{Git, Setting};
+use crate::git::setting::Setting;
 use crate::tasks::doctor::chain;
 use crate::terminal::escape;
 

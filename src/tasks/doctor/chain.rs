@@ -1,17 +1,18 @@
 //! git's chain of helpers: whom it asks, in which order, and whose answer counts.
 
 use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::finding::Finding;
 use super::query::Question;
+use super::removal::by_hand;
 use crate::credential::Credential;
 use crate::credential::query::Query;
 use crate::credential::url::{self, without_secrets};
-use crate::git::context::{self, holds_for};
+use crate::git::context::{applies, context_of, example};
 use crate::git::helper_line::{KEYS, PROGRAM, is_ours, named, words};
-use crate::git::{Error, Git, Setting};
+use crate::git::setting::Setting;
+use crate::git::{Error, Git};
 use crate::protocol::read::{self, AttributeLines};
 use crate::protocol::write;
 use crate::secret::Buffer;
@@ -40,7 +41,7 @@ fn walk(settings: Vec<Setting>, url: Option<&Query>) -> (Vec<Setting>, Option<[S
     let mut chain: Vec<Setting> = Vec::new();
     let mut forgets = None;
     for setting in settings {
-        if !holds_for(&setting.key, "credential", "helper", url) {
+        if !applies(&setting.key, url) {
             continue;
         }
         if setting.value.is_empty() {
@@ -71,8 +72,9 @@ pub fn barred_urls(git: &Git) -> Vec<Finding> {
     let settings = git.settings(KEYS).unwrap_or_default();
     let mut found: Vec<Finding> = Vec::new();
     for setting in settings.iter().filter(|setting| setting.value.is_empty()) {
-        let example = context_of(&setting.key).and_then(|context| context::example(&context));
-        let Some(url) = example else { continue };
+        let Some(url) = context_of(&setting.key).and_then(example) else {
+            continue;
+        };
         let (chain, forgets) = walk(settings.clone(), Some(&url));
         let is_asked = chain.iter().any(|setting| is_ours(&setting.value));
         if is_asked || forgets.is_none() {
@@ -159,15 +161,6 @@ fn not_asked(git: &Git, forgets: Option<&[Setting; 2]>) -> Finding {
     Finding::problem(TITLE, says, remedy)
 }
 
-fn by_hand(setting: &Setting) -> String {
-    let key = without_secrets(&setting.key);
-    let (key, origin) = (
-        shell_word(key.as_bytes()),
-        shell_word(setting.origin.as_bytes()),
-    );
-    format!("take {key} out of {origin} ({})", setting.scope)
-}
-
 /// What comes of a helper that git asks before this one. `answer`: what git gets; `None`: nobody asked.
 fn of_first(other: &Setting, ours: &Setting, answer: Option<&Answer>) -> Finding {
     let name = format!("'{}' ({})", named(&other.value), place(other));
@@ -209,25 +202,15 @@ fn remedy(how: &str, setting: &Setting, ours: &Setting) -> String {
         _ => "",
     };
     let context = context_of(&setting.key);
-    let is_url = |context: &String| url::parse(context.as_bytes()).is_ok();
-    if context.as_ref().is_some_and(|context| !is_url(context)) {
+    if context.is_some_and(|context| url::parse(context).is_err()) {
         return by_hand(setting);
     }
-    let url = context.map_or_else(String::new, |url| {
-        format!(" {}", shell_word(url.as_bytes()))
-    });
+    let url = context.map_or_else(String::new, |url| format!(" {}", shell_word(url)));
     let options = words(&ours.value).unwrap_or_default().into_iter().skip(1);
     let options: String = options
         .map(|word| format!(" {}", shell_word(word.as_bytes())))
         .collect();
     format!("git credential-pat setup{options}{scope}{how}{url}")
-}
-
-/// The URL in `credential.URL.helper`.
-fn context_of(key: &OsStr) -> Option<String> {
-    let key = key.to_string_lossy();
-    let context = key.strip_prefix("credential.")?.strip_suffix(".helper")?;
-    Some(context.to_owned())
 }
 
 /// What git gets.
@@ -298,6 +281,7 @@ mod tests {
                 origin: "/f".to_owned(),
                 key: key.into(),
                 value: "".into(),
+                is_bare: false,
             };
             let ours = Setting {
                 value: "/opt/git-credential-pat --timeout 8h".into(),

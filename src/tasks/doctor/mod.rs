@@ -9,6 +9,7 @@ pub mod local_checks;
 pub mod netrc;
 pub mod query;
 pub mod remotes;
+mod removal;
 pub mod repository_check;
 pub mod ssh;
 pub mod token_check;
@@ -19,6 +20,7 @@ use self::remotes::{Remote, Rewriting, Way};
 use self::ssh::Ssh;
 use crate::config::{self, Settings};
 use crate::credential::Credential;
+use crate::credential::host::split_port;
 use crate::credential::query::Query;
 use crate::credential::url;
 use crate::git::Git;
@@ -195,8 +197,8 @@ impl Doctor<'_> {
     /// Checks whether git finds a token for a remote. With a URL, only the remotes at its host are examined.
     fn of_remote(&self, git: &Git, remote: &Remote) -> Option<Finding> {
         if let Some(host) = self.url.and_then(|url| url.host.as_deref()) {
-            let host = String::from_utf8_lossy(host);
-            if remote.host().as_deref() != Some(remotes::without_port(&host)) {
+            let remotes = remote.host();
+            if remotes.as_deref().map(str::as_bytes) != Some(split_port(host).0) {
                 return None;
             }
         }

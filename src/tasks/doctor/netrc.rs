@@ -7,8 +7,8 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 use super::finding::Finding;
-use super::remotes::without_port;
 use crate::credential::Credential;
+use crate::credential::host::split_port;
 use crate::credential::query::Query;
 use crate::files::external;
 use crate::files::places::Foreign;
@@ -47,9 +47,12 @@ fn of_bytes(
     kept: Option<&Credential>,
 ) -> Option<Finding> {
     let host = url.and_then(|url| url.host.as_deref());
-    let host = host.map(|host| String::from_utf8_lossy(host).into_owned());
-    let host = host.as_deref().map(without_port);
-    let host = host.map(|host| host.trim_matches(['[', ']']).as_bytes());
+    let host = host.map(|host| split_port(host).0);
+    let host = host.map(|host| {
+        host.strip_prefix(b"[")
+            .and_then(|rest| rest.strip_suffix(b"]"))
+            .unwrap_or(host)
+    });
     let user = url.and_then(|url| Some(url.username.as_ref()?.expose()));
     let found = first(bytes, host, user)?;
     let entry = match &found.host {

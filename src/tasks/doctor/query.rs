@@ -6,6 +6,8 @@ use crate::credential::key::Key;
 use crate::credential::query::Query;
 use crate::credential::username::Username;
 use crate::git::Git;
+use crate::git::context::last;
+use crate::git::http_path::HttpPaths;
 use crate::helper::{Helper, Passed, another_good, is_good};
 use crate::storage::Error;
 use crate::time::Now;
@@ -36,7 +38,7 @@ impl Question {
             .filter(|account| account.path.is_some() && account.covers(&asked));
         let longest = ruling.max_by_key(|account| account.path.as_ref().map_or(0, Vec::len));
         // Without git nobody knows: as `setup` would have it.
-        let is_told = git.map_or(longest.is_some(), |git| tells_path(git, url));
+        let is_told = git.map_or(longest.is_some(), |git| HttpPaths::of(git).are_told(url));
         let untold = longest.filter(|_| !is_told).cloned();
         if !is_told {
             asked.path = None;
@@ -56,28 +58,11 @@ impl Question {
     }
 }
 
-/// Whether git tells the path of `url`, by its own settings.
-pub fn tells_path(git: &Git, url: &Query) -> bool {
-    let is_http = matches!(url.protocol.as_deref(), Some(b"http" | b"https"));
-    !is_http
-        || matches!(
-            git.is_on_for("credential.useHttpPath", &shown(url)),
-            Ok(Some(true))
-        )
-}
-
-/// Whom git asks for where the URL names nobody: `credential.username` (gitcredentials(7)).
+/// The user that git asks for where the URL names none: `credential.username` (gitcredentials(7)).
 fn username(git: &Git, url: &Query) -> Option<Username> {
-    let words = ["-z", "--get-urlmatch", "credential.username", &shown(url)];
-    let set = git.config_values(&words).ok()?.into_iter().next()?;
-    let set = set.into_encoded_bytes();
-    (!set.is_empty()).then(|| set.into())
-}
-
-/// Without the user, who may be a token: everybody sees git's arguments.
-fn shown(url: &Query) -> String {
-    let url = url.key().map(|key| key.url());
-    String::from_utf8_lossy(&url.unwrap_or_default()).into_owned()
+    let settings = git.settings(r"^credential\.(.*\.)?username$").ok()?;
+    let name = last(&settings, Some(url))?.value.as_encoded_bytes();
+    (!name.is_empty()).then(|| name.to_vec().into())
 }
 
 impl Helper {

@@ -1,10 +1,13 @@
 //! Remotes of the repository that one is in: where git goes by them, and whether a token serves there.
 
 use super::finding::Finding;
+use super::removal::removal;
 use super::ssh::Ssh;
+use crate::credential::host::split_port;
 use crate::credential::query::Query;
 use crate::credential::url::{self, without_secrets};
-use crate::git::{Git, Setting};
+use crate::git::Git;
+use crate::git::setting::Setting;
 use crate::terminal::escape::shell_word;
 
 const TITLE: &str = "remote";
@@ -176,15 +179,7 @@ impl Remote {
         }
         let url = without_user(&self.way.url);
         let host = url::parse(url.as_bytes()).ok()?.host?;
-        Some(without_port(&String::from_utf8(host).ok()?).to_owned())
-    }
-}
-
-/// `HOST` of `HOST:PORT`.
-pub fn without_port(host: &str) -> &str {
-    match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
-        _ => host,
+        String::from_utf8(split_port(&host).0.to_vec()).ok()
     }
 }
 
@@ -201,19 +196,8 @@ fn without(rule: &Setting) -> String {
     if without_secrets(&rule.value) != rule.value {
         return format!("take the line {key}, with the secret in its value, out of {place}");
     }
-    let place = match &rule.scope[..] {
-        "command" => {
-            return format!(
-                "take {key} out of the command line, GIT_CONFIG_COUNT or GIT_CONFIG_PARAMETERS"
-            );
-        }
-        _ if rule.origin.starts_with('/') => {
-            format!("--file {}", shell_word(rule.origin.as_bytes()))
-        }
-        scope => format!("--{scope}"),
-    };
-    let [key, value] = [&rule.key, &rule.value].map(|word| shell_word(word.as_encoded_bytes()));
-    format!("git config {place} --fixed-value --unset-all {key} {value}")
+    let value = format!(" {}", shell_word(rule.value.as_encoded_bytes()));
+    removal(rule, " --fixed-value", &value)
 }
 
 /// A URL without what stands before its host.
@@ -299,6 +283,7 @@ mod tests {
             origin: "/home/octocat/.gitconfig".to_owned(),
             key: format!("url.{base}.insteadof").into(),
             value: value.into(),
+            is_bare: false,
         }
     }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::diagnosis::{Case, text};
 use super::finding::{Finding, Outcome};
-use super::query::{Question, tells_path};
+use super::query::Question;
 use crate::config::account::Account;
 use crate::credential::Credential;
 use crate::credential::key::Key;
@@ -14,6 +14,7 @@ use crate::credential::username::Username;
 use crate::forge::http::{self, Obstacle};
 use crate::forge::{self, ForgeKind, ForgeSite, TokenFacts, TokenVerdict};
 use crate::git::Git;
+use crate::git::http_path::HttpPaths;
 use crate::helper::Helper;
 use crate::helper::issuer::{Evidence, issuer};
 use crate::helper::lookup::endpoint;
@@ -184,6 +185,7 @@ fn of_question(question: &Question) -> Option<Finding> {
 
 /// The first of the rules whose path git does not tell.
 pub fn of_accounts(git: &Git, accounts: &[Account]) -> Option<Finding> {
+    let paths = HttpPaths::of(git);
     let is_untold = |account: &&Account| {
         let url = Query {
             protocol: Some(account.protocol.clone()),
@@ -191,7 +193,7 @@ pub fn of_accounts(git: &Git, accounts: &[Account]) -> Option<Finding> {
             path: account.path.clone(),
             ..Query::default()
         };
-        account.path.is_some() && !tells_path(git, &url)
+        account.path.is_some() && !paths.are_told(&url)
     };
     accounts.iter().find(is_untold).map(of_untold)
 }
