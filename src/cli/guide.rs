@@ -24,10 +24,10 @@ use crate::helper::Helper;
 use crate::helper::issuer::retired_reason;
 use crate::helper::lookup::request::Asked;
 use crate::platform;
-use crate::platform::prompt::{Dialogue, Error};
 use crate::secret::{Buffer, Secret};
 use crate::tasks::doctor::remotes;
 use crate::terminal::escape;
+use crate::terminal::prompt::{Dialogue, Error};
 use crate::time::{Now, in_words};
 
 /// Longer than any token: what is longer was not meant.
@@ -289,7 +289,7 @@ fn warn_if_unsure(streams: &mut Streams, asked: &Asked, forge: &str, key: &Key) 
     }
 }
 
-/// Begins to ask: from now on the terminal shows nothing by itself.
+/// Turns the echo of the terminal off until the dialogue is dropped.
 pub(super) fn dialogue(streams: &mut Streams) -> Result<Dialogue, Failure> {
     ui::dialogue(streams).map_err(|error| match error {
         Error::NoTerminal(_) => Failure::new(
@@ -300,16 +300,19 @@ pub(super) fn dialogue(streams: &mut Streams) -> Result<Dialogue, Failure> {
     })
 }
 
-/// Asks for the token as the last question. The dialogue goes on, since a person who sees nothing happen may type the
-/// token again.
+/// Asks for the token as the last question. The dialogue stays open: a person who sees nothing happen may type the token
+/// again.
 pub(super) fn typed_token(
     streams: &mut Streams,
     dialogue: &mut Dialogue,
     if_unfit: IfUnfit,
 ) -> Result<Secret, Failure> {
-    match ui::ask_secret(dialogue, "Token (not shown): ") {
+    match dialogue.hidden_line("Token (not shown): ") {
         Ok(typed) => token(streams, typed.as_slice(), if_unfit),
-        Err(Error::TooLong) => Err(Failure::new("this is far longer than a token", None)),
+        Err(error @ Error::TooLong) => Err(Failure::new(
+            format!("cannot read this token here: {error}"),
+            "give it to 'git credential-pat login URL --with-token' on standard input",
+        )),
         Err(error) => Err(error.into()),
     }
 }

@@ -20,12 +20,12 @@ use crate::git::Git;
 use crate::git::http_path::HttpPaths;
 use crate::helper::Helper;
 use crate::helper::issuer::DefaultUsername;
-use crate::platform::prompt::Dialogue;
 use crate::secret::Secret;
 use crate::storage::StorageKind;
 use crate::tasks::doctor::finding::Finding;
 use crate::tasks::doctor::remotes::{self, Rewriting};
 use crate::terminal::escape;
+use crate::terminal::prompt::Dialogue;
 use crate::time;
 
 /// Take a new token for a URL, in the place of an old one
@@ -345,9 +345,15 @@ fn known_or_asked_username(
         )
     })?;
     let url = key.as_ref().map(Key::url).unwrap_or_default();
-    let name = ui::ask_shown(dialogue, &format!("Username for {}: ", escape::safe(&url)))?;
+    let line = dialogue.shown_line(&format!("Username for {}: ", escape::safe(&url)))?;
+    let name = str::from_utf8(line.as_slice()).unwrap_or("\0").trim();
     if name.is_empty() {
         return Err(Failure::new("a token needs a user", None));
+    }
+    // An arrow key, for example, sends an escape sequence.
+    if !name.chars().all(escape::is_plain) {
+        let what = "the username contains characters that a terminal does not show";
+        return Err(Failure::new(what, "type it again, or give --username"));
     }
     let name = Username::from(name);
     if name.may_be_token() {

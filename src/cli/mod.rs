@@ -47,9 +47,9 @@ use crate::git::may_prompt::prompt_patience;
 use crate::helper::Helper;
 use crate::helper::lookup::background::COMMAND;
 use crate::platform;
-use crate::platform::prompt;
 use crate::protocol::Operation;
 use crate::storage;
+use crate::terminal::prompt;
 use crate::traces::draft;
 
 /// Keeps personal access tokens for git: in memory for a while, in the system's keychain, or (only if told to) in a
@@ -228,9 +228,10 @@ fn carry_out(line: CommandLine, streams: &mut Streams) -> ExitCode {
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
             ExitCode::SUCCESS
         }
-        Err(Failure::Prompt(prompt::Error::Interrupted(status))) => {
+        Err(Failure::Prompt(prompt::Error::Interrupted)) => {
             ui::complain(streams, "interrupted: nothing was changed", None);
-            ExitCode::from(status)
+            // As a shell reports a process that Ctrl-C ended.
+            ExitCode::from(130)
         }
         Err(failure) => {
             ui::error(streams, &failure, failure.hint());

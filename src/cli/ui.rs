@@ -16,9 +16,8 @@ use crate::credential::key::Key;
 use crate::credential::username::without_tokens;
 use crate::helper::notice::{Next, Notice};
 use crate::platform;
-use crate::platform::prompt::{self, Dialogue};
-use crate::secret::Buffer;
 use crate::terminal::escape;
+use crate::terminal::prompt::{self, Dialogue};
 use crate::time::in_words;
 
 /// What a line of standard error is.
@@ -315,21 +314,10 @@ pub fn ask(streams: &mut Streams, question: &str) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&line).trim().to_owned())
 }
 
-/// Begins to ask at the terminal, which shows nothing by itself until the dialogue is dropped.
+/// Turns the echo of the terminal off until the dialogue is dropped.
 pub fn dialogue(streams: &mut Streams) -> Result<Dialogue, prompt::Error> {
     let _ = streams.error.flush();
     Dialogue::open()
-}
-
-/// Asks, and reads a line that is shown while it is typed: what is shown is what is taken.
-pub fn ask_shown(dialogue: &mut Dialogue, question: &str) -> Result<String, prompt::Error> {
-    let line = dialogue.line_shown(question, escape::is_plain)?;
-    Ok(line.trim().to_owned())
-}
-
-/// Asks, and reads a line that is not shown.
-pub fn ask_secret(dialogue: &mut Dialogue, question: &str) -> Result<Buffer, prompt::Error> {
-    dialogue.hidden_line(question)
 }
 
 /// Prints help or a usage error as `clap` lays it out.

@@ -7,6 +7,8 @@ pub mod arena;
 pub mod caller;
 pub mod disk;
 #[cfg(unix)]
+mod echo;
+#[cfg(unix)]
 pub mod ending;
 #[cfg(unix)]
 pub mod kernel_files;
@@ -15,14 +17,13 @@ pub mod lock;
 pub mod owners;
 #[cfg(unix)]
 pub mod permissions;
-pub mod prompt;
-#[cfg(unix)]
-mod quiet;
 #[cfg(unix)]
 pub mod swap;
 #[cfg(unix)]
 mod unix;
 
+#[cfg(unix)]
+pub use echo::{EchoOff, LINE_LIMIT};
 #[cfg(unix)]
 pub use unix::{
     Pages, Signals, close_inherited, effective_uid, end_after, end_group, harden, host_name,

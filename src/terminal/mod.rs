@@ -1,3 +1,4 @@
-//! The terminal: text made safe to show.
+//! The terminal: questions, and text made safe to show.
 
 pub mod escape;
+pub mod prompt;

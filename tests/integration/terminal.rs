@@ -12,7 +12,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{Termios, tcgetattr};
 
 use crate::process::{DEADLINE, Guard, heeding_signals, wait_for};
 use crate::tool;
@@ -108,12 +108,6 @@ impl Session {
         self.keyboard.write_all(keys).unwrap();
     }
 
-    /// Pastes, as fast as the terminal takes it.
-    pub fn paste(&self, keys: Vec<u8>) {
-        let mut keyboard = self.keyboard.try_clone().unwrap();
-        thread::spawn(move || drop(keyboard.write_all(&keys)));
-    }
-
     /// How the terminal was set when nobody had it.
     pub fn before(&self) -> &Termios {
         &self.before
@@ -122,11 +116,6 @@ impl Session {
     /// How the terminal is set.
     pub fn modes(&self) -> Termios {
         tcgetattr(&self.keyboard).unwrap()
-    }
-
-    /// Sets it, as another program would.
-    pub fn set_modes(&self, modes: &Termios) {
-        tcsetattr(&self.keyboard, OptionalActions::Now, modes).unwrap();
     }
 
     /// Closes the terminal, as when its window is closed, and waits for the end.
