@@ -122,3 +122,9 @@ impl About {
         self.owner.is_same_user(&other.owner) && self.secret.is_same(&other.secret)
     }
 }
+
+/// The tokens of a pending rotation. The first line of its paragraph is `rotation=`, the second `successor=`.
+pub(super) struct RotationRecord {
+    pub(super) old: Fingerprint,
+    pub(super) successor: Option<Fingerprint>,
+}

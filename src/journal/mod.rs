@@ -12,10 +12,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use self::about::{About, Fingerprint, Owner, hex};
+use self::about::{About, Fingerprint, Owner, RotationRecord, hex};
 use self::known::Known;
 use self::mark::Mark;
-use self::pending::RotationRecord;
 use crate::credential::Credential;
 use crate::credential::key::Key;
 use crate::credential::query::Query;

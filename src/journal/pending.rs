@@ -3,16 +3,10 @@
 //! A record holds fingerprints of the two tokens and nothing else, so it is found under any name that a token is kept under.
 //! It stays until the rotation is finished: the journal's limits on number and age leave it alone.
 
-use super::about::Fingerprint;
+use super::about::{Fingerprint, RotationRecord};
 use super::{Contents, Error, Journal, LONG_PATIENCE};
 use crate::files::owned::Folder;
 use crate::secret::Secret;
-
-/// The first line of a record is `rotation=`, the second `successor=`.
-pub(super) struct RotationRecord {
-    pub(super) old: Fingerprint,
-    pub(super) successor: Option<Fingerprint>,
-}
 
 /// The rotations that were pending at one moment.
 pub struct PendingRotations(Option<Contents>);
