@@ -33,8 +33,8 @@ pub const ROOMS: &[(&str, &[&str])] = &[
     ("git", &["credential", "platform", "secret"]),
     ("credential", &["secret", "terminal", "time"]),
     ("terminal", &["platform", "secret"]),
-    ("secret", &["platform"]),
     ("time", &["platform"]),
+    ("secret", &["platform"]),
     ("platform", &[]),
 ];
 
