@@ -19,9 +19,9 @@ mod operation;
 mod progress;
 mod rotate;
 mod setup;
-pub mod streams;
+pub(crate) mod streams;
 mod table;
-pub mod ui;
+pub(crate) mod ui;
 mod usage;
 mod whereabouts;
 

@@ -1,10 +1,10 @@
-//! User and token as HTTP's basic authentication has them (RFC 7617): what git sends.
+//! The value of HTTP's basic authentication (RFC 7617), as git sends it.
 
 use crate::secret::{Buffer, Secret};
 
 const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-/// The value after `Basic `, in base64.
+/// Returns the base64 text after `Basic `.
 pub fn encoded(username: &[u8], token: &Secret) -> Secret {
     let length = username.len() + 1 + token.expose().len();
     let mut plain = Buffer::with_capacity(length);

@@ -1,5 +1,4 @@
-//! A code over the secrets of a credential, under a nonce: it tells whether two have the same secrets, and says nothing to
-//! who does not know them.
+//! A keyed hash of a credential's secrets: it tells whether two credentials have the same secrets without showing them.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -7,15 +6,11 @@ use sha2::Sha256;
 use super::Credential;
 use crate::secret::Secret;
 
-/// Over the secrets alone: whatever name and path they are kept under. `None`: HMAC takes a nonce of any length (RFC 2104),
-/// so there always is one.
+/// Returns HMAC-SHA-256 over the secrets, cut to 16 bytes; the key does not count. Never `None`: HMAC takes a nonce of any
+/// length (RFC 2104).
 pub fn code(nonce: &[u8], credential: &Credential) -> Option<[u8; 16]> {
     let mut mac = Hmac::<Sha256>::new_from_slice(nonce).ok()?;
-    let parameters = credential
-        .authorization
-        .as_ref()
-        .map(|authorization| &authorization.parameters);
-    for secret in [credential.password.as_ref(), parameters] {
+    for secret in [credential.password.as_ref(), credential.parameters()] {
         let bytes = secret.map_or(&b""[..], Secret::expose);
         mac.update(&[u8::from(secret.is_some())]);
         mac.update(&(bytes.len() as u64).to_le_bytes());

@@ -1,4 +1,4 @@
-//! When a token ends, and how people say it.
+//! When a token expires, and how people write that.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use time::{Date, OffsetDateTime, Time};
 
 use crate::time::parse_duration;
 
-/// The last second in which a token is good, in Unix time: git's `password_expiry_utc` (git-credential(1)).
+/// The last second in which a token works, in Unix time: git's `password_expiry_utc` (git-credential(1)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Expiry(u64);
 
@@ -17,16 +17,15 @@ const DAY: &[BorrowedFormatItem<'_>] =
     format_description!("[day padding:none] [month repr:short] [year]");
 
 impl Expiry {
-    /// The largest that fits the twelve digits we read and write: the year 33658.
+    /// The largest number with the twelve digits that we read and write: the year 33658.
     const MAX: u64 = 999_999_999_999;
 
-    /// From Unix seconds; `None` for 0, which git reads as "never", and for what twelve digits cannot hold.
+    /// From Unix seconds; `None` for 0, which git reads as "never", and for more than twelve digits.
     pub fn from_unix(seconds: u64) -> Option<Self> {
         (1..=Self::MAX).contains(&seconds).then_some(Self(seconds))
     }
 
-    /// Reads one to twelve decimal digits above 0. Git itself reads `12abc` as 12 and much else as "never"; a date that
-    /// is not one is no date here.
+    /// Reads one to twelve decimal digits above 0. Stricter than git, which reads `12abc` as 12 and other text as "never".
     pub fn parse(text: &[u8]) -> Option<Self> {
         if text.is_empty() || text.len() > 12 || !text.iter().all(u8::is_ascii_digit) {
             return None;
@@ -42,12 +41,12 @@ impl Expiry {
         self.0
     }
 
-    /// Whether it is over at `unix_now`. In its last second a token is still good, as git holds it.
+    /// Whether it is before `unix_now`. As for git, a token still works in its last second.
     pub fn is_past(self, unix_now: u64) -> bool {
         self.0 < unix_now
     }
 
-    /// Seconds left at `unix_now`; 0 when it is over.
+    /// The remaining seconds at `unix_now`; 0 if expired.
     pub fn left(self, unix_now: u64) -> u64 {
         self.0.saturating_sub(unix_now)
     }
@@ -62,34 +61,34 @@ impl Expiry {
             .unwrap_or_else(|| "after the year 9999".to_owned())
     }
 
-    /// RFC 3339 in UTC, for machines; `None` beyond the year 9999, which the format cannot say.
+    /// RFC 3339 in UTC, for JSON; `None` after the year 9999, which the format cannot express.
     pub fn rfc3339(self) -> Option<String> {
         let moment = OffsetDateTime::from_unix_timestamp(i64::try_from(self.0).ok()?).ok()?;
         moment.format(&Rfc3339).ok()
     }
 }
 
-/// As on the wire: decimal Unix seconds.
+/// Decimal Unix seconds, as on the wire.
 impl fmt::Display for Expiry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
-/// Who told when a token ends, the most reliable first.
+/// The source of an expiry, the most reliable first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ExpirySource {
-    /// git, with `password_expiry_utc`: whoever issued the token for it.
+    /// git's `password_expiry_utc`: it comes from the helper that issued the token.
     Git,
-    /// The forge, asked.
+    /// The answer of the forge.
     Forge,
-    /// A person, with `expires` or `login`.
+    /// The user, with `expires` or `login`.
     Person,
     /// The `lifetime` of a `[[host]]` rule.
     Lifetime,
     /// The token itself: a JWT's `exp`.
     Token,
-    /// Nobody remembers: the journal may be removed at any time, and others write into storages, too.
+    /// Not recorded: the journal may be removed at any time, and other programs write into storages.
     Unknown,
 }
 
@@ -103,7 +102,7 @@ impl ExpirySource {
         Self::Unknown,
     ];
 
-    /// For people, the journal and machines.
+    /// The word in messages, JSON and the journal.
     pub fn word(self) -> &'static str {
         match self {
             Self::Git => "git",
@@ -115,30 +114,27 @@ impl ExpirySource {
         }
     }
 
-    /// By its word.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|source| source.word() == word)
     }
 
-    /// Whether a date from here stands although `other` tells another.
+    /// Whether an expiry from this source stays when `other` gives a different one.
     pub fn outranks(self, other: Self) -> bool {
         self < other
     }
 }
 
-/// What a person says of a token's end.
+/// An expiry as a user writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StatedExpiry {
-    /// Never, or nobody knows.
+    /// Never, or unknown.
     Never,
-    /// At this moment.
     At(Expiry),
-    /// So many seconds from now.
+    /// This number of seconds from now.
     In(u64),
 }
 
 impl StatedExpiry {
-    /// As a moment, from `unix_now` on.
     pub fn expiry(self, unix_now: u64) -> Option<Expiry> {
         match self {
             Self::Never => None,
@@ -147,7 +143,7 @@ impl StatedExpiry {
         }
     }
 
-    /// Reads a person's words. A bare day is good to its last second.
+    /// Reads `never`, a date, an RFC 3339 time or a duration. On a bare date the token works until the day's last second.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         const WRONG: &str =
             "not a date such as 2026-11-26, not a duration such as 90d, and not 'never'";
@@ -155,7 +151,7 @@ impl StatedExpiry {
         if text == "never" {
             return Ok(Self::Never);
         }
-        // The library would take a sign before the year, and anything between day and time.
+        // The library accepts a sign before the year, and any character between date and time.
         let day = Some(text).filter(|text| !text.starts_with('+'));
         let day = day
             .and_then(|text| Date::parse(text, format_description!("[year]-[month]-[day]")).ok());

@@ -1,15 +1,15 @@
-//! Which bytes may be a protocol, a host, a path.
+//! The bytes that a protocol, a host and a path may hold.
 
-/// Longer than any name with a port that DNS allows (RFC 1035: 253), with room for what tests and intranets do.
+/// In bytes: longer than any DNS name with a port (RFC 1035: 253), with room for tests and intranets.
 const LONGEST_HOST: usize = 1024;
 
-/// A URL scheme (RFC 3986 §3.1).
+/// Whether `text` is a URL scheme (RFC 3986 §3.1).
 pub fn is_protocol(text: &[u8]) -> bool {
     let rest = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
     text.first().is_some_and(u8::is_ascii_alphabetic) && text.len() <= 64 && text.iter().all(rest)
 }
 
-/// Splits `HOST:PORT`; without a port it is empty.
+/// Splits `HOST:PORT`. The port may be empty.
 pub fn split_port(host: &[u8]) -> (&[u8], &[u8]) {
     match host.iter().rposition(|&byte| byte == b':') {
         Some(at) if host[at + 1..].iter().all(u8::is_ascii_digit) => (&host[..at], &host[at + 1..]),
@@ -17,13 +17,14 @@ pub fn split_port(host: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// Whether `text` can stand between `//` and `/` of a URL and cannot be taken for anything else.
+/// Whether `text` can stand between `//` and `/` of a URL without another meaning.
 ///
-/// In ASCII: letters, digits, `-._~`, `%`, `:`, and of the sub-delims of a reg-name (RFC 3986 §3.2.2) `*+,=`. The others,
-/// `!$&'();`, end or start something in a shell. Outside ASCII: any byte, as git passes it, but no Unicode line end. Brackets
-/// only around an IPv6 address.
+/// - In ASCII: letters, digits, `-._~%:`, and the sub-delims `*+,=` of a reg-name (RFC 3986 §3.2.2). The other sub-delims,
+///   `!$&'();`, have a meaning in a shell.
+/// - Outside ASCII: any byte, as git passes it, except Unicode line ends.
+/// - Brackets only around an IPv6 address.
 ///
-/// The host need not exist: nothing is found for a name that was never stored.
+/// The host need not exist: no entry matches an unknown name.
 pub fn is_host(text: &[u8]) -> bool {
     if text.is_empty() || text.len() > LONGEST_HOST {
         return false;
@@ -48,7 +49,7 @@ pub fn is_host(text: &[u8]) -> bool {
             }
         }
     };
-    // The prefix in UTF-8 of U+2028 and U+2029, which some languages take for line ends, and U+0085.
+    // U+2028, U+2029 and U+0085 in UTF-8: some languages read them as line ends.
     let breaks: [&[u8]; 3] = [b"\xE2\x80\xA8", b"\xE2\x80\xA9", b"\xC2\x85"];
     let is_name_byte = |byte: &u8| {
         byte.is_ascii_alphanumeric() || !byte.is_ascii() || b"-._~%:*+,=".contains(byte)
@@ -60,7 +61,7 @@ pub fn is_host(text: &[u8]) -> bool {
         })
 }
 
-/// A path as git passes it: anything but control bytes.
+/// Whether `text` is a path as git passes it: no control characters.
 pub fn is_path(text: &[u8]) -> bool {
     !text.iter().any(u8::is_ascii_control)
 }

@@ -1,13 +1,13 @@
-//! Tokens that tell their own end: JSON web tokens (RFC 7519).
+//! Tokens that hold their own expiry: JSON web tokens (RFC 7519).
 
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
 use super::expiry::Expiry;
 
-/// Larger than any that is sent in a header.
+/// In bytes: longer than any token in a header.
 const LONGEST: usize = 16 * 1024;
-/// Later than any moment that can be kept.
+/// In Unix seconds: later than any [`Expiry`].
 const LATEST: f64 = 1e15;
 
 #[derive(Deserialize)]
@@ -22,8 +22,8 @@ struct Claims {
     exp: Option<f64>,
 }
 
-/// The end that a token tells of itself, if it is one of these: as a whole, or after a prefix that ends in `_`. It is not
-/// verified, and need not be: whoever has the token wants to know.
+/// Returns the `exp` of a JSON web token, which may stand after a prefix that ends with `_`. The signature is not verified: a
+/// wrong expiry only harms the owner of the token.
 pub fn end_of(token: &[u8]) -> Option<Expiry> {
     if token.len() > LONGEST {
         return None;
@@ -41,7 +41,8 @@ pub fn end_of(token: &[u8]) -> Option<Expiry> {
     serde_json::from_slice::<JwtHeader>(&decode(header)?).ok()?;
     let claims: Claims = serde_json::from_slice(&decode(claims)?).ok()?;
     let exp = claims.exp.filter(|exp| (0.0..LATEST).contains(exp))?;
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // It is in between.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    // The range is checked above.
     Expiry::from_unix(exp as u64)
 }
 

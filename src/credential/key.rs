@@ -1,31 +1,31 @@
-//! What a credential is kept under.
+//! The key of a credential, and its URL for people and command lines.
 
 use std::fmt;
 
+use super::url::encode;
 use super::username::Username;
 use crate::terminal::escape::{is_plain, shell_word};
 
-/// Protocol, host, path and username: two credentials with the same key cannot be kept side by side.
+/// Protocol, host, path and username. A storage keeps one credential for each key.
 ///
-/// `None` and empty differ: an empty username is one that was given (single sign-on), a missing one was not.
+/// `None` and empty differ: single sign-on has an empty username.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key {
     /// Such as `https`.
     pub protocol: Vec<u8>,
     /// As in the URL, with its port; letters folded to lower case, since DNS does not tell them apart (RFC 4343).
     pub host: Vec<u8>,
-    /// Without a leading slash; git gives it for other protocols than HTTP and where `credential.useHttpPath` is set.
+    /// Without a leading slash. git gives the path for other protocols than HTTP, and with `credential.useHttpPath`.
     pub path: Option<Vec<u8>>,
-    /// Who signs in.
     pub username: Option<Username>,
 }
 
 impl Key {
-    /// The URL without user and secret, as people know it: only what would be read as another URL is encoded. Bytes from the
-    /// wire: make it safe before a terminal sees it.
+    /// Returns the URL without user and secret. Encodes only the bytes that would change its meaning, so escape it before
+    /// showing it on a terminal.
     pub fn url(&self) -> Vec<u8> {
         let mut url = [&self.protocol[..], b"://"].concat();
-        encode_if(&mut url, &self.host, |byte| byte == b'%');
+        encode(&mut url, &self.host, |byte| byte == b'%');
         if self.path.is_some() {
             url.push(b'/');
             self.push_path(&mut url, |byte| b"%?#\\".contains(&byte));
@@ -33,8 +33,8 @@ impl Key {
         url
     }
 
-    /// The path with the bytes that `is_special` picks encoded, and slashes at its ends, which a URL does not keep. A path of
-    /// `cert` is that of a file, and begins with one.
+    /// Appends the path. Encodes the bytes that `is_special` picks, and slashes at both ends, which a URL does not keep.
+    /// `cert` has the path of a file, which may begin with a slash.
     fn push_path(&self, url: &mut Vec<u8>, is_special: impl Fn(u8) -> bool) {
         let path = self.path.as_deref().unwrap_or_default();
         let is_cert = self.protocol == b"cert";
@@ -45,78 +45,54 @@ impl Key {
             .map_or(0, |last| last + 1);
         for (at, byte) in path.iter().enumerate() {
             let is_end = !is_cert && (at < start || at >= end);
-            encode_if(url, &[*byte], |byte| is_end || is_special(byte));
+            encode(url, &[*byte], |byte| is_end || is_special(byte));
         }
     }
 
-    /// Whether the user may be a token, so that [`Key::argument`] leaves it out and may mean several keys.
+    /// Whether the user may be a token. Then [`Key::argument`] leaves the user out and may mean several keys.
     pub fn hides_user(&self) -> bool {
         self.username.as_ref().is_some_and(Username::may_be_token)
     }
 
-    /// [`Key::encoded`] as one word of a command line that a person can paste into a shell.
+    /// [`Key::encoded`] as one word for a shell.
     pub fn argument(&self) -> String {
         shell_word(self.encoded().as_bytes())
     }
 
-    /// The URL with the user, each special byte encoded. It means this key among several of one host. A user that may be a
-    /// token is left out.
+    /// Returns the URL with the user, with each special byte encoded: it identifies this key among others of the host. A user
+    /// that may be a token is left out.
     pub fn encoded(&self) -> String {
         let mut url = [&self.protocol[..], b"://"].concat();
         let user = self.username.as_ref().and_then(Username::visible);
         if let Some(user) = user.filter(|user| !user.is_empty()) {
-            encode(&mut url, user, b"-._");
+            encode(&mut url, user, |byte| !is_plain_byte(byte, b"-._"));
             url.push(b'@');
         }
         match str::from_utf8(&self.host) {
-            // A name in another script stays readable.
+            // Host names in other scripts stay readable.
             Ok(host) if !host.is_ascii() && host.chars().all(is_plain) => {
                 url.extend_from_slice(&self.host);
             }
-            _ => encode(&mut url, &self.host, b"-._:[]"),
+            _ => encode(&mut url, &self.host, |byte| !is_plain_byte(byte, b"-._:[]")),
         }
         if self.path.is_some() {
             url.push(b'/');
             self.push_path(&mut url, |byte| !is_plain_byte(byte, b"-._/"));
         }
-        // All but a host in UTF-8 is encoded.
+        // Only the host can hold bytes outside ASCII, and those are UTF-8.
         String::from_utf8_lossy(&url).into_owned()
     }
-}
-
-fn encode(url: &mut Vec<u8>, text: &[u8], plain: &[u8]) {
-    encode_if(url, text, |byte| !is_plain_byte(byte, plain));
 }
 
 fn is_plain_byte(byte: u8, plain: &[u8]) -> bool {
     byte.is_ascii_alphanumeric() || plain.contains(&byte)
 }
 
-fn encode_if(url: &mut Vec<u8>, text: &[u8], is_special: impl Fn(u8) -> bool) {
-    for &byte in text {
-        if is_special(byte) {
-            url.extend_from_slice(format!("%{byte:02X}").as_bytes());
-        } else {
-            url.push(byte);
-        }
-    }
-}
-
-/// Names what is there and shows none of it.
+/// Shows which parts exist, without their values.
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            protocol: _,
-            host: _,
-            path,
-            username,
-        } = self;
-        write!(
-            f,
-            "Key(path: {}, username: {})",
-            path.is_some(),
-            username.is_some()
-        )
+        let (has_path, has_user) = (self.path.is_some(), self.username.is_some());
+        write!(f, "Key(path: {has_path}, username: {has_user})")
     }
 }
 

@@ -1,14 +1,14 @@
-//! A credential: complete, with the key it is kept under.
+//! A credential: its key, its secrets and their expiry.
 
 pub mod basic;
-pub mod code;
+pub(crate) mod code;
 pub mod expiry;
 pub mod host;
-pub mod jwt;
+pub(crate) mod jwt;
 pub mod key;
-pub mod pasted;
+pub(crate) mod pasted;
 pub mod query;
-pub mod scopes;
+pub(crate) mod scopes;
 pub mod token;
 pub mod url;
 pub mod username;
@@ -19,19 +19,18 @@ use self::query::Query;
 use self::username::Username;
 use crate::secret::Secret;
 
-/// What a storage keeps. [`Credential::complete`] makes one; a storage may hand out one whose secrets have ended and been
-/// wiped, so that its end can still be told.
+/// An entry of a storage. [`Credential::complete`] makes one with secrets. A storage may return one whose expired secrets
+/// were wiped, so that the user still learns the expiry.
 #[derive(Debug)]
 pub struct Credential {
-    /// What it is kept under.
     pub key: Key,
-    /// Password or token.
+    /// The password or token.
     pub password: Option<Secret>,
     /// For an `Authorization` header of another scheme than Basic.
     pub authorization: Option<Authorization>,
-    /// When password and authorization end.
+    /// The expiry of password and authorization.
     pub expiry: Option<Expiry>,
-    /// For helpers that renew.
+    /// For helpers that renew tokens.
     pub refresh_token: Option<Secret>,
 }
 
@@ -39,7 +38,7 @@ pub struct Credential {
 pub struct Authorization {
     /// Such as `Bearer`.
     pub scheme: Vec<u8>,
-    /// What follows the scheme.
+    /// The text after the scheme.
     pub parameters: Secret,
 }
 
@@ -56,79 +55,69 @@ impl Authorization {
 }
 
 impl Credential {
-    /// The credential that `query` describes, if it does so completely: protocol, host, and a username with a
-    /// password, or an authtype with a credential. Half of such a pair is dropped.
+    /// Returns the credential in `query` if it is complete: protocol, host, and either a username with a password or an
+    /// authtype with a credential. Half of such a pair is dropped.
     pub fn complete(query: Query) -> Option<Self> {
         let credential = Self::partial(query)?;
         credential.is_complete().then_some(credential)
     }
 
-    /// The same, without asking for secrets: what a storage said of an entry whose secrets are gone.
+    /// As [`Credential::complete`], without secrets too: an entry whose secrets were wiped.
     pub fn partial(query: Query) -> Option<Self> {
         let mut key = query.key()?;
-        let Query {
-            protocol: _,
-            host: _,
-            path: _,
-            username,
-            password,
-            authtype,
-            credential,
-            expiry,
-            refresh_token,
-            is_exact: _,
-            is_pathless: _,
-        } = query;
-        if let Some(password) = &password {
+        if let Some(password) = &query.password {
             key.username = key.username.map(|name| name.with_password(password));
         }
-        let authorization = authtype
-            .zip(credential)
-            .map(|(scheme, parameters)| Authorization { scheme, parameters });
+        let authorization = query.authtype.zip(query.credential);
         Some(Self {
             key,
-            password: username.and(password),
-            authorization,
-            expiry,
-            refresh_token,
+            password: query.username.and(query.password),
+            authorization: authorization
+                .map(|(scheme, parameters)| Authorization { scheme, parameters }),
+            expiry: query.expiry,
+            refresh_token: query.refresh_token,
         })
     }
 
-    /// Whether git can sign in with it.
+    /// Whether it has secrets that git can sign in with.
     pub fn is_complete(&self) -> bool {
         self.password.is_some() || self.authorization.is_some()
     }
 
-    /// Whether it is a password without a username: git asks for the name.
+    /// Whether it is a password without a username: git then asks the user for the name.
     pub fn is_nameless(&self) -> bool {
         self.key.username.is_none() && self.authorization.is_none() && self.password.is_some()
     }
 
-    /// The secret as a forge knows it: the password, or what follows `Bearer`. `None` where the username is the token.
+    /// The part of the authorization after its scheme.
+    pub fn parameters(&self) -> Option<&Secret> {
+        let authorization = self.authorization.as_ref()?;
+        Some(&authorization.parameters)
+    }
+
+    /// Returns the secret that a forge knows: the password, or the parameters of `Bearer`. `None` if the username is the
+    /// token.
     pub fn token(&self) -> Option<&Secret> {
         if self.key.username.as_ref().is_some_and(Username::is_alone) {
             return None;
         }
-        let bearer = self
-            .authorization
-            .as_ref()
-            .filter(|authorization| authorization.scheme.eq_ignore_ascii_case(b"Bearer"));
-        self.password
-            .as_ref()
-            .or(bearer.map(|authorization| &authorization.parameters))
+        let scheme = self.authorization.as_ref().map(|known| &known.scheme[..]);
+        let is_bearer = scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"Bearer"));
+        let bearer = self.parameters().filter(|_| is_bearer);
+        self.password.as_ref().or(bearer)
     }
 
-    /// Whether a forge would take both for the same, whoever's they are.
+    /// Whether both have the same token, under any key.
     pub fn has_token_of(&self, other: &Self) -> bool {
         let tokens = self.token().zip(other.token());
         tokens.is_some_and(|(one, two)| one.is_same(two))
     }
 
-    /// A copy with `token` in the place of its own, which ends at `end`.
+    /// Returns a copy with `token` in place of its own token.
     #[must_use]
-    pub fn with_token(&self, token: &Secret, end: Option<Expiry>) -> Self {
+    pub fn with_token(&self, token: &Secret, expiry: Option<Expiry>) -> Self {
         let mut new = self.duplicate();
-        new.expiry = end;
+        new.expiry = expiry;
         match (&mut new.password, &mut new.authorization) {
             (Some(password), _) => *password = token.duplicate(),
             (None, Some(authorization)) => authorization.parameters = token.duplicate(),
@@ -137,48 +126,38 @@ impl Credential {
         new
     }
 
-    /// Whether its end has passed at `unix_now` (Unix seconds).
+    /// Whether its expiry is before `unix_now` (Unix seconds).
     pub fn is_expired(&self, unix_now: u64) -> bool {
         self.expiry.is_some_and(|expiry| expiry.is_past(unix_now))
     }
 
-    /// Whether both sign in with the same secrets, whatever else is known of them.
+    /// Whether password and authorization are the same; expiry and refresh token may differ.
     pub fn has_same_secrets(&self, other: &Self) -> bool {
-        let passwords = match (&self.password, &other.password) {
-            (Some(one), Some(two)) => one.is_same(two),
-            (None, None) => true,
-            _ => false,
-        };
-        let authorizations = match (&self.authorization, &other.authorization) {
-            (Some(one), Some(two)) => one.is_same(two),
-            (None, None) => true,
-            _ => false,
-        };
-        passwords && authorizations
+        is_same_option(
+            self.password.as_ref(),
+            other.password.as_ref(),
+            Secret::is_same,
+        ) && is_same_option(
+            self.authorization.as_ref(),
+            other.authorization.as_ref(),
+            Authorization::is_same,
+        )
     }
 
-    /// Whether nothing at all differs.
+    /// Whether all fields are the same.
     pub fn is_same(&self, other: &Self) -> bool {
-        let Self {
-            key,
-            password: _,
-            authorization: _,
-            expiry,
-            refresh_token,
-        } = self;
-        let refresh_tokens = match (refresh_token, &other.refresh_token) {
-            (Some(one), Some(two)) => one.is_same(two),
-            (None, None) => true,
-            _ => false,
-        };
-        *key == other.key
-            && *expiry == other.expiry
-            && refresh_tokens
+        self.key == other.key
+            && self.expiry == other.expiry
+            && is_same_option(
+                self.refresh_token.as_ref(),
+                other.refresh_token.as_ref(),
+                Secret::is_same,
+            )
             && self.has_same_secrets(other)
     }
 
-    /// Takes over from `known` what this one lacks, if it is the same secret: git before 2.40 hands a token back
-    /// without its end, and before 2.41 without its refresh token.
+    /// Copies a missing expiry and refresh token from `known` if both have the same secret: git before 2.40 returns a token
+    /// without its expiry, and before 2.41 without its refresh token.
     pub fn recall(&mut self, known: &Self) {
         if self.key == known.key && self.has_same_secrets(known) {
             self.expiry = self.expiry.or(known.expiry);
@@ -188,54 +167,54 @@ impl Credential {
         }
     }
 
-    /// A rejection of exactly this secret under exactly this key.
+    /// Returns a rejection of this secret under this key only.
     pub fn as_rejected(&self) -> Query {
-        let parameters = self
-            .authorization
-            .as_ref()
-            .map(|authorization| &authorization.parameters);
         Query {
             password: self.password.as_ref().map(Secret::duplicate),
-            credential: parameters.map(Secret::duplicate),
+            credential: self.parameters().map(Secret::duplicate),
             ..Query::exact(&self.key)
         }
     }
 
-    /// Drops the secrets that have ended, and leaves the rest: who it was for, when it ended, what can renew it.
+    /// Drops the expired secrets. The key, the expiry and the refresh token stay.
     pub fn wipe_expired(&mut self) {
         self.password = None;
         self.authorization = None;
     }
 
-    /// A second copy, named so that it is seen.
+    /// Returns a copy. There is no `Clone`: a copy of a secret must be visible in the code.
     #[must_use]
     pub fn duplicate(&self) -> Self {
-        let Self {
-            key,
-            password,
-            authorization,
-            expiry,
-            refresh_token,
-        } = self;
+        let authorization = self.authorization.as_ref();
         Self {
-            key: key.clone(),
-            password: password.as_ref().map(Secret::duplicate),
-            authorization: authorization.as_ref().map(|authorization| Authorization {
-                scheme: authorization.scheme.clone(),
-                parameters: authorization.parameters.duplicate(),
+            key: self.key.clone(),
+            password: self.password.as_ref().map(Secret::duplicate),
+            authorization: authorization.map(|known| Authorization {
+                scheme: known.scheme.clone(),
+                parameters: known.parameters.duplicate(),
             }),
-            expiry: *expiry,
-            refresh_token: refresh_token.as_ref().map(Secret::duplicate),
+            expiry: self.expiry,
+            refresh_token: self.refresh_token.as_ref().map(Secret::duplicate),
         }
     }
 
-    /// Whether `unwanted` fits this one and names its secret, if it names one.
+    /// Whether `unwanted` matches the key and, if it names a secret, names this one.
     pub fn is_named_by(&self, unwanted: &Query) -> bool {
-        let parameters = self
-            .authorization
-            .as_ref()
-            .map(|authorization| &authorization.parameters);
-        unwanted.matches(&self.key) && unwanted.names_secret(self.password.as_ref(), parameters)
+        unwanted.matches(&self.key)
+            && unwanted.names_secret(self.password.as_ref(), self.parameters())
+    }
+}
+
+/// Whether both are absent, or both are present and `is_same`.
+fn is_same_option<T>(
+    one: Option<&T>,
+    two: Option<&T>,
+    is_same: impl FnOnce(&T, &T) -> bool,
+) -> bool {
+    match (one, two) {
+        (Some(one), Some(two)) => is_same(one, two),
+        (None, None) => true,
+        _ => false,
     }
 }
 

@@ -5,7 +5,7 @@
 //! | `Authorization: Bearer TOKEN` | `TOKEN` |
 //! | `export GH_TOKEN="TOKEN"` | `TOKEN` |
 //! | a byte order mark, `TOKEN`, a zero-width space | `TOKEN` |
-//! | `TOK EN`, `https://…`, `ssh-ed25519 …`, `{"token":"TOKEN"}`, `TOKEN,`, `alice:TOKEN` | refused: see [`Flaw`] |
+//! | `TOK EN`, `https://…`, `ssh-ed25519 …`, `{"token":"TOKEN"}`, `TOKEN,`, `alice:TOKEN` | nothing: see [`Flaw`] |
 //!
 //! The tokens of every known forge consist of ASCII letters, digits and `-_.~+/=`. Any other text may be a password and needs
 //! `--force`. Within these characters a text is no token alone if one of these holds:
@@ -21,37 +21,31 @@
 use super::username::{mark, prefix};
 use crate::terminal::escape::is_plain;
 
-/// Why a text cannot be a token that a server takes.
+/// The reason why no server accepts a text as a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Flaw {
-    /// Nothing is left without what surrounds a token.
     #[error("it is empty")]
     Empty,
-    /// A key pair's public or private half.
     #[error("it is an SSH key, which serves ssh:// URLs only")]
     SshKey,
-    /// An address, such as that of the page with the token.
+    /// A URL, such as that of the page with the token.
     #[error("it is a URL")]
     Url,
-    /// A line for a shell.
     #[error("it is a command line")]
     Command,
     /// The name of a variable, a text that asks for a token, or a mask of asterisks.
     #[error("it is a placeholder")]
     Placeholder,
-    /// A path, or a name with an ending such as `.txt`.
+    /// A path, or a name with an extension such as `.txt`.
     #[error("it is the name of a file")]
     File,
     /// A character, a name or a second token beside the token.
     #[error("it holds something that is no part of a token")]
     Surrounded,
-    /// A line feed or a carriage return.
     #[error("it has more than one line")]
     Lines,
-    /// A space or a tab.
     #[error("it holds a space")]
     Space,
-    /// NUL, an escape and the like.
     #[error("it holds a control character")]
     Control,
     /// A letter of another script, an invisible character, or a byte that is no text.
@@ -60,7 +54,7 @@ pub enum Flaw {
 }
 
 impl Flaw {
-    /// Whether a person may insist: git's protocol can carry it, and some server may take it as a password.
+    /// Whether `--force` may save it: git's protocol can carry it, and a server may accept it as a password.
     pub fn can_be_kept(self) -> bool {
         !matches!(self, Self::Empty | Self::Lines | Self::Control)
     }
@@ -68,7 +62,7 @@ impl Flaw {
 
 /// Words before a token, each followed by a space.
 const SCHEMES: [&str; 2] = ["bearer", "token"];
-/// What a terminal puts around a paste (xterm, bracketed paste mode).
+/// The marks that a terminal puts around a paste (xterm, bracketed paste mode).
 const PASTE: (&[u8], &[u8]) = (b"\x1b[200~", b"\x1b[201~");
 const QUOTES: [(&str, &str); 5] = [
     ("\"", "\""),
@@ -77,17 +71,17 @@ const QUOTES: [(&str, &str); 5] = [
     ("\u{201c}", "\u{201d}"),
     ("\u{2018}", "\u{2019}"),
 ];
-/// No token of a known forge is shorter: GitLab's old ones have 20 characters.
+/// In bytes: the shortest token of a known forge, GitLab's old one.
 const SHORTEST: usize = 20;
-/// The length of `ghp_` and its like.
+/// The length of `ghp_` and similar prefixes.
 const CLASSIC: usize = 4;
-/// Programs that people run with a token.
+/// Programs that people run with a token as argument.
 const PROGRAMS: [&[u8]; 12] = [
     b"$", b"cat", b"curl", b"docker", b"echo", b"export", b"gh", b"git", b"glab", b"printf",
     b"set", b"sudo",
 ];
 
-/// The token in `pasted`, without what surely does not belong to it.
+/// Returns the token in `pasted`, without the text around it.
 pub fn cleaned(pasted: &[u8]) -> &[u8] {
     let mut token = pasted;
     loop {
@@ -99,7 +93,7 @@ pub fn cleaned(pasted: &[u8]) -> &[u8] {
     }
 }
 
-/// Why no server takes `token`, which is [`cleaned`]. `None`: it can be sent.
+/// Returns the reason why no server accepts `token`, which is [`cleaned`]; `None` if there is none.
 pub fn flaw(token: &[u8]) -> Option<Flaw> {
     let has = |part: &[u8]| token.windows(part.len()).any(|window| window == part);
     let first = token.split(u8::is_ascii_whitespace).next()?;
@@ -131,7 +125,7 @@ pub fn flaw(token: &[u8]) -> Option<Flaw> {
     }
 }
 
-/// As in the first word of a public key (sshd(8), on the file `authorized_keys`).
+/// Whether `word` is the first word of a public key (sshd(8), on the file `authorized_keys`).
 fn is_key_type(word: &[u8]) -> bool {
     [&b"ssh-"[..], b"ecdsa-", b"sk-ssh-", b"sk-ecdsa-"]
         .iter()
@@ -150,7 +144,7 @@ fn is_file(token: &[u8]) -> bool {
         || ENDINGS.iter().any(|ending| token.ends_with(ending))
 }
 
-/// See the table at the top of the file.
+/// The rules of the second table at the top of this file.
 fn is_surrounded(token: &[u8]) -> bool {
     let is_known = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.~+/=".contains(byte);
     let is_odd_end = |byte: Option<&u8>| byte.is_some_and(|byte| b".~".contains(byte));
@@ -162,7 +156,7 @@ fn is_surrounded(token: &[u8]) -> bool {
         || is_double(token)
 }
 
-/// `=` in a token is padding at its end (base64), or stands before the checksum of Atlassian's: `ATATT…=AB12CD34`.
+/// In a token, `=` is padding at its end (base64), or stands before Atlassian's checksum: `ATATT…=AB12CD34`.
 fn has_odd_equals_sign(token: &[u8]) -> bool {
     let Some(at) = token.iter().position(|&byte| byte == b'=') else {
         return false;
@@ -177,8 +171,8 @@ fn has_checksum(token: &[u8], at: usize) -> bool {
     is_atlassian && checksum.len() == 8 && checksum.iter().all(u8::is_ascii_hexdigit)
 }
 
-/// Whether a mark of GitHub or GitLab has something in front of it, other than the prefix of an instance of GitLab
-/// (`SIE-glpat-…`), or characters behind it that those forges do not use.
+/// Whether a mark of GitHub or GitLab has text before it, other than the prefix of an instance of GitLab (`SIE-glpat-…`), or
+/// characters after it that those forges do not use.
 fn has_odd_mark(token: &[u8]) -> bool {
     // A long token of another forge may hold such four characters by chance.
     if prefix(token).is_some() && mark(token).is_none() {
@@ -194,7 +188,7 @@ fn has_odd_mark(token: &[u8]) -> bool {
     at > 0 && !is_instance || !token.iter().all(is_usual)
 }
 
-/// Whether a token was pasted twice, or behind another one.
+/// Whether a token was pasted twice, or after another one.
 fn is_double(token: &[u8]) -> bool {
     let (one, two) = token.split_at(token.len() / 2);
     if one == two && one.len() >= SHORTEST {
@@ -239,7 +233,7 @@ fn is_variable(name: &[u8]) -> bool {
     name.first().is_some_and(u8::is_ascii_uppercase) && name.iter().all(is_usual)
 }
 
-/// Without spaces of any script, invisible characters and the marks of a paste at the ends.
+/// Removes spaces of any script, invisible characters and the marks of a paste at both ends.
 fn trimmed(text: &[u8]) -> &[u8] {
     let text = text.strip_prefix(PASTE.0).unwrap_or(text);
     let text = text.strip_suffix(PASTE.1).unwrap_or(text);
@@ -250,7 +244,7 @@ fn trimmed(text: &[u8]) -> &[u8] {
     }
 }
 
-/// Without a pair of quotes, and what ends a statement after it.
+/// Removes a pair of quotes, and `;` or `,` after it.
 fn unquoted(text: &[u8]) -> &[u8] {
     let Ok(whole) = str::from_utf8(text) else {
         return text;
@@ -267,7 +261,7 @@ fn unquoted(text: &[u8]) -> &[u8] {
     text
 }
 
-/// Without `Bearer`, `token`, and `NAME:` before a space. No token holds a space.
+/// Removes `Bearer`, `token`, and `NAME:` before a space. No token holds a space.
 fn without_label(text: &[u8]) -> &[u8] {
     let Some(at) = text.iter().position(u8::is_ascii_whitespace) else {
         return text;
@@ -287,7 +281,7 @@ fn without_label(text: &[u8]) -> &[u8] {
     }
 }
 
-/// Without `export NAME=`, `NAME=` and the like. Padding (`==`) and Atlassian's checksum are no assignment.
+/// Removes `export NAME=`, `NAME=` and the like. Padding (`==`) and Atlassian's checksum are no assignment.
 fn without_assignment(text: &[u8]) -> &[u8] {
     let (is_exported, rest) = match text.strip_prefix(b"export ").or(text.strip_prefix(b"set ")) {
         Some(rest) => (true, rest.trim_ascii_start()),

@@ -1,4 +1,4 @@
-//! What git, or a person, says about a credential: everything optional.
+//! A query: the attributes of a credential that git or a user gives, each of them optional.
 
 use std::fmt;
 
@@ -7,9 +7,9 @@ use super::key::Key;
 use super::username::Username;
 use crate::secret::Secret;
 
-/// A question (`get`), a rejection (`erase`), or a credential not yet found complete (`store`).
+/// A query (`get`), a rejection (`erase`), or a credential that may be incomplete (`store`).
 ///
-/// Attributes are those of git-credential(1), as bytes. What is `None` was not said and stands for anything.
+/// Attributes are those of git-credential(1), as bytes. `None` matches any value.
 #[derive(Default)]
 pub struct Query {
     /// Such as `https`.
@@ -18,43 +18,38 @@ pub struct Query {
     pub host: Option<Vec<u8>>,
     /// Without a leading slash.
     pub path: Option<Vec<u8>>,
-    /// Who signs in; may be empty.
+    /// May be empty, for single sign-on.
     pub username: Option<Username>,
-    /// Password or token.
+    /// The password or token.
     pub password: Option<Secret>,
-    /// Scheme of an `Authorization` header, such as `Bearer`.
+    /// The scheme of an `Authorization` header, such as `Bearer`.
     pub authtype: Option<Vec<u8>>,
     /// The rest of that header.
     pub credential: Option<Secret>,
-    /// When the password or the credential ends.
+    /// The expiry of the password or the credential.
     pub expiry: Option<Expiry>,
-    /// For helpers that renew; kept and handed on, never used.
+    /// For helpers that renew tokens: kept and returned, never used here.
     pub refresh_token: Option<Secret>,
-    /// What is not said of path and username must not be there either. Git never asks so; we do, about one entry.
+    /// An omitted path or username must be absent. git never asks so; we do, for one entry.
     pub is_exact: bool,
-    /// The path that is not said must not be there: git tells none, where those that are kept belong to accounts.
+    /// An omitted path must be absent: git gave no path, and the paths at this host belong to accounts.
     pub is_pathless: bool,
 }
 
 impl Query {
-    /// Everything that is kept under `key`'s protocol and host with its path and username, where it has them.
+    /// Matches the entries at `key`'s protocol and host, and with its path and username if it has them.
     pub fn of(key: &Key) -> Self {
-        let Key {
-            protocol,
-            host,
-            path,
-            username,
-        } = key.clone();
+        let key = key.clone();
         Self {
-            protocol: Some(protocol),
-            host: Some(host),
-            path,
-            username,
+            protocol: Some(key.protocol),
+            host: Some(key.host),
+            path: key.path,
+            username: key.username,
             ..Self::default()
         }
     }
 
-    /// The one entry that is kept under `key`.
+    /// Matches only the entry under `key`.
     pub fn exact(key: &Key) -> Self {
         Self {
             is_exact: true,
@@ -62,7 +57,7 @@ impl Query {
         }
     }
 
-    /// The key, if protocol and host are known.
+    /// The key, if protocol and host are given.
     pub fn key(&self) -> Option<Key> {
         Some(Key {
             protocol: self.protocol.clone()?,
@@ -72,41 +67,28 @@ impl Query {
         })
     }
 
-    /// A second copy, named so that it is seen.
+    /// Returns a copy. There is no `Clone`: a copy of a secret must be visible in the code.
     #[must_use]
     pub fn duplicate(&self) -> Self {
-        let Self {
-            protocol,
-            host,
-            path,
-            username,
-            password,
-            authtype,
-            credential,
-            expiry,
-            refresh_token,
-            is_exact,
-            is_pathless,
-        } = self;
         Self {
-            protocol: protocol.clone(),
-            host: host.clone(),
-            path: path.clone(),
-            username: username.clone(),
-            password: password.as_ref().map(Secret::duplicate),
-            authtype: authtype.clone(),
-            credential: credential.as_ref().map(Secret::duplicate),
-            expiry: *expiry,
-            refresh_token: refresh_token.as_ref().map(Secret::duplicate),
-            is_exact: *is_exact,
-            is_pathless: *is_pathless,
+            protocol: self.protocol.clone(),
+            host: self.host.clone(),
+            path: self.path.clone(),
+            username: self.username.clone(),
+            password: self.password.as_ref().map(Secret::duplicate),
+            authtype: self.authtype.clone(),
+            credential: self.credential.as_ref().map(Secret::duplicate),
+            expiry: self.expiry,
+            refresh_token: self.refresh_token.as_ref().map(Secret::duplicate),
+            is_exact: self.is_exact,
+            is_pathless: self.is_pathless,
         }
     }
 
-    /// Whether a credential kept under `key` fits: what is said must be there and be equal, byte for byte; what is not
-    /// said fits anything. Without a protocol or a host nothing fits, so that a blank question opens nothing.
+    /// Whether the entry under `key` matches: a given attribute must exist and be equal, byte for byte. An omitted one
+    /// matches any value, except protocol and host: a blank query matches no entry.
     pub fn matches(&self, key: &Key) -> bool {
-        let is_open = |is_said: bool| !is_said && !self.is_exact;
+        let is_open = |is_given: bool| !is_given && !self.is_exact;
         self.protocol.as_ref() == Some(&key.protocol)
             && self.host.as_ref() == Some(&key.host)
             && (is_open(self.path.is_some()) || self.path == key.path)
@@ -114,51 +96,38 @@ impl Query {
             && (is_open(self.username.is_some()) || self.username == key.username)
     }
 
-    /// Whether the secrets that are said, if any, are `password` and `credential`. What is refused may be older than
-    /// what is kept; only the same secret may go.
+    /// Whether the given secrets, if any, are `password` and `credential`. A rejected secret may be older than the stored
+    /// one, so only the same secret is removed.
     pub fn names_secret(&self, password: Option<&Secret>, credential: Option<&Secret>) -> bool {
-        let same = |said: Option<&Secret>, kept: Option<&Secret>| match (said, kept) {
+        let same = |given: &Option<Secret>, kept: Option<&Secret>| match (given, kept) {
             (None, _) => true,
-            (Some(said), Some(kept)) => said.is_same(kept),
+            (Some(given), Some(kept)) => given.is_same(kept),
             (Some(_), None) => false,
         };
-        same(self.password.as_ref(), password) && same(self.credential.as_ref(), credential)
+        same(&self.password, password) && same(&self.credential, credential)
     }
 }
 
-/// Names what is there and shows none of it.
+/// Shows the names of the given attributes, without their values.
 impl fmt::Debug for Query {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            protocol,
-            host,
-            path,
-            username,
-            password,
-            authtype,
-            credential,
-            expiry,
-            refresh_token,
-            is_exact: _,
-            is_pathless: _,
-        } = self;
-        let said = [
-            ("protocol", protocol.is_some()),
-            ("host", host.is_some()),
-            ("path", path.is_some()),
-            ("username", username.is_some()),
-            ("password", password.is_some()),
-            ("authtype", authtype.is_some()),
-            ("credential", credential.is_some()),
-            ("password_expiry_utc", expiry.is_some()),
-            ("oauth_refresh_token", refresh_token.is_some()),
-        ];
-        let said = said
-            .iter()
-            .filter(|(_, there)| *there)
-            .map(|(name, _)| *name);
-        f.write_str("Query")?;
-        f.debug_list().entries(said).finish()
+        let mut list = f.write_str("Query").map(|()| f.debug_list())?;
+        for (name, is_given) in [
+            ("protocol", self.protocol.is_some()),
+            ("host", self.host.is_some()),
+            ("path", self.path.is_some()),
+            ("username", self.username.is_some()),
+            ("password", self.password.is_some()),
+            ("authtype", self.authtype.is_some()),
+            ("credential", self.credential.is_some()),
+            ("password_expiry_utc", self.expiry.is_some()),
+            ("oauth_refresh_token", self.refresh_token.is_some()),
+        ] {
+            if is_given {
+                list.entry(&name);
+            }
+        }
+        list.finish()
     }
 }
 

@@ -1,10 +1,10 @@
-//! Scopes of a token: short words, which are written down and shown.
+//! Scopes of a token: a check before they are saved and shown.
 
-/// More scopes, or longer ones, than any forge has are no scopes.
+/// No forge has more scopes, or longer ones.
 const MOST_SCOPES: usize = 64;
 const LONGEST_SCOPE: usize = 64;
 
-/// Reads a list of scopes with commas or blanks between; `None` if it is none.
+/// Reads scopes separated by commas or spaces; `None` if one is invalid.
 pub fn scopes_of(text: &str) -> Option<Vec<String>> {
     let words = text
         .split([',', ' '])
@@ -13,7 +13,7 @@ pub fn scopes_of(text: &str) -> Option<Vec<String>> {
     checked_scopes(words.map(str::to_owned).collect())
 }
 
-/// `scopes`, if they can be scopes: they are written down and shown.
+/// Returns `scopes` if each of them is valid.
 pub fn checked_scopes(scopes: Vec<String>) -> Option<Vec<String>> {
     let is_scope = |scope: &String| {
         !scope.is_empty()

@@ -1,29 +1,28 @@
-//! Sorts of tokens.
+//! Kinds of tokens.
 
-/// What sort of token it is: known by how it begins, never by its length or its letters, which change.
+/// The kind of a token. Its prefix tells it; length and letters never do, since forges change them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TokenKind {
     /// GitHub's older personal access token, with scopes.
     Classic,
-    /// GitHub's newer one, with permissions for repositories.
+    /// GitHub's newer personal access token, with permissions for repositories.
     FineGrained,
     /// Issued to an OAuth application.
     OAuth,
     /// Issued to a GitHub App for a user.
     App,
-    /// Issued to a GitHub App's installation; lives for an hour.
+    /// Issued to the installation of a GitHub App; expires after an hour.
     Installation,
     /// Renews another token; git cannot use it.
     Refresh,
     /// Personal, project or group access token.
     Access,
-    /// For one repository's deployment.
     Deploy,
-    /// A CI job's.
+    /// Issued to a CI job.
     Job,
-    /// For something else than git: runners, feeds, triggers, agents.
+    /// Not for git: runners, feeds, triggers, agents.
     Service,
-    /// Bitbucket's app password, retired in 2026.
+    /// Bitbucket's app password, removed in 2026.
     AppPassword,
     /// Atlassian's API token.
     Api,
@@ -45,7 +44,7 @@ impl TokenKind {
         Self::Api,
     ];
 
-    /// For people and machines.
+    /// The word in messages, JSON and the journal.
     pub fn word(self) -> &'static str {
         match self {
             Self::Classic => "classic",
@@ -63,7 +62,6 @@ impl TokenKind {
         }
     }
 
-    /// By its word.
     pub fn from_word(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.word() == word)
     }

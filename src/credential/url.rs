@@ -1,4 +1,4 @@
-//! URLs as people and other programs write them, read strictly.
+//! URLs as people and other programs write them: a strict reader, and percent-encoding.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -8,30 +8,27 @@ use super::query::Query;
 use super::username::{HIDDEN, Username};
 use crate::secret::Secret;
 
-/// Why a URL was not taken. Never holds a part of it: people paste tokens into URLs.
+/// The reason why a URL is invalid. Never holds a part of it: people paste tokens into URLs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// No `://`, or what is before it is not a scheme.
+    /// No `://`, or no scheme before it.
     #[error("a URL begins with its protocol, such as https://")]
     Protocol,
-    /// Nothing or something else where the host should be.
-    #[error("the URL names no host that can be")]
+    #[error("the URL has no valid host")]
     Host,
-    /// A secret where everybody can see it.
-    #[error("the URL holds a password: leave it out, it is asked for where it is needed")]
+    #[error("the URL holds a password: leave the password out, a prompt asks for it")]
     Password,
-    /// `%` without two digits, or an encoded control character.
-    #[error("the URL holds an encoding or a character that no URL may hold")]
+    /// `%` without two digits, a backslash, or an encoded control character.
+    #[error("the URL holds an invalid encoding or character")]
     Encoding,
-    /// `?` or `#`.
     #[error("the URL of a repository has no query and no fragment")]
     Query,
 }
 
 /// Reads `PROTOCOL://[USER@]HOST[:PORT][/PATH]`: the host ends at the first `/`, the user at the last `@` before it.
 ///
-/// Stricter than git's own reading (`credential.c`): fails for a password, a query, a fragment, a backslash, and an encoded
-/// control character in the host or the path.
+/// Stricter than git (`credential.c`): fails for a password, a query, a fragment, a backslash, and an encoded control
+/// character in the host or the path.
 pub fn parse(url: &[u8]) -> Result<Query, Error> {
     let scheme_end = url
         .windows(3)
@@ -64,7 +61,7 @@ pub fn parse(url: &[u8]) -> Result<Query, Error> {
     {
         return Err(Error::Host);
     }
-    // A path of `cert` is that of a file: `cert:////p/cc.pem` means `/p/cc.pem`.
+    // `cert` has the path of a file: `cert:////p/cc.pem` means `/p/cc.pem`.
     let path = if protocol.eq_ignore_ascii_case(b"cert") {
         decode(path.strip_prefix(b"/").unwrap_or(path))?
     } else {
@@ -79,7 +76,7 @@ pub fn parse(url: &[u8]) -> Result<Query, Error> {
     })
 }
 
-/// `text` as it may be shown: of the first URL in it neither the password nor a user that may be a token. For a key or a value of
+/// Returns `text` without the secrets of its first URL: the password, and a user that may be a token. For keys and values of
 /// git's configuration, such as `credential.https://octocat@github.com.helper`.
 pub fn without_secrets(text: &OsStr) -> OsString {
     let bytes = text.as_bytes();
@@ -126,7 +123,7 @@ fn without_slashes(path: &[u8]) -> &[u8] {
     &path[start..end]
 }
 
-/// Reads a user. git passes every byte but NUL, LF and CR (`credential.c`), so that an entry may have a tab in its name.
+/// Reads a user. git passes every byte except NUL, LF and CR (`credential.c`), so a username may hold a tab.
 fn read_user(text: &[u8]) -> Result<Username, Error> {
     let name = unescape(text)?;
     if name.iter().any(|byte| b"\0\r\n".contains(byte)) {
@@ -135,13 +132,24 @@ fn read_user(text: &[u8]) -> Result<Username, Error> {
     Ok(Username::from(name))
 }
 
-/// Undoes percent-encoding. Fails where a control byte comes out.
+/// Decodes percent-encoding. Fails if the result holds a control character.
 pub fn decode(text: &[u8]) -> Result<Vec<u8>, Error> {
     let plain = unescape(text)?;
     if is_path(&plain) {
         Ok(plain)
     } else {
         Err(Error::Encoding)
+    }
+}
+
+/// Appends `text` to `url`, with each byte that `is_special` picks in percent-encoding (RFC 3986 §2.1).
+pub fn encode(url: &mut Vec<u8>, text: &[u8], is_special: impl Fn(u8) -> bool) {
+    for &byte in text {
+        if is_special(byte) {
+            url.extend_from_slice(format!("%{byte:02X}").as_bytes());
+        } else {
+            url.push(byte);
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! A username, which may be a token.
 //!
-//! Forges take a token in the place of the username, and recipes for pip, npm and CI put it into URLs:
+//! Forges accept a token in place of the username, and recipes for pip, npm and CI put it into URLs:
 //!
 //! | written | password |
 //! |---|---|
@@ -24,10 +24,10 @@ use crate::terminal::escape;
 /// Stands for a name that is not shown.
 pub const HIDDEN: &str = "***";
 
-/// Passwords that say that the username is the token.
+/// Passwords beside which the username is the token.
 const NO_PASSWORDS: [&[u8]; 2] = [b"", b"x-oauth-basic"];
 
-/// Names that forges want beside a token. They are shown whatever the password is.
+/// Usernames that forges require beside a token. They are always shown.
 const FIXED_NAMES: [&[u8]; 9] = [
     b"git",
     b"oauth2",
@@ -40,8 +40,8 @@ const FIXED_NAMES: [&[u8]; 9] = [
     b"anonymous",
 ];
 
-/// Beginnings of tokens, with the length from which a name that begins so may be one. No user of the forge may have the mark of
-/// the first group in a name; the letters of the second may begin a name.
+/// Prefixes of tokens, each with the length from which a name with this prefix may be a token. No username at GitHub or GitLab
+/// has a prefix of the first group. A username may begin with a prefix of the other groups.
 const PREFIXES: [(&str, usize); 28] = [
     ("github_pat_", 12),
     ("ghp_", 5),
@@ -74,31 +74,31 @@ const PREFIXES: [(&str, usize); 28] = [
     ("npm_", LONG),
 ];
 
-/// From this length on a name may be a token by its look.
+/// In bytes: a name of this length may be a token by its look.
 const LONG: usize = 20;
-/// The longest username of GitHub. No longer name is letters and digits alone.
+/// In bytes: the longest username of GitHub. A longer name of letters and digits only is a token.
 const LONGEST_NAME: usize = 39;
 
-/// The user of a credential or a URL. Two are equal if their bytes are.
+/// The user of a credential or a URL. Two are equal if their bytes are equal.
 #[derive(Clone)]
 pub struct Username {
     name: Zeroizing<Vec<u8>>,
-    /// The password that came with it holds no secret, or the name itself.
+    /// The password beside it holds no secret, or repeats the name.
     is_alone: bool,
 }
 
 impl Username {
-    /// The bytes, for the protocol, the storages and comparisons; never for people.
+    /// The bytes, for the protocol, the storages and comparisons; never for messages.
     pub fn expose(&self) -> &[u8] {
         &self.name
     }
 
-    /// Whether a name was given and is empty, as for single sign-on.
+    /// Whether the name is empty, as for single sign-on.
     pub fn is_empty(&self) -> bool {
         self.name.is_empty()
     }
 
-    /// The same, seen beside its password.
+    /// Returns the same name, judged beside its password.
     #[must_use]
     pub fn with_password(self, password: &Secret) -> Self {
         Self {
@@ -108,18 +108,18 @@ impl Username {
         }
     }
 
-    /// The same with what a storage knew of its password.
+    /// Returns the same name with the `is_alone` that a storage saved.
     #[must_use]
     pub fn alone(self, is_alone: bool) -> Self {
         Self { is_alone, ..self }
     }
 
-    /// Whether the password beside it holds no secret, or the name itself.
+    /// Whether the password beside it holds no secret, or repeats the name.
     pub fn is_alone(&self) -> bool {
         self.is_alone
     }
 
-    /// Whether the name may be a token, by its password, its beginning or its look.
+    /// Whether the name may be a token, by its password, its prefix or its look.
     pub fn may_be_token(&self) -> bool {
         let name = &self.name[..];
         if name.is_empty() || FIXED_NAMES.contains(&name) {
@@ -133,7 +133,7 @@ impl Username {
         (!self.may_be_token()).then(|| &self.name[..])
     }
 
-    /// The name for a person: safe for a terminal, and hidden if it may be a token.
+    /// The name for messages: escaped, and hidden if it may be a token.
     pub fn shown(&self) -> String {
         self.visible()
             .map_or_else(|| HIDDEN.to_owned(), escape::safe)
@@ -175,21 +175,20 @@ impl Ord for Username {
     }
 }
 
-/// Shows none of it.
+/// Does not show the name.
 impl fmt::Debug for Username {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Username")
     }
 }
 
-/// Whether `text` begins as the tokens of a forge do. An instance of GitLab may put a prefix of its own in front:
-/// `SIE-glpat-`.
+/// Whether `text` has the prefix of a token. An instance of GitLab may put its own prefix in front: `SIE-glpat-`.
 pub(super) fn begins_as_token(text: &[u8]) -> bool {
     let after_hyphen = |at: usize| text[at] == b'-' && prefix(&text[at + 1..]).is_some();
     prefix(text).is_some() || (0..text.len()).any(after_hyphen)
 }
 
-/// The prefix of a forge's tokens with which `text` begins.
+/// The prefix of a token with which `text` begins.
 pub(super) fn prefix(text: &[u8]) -> Option<&'static str> {
     let begins = |(prefix, length): &&(&str, usize)| {
         text.len() >= *length && text.starts_with(prefix.as_bytes())
@@ -197,12 +196,12 @@ pub(super) fn prefix(text: &[u8]) -> Option<&'static str> {
     PREFIXES.iter().find(begins).map(|(prefix, _)| *prefix)
 }
 
-/// As [`prefix`], of GitHub and GitLab only: their tokens consist of letters, digits, `-`, `_` and `.`.
+/// As [`prefix`], for GitHub and GitLab only: their tokens consist of letters, digits, `-`, `_` and `.`.
 pub(super) fn mark(text: &[u8]) -> Option<&'static str> {
     prefix(text).filter(|prefix| prefix.starts_with('g'))
 }
 
-/// Whether `host` is rather a token, given in the place of a URL.
+/// Whether `host` looks like a token that the user gave in place of a URL.
 pub fn is_token_as_host(host: &[u8]) -> bool {
     let end = host.iter().position(|byte| b".:".contains(byte));
     let label = &host[..end.unwrap_or(host.len())];
@@ -210,8 +209,7 @@ pub fn is_token_as_host(host: &[u8]) -> bool {
     begins_as_token(label) || is_opaque && looks_random(label)
 }
 
-/// Whether letters and digits follow each other as in a token: Gitea's and GitHub's old 40 hexadecimal digits, Azure's 52 and
-/// 84 characters, GitLab's old 20.
+/// Whether `name` looks random: Gitea's and GitHub's old 40 hexadecimal digits, Azure's 52 and 84 characters, GitLab's old 20.
 fn looks_random(name: &[u8]) -> bool {
     let at = name.iter().rposition(|&byte| byte == b'@');
     let is_address = at.is_some_and(|at| name[at..].contains(&b'.'));
@@ -226,7 +224,7 @@ fn looks_random(name: &[u8]) -> bool {
     is_opaque || changes(local) * 5 >= local.len() || (!is_address && has_mixed_run(local))
 }
 
-/// GitLab names the user of a project's or group's access token `project_ID_bot_…` and `group_ID_bot_…`.
+/// Whether it is the user of a GitLab project's or group's access token: `project_ID_bot_…` or `group_ID_bot_…`.
 fn is_bot(name: &[u8]) -> bool {
     let is_of = |kind: &[u8]| {
         let Some(rest) = name.strip_prefix(kind) else {
@@ -238,8 +236,8 @@ fn is_bot(name: &[u8]) -> bool {
     is_of(b"project_") || is_of(b"group_")
 }
 
-/// How often the next character is of another class: small letter, capital, digit. A capital before a small letter begins a
-/// word.
+/// Counts the changes between small letters, capitals and digits. A capital before a small letter begins a word and does not
+/// count.
 fn changes(text: &[u8]) -> usize {
     let class = |byte: u8| match byte {
         b'a'..=b'z' => 1,
@@ -254,7 +252,7 @@ fn changes(text: &[u8]) -> usize {
     text.windows(2).filter(is_change).count()
 }
 
-/// Whether it has a long run of letters and digits with more than a year's digits at its end.
+/// Whether it has a long run of letters and digits that is not a name with at most four digits (a year) at its end.
 fn has_mixed_run(text: &[u8]) -> bool {
     let mut runs = text.split(|byte| !byte.is_ascii_alphanumeric());
     runs.any(|run| {
@@ -265,8 +263,8 @@ fn has_mixed_run(text: &[u8]) -> bool {
     })
 }
 
-/// `text` with `***` instead of each word that begins as a token and is as long as one. For messages of the system, of git and
-/// about files, which may hold a username that was never parsed.
+/// Replaces each word that has the prefix and length of a token by `***`. For messages of the system, of git and about files,
+/// which may hold a username that was never parsed.
 pub fn without_tokens(text: &str) -> String {
     let is_part = |character: char| character.is_ascii_alphanumeric() || "-_.".contains(character);
     let mut shown = String::with_capacity(text.len());

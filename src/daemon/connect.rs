@@ -70,11 +70,6 @@ impl Socket {
         }
     }
 
-    /// Where it is.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// The name of the socket in its folder.
     pub fn name(&self) -> Result<&OsStr, Error> {
         self.path.file_name().ok_or(Error::Path)

@@ -1,9 +1,9 @@
 //! The memory daemon: credentials that live for a while in a process of their own.
 
-pub mod client;
-pub mod condition;
-pub mod connect;
+pub(crate) mod client;
+pub(crate) mod condition;
+pub(crate) mod connect;
 mod connection;
 pub mod message;
 mod place;
-pub mod server;
+pub(crate) mod server;

@@ -64,14 +64,6 @@ impl Forge for Azure {
     fn revocation(&self, site: &ForgeSite, _token: Option<TokenKind>) -> Revocation {
         Revocation::ByHand(page(site))
     }
-
-    fn pitfalls(&self) -> &'static [&'static str] {
-        &[
-            "Tokens for all organizations stop working on 1 December 2026: create one per organization.",
-            "At dev.azure.com the organization is in the path: set credential.useHttpPath to keep several apart.",
-            "Its tokens end after a year at most: tell the date with 'expires'.",
-        ]
-    }
 }
 
 fn page(site: &ForgeSite) -> String {

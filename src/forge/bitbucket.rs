@@ -83,15 +83,6 @@ impl Forge for Bitbucket {
     fn revocation(&self, site: &ForgeSite, token: Option<TokenKind>) -> Revocation {
         Revocation::ByHand(page(site, token))
     }
-
-    fn pitfalls(&self) -> &'static [&'static str] {
-        &[
-            "App passwords were removed on 28 July 2026: git gets 410 with one, and never forgets it by itself.",
-            "Its API tokens end after a year at most: tell the date with 'expires'.",
-            "With an API token the username is the Bitbucket username or 'x-bitbucket-api-token-auth', not the e-mail.",
-            "With a repository, project or workspace access token the username is 'x-token-auth'.",
-        ]
-    }
 }
 
 /// An access token is no person's: it belongs to a repository, a project or a workspace, whose settings list it.

@@ -53,11 +53,4 @@ impl Forge for Gitea {
     fn revocation(&self, site: &ForgeSite, _token: Option<TokenKind>) -> Revocation {
         Revocation::ByHand(site.url(PAGE))
     }
-
-    fn pitfalls(&self) -> &'static [&'static str] {
-        &[
-            "Its tokens have no end: give them one of your own with 'expires', or a lifetime in config.toml.",
-            "With two-factor authentication git takes no account password, only tokens.",
-        ]
-    }
 }

@@ -244,17 +244,6 @@ impl Forge for GitHub {
             accept: ACCEPT,
         })
     }
-
-    fn pitfalls(&self) -> &'static [&'static str] {
-        &[
-            "A classic token must be authorized for each organization with single sign-on ('Configure SSO' beside it).",
-            "An organization may block tokens that live too long: they answer 403 and are not revoked.",
-            "A token that nobody used for a year is revoked.",
-            "A token that appears in a public repository or gist is revoked.",
-            "git over HTTPS takes no account password, only tokens.",
-            "A fine-grained token reaches only the repositories it was given; others seem not to exist (404).",
-        ]
-    }
 }
 
 fn api(site: &ForgeSite, path: &str) -> String {

@@ -241,16 +241,6 @@ impl Forge for GitLab {
             Revocation::ByHand(site.url(PAGE))
         }
     }
-
-    fn pitfalls(&self) -> &'static [&'static str] {
-        &[
-            "A token ends at 00:00 UTC at the start of its last day.",
-            "Most instances let a token live for 365 days at most.",
-            "To be rotated from here it needs the scope 'api' or 'self_rotate'.",
-            "Rotating with a token that is dead already revokes all its successors.",
-            "With two-factor authentication git takes no account password, only tokens.",
-        ]
-    }
 }
 
 fn call(site: &ForgeSite, method: Method, path: &str) -> Call {

@@ -4,20 +4,21 @@
 //! A forge here is knowledge only: it opens no connection and keeps nothing. [`http::call`] carries out what it describes.
 //! `helper::forges` names them all and finds the one that issued a token.
 
-pub mod http;
+pub(crate) mod http;
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
 use self::answer::HttpAnswer;
 use crate::credential::expiry::Expiry;
 use crate::credential::host::is_host;
 use crate::credential::key::Key;
 use crate::credential::token::TokenKind;
+use crate::credential::url::encode;
 
 pub mod answer;
-pub mod azure;
-pub mod bitbucket;
-pub mod gitea;
+pub(crate) mod azure;
+pub(crate) mod bitbucket;
+pub(crate) mod gitea;
 pub mod github;
 pub mod gitlab;
 pub mod reading;
@@ -162,9 +163,6 @@ pub trait Forge: fmt::Debug + Sync {
 
     /// How a token is made useless at once.
     fn revocation(&self, site: &ForgeSite, token: Option<TokenKind>) -> Revocation;
-
-    /// What people run into, a sentence each.
-    fn pitfalls(&self) -> &'static [&'static str];
 }
 
 /// Where a forge lives: its host, and the path below which all its addresses are.
@@ -383,15 +381,10 @@ pub fn checked_name(name: String) -> Option<String> {
 
 /// `text` as the value of a query (RFC 3986 §2.3: everything but the unreserved is encoded).
 pub fn encoded(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            safe.push(char::from(byte));
-        } else {
-            let _ = write!(safe, "%{byte:02X}");
-        }
-    }
-    safe
+    let mut safe = Vec::with_capacity(text.len());
+    let is_special = |byte: u8| !byte.is_ascii_alphanumeric() && !b"-._~".contains(&byte);
+    encode(&mut safe, text.as_bytes(), is_special);
+    String::from_utf8_lossy(&safe).into_owned()
 }
 
 #[cfg(test)]

@@ -248,11 +248,6 @@ impl Git {
         self.line(&["symbolic-ref", "--quiet", "--short", "HEAD"])
     }
 
-    /// Where a remote leads, by `url.*.insteadOf` too. Nobody is asked there.
-    pub fn url_of(&self, remote: &str) -> Result<Option<String>, Error> {
-        self.line(&["ls-remote", "--get-url", "--", remote])
-    }
-
     /// The line that it prints; `None`: it fails.
     fn line(&self, arguments: &[&str]) -> Result<Option<String>, Error> {
         let (status, output, _) = run(Command::new(&self.program).args(arguments))?;

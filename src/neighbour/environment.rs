@@ -44,10 +44,6 @@ impl Neighbour for Environment {
         "env"
     }
 
-    fn places(&self) -> Vec<Place> {
-        vec![Place::Variable(self.variable.clone())]
-    }
-
     fn read(&self) -> Reading {
         let mut reading = Reading::default();
         match token(&self.variable) {

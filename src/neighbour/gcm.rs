@@ -1,7 +1,6 @@
 //! Git Credential Manager: items of the Secret Service, and its store of plaintext files (git-ecosystem/
 //! git-credential-manager: `SecretServiceCollection.cs`, `PlaintextCredentialStore.cs`).
 
-use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -115,12 +114,6 @@ impl Gcm {
 impl Neighbour for Gcm {
     fn name(&self) -> &'static str {
         "gcm"
-    }
-
-    fn places(&self) -> Vec<Place> {
-        let mut places = vec![Place::Keychain(HashMap::new())];
-        places.extend(self.folders.iter().cloned().map(Place::File));
-        places
     }
 
     fn read(&self) -> Reading {

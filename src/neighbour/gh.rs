@@ -1,6 +1,5 @@
 //! gh, GitHub's command line: `hosts.yml`, and items of the keychain (cli/cli: `internal/config`, `internal/keyring`).
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -65,13 +64,6 @@ impl Gh {
 impl Neighbour for Gh {
     fn name(&self) -> &'static str {
         "gh"
-    }
-
-    fn places(&self) -> Vec<Place> {
-        vec![
-            Place::File(self.file.clone()),
-            Place::Keychain(HashMap::new()),
-        ]
     }
 
     fn read(&self) -> Reading {

@@ -134,10 +134,6 @@ impl Neighbour for GitCache {
         "git-cache"
     }
 
-    fn places(&self) -> Vec<Place> {
-        vec![Place::Daemon(self.socket.clone())]
-    }
-
     fn read(&self) -> Reading {
         let mut reading = Reading::default();
         let until = monotonic_now().saturating_add(PATIENCE);

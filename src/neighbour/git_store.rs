@@ -31,10 +31,6 @@ impl Neighbour for GitStore {
         "git-store"
     }
 
-    fn places(&self) -> Vec<Place> {
-        self.files.iter().cloned().map(Place::File).collect()
-    }
-
     fn read(&self) -> Reading {
         let mut reading = Reading::default();
         for path in &self.files {

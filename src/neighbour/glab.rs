@@ -1,7 +1,6 @@
 //! glab, GitLab's command line: the `hosts` of its `config.yml`, and items of the keychain, where it keeps tokens by default
 //! (gitlab-org/cli: `internal/config`, `internal/commands/auth/login/helper.go`).
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -82,13 +81,6 @@ impl Glab {
 impl Neighbour for Glab {
     fn name(&self) -> &'static str {
         "glab"
-    }
-
-    fn places(&self) -> Vec<Place> {
-        vec![
-            Place::File(self.file.clone()),
-            Place::Keychain(HashMap::new()),
-        ]
     }
 
     fn read(&self) -> Reading {

@@ -45,9 +45,6 @@ pub trait Neighbour: fmt::Debug {
     /// Its word on the command line.
     fn name(&self) -> &'static str;
 
-    /// Where it keeps things, whether or not anything is there.
-    fn places(&self) -> Vec<Place>;
-
     /// All that it has. One place that fails does not keep the others from being read.
     fn read(&self) -> Reading;
 

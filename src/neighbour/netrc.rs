@@ -38,10 +38,6 @@ impl Neighbour for Netrc {
         "netrc"
     }
 
-    fn places(&self) -> Vec<Place> {
-        vec![Place::File(self.file.clone())]
-    }
-
     fn read(&self) -> Reading {
         let mut reading = Reading::default();
         match external::read(&self.file) {

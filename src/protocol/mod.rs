@@ -1,28 +1,29 @@
-//! git's attribute lines: the language on the pipe, on the daemon's socket, in the plaintext file and in keychain bodies.
+//! git's attribute lines: on the pipe, on the daemon's socket, in the plaintext file and in keychain items.
 //!
-//! `key=value`, a line feed after each, a blank line or the end after the last (git-credential(1), INPUT/OUTPUT FORMAT).
+//! Each line is `key=value` and a line feed. A blank line or the end of input follows the last one (git-credential(1),
+//! INPUT/OUTPUT FORMAT).
 
 pub mod read;
 pub mod write;
 
-/// The most that one request may hold. A server's headers come in as `wwwauth[]`, so the sender may be an attacker.
+/// The largest request, in bytes. A server's headers arrive as `wwwauth[]`, so an attacker may choose the content.
 pub const LIMIT: usize = 1024 * 1024;
 
-/// What git asks of a helper (gitcredentials(7)), and the question which capabilities it has (git 2.46).
+/// An operation of git (gitcredentials(7)).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Operation {
-    /// Which credential fits?
+    /// Asks for a credential.
     Get,
-    /// This one was accepted.
+    /// Confirms a credential.
     Store,
-    /// This one was refused.
+    /// Rejects a credential.
     Erase,
-    /// Which capabilities are there?
+    /// Asks for the helper's capabilities (git 2.46).
     Capability,
 }
 
 impl Operation {
-    /// By git's word for it; any other word is one of a later git, to be ignored.
+    /// Reads git's word. Any other word belongs to a later git and must be ignored.
     pub fn from_word(word: &[u8]) -> Option<Self> {
         match word {
             b"get" => Some(Self::Get),
@@ -34,73 +35,40 @@ impl Operation {
     }
 }
 
-/// What git says that it understands beyond names and passwords (git-credential(1), CAPABILITIES).
+/// git's capabilities (git-credential(1), CAPABILITIES).
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Capabilities {
-    /// `authtype` and `credential`.
+    /// git understands `authtype` and `credential`.
     pub authtype: bool,
-    /// `state[]` comes back, and `continue` is understood.
+    /// git returns `state[]` and understands `continue`.
     pub state: bool,
 }
 
-/// Why a request, or an entry, was refused. Names the line and the attribute, never what they hold.
+/// The reason why a request or an entry is invalid. Names the line (from 1) and the attribute, never a value.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The pipe failed.
     #[error("cannot read the request")]
     Read(#[source] std::io::Error),
-    /// More than [`LIMIT`].
     #[error("the request is larger than {LIMIT} bytes")]
     TooLarge,
-    /// Nobody wrote on.
     #[error("the request did not end in time")]
     TooSlow,
-    /// Not `key=value`.
     #[error("line {line} of the request has no '=' ({length} bytes)")]
-    NoSeparator {
-        /// From 1.
-        line: usize,
-        /// In bytes.
-        length: usize,
-    },
-    /// NUL anywhere, or a carriage return elsewhere than before a line feed.
+    NoSeparator { line: usize, length: usize },
+    /// NUL anywhere, or a carriage return that is not before a line feed.
     #[error("line {line} of the request holds a character that no attribute may hold")]
-    Control {
-        /// From 1.
-        line: usize,
-    },
-    /// An attribute that has one value came again: git never writes that.
+    Control { line: usize },
+    /// git never repeats an attribute with one value.
     #[error("line {line} of the request repeats {key}")]
-    Repeated {
-        /// From 1.
-        line: usize,
-        /// The attribute.
-        key: &'static str,
-    },
-    /// A value that the attribute cannot have.
+    Repeated { line: usize, key: &'static str },
     #[error("line {line} of the request: {key} is not well-formed")]
-    Malformed {
-        /// From 1.
-        line: usize,
-        /// The attribute.
-        key: &'static str,
-    },
-    /// `url` says one thing, another attribute another.
+    Malformed { line: usize, key: &'static str },
     #[error("the request's url disagrees with its {key}")]
-    Disagrees {
-        /// The attribute.
-        key: &'static str,
-    },
-    /// Protocol or host are not there: such a request would fit everything.
+    Disagrees { key: &'static str },
+    /// A request without protocol or host would match every entry.
     #[error("the request names no {key}")]
-    Missing {
-        /// The attribute.
-        key: &'static str,
-    },
-    /// Something kept holds a line end or a NUL, and would become another attribute if it were written.
+    Missing { key: &'static str },
+    /// A stored value with a line end or a NUL would become another attribute.
     #[error("{key} holds a character that cannot be written")]
-    Unwritable {
-        /// The attribute.
-        key: &'static str,
-    },
+    Unwritable { key: &'static str },
 }

@@ -1,4 +1,4 @@
-//! From attribute lines to what they say.
+//! Reads attribute lines: requests of git, entries of the plaintext file, keychain items.
 
 use std::io::{ErrorKind, Read};
 
@@ -10,34 +10,33 @@ use crate::credential::url;
 use crate::git::boolean;
 use crate::secret::{Buffer, Secret};
 
-/// A request of git's: what it describes, and what else it says.
+/// A request of git.
 #[derive(Default)]
 pub struct Request {
-    /// The credential, as far as it is described.
     pub query: Query,
     /// `capability[]`.
     pub understands: Capabilities,
     /// `state[]`, of all helpers.
     pub state: Vec<Vec<u8>>,
-    /// `ephemeral`: not to be kept.
+    /// `ephemeral`: never store the credential.
     pub is_ephemeral: bool,
-    /// There was a `password_expiry_utc`, and it was not a date.
+    /// The value of `password_expiry_utc` is not a date.
     pub has_unreadable_expiry: bool,
-    /// What the server calls itself: the realms of its `Basic` challenges, as `wwwauth[]` has them (git 2.41). A few
-    /// short ones; whoever answered chose them.
+    /// The realms of the server's `Basic` challenges, from `wwwauth[]` (git 2.41). Untrusted: the server chooses them.
     pub realms: Vec<Vec<u8>>,
 }
 
-/// More realms, or longer ones, name no forge.
+/// No forge has more realms, or longer ones.
 const MOST_REALMS: usize = 4;
 const LONGEST_REALM: usize = 64;
+
 impl std::fmt::Debug for Request {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Request({:?}, {:?})", self.query, self.understands)
     }
 }
 
-/// Reads bytes up to the blank line or the end, whichever comes first: git sends no blank line, others no end.
+/// Reads bytes up to the first blank line or the end of input: git sends no blank line, other clients keep the input open.
 pub fn receive(input: &mut dyn Read) -> Result<Buffer, Error> {
     let mut buffer = Buffer::with_capacity(4096);
     let mut line_start = 0;
@@ -55,7 +54,7 @@ pub fn receive(input: &mut dyn Read) -> Result<Buffer, Error> {
             return Ok(buffer);
         }
         let bytes = buffer.as_slice();
-        // Only in what is new: a long line may come in very many pieces.
+        // Search only the new bytes: a long line may arrive in many pieces.
         let mut from = searched;
         while let Some(length) = bytes[from..].iter().position(|&byte| byte == b'\n') {
             let end = from + length;
@@ -82,14 +81,13 @@ pub struct AttributeLines<'a> {
 pub struct AttributeLine<'a> {
     /// From 1.
     pub number: usize,
-    /// Before the first `=`.
+    /// The bytes before the first `=`.
     pub key: &'a [u8],
-    /// After it, whatever it holds.
+    /// The bytes after the first `=`.
     pub value: &'a [u8],
 }
 
 impl<'a> AttributeLines<'a> {
-    /// Of a whole request, or a part of one.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self {
             rest: bytes,
@@ -97,7 +95,7 @@ impl<'a> AttributeLines<'a> {
         }
     }
 
-    /// What is left after the blank line.
+    /// The bytes after the blank line.
     pub fn rest(self) -> &'a [u8] {
         self.rest
     }
@@ -115,7 +113,7 @@ impl<'a> Iterator for AttributeLines<'a> {
         self.rest = end.map_or(&[], |end| &self.rest[end + 1..]);
         self.number += 1;
         let number = self.number;
-        // Only right before a line feed is a carriage return part of the line's end.
+        // A carriage return is part of the line end only before a line feed.
         let line = line
             .strip_suffix(b"\r")
             .filter(|_| end.is_some())
@@ -140,7 +138,7 @@ impl<'a> Iterator for AttributeLines<'a> {
     }
 }
 
-/// Reads what git says on standard input. Attributes of later gits are ignored, as gitcredentials(7) wants it.
+/// Reads a request of git. Ignores attributes of later versions, as gitcredentials(7) requires.
 pub fn request(bytes: &[u8]) -> Result<Request, Error> {
     let mut request = Request::default();
     let mut reader = AttributeReader::default();
@@ -171,7 +169,7 @@ pub fn request(bytes: &[u8]) -> Result<Request, Error> {
                 &line,
                 "ephemeral",
             )?,
-            // Only helpers say these (git-credential(1)); what they say here means nothing.
+            // Only helpers send these (git-credential(1)); from git they have no meaning.
             b"quit" => once(&mut quits, (), &line, "quit")?,
             b"continue" => once(&mut continues, (), &line, "continue")?,
             b"url" => {
@@ -195,7 +193,7 @@ pub fn request(bytes: &[u8]) -> Result<Request, Error> {
     Ok(request)
 }
 
-/// The realm of a `Basic` challenge (RFC 7617 §2): `Basic realm="Gitea"`, other parameters or none after it.
+/// The realm of a `Basic` challenge (RFC 7617 §2): `Basic realm="Gitea"`, with or without other parameters after it.
 pub fn realm(challenge: &[u8]) -> Option<&[u8]> {
     const START: &[u8] = b"basic realm=\"";
     let (start, rest) = challenge.split_at_checked(START.len())?;
@@ -208,7 +206,7 @@ pub fn realm(challenge: &[u8]) -> Option<&[u8]> {
     (start.eq_ignore_ascii_case(START) && is_plain).then_some(realm)
 }
 
-/// Reads one entry of ours: the same lines, with the same strictness.
+/// Reads one entry of the plaintext file or of the daemon's protocol, as strictly as a request.
 pub fn entry(lines: AttributeLines<'_>) -> Result<Query, Error> {
     let mut reader = AttributeReader::default();
     for line in lines {
@@ -219,8 +217,8 @@ pub fn entry(lines: AttributeLines<'_>) -> Result<Query, Error> {
     Ok(query)
 }
 
-/// Reads a keychain item's text: the password up to the first line end, attribute lines after it, as git's own keychain
-/// helpers write it. Returns what the text itself says; the key is kept in the item's attributes.
+/// Reads the text of a keychain item, as git's own keychain helpers write it: the password, a line end, attribute lines. The
+/// key is not in the text: the item's attributes hold it.
 pub fn body(text: &[u8]) -> Result<Query, Error> {
     let (password, lines) = match text.iter().position(|&byte| byte == b'\n') {
         Some(end) => (&text[..end], &text[end + 1..]),
@@ -232,7 +230,7 @@ pub fn body(text: &[u8]) -> Result<Query, Error> {
     }
     let mut reader = AttributeReader::default();
     reader.query.password = Some(Secret::new(password));
-    // What does not read as an attribute is not ours: git's helpers pass over it.
+    // As git's helpers, skip lines that are no attributes: another program wrote them.
     for line in AttributeLines::new(lines).flatten() {
         if matches!(
             line.key,
@@ -244,7 +242,7 @@ pub fn body(text: &[u8]) -> Result<Query, Error> {
     Ok(reader.query)
 }
 
-/// The attributes that describe a credential, each of them once.
+/// Collects the attributes of a credential and rejects repeated ones.
 #[derive(Default)]
 struct AttributeReader {
     query: Query,
@@ -255,16 +253,10 @@ impl AttributeReader {
     fn take(&mut self, line: &AttributeLine<'_>) -> Result<(), Error> {
         let value = line.value;
         let said = &mut self.query;
-        let well_formed = |is_well_formed: bool, key| {
-            if is_well_formed {
-                Ok(())
-            } else {
-                Err(Error::Malformed {
-                    line: line.number,
-                    key,
-                })
-            }
-        };
+        let number = line.number;
+        let malformed = |key| Error::Malformed { line: number, key };
+        let well_formed =
+            |is_well_formed: bool, key| is_well_formed.then_some(()).ok_or_else(|| malformed(key));
         match line.key {
             b"protocol" => {
                 well_formed(value.is_empty() || is_protocol(value), "protocol")?;
@@ -297,20 +289,18 @@ impl AttributeReader {
     }
 }
 
-/// git never repeats an attribute that has one value: whoever does wants two readers to read two things.
+/// Fills `slot`. Fails if it is full: git never repeats an attribute with one value, and an attacker who does wants two readers
+/// to see different values.
 fn once<T>(
     slot: &mut Option<T>,
     value: T,
     line: &AttributeLine<'_>,
     key: &'static str,
 ) -> Result<(), Error> {
-    if slot.replace(value).is_some() {
-        Err(Error::Repeated {
-            line: line.number,
-            key,
-        })
-    } else {
-        Ok(())
+    let line = line.number;
+    match slot.replace(value) {
+        Some(_) => Err(Error::Repeated { line, key }),
+        None => Ok(()),
     }
 }
 
@@ -321,8 +311,8 @@ fn boolean(line: &AttributeLine<'_>, key: &'static str) -> Result<bool, Error> {
     })
 }
 
-/// Fills in from `url`, and refuses it where it contradicts. For HTTP its path stays out, as git itself keeps it out
-/// unless `credential.useHttpPath` is set, and then it comes as `path` too.
+/// Fills missing attributes from `url`, and fails on a contradiction. Ignores the path for HTTP unless `path` is given: git
+/// sends it only with `credential.useHttpPath`.
 fn agree(query: &mut Query, url: Query) -> Result<(), Error> {
     let is_http = matches!(url.protocol.as_deref(), Some(b"http" | b"https"));
     let path = url.path.filter(|_| !is_http || query.path.is_some());
@@ -345,24 +335,15 @@ fn fill<T: PartialEq>(
     Ok(())
 }
 
-/// A request without protocol or host would fit everything. A host may be empty only where git itself leaves it empty:
-/// the password of a client certificate, known by its path.
+/// Fails without protocol or host: such a request would match every entry. git leaves the host empty only for the password of
+/// a client certificate, identified by its path.
 fn whole(query: &Query) -> Result<(), Error> {
-    let Query {
-        protocol,
-        host,
-        path,
-        ..
-    } = query;
-    let protocol = protocol.as_deref().unwrap_or_default();
-    if protocol.is_empty() {
-        return Err(Error::Missing { key: "protocol" });
-    }
-    match host.as_deref() {
-        Some([_, ..]) => Ok(()),
-        Some([]) if protocol == b"cert" && path.as_ref().is_some_and(|path| !path.is_empty()) => {
-            Ok(())
-        }
+    let protocol = query.protocol.as_deref().unwrap_or_default();
+    let has_path = query.path.as_ref().is_some_and(|path| !path.is_empty());
+    match (protocol, query.host.as_deref()) {
+        (b"", _) => Err(Error::Missing { key: "protocol" }),
+        (_, Some([_, ..])) => Ok(()),
+        (b"cert", Some([])) if has_path => Ok(()),
         _ => Err(Error::Missing { key: "host" }),
     }
 }

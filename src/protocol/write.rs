@@ -1,4 +1,4 @@
-//! From a credential to attribute lines.
+//! Writes attribute lines: answers to git, entries of the plaintext file, keychain items.
 
 use super::Error;
 use crate::credential::expiry::Expiry;
@@ -7,27 +7,18 @@ use crate::credential::username::Username;
 use crate::credential::{Authorization, Credential};
 use crate::secret::{Buffer, Secret};
 
-/// Which of a credential's attributes are written.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Parts {
-    /// Secrets and what belongs to them: what git is told. Protocol, host and path are never told: git would take them
-    /// for the ones it asked about.
-    Answer,
-    /// The key too: an entry of ours.
-    Entry,
-}
-
-/// What git hands back with what comes of an answer.
+/// The `state[]` of an answer, which git returns with `store` and `erase`.
 #[derive(Debug, Clone, Copy)]
 pub struct AnswerState<'a> {
-    /// Our own words.
     pub state: &'a [u8],
-    /// Whether git shall not ask again if the answer is refused.
+    /// Whether this is the last answer of the command: git does not ask again after a rejection.
     pub is_last: bool,
 }
 
-/// Answers `get`. `with_authtype`: git said that it understands authtype and credential; without that they would leave it
-/// with neither a credential nor a prompt. `state`: git said that it understands state.
+/// Writes the answer to `get`. Never writes protocol, host and path: git would use them in place of its own.
+///
+/// `with_authtype`: git has that capability. Without it, git would get neither a credential nor a prompt. `state`: only if git
+/// has that capability.
 pub fn answer(
     credential: &Credential,
     with_authtype: bool,
@@ -40,7 +31,7 @@ pub fn answer(
     if state.is_some() {
         out.push(b"capability[]=state\n");
     }
-    attributes(credential, Parts::Answer, with_authtype, out)?;
+    secrets(credential, with_authtype, out)?;
     if let Some(AnswerState { state, is_last }) = state {
         text("state[]", Some(state), out)?;
         if !is_last {
@@ -50,7 +41,7 @@ pub fn answer(
     Ok(())
 }
 
-/// States that git hands back with whatever comes of its question, answered or not: git said that it understands state.
+/// Writes states that git returns in this command even without an answer. Only if git has that capability.
 pub fn notes(states: &[Vec<u8>], out: &mut Buffer) {
     if !states.is_empty() {
         out.push(b"capability[]=state\n");
@@ -62,101 +53,66 @@ pub fn notes(states: &[Vec<u8>], out: &mut Buffer) {
     }
 }
 
-/// Writes an entry, without the blank line that may follow.
+/// Writes an entry, without the blank line after it.
 pub fn entry(credential: &Credential, out: &mut Buffer) -> Result<(), Error> {
-    attributes(credential, Parts::Entry, true, out)
+    text("protocol", Some(&credential.key.protocol), out)?;
+    text("host", Some(&credential.key.host), out)?;
+    text("path", credential.key.path.as_deref(), out)?;
+    secrets(credential, true, out)
 }
 
-/// Writes a question or a rejection.
+/// Writes a query or a rejection.
 pub fn query(query: &Query, out: &mut Buffer) -> Result<(), Error> {
-    let Query {
-        protocol,
-        host,
-        path,
-        username,
-        password,
-        authtype,
-        credential,
-        expiry,
-        refresh_token,
-        is_exact: _,
-        is_pathless: _,
-    } = query;
-    text("protocol", protocol.as_deref(), out)?;
-    text("host", host.as_deref(), out)?;
-    text("path", path.as_deref(), out)?;
-    text("username", username.as_ref().map(Username::expose), out)?;
-    secret("password", password.as_ref(), out)?;
-    text("authtype", authtype.as_deref(), out)?;
-    secret("credential", credential.as_ref(), out)?;
-    validity(*expiry, refresh_token.as_ref(), out)
+    text("protocol", query.protocol.as_deref(), out)?;
+    text("host", query.host.as_deref(), out)?;
+    text("path", query.path.as_deref(), out)?;
+    username(query.username.as_ref(), out)?;
+    secret("password", query.password.as_ref(), out)?;
+    text("authtype", query.authtype.as_deref(), out)?;
+    secret("credential", query.credential.as_ref(), out)?;
+    validity(query.expiry, query.refresh_token.as_ref(), out)
 }
 
-/// Writes a keychain item's text: the password, then attribute lines, as git's own keychain helpers do.
+/// Writes the text of a keychain item, as git's own keychain helpers do: the password, then attribute lines.
 pub fn body(credential: &Credential, out: &mut Buffer) -> Result<(), Error> {
-    let Credential {
-        key: _,
-        password,
-        authorization,
-        expiry,
-        refresh_token,
-    } = credential;
-    if let Some(password) = password {
+    if let Some(password) = &credential.password {
         out.push(checked("password", password.expose())?);
     }
     out.push(b"\n");
-    if let Some(Authorization { scheme, parameters }) = authorization {
-        text("authtype", Some(scheme), out)?;
-        secret("credential", Some(parameters), out)?;
-    }
-    validity(*expiry, refresh_token.as_ref(), out)?;
-    // A lone password has no line end: programs that know nothing of the lines take the text as it is.
+    authorization(credential.authorization.as_ref(), out)?;
+    validity(credential.expiry, credential.refresh_token.as_ref(), out)?;
+    // A lone password has no line end: other programs read the whole text as the password.
     let end = out.as_slice().len() - 1;
     out.truncate(end);
     Ok(())
 }
 
-fn attributes(
-    credential: &Credential,
-    parts: Parts,
-    with_authtype: bool,
-    out: &mut Buffer,
-) -> Result<(), Error> {
-    let Credential {
-        key,
-        password,
-        authorization,
-        expiry,
-        refresh_token,
-    } = credential;
-    if parts == Parts::Entry {
-        text("protocol", Some(&key.protocol), out)?;
-        text("host", Some(&key.host), out)?;
-        text("path", key.path.as_deref(), out)?;
-    }
-    text("username", key.username.as_ref().map(Username::expose), out)?;
-    secret("password", password.as_ref(), out)?;
-    if let Some(Authorization { scheme, parameters }) = authorization
-        && with_authtype
-    {
-        text("authtype", Some(scheme), out)?;
-        secret("credential", Some(parameters), out)?;
-    }
-    validity(*expiry, refresh_token.as_ref(), out)
+/// Writes the username, the secrets, and what belongs to them.
+fn secrets(credential: &Credential, with_authtype: bool, out: &mut Buffer) -> Result<(), Error> {
+    username(credential.key.username.as_ref(), out)?;
+    secret("password", credential.password.as_ref(), out)?;
+    let known = credential.authorization.as_ref();
+    authorization(known.filter(|_| with_authtype), out)?;
+    validity(credential.expiry, credential.refresh_token.as_ref(), out)
 }
 
-/// Until when it serves, and what gets the next one.
+fn username(name: Option<&Username>, out: &mut Buffer) -> Result<(), Error> {
+    text("username", name.map(Username::expose), out)
+}
+
+fn authorization(known: Option<&Authorization>, out: &mut Buffer) -> Result<(), Error> {
+    text("authtype", known.map(|known| &known.scheme[..]), out)?;
+    secret("credential", known.map(|known| &known.parameters), out)
+}
+
+/// Writes the expiry, and the token that gets a new one.
 fn validity(
     expiry: Option<Expiry>,
     refresh_token: Option<&Secret>,
     out: &mut Buffer,
 ) -> Result<(), Error> {
-    let end = expiry.map(|expiry| expiry.to_string());
-    text(
-        "password_expiry_utc",
-        end.as_deref().map(str::as_bytes),
-        out,
-    )?;
+    let expiry = expiry.map(|expiry| expiry.to_string().into_bytes());
+    text("password_expiry_utc", expiry.as_deref(), out)?;
     secret("oauth_refresh_token", refresh_token, out)
 }
 
@@ -175,8 +131,8 @@ fn text(key: &'static str, value: Option<&[u8]>, out: &mut Buffer) -> Result<(),
     Ok(())
 }
 
-/// A line end in a value would begin another attribute; NUL and CR are read differently by different readers. What is
-/// kept may be older than the rule, or put there by hand.
+/// Fails if a line end in `value` would begin another attribute, or if readers disagree about it (NUL, CR). A stored value may
+/// be older than this rule, or another program's.
 fn checked<'a>(key: &'static str, value: &'a [u8]) -> Result<&'a [u8], Error> {
     if value.iter().any(|byte| b"\n\r\0".contains(byte)) {
         Err(Error::Unwritable { key })

@@ -92,8 +92,11 @@ pub enum Error {
     /// The system gives no thread, without which nobody looks up a name.
     #[error("the system lets this program do no more at once")]
     NoThread,
-    /// Built without.
     #[error("this program was built without look-ups")]
+    #[cfg_attr(
+        feature = "lookup",
+        allow(dead_code, reason = "only without the feature")
+    )]
     LeftOut,
 }
 

@@ -1,9 +1,8 @@
 //! git's own endpoint of a repository, asked as git asks when it begins (gitprotocol-http(5), DISCOVERING REFERENCES).
 
-use std::fmt::Write as _;
-
 use crate::credential::Credential;
 use crate::credential::basic;
+use crate::credential::url::encode;
 use crate::credential::username::Username;
 use crate::forge::answer::HttpAnswer;
 use crate::forge::http;
@@ -71,13 +70,8 @@ pub fn visit(site: &ForgeSite) -> Result<HttpAnswer, http::Error> {
 
 /// The URL of the repository at `path` (RFC 3986 §3.3).
 pub fn address(site: &ForgeSite, path: &[u8]) -> String {
-    let mut text = String::with_capacity(path.len());
-    for &byte in path {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            text.push(char::from(byte));
-        } else {
-            let _ = write!(text, "%{byte:02X}");
-        }
-    }
-    site.url_at_host(&format!("/{text}"))
+    let mut text = b"/".to_vec();
+    let is_special = |byte: u8| !byte.is_ascii_alphanumeric() && !b"-._~/".contains(&byte);
+    encode(&mut text, path, is_special);
+    site.url_at_host(&String::from_utf8_lossy(&text))
 }

@@ -31,11 +31,6 @@ impl Asked {
     pub fn is_rejection(&self) -> bool {
         matches!(self, Self::Told(verdict) if verdict.is_rejection())
     }
-
-    /// Whether the forge says that the token is good.
-    pub fn is_good(&self) -> bool {
-        matches!(self, Self::Told(TokenVerdict::Good(_)))
-    }
 }
 
 /// Asks the forge at `site` about the token of `credential`.

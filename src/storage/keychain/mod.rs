@@ -12,7 +12,7 @@ mod content;
 mod deadline;
 mod found;
 mod native;
-pub mod others;
+pub(crate) mod others;
 mod program;
 mod prompt;
 mod secret_service;
