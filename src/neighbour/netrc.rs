@@ -69,72 +69,20 @@ impl Neighbour for Netrc {
     }
 }
 
-/// What libcurl, and so git, signs in with before any helper is asked.
-pub struct First {
-    /// As it stands there; `None`: the default, for every host.
-    pub host: Option<Vec<u8>>,
-    /// Whose password it is, if that is told; some put a token there.
-    pub login: Option<Zeroizing<Vec<u8>>>,
-    /// The secret.
-    pub password: Secret,
-    /// Where the entry begins, the first line being 1.
-    pub line: usize,
-}
-
-/// What libcurl takes out of `bytes` for `host` (without a port) and, where the URL names one, for `user`; else, under that
-/// name, what it takes for anybody.
-pub fn first(bytes: &[u8], host: Option<&[u8]>, user: Option<&[u8]>) -> Option<First> {
-    let users = user.and_then(|user| scan(bytes, host, Some(user)));
-    let users = users.filter(|first| !first.password.expose().is_empty());
-    users.or_else(|| scan(bytes, host, None))
-}
-
-/// As libcurl goes over it (`lib/netrc.c`, seen of 7.88): word by word, until it has a name and a password, be they of two
-/// entries. Words that are not known hide nothing, and a default is an entry like others.
-fn scan(bytes: &[u8], host: Option<&[u8]>, user: Option<&[u8]>) -> Option<First> {
-    let mut lines = Counted::new(bytes);
-    let mut words = Words::of(bytes);
-    // The entry that is being read, if it fits, and the one of which something was taken.
-    let (mut open, mut taken) = (None, None);
-    let (mut login, mut password) = (None::<Zeroizing<Vec<u8>>>, None::<Zeroizing<Vec<u8>>>);
-    let has =
-        |word: &Option<Zeroizing<Vec<u8>>>| word.as_ref().is_some_and(|word| !word.is_empty());
-    let mut is_users = user.is_none();
-    while !(has(&login) && has(&password)) {
-        let Some(word) = words.next() else { break };
-        let is = |keyword: &[u8]| word.eq_ignore_ascii_case(keyword);
-        if is(b"machine") {
-            let line = lines.at(words.rest);
-            let named = words.next().unwrap_or_default();
-            let fits = host.is_some_and(|host| named.eq_ignore_ascii_case(host));
-            open = fits.then(|| (Some(named.to_vec()), line));
-            is_users = user.is_none();
-        } else if is(b"macdef") {
-            words.skip_macro();
-        } else if is(b"default") {
-            open = Some((None, lines.at(words.rest)));
-        } else if open.is_some() && is(b"login") {
-            let named = words.next().unwrap_or_default();
-            is_users = user.is_none_or(|user| *named == *user);
-            if is_users {
-                login = Some(named);
-                taken.clone_from(&open);
-            }
-        } else if open.is_some() && is(b"password") {
-            let said = words.next().unwrap_or_default();
-            if is_users {
-                password = Some(said);
-                taken.clone_from(&open);
-            }
+/// Returns the entry with which libcurl, and so git, signs in at `host` (without a port) before git calls a helper: the first one
+/// of `user`, if the URL names one, else the first. An entry without a user or a password is passed over.
+pub fn first_entry(bytes: &[u8], host: Option<&[u8]>, user: Option<&[u8]>) -> Option<NetrcEntry> {
+    let mut first: Option<NetrcEntry> = None;
+    each_entry(bytes, |entry| {
+        let is_of_user = |entry: &NetrcEntry| entry.login.as_ref().map(|login| &login[..]) == user;
+        let is_better = first
+            .as_ref()
+            .is_none_or(|first| user.is_some() && is_of_user(&entry) && !is_of_user(first));
+        if entry.is_for(host) && entry.is_complete() && is_better {
+            first = Some(entry);
         }
-    }
-    let (host, line) = taken?;
-    Some(First {
-        host,
-        login,
-        password: Secret::new(&password.unwrap_or_default()),
-        line,
-    })
+    });
+    first
 }
 
 /// In which line one is, the first being 1.
@@ -162,8 +110,8 @@ impl<'a> Counted<'a> {
 
 /// Gives each entry to `take`. Keywords are those of libcurl, in any case, and those of git's netrc helper besides; a word
 /// that is none is passed over. Of an entry that is complete nothing changes any more (seen of libcurl 7.88).
-fn each_entry(bytes: &[u8], mut take: impl FnMut(Entry)) {
-    let mut open: Option<Entry> = None;
+fn each_entry(bytes: &[u8], mut take: impl FnMut(NetrcEntry)) {
+    let mut open: Option<NetrcEntry> = None;
     let mut lines = Counted::new(bytes);
     let mut words = Words::of(bytes);
     while let Some(mut word) = words.next() {
@@ -171,15 +119,13 @@ fn each_entry(bytes: &[u8], mut take: impl FnMut(Entry)) {
         match &word[..] {
             keyword @ (b"machine" | b"default") => {
                 let line = lines.at(words.rest);
-                let host = if keyword == b"machine" {
-                    words.next()
-                } else {
-                    None
-                };
-                let next = Entry {
+                let is_default = keyword == b"default";
+                let host = if is_default { None } else { words.next() };
+                let next = NetrcEntry {
                     line,
+                    is_default,
                     host,
-                    ..Entry::default()
+                    ..NetrcEntry::default()
                 };
                 open.replace(next).into_iter().for_each(&mut take);
             }
@@ -197,21 +143,33 @@ fn each_entry(bytes: &[u8], mut take: impl FnMut(Entry)) {
     open.into_iter().for_each(&mut take);
 }
 
-/// What stands between one `machine` and the next.
+/// The words between one `machine` and the next.
 #[derive(Default)]
-struct Entry {
-    line: usize,
-    /// `None` for a default, and for an entry that cannot be used.
-    host: Option<Zeroizing<Vec<u8>>>,
-    login: Option<Zeroizing<Vec<u8>>>,
-    password: Option<Zeroizing<Vec<u8>>>,
+pub struct NetrcEntry {
+    /// The line where the entry begins, the first being 1.
+    pub line: usize,
+    is_default: bool,
+    /// `None` for the default, which is for every host, and for an entry that cannot be used.
+    pub host: Option<Zeroizing<Vec<u8>>>,
+    /// Some files have a token here.
+    pub login: Option<Zeroizing<Vec<u8>>>,
+    pub password: Option<Zeroizing<Vec<u8>>>,
     protocol: Option<Zeroizing<Vec<u8>>>,
     port: Option<Zeroizing<Vec<u8>>>,
 }
 
-impl Entry {
+impl NetrcEntry {
+    fn is_for(&self, host: Option<&[u8]>) -> bool {
+        let named = self.host.as_ref().zip(host);
+        self.is_default || named.is_some_and(|(named, host)| named.eq_ignore_ascii_case(host))
+    }
+
+    fn is_complete(&self) -> bool {
+        self.login.is_some() && self.password.is_some()
+    }
+
     fn take(&mut self, keyword: &[u8], words: &mut Words) {
-        let is_complete = self.login.is_some() && self.password.is_some();
+        let is_complete = self.is_complete();
         let slot = match keyword {
             b"login" | b"user" | b"username" if !is_complete => &mut self.login,
             b"password" if !is_complete => &mut self.password,
@@ -222,7 +180,7 @@ impl Entry {
         *slot = words.next();
     }
 
-    /// `None` if it cannot be used: a default, which fits every host and so none, and one without a user or a password.
+    /// `None` if it cannot be used: the default, which is for no host of its own, and an entry without a user or a password.
     fn said(self) -> Option<Query> {
         let mut host = self.host?.to_vec();
         match self.port {
@@ -403,7 +361,7 @@ mod tests {
             ),
         ] {
             assert_eq!(read(text), (one.clone(), skipped), "{text}");
-            let found = first(text.as_bytes(), Some(b"four.test"), None);
+            let found = first_entry(text.as_bytes(), Some(b"four.test"), None);
             assert!(found.is_none(), "{text}");
         }
     }
@@ -437,7 +395,7 @@ mod tests {
     fn a_file_of_macros_is_read_in_one_pass() {
         let macros = "macdef a\n\n".repeat(400_000);
         let text = format!("{macros}machine one.test login alice password a");
-        let found = first(text.as_bytes(), Some(b"one.test"), None).unwrap();
+        let found = first_entry(text.as_bytes(), Some(b"one.test"), None).unwrap();
         assert_eq!(found.line, 800_001);
         for text in [&text, "macdef a\r\nmachine b\r\n\r\nmachine c"] {
             let mut count = 0;
@@ -464,12 +422,7 @@ mod tests {
             (default, Some("one.test"), None, Some(("d", 3))),
             (default, None, None, Some(("d", 3))),
             (odd, Some("one.test"), None, Some(("o", 2))),
-            (
-                "machine one.test login a",
-                Some("one.test"),
-                None,
-                Some(("a", 1)),
-            ),
+            ("machine one.test login a", Some("one.test"), None, None),
             (bare_then_default, Some("one.test"), None, Some(("d", 2))),
             (bare_then_named, Some("one.test"), None, Some(("al", 2))),
             (
@@ -477,12 +430,6 @@ mod tests {
                 Some("one.test"),
                 None,
                 Some(("bob", 2)),
-            ),
-            (
-                "machine other.test login x password machine one.test login bob password b",
-                Some("one.test"),
-                None,
-                Some(("bob", 1)),
             ),
             ("machine", Some("one.test"), None, None),
             (
@@ -492,7 +439,7 @@ mod tests {
                 None,
             ),
         ] {
-            let found = first(
+            let found = first_entry(
                 text.as_bytes(),
                 host.map(str::as_bytes),
                 user.map(str::as_bytes),
