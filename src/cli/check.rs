@@ -13,9 +13,9 @@ use crate::credential::expiry::Expiry;
 use crate::credential::token::TokenKind;
 use crate::credential::username::Username;
 use crate::forge::{ForgeExpiry, TokenVerdict};
+use crate::git::remotes;
 use crate::helper::lookup::Report;
 use crate::helper::lookup::request::Asked;
-use crate::tasks::doctor::remotes;
 use crate::terminal::escape;
 use crate::time::{self, in_words};
 

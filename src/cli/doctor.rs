@@ -42,12 +42,14 @@ pub(super) fn run(
     streams: &mut Streams,
 ) -> Result<ExitCode, Failure> {
     let surroundings = Surroundings::read();
-    let way = arguments.url.as_deref().map(|url| surroundings.way(url));
-    let without_token = way.as_ref().and_then(|way| surroundings.without_token(way));
+    let target = arguments.url.as_deref().map(|url| surroundings.target(url));
+    let without_token = target
+        .as_ref()
+        .and_then(|target| surroundings.without_token(target));
     let findings = if let Some(findings) = without_token {
         findings
     } else {
-        let url = way.map(|way| described(&way.url)).transpose()?;
+        let url = target.map(|target| described(&target.url)).transpose()?;
         let opened = match open(flags, url.as_ref()) {
             Err(Failure::Config(error)) => Err(error),
             opened => Ok(opened?),

@@ -18,12 +18,13 @@ use crate::credential::url;
 use crate::credential::username::Username;
 use crate::git::Git;
 use crate::git::http_path::HttpPaths;
+use crate::git::remotes::Remotes;
 use crate::helper::Helper;
 use crate::helper::issuer::DefaultUsername;
 use crate::secret::Secret;
 use crate::storage::StorageKind;
 use crate::tasks::doctor::finding::Finding;
-use crate::tasks::doctor::remotes::{self, Rewriting};
+use crate::tasks::doctor::remotes::of_remote;
 use crate::terminal::escape;
 use crate::terminal::prompt::Dialogue;
 use crate::time;
@@ -72,7 +73,7 @@ pub(super) fn run(
     let is_typed = given.is_some();
     let mut query = match given {
         Some(given) => given,
-        None => match of_remote(streams)? {
+        None => match from_remote(streams)? {
             Some(found) => found,
             None => return Ok(nowhere(streams)),
         },
@@ -256,22 +257,22 @@ fn nowhere(streams: &mut Streams) -> ExitCode {
 
 /// Where the usual remote of the repository leads that one is in; `None`: there is none. It is said, for whoever made the
 /// repository chose it.
-fn of_remote(streams: &mut Streams) -> Result<Option<Query>, Failure> {
+fn from_remote(streams: &mut Streams) -> Result<Option<Query>, Failure> {
     let git = Git::find()?;
-    let rewriting = Rewriting::of(&git);
-    let Some(remote) = remotes::usual(&git, &rewriting) else {
+    let remotes = Remotes::read(&git);
+    let Some(remote) = remotes.usual(&git) else {
         return Ok(None);
     };
     let name = escape::safe(remote.name.as_bytes());
-    let is_over_ssh = remote.way.ssh().is_some();
-    let over_ssh = remote.finding(&rewriting).filter(|_| is_over_ssh);
+    let is_over_ssh = remote.target.ssh().is_some();
+    let over_ssh = of_remote(remote, &remotes).filter(|_| is_over_ssh);
     if let Some(Finding { says, remedy, .. }) = over_ssh {
         return Err(Failure::Plain {
             what: format!("the remote {says}"),
             hint: remedy,
         });
     }
-    let leads_to = &remote.way.url;
+    let leads_to = &remote.target.url;
     let parsed = url::parse(leads_to.as_bytes());
     if matches!(parsed, Err(url::Error::Password)) {
         let what = format!("the URL of the remote {name} holds a password: git asks no helper");

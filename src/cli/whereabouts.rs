@@ -10,13 +10,13 @@ use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
 use crate::credential::query::Query;
 use crate::git::Git;
+use crate::git::chain::{HelperChain, helper_lines};
 use crate::git::helper_line::is_ours;
 use crate::git::setting::Setting;
 use crate::helper::Helper;
 use crate::helper::open::kinds;
 use crate::storage::memory::Lifetime;
 use crate::storage::{Error, Listed, StorageKind, in_words as places};
-use crate::tasks::doctor::chain;
 use crate::terminal::escape::{self, shell_word};
 use crate::time::in_words;
 
@@ -89,13 +89,17 @@ pub(super) struct Lines(Option<Vec<Setting>>);
 
 impl Lines {
     pub(super) fn read() -> Self {
-        Self(Git::find().ok().map(|git| chain::lines(&git)))
+        Self(
+            Git::find()
+                .ok()
+                .map(|git| helper_lines(&git).unwrap_or_default()),
+        )
     }
 
     /// Those that call this helper for `url`; without one, for every URL.
     pub(super) fn for_url(&self, url: Option<&Query>) -> OwnLines {
         let values = |lines: &Vec<Setting>| {
-            let chain = chain::among(lines, url).into_iter();
+            let chain = HelperChain::of(lines, url).helpers.into_iter();
             let values = chain.map(|setting| setting.value);
             values.filter(|value| is_ours(value)).collect()
         };

@@ -1,6 +1,7 @@
 //! The user's git, for what people ask us to do with its configuration. No operation of git's ever starts it.
 
 pub mod boolean;
+pub mod chain;
 pub mod command;
 pub mod context;
 pub mod helper_line;
@@ -10,7 +11,9 @@ pub mod http_settings;
 pub mod may_prompt;
 pub mod network;
 mod no_proxy;
+pub mod remotes;
 pub mod setting;
+pub mod ssh;
 
 use std::env;
 use std::ffi::{OsStr, OsString};

@@ -30,14 +30,14 @@ pub(super) fn check_that_git_asks(
     let url = url.map(described).transpose()?;
     let is_here = scope == "--local";
     let counts = |setting: &Setting| is_here || !matches!(&setting.scope[..], "local" | "worktree");
-    if let Some(found) = chain::bar(git, url.as_ref(), counts)? {
+    if let Some(found) = chain::not_called(git, url.as_ref(), counts)? {
         return Err(Failure::Plain {
             what: escape::whole(&found.says),
             hint: found.remedy.map(|remedy| escape::whole(&remedy)),
         });
     }
     if url.is_none() {
-        for found in chain::barred_urls(git) {
+        for found in chain::contexts_without_ours(git) {
             let remedy = found.remedy.as_deref().map(escape::whole);
             ui::warn(streams, &escape::whole(&found.says), remedy.as_deref());
         }

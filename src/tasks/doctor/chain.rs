@@ -1,4 +1,4 @@
-//! git's chain of helpers: whom it asks, in which order, and whose answer counts.
+//! Findings about git's helpers: whether git calls this one, and which helper's answer counts.
 
 use std::ffi::OsStr;
 use std::path::Path;
@@ -9,8 +9,9 @@ use super::removal::by_hand;
 use crate::credential::Credential;
 use crate::credential::query::Query;
 use crate::credential::url::{self, without_secrets};
-use crate::git::context::{applies, context_of, example};
-use crate::git::helper_line::{KEYS, PROGRAM, is_ours, named, words};
+use crate::git::chain::{HelperChain, helper_lines};
+use crate::git::context::{context_of, example};
+use crate::git::helper_line::{PROGRAM, is_ours, named, words};
 use crate::git::setting::Setting;
 use crate::git::{Error, Git};
 use crate::protocol::read::{self, AttributeLines};
@@ -21,67 +22,33 @@ use crate::terminal::escape::shell_word;
 const TITLE: &str = "helper chain";
 const REPLACE: &str = " --replace";
 
-/// Whom git asks about `url`, or about everything, the first asked first: an empty value forgets those before it.
-pub fn chain(git: &Git, url: Option<&Query>) -> Vec<Setting> {
-    among(&lines(git), url)
-}
-
-/// Every `credential.helper`, for all URLs and for some.
-pub fn lines(git: &Git) -> Vec<Setting> {
-    git.settings(KEYS).unwrap_or_default()
-}
-
-/// As [`chain`], of `lines` that were read before.
-pub fn among(lines: &[Setting], url: Option<&Query>) -> Vec<Setting> {
-    walk(lines.to_vec(), url).0
-}
-
-/// The helpers that git asks about `url`; and the empty value that has it forget this one, with the line that it forgets.
-fn walk(settings: Vec<Setting>, url: Option<&Query>) -> (Vec<Setting>, Option<[Setting; 2]>) {
-    let mut chain: Vec<Setting> = Vec::new();
-    let mut forgets = None;
-    for setting in settings {
-        if !applies(&setting.key, url) {
-            continue;
-        }
-        if setting.value.is_empty() {
-            let ours = chain.drain(..).rfind(|known| is_ours(&known.value));
-            forgets = ours.map(|ours| [setting, ours]).or(forgets);
-        } else {
-            chain.push(setting);
-        }
-    }
-    (chain, forgets)
-}
-
-/// Why git does not ask this helper about `url`, or about everything; `None`: it does. `counts`: which settings are looked at.
-pub fn bar(
+/// Returns that git does not call this helper for `url`, or for every URL; `None`: git does. `counts`: which settings count.
+pub fn not_called(
     git: &Git,
     url: Option<&Query>,
     counts: impl Fn(&Setting) -> bool,
 ) -> Result<Option<Finding>, Error> {
-    let mut settings = git.settings(KEYS)?;
-    settings.retain(counts);
-    let (chain, forgets) = walk(settings, url);
-    let is_asked = chain.iter().any(|setting| is_ours(&setting.value));
-    Ok((!is_asked).then(|| not_asked(git, forgets.as_ref())))
+    let mut lines = helper_lines(git)?;
+    lines.retain(counts);
+    let chain = HelperChain::of(&lines, url);
+    let is_called = chain.position_of_ours().is_some();
+    Ok((!is_called).then(|| not_called_by(git, &chain)))
 }
 
-/// The URLs with settings of their own by which git forgets this helper, though it asks it elsewhere.
-pub fn barred_urls(git: &Git) -> Vec<Finding> {
-    let settings = git.settings(KEYS).unwrap_or_default();
+/// The contexts in which an empty value drops this helper, though git calls it elsewhere.
+pub fn contexts_without_ours(git: &Git) -> Vec<Finding> {
+    let lines = helper_lines(git).unwrap_or_default();
     let mut found: Vec<Finding> = Vec::new();
-    for setting in settings.iter().filter(|setting| setting.value.is_empty()) {
-        let Some(url) = context_of(&setting.key).and_then(example) else {
+    for line in lines.iter().filter(|line| line.value.is_empty()) {
+        let Some(url) = context_of(&line.key).and_then(example) else {
             continue;
         };
-        let (chain, forgets) = walk(settings.clone(), Some(&url));
-        let is_asked = chain.iter().any(|setting| is_ours(&setting.value));
-        if is_asked || forgets.is_none() {
+        let chain = HelperChain::of(&lines, Some(&url));
+        if chain.position_of_ours().is_some() || chain.dropped.is_none() {
             continue;
         }
-        let reason = not_asked(git, forgets.as_ref());
-        let key = without_secrets(&setting.key);
+        let reason = not_called_by(git, &chain);
+        let key = without_secrets(&line.key);
         let says = format!("{} ({})", reason.says, key.to_string_lossy());
         if !found.iter().any(|other| other.says == says) {
             found.push(Finding { says, ..reason });
@@ -90,41 +57,42 @@ pub fn barred_urls(git: &Git) -> Vec<Finding> {
     found
 }
 
-/// Whether git would ask us, and before the others. `kept`: what git asks, and what we would answer.
+/// Examines whether git calls this helper, and before the others. `kept`: git's query, and the credential that answers it.
 pub fn examine(
     git: &Git,
     url: Option<&Query>,
     kept: Option<(&Question, &Credential)>,
 ) -> Vec<Finding> {
-    let (chain, forgets) = walk(git.settings(KEYS).unwrap_or_default(), url);
-    let Some(at) = chain.iter().position(|setting| is_ours(&setting.value)) else {
-        return vec![not_asked(git, forgets.as_ref())];
+    let chain = HelperChain::of(&helper_lines(git).unwrap_or_default(), url);
+    let Some(at) = chain.position_of_ours() else {
+        return vec![not_called_by(git, &chain)];
     };
-    let ours = &chain[at];
-    let mut findings = if url.is_none() {
-        barred_urls(git)
-    } else {
-        Vec::new()
+    let helpers = &chain.helpers;
+    let ours = &helpers[at];
+    let mut findings = match url {
+        None => contexts_without_ours(git),
+        Some(_) => Vec::new(),
     };
     if let Some(program) = missing(&ours.value) {
         let says = format!("{program} in {} is no program", place(ours));
         findings.push(Finding::problem(TITLE, says, remedy("", ours, ours)));
     }
-    match chain[..at].first() {
+    match helpers[..at].first() {
         None => {
             let says = format!("git asks this helper first ({})", place(ours));
             findings.push(Finding::ok(TITLE, says));
         }
         Some(other) => {
-            // A repository's helpers are not run: it may be somebody else's work. Nor would we be asked from outside.
-            let kept = kept.filter(|_| !chain[..=at].iter().any(is_repositorys));
+            // A repository's helpers are not run: another person may have written them. Nor would git call them outside of it.
+            let kept = kept.filter(|_| !helpers[..=at].iter().any(is_repositorys));
             let answer = kept.map(|(question, kept)| answer(git, question, kept));
             findings.push(of_first(other, ours, answer.as_ref()));
         }
     }
-    let before = chain[..at].iter().skip(1);
-    let others = before.chain(&chain[at + 1..]);
-    for other in others.filter(|setting| !is_ours(&setting.value)) {
+    for (index, other) in helpers.iter().enumerate().skip(1) {
+        if index == at || is_ours(&other.value) {
+            continue;
+        }
         let says = format!(
             "git asks '{}' ({}) too: it keeps a copy of every token",
             named(&other.value),
@@ -135,30 +103,32 @@ pub fn examine(
     findings
 }
 
-/// That git does not ask us. `forgets`: the empty value that has it forget this helper, and the line that it forgets.
-fn not_asked(git: &Git, forgets: Option<&[Setting; 2]>) -> Finding {
+/// That git does not call this helper, and which empty value drops it, if one does.
+fn not_called_by(git: &Git, chain: &HelperChain) -> Finding {
     let says = "git does not ask this helper";
-    let Some([empty, ours]) = forgets else {
+    let Some([empty, ours]) = &chain.dropped else {
         return Finding::problem(TITLE, says, "git credential-pat setup");
     };
     let says = format!(
         "{says}: an empty value has it forget those before ({})",
         place(empty)
     );
-    // `setup` writes behind the empty value only in the file where that stands.
-    let scope = format!("--{}", empty.scope);
-    let files = matches!(&empty.scope[..], "global" | "system")
-        .then(|| git.config_files(&scope).ok().flatten());
-    let is_included = files.flatten().is_some_and(|files| {
-        let origin = Path::new(&empty.origin);
-        files.iter().all(|file| file != origin)
-    });
-    let remedy = if is_included {
+    let remedy = if is_included(git, empty) {
         by_hand(empty)
     } else {
         remedy("", empty, ours)
     };
     Finding::problem(TITLE, says, remedy)
+}
+
+/// Whether the setting stands in a file that a global or system file includes: `setup` does not write there.
+fn is_included(git: &Git, setting: &Setting) -> bool {
+    if !matches!(&setting.scope[..], "global" | "system") {
+        return false;
+    }
+    let files = git.config_files(&format!("--{}", setting.scope));
+    let origin = Path::new(&setting.origin);
+    files.is_ok_and(|files| files.is_some_and(|files| files.iter().all(|file| file != origin)))
 }
 
 /// What comes of a helper that git asks before this one. `answer`: what git gets; `None`: nobody asked.
@@ -257,7 +227,7 @@ fn answer(git: &Git, question: &Question, kept: &Credential) -> Answer {
 /// The program of `value`, if it is not where it is said to be.
 fn missing(value: &OsStr) -> Option<String> {
     let first = words(value)?.into_iter().next()?;
-    let is_there = if first.starts_with('/') {
+    let is_there = if Path::new(&first).is_absolute() {
         Path::new(&first).is_file()
     } else {
         Git::on_path(PROGRAM).is_some()

@@ -12,7 +12,7 @@ use crate::credential::query::Query;
 use crate::credential::url;
 use crate::credential::username::Username;
 use crate::forge::{self, TokenVerdict};
-use crate::git::helper_line::KEYS;
+use crate::git::chain::{HelperChain, helper_lines};
 use crate::git::{self, Git, command};
 use crate::helper::Helper;
 use crate::helper::lookup::request::Asked;
@@ -41,7 +41,7 @@ pub fn git() -> (Option<Git>, Finding) {
             return (None, Finding::problem("git", error.to_string(), remedy));
         }
     };
-    match git.settings(KEYS) {
+    match helper_lines(&git) {
         Ok(_) => (Some(git), Finding::ok("git", version)),
         Err(error) => {
             let says = format!("git stops at its own configuration: {error}");
@@ -66,17 +66,11 @@ pub fn environment(
     helper: Option<&Helper>,
     now: Now,
 ) -> Vec<Finding> {
-    let chain = git
-        .map(|git| super::chain::chain(git, url))
-        .unwrap_or_default();
+    let lines = git.and_then(|git| helper_lines(git).ok());
+    let chain = HelperChain::of(&lines.unwrap_or_default(), url).helpers;
     let reads = |word: &str| {
-        chain.iter().any(|setting| {
-            setting
-                .value
-                .as_bytes()
-                .windows(word.len())
-                .any(|part| part == word.as_bytes())
-        })
+        let mut helpers = chain.iter();
+        helpers.any(|setting| setting.value.to_string_lossy().contains(word))
     };
     let mut findings = Vec::new();
     for (name, kind) in VARIABLES {

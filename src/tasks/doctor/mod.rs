@@ -11,63 +11,64 @@ pub mod query;
 pub mod remotes;
 mod removal;
 pub mod repository_check;
-pub mod ssh;
 pub mod token_check;
 
 use self::finding::Finding;
 use self::query::Question;
-use self::remotes::{Remote, Rewriting, Way};
-use self::ssh::Ssh;
 use crate::config::{self, Settings};
 use crate::credential::Credential;
 use crate::credential::host::split_port;
 use crate::credential::query::Query;
 use crate::credential::url;
 use crate::git::Git;
+use crate::git::remotes::{Remote, Remotes, Target};
+use crate::git::ssh::Ssh;
 use crate::helper::Helper;
 use crate::storage::Error;
 use crate::time::Now;
 
-/// git, the remotes of the current repository and the rules by which git rewrites URLs. Each is read once.
+/// git and the remotes of the current repository, read once.
 pub(crate) struct Surroundings {
     git: Option<Git>,
     git_finding: Finding,
-    rewriting: Rewriting,
-    remotes: Vec<Remote>,
+    remotes: Remotes,
 }
 
 impl Surroundings {
     pub(crate) fn read() -> Self {
         let (git, git_finding) = local_checks::git();
-        let rewriting = git.as_ref().map(Rewriting::of).unwrap_or_default();
-        let remotes = git.as_ref().map(|git| remotes::all(git, &rewriting));
+        let remotes = git.as_ref().map(Remotes::read).unwrap_or_default();
         Self {
             git,
             git_finding,
-            remotes: remotes.unwrap_or_default(),
-            rewriting,
+            remotes,
         }
     }
 
     /// The URL that git uses for `typed`, which is the name of a remote or a URL.
-    pub(crate) fn way(&self, typed: &str) -> Way {
-        if let Some(remote) = self.remotes.iter().find(|remote| remote.name == typed) {
-            return remote.way.clone();
+    pub(crate) fn target(&self, typed: &str) -> Target {
+        if let Some(remote) = self.remotes.named(typed) {
+            return remote.target.clone();
         }
         if is_bare_host(typed) {
-            return self.rewriting.way(&format!("https://{typed}"));
+            return self.remotes.rewrite(&format!("https://{typed}"));
         }
-        self.rewriting.way(typed)
+        self.remotes.rewrite(typed)
     }
 
     /// The findings for a URL to which git sends no token, such as one over SSH. `None`: git asks its helpers for the URL.
-    pub(crate) fn without_token(&self, way: &Way) -> Option<Vec<Finding>> {
-        let found = way.finding(&self.rewriting, &self.remotes)?;
+    pub(crate) fn without_token(&self, target: &Target) -> Option<Vec<Finding>> {
+        let found = remotes::of_target(target, &self.remotes)?;
         Some(self.report(vec![found]))
     }
 
     pub(crate) fn remote_names(&self) -> Vec<&str> {
-        let mut names: Vec<&str> = self.remotes.iter().map(|remote| &remote.name[..]).collect();
+        let mut names: Vec<&str> = self
+            .remotes
+            .all
+            .iter()
+            .map(|remote| &remote.name[..])
+            .collect();
         names.dedup();
         names
     }
@@ -152,10 +153,9 @@ impl Doctor<'_> {
         let is_name = typed
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-        let mut remotes = self.surroundings.remotes.iter();
         is_name
             && !typed.eq_ignore_ascii_case("localhost")
-            && remotes.all(|remote| remote.name != typed)
+            && self.surroundings.remotes.named(typed).is_none()
     }
 
     /// Checks config.toml and each storage.
@@ -188,7 +188,7 @@ impl Doctor<'_> {
         if let (Ok((settings, _)), None) = (self.opened, self.url) {
             findings.extend(token_check::of_accounts(git, &settings.accounts));
         }
-        for remote in &self.surroundings.remotes {
+        for remote in &self.surroundings.remotes.all {
             findings.extend(self.of_remote(git, remote));
         }
         findings
@@ -202,10 +202,10 @@ impl Doctor<'_> {
                 return None;
             }
         }
-        if let Some(found) = remote.finding(&self.surroundings.rewriting) {
+        if let Some(found) = remotes::of_remote(remote, &self.surroundings.remotes) {
             return Some(found);
         }
-        let leads_to = url::parse(remote.way.url.as_bytes()).ok()?;
+        let leads_to = url::parse(remote.target.url.as_bytes()).ok()?;
         // The user of the URL itself is examined with its token.
         let is_examined = self
             .url

@@ -1,0 +1,94 @@
+//! Which helpers git calls, in order (gitcredentials(7)): every `credential.helper` that applies to a URL, after the last empty one.
+
+use super::context::applies;
+use super::helper_line::{KEYS, is_ours};
+use super::setting::Setting;
+use super::{Error, Git};
+use crate::credential::query::Query;
+
+/// The helpers for one URL, or for every URL.
+pub struct HelperChain {
+    /// In the order in which git calls them.
+    pub helpers: Vec<Setting>,
+    /// The empty value that drops this helper, and the dropped line.
+    pub dropped: Option<[Setting; 2]>,
+}
+
+/// Reads every `credential.helper` that counts in the current folder.
+pub fn helper_lines(git: &Git) -> Result<Vec<Setting>, Error> {
+    git.settings(KEYS)
+}
+
+impl HelperChain {
+    /// Selects from `lines` the helpers for `url`; without a URL, those for every URL.
+    pub fn of(lines: &[Setting], url: Option<&Query>) -> Self {
+        let mut chain = Self {
+            helpers: Vec::new(),
+            dropped: None,
+        };
+        for line in lines {
+            if !applies(&line.key, url) {
+                continue;
+            }
+            if !line.value.is_empty() {
+                chain.helpers.push(line.clone());
+                continue;
+            }
+            let ours = chain.helpers.drain(..).rfind(|known| is_ours(&known.value));
+            if let Some(ours) = ours {
+                chain.dropped = Some([line.clone(), ours]);
+            }
+        }
+        chain
+    }
+
+    /// The position of this helper; `None`: git does not call it.
+    pub fn position_of_ours(&self) -> Option<usize> {
+        let mut helpers = self.helpers.iter();
+        helpers.position(|setting| is_ours(&setting.value))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credential::url;
+
+    fn line(key: &str, value: &str) -> Setting {
+        Setting {
+            scope: "global".to_owned(),
+            origin: "/f".to_owned(),
+            key: key.into(),
+            value: value.into(),
+            is_bare: false,
+        }
+    }
+
+    #[test]
+    fn an_empty_value_drops_the_helpers_before_it() {
+        let lines = [
+            line("credential.helper", "cache"),
+            line("credential.helper", "pat"),
+            line("credential.https://one.test.helper", ""),
+            line("credential.https://one.test.helper", "store"),
+        ];
+        let of = |url: &str| {
+            let url = url::parse(url.as_bytes()).unwrap();
+            let chain = HelperChain::of(&lines, Some(&url));
+            let values = chain
+                .helpers
+                .iter()
+                .map(|setting| setting.value.to_str().unwrap().to_owned());
+            (
+                values.collect::<Vec<_>>().join(" "),
+                chain.position_of_ours(),
+                chain.dropped.is_some(),
+            )
+        };
+        assert_eq!(of("https://one.test/r"), ("store".to_owned(), None, true));
+        assert_eq!(
+            of("https://two.test"),
+            ("cache pat".to_owned(), Some(1), false)
+        );
+    }
+}
