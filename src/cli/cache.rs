@@ -1,19 +1,20 @@
-//! `cache`: the memory daemon, looked at and ended.
+//! `cache`: shows, clears and stops the memory daemon.
 
 use std::process::ExitCode;
 
 use clap::Subcommand;
 use serde::Serialize;
 
+use super::failure::Failure;
 use super::streams::Streams;
-use super::{Failure, settings, ui};
+use super::{settings, ui};
 use crate::config::{Flags, Settings};
 use crate::daemon::message::Status;
 use crate::helper::open;
 use crate::terminal::escape;
 use crate::time::in_words;
 
-/// Look at the memory daemon, or end it
+/// Show, clear or stop the memory daemon
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -22,20 +23,20 @@ pub(super) struct Arguments {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Show whether it runs and what it keeps
+    /// Show whether the daemon runs and what it keeps
     Status {
-        /// For machines
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Have it forget everything
+    /// Make the daemon forget every credential
     Clear,
-    /// Have it forget everything and leave
+    /// Stop the daemon, which forgets every credential
     Stop,
 }
 
 #[derive(Serialize)]
-struct Shown {
+struct DaemonJson {
     running: bool,
     socket: String,
     process: Option<u64>,
@@ -54,11 +55,8 @@ pub(super) fn run(
     let cache = open::cache(&settings);
     let text = match arguments.action {
         Action::Status { json: true } => {
-            let shown = shown(&settings, cache.status()?);
-            format!(
-                "{}\n",
-                serde_json::to_string_pretty(&shown).map_err(std::io::Error::from)?
-            )
+            ui::print_json(streams, &shown(&settings, cache.status()?))?;
+            return Ok(ExitCode::SUCCESS);
         }
         Action::Status { json: false } => match cache.status()? {
             None => "no daemon is running\n".to_owned(),
@@ -69,15 +67,15 @@ pub(super) fn run(
             Some(1) => "forgot 1 credential\n".to_owned(),
             Some(count) => format!("forgot {count} credentials\n"),
         },
-        Action::Stop if cache.stop()? => "the daemon has left\n".to_owned(),
+        Action::Stop if cache.stop()? => "stopped the daemon\n".to_owned(),
         Action::Stop => "no daemon is running\n".to_owned(),
     };
     ui::print(streams, &text)?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn shown(settings: &Settings, status: Option<Status>) -> Shown {
-    Shown {
+fn shown(settings: &Settings, status: Option<Status>) -> DaemonJson {
+    DaemonJson {
         running: status.is_some(),
         socket: settings.socket.to_string_lossy().into_owned(),
         process: status.map(|status| status.process),

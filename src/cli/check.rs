@@ -1,14 +1,15 @@
-//! `check`: asks the forges now.
+//! `check`: asks the forges about the stored tokens, and prints their states.
 
 use std::process::ExitCode;
 
 use serde::Serialize;
 
+use super::failure::{Failure, nothing_known, nothing_stored};
 use super::json::{name, text};
 use super::progress::Progress;
 use super::streams::Streams;
-use super::{Failure, described, meant, nothing_kept, nothing_known, open, ui};
-use crate::config::{Flags, Warn};
+use super::{open, ui};
+use crate::config::Flags;
 use crate::credential::expiry::Expiry;
 use crate::credential::token::TokenKind;
 use crate::credential::username::Username;
@@ -16,71 +17,39 @@ use crate::forge::{ForgeExpiry, TokenVerdict};
 use crate::git::remotes;
 use crate::helper::lookup::Report;
 use crate::helper::lookup::request::Asked;
+use crate::tasks::check::{TokenState, UNKNOWN};
+use crate::tasks::target;
 use crate::terminal::escape;
 use crate::time::{self, in_words};
 
-/// Exit status if a forge or a storage gives no clear answer.
-const UNKNOWN: u8 = 5;
-
-/// Ask the forges now: when tokens end, what they may do, whether they are good
+/// Ask the forges whether the stored tokens work, when they expire and what they may do
 #[derive(clap::Args)]
-// The text is shown to people as it stands.
+// clap prints the text as it is.
 #[allow(clippy::doc_markdown)]
 #[command(
-    after_help = "Exit status: 0 all is well, 3 a token expires soon, 4 one has expired or was rejected, 5 unknown: a forge or \
-    a storage could not tell. Of several, 4 comes before 3, and 3 before 5."
+    after_help = "Exit status: 0 all is well, 3 a token expires soon, 4 a token has expired or was rejected, 5 unknown: a forge or \
+    a storage could not tell. If several apply, 4 comes before 3, and 3 before 5."
 )]
 pub(super) struct Arguments {
-    /// Such as https://github.com or https://octocat@github.com, or of a repository; without it: everything that is kept
+    /// A URL such as https://github.com or https://octocat@github.com, or of a repository; by default every stored token
     url: Option<String>,
-    /// For machines
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
-/// The state of a token, the worst last: a certain state comes after an uncertain one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
-enum State {
-    /// It expires later than soon, or never.
-    Good,
-    /// The forge cannot be asked, and no expiry is known.
-    Unknown,
-    /// The forge limits requests for now.
-    Limited,
-    /// The forge did not answer, or its answer says nothing about the token.
-    Failed,
-    /// The token is good, but the forge blocks its account or address.
-    Blocked,
-    ExpiresSoon,
-    Ended,
-    Rejected,
-    Revoked,
-}
-
-impl State {
-    fn code(self) -> u8 {
-        match self {
-            Self::Good => 0,
-            Self::Unknown | Self::Limited | Self::Failed | Self::Blocked => UNKNOWN,
-            Self::ExpiresSoon => 3,
-            Self::Ended | Self::Rejected | Self::Revoked => 4,
-        }
-    }
-}
-
 #[derive(Serialize)]
-struct Shown {
+struct ReportJson {
     url: String,
     username: Option<String>,
     storages: Vec<String>,
     forge: Option<&'static str>,
     kind: Option<&'static str>,
-    state: State,
+    state: TokenState,
     says: String,
-    ends: Option<String>,
-    ends_unix: Option<u64>,
-    ends_from: Option<&'static str>,
+    expires_at: Option<String>,
+    expires_at_unix: Option<u64>,
+    expires_from: Option<&'static str>,
     scopes: Option<Vec<String>>,
     missing_scope: Option<&'static str>,
     authorize: Option<String>,
@@ -91,11 +60,12 @@ pub(super) fn run(
     flags: Flags,
     streams: &mut Streams,
 ) -> Result<ExitCode, Failure> {
-    let wanted = arguments.url.as_deref().map(described).transpose()?;
+    let wanted = arguments.url.as_deref().map(target::parse).transpose()?;
     let repositories = remotes::repositories(wanted.as_ref());
     let (settings, helper) = open(flags, wanted.as_ref())?;
-    let meant = |wanted| meant(&settings, &helper, wanted);
-    let wanted = wanted.map(meant).transpose()?;
+    let wanted = wanted
+        .map(|wanted| target::stored(&settings.accounts, &helper, wanted))
+        .transpose()?;
     let now = time::now();
     let mut progress = Progress::of("asking about token", streams);
     let outcome = helper.check(
@@ -115,134 +85,106 @@ pub(super) fn run(
         return Ok(ExitCode::from(UNKNOWN));
     }
     if let (true, Some(wanted)) = (reports.is_empty(), &wanted) {
-        return Err(nothing_kept(wanted));
+        return Err(nothing_stored(wanted));
     }
-    let state = |report: &Report| state(report, settings.warn, now.unix);
-    if arguments.json {
-        let shown: Vec<Shown> = reports
-            .iter()
-            .map(|report| shown(report, state(report), now.unix))
-            .collect();
-        let json = serde_json::to_string_pretty(&shown).map_err(std::io::Error::from)?;
-        ui::print(streams, &format!("{json}\n"))?;
-    } else if reports.is_empty() {
-        let text = format!("nothing is kept in {}\n", helper.places());
-        ui::print(streams, &text)?;
+    let mut worst = if is_whole {
+        TokenState::Good
     } else {
-        let rows: Vec<Vec<String>> = reports
-            .iter()
-            .map(|report| row(report, state(report), now.unix))
+        TokenState::Unknown
+    };
+    let mut states = Vec::new();
+    for report in &reports {
+        let state = TokenState::of(report, settings.warn, now.unix);
+        worst = worst.max(state);
+        states.push((report, state));
+    }
+    if arguments.json {
+        let shown = states.iter();
+        let shown: Vec<ReportJson> = shown
+            .map(|(report, state)| json(report, *state, now.unix))
             .collect();
-        ui::table(streams, &["URL", "USER", "FORGE", "STATE", "SCOPES"], &rows)?;
-        for report in &reports {
-            advise(streams, report);
-        }
-        let mut hints: Vec<String> = reports.iter().filter_map(setting_hint).collect();
-        hints.sort();
-        hints.dedup();
-        for hint in hints {
-            ui::warn(
-                streams,
-                "a setting of git's keeps look-ups away",
-                Some(&hint),
-            );
-        }
+        ui::print_json(streams, &shown)?;
+    } else if reports.is_empty() {
+        let places = helper.places();
+        ui::print(streams, &format!("nothing is kept in {places}\n"))?;
+    } else {
+        print(streams, &states, now.unix)?;
     }
-    let mut worst = reports.iter().map(state).max().unwrap_or(State::Good);
-    if !is_whole {
-        worst = worst.max(State::Unknown);
-    }
-    Ok(ExitCode::from(worst.code()))
+    Ok(ExitCode::from(worst.exit_code()))
 }
 
-fn state(report: &Report, warn: Warn, unix_now: u64) -> State {
-    let end = report.end.map(|(end, _)| end);
-    let by_date = match end {
-        None => State::Unknown,
-        Some(end) if end.is_past(unix_now) => State::Ended,
-        Some(end) if end.left(unix_now) <= warn.before.as_secs() => State::ExpiresSoon,
-        Some(_) => State::Good,
-    };
-    match &report.asked {
-        Asked::Told(TokenVerdict::Good(_)) if by_date == State::Unknown => State::Good,
-        Asked::Told(TokenVerdict::Good(_))
-        | Asked::CannotTell
-        | Asked::NoForge
-        | Asked::NotHttps => by_date,
-        Asked::Told(TokenVerdict::Ended) => State::Ended,
-        Asked::Told(TokenVerdict::Revoked) => State::Revoked,
-        // The forge does not say why; a date that has passed does.
-        Asked::Told(TokenVerdict::Rejected | TokenVerdict::Blocked { .. })
-            if by_date == State::Ended =>
-        {
-            State::Ended
-        }
-        Asked::Told(TokenVerdict::Rejected) => State::Rejected,
-        Asked::Told(TokenVerdict::Blocked { .. }) => State::Blocked,
-        Asked::Told(TokenVerdict::Limited { .. }) => by_date.max(State::Limited),
-        Asked::Told(TokenVerdict::Unclear { .. }) | Asked::Failed(_) | Asked::NotThere(_) => {
-            by_date.max(State::Failed)
+fn print(
+    streams: &mut Streams,
+    states: &[(&Report, TokenState)],
+    unix_now: u64,
+) -> std::io::Result<()> {
+    let rows: Vec<Vec<String>> = states
+        .iter()
+        .map(|(report, state)| row(report, *state, unix_now))
+        .collect();
+    ui::table(streams, &["URL", "USER", "FORGE", "STATE", "SCOPES"], &rows)?;
+    let mut hints = Vec::new();
+    for (report, _) in states {
+        advise(streams, report);
+        if let Asked::Failed(error) = &report.asked {
+            hints.extend(error.setting_hint());
         }
     }
+    hints.sort();
+    hints.dedup();
+    for hint in hints {
+        ui::warn(streams, "a setting of git prevents look-ups", Some(&hint));
+    }
+    Ok(())
 }
 
-/// In one line, for people.
-fn says(report: &Report, state: State, unix_now: u64) -> String {
-    let forge = || {
-        report
-            .forge
-            .map_or_else(|| "the forge".to_owned(), |forge| forge.to_string())
-    };
-    let date = match report.end {
-        None => String::new(),
-        Some((end, _)) if end.is_past(unix_now) => format!("ended {}", end.day()),
-        Some((end, _)) => format!("ends in {} ({})", in_words(end.left(unix_now)), end.day()),
-    };
-    let and_date = |text: String| {
-        if date.is_empty() {
-            text
+/// The state in one line, with the expiry if it is known.
+fn says(report: &Report, state: TokenState, unix_now: u64) -> String {
+    let forge = report
+        .forge
+        .map_or_else(|| "the forge".to_owned(), |forge| forge.to_string());
+    let date = report.end.map(|(expiry, _)| {
+        let (day, left) = (expiry.day(), in_words(expiry.left(unix_now)));
+        if expiry.is_past(unix_now) {
+            format!("expired {day}")
         } else {
-            format!("{text}; {date}")
+            format!("expires in {left} ({day})")
         }
+    });
+    let and_date = |says: String| match &date {
+        Some(date) => format!("{says}; {date}"),
+        None => says,
     };
-    match &report.asked {
-        Asked::Told(TokenVerdict::Good(found)) if date.is_empty() => {
-            let end = match found.end {
-                ForgeExpiry::Never => "never expires",
-                ForgeExpiry::Unknown | ForgeExpiry::At(_) => "expiry unknown",
-            };
-            format!("good, {end}")
+    let or_date = |says: String| date.clone().unwrap_or(says);
+    let verdict = match &report.asked {
+        Asked::Told(verdict) => verdict,
+        Asked::Failed(error) => return and_date(ui::with_causes(error)),
+        Asked::NotThere(kind) => {
+            return and_date(format!("unknown: {kind} is elsewhere at this host"));
         }
-        Asked::Told(TokenVerdict::Ended) => format!("ended, says {}", forge()),
-        Asked::Told(TokenVerdict::Revoked) => format!("revoked, says {}", forge()),
-        Asked::Told(TokenVerdict::Rejected) if state != State::Ended => {
-            format!("rejected by {}", forge())
-        }
-        Asked::Told(TokenVerdict::Blocked { words, .. }) => {
+        Asked::CannotTell => return or_date(format!("unknown: {forge} cannot tell")),
+        Asked::NoForge => return or_date("unknown: the forge is unknown".to_owned()),
+        Asked::NotHttps => return or_date("unknown: not over HTTPS".to_owned()),
+    };
+    match verdict {
+        TokenVerdict::Good(found) => or_date(match found.end {
+            ForgeExpiry::Never => "good, never expires".to_owned(),
+            ForgeExpiry::Unknown | ForgeExpiry::At(_) => "good, expiry unknown".to_owned(),
+        }),
+        TokenVerdict::Ended => format!("expired, says {forge}"),
+        TokenVerdict::Revoked => format!("revoked, says {forge}"),
+        TokenVerdict::Rejected if state == TokenState::Expired => date.unwrap_or_default(),
+        TokenVerdict::Rejected => format!("rejected by {forge}"),
+        TokenVerdict::Blocked { words, .. } => {
             let words = words.as_ref().map(|words| format!(": {words}"));
-            let words = words.unwrap_or_default();
-            and_date(format!("blocked by {}{words}", forge()))
+            and_date(format!("blocked by {forge}{}", words.unwrap_or_default()))
         }
-        Asked::Told(TokenVerdict::Limited { status, wait }) => {
+        TokenVerdict::Limited { status, wait } => {
             let wait = wait.map(|wait| format!(", try again in {}", in_words(wait)));
             let wait = wait.unwrap_or_default();
-            and_date(format!(
-                "unknown: {} limits requests ({status}){wait}",
-                forge()
-            ))
+            and_date(format!("unknown: {forge} limits requests ({status}){wait}"))
         }
-        Asked::Told(TokenVerdict::Unclear { status }) => {
-            and_date(format!("unclear: {} answered {status}", forge()))
-        }
-        Asked::Failed(error) => and_date(ui::with_causes(error)),
-        Asked::CannotTell if date.is_empty() => format!("unknown: {} cannot tell", forge()),
-        Asked::NotThere(kind) => and_date(format!("unknown: {kind} is elsewhere at this host")),
-        Asked::NoForge if date.is_empty() => "unknown: no forge that we know".to_owned(),
-        Asked::NotHttps if date.is_empty() => "unknown: not over HTTPS".to_owned(),
-        Asked::Told(TokenVerdict::Good(_) | TokenVerdict::Rejected)
-        | Asked::CannotTell
-        | Asked::NoForge
-        | Asked::NotHttps => date,
+        TokenVerdict::Unclear { status } => and_date(format!("unclear: {forge} answered {status}")),
     }
 }
 
@@ -255,61 +197,53 @@ fn advise(streams: &mut Streams, report: &Report) {
         );
         ui::warn(streams, &what, None);
     }
-    if let Asked::NotThere(kind) = report.asked {
-        let what = format!(
-            "{kind} does not answer at the root of this host: the token for {url} was not sent"
-        );
-        let hint = format!(
-            "name its URL in config.toml: [[host]] url = \"https://HOST/PATH\", forge = \"{}\"",
-            kind.word()
-        );
-        ui::warn(streams, &what, Some(&hint));
-    }
-    if let Asked::Told(TokenVerdict::Blocked {
-        authorize: Some(page),
-        ..
-    }) = &report.asked
-    {
-        let what = format!("the token for {url} must be authorized for single sign-on");
-        let hint = format!("open {} within the hour", escape::safe(page.as_bytes()));
-        ui::warn(streams, &what, Some(&hint));
-    }
-}
-
-/// How to find the setting that kept the forge from being asked.
-fn setting_hint(report: &Report) -> Option<String> {
     match &report.asked {
-        Asked::Failed(error) => error.setting_hint(),
-        _ => None,
+        Asked::NotThere(kind) => {
+            let what = format!(
+                "{kind} does not answer at the root of this host: the token for {url} was not sent"
+            );
+            let hint = format!(
+                "name its URL in config.toml: [[host]] url = \"https://HOST/PATH\", forge = \"{}\"",
+                kind.word()
+            );
+            ui::warn(streams, &what, Some(&hint));
+        }
+        Asked::Told(TokenVerdict::Blocked {
+            authorize: Some(page),
+            ..
+        }) => {
+            let what = format!("the token for {url} must be authorized for single sign-on");
+            let hint = format!("open {} within the hour", escape::safe(page.as_bytes()));
+            ui::warn(streams, &what, Some(&hint));
+        }
+        _ => {}
     }
 }
 
-fn row(report: &Report, state: State, unix_now: u64) -> Vec<String> {
+fn row(report: &Report, state: TokenState, unix_now: u64) -> Vec<String> {
     let user = report.key.username.as_ref();
     let forge = match (report.forge, report.token) {
         (None, _) => "-".to_owned(),
         (Some(forge), None) => forge.to_string(),
         (Some(forge), Some(token)) => format!("{forge} ({})", token.word()),
     };
+    let scopes = report.scopes.as_ref().map(|scopes| scopes.join(" "));
     vec![
         escape::safe(&report.key.url()),
         user.map_or_else(|| "-".to_owned(), Username::shown),
         forge,
         says(report, state, unix_now),
-        report
-            .scopes
-            .as_ref()
-            .map_or_else(String::new, |scopes| scopes.join(" ")),
+        scopes.unwrap_or_default(),
     ]
 }
 
-fn shown(report: &Report, state: State, unix_now: u64) -> Shown {
+fn json(report: &Report, state: TokenState, unix_now: u64) -> ReportJson {
     let authorize = match &report.asked {
         Asked::Told(TokenVerdict::Blocked { authorize, .. }) => authorize.clone(),
         _ => None,
     };
-    let end = report.end.map(|(end, _)| end);
-    Shown {
+    let expiry = report.end.map(|(expiry, _)| expiry);
+    ReportJson {
         url: text(&report.key.url()),
         username: report.key.username.as_ref().map(name),
         storages: report.kinds.iter().map(ToString::to_string).collect(),
@@ -317,9 +251,9 @@ fn shown(report: &Report, state: State, unix_now: u64) -> Shown {
         kind: report.token.map(TokenKind::word),
         state,
         says: says(report, state, unix_now),
-        ends: end.and_then(Expiry::rfc3339),
-        ends_unix: end.map(Expiry::unix),
-        ends_from: report.end.map(|(_, source)| source.word()),
+        expires_at: expiry.and_then(Expiry::rfc3339),
+        expires_at_unix: expiry.map(Expiry::unix),
+        expires_from: report.end.map(|(_, source)| source.word()),
         scopes: report.scopes.clone(),
         missing_scope: report.lack.map(|lack| lack.scope),
         authorize,

@@ -4,9 +4,10 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
+use super::failure::Failure;
 use super::json::{ShownKey, moment};
 use super::streams::Streams;
-use super::{Failure, described, patience, settings, status_of, ui};
+use super::{patience, settings, status_of, ui};
 use crate::config::Flags;
 use crate::credential::expiry::Expiry;
 use crate::credential::query::Query;
@@ -14,6 +15,7 @@ use crate::credential::username::Username;
 use crate::neighbour::registry::{Harvest, Neighbours};
 use crate::storage::StorageKind;
 use crate::tasks::clean::{Cleaner, Owner, Stale, Why};
+use crate::tasks::target;
 use crate::terminal::escape;
 use crate::time;
 
@@ -77,11 +79,11 @@ pub(super) fn run(
     flags: Flags,
     streams: &mut Streams,
 ) -> Result<ExitCode, Failure> {
-    let wanted = arguments.url.as_deref().map(described).transpose()?;
+    let wanted = arguments.url.as_deref().map(target::parse).transpose()?;
     let held: Vec<Query> = arguments
         .keep
         .iter()
-        .map(|url| described(url))
+        .map(|url| target::parse(url))
         .collect::<Result<_, _>>()?;
     let settings = settings(flags, wanted.as_ref())?;
     let now = time::now();

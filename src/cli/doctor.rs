@@ -6,12 +6,14 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
+use super::failure::Failure;
 use super::streams::Streams;
-use super::{Failure, described, open, ui};
+use super::{open, ui};
 use crate::config::Flags;
 use crate::credential::username::without_tokens;
 use crate::tasks::doctor::finding::{Finding, Outcome};
 use crate::tasks::doctor::{Doctor, Surroundings};
+use crate::tasks::target;
 use crate::terminal::escape;
 use crate::time;
 
@@ -49,7 +51,9 @@ pub(super) fn run(
     let findings = if let Some(findings) = without_token {
         findings
     } else {
-        let url = target.map(|target| described(&target.url)).transpose()?;
+        let url = target
+            .map(|target| target::parse(&target.url))
+            .transpose()?;
         let opened = match open(flags, url.as_ref()) {
             Err(Failure::Config(error)) => Err(error),
             opened => Ok(opened?),
@@ -100,8 +104,7 @@ fn print(streams: &mut Streams, findings: &[Finding], is_json: bool) -> io::Resu
         })
         .collect();
     if is_json {
-        let json = serde_json::to_string_pretty(&all)?;
-        return ui::print(streams, &format!("{json}\n"));
+        return ui::print_json(streams, &all);
     }
     let mut text = String::new();
     for finding in all {

@@ -1,24 +1,26 @@
-//! `expires`: a person tells when a token ends.
+//! `expires`: sets the expiry of a token.
 
 use std::process::ExitCode;
 
+use super::failure::{Failure, nothing_known, nothing_stored};
+use super::messages::token_of;
 use super::streams::Streams;
-use super::{Failure, described, meant, nothing_kept, nothing_known, open, status_of, ui};
+use super::{open, status_of, ui};
 use crate::config::Flags;
 use crate::credential::expiry::StatedExpiry;
 use crate::credential::query::Query;
 use crate::helper::Helper;
-use crate::terminal::escape;
+use crate::tasks::target;
 use crate::time::now;
 
-/// Tell when a token ends, where nobody else does
+/// Set the expiry of a token
 #[derive(clap::Args)]
-// The text is shown to people as it stands.
+// clap prints the text as it is.
 #[allow(clippy::doc_markdown)]
 pub(super) struct Arguments {
-    /// Such as https://gitea.example.com or https://octocat@gitea.example.com
+    /// A URL such as https://gitea.example.com or https://octocat@gitea.example.com
     url: String,
-    /// The last day the token is good (2026-11-26, in UTC), a moment (2026-11-26T12:00:00Z), how long from now (90d), or
+    /// The last day on which the token works (2026-11-26, in UTC), a time (2026-11-26T12:00:00Z), a duration from now (90d), or
     /// never
     #[arg(value_name = "DATE|DURATION|never", value_parser = StatedExpiry::parse)]
     end: StatedExpiry,
@@ -29,9 +31,9 @@ pub(super) fn run(
     flags: Flags,
     streams: &mut Streams,
 ) -> Result<ExitCode, Failure> {
-    let wanted = described(&arguments.url)?;
+    let wanted = target::parse(&arguments.url)?;
     let (settings, helper) = open(flags, Some(&wanted))?;
-    let mut wanted = meant(&settings, &helper, wanted)?;
+    let mut wanted = target::stored(&settings.accounts, &helper, wanted)?;
     only_of_host(&helper, &mut wanted)?;
     let now = now();
     let unix_now = now.unix;
@@ -43,25 +45,20 @@ pub(super) fn run(
         return Err(nothing_known());
     }
     if outcome.value.is_empty() {
-        return Err(nothing_kept(&wanted));
+        return Err(nothing_stored(&wanted));
     }
     for key in outcome.value {
-        let name = key
-            .username
-            .as_ref()
-            .map_or_else(String::new, |name| format!(" of {}", name.shown()));
-        let url = escape::safe(&key.url());
-        let end = match expiry {
-            None => "has no known end".to_owned(),
-            Some(expiry) if expiry.is_past(unix_now) => format!("ended on {}", expiry.day()),
-            Some(expiry) => format!("ends on {}", expiry.day()),
+        let says = match expiry {
+            None => "has no known expiry".to_owned(),
+            Some(expiry) if expiry.is_past(unix_now) => format!("expired on {}", expiry.day()),
+            Some(expiry) => format!("expires on {}", expiry.day()),
         };
-        ui::print(streams, &format!("the token{name} for {url} {end}\n"))?;
+        ui::print(streams, &format!("{} {says}\n", token_of(&key)))?;
     }
     Ok(status_of(is_whole))
 }
 
-/// A URL without a path means the tokens of the whole host, if there are any, and none that is for a path.
+/// A URL without a path means the tokens of the whole host, if there are any, and no token for a path.
 fn only_of_host(helper: &Helper, wanted: &mut Query) -> Result<(), Failure> {
     let listed = helper.list()?.value;
     let is_there = listed

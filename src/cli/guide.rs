@@ -11,8 +11,9 @@ use std::process::{Command, Stdio};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 
+use super::failure::Failure;
 use super::streams::Streams;
-use super::{Failure, ui};
+use super::ui;
 use crate::credential::Credential;
 use crate::credential::expiry::{Expiry, ExpirySource};
 use crate::credential::key::Key;

@@ -1,12 +1,13 @@
-//! What every `--json` says alike.
+//! The parts that each `--json` shares.
 
 use serde::Serialize;
 
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
 use crate::credential::username::{HIDDEN, Username};
+use crate::journal::known::Outcome;
 
-/// What a credential is kept under, flattened into whatever tells of it.
+/// The key of a credential, flattened into the object that describes it.
 #[derive(Serialize)]
 pub(super) struct ShownKey {
     url: String,
@@ -28,17 +29,25 @@ impl From<&Key> for ShownKey {
     }
 }
 
-/// Bytes from the wire: JSON escapes what a terminal would act on.
+/// Bytes from the wire as text. JSON escapes each character that would control a terminal.
 pub(super) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// As [`text`]; hidden if it may be a token.
+/// A username as text, hidden if it may be a token.
 pub(super) fn name(name: &Username) -> String {
     name.visible().map_or_else(|| HIDDEN.to_owned(), text)
 }
 
-/// `unix` in seconds, as RFC 3339 writes it.
+/// A time in Unix seconds, in the format of RFC 3339.
 pub(super) fn moment(unix: Option<u64>) -> Option<String> {
     unix.and_then(Expiry::from_unix).and_then(Expiry::rfc3339)
+}
+
+/// The result of the last look-up. The journal's own word for an expired token is older.
+pub(super) fn lookup_word(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Ended => "expired",
+        outcome => outcome.word(),
+    }
 }

@@ -1,13 +1,14 @@
-//! `list`: everything that is kept, without a secret.
+//! `list`: prints every credential without its secret.
 
 use std::collections::{HashMap, HashSet};
 use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::json::{ShownKey, moment, text};
+use super::failure::{Failure, nothing_known};
+use super::json::{ShownKey, lookup_word, moment, text};
 use super::streams::Streams;
-use super::{Failure, nothing_known, open, status_of, table, ui};
+use super::{open, status_of, table, ui};
 use crate::config::{Flags, Warn};
 use crate::credential::expiry::{Expiry, ExpirySource};
 use crate::credential::key::Key;
@@ -21,25 +22,36 @@ use crate::storage::{Listed, StorageKind};
 use crate::terminal::escape;
 use crate::time::{self, in_words};
 
-/// List every credential, without secrets: where it is kept and when it ends
+/// List every credential without its secret: where it is stored and when it expires
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// For machines
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
+/// An entry of a storage, and what the journal knows about its token.
+struct ListEntry<'a> {
+    kind: StorageKind,
+    listed: &'a Listed,
+    known: Known,
+    /// git gets this credential for its URL, if it names no user.
+    is_default: bool,
+    /// Another credential is stored for the same host.
+    has_rivals: bool,
+}
+
 #[derive(Serialize)]
-struct Shown {
+struct ListEntryJson {
     #[serde(flatten)]
     key: ShownKey,
     storage: String,
     plaintext: bool,
     authtype: Option<String>,
     renewable: bool,
-    ends: Option<String>,
-    ends_unix: Option<u64>,
-    ends_from: Option<&'static str>,
+    expires_at: Option<String>,
+    expires_at_unix: Option<u64>,
+    expires_from: Option<&'static str>,
     state: &'static str,
     forgotten: Option<String>,
     forge: Option<&'static str>,
@@ -47,7 +59,7 @@ struct Shown {
     scopes: Option<Vec<String>>,
     looked_up: Option<String>,
     lookup: Option<&'static str>,
-    answers: bool,
+    default: bool,
 }
 
 pub(super) fn run(
@@ -58,194 +70,189 @@ pub(super) fn run(
     let (settings, helper) = open(flags, None)?;
     let outcome = helper.list()?;
     let unix_now = time::now().unix;
-    let knowledge = helper.knowledge();
-    let known = |listed: &Listed| {
-        let mut known = knowledge.latest(&listed.key).cloned().unwrap_or_default();
-        let issuer = helper.issuer(&listed.key, None);
-        known.forge = known.forge.or(issuer.map(|issuer| issuer.forge.kind()));
-        known
-    };
     ui::notices(streams, &outcome.notices, unix_now);
     let is_whole = outcome.is_whole();
     if outcome.value.is_empty() && !is_whole {
         return Err(nothing_known());
     }
-    let answers = answering(&outcome.value, &settings.accounts, unix_now, path_teller());
-    let all = outcome.value.iter().zip(&answers);
+    let mut by_host: HashMap<_, HashSet<&Key>> = HashMap::new();
+    for (_, Listed { key, .. }) in &outcome.value {
+        let host = (&key.protocol, &key.host);
+        by_host.entry(host).or_default().insert(key);
+    }
+    let knowledge = helper.knowledge();
+    let defaults = answering(&outcome.value, &settings.accounts, unix_now, path_teller());
+    let mut entries = Vec::new();
+    for ((kind, listed), is_default) in outcome.value.iter().zip(defaults) {
+        let key = &listed.key;
+        let mut known = knowledge.latest(key).cloned().unwrap_or_default();
+        let issuer = helper.issuer(key, None);
+        known.forge = known.forge.or(issuer.map(|issuer| issuer.forge.kind()));
+        entries.push(ListEntry {
+            kind: *kind,
+            listed,
+            known,
+            is_default,
+            has_rivals: by_host[&(&key.protocol, &key.host)].len() > 1,
+        });
+    }
     if arguments.json {
-        let shown: Vec<Shown> = all
-            .map(|((kind, listed), answers)| Shown {
-                answers: *answers,
-                ..shown(*kind, listed, known(listed), settings.warn, unix_now)
-            })
-            .collect();
-        let json = serde_json::to_string_pretty(&shown).map_err(std::io::Error::from)?;
-        ui::print(streams, &format!("{json}\n"))?;
-    } else if outcome.value.is_empty() {
-        let text = format!("nothing is kept in {}\n", helper.places());
-        ui::print(streams, &text)?;
-    } else {
-        let mut by_host: HashMap<_, HashSet<&Key>> = HashMap::new();
-        for (_, Listed { key, .. }) in &outcome.value {
-            let host = (&key.protocol, &key.host);
-            by_host.entry(host).or_default().insert(key);
-        }
-        let is_one_of_several = |key: &Key| by_host[&(&key.protocol, &key.host)].len() > 1;
-        let rows: Vec<[String; 9]> = all
-            .map(|((kind, listed), answers)| {
-                let is_marked = *answers && is_one_of_several(&listed.key);
-                row(*kind, listed, &known(listed), is_marked, unix_now)
-            })
-            .collect();
-        // What nothing is known of takes no room.
-        let heads = [
-            "URL",
-            "USER",
-            "ANSWERS",
-            "STORAGE",
-            "TOKEN",
-            "SCOPES",
-            "ENDS",
-            "SAYS",
-            "TIME LEFT",
-        ];
-        let is_shown = |column: usize| {
-            !["ANSWERS", "TOKEN", "SCOPES", "SAYS"].contains(&heads[column])
-                || rows.iter().any(|row| !row[column].is_empty())
-        };
-        let columns: Vec<usize> = (0..heads.len())
-            .filter(|column| is_shown(*column))
-            .collect();
-        let heads: Vec<&str> = columns.iter().map(|column| heads[*column]).collect();
-        let rows: Vec<Vec<String>> = rows
+        let json: Vec<ListEntryJson> = entries
             .iter()
-            .map(|row| columns.iter().map(|column| row[*column].clone()).collect())
+            .map(|entry| entry.json(settings.warn, unix_now))
             .collect();
-        ui::table(streams, &heads, &rows)?;
+        ui::print_json(streams, &json)?;
+    } else if entries.is_empty() {
+        ui::print(
+            streams,
+            &format!("nothing is kept in {}\n", helper.places()),
+        )?;
+    } else {
+        print_table(streams, &entries, unix_now)?;
     }
     Ok(status_of(is_whole))
 }
 
-fn row(
-    kind: StorageKind,
-    listed: &Listed,
-    known: &Known,
-    is_marked: bool,
-    unix_now: u64,
-) -> [String; 9] {
-    let Listed {
-        key,
-        expiry,
-        scheme,
-        is_renewable,
-        forgotten,
-        written: _,
-    } = listed;
-    let mut user = key
-        .username
-        .as_ref()
-        .map_or_else(|| "-".to_owned(), Username::shown);
-    if let Some(scheme) = scheme {
-        user = format!("{user} ({})", escape::safe(scheme));
+/// A column: its heading, its cells, and whether it is left out if all its cells are empty.
+type Column = (&'static str, fn(&ListEntry, u64) -> String, bool);
+
+const COLUMNS: [Column; 9] = [
+    (
+        "URL",
+        |entry, _| escape::safe(&entry.listed.key.url()),
+        false,
+    ),
+    ("USER", |entry, _| entry.user(), false),
+    ("DEFAULT", |entry, _| entry.default_mark(), true),
+    ("STORAGE", |entry, now| entry.storage(now), false),
+    ("TOKEN", |entry, _| entry.token(), true),
+    ("SCOPES", |entry, _| entry.scopes(), true),
+    ("EXPIRES", |entry, now| entry.expires(now), false),
+    ("SOURCE", |entry, _| entry.source().to_owned(), true),
+    ("TIME LEFT", |entry, now| entry.time_left(now), false),
+];
+
+fn print_table(streams: &mut Streams, entries: &[ListEntry], unix_now: u64) -> std::io::Result<()> {
+    let mut heads = Vec::new();
+    let mut rows: Vec<Vec<String>> = vec![Vec::new(); entries.len()];
+    for (head, cell, may_be_left_out) in COLUMNS {
+        let cells: Vec<String> = entries.iter().map(|entry| cell(entry, unix_now)).collect();
+        if may_be_left_out && cells.iter().all(String::is_empty) {
+            continue;
+        }
+        heads.push(head);
+        for (row, cell) in rows.iter_mut().zip(cells) {
+            row.push(cell);
+        }
     }
-    let storage = match (kind, forgotten) {
-        (StorageKind::File, _) => "file (plaintext)".to_owned(),
-        (_, Some(at)) => format!(
-            "{kind} (for {})",
-            in_words(at.saturating_sub(unix_now).next_multiple_of(60))
-        ),
-        (_, None) => kind.to_string(),
-    };
-    let (ends, left) = match expiry {
-        None => ("unknown".to_owned(), String::new()),
-        Some(expiry) if expiry.is_past(unix_now) => {
-            let renewable = if *is_renewable {
-                ", can be renewed"
-            } else {
-                ""
-            };
-            (format!("ended {}{renewable}", expiry.day()), table::bar(0))
-        }
-        Some(expiry) => {
-            let left = expiry.left(unix_now);
-            (
-                expiry.day(),
-                format!("{} {}", table::bar(left), in_words(left)),
-            )
-        }
-    };
-    let left = match known.outcome {
-        Some(Outcome::Ended) => "ended, says the forge".to_owned(),
-        Some(Outcome::Revoked) => "revoked, says the forge".to_owned(),
-        Some(Outcome::Rejected) => "not taken, says the forge".to_owned(),
-        Some(Outcome::Blocked) => "blocked, says the forge".to_owned(),
-        Some(
-            Outcome::Good
-            | Outcome::Limited
-            | Outcome::Unclear
-            | Outcome::Failed
-            | Outcome::Pending,
-        )
-        | None => left,
-    };
-    let token = match (known.forge, known.token) {
-        (Some(forge), Some(token)) => format!("{forge} {}", token.word()),
-        (Some(forge), None) => forge.to_string(),
-        (None, _) => String::new(),
-    };
-    let scopes = known.scopes.as_ref().map(|scopes| scopes.join(" "));
-    let says = match expiry.map(|expiry| known.source_of(expiry)) {
-        None | Some(ExpirySource::Unknown) => "",
-        Some(ExpirySource::Git) => "git",
-        Some(ExpirySource::Forge) => "the forge",
-        Some(ExpirySource::Person) => "you",
-        Some(ExpirySource::Lifetime) => "config.toml",
-        Some(ExpirySource::Token) => "the token",
-    };
-    [
-        escape::safe(&key.url()),
-        user,
-        if is_marked { "yes" } else { "" }.to_owned(),
-        storage,
-        token,
-        escape::safe(scopes.unwrap_or_default().as_bytes()),
-        ends,
-        says.to_owned(),
-        left,
-    ]
+    ui::table(streams, &heads, &rows)
 }
 
-fn shown(kind: StorageKind, listed: &Listed, known: Known, warn: Warn, unix_now: u64) -> Shown {
-    let Listed {
-        key,
-        expiry,
-        scheme,
-        is_renewable,
-        forgotten,
-        written: _,
-    } = listed;
-    let ends_from = expiry.map(|expiry| known.source_of(expiry).word());
-    Shown {
-        key: key.into(),
-        storage: kind.to_string(),
-        plaintext: kind == StorageKind::File,
-        authtype: scheme.as_deref().map(text),
-        renewable: *is_renewable,
-        ends: expiry.and_then(Expiry::rfc3339),
-        ends_unix: expiry.map(Expiry::unix),
-        ends_from,
-        state: match expiry {
-            None => "unknown",
-            Some(expiry) if expiry.is_past(unix_now) => "ended",
-            Some(expiry) if expiry.left(unix_now) <= warn.before.as_secs() => "expires-soon",
-            Some(_) => "good",
-        },
-        forgotten: moment(*forgotten),
-        forge: known.forge.map(forge::ForgeKind::word),
-        kind: known.token.map(TokenKind::word),
-        scopes: known.scopes,
-        looked_up: moment(known.asked),
-        lookup: known.outcome.map(Outcome::word),
-        answers: false,
+impl ListEntry<'_> {
+    fn user(&self) -> String {
+        let user = self.listed.key.username.as_ref();
+        let user = user.map_or_else(|| "-".to_owned(), Username::shown);
+        match &self.listed.scheme {
+            Some(scheme) => format!("{user} ({})", escape::safe(scheme)),
+            None => user,
+        }
+    }
+
+    fn default_mark(&self) -> String {
+        let is_marked = self.is_default && self.has_rivals;
+        if is_marked { "yes" } else { "" }.to_owned()
+    }
+
+    fn storage(&self, unix_now: u64) -> String {
+        match (self.kind, self.listed.forgotten) {
+            (StorageKind::File, _) => "file (plaintext)".to_owned(),
+            (kind, Some(at)) => {
+                let left = at.saturating_sub(unix_now).next_multiple_of(60);
+                format!("{kind} (for {})", in_words(left))
+            }
+            (kind, None) => kind.to_string(),
+        }
+    }
+
+    fn token(&self) -> String {
+        match (self.known.forge, self.known.token) {
+            (Some(forge), Some(token)) => format!("{forge} {}", token.word()),
+            (Some(forge), None) => forge.to_string(),
+            (None, _) => String::new(),
+        }
+    }
+
+    fn scopes(&self) -> String {
+        let scopes = self.known.scopes.as_ref().map(|scopes| scopes.join(" "));
+        escape::safe(scopes.unwrap_or_default().as_bytes())
+    }
+
+    fn expires(&self, unix_now: u64) -> String {
+        match self.listed.expiry {
+            None => "unknown".to_owned(),
+            Some(expiry) if !expiry.is_past(unix_now) => expiry.day(),
+            Some(expiry) if self.listed.is_renewable => {
+                format!("expired {}, can be renewed", expiry.day())
+            }
+            Some(expiry) => format!("expired {}", expiry.day()),
+        }
+    }
+
+    /// The source of the expiry.
+    fn source(&self) -> &'static str {
+        match self
+            .listed
+            .expiry
+            .map(|expiry| self.known.source_of(expiry))
+        {
+            None | Some(ExpirySource::Unknown) => "",
+            Some(ExpirySource::Git) => "git",
+            Some(ExpirySource::Forge) => "the forge",
+            Some(ExpirySource::Person) => "you",
+            Some(ExpirySource::Lifetime) => "config.toml",
+            Some(ExpirySource::Token) => "the token",
+        }
+    }
+
+    fn time_left(&self, unix_now: u64) -> String {
+        match (self.known.outcome, self.listed.expiry) {
+            (Some(Outcome::Ended), _) => "expired, says the forge".to_owned(),
+            (Some(Outcome::Revoked), _) => "revoked, says the forge".to_owned(),
+            (Some(Outcome::Rejected), _) => "rejected by the forge".to_owned(),
+            (Some(Outcome::Blocked), _) => "blocked by the forge".to_owned(),
+            (_, None) => String::new(),
+            (_, Some(expiry)) if expiry.is_past(unix_now) => table::bar(0),
+            (_, Some(expiry)) => {
+                let left = expiry.left(unix_now);
+                format!("{} {}", table::bar(left), in_words(left))
+            }
+        }
+    }
+
+    fn json(&self, warn: Warn, unix_now: u64) -> ListEntryJson {
+        let Listed { key, expiry, .. } = self.listed;
+        ListEntryJson {
+            key: key.into(),
+            storage: self.kind.to_string(),
+            plaintext: self.kind == StorageKind::File,
+            authtype: self.listed.scheme.as_deref().map(text),
+            renewable: self.listed.is_renewable,
+            expires_at: expiry.and_then(Expiry::rfc3339),
+            expires_at_unix: expiry.map(Expiry::unix),
+            expires_from: expiry.map(|expiry| self.known.source_of(expiry).word()),
+            state: match expiry {
+                None => "unknown",
+                Some(expiry) if expiry.is_past(unix_now) => "expired",
+                Some(expiry) if expiry.left(unix_now) <= warn.before.as_secs() => "expires-soon",
+                Some(_) => "good",
+            },
+            forgotten: moment(self.listed.forgotten),
+            forge: self.known.forge.map(forge::ForgeKind::word),
+            kind: self.known.token.map(TokenKind::word),
+            scopes: self.known.scopes.clone(),
+            looked_up: moment(self.known.asked),
+            lookup: self.known.outcome.map(lookup_word),
+            default: self.is_default,
+        }
     }
 }

@@ -4,11 +4,12 @@ use std::process::ExitCode;
 
 use clap::builder::NonEmptyStringValueParser;
 
+use super::failure::Failure;
 use super::guide::IfUnfit;
 use super::streams::Streams;
 use super::usage::MISUSE;
 use super::whereabouts::{self, Calls};
-use super::{Failure, described, guide, open, ui};
+use super::{guide, open, ui};
 use crate::config::{Flags, Settings, account};
 use crate::credential::Credential;
 use crate::credential::expiry::{ExpirySource, StatedExpiry};
@@ -25,6 +26,7 @@ use crate::secret::Secret;
 use crate::storage::StorageKind;
 use crate::tasks::doctor::finding::Finding;
 use crate::tasks::doctor::remotes::of_remote;
+use crate::tasks::target::{self, TargetError};
 use crate::terminal::escape;
 use crate::terminal::prompt::Dialogue;
 use crate::time;
@@ -61,7 +63,7 @@ pub(super) fn run(
     flags: &Flags,
     streams: &mut Streams,
 ) -> Result<ExitCode, Failure> {
-    let given = arguments.url.as_deref().map(described).transpose()?;
+    let given = arguments.url.as_deref().map(target::parse).transpose()?;
     if given.is_none() && arguments.with_token {
         return Ok(nowhere(streams));
     }
@@ -282,7 +284,9 @@ fn from_remote(streams: &mut Streams) -> Result<Option<Query>, Failure> {
         ));
     }
     let found = match parsed {
-        Err(error) if leads_to.starts_with("https://") => return Err(error.into()),
+        Err(error) if leads_to.starts_with("https://") => {
+            return Err(TargetError::from(error).into());
+        }
         parsed => parsed.ok(),
     };
     let found = found.filter(|found| found.protocol.as_deref() == Some(b"https"));

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
+use super::failure::{Failure, nothing_known};
+use super::messages::token_of;
 use super::streams::Streams;
 use super::usage::MISUSE;
-use super::{Failure, described, nothing_known, open, status_of, ui};
+use super::{open, status_of, ui};
 use crate::config::Flags;
 use crate::config::account::{self, Account};
 use crate::credential::key::Key;
@@ -14,14 +16,15 @@ use crate::credential::query::Query;
 use crate::helper::Helper;
 use crate::helper::notice::Outcome;
 use crate::storage::{Listed, StorageKind};
+use crate::tasks::target;
 use crate::time::{self, Now};
 
 /// Remove the credentials for a URL from every storage
 #[derive(clap::Args)]
-// clap shows the text as it is.
+// clap prints the text as it is.
 #[allow(clippy::doc_markdown)]
 pub(super) struct Arguments {
-    /// Such as https://github.com or https://octocat@github.com; without a user: every user's
+    /// A URL such as https://github.com or https://octocat@github.com; without a user, the credentials of all users
     url: String,
     /// Remove several without asking
     #[arg(long)]
@@ -36,7 +39,7 @@ pub(super) fn run(
     flags: Flags,
     streams: &mut Streams,
 ) -> Result<ExitCode, Failure> {
-    let unwanted = described(&arguments.url)?;
+    let unwanted = target::parse(&arguments.url)?;
     let (settings, helper) = open(flags, Some(&unwanted))?;
     let now = time::now();
     let listed = helper.list()?;
@@ -102,9 +105,9 @@ fn remove(
     now: Now,
 ) -> Result<Outcome<usize>, Failure> {
     let outcome = helper.forget(&Query::exact(key), now)?;
-    let token = ui::token_of(key);
+    let token = token_of(key);
     let text = match outcome.value {
-        0 => format!("{token} was not there any more\n"),
+        0 => format!("{token} was already removed\n"),
         _ => format!("removed {token} ({})\n", words(kinds)),
     };
     ui::print(streams, &text)?;
@@ -114,7 +117,7 @@ fn remove(
 fn named(entries: &Entries) -> String {
     let mut text = String::new();
     for (key, kinds) in entries {
-        let _ = writeln!(text, "{} ({})", ui::token_of(key), words(kinds));
+        let _ = writeln!(text, "{} ({})", token_of(key), words(kinds));
     }
     text
 }
@@ -138,7 +141,7 @@ fn needs_yes(streams: &mut Streams, unwanted: &Query, entries: &Entries) -> Exit
         ways.push(if is_narrow && !key.hides_user() {
             logout_command(key)
         } else {
-            ui::token_of(key)
+            token_of(key)
         });
     }
     let hint = format!("remove all with --yes, or one: {}", ways.join(", "));
@@ -150,8 +153,7 @@ fn logout_command(key: &Key) -> String {
     format!("'git credential-pat logout {}'", key.argument())
 }
 
-/// A path belongs to an account, or its token is kept for the whole host: both are named, for other repositories use
-/// them too.
+/// Nothing matches the URL. The hint names the entry of its account or of the whole host, which other repositories use, too.
 fn nothing_to_remove(
     unwanted: &Query,
     listed: &[(StorageKind, Listed)],
@@ -170,7 +172,7 @@ fn nothing_to_remove(
     let hint = match wider {
         Some(key) => format!(
             "{} answers there: remove it with {}",
-            ui::token_of(&key),
+            token_of(&key),
             logout_command(&key)
         ),
         None => "'git credential-pat list' shows what is kept".to_owned(),

@@ -7,6 +7,7 @@ mod clean;
 mod completions;
 mod doctor;
 mod expires;
+mod failure;
 mod flags;
 mod guide;
 mod help;
@@ -15,6 +16,7 @@ mod json;
 mod list;
 mod login;
 mod logout;
+mod messages;
 mod operation;
 mod progress;
 mod rotate;
@@ -34,23 +36,18 @@ use std::time::Duration;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use self::failure::Failure;
 use self::flags::{FlagArguments, gits_call, gits_flags};
 use self::streams::Streams;
-use crate::config::{self, Flags, Settings, account};
+use crate::config::{Flags, Settings};
 use crate::credential::query::Query;
-use crate::credential::url;
-use crate::credential::username::is_token_as_host;
 use crate::daemon::{message, server};
-use crate::files::places::NoHome;
-use crate::git;
 use crate::git::may_prompt::prompt_patience;
 use crate::helper::Helper;
 use crate::helper::lookup::background::COMMAND;
 use crate::platform;
 use crate::protocol::Operation;
-use crate::storage;
 use crate::terminal::prompt;
-use crate::traces::draft;
 
 /// Keeps personal access tokens for git: in memory for a while, in the system's keychain, or (only if told to) in a
 /// plaintext file. Warns before a token ends.
@@ -100,53 +97,6 @@ enum Command {
     Erase,
     /// git asks: which capabilities are there?
     Capability,
-}
-
-/// Why a command did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error(transparent)]
-    Config(#[from] config::Error),
-    #[error(transparent)]
-    Storage(#[from] storage::Error),
-    #[error(transparent)]
-    Url(#[from] url::Error),
-    #[error(transparent)]
-    Git(#[from] git::Error),
-    /// A configuration of git's of one's own, or of a repository, cannot be written.
-    #[error(transparent)]
-    ReadOnly(draft::Error),
-    #[error(transparent)]
-    NoHome(#[from] NoHome),
-    #[error(transparent)]
-    Traces(#[from] draft::Error),
-    #[error("cannot write the output")]
-    Output(#[from] io::Error),
-    #[error(transparent)]
-    Prompt(#[from] prompt::Error),
-    #[error("{what}")]
-    Plain { what: String, hint: Option<String> },
-}
-
-impl Failure {
-    fn new(what: impl Into<String>, hint: impl Into<Option<&'static str>>) -> Self {
-        Self::Plain {
-            what: what.into(),
-            hint: hint.into().map(str::to_owned),
-        }
-    }
-
-    fn hint(&self) -> Option<&str> {
-        match self {
-            Self::Config(error) => Some(error.hint()),
-            Self::Storage(error) => error.hint(),
-            Self::Traces(error) => error.hint(),
-            Self::ReadOnly(_) => Some(setup::GENERATED),
-            Self::Plain { hint, .. } => hint.as_deref(),
-            Self::Git(error) => error.hint(),
-            Self::Url(_) | Self::NoHome(_) | Self::Prompt(_) | Self::Output(_) => None,
-        }
-    }
 }
 
 /// Runs the program with the process's arguments and streams.
@@ -268,46 +218,7 @@ fn settings(flags: Flags, url: Option<&Query>) -> Result<Settings, Failure> {
     Ok(Settings::load(flags)?)
 }
 
-/// What a person means by a URL: what is kept under it, else for the account whose path it is in, else what would be
-/// answered.
-fn meant(settings: &Settings, helper: &Helper, wanted: Query) -> Result<Query, Failure> {
-    if wanted.path.is_none() {
-        return Ok(wanted);
-    }
-    let listed = helper.list()?.value;
-    let is_kept = |said: &Query| listed.iter().any(|(_, listed)| said.matches(&listed.key));
-    if is_kept(&wanted) {
-        return Ok(wanted);
-    }
-    let mut of_account = wanted.duplicate();
-    account::apply(&settings.accounts, &mut of_account);
-    if is_kept(&of_account) {
-        return Ok(of_account);
-    }
-    let found = helper.kept_for(&wanted)?;
-    Ok(found.map_or(wanted, |found| Query::exact(&found.key)))
-}
-
-/// For who finds nothing where not everybody could be asked.
-fn nothing_known() -> Failure {
-    Failure::new(
-        "cannot tell whether anything is kept: not every storage could be asked",
-        "'git credential-pat doctor' tells what is the matter with it",
-    )
-}
-
-/// For who finds nothing where everybody was asked.
-fn nothing_kept(wanted: &Query) -> Failure {
-    let url = wanted.key().map(|key| key.argument()).unwrap_or_default();
-    Failure::Plain {
-        what: "nothing is kept for this URL".to_owned(),
-        hint: Some(format!(
-            "begin with 'git credential-pat login {url}'; 'git credential-pat list' shows what is kept"
-        )),
-    }
-}
-
-/// What is shown is all there is, or not.
+/// The exit status: a failure if a storage could not be read.
 fn status_of(is_whole: bool) -> ExitCode {
     if is_whole {
         ExitCode::SUCCESS
@@ -316,60 +227,10 @@ fn status_of(is_whole: bool) -> ExitCode {
     }
 }
 
-/// A URL that a person typed; a bare host is one too. What reaches a repository without any helper is refused.
-fn described(url: &str) -> Result<Query, Failure> {
-    let is_scp_like = !url.contains("://")
-        && url
-            .split('/')
-            .next()
-            .is_some_and(|start| start.contains('@') && start.contains(':'));
-    let protocol = url
-        .split_once("://")
-        .map_or("https", |(protocol, _)| protocol);
-    let is_path = url.starts_with(['/', '.']);
-    if is_path || is_scp_like || ["ssh", "git", "git+ssh", "ssh+git", "file"].contains(&protocol) {
-        let hint = "tokens serve HTTPS: use the repository's https:// URL";
-        return Err(Failure::new(
-            "git asks no helper for this kind of URL",
-            hint,
-        ));
-    }
-    let described = if url.contains("://") {
-        url::parse(url.as_bytes())?
-    } else {
-        url::parse(format!("https://{url}").as_bytes())?
-    };
-    let is_host = |host: &[u8]| {
-        let is_usual = |byte: &u8| byte.is_ascii_alphanumeric() || b"-.:[]_".contains(byte);
-        // In an address of IPv6 it comes before a zone.
-        let is_zone = |byte: &u8| *byte == b'%' && host[0] == b'[';
-        host.iter()
-            .all(|byte| is_usual(byte) || is_zone(byte) || !byte.is_ascii())
-    };
-    if described.host.as_deref().is_some_and(is_token_as_host) {
-        return Err(Failure::new(
-            "this is a token, not a URL",
-            "give the forge's URL, such as https://github.com; tokens are read from the terminal or standard input",
-        ));
-    }
-    if described.host.as_deref().is_some_and(is_host) {
-        Ok(described)
-    } else {
-        Err(Failure::new(
-            "this is no host's name",
-            "letters, digits, '-' and '.' make one: 'github.com', 'https://git.example.com:8443'",
-        ))
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
     use crate::config::Choice;
-    use crate::credential::key::Key;
-    use crate::credential::username::Username;
     use crate::storage::StorageKind;
 
     fn words(line: &str) -> Vec<OsString> {
@@ -437,65 +298,9 @@ mod tests {
     }
 
     #[test]
-    fn nobody_is_no_user() {
+    fn an_empty_username_is_an_error() {
         let line = ["x", "login", "one.test", "--username", ""];
         assert!(CommandLine::try_parse_from(line).is_err());
-    }
-
-    fn a_host() -> impl Strategy<Value = String> {
-        prop_oneof![
-            "[a-z][a-z0-9-]{0,10}(\\.[a-z][a-z0-9]{0,5}){0,2}(:[1-9][0-9]{0,3})?",
-            Just("[::1]:8443".to_owned()),
-            Just("[fe80::1%eth0]".to_owned()),
-            Just("b\u{fc}cher.test".to_owned()),
-        ]
-    }
-
-    fn a_key() -> impl Strategy<Value = Key> {
-        let path = prop_oneof!["[a-z /.%?#&@:\\\\~+=-]{1,12}", "\\PC{1,8}"];
-        let user = prop_oneof![
-            "[a-zA-Z0-9@%:/. _-]{1,12}",
-            "\\PC{1,6}",
-            "[a-z\t\x01\x1b\x7f]{1,6}"
-        ];
-        let of_web = (
-            prop_oneof![Just("https"), Just("http"), Just("smtp")],
-            a_host(),
-            proptest::option::of(path.clone()),
-            proptest::option::of(user),
-        );
-        let of_file = ("(/[a-z ]{1,5}){1,3}/?", Just(()));
-        prop_oneof![
-            of_web.prop_map(|(protocol, host, path, user)| Key {
-                protocol: protocol.into(),
-                host: host.into_bytes(),
-                path: path.map(String::into_bytes),
-                username: user.map(|user| Username::from(user.into_bytes())),
-            }),
-            of_file.prop_map(|(path, ())| Key {
-                protocol: b"cert".to_vec(),
-                host: Vec::new(),
-                path: Some(path.into_bytes()),
-                username: None,
-            }),
-        ]
-    }
-
-    proptest! {
-        /// What `list` shows, and what stands in hints.
-        #[test]
-        fn each_url_that_is_shown_means_the_same_entry(key in a_key()) {
-            let whole = described(&key.encoded()).ok().and_then(|said| said.key());
-            let expected = Key {
-                username: key.username.clone().filter(|name| !name.may_be_token()),
-                ..key.clone()
-            };
-            prop_assert!(whole.as_ref() == Some(&expected), "{}", key.encoded());
-            let shown = String::from_utf8(key.url()).unwrap();
-            let bare = described(&shown).ok().and_then(|said| said.key());
-            let expected = Key { username: None, ..key };
-            prop_assert!(bare.as_ref() == Some(&expected), "{}", shown);
-        }
     }
 
     #[test]

@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
+use super::failure::{Failure, nothing_known, nothing_stored};
 use super::guide::{IfUnfit, Kept};
 use super::streams::Streams;
-use super::{Failure, described, guide, meant, nothing_kept, nothing_known, open, ui, whereabouts};
+use super::{guide, open, ui, whereabouts};
 use crate::config::{Flags, Settings};
 use crate::credential::Credential;
 use crate::credential::expiry::{Expiry, ExpirySource, StatedExpiry};
@@ -17,6 +18,7 @@ use crate::platform::ending::Waiting;
 use crate::storage;
 use crate::tasks::rotation::entries::Left;
 use crate::tasks::rotation::{Plan, Rotated, Step};
+use crate::tasks::target;
 use crate::terminal::escape;
 use crate::time::{self, Now};
 
@@ -46,9 +48,9 @@ pub(super) fn run(
     flags: Flags,
     streams: &mut Streams,
 ) -> Result<ExitCode, Failure> {
-    let wanted = described(&arguments.url)?;
+    let wanted = target::parse(&arguments.url)?;
     let (settings, helper) = open(flags, Some(&wanted))?;
-    let wanted = meant(&settings, &helper, wanted)?;
+    let wanted = target::stored(&settings.accounts, &helper, wanted)?;
     let now = time::now();
     let Some(old) = helper.kept_for(&wanted)?.filter(Credential::is_complete) else {
         let outcome = helper.list()?;
@@ -56,7 +58,7 @@ pub(super) fn run(
             ui::notices(streams, &outcome.notices, now.unix);
             return Err(nothing_known());
         }
-        return Err(nothing_kept(&wanted));
+        return Err(nothing_stored(&wanted));
     };
     let Some(plan) = helper.plan(&old) else {
         return Err(Failure::new(
@@ -268,7 +270,7 @@ fn by_hand(
     new.authorization = None;
     new.refresh_token = None;
     new.expiry = None;
-    let mut given = described(&arguments.url)?;
+    let mut given = target::parse(&arguments.url)?;
     given.path = given.path.or_else(|| old.key.path.clone());
     let Kept {
         end: kept,

@@ -1,6 +1,8 @@
 //! What people ask for. The tasks do not know each other.
 
+pub mod check;
 pub mod clean;
 pub mod doctor;
 pub mod import;
 pub mod rotation;
+pub mod target;

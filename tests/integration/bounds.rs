@@ -269,7 +269,7 @@ fn very_many_entries_under_one_key_are_one_question() {
     let patience = Duration::from_secs(30);
     let got = process::run_within(patience, get.arg(&file).arg("get"), QUESTION).succeeded();
     assert_eq!(password(&got), None);
-    assert!(got.stderr.contains("ended"), "{got:?}");
+    assert!(got.stderr.contains("expired"), "{got:?}");
 }
 
 #[test]

@@ -75,7 +75,7 @@ fn list_shows_everything_but_secrets() {
         .collect();
     assert_eq!(
         rows[0],
-        ["URL", "USER", "STORAGE", "ENDS", "SAYS", "TIME LEFT"],
+        ["URL", "USER", "STORAGE", "EXPIRES", "SOURCE", "TIME LEFT"],
         "{table}"
     );
     assert_eq!(rows[1][..2], ["https://two.test", "bob"], "{table}");
@@ -136,7 +136,7 @@ fn list_tells_who_answers() {
         let json = sandbox.ask(&words, b"").succeeded().text();
         let all: serde_json::Value = serde_json::from_str(&json).unwrap();
         let all = all.as_array().unwrap().iter();
-        let answers = all.filter(|one| one["host"] == host && one["answers"] == true);
+        let answers = all.filter(|one| one["host"] == host && one["default"] == true);
         let name = |one: &serde_json::Value| {
             let text = |name: &str| one[name].as_str().unwrap_or_default().to_owned();
             format!("{} {}", text("username"), text("storage"))
@@ -147,7 +147,7 @@ fn list_tells_who_answers() {
     keep("--storage memory", "alone.test", "", "alice");
     keep("--storage file", "alone.test", "", "alice");
     let table = || sandbox.ask(&format!("{both} list"), b"").succeeded().text();
-    assert!(!table().contains("ANSWERS"), "{}", table());
+    assert!(!table().contains("DEFAULT"), "{}", table());
     assert_eq!(marked(both, "alone.test"), ["alice memory"]);
 
     // The first storage in the list that has one answers, and of it the one stored last.
@@ -246,7 +246,7 @@ fn logout_forgets_in_every_storage() {
         .succeeded();
     assert_eq!(
         said.text(),
-        "removed the token of alice for https://one.test (memory, file)\n"
+        "removed the token for alice at https://one.test (memory, file)\n"
     );
     assert_eq!(get(&sandbox, both, "one.test").get("username"), Some("bob"));
     sandbox
@@ -415,7 +415,7 @@ fn commands_look_where_git_would() {
     );
     assert_eq!(
         sandbox.ask("logout one.test", b"").succeeded().text(),
-        "removed the token of alice for https://one.test (file)\n"
+        "removed the token for alice at https://one.test (file)\n"
     );
 }
 
@@ -571,7 +571,7 @@ fn cache_tells_forgets_and_leaves() {
     assert!(!get(&sandbox, "--storage memory", "one.test").has_secret());
     assert_eq!(
         sandbox.ask("cache stop", b"").succeeded().text(),
-        "the daemon has left\n"
+        "stopped the daemon\n"
     );
     assert_eq!(
         sandbox.ask("cache stop", b"").succeeded().text(),
@@ -910,7 +910,7 @@ fn who_has_nothing_yet_is_told_how_to_begin() {
         let end = if words == "expires" { " 90d" } else { "" };
         let said = sandbox.ask(&format!("--storage file {words} {url}{end}"), b"");
         assert_eq!(said.status.code(), Some(1), "{said:?}");
-        let login = format!("begin with 'git credential-pat login {url}'");
+        let login = format!("save a token with 'git credential-pat login {url}'");
         assert!(said.stderr.contains(&login), "{words}: {said:?}");
     }
 }

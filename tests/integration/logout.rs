@@ -42,9 +42,9 @@ fn several_need_a_yes_where_nobody_can_be_asked() {
     let mut lines: Vec<_> = said.text().lines().map(str::to_owned).collect();
     lines.sort();
     let expected = [
-        "removed the token of alice for https://one.test (file)",
-        "removed the token of alice for https://one.test/acme (file)",
-        "removed the token of bob for https://one.test (file)",
+        "removed the token for alice at https://one.test (file)",
+        "removed the token for alice at https://one.test/acme (file)",
+        "removed the token for bob at https://one.test (file)",
     ];
     assert_eq!(lines, expected);
     assert_eq!(left(&sandbox), 1);
@@ -56,12 +56,12 @@ fn one_is_removed_and_named_without_a_question() {
     let said = logout(&sandbox, "https://bob@one.test").succeeded();
     assert_eq!(
         said.text(),
-        "removed the token of bob for https://one.test (file)\n"
+        "removed the token for bob at https://one.test (file)\n"
     );
     let said = logout(&sandbox, "one.test/acme").succeeded();
     assert_eq!(
         said.text(),
-        "removed the token of alice for https://one.test/acme (file)\n"
+        "removed the token for alice at https://one.test/acme (file)\n"
     );
     assert_eq!(left(&sandbox), 2);
 }
@@ -74,7 +74,7 @@ fn several_are_named_and_asked_about_at_a_terminal() {
     let (status, shown) = session.finish();
     assert!(status.success(), "{shown}");
     assert!(
-        shown.contains("the token of bob for https://one.test (file)"),
+        shown.contains("the token for bob at https://one.test (file)"),
         "{shown}"
     );
     assert!(shown.contains("nothing was removed"), "{shown}");
@@ -153,7 +153,7 @@ fn a_token_that_is_kept_twice_is_one() {
     );
     assert_eq!(
         said.succeeded().text(),
-        "removed the token of alice for https://one.test (memory, file)\n"
+        "removed the token for alice at https://one.test (memory, file)\n"
     );
     assert_eq!(left(&sandbox), 0);
 }

@@ -114,7 +114,7 @@ fn dates_have_their_sources() {
     let list = json(&sandbox, "list", 0);
     let found: Vec<_> = list
         .iter()
-        .map(|entry| entry["ends_from"].as_str())
+        .map(|entry| entry["expires_from"].as_str())
         .collect();
     let expected = [
         Some("git"),
@@ -124,7 +124,7 @@ fn dates_have_their_sources() {
         Some("lifetime"),
     ];
     assert_eq!(found, expected);
-    assert_eq!(list[3]["ends_unix"], 4_070_908_799_u64);
+    assert_eq!(list[3]["expires_at_unix"], 4_070_908_799_u64);
     // An older git hands it back without its end: the days are counted from the first time.
     std::thread::sleep(Duration::from_millis(1100));
     store(&sandbox, "five.test", "e", &[]);
@@ -132,11 +132,11 @@ fn dates_have_their_sources() {
     assert!(!journal(&sandbox).contains("asked="));
     // A person knows better; another token is another story.
     sandbox.ask("expires five.test 2098-12-31", b"").succeeded();
-    assert_eq!(json(&sandbox, "list", 0)[4]["ends_from"], "person");
+    assert_eq!(json(&sandbox, "list", 0)[4]["expires_from"], "person");
     store(&sandbox, "two.test", "bb", &[]);
     let renewed = json(&sandbox, "list", 0);
     let renewed = renewed.iter().find(|entry| entry["host"] == "two.test");
-    assert_eq!(renewed.unwrap()["ends_from"], Value::Null);
+    assert_eq!(renewed.unwrap()["expires_from"], Value::Null);
 }
 
 #[test]
@@ -231,5 +231,5 @@ fn check_tells_by_its_exit_status() {
     sandbox.ask("expires two.test 5d", b"").succeeded();
     assert_eq!(state(3, "two.test"), "expires-soon");
     sandbox.ask("expires two.test 2001-01-01", b"").succeeded();
-    assert_eq!(state(4, "two.test"), "ended");
+    assert_eq!(state(4, "two.test"), "expired");
 }

@@ -459,7 +459,7 @@ fn each_line_of_the_table_is_so() {
             format!("{kind:?}, locked: {is_locked}, prompts: {prompts}, {operation}: {output:?}");
         let kept = Some(kept.to_owned()).filter(|kept| !kept.is_empty());
         assert_eq!(world.state(), (kept, dialogs), "{line}");
-        let is_told = operation == "erase" && output.stderr.contains("the token of alice");
+        let is_told = operation == "erase" && output.stderr.contains("the token for alice");
         assert!(output.stderr.contains(says), "{line}");
         assert!(
             !says.is_empty() || output.stderr.is_empty() || is_told,

@@ -34,13 +34,10 @@ fn the_first_command_succeeds(helper: &str, needs_keyring: bool) {
         assert!(
             fetched
                 .stderr
-                .contains("warning: the token of alice for https://localhost"),
+                .contains("warning: the server rejected the token for alice at https://localhost"),
             "{fetched:?}"
         );
-        assert!(
-            fetched.stderr.contains("was refused, and is forgotten"),
-            "{fetched:?}"
-        );
+        assert!(fetched.stderr.contains("; removed it from"), "{fetched:?}");
         assert!(!fetched.stderr.contains(TOKEN), "{fetched:?}");
         assert_eq!(flow.passwords_asked(), 1);
         assert_eq!(flow.kept().as_deref(), Some(NEW_TOKEN));
@@ -108,9 +105,11 @@ fn refused_in_the_middle_of_a_command() {
         let fetched = flow.git(&["-C", "r", "fetch"]).succeeded();
         let host = flow.server.host();
         for said in [
-            format!("the token of alice for https://{host} was refused, and is forgotten (file)"),
             format!(
-                "if the next command asks again, git did not hand it over: keep it with 'git credential-pat login https://alice@{host}'"
+                "the server rejected the token for alice at https://{host}; removed it from the plaintext file"
+            ),
+            format!(
+                "enter a new token below; if git asks again next time, save it with 'git credential-pat login https://alice@{host}'"
             ),
         ] {
             assert!(fetched.stderr.contains(&said), "{said}: {fetched:?}");
@@ -151,11 +150,11 @@ fn refused_in_the_middle_where_another_is_good() {
         .git(&["clone", "--quiet", &flow.server.url("basic"), "r"])
         .succeeded();
     assert!(
-        cloned.stderr.contains("is forgotten (memory)"),
+        cloned.stderr.contains("; removed it from memory"),
         "{cloned:?}"
     );
     assert!(
-        cloned.stderr.contains("hint: replace it with"),
+        cloned.stderr.contains("hint: create a new one with"),
         "{cloned:?}"
     );
     assert_eq!(flow.askpass.questions(), [""; 0]);
@@ -244,9 +243,9 @@ fn keeping(kept: &[(&str, &str)]) -> Flow {
 }
 
 const AGAIN: &str =
-    "hint: run the command again: the next token that is kept is tried, and then git asks";
+    "hint: run the command again: the next stored token is tried, and then git asks";
 const ASKS: &str =
-    "hint: run the command again, and git asks; or replace it with 'git credential-pat login";
+    "hint: run the command again, and git asks; or create a new one with 'git credential-pat login";
 
 /// git asks twice in one command and no third time: the second that is refused ends it. Each that goes is told, and
 /// what the next command will do.
@@ -255,7 +254,9 @@ fn every_refused_one_is_told_and_what_comes_next() {
     if Git::new().version < KNOWS_STATE {
         return;
     }
-    let refused = |name: &str| format!("warning: the token of {name} for https://localhost");
+    let refused = |name: &str| {
+        format!("warning: the server rejected the token for {name} at https://localhost")
+    };
     for (kept, hint) in [
         (&["alice", "bob", "carol"][..], AGAIN),
         (&["alice", "bob"], ASKS),
@@ -357,7 +358,7 @@ fn only_a_refusal_is_told() {
     .concat();
     let told = ask("erase", &by_git);
     assert!(
-        told.contains("was refused, and is forgotten (file)") && told.contains(ASKS),
+        told.contains("; removed it from the plaintext file") && told.contains(ASKS),
         "{told}"
     );
 }
@@ -369,7 +370,8 @@ fn what_went_is_told_though_another_storage_fails() {
     let sandbox = crate::sandbox::Sandbox::new();
     let site = [("protocol", "https"), ("host", "one.test")];
     let secret = [&site[..], &[("username", "alice"), ("password", "tok-one")]].concat();
-    let told = "the token of alice for https://one.test was refused, and is forgotten (memory)";
+    let told =
+        "the server rejected the token for alice at https://one.test; removed it from memory";
     let file = sandbox.path("data/git-credential-pat/credentials");
     let mode =
         |mode| std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
@@ -731,7 +733,7 @@ fn a_slow_command_leaves_the_newer_token() {
 /// An older git does not tell for whom its command was: the hint says nothing that may be untrue of the next one.
 #[test]
 fn an_older_git_hears_nothing_untrue_of_the_next_command() {
-    const EITHER: &str = "hint: run the command again: git asks if its URL names the user; else the token of another user is tried";
+    const EITHER: &str = "hint: run the command again: git asks if its URL names the user, else another user's token is tried";
     for git in git::all().iter().filter(|git| git.version < KNOWS_STATE) {
         let store = |flow: &Flow, storage: &str, username: &str, password: &str| {
             let host = flow.server.host();

@@ -131,12 +131,12 @@ fn an_expiry_without_a_path_is_of_no_path() {
     let said = expires("https://one.test never");
     assert_eq!(
         said,
-        "the token of alice for https://one.test has no known end\n"
+        "the token for alice at https://one.test has no known expiry\n"
     );
     let listed = sandbox.ask("--storage file list --json", b"").succeeded();
     let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
     let dated = listed.as_array().unwrap().iter();
-    let dated = dated.filter(|entry| !entry["ends"].is_null());
+    let dated = dated.filter(|entry| !entry["expires_at"].is_null());
     let urls: Vec<_> = dated.map(|entry| entry["url"].as_str().unwrap()).collect();
     assert_eq!(urls, ["https://one.test/acme"]);
 }

@@ -56,7 +56,7 @@ fn warns(output: &Output, days: u64) {
     let [warning, hint] = lines[..] else {
         panic!("a warning and a hint: {output:?}");
     };
-    let start = format!("warning: the token of alice for https://{HOST} ends in {days} days (");
+    let start = format!("warning: the token for alice at https://{HOST} expires in {days} days (");
     assert!(
         warning.starts_with(&start) && warning.ends_with(')'),
         "{warning}"
@@ -122,7 +122,7 @@ fn a_token_that_has_ended_is_told_and_not_answered() {
         .succeeded();
     assert!(!Answer::read(&output.stdout).has_secret(), "{output:?}");
     assert!(
-        output.stderr.contains(HOST) && output.stderr.contains("ended"),
+        output.stderr.contains(HOST) && output.stderr.contains("expired"),
         "{output:?}"
     );
     assert!(!output.stderr.contains("tok-secret"));
@@ -146,7 +146,7 @@ fn an_end_that_has_come_is_told_once_in_the_time_of_warn_every() {
             assert!(process::until(|| now() > end));
         }
         let told = get();
-        assert!(told.contains("ended"), "{storage}: {told}");
+        assert!(told.contains("expired"), "{storage}: {told}");
         assert_eq!(get(), "", "{storage}");
         fs::write(
             {
@@ -157,8 +157,8 @@ fn an_end_that_has_come_is_told_once_in_the_time_of_warn_every() {
             "[warn]\nevery = \"0\"\n",
         )
         .unwrap();
-        assert!(get().contains("ended"), "{storage}");
-        assert!(get().contains("ended"), "{storage}");
+        assert!(get().contains("expired"), "{storage}");
+        assert!(get().contains("expired"), "{storage}");
     }
 }
 
@@ -187,7 +187,7 @@ fn answers_whatever_the_state_folder_is(spoil: impl Fn(&Sandbox)) {
     for _ in 0..2 {
         let output = sandbox.ask("--storage file get", &lines(&QUESTION));
         is_answered(&output);
-        assert!(output.stderr.contains("ends in 3 days"), "{output:?}");
+        assert!(output.stderr.contains("expires in 3 days"), "{output:?}");
     }
 }
 

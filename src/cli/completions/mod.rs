@@ -11,8 +11,9 @@ use std::process::ExitCode;
 
 use clap_complete::{Shell, generate};
 
+use super::failure::Failure;
 use super::streams::Streams;
-use super::{Failure, command_line, ui};
+use super::{command_line, ui};
 
 const BASH: &str = include_str!("bash");
 const ZSH: &str = include_str!("zsh");

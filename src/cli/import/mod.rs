@@ -9,9 +9,10 @@ use std::process::ExitCode;
 
 use self::reach::Reach;
 use self::sources::{known, say_troubles, username_of};
+use super::failure::Failure;
 use super::progress::Progress;
 use super::streams::Streams;
-use super::{Failure, described, open, patience, ui};
+use super::{open, patience, ui};
 use crate::config::Flags;
 use crate::credential::expiry::Expiry;
 use crate::credential::username::Username;
@@ -20,6 +21,7 @@ use crate::helper::open::can_use;
 use crate::neighbour::registry::{Harvest, Neighbours, Source};
 use crate::storage::StorageKind;
 use crate::tasks::import::{Invalid, Offer, Verdict};
+use crate::tasks::target;
 use crate::terminal::escape;
 use crate::time::{self, Now};
 
@@ -75,7 +77,7 @@ pub(super) fn run(
     flags: &Flags,
     streams: &mut Streams,
 ) -> Result<ExitCode, Failure> {
-    let wanted = arguments.url.as_deref().map(described).transpose()?;
+    let wanted = arguments.url.as_deref().map(target::parse).transpose()?;
     let names_variable = |source: &Source| matches!(source, Source::Variable(_));
     if wanted.is_none() && arguments.from.iter().any(names_variable) {
         return Err(Failure::new(

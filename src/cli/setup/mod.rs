@@ -12,9 +12,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use super::failure::Failure;
 use super::flags::{flags_of, gits_flags};
 use super::streams::Streams;
-use super::{Failure, described, ui};
+use super::ui;
 use crate::config::account::Account;
 use crate::config::{self, Flags, Settings};
 use crate::credential::url::without_secrets;
@@ -23,6 +24,7 @@ use crate::files::places::Places;
 use crate::git::Git;
 use crate::git::helper_line::{PROGRAM, is_ours};
 use crate::platform;
+use crate::tasks::target;
 use crate::terminal::escape::{self, shell_word};
 use crate::traces;
 
@@ -200,7 +202,7 @@ fn older_flags(git: &Git, scope: &str, key: &OsStr, url: Option<&str>) -> Result
         return Ok(Flags::default());
     }
     // What is for one URL is not for every one.
-    let url = url.map(described).transpose()?.unwrap_or_default();
+    let url = url.map(target::parse).transpose()?.unwrap_or_default();
     Ok(gits_flags(Some(&url)).unwrap_or_default())
 }
 
@@ -244,7 +246,7 @@ impl Change {
 
 /// For git to tell the path, which the rules for accounts go by (gitcredentials(7), `useHttpPath`).
 fn path_keys(accounts: &[Account], url: Option<&str>) -> Result<Vec<OsString>, Failure> {
-    let only = url.map(described).transpose()?;
+    let only = url.map(target::parse).transpose()?;
     let is_meant = |account: &&Account| {
         account.path.is_some()
             && only
@@ -276,7 +278,7 @@ fn key(url: Option<&str>) -> Result<OsString, Failure> {
     let Some(url) = url else {
         return Ok(EVERYWHERE.into());
     };
-    let parts = described(url)?;
+    let parts = target::parse(url)?;
     let protocol = parts.protocol.as_deref().unwrap_or_default();
     if !PROTOCOLS.contains(&protocol) {
         return Err(Failure::new(

@@ -4,14 +4,16 @@ use std::env;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
+use super::super::failure::Failure;
 use super::super::streams::Streams;
-use super::super::{Failure, described, ui};
+use super::super::ui;
 use super::EVERYWHERE;
 use crate::credential::url::without_secrets;
 use crate::git::Git;
 use crate::git::helper_line::{KEYS, is_ours, named};
 use crate::git::setting::Setting;
 use crate::tasks::doctor::chain;
+use crate::tasks::target;
 use crate::terminal::escape;
 
 /// Fails if git, with all of its settings, does not ask this helper; warns of URLs where it does not. A repository's settings
@@ -27,7 +29,7 @@ pub(super) fn check_that_git_asks(
         ui::warn(streams, what, Some("unset GIT_CONFIG_NOSYSTEM"));
         return Ok(());
     }
-    let url = url.map(described).transpose()?;
+    let url = url.map(target::parse).transpose()?;
     let is_here = scope == "--local";
     let counts = |setting: &Setting| is_here || !matches!(&setting.scope[..], "local" | "worktree");
     if let Some(found) = chain::not_called(git, url.as_ref(), counts)? {
@@ -91,7 +93,7 @@ fn url_of(key: &OsStr) -> Option<Vec<u8>> {
 pub(super) fn concerns(other: &OsStr, key: &OsStr) -> bool {
     let host = |key: &OsStr| {
         let url = url_of(key)?;
-        let described = described(std::str::from_utf8(&url).ok()?).ok()?;
+        let described = target::parse(std::str::from_utf8(&url).ok()?).ok()?;
         described.host.map(|host| host.to_ascii_lowercase())
     };
     host(other).is_none_or(|one| host(key).is_none_or(|two| one == two))

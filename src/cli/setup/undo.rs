@@ -5,8 +5,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use super::super::failure::Failure;
 use super::super::streams::Streams;
-use super::super::{Failure, ui};
+use super::super::ui;
 use super::others::concerns;
 use super::{Change, elsewhere, files, named_by_scope, traces_folder, values};
 use crate::credential::url::without_secrets;

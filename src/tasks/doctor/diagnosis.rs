@@ -1,4 +1,4 @@
-//! All there is to go by when git fails for a URL.
+//! Everything known about a URL for which git fails: the stored token, its issuer, and the forge's answer about the token.
 
 use super::finding::Finding;
 use super::query::Question;
@@ -9,20 +9,20 @@ use crate::git::Git;
 use crate::helper::issuer::Issuer;
 use crate::helper::lookup::request::Asked;
 
-/// A URL, what is kept for it, and what its forge says of that.
-pub(crate) struct Case<'a> {
+/// The facts behind each finding about a stored token.
+pub(crate) struct Diagnosis<'a> {
     pub(crate) credential: &'a Credential,
     pub(crate) issuer: Option<Issuer>,
     pub(crate) site: ForgeSite,
     pub(crate) asked: Asked,
     pub(crate) question: &'a Question,
     pub(crate) git: Option<&'a Git>,
-    /// What replaces the credential under its own key.
+    /// The command that replaces the credential under its own key.
     pub(crate) login: String,
 }
 
-impl Case<'_> {
-    /// Whether git itself gets an answer at `url`, though a look-up failed by `error`.
+impl Diagnosis<'_> {
+    /// Whether git gets an answer at `url`, although our request failed with `error`.
     pub(crate) fn git_reaches(&self, url: &str, error: http::Error) -> bool {
         let git = self.git.filter(|_| error.may_spare_git());
         git.is_some_and(|git| git.reaches(url).unwrap_or(false))
@@ -42,14 +42,14 @@ impl Case<'_> {
             .is_some_and(|issuer| issuer.forge.kind() == kind)
     }
 
-    /// Where the token's rights are changed.
+    /// The forge's page that changes what the token may do.
     pub(crate) fn page(&self) -> String {
         let renewal = self
             .issuer
             .map(|issuer| issuer.forge.renewal(&self.site, issuer.token));
         match renewal {
             Some(Renewal::ByHand { page, .. }) => page,
-            // GitLab's tokens keep their scopes: another one is created.
+            // The scopes of GitLab's tokens cannot be changed: the user needs a new token.
             Some(Renewal::InPlace { .. }) => self.creation(),
             None => self.site.url("/"),
         }
@@ -69,7 +69,7 @@ impl Case<'_> {
             .map_or_else(|| self.site.url("/"), |page| page.url)
     }
 
-    /// That single sign-on stands in the way. `link`: where the token is let in.
+    /// The organization's single sign-on blocks the token. `link`: the page that authorizes the token.
     pub(crate) fn sso(&self, title: &'static str, link: Option<&str>) -> Finding {
         let is_fine_grained = self.kind() == Some(TokenKind::FineGrained);
         let says = if is_fine_grained {

@@ -4,17 +4,21 @@ pub mod certificates;
 pub mod chain;
 pub mod diagnosis;
 pub mod finding;
+pub mod forbidden;
 pub mod header;
 pub mod local_checks;
 pub mod netrc;
+pub mod no_token;
 pub mod query;
 pub mod remotes;
 mod removal;
 pub mod repository_check;
 pub mod token_check;
 
+use self::diagnosis::{Diagnosis, text};
 use self::finding::Finding;
 use self::query::Question;
+use self::token_check::TITLE;
 use crate::config::{self, Settings};
 use crate::credential::Credential;
 use crate::credential::host::split_port;
@@ -126,9 +130,8 @@ impl Doctor<'_> {
         }
         findings.extend(local_checks::environment(git, self.url, helper, self.now));
         findings.extend(certificates::examine(git, self.url));
-        if let (Some(helper), Some(url), Some((question, kept))) = (helper, self.url, &answer) {
-            let kept = kept.as_ref().map(Option::as_ref);
-            findings.extend(helper.why(url, question, kept, git, self.now));
+        if let (Some(helper), Some(url), Some(answer)) = (helper, self.url, &answer) {
+            findings.extend(self.of_url(helper, url, answer));
         }
         Ok(self.surroundings.report(findings))
     }
@@ -186,7 +189,7 @@ impl Doctor<'_> {
         findings.extend(header::examine(git, self.url));
         findings.extend(netrc::examine(self.url, stored.map(|(_, kept)| kept)));
         if let (Ok((settings, _)), None) = (self.opened, self.url) {
-            findings.extend(token_check::of_accounts(git, &settings.accounts));
+            findings.extend(no_token::of_accounts(git, &settings.accounts));
         }
         for remote in &self.surroundings.remotes.all {
             findings.extend(self.of_remote(git, remote));
@@ -215,6 +218,52 @@ impl Doctor<'_> {
         }
         let (settings, helper) = self.opened.as_ref().ok()?;
         let question = Question::of(Some(git), &settings.accounts, &leads_to);
-        helper.of_remotes_user(&question, &remote.name)
+        no_token::of_remote_user(helper, &question, &remote.name)
+    }
+
+    /// Checks the query, the token and the repository. The first finding that explains the rest ends the checks.
+    fn of_url(&self, helper: &Helper, url: &Query, (question, kept): &Answer) -> Vec<Finding> {
+        let Some(key) = url.key() else {
+            return Vec::new();
+        };
+        let Some(site) = helper.site(&key) else {
+            let url = text(&key.url());
+            let says = format!("{url} is not HTTPS: this program sends no token there");
+            return vec![Finding::note(TITLE, says, None)];
+        };
+        if let Some(found) = no_token::of_query(question) {
+            return vec![found];
+        }
+        let credential = match kept {
+            Ok(Some(credential)) => credential,
+            Ok(None) => {
+                let found = no_token::unresolved(&site);
+                let found = found.or_else(|| no_token::nothing_stored(helper, question));
+                return found.into_iter().collect();
+            }
+            // The finding about the storage has the hint.
+            Err(error) => {
+                let says = format!("not checked, and git gets none: {error}");
+                return vec![Finding::note(TITLE, says, None)];
+            }
+        };
+        let login = no_token::login(&credential.key);
+        let expiry = credential.expiry;
+        if let Some(expiry) = expiry.filter(|expiry| expiry.is_past(self.now.unix)) {
+            let day = expiry.day();
+            let says = format!("the kept token expired on {day}: git does not get it");
+            return vec![Finding::problem(TITLE, says, login)];
+        }
+        let (issuer, asked) = helper.ask(credential, self.now);
+        let diagnosis = Diagnosis {
+            credential,
+            issuer,
+            site,
+            asked,
+            question,
+            git: self.git(),
+            login,
+        };
+        diagnosis.examine(&key, self.now)
     }
 }

@@ -1,6 +1,6 @@
-//! What git's own endpoint says of a repository: whether git may fetch and push, and why not.
+//! The repository check: asks git's endpoint whether git may fetch and push, and explains a denial by its status.
 
-use super::diagnosis::Case;
+use super::diagnosis::Diagnosis;
 use super::finding::Finding;
 use crate::credential::key::Key;
 use crate::credential::token::TokenKind;
@@ -13,13 +13,13 @@ use crate::helper::lookup::request::Asked;
 use crate::terminal::escape::shell_word;
 
 const TITLE: &str = "git endpoint";
-const ONLY_FETCH: &str = "git may fetch and not push: ";
+const ONLY_FETCH: &str = "git may fetch but not push: ";
 
-impl Case<'_> {
-    /// For the URL of a repository. At most four questions, each of them bounded in time.
+impl Diagnosis<'_> {
+    /// Asks the endpoint of the repository at `key`. Sends at most four requests; each has a deadline.
     pub(crate) fn of_repository(&self, key: &Key) -> Finding {
         let Some(path) = &key.path else {
-            let says = "not asked: give the whole URL of a repository to have it asked";
+            let says = "not asked: give the whole URL of a repository";
             return Finding::note(TITLE, says, None);
         };
         let ask = |service| endpoint::ask(&self.site, self.credential, path, service);
@@ -27,12 +27,12 @@ impl Case<'_> {
         match ask("git-upload-pack") {
             Ok(answer) if reply::is_gits(&answer, "git-upload-pack") => {}
             Ok(answer) if reply::is_dumb(&answer) => {
-                let says = "git may fetch; the server has files only (the dumb protocol), and git cannot push there";
+                let says = "git may fetch; the server has files only (the dumb protocol), so git cannot push";
                 return Finding::note(TITLE, says, None);
             }
-            Ok(answer) => return self.cause(&answer, path, ""),
+            Ok(answer) => return self.denial(&answer, path, ""),
             Err(error) if self.git_reaches(&endpoint::address(&self.site, path), error) => {
-                let says = format!("git reaches {host}, and this program does not: {error}");
+                let says = format!("git reaches {host}, but this program does not: {error}");
                 return Finding::note(TITLE, says, error.hint(host));
             }
             Err(error) => {
@@ -48,60 +48,56 @@ impl Case<'_> {
                     || asks_to_sign_in(&answer)
                     || reply::page(&answer).is_some() =>
             {
-                self.cause(&answer, path, ONLY_FETCH)
+                self.denial(&answer, path, ONLY_FETCH)
             }
             Ok(answer) => {
-                let says = format!(
-                    "git may fetch; whether it may push, {} does not tell",
-                    answer.status
-                );
+                let status = answer.status;
+                let says =
+                    format!("git may fetch; status {status} does not tell whether it may push");
                 Finding::note(TITLE, says, None)
             }
             Err(error) => {
-                let says = format!("git may fetch; whether it may push, nobody told: {error}");
+                let says = format!("git may fetch; cannot tell whether it may push: {error}");
                 Finding::note(TITLE, says, error.hint(host))
             }
         }
     }
 
-    /// Why git is let in not at all, or only to fetch: what `before` says.
-    fn cause(&self, answer: &HttpAnswer, path: &[u8], before: &str) -> Finding {
+    /// Explains an answer that denies access. `before`: [`ONLY_FETCH`], or empty if git may not even fetch.
+    fn denial(&self, answer: &HttpAnswer, path: &[u8], before: &str) -> Finding {
+        let status = answer.status;
         if asks_to_sign_in(answer) {
-            let says = format!(
-                "{}: {before}{} asks to sign in: it does not take the token",
-                answer.status,
-                self.forge()
-            );
+            let forge = self.forge();
+            let says = format!("{status}: {before}{forge} asks to sign in: it rejects the token");
             return Finding::problem(TITLE, says, self.login.clone());
         }
         if let Some(page) = reply::page(answer) {
             return self.of_page(page, answer, path, before);
         }
-        match answer.status {
+        match status {
             401 => self.unauthorized(path, before),
-            403 => self.forbidden(answer, path, before),
+            403 => self.forbidden(TITLE, answer, path, before),
             404 => self.not_found(path, before),
             410 => self.retired(answer, path, before),
-            status @ 300..=399 => Finding::problem(
+            300..=399 => Finding::problem(
                 TITLE,
-                format!("{status}: the repository is elsewhere, and no token follows"),
                 format!(
-                    "have git use the address that its page shows; visit: {}",
+                    "{status}: the repository has moved, and the token is not sent to another place"
+                ),
+                format!(
+                    "have git use the address that the repository's page shows; visit: {}",
                     endpoint::address(&self.site, path)
                 ),
             ),
-            status => {
-                let remedy = format!("visit: {}", endpoint::address(&self.site, path));
-                Finding::problem(
-                    TITLE,
-                    format!("{status}: the server, not the token"),
-                    remedy,
-                )
-            }
+            _ => Finding::problem(
+                TITLE,
+                format!("{status}: a problem of the server, not of the token"),
+                format!("visit: {}", endpoint::address(&self.site, path)),
+            ),
         }
     }
 
-    /// Something between here and the forge, or the forge's web site, answers: no token helps there.
+    /// A web page from a proxy, a network or the forge's site in the place of git's answer. No token helps there.
     fn of_page(
         &self,
         page: &'static str,
@@ -109,37 +105,108 @@ impl Case<'_> {
         path: &[u8],
         before: &str,
     ) -> Finding {
-        let place = answer.header("location").unwrap_or_default();
-        let place = place.split_once("://").map_or("", |(_, rest)| rest);
-        let place = place.split(['/', '?', '#']).next().unwrap_or_default();
-        let place = place.rsplit('@').next().unwrap_or_default();
-        let leads = if place.is_empty() {
-            String::new()
-        } else {
-            format!(" (at {place})")
+        let location = answer.header("location").unwrap_or_default();
+        let host = location.split_once("://").map_or("", |(_, rest)| rest);
+        let host = host.split(['/', '?', '#']).next().unwrap_or_default();
+        let at = match host.rsplit('@').next() {
+            None | Some("") => String::new(),
+            Some(host) => format!(" (at {host})"),
         };
         let says = format!(
-            "{}: {before}{page}{leads} answers in the place of git's server, which says nothing about the token",
+            "{}: {before}{page}{at} answers in the place of git's server; this says nothing about the token",
             answer.status
         );
-        let url = format!(
-            "{}/info/refs?service=git-upload-pack",
-            endpoint::address(&self.site, path)
-        );
-        Finding::problem(
-            TITLE,
-            says,
-            format!("curl -v {}", shell_word(url.as_bytes())),
-        )
+        let address = endpoint::address(&self.site, path);
+        let url = format!("{address}/info/refs?service=git-upload-pack");
+        let remedy = format!("curl -v {}", shell_word(url.as_bytes()));
+        Finding::problem(TITLE, says, remedy)
     }
 
-    /// 410, of which git forgets no credential.
+    /// 401: the server rejects the credential.
+    fn unauthorized(&self, path: &[u8], before: &str) -> Finding {
+        let forge = self.forge();
+        let name = self
+            .issuer
+            .and_then(|issuer| issuer.forge.username(issuer.token));
+        let own = self.credential.key.username.as_ref().map(Username::expose);
+        if let Some(name) = name.filter(|name| own != Some(name.as_bytes())) {
+            return self.wrong_username(name, path, before);
+        }
+        let says = if matches!(self.asked, Asked::Told(TokenVerdict::Good(_))) {
+            format!("401: {before}{forge} knows the token, but git gets no access with it")
+        } else {
+            format!("401: {before}{forge} rejects it: invalid, of the wrong kind, or a password")
+        };
+        Finding::problem(TITLE, says, self.login.clone())
+    }
+
+    /// 401 for a token that is stored under another username than `name`, which the forge requires.
+    fn wrong_username(&self, name: &str, path: &[u8], before: &str) -> Finding {
+        let key = Key {
+            username: None,
+            ..self.credential.key.clone()
+        };
+        let own = self.own_name();
+        let is_access = self.kind() == Some(TokenKind::Access);
+        let (says, remedy) = match &self.question.asked.username {
+            // git asks for this user, so a token under another username would not be found.
+            Some(_) if !is_access => (
+                format!(
+                    "the token is invalid, or '{own}' is not the Bitbucket username (nor is the e-mail)"
+                ),
+                self.login.clone(),
+            ),
+            Some(_) => {
+                let site = self.site.host();
+                let address = endpoint::address(&self.site, path);
+                let address = address.replacen(site, &format!("{name}@{site}"), 1);
+                (
+                    format!(
+                        "the username for an access token is '{name}', but git asks for '{own}'"
+                    ),
+                    format!("have git use {address}, and run 'git credential-pat login' for it"),
+                )
+            }
+            None => (
+                format!("the token is invalid, or its username is not '{name}'"),
+                format!(
+                    "git credential-pat login --username {name} {}",
+                    key.argument()
+                ),
+            ),
+        };
+        let says = format!("401: {before}{} rejects it: {says}", self.forge());
+        Finding::problem(TITLE, says, remedy)
+    }
+
+    /// 404: the forge hides that a repository exists, or the repository does not exist.
+    fn not_found(&self, path: &[u8], before: &str) -> Finding {
+        let page = format!("visit: {}", self.page());
+        if !before.is_empty() {
+            let says = format!("404: {before}the token, or its owner, may not write there");
+            return Finding::problem(TITLE, says, page);
+        }
+        if self.kind() == Some(TokenKind::FineGrained) {
+            let says = "404: this fine-grained token has no access to the repository, or no repository has this name";
+            return Finding::problem(TITLE, says, page);
+        }
+        // A user who is signed in sees which of the two it is. Another token would not help.
+        let says = "404: there is no such repository, or the token's owner may not see it";
+        let remedy = format!(
+            "fix the URL, or ask for access; signed in as {}, visit: {}",
+            self.own_name(),
+            self.repository_page(path)
+        );
+        Finding::problem(TITLE, says, remedy)
+    }
+
+    /// 410: git does not tell its helpers to erase the credential, so the user must replace it.
     fn retired(&self, answer: &HttpAnswer, path: &[u8], before: &str) -> Finding {
         let may_be_password = matches!(self.kind(), None | Some(TokenKind::AppPassword));
         if !may_be_password {
             let said = self.quoted(answer);
             let says = format!(
-                "410: {before}{} says that this is gone for good, and not that the token is wrong{said}",
+                "410: {before}{} says that the repository is gone for good; this says nothing about the token{said}",
                 self.forge()
             );
             let remedy = format!("visit: {}", endpoint::address(&self.site, path));
@@ -153,156 +220,26 @@ impl Case<'_> {
         Finding::problem(TITLE, format!("410: {before}{what}"), self.login.clone())
     }
 
-    /// The server's words, to stand behind ours.
-    fn quoted(&self, answer: &HttpAnswer) -> String {
-        let said = reply::words(answer, self.credential.token());
-        said.map_or_else(String::new, |said| format!("; it says: \"{said}\""))
+    /// The server's own words, to be appended to a message.
+    pub(crate) fn quoted(&self, answer: &HttpAnswer) -> String {
+        let words = reply::words(answer, self.credential.token());
+        words.map_or_else(String::new, |words| format!("; it says: \"{words}\""))
     }
 
-    fn unauthorized(&self, path: &[u8], before: &str) -> Finding {
-        let forge = self.forge();
-        let name = self
-            .issuer
-            .and_then(|issuer| issuer.forge.username(issuer.token));
-        let own = self.credential.key.username.as_ref().map(Username::expose);
-        if let Some(name) = name.filter(|name| own != Some(name.as_bytes())) {
-            return self.of_another_name(name, path, before);
-        }
-        let says = if matches!(self.asked, Asked::Told(TokenVerdict::Good(_))) {
-            format!("401: {before}{forge} knows the token, and git is not let in with it")
-        } else {
-            format!("401: {before}{forge} does not take it: dead, of the wrong kind, or a password")
-        };
-        Finding::problem(TITLE, says, self.login.clone())
-    }
-
-    /// The forge wants `name` with such a token, and another one is kept with it.
-    fn of_another_name(&self, name: &str, path: &[u8], before: &str) -> Finding {
-        let key = Key {
-            username: None,
-            ..self.credential.key.clone()
-        };
-        let own = self.own_name();
-        let is_access = self.kind() == Some(TokenKind::Access);
-        let (says, remedy) = match &self.question.asked.username {
-            // Git would not be given what is kept for another one.
-            Some(_) if !is_access => (
-                format!(
-                    "the token is dead, or '{own}' is not the Bitbucket username (nor is the e-mail)"
-                ),
-                self.login.clone(),
-            ),
-            Some(_) => {
-                let site = self.site.host();
-                let address = endpoint::address(&self.site, path);
-                let address = address.replacen(site, &format!("{name}@{site}"), 1);
-                (
-                    format!(
-                        "the username for an access token is '{name}', and git asks for '{own}'"
-                    ),
-                    format!("have git use {address}, and run 'git credential-pat login' for it"),
-                )
-            }
-            None => (
-                format!("the token is dead, or the username is not the one for it ('{name}')"),
-                format!(
-                    "git credential-pat login --username {name} {}",
-                    key.argument()
-                ),
-            ),
-        };
-        let says = format!("401: {before}{} does not take it: {says}", self.forge());
-        Finding::problem(TITLE, says, remedy)
-    }
-
-    /// As it may be shown.
+    /// The username of the stored token, hidden if it may be a token.
     fn own_name(&self) -> String {
         let name = self.credential.key.username.as_ref();
         name.map(Username::shown).unwrap_or_default()
     }
-
-    fn forbidden(&self, answer: &HttpAnswer, path: &[u8], before: &str) -> Finding {
-        let said = String::from_utf8_lossy(answer.body.as_slice()).to_ascii_lowercase();
-        let link = self
-            .issuer
-            .and_then(|issuer| issuer.forge.authorization(&self.site, answer));
-        if link.is_some() || said.contains("saml") || said.contains("single sign") {
-            return self.sso(TITLE, link.as_deref());
-        }
-        let page = format!("visit: {}", self.page());
-        if said.contains("lifetime") {
-            let says = "403: the organization blocks tokens that live as long as this one; it is not revoked";
-            return Finding::problem(TITLE, says, page);
-        }
-        if let Some(refusal) = reply::refusal(answer) {
-            let says = format!("403: {before}{}{}", refusal.says, self.quoted(answer));
-            return Finding::problem(TITLE, says, refusal.remedy);
-        }
-        let before = if before.is_empty() {
-            "git is not let in: "
-        } else {
-            before
-        };
-        // Roles come beside scopes, and a 403 says not which is meant. Scopes that lack something are told before this.
-        let are_scopes_known =
-            matches!(&self.asked, Asked::Told(TokenVerdict::Good(found)) if found.scopes.is_some());
-        if are_scopes_known && self.is(ForgeKind::GitLab) {
-            let says = format!(
-                "403: {before}the token's scopes suffice, and its owner lacks the role (Developer pushes, Maintainer to protected branches)"
-            );
-            let remedy =
-                "ask a Maintainer or Owner of the project for it; project tokens have their own";
-            return Finding::problem(TITLE, says, remedy.to_owned());
-        }
-        let said = self.quoted(answer);
-        if are_scopes_known && self.is(ForgeKind::GitHub) {
-            let says = format!(
-                "403: {before}the token has the scope 'repo', and its owner may not do this there{said}"
-            );
-            let repository = path.strip_suffix(b".git").unwrap_or(path);
-            let repository = endpoint::address(&self.site, repository);
-            let remedy = format!("ask an owner of the repository for access; visit: {repository}");
-            return Finding::problem(TITLE, says, remedy);
-        }
-        let right = match self.issuer.map(|issuer| issuer.forge.kind()) {
-            Some(ForgeKind::GitHub) if self.kind() == Some(TokenKind::FineGrained) => {
-                "the permission 'Contents: read and write' for this repository"
-            }
-            Some(ForgeKind::GitHub) => "the scope 'repo', or you lack the right to write",
-            Some(ForgeKind::GitLab) => "the scope 'write_repository'",
-            _ => "a right to the repository",
-        };
-        let says = format!("403: {before}the token lacks {right}{said}");
-        Finding::problem(TITLE, says, page)
-    }
-
-    fn not_found(&self, path: &[u8], before: &str) -> Finding {
-        if !before.is_empty() {
-            let says = format!("404: {before}the token, or its owner, may not write there");
-            return Finding::problem(TITLE, says, format!("visit: {}", self.page()));
-        }
-        if self.kind() == Some(TokenKind::FineGrained) {
-            let says = "404: this fine-grained token was not given the repository, or there is none of that name";
-            return Finding::problem(TITLE, says, format!("visit: {}", self.page()));
-        }
-        // Which of the two it is, a person sees who signs in there; another token would not help.
-        let says = "404: there is no such repository, or the token's owner may not see it";
-        let page = path.strip_suffix(b".git").unwrap_or(path);
-        let page = endpoint::address(&self.site, page);
-        let owner = self.own_name();
-        let remedy =
-            format!("mend the URL, or ask for access; signed in as {owner}, visit: {page}");
-        Finding::problem(TITLE, says, remedy)
-    }
 }
 
-/// Whether this is the way to a page where a person signs in, and not git's endpoint: Azure DevOps leads to `/_signin`, or shows
-/// the page with 203.
+/// Whether the answer is, or leads to, a page that asks a user to sign in. Azure DevOps redirects to `/_signin`, or sends that page
+/// with status 203.
 fn asks_to_sign_in(answer: &HttpAnswer) -> bool {
     let leads_there = || {
-        let place = answer.header("location").unwrap_or_default();
-        let place = place.split(['?', '#']).next().unwrap_or_default();
-        place.ends_with("/_signin")
+        let location = answer.header("location").unwrap_or_default();
+        let location = location.split(['?', '#']).next().unwrap_or_default();
+        location.ends_with("/_signin")
     };
     let is_page = || {
         let is_html = answer
@@ -324,7 +261,7 @@ mod tests {
     use crate::forge::recorded::answer;
 
     #[test]
-    fn a_page_to_sign_in_is_known_by_its_own_words() {
+    fn a_page_to_sign_in_is_recognized_by_its_own_words() {
         let html = ("content-type", "text/html; charset=utf-8");
         let location = |place| ("location", place);
         for (given, is_one) in [

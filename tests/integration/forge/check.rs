@@ -67,7 +67,7 @@ fn fine() {
     );
     assert!(output.text().contains("repo"), "{output:?}");
     assert_eq!(
-        work.only_one()["ends_unix"],
+        work.only_one()["expires_at_unix"],
         work.forge.tokens()[0].ends.unwrap(),
         "not kept"
     );
@@ -121,7 +121,7 @@ fn an_end_that_was_known_tells_why_it_is_dead() {
     work.ask(&format!("expires {} 2020-01-01", work.forge.url()), b"")
         .succeeded();
     let (_, json) = check(&work, 4);
-    assert!(is_said(&json, "ended"), "{json:#}");
+    assert!(is_said(&json, "expired"), "{json:#}");
 }
 
 /// Where the forge says why, so do we: by its status, or by its word.
@@ -135,7 +135,7 @@ fn gitlab_tells_revoked_from_ended() {
         work.forge.set(|state| state.tells_of_the_dead = tells);
         let (output, json) = check(&work, 4);
         assert!(
-            is_said(&json, "revoked") && !is_said(&json, "ended"),
+            is_said(&json, "revoked") && !is_said(&json, "expired"),
             "{tells}: {json:#}"
         );
         assert!(output.text().contains("revoked"), "{output:?}");
@@ -147,10 +147,10 @@ fn gitlab_tells_revoked_from_ended() {
         work.forge.set(|state| state.tells_of_the_dead = tells);
         let (output, json) = check(&work, 4);
         assert!(
-            is_said(&json, "ended") && !is_said(&json, "revoked"),
+            is_said(&json, "expired") && !is_said(&json, "revoked"),
             "{tells}: {json:#}"
         );
-        assert!(output.text().contains("ended"), "{output:?}");
+        assert!(output.text().contains("expired"), "{output:?}");
     }
 }
 
@@ -332,7 +332,7 @@ fn an_end_that_is_learnt_changes_not_who_answers() {
             serde_json::from_slice(&ask("list --json", b"").succeeded().stdout).unwrap();
         let of = |user: &str| {
             let mut all = listed.as_array().unwrap().iter();
-            all.find(|one| one["username"] == user).unwrap()["ends_from"].clone()
+            all.find(|one| one["username"] == user).unwrap()["expires_from"].clone()
         };
         assert_eq!(of("alice"), "person", "{listed:#}");
     }
@@ -386,7 +386,7 @@ fn a_page_in_the_forges_place_changes_nothing() {
             let (output, json) = check(&work, 3);
             assert!(is_said(&json, "expires-soon"), "{body}: {json:#}");
             assert!(output.text().contains("answered 200"), "{output:?}");
-            assert_eq!(work.only_one()["ends_unix"], ends, "{body}");
+            assert_eq!(work.only_one()["expires_at_unix"], ends, "{body}");
         }
     }
 }
@@ -410,11 +410,11 @@ fn the_forge_outranks_a_date_of_nobodys() {
     work.ask(&format!("expires {} 3d", work.forge.url()), b"")
         .succeeded();
     fs::remove_file(work.sandbox.path("state/git-credential-pat/journal")).unwrap();
-    assert_eq!(work.only_one()["ends_from"], "unknown");
+    assert_eq!(work.only_one()["expires_from"], "unknown");
     check(&work, 0);
     let listed = work.only_one();
     assert_eq!(
-        (&listed["ends_unix"], &listed["ends_from"]),
+        (&listed["expires_at_unix"], &listed["expires_from"]),
         (&ends.into(), &"forge".into())
     );
 }
@@ -435,7 +435,7 @@ fn a_person_takes_back_what_they_told() {
         again.text().contains(" until "),
         "it is kept with its end: {again:?}"
     );
-    assert_eq!(work.only_one()["ends_from"], "person");
+    assert_eq!(work.only_one()["expires_from"], "person");
     login("--expires never");
-    assert_eq!(work.only_one()["ends"], Value::Null);
+    assert_eq!(work.only_one()["expires_at"], Value::Null);
 }

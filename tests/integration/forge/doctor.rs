@@ -27,8 +27,7 @@ struct Cause {
 
 const LOGIN: &str = "git credential-pat login https://alice@HOST";
 const LIST: &str = "visit: https://HOST/settings/tokens";
-const SIGNED_IN: &str =
-    "mend the URL, or ask for access; signed in as alice, visit: https://HOST/r";
+const SIGNED_IN: &str = "fix the URL, or ask for access; signed in as alice, visit: https://HOST/r";
 const FINE_LIST: &str = "visit: https://HOST/settings/personal-access-tokens";
 const GITLAB_NEW: &str = "visit: https://HOST/-/user_settings/personal_access_tokens?name=git&scopes=write_repository,self_rotate";
 
@@ -53,7 +52,7 @@ fn causes() -> Vec<Cause> {
             hub,
             Some(classic().fate(Fate::Revoked)),
             CLASSIC,
-            "does not take the token",
+            "rejects the token",
             LOGIN,
         ),
         cause(
@@ -61,7 +60,7 @@ fn causes() -> Vec<Cause> {
             hub,
             Some(classic().ends(now() - DAY)),
             CLASSIC,
-            "does not take the token",
+            "rejects the token",
             LOGIN,
         ),
         cause(
@@ -69,7 +68,7 @@ fn causes() -> Vec<Cause> {
             hub,
             None,
             "correct horse",
-            "account passwords are not taken since 2021",
+            "GitHub accepts no account passwords since 2021",
             LOGIN,
         ),
         cause(
@@ -85,7 +84,7 @@ fn causes() -> Vec<Cause> {
             lab,
             Some(gitlab().ends(midnight_in_days(0))),
             GITLAB,
-            "has ended",
+            "has expired",
             LOGIN,
         ),
         cause(
@@ -93,7 +92,7 @@ fn causes() -> Vec<Cause> {
             lab,
             None,
             "correct horse",
-            "a password, or dead",
+            "a password, or invalid",
             LOGIN,
         ),
         cause(
@@ -101,7 +100,7 @@ fn causes() -> Vec<Cause> {
             Speaks::Gitea,
             None,
             PLAIN,
-            "401: Gitea does not take it",
+            "401: Gitea rejects it",
             LOGIN,
         ),
         cause(
@@ -117,7 +116,7 @@ fn causes() -> Vec<Cause> {
             Speaks::Bitbucket,
             None,
             "ATCTT0123",
-            "the username is not the one for it ('x-token-auth')",
+            "its username is not 'x-token-auth'",
             "git credential-pat login --username x-token-auth https://HOST",
         ),
         cause(
@@ -125,7 +124,7 @@ fn causes() -> Vec<Cause> {
             hub,
             None,
             GITLAB,
-            "is of GitLab, and this is GitHub",
+            "is of GitLab, but this is GitHub",
             LOGIN,
         ),
         cause(
@@ -173,7 +172,7 @@ fn causes() -> Vec<Cause> {
             Speaks::Gitea,
             Some(Token::new("t", PLAIN).fate(Fate::PushGets(401))),
             PLAIN,
-            "401: git may fetch and not push: ",
+            "401: git may fetch but not push: ",
             LOGIN,
         ),
         cause(
@@ -181,7 +180,7 @@ fn causes() -> Vec<Cause> {
             hub,
             Some(classic().fate(Fate::PushGets(404))),
             CLASSIC,
-            "404: git may fetch and not push: ",
+            "404: git may fetch but not push: ",
             LIST,
         ),
         cause(
@@ -189,7 +188,7 @@ fn causes() -> Vec<Cause> {
             Speaks::Bitbucket,
             Some(Token::new("t", "plain-old").fate(Fate::PushGets(410))),
             "plain-old",
-            "410: git may fetch and not push: ",
+            "410: git may fetch but not push: ",
             LOGIN,
         ),
         cause(
@@ -197,7 +196,7 @@ fn causes() -> Vec<Cause> {
             hub,
             Some(classic().fate(Fate::LivesTooLong)),
             CLASSIC,
-            "blocks tokens that live as long",
+            "blocks tokens with a lifetime as long",
             LIST,
         ),
         cause(
@@ -224,7 +223,7 @@ fn causes() -> Vec<Cause> {
             hub,
             Some(Token::new("t", FINE).fate(Fate::MayNotPush)),
             FINE,
-            "403: git may fetch and not push: the token lacks the permission 'Contents: read and write'",
+            "403: git may fetch but not push: the token lacks the permission 'Contents: read and write'",
             FINE_LIST,
         ),
         cause(
@@ -232,8 +231,8 @@ fn causes() -> Vec<Cause> {
             lab,
             Some(gitlab().fate(Fate::MayNotPush)),
             GITLAB,
-            "403: git may fetch and not push: the token's scopes suffice, and its owner lacks the role (Developer",
-            "ask a Maintainer or Owner of the project for it; project tokens have their own",
+            "403: git may fetch but not push: the token's scopes suffice, but its owner lacks the role (Developer",
+            "ask a Maintainer or Owner of the project for the role; a project token has a role of its own",
         ),
         cause(
             "no write_repository",
@@ -248,7 +247,7 @@ fn causes() -> Vec<Cause> {
             hub,
             Some(Token::new("t", FINE).fate(Fate::SeesNoRepository)),
             FINE,
-            "404: this fine-grained token was not given the repository",
+            "404: this fine-grained token has no access to the repository",
             FINE_LIST,
         ),
         cause(
@@ -360,7 +359,7 @@ fn an_end_that_has_passed_here_is_cause_enough() {
         .succeeded();
     let (output, json) = doctor(&work, &work.forge.repository());
     assert_eq!(of_outcome(&json, "problem").len(), 1, "{output:?}");
-    assert!(output.text().contains("ended on"), "{output:?}");
+    assert!(output.text().contains("expired on"), "{output:?}");
     assert_eq!(work.forge.record().len(), 0, "nobody was asked");
 }
 

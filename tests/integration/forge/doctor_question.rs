@@ -73,7 +73,7 @@ fn an_account_whose_path_git_does_not_tell() {
     let setup = "git credential-pat setup";
     for url in ["", &url] {
         let (says, remedy) = only_problem(&work, url);
-        assert!(says.contains("does not tell the path"), "{says}");
+        assert!(says.contains("does not send the path"), "{says}");
         assert_eq!(remedy, setup);
     }
     let words = format!("login --with-token {url}");
@@ -357,7 +357,7 @@ fn one_that_has_ended_hides_no_good_one() {
         .succeeded();
     is_well(&work, &work.forge.repository());
     let (says, _) = only_problem(&work, &format!("https://bob@{host}/r.git"));
-    assert!(says.contains("ended on"), "{says}");
+    assert!(says.contains("expired on"), "{says}");
 }
 
 /// It is asked outside of the repository, whose own setting has git tell the path.
@@ -585,7 +585,7 @@ fn a_storage_that_cannot_be_read_is_told_with_the_rest() {
         format!("close it with 'chmod 600 {}'", file.display())
     );
     let (output, _) = doctor(&work, &url);
-    for rest in ["helper chain", "not looked at, and git is given none"] {
+    for rest in ["helper chain", "not checked, and git gets none"] {
         assert!(output.text().contains(rest), "{rest}: {output:?}");
     }
     fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();

@@ -96,7 +96,7 @@ fn a_page_in_the_place_of_git_is_no_repository() {
     }
     // One that is moved is elsewhere, and no page.
     git_gets(&work, 301, &[to("https://new.test/r.git/info/refs")], "");
-    assert!(only_problem(&work).0.contains("is elsewhere"));
+    assert!(only_problem(&work).0.contains("has moved"));
 }
 
 #[test]
@@ -130,7 +130,7 @@ fn a_403_is_told_by_what_the_server_says() {
         ),
         (
             "Permission to acme/r.git denied to alice.",
-            "the token has the scope 'repo', and its owner may not do this there; it says: \"Permission to acme/r.git denied to alice.\"",
+            "the token has the scope 'repo', but its owner has no such access to the repository; it says: \"Permission to acme/r.git denied to alice.\"",
             "ask an owner of the repository",
         ),
     ] {

@@ -34,7 +34,7 @@ fn an_authoritys_own_certificate_is_not_blamed_for_a_wrong_token() {
     let [problem] = &problems(&output)[..] else {
         panic!("{output:?}");
     };
-    assert!(problem.contains("does not take the token"), "{output:?}");
+    assert!(problem.contains("rejects the token"), "{output:?}");
     work.forge.issue(Token::new("t", CLASSIC));
     assert_eq!(problems(&run(&words)), [""; 0]);
 }

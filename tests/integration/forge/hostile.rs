@@ -262,7 +262,7 @@ fn survives(work: &Work, elsewhere: &Elsewhere, prefix: &str, cases: &[Case]) {
             "not answered after check",
         );
         expect(
-            work.only_one()["ends"].is_null() || *code < 0,
+            work.only_one()["expires_at"].is_null() || *code < 0,
             "it believed that",
         );
         expect(
@@ -340,7 +340,7 @@ fn wrong_certificates_get_no_token() {
             );
             assert_eq!(work.forge.asked(), [], "{certificate:?}");
             assert_eq!(work.kept().as_deref(), Some("ghp_classic"));
-            assert_eq!(work.only_one()["ends"], Value::Null);
+            assert_eq!(work.only_one()["expires_at"], Value::Null);
         }
     });
 }

@@ -42,7 +42,7 @@ fn clone_at_terminal(work: &Work, secret: &str) {
 fn warns(work: &Work, days: u64) {
     let fetch = work.git(&["-C", "r", "fetch"]).succeeded();
     let start = format!(
-        "warning: the token of alice for {} ends in {days} days",
+        "warning: the token for alice at {} expires in {days} days",
         work.forge.url()
     );
     assert!(fetch.stderr.contains(&start), "{fetch:?}");
@@ -73,7 +73,7 @@ fn learns(speaks: Speaks, token: Token, kind: &str, prepare: impl FnOnce(&Work))
     assert_eq!(listed["scopes"], scopes, "{listed:#}");
     assert_eq!(listed["forge"], speaks.name(), "{listed:#}");
     assert_eq!(listed["kind"], kind, "{listed:#}");
-    assert_eq!(listed["ends_from"], "forge", "{listed:#}");
+    assert_eq!(listed["expires_from"], "forge", "{listed:#}");
     assert!(!listed.to_string().contains(&secret));
     // Rounded to the hour, then down.
     warns(&work, (ends - now() + 1800) / 3600 * 3600 / DAY);
@@ -121,17 +121,17 @@ fn is_told(speaks: Speaks) {
     work.forge
         .issue(Token::new("plain", PLAIN).scopes(&["write:repository"]));
     clone_at_terminal(&work, PLAIN);
-    assert_eq!(work.only_one()["ends"], Value::Null);
+    assert_eq!(work.only_one()["expires_at"], Value::Null);
     work.ask(&format!("expires {} 5d2h", work.forge.url()), b"")
         .succeeded();
     let listed = work.only_one();
-    let ends = listed["ends_unix"].as_u64().unwrap();
+    let ends = listed["expires_at_unix"].as_u64().unwrap();
     assert!(
         ends.abs_diff(now() + 5 * DAY + 2 * HOUR) < 120,
         "{listed:#}"
     );
     assert_eq!(listed["forge"], speaks.name(), "{listed:#}");
-    assert_eq!(listed["ends_from"], "person", "{listed:#}");
+    assert_eq!(listed["expires_from"], "person", "{listed:#}");
     warns(&work, 5);
     assert_eq!(work.forge.asked(), [], "none of these tells anything");
 }
@@ -155,18 +155,18 @@ fn azure_at_the_terminal() {
 fn a_rule_tells_how_long_tokens_live() {
     let work = Work::with_settings(Speaks::Gitea, "", "lifetime = \"90d\"\n");
     work.store("alice", PLAIN);
-    let is_known = process::until_within(PATIENCE, || !work.only_one()["ends"].is_null());
+    let is_known = process::until_within(PATIENCE, || !work.only_one()["expires_at"].is_null());
     let listed = work.only_one();
     assert!(is_known, "{listed:#}");
     assert!(
-        listed["ends_unix"]
+        listed["expires_at_unix"]
             .as_u64()
             .unwrap()
             .abs_diff(now() + 90 * DAY)
             < 120,
         "{listed:#}"
     );
-    assert_eq!(listed["ends_from"], "lifetime", "{listed:#}");
+    assert_eq!(listed["expires_from"], "lifetime", "{listed:#}");
 }
 
 /// Before git has used it.
@@ -186,19 +186,25 @@ fn login_notes_the_end_that_is_guessed() {
         let said = work.ask(&login, secret.as_bytes()).succeeded();
         assert!(said.text().contains("until it expires on "), "{said:?}");
         let listed = work.only_one();
-        assert!(is_end(listed["ends_unix"].as_u64().unwrap()), "{listed:#}");
-        assert_eq!(listed["ends_from"], from, "{listed:#}");
+        assert!(
+            is_end(listed["expires_at_unix"].as_u64().unwrap()),
+            "{listed:#}"
+        );
+        assert_eq!(listed["expires_from"], from, "{listed:#}");
         // git's own word changes nothing, nor does the same token once more.
         work.store("alice", secret);
         work.ask(&login, secret.as_bytes()).succeeded();
-        assert_eq!(work.only_one()["ends_unix"], listed["ends_unix"]);
+        assert_eq!(
+            work.only_one()["expires_at_unix"],
+            listed["expires_at_unix"]
+        );
         // A person knows better.
         let said = format!("{login} --expires 2097-12-31");
         work.ask(&said, secret.as_bytes()).succeeded();
-        assert_eq!(work.only_one()["ends_from"], "person");
+        assert_eq!(work.only_one()["expires_from"], "person");
         let said = format!("{login} --expires never");
         work.ask(&said, b"another-token").succeeded();
-        assert_eq!(work.only_one()["ends_unix"], Value::Null);
+        assert_eq!(work.only_one()["expires_at_unix"], Value::Null);
     }
 }
 
@@ -216,7 +222,7 @@ fn a_token_without_end_has_scopes_all_the_same() {
         work.only_one(),
         work.forge.record()
     );
-    assert_eq!(work.only_one()["ends"], Value::Null);
+    assert_eq!(work.only_one()["expires_at"], Value::Null);
 }
 
 #[test]
@@ -285,7 +291,11 @@ fn without_lookups_nobody_asks() {
         work.git(&["-C", "r", "fetch"]).succeeded();
         assert_eq!(children(), []);
         assert_eq!(work.forge.asked(), []);
-        assert!(work.listed().iter().all(|listed| listed["ends"].is_null()));
+        assert!(
+            work.listed()
+                .iter()
+                .all(|listed| listed["expires_at"].is_null())
+        );
     });
 }
 
@@ -320,7 +330,7 @@ fn a_known_end_is_not_looked_up() {
         work.ask("store", &credential).succeeded();
         is_quiet();
         assert_eq!(work.forge.asked(), []);
-        assert_eq!(work.only_one()["ends_unix"], ends);
+        assert_eq!(work.only_one()["expires_at_unix"], ends);
     });
 }
 
@@ -344,7 +354,7 @@ fn asks_once_a_day() {
             is_quiet();
         }
         assert_eq!(work.forge.asked().len(), 1, "more than once a day");
-        assert_eq!(work.only_one()["ends"], Value::Null);
+        assert_eq!(work.only_one()["expires_at"], Value::Null);
         // Another token's day is its own.
         work.store("bob", "ghp_other");
         is_quiet();
@@ -359,7 +369,7 @@ fn asks_once_a_day() {
         assert!(
             listed
                 .iter()
-                .any(|listed| listed["username"] == "alice" && !listed["ends"].is_null()),
+                .any(|listed| listed["username"] == "alice" && !listed["expires_at"].is_null()),
             "{listed:#?}"
         );
     });
@@ -396,7 +406,11 @@ fn a_token_that_was_replaced_meanwhile_stays() {
             work.forge.answer(Manner::Honest);
             is_quiet();
             assert_eq!(work.kept().as_deref(), Some("ghp_new"));
-            assert_eq!(work.only_one()["ends"], Value::Null, "the old one's end");
+            assert_eq!(
+                work.only_one()["expires_at"],
+                Value::Null,
+                "the old one's end"
+            );
         },
     );
 }
@@ -438,7 +452,11 @@ fn a_token_that_is_replaced_at_the_last_moment_stays() {
         Some("ghp_new"),
         "the old one is back"
     );
-    assert_eq!(work.only_one()["ends"], Value::Null, "the old one's end");
+    assert_eq!(
+        work.only_one()["expires_at"],
+        Value::Null,
+        "the old one's end"
+    );
 }
 
 #[test]
@@ -582,13 +600,13 @@ fn the_trap_of_fine_grained_tokens() {
         work.store("alice", FINE_GRAINED);
         is_quiet();
         assert_eq!(work.forge.asked().len(), 1);
-        assert_eq!(work.only_one()["ends"], Value::Null);
+        assert_eq!(work.only_one()["expires_at"], Value::Null);
         assert_eq!(work.kept().as_deref(), Some(FINE_GRAINED));
         // The person knows better, and nobody takes it back.
         work.ask(&format!("expires {} 5d", work.forge.url()), b"")
             .succeeded();
         work.ask("check", b"");
-        let ends = work.only_one()["ends_unix"].as_u64().unwrap();
+        let ends = work.only_one()["expires_at_unix"].as_u64().unwrap();
         assert!(ends.abs_diff(now() + 5 * DAY) < 120);
     });
 }
@@ -610,7 +628,7 @@ fn a_refused_token_stays() {
             is_quiet();
             assert_eq!(work.forge.asked().len(), 1);
             assert_eq!(work.kept().as_deref(), Some(secret), "{fate:?}");
-            assert_eq!(work.only_one()["ends"], Value::Null, "{fate:?}");
+            assert_eq!(work.only_one()["expires_at"], Value::Null, "{fate:?}");
         }
     });
 }
@@ -657,7 +675,11 @@ fn trusts_whom_git_trusts() {
                 Some(if is_trusted { 0 } else { 5 }),
                 "{way}: {checked:?}"
             );
-            assert_eq!(work.only_one()["ends"].is_null(), !is_trusted, "{way}");
+            assert_eq!(
+                work.only_one()["expires_at"].is_null(),
+                !is_trusted,
+                "{way}"
+            );
         }
     });
 }
@@ -789,7 +811,7 @@ fn goes_through_a_socks_proxy() {
             asked.len() == 1 && asked[0].starts_with(expected),
             "{scheme}: {asked:?}"
         );
-        assert!(!work.only_one()["ends"].is_null(), "{scheme}");
+        assert!(!work.only_one()["expires_at"].is_null(), "{scheme}");
     }
 }
 

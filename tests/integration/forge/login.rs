@@ -53,8 +53,8 @@ fn a_typed_token_is_asked_about_and_kept_with_its_end_and_scopes() {
     assert!(shown.contains("Contents: read and write"), "{shown}");
     assert!(!shown.contains('█') && !shown.contains('▀'), "{shown}");
     let kept = work.only_one();
-    assert_eq!(kept["ends_unix"], ends, "{kept:#}");
-    assert_eq!(kept["ends_from"], "forge", "{kept:#}");
+    assert_eq!(kept["expires_at_unix"], ends, "{kept:#}");
+    assert_eq!(kept["expires_from"], "forge", "{kept:#}");
     assert_eq!(kept["scopes"][0], "repo", "{kept:#}");
     assert_eq!(work.forge.asked().len(), 1);
 }
@@ -212,7 +212,7 @@ fn a_forge_that_says_nothing_is_no_obstacle() {
     let output = work.ask(&words, CLASSIC.as_bytes()).succeeded();
     assert!(output.stderr.contains("cannot tell"), "{output:?}");
     assert_eq!(work.kept().as_deref(), Some(CLASSIC));
-    assert_eq!(work.only_one()["ends_from"], "person");
+    assert_eq!(work.only_one()["expires_from"], "person");
 }
 
 #[test]

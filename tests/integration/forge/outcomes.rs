@@ -90,10 +90,10 @@ fn no_expiry_at_the_forge_counts_more_than_a_lifetime() {
         said.contains("it never expires") && !said.contains("expires https"),
         "{said}"
     );
-    assert_eq!(work.only_one()["ends"], Value::Null);
+    assert_eq!(work.only_one()["expires_at"], Value::Null);
     // Nor does git bring the lifetime back.
     work.store("alice", GITLAB);
-    assert_eq!(work.only_one()["ends"], Value::Null);
+    assert_eq!(work.only_one()["expires_at"], Value::Null);
     let checked = work.ask("check", b"").succeeded().text();
     assert!(checked.contains("never expires"), "{checked}");
 }
@@ -105,7 +105,7 @@ fn the_hint_is_rotate_where_the_forge_can_rotate() {
         let work = Work::keeping(Speaks::GitLab, token.scopes(&scopes));
         work.ask("check", b"");
         let said = work.get().succeeded().stderr;
-        let hint = format!("replace it with 'git credential-pat {word} https://alice@");
+        let hint = format!("create a new one with 'git credential-pat {word} https://alice@");
         assert!(said.contains(&hint), "{said}");
     }
 }
@@ -166,7 +166,8 @@ fn the_dead_token_of_a_lost_rotation_is_removed_at_once() {
     assert_eq!(work.listed().len(), 0);
     let next = work.ask(&format!("rotate {url}"), b"");
     assert!(
-        next.stderr.contains("begin with 'git credential-pat login"),
+        next.stderr
+            .contains("save a token with 'git credential-pat login"),
         "{next:?}"
     );
     assert_eq!(work.rotations(), 1, "never repeated");
@@ -218,7 +219,7 @@ fn a_forge_below_a_path_is_asked_there() {
     work.forge
         .issue(Token::new("first", GITLAB).ends(midnight_in_days(50)));
     login(&work, "", GITLAB).succeeded();
-    assert_eq!(work.only_one()["ends_from"], "forge");
+    assert_eq!(work.only_one()["expires_from"], "forge");
     work.ask("check", b"").succeeded();
     work.ask(&format!("rotate {url}"), b"").succeeded();
     let asked = work.forge.asked();

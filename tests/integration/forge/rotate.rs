@@ -76,10 +76,10 @@ fn the_new_token_is_kept_with_its_end() {
         assert_eq!(work.kept().as_deref(), Some(&tokens[1].secret[..]));
         let kept = work.only_one();
         assert!(
-            kept["ends_unix"].as_u64().unwrap().abs_diff(ends) < HOUR,
+            kept["expires_at_unix"].as_u64().unwrap().abs_diff(ends) < HOUR,
             "{kept:#}"
         );
-        assert_eq!(kept["ends_from"], "forge", "{kept:#}");
+        assert_eq!(kept["expires_from"], "forge", "{kept:#}");
         let shown = output.text() + &output.stderr;
         assert!(
             tokens.iter().all(|token| !shown.contains(&token.secret)),
@@ -104,11 +104,11 @@ fn a_hint_names_whose_token_it_means() {
         work.ask(&format!("expires {url} 2d"), b"").succeeded();
         let table = work.ask(&format!("check {url}"), b"");
         assert_eq!(table.status.code(), Some(3), "{table:?}");
-        assert_eq!(table.text().matches("ends in").count(), 1, "{table:?}");
+        assert_eq!(table.text().matches("expires in").count(), 1, "{table:?}");
     }
     // The last one stored is Bob's.
     let warned = work.get().succeeded();
-    let hint = format!("hint: replace it with 'git credential-pat rotate {bob}'");
+    let hint = format!("hint: create a new one with 'git credential-pat rotate {bob}'");
     assert!(warned.stderr.contains(&hint), "{warned:?}");
     let rotated = work.ask(&format!("rotate {alice}"), b"").succeeded();
     let hint = format!("create a new one with 'git credential-pat login {alice}'");
@@ -153,7 +153,7 @@ fn every_command_finds_the_account_of_a_repository() {
     assert_eq!(work.listed().len(), 2);
     let told = work.ask(&format!("expires {url}/acme/repo 2d"), b"");
     let told = told.succeeded().text();
-    assert!(told.contains("/acme ends on"), "{told}");
+    assert!(told.contains("/acme expires on"), "{told}");
     assert!(!told.contains("/other"), "{told}");
     let checked = work.ask(&format!("check {url}/acme/repo.git"), b"");
     assert!(checked.text().contains("/acme "), "{checked:?}");
@@ -599,7 +599,7 @@ fn github_is_guided() {
         "{shown}"
     );
     assert_eq!(work.kept().as_deref(), Some("ghp_new"));
-    assert_eq!(work.only_one()["ends_from"], "forge");
+    assert_eq!(work.only_one()["expires_from"], "forge");
 }
 
 /// Whoever revokes the old one afterwards would leave the others with a dead token.
@@ -693,10 +693,10 @@ fn a_new_token_that_never_expires_gets_no_lifetime() {
         .answer(Manner::ToRotations(Box::new(Manner::Body(body.into()))));
     let said = rotate(&work).succeeded().text();
     assert!(said.contains("the new token never expires"), "{said}");
-    assert_eq!(work.only_one()["ends"], Value::Null);
+    assert_eq!(work.only_one()["expires_at"], Value::Null);
     work.store("alice", "glpat-new");
     assert_eq!(work.kept().as_deref(), Some("glpat-new"));
-    assert_eq!(work.only_one()["ends"], Value::Null);
+    assert_eq!(work.only_one()["expires_at"], Value::Null);
 }
 
 #[test]
@@ -719,7 +719,7 @@ fn a_new_token_by_hand_that_never_expires_gets_no_lifetime_in_any_entry() {
     let ends: Vec<Value> = work
         .listed()
         .iter()
-        .map(|entry| entry["ends"].clone())
+        .map(|entry| entry["expires_at"].clone())
         .collect();
     assert_eq!(ends, [Value::Null, Value::Null]);
 }

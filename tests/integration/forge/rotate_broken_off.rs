@@ -66,7 +66,7 @@ fn a_kill_changes_no_end(storage: &str, calls: &[&str], ends: Option<u64>) {
     let look = || {
         let json = ask("list --json", b"").succeeded().stdout;
         let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
-        json[0]["ends_unix"].clone()
+        json[0]["expires_at_unix"].clone()
     };
     let before = look();
     assert_eq!(before.is_null(), ends.is_none(), "{before}");

@@ -188,7 +188,7 @@ impl Work {
         let is_known = process::until_within(PATIENCE, || {
             // The storage is told first, the journal who said so.
             let listed = self.only_one();
-            listed["ends_unix"] == ends && listed["ends_from"] == "forge"
+            listed["expires_at_unix"] == ends && listed["expires_from"] == "forge"
         });
         let listed = self.only_one();
         assert!(

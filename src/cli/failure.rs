@@ -1,0 +1,77 @@
+//! The reasons why a command fails, each with a hint.
+
+use std::io;
+
+use super::setup;
+use crate::credential::query::Query;
+use crate::files::places::NoHome;
+use crate::tasks::target::TargetError;
+use crate::terminal::prompt;
+use crate::traces::draft;
+use crate::{config, git, storage};
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    #[error(transparent)]
+    Storage(#[from] storage::Error),
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    #[error(transparent)]
+    Git(#[from] git::Error),
+    /// git's configuration of the user, or of a repository, cannot be written.
+    #[error(transparent)]
+    ReadOnly(draft::Error),
+    #[error(transparent)]
+    NoHome(#[from] NoHome),
+    #[error(transparent)]
+    Traces(#[from] draft::Error),
+    #[error("cannot write the output")]
+    Output(#[from] io::Error),
+    #[error(transparent)]
+    Prompt(#[from] prompt::Error),
+    #[error("{what}")]
+    Plain { what: String, hint: Option<String> },
+}
+
+impl Failure {
+    pub(super) fn new(what: impl Into<String>, hint: impl Into<Option<&'static str>>) -> Self {
+        Self::Plain {
+            what: what.into(),
+            hint: hint.into().map(str::to_owned),
+        }
+    }
+
+    pub(super) fn hint(&self) -> Option<&str> {
+        match self {
+            Self::Config(error) => Some(error.hint()),
+            Self::Storage(error) => error.hint(),
+            Self::Target(error) => error.hint(),
+            Self::Traces(error) => error.hint(),
+            Self::ReadOnly(_) => Some(setup::GENERATED),
+            Self::Plain { hint, .. } => hint.as_deref(),
+            Self::Git(error) => error.hint(),
+            Self::NoHome(_) | Self::Prompt(_) | Self::Output(_) => None,
+        }
+    }
+}
+
+/// Nothing was found, but a storage could not be read.
+pub(super) fn nothing_known() -> Failure {
+    Failure::new(
+        "cannot tell whether anything is kept: not every storage could be asked",
+        "run 'git credential-pat doctor' to find the cause",
+    )
+}
+
+/// Nothing was found in any storage.
+pub(super) fn nothing_stored(wanted: &Query) -> Failure {
+    let url = wanted.key().map(|key| key.argument()).unwrap_or_default();
+    Failure::Plain {
+        what: "nothing is kept for this URL".to_owned(),
+        hint: Some(format!(
+            "save a token with 'git credential-pat login {url}'; 'git credential-pat list' shows what is kept"
+        )),
+    }
+}

@@ -1,0 +1,147 @@
+//! The text of each notice: what happened, its cause, and the command that helps.
+
+use std::error::Error;
+
+use crate::credential::expiry::ExpirySource;
+use crate::credential::key::Key;
+use crate::helper::notice::{Next, Notice};
+use crate::storage::in_words as places;
+use crate::terminal::escape;
+use crate::time::in_words;
+
+/// The three parts of a message. An empty cause is not shown.
+pub(super) struct Message {
+    pub(super) what: String,
+    pub(super) cause: String,
+    pub(super) hint: Option<String>,
+}
+
+impl Message {
+    fn new(what: String, hint: impl Into<Option<String>>) -> Self {
+        Self {
+            what,
+            cause: String::new(),
+            hint: hint.into(),
+        }
+    }
+}
+
+pub(super) fn message(notice: &Notice, unix_now: u64) -> Message {
+    match notice {
+        Notice::ExpiresSoon {
+            key,
+            expiry,
+            source,
+            can_rotate,
+        } => {
+            let left = in_words(expiry.left(unix_now));
+            let day = expiry.day();
+            let guess = match source {
+                ExpirySource::Lifetime => ", by its lifetime in config.toml",
+                _ => "",
+            };
+            let what = format!("{} expires in {left} ({day}{guess})", token_of(key));
+            let command = if *can_rotate { "rotate" } else { "login" };
+            Message::new(what, renew_with(command, key))
+        }
+        Notice::Expired { key, expiry } => {
+            let ago = in_words(unix_now.saturating_sub(expiry.unix()));
+            let what = format!("{} expired {ago} ago ({})", token_of(key), expiry.day());
+            Message::new(what, renew(key))
+        }
+        Notice::Rejected { key, kinds, next } => {
+            let token = token_of(key);
+            let what = format!(
+                "the server rejected {token}; removed it from {}",
+                places(kinds, "and")
+            );
+            Message::new(what, after_rejection(*next, key))
+        }
+        Notice::Gone { key } => {
+            let what = format!("{} has expired; removed it from memory", token_of(key));
+            Message::new(what, renew(key))
+        }
+        Notice::ExpiredBeforeStored { key, expiry } => {
+            let what = format!(
+                "{} was not saved: it expired on {}",
+                token_of(key),
+                expiry.day()
+            );
+            Message::new(what, None)
+        }
+        Notice::UnreadableExpiry { key } => {
+            let what = format!(
+                "saved {} without its expiry: the date is invalid",
+                token_of(key)
+            );
+            Message::new(what, None)
+        }
+        Notice::FellBack { cause, timeout } => Message {
+            what: format!(
+                "the keychain cannot be reached: tokens are kept in memory, for {} after their last use",
+                in_words(timeout.as_secs())
+            ),
+            cause: causes(cause),
+            hint: cause.hint().map(str::to_owned),
+        },
+        Notice::PassedOver { cause } => Message {
+            what: cause.to_string(),
+            cause: causes(cause),
+            hint: cause.hint().map(str::to_owned),
+        },
+        Notice::Unwritable { key, cause } => {
+            let what = format!("git does not get {}: its {cause}", token_of(key));
+            Message::new(what, renew(key))
+        }
+    }
+}
+
+fn renew(key: &Key) -> String {
+    renew_with("login", key)
+}
+
+fn renew_with(command: &str, key: &Key) -> String {
+    format!(
+        "create a new one with 'git credential-pat {command} {}'",
+        key.argument()
+    )
+}
+
+fn after_rejection(next: Next, key: &Key) -> String {
+    match next {
+        Next::Answered | Next::Unknown => renew(key),
+        Next::Typed => format!(
+            "enter a new token below; if git asks again next time, save it with 'git credential-pat login {}'",
+            key.argument()
+        ),
+        // git gives up after two answers (git's `http.c`).
+        Next::Another => {
+            "run the command again: the next stored token is tried, and then git asks".to_owned()
+        }
+        Next::OfAnother => {
+            "run the command again: git asks if its URL names the user, else another user's token is tried"
+                .to_owned()
+        }
+        Next::Asks => format!("run the command again, and git asks; or {}", renew(key)),
+    }
+}
+
+/// The token that is stored under `key`, in the middle of a sentence: `the token for octocat at https://github.com`.
+pub(super) fn token_of(key: &Key) -> String {
+    let url = escape::safe(&key.url());
+    match key.username.as_ref().filter(|name| !name.is_empty()) {
+        None => format!("the token for {url}"),
+        Some(name) => format!("the token for {} at {url}", name.shown()),
+    }
+}
+
+/// The causes of an error in one line, without the error itself.
+pub(super) fn causes(error: &dyn Error) -> String {
+    let mut causes = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        causes.push(cause.to_string());
+        next = cause.source();
+    }
+    causes.join(": ")
+}
