@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::url::encode;
+use super::percent::encode;
 use super::username::Username;
 use crate::terminal::escape::{is_plain, shell_word};
 

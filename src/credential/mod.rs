@@ -7,6 +7,7 @@ pub mod host;
 pub(crate) mod jwt;
 pub mod key;
 pub(crate) mod pasted;
+pub(crate) mod percent;
 pub mod query;
 pub(crate) mod scopes;
 pub mod token;

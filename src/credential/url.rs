@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use super::host::{is_host, is_path, is_protocol};
+use super::percent;
 use super::query::Query;
 use super::username::{HIDDEN, Username};
 use crate::secret::Secret;
@@ -125,7 +126,7 @@ fn without_slashes(path: &[u8]) -> &[u8] {
 
 /// Reads a user. git passes every byte except NUL, LF and CR (`credential.c`), so a username may hold a tab.
 fn read_user(text: &[u8]) -> Result<Username, Error> {
-    let name = unescape(text)?;
+    let name = percent::decode_strictly(text).ok_or(Error::Encoding)?;
     if name.iter().any(|byte| b"\0\r\n".contains(byte)) {
         return Err(Error::Encoding);
     }
@@ -134,50 +135,12 @@ fn read_user(text: &[u8]) -> Result<Username, Error> {
 
 /// Decodes percent-encoding. Fails if the result holds a control character.
 pub fn decode(text: &[u8]) -> Result<Vec<u8>, Error> {
-    let plain = unescape(text)?;
+    let plain = percent::decode_strictly(text).ok_or(Error::Encoding)?;
     if is_path(&plain) {
         Ok(plain)
     } else {
         Err(Error::Encoding)
     }
-}
-
-/// Appends `text` to `url`, with each byte that `is_special` picks in percent-encoding (RFC 3986 §2.1).
-pub fn encode(url: &mut Vec<u8>, text: &[u8], is_special: impl Fn(u8) -> bool) {
-    for &byte in text {
-        if is_special(byte) {
-            url.extend_from_slice(format!("%{byte:02X}").as_bytes());
-        } else {
-            url.push(byte);
-        }
-    }
-}
-
-fn unescape(text: &[u8]) -> Result<Vec<u8>, Error> {
-    let mut plain = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let [first, tail @ ..] = rest {
-        rest = tail;
-        if *first == b'%' {
-            let [high, low, tail @ ..] = rest else {
-                return Err(Error::Encoding);
-            };
-            let digit = |byte: u8| {
-                char::from(byte)
-                    .to_digit(16)
-                    .and_then(|value| u8::try_from(value).ok())
-            };
-            let (high, low) = (
-                digit(*high).ok_or(Error::Encoding)?,
-                digit(*low).ok_or(Error::Encoding)?,
-            );
-            plain.push(high << 4 | low);
-            rest = tail;
-        } else {
-            plain.push(*first);
-        }
-    }
-    Ok(plain)
 }
 
 #[cfg(test)]

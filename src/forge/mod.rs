@@ -12,8 +12,8 @@ use self::answer::HttpAnswer;
 use crate::credential::expiry::Expiry;
 use crate::credential::host::is_host;
 use crate::credential::key::Key;
+use crate::credential::percent;
 use crate::credential::token::TokenKind;
-use crate::credential::url::encode;
 
 pub mod answer;
 pub(crate) mod azure;
@@ -381,10 +381,7 @@ pub fn checked_name(name: String) -> Option<String> {
 
 /// `text` as the value of a query (RFC 3986 §2.3: everything but the unreserved is encoded).
 pub fn encoded(text: &str) -> String {
-    let mut safe = Vec::with_capacity(text.len());
-    let is_special = |byte: u8| !byte.is_ascii_alphanumeric() && !b"-._~".contains(&byte);
-    encode(&mut safe, text.as_bytes(), is_special);
-    String::from_utf8_lossy(&safe).into_owned()
+    percent::encoded(text.as_bytes(), b"-._~")
 }
 
 #[cfg(test)]

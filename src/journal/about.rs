@@ -4,11 +4,10 @@
 //! journal's own key. Journals of version 0.1.0 have the name in clear (`username=`). It becomes a fingerprint when the journal
 //! is read, so the next write removes it from the file.
 
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
 use crate::credential::Credential;
+use crate::credential::code::{code, code_of_text, hex};
 use crate::credential::key::Key;
 use crate::credential::username::Username;
 use crate::secret::Secret;
@@ -18,54 +17,27 @@ const NAME: u8 = 2;
 /// The tag before a token alone, without the entry that it is kept in.
 const TOKEN: u8 = 3;
 
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// Tells two secrets, or two names, apart, and nothing about either: keyed by random bytes of this journal's own.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Fingerprint(pub(super) String);
 
 impl Fingerprint {
-    fn of(journal: &[u8; 32], update: impl FnOnce(&mut Hmac<Sha256>)) -> Self {
-        // HMAC takes a key of any length (RFC 2104).
-        let Ok(mut code) = Hmac::<Sha256>::new_from_slice(journal) else {
-            return Self(String::new());
-        };
-        update(&mut code);
-        Self(hex(&code.finalize().into_bytes()[..16]))
+    fn of(code: Option<[u8; 16]>) -> Self {
+        Self(code.map(|code| hex(&code)).unwrap_or_default())
     }
 
     /// Of the secrets of `credential`.
     pub(super) fn of_secrets(journal: &[u8; 32], credential: &Credential) -> Self {
-        let parameters = credential
-            .authorization
-            .as_ref()
-            .map(|authorization| &authorization.parameters);
-        Self::of(journal, |code| {
-            for secret in [credential.password.as_ref(), parameters] {
-                code.update(&[u8::from(secret.is_some())]);
-                if let Some(secret) = secret.map(Secret::expose) {
-                    code.update(&(secret.len() as u64).to_le_bytes());
-                    code.update(secret);
-                }
-            }
-        })
+        Self::of(code(journal, credential))
     }
 
     /// Of a token, under any name that it is kept under.
     pub(super) fn of_token(journal: &[u8; 32], token: &Secret) -> Self {
-        Self::of(journal, |code| {
-            code.update(&[TOKEN]);
-            code.update(token.expose());
-        })
+        Self::of(code_of_text(journal, TOKEN, token.expose()))
     }
 
     fn of_name(journal: &[u8; 32], name: &Username) -> Self {
-        Self::of(journal, |code| {
-            code.update(&[NAME]);
-            code.update(name.expose());
-        })
+        Self::of(code_of_text(journal, NAME, name.expose()))
     }
 
     fn is_same(&self, other: &Self) -> bool {

@@ -12,10 +12,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use self::about::{About, Fingerprint, Owner, RotationRecord, hex};
+use self::about::{About, Fingerprint, Owner, RotationRecord};
 use self::known::Known;
 use self::mark::Mark;
 use crate::credential::Credential;
+use crate::credential::code::hex;
 use crate::credential::key::Key;
 use crate::credential::query::Query;
 use crate::files::owned::{self, Folder};

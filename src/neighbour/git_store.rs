@@ -3,9 +3,8 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
-use zeroize::Zeroizing;
-
 use super::{Error, Found, Neighbour, Place, Reading};
+use crate::credential::percent::decode;
 use crate::credential::query::Query;
 use crate::files::external;
 use crate::secret::{Buffer, Secret};
@@ -110,10 +109,10 @@ fn said(line: &[u8]) -> Option<Query> {
     let path = trimmed(path.strip_suffix(b"\r").unwrap_or(path));
     Some(Query {
         protocol: Some(protocol.to_vec()),
-        host: Some(decoded(host).to_vec()),
-        path: (!path.is_empty()).then(|| decoded(path).to_vec()),
-        username: Some(decoded(&user[..colon]).to_vec().into()),
-        password: Some(Secret::new(&decoded(&user[colon + 1..]))),
+        host: Some(decode(host).0.to_vec()),
+        path: (!path.is_empty()).then(|| decode(path).0.to_vec()),
+        username: Some(decode(&user[..colon]).0.to_vec().into()),
+        password: Some(Secret::new(&decode(&user[colon + 1..]).0)),
         ..Query::default()
     })
 }
@@ -124,34 +123,6 @@ fn trimmed(mut path: &[u8]) -> &[u8] {
         path = rest;
     }
     path
-}
-
-/// A `%` that no byte follows, or NUL, stands for itself (git: `url.c`).
-fn decoded(text: &[u8]) -> Zeroizing<Vec<u8>> {
-    let hex = |byte: u8| {
-        char::from(byte)
-            .to_digit(16)
-            .and_then(|digit| u8::try_from(digit).ok())
-    };
-    let mut plain = Zeroizing::new(Vec::with_capacity(text.len()));
-    let mut rest = text;
-    while let [first, after @ ..] = rest {
-        rest = after;
-        let byte = match after {
-            [high, low, ..] if *first == b'%' => {
-                hex(*high).zip(hex(*low)).map(|(high, low)| high << 4 | low)
-            }
-            _ => None,
-        };
-        match byte.filter(|&byte| byte > 0) {
-            Some(byte) => {
-                plain.push(byte);
-                rest = &after[2..];
-            }
-            None => plain.push(*first),
-        }
-    }
-    plain
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::credential::Credential;
 use crate::credential::basic;
-use crate::credential::url::encode;
+use crate::credential::percent;
 use crate::credential::username::Username;
 use crate::forge::answer::HttpAnswer;
 use crate::forge::http;
@@ -70,8 +70,6 @@ pub fn visit(site: &ForgeSite) -> Result<HttpAnswer, http::Error> {
 
 /// The URL of the repository at `path` (RFC 3986 §3.3).
 pub fn address(site: &ForgeSite, path: &[u8]) -> String {
-    let mut text = b"/".to_vec();
-    let is_special = |byte: u8| !byte.is_ascii_alphanumeric() && !b"-._~/".contains(&byte);
-    encode(&mut text, path, is_special);
-    site.url_at_host(&String::from_utf8_lossy(&text))
+    let path = percent::encoded(path, b"-._~/");
+    site.url_at_host(&format!("/{path}"))
 }
