@@ -8,7 +8,9 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 
-use crate::config::{Choice, Flags};
+use crate::config::Flags;
+
+use crate::config::choice::Choice;
 use crate::credential::query::Query;
 use crate::credential::url;
 use crate::git::Git;

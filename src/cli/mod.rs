@@ -230,7 +230,7 @@ fn status_of(is_whole: bool) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Choice;
+    use crate::config::choice::Choice;
     use crate::storage::StorageKind;
 
     fn words(line: &str) -> Vec<OsString> {

@@ -1,4 +1,4 @@
-//! `[[host]]`: what a person says of one host.
+//! The `[[host]]` rules: forge and lifetime of tokens at one host.
 
 use std::time::Duration;
 
@@ -11,25 +11,23 @@ use crate::credential::key::Key;
 use crate::credential::url::{self, is_at_or_below};
 use crate::forge;
 
-/// What a person says of one host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostRule {
     /// Such as `https`.
     pub protocol: Vec<u8>,
-    /// With its port, if it has one of its own.
+    /// With its port, except the default one.
     pub host: Vec<u8>,
-    /// The path that the forge lives below, such as `gitlab`: no slash at either end.
+    /// The path of the forge, such as `gitlab`, without a slash at either end.
     pub path: Option<String>,
-    /// Which forge it is.
     pub forge: Option<forge::ForgeKind>,
-    /// How long its tokens live from the day they are first stored, where nobody tells their end.
+    /// The lifetime of a token with unknown expiry, from the day when it is first stored.
     pub lifetime: Option<Duration>,
 }
 
 impl HostRule {
-    /// Returns the rule for `key`: of those that cover it the one with the longest path.
+    /// Returns the rule with the longest path among those that cover `key`.
     ///
-    /// A key without a path is of the whole host. It belongs to the rule for the whole host, or to the only rule there is.
+    /// A key without a path belongs to the rule for the whole host, or to the host's only rule.
     pub fn find<'a>(rules: &'a [Self], key: &Key) -> Option<&'a Self> {
         let of_host = |rule: &&Self| rule.protocol == key.protocol && rule.host == key.host;
         let mut covering: Vec<&Self> = rules.iter().filter(of_host).collect();
@@ -58,7 +56,7 @@ impl HostRule {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct WrittenHost {
-    /// With its place in the file.
+    /// With its position in the file.
     pub(super) url: Spanned<HostUrl>,
     forge: Option<ForgeWord>,
     lifetime: Option<Span>,
@@ -81,7 +79,7 @@ impl WrittenHost {
     }
 }
 
-/// The URL of a host, or of a forge below a path of it.
+/// The URL of a host, or of a forge below a path of the host.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct HostUrl {
     protocol: Vec<u8>,
@@ -107,7 +105,7 @@ impl<'de> Deserialize<'de> for HostUrl {
     }
 }
 
-/// The path of a forge without a slash at its end, empty for the whole host; `None` if a request must not go there.
+/// Returns the path of a forge without a slash at its end, empty for the whole host; `None` if no request may use the path.
 fn base(path: &[u8]) -> Option<String> {
     let path = str::from_utf8(path).ok()?.trim_end_matches('/');
     let is_plain = |part: &str| {
@@ -119,7 +117,6 @@ fn base(path: &[u8]) -> Option<String> {
     is_base.then(|| path.to_owned())
 }
 
-/// The name of a forge.
 #[derive(Debug, Clone, Copy)]
 struct ForgeWord(forge::ForgeKind);
 

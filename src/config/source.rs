@@ -1,4 +1,4 @@
-//! The text of `config.toml`: of a plain file that only this user or root could have written, or not at all.
+//! Reads the text of `config.toml`, if it is a plain file that only this user and root can write.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -10,30 +10,24 @@ use super::trust::{self, Doubt};
 use crate::platform::kernel_files::is_kernels;
 use crate::terminal::escape::shell_word;
 
-/// A configuration file larger than this is none.
+/// In bytes.
 const LARGEST: u64 = 1024 * 1024;
 
-/// Why the file says nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// It cannot be read.
     #[error("cannot read {}", path.display())]
     Unreadable {
-        /// The file.
         path: PathBuf,
-        /// Why not.
         #[source]
         cause: io::Error,
     },
-    /// Another user could have written it: it decides where tokens are kept, and for how long.
+    /// Another user could have written it, and it decides where tokens are kept and for how long.
     #[error("cannot trust {}", path.display())]
     NotOurs {
-        /// The file.
         path: PathBuf,
-        /// The place on the way to it that another user can change.
+        /// The part of the path that another user can change.
         #[source]
         cause: Doubt,
-        /// The way out.
         hint: String,
     },
 }
@@ -44,27 +38,26 @@ impl Error {
         matches!(self, Self::Unreadable { cause, .. } if cause.kind() == io::ErrorKind::NotFound)
     }
 
-    /// What to do about it.
     pub fn hint(&self) -> &str {
         match self {
             Self::Unreadable { .. } if self.is_absence() => {
-                "nothing is answered without it: write it, or leave out --config"
+                "write the file, or leave out --config; until then the helper answers nothing"
             }
             Self::Unreadable { .. } => {
-                "nothing is answered without it: make it readable, or remove it"
+                "make the file readable, or remove it; until then the helper answers nothing"
             }
             Self::NotOurs { hint, .. } => hint,
         }
     }
 }
 
-/// Follows links. The file at the end counts, and each folder and link on the way to it ([`trust`]).
+/// Reads the file. Follows links: the file, and each folder and link on the way to it, must be trusted ([`trust`]).
 pub(super) fn read(path: &Path) -> Result<String, Error> {
     let unreadable = |cause| Error::Unreadable {
         path: path.to_path_buf(),
         cause,
     };
-    // A pipe or a device must not be waited for.
+    // Never wait for a pipe or a device.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = rustix::fs::open(path, flags, Mode::empty());
     let file = File::from(file.map_err(|cause| unreadable(cause.into()))?);
@@ -85,7 +78,7 @@ pub(super) fn read(path: &Path) -> Result<String, Error> {
         return Err(not_ours(path, cause));
     }
     let mut text = String::new();
-    // Its length is not asked: a file system may make it up, and the file may have no end.
+    // Ignores the file's length: some file systems report a wrong one.
     let read = file.take(LARGEST + 1).read_to_string(&mut text);
     if read.map_err(unreadable)? as u64 > LARGEST {
         return Err(unreadable(io::Error::other("it is far too large")));
@@ -99,9 +92,11 @@ fn not_ours(path: &Path, cause: Doubt) -> Error {
             "chmod go-w {}",
             shell_word(cause.path.as_os_str().as_encoded_bytes())
         );
-        format!("nothing is answered before: look at what config.toml says, then run: {command}")
+        format!(
+            "until then the helper answers nothing: check the file's content, then run: {command}"
+        )
     } else {
-        "nothing is answered before: use a file of your own, in folders of your own".to_owned()
+        "use a file and folders of your own; until then the helper answers nothing".to_owned()
     };
     Error::NotOurs {
         path: path.to_path_buf(),

@@ -1,4 +1,4 @@
-//! Durations as they stand in `config.toml`.
+//! Durations in `config.toml`.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use serde::de::{Deserializer, Unexpected, Visitor};
 
 use crate::time::parse_duration;
 
-/// A duration in the file: text such as `"8h"`, or a number of seconds.
+/// Text such as `"8h"`, or a number of seconds.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Span(pub(super) Duration);
 

@@ -7,7 +7,7 @@
 //! | the folder of the file, or of a link | is written by no other user; by a group in a sticky folder, such as `/nix/store` |
 //! | a folder above | is written by no other user, or is sticky, such as `/tmp`: there each user moves only files of their own |
 //!
-//! A group counts as other users, but for this user's own primary group without other members, as `umask 002` expects it.
+//! A group counts as other users, except this user's own primary group without other members, as `umask 002` expects.
 
 use std::collections::VecDeque;
 use std::ffi::OsString;
@@ -20,26 +20,25 @@ use rustix::io::Errno;
 use crate::platform::owners::{is_private_group, is_roots_unmapped};
 use crate::platform::{effective_uid, permissions};
 
-/// More links than these lead in a circle.
+/// The limit of links on the way: more form a loop.
 const LINKS: usize = 32;
 
 const WRITTEN_BY_OTHERS: u32 = 0o002;
 const WRITTEN_BY_GROUP: u32 = 0o020;
 const STICKY: u32 = 0o1000;
 
-/// Why a path is not trusted.
+/// The reason why a path is not trusted.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{} {problem}", path.display())]
 pub struct Doubt {
-    /// The place on the way that is not trusted.
+    /// The untrusted file, folder or link.
     pub path: PathBuf,
-    /// What is wrong with it.
     pub problem: &'static str,
-    /// Whether `chmod go-w` is the way out.
+    /// Whether `chmod go-w` fixes it.
     pub is_mode: bool,
 }
 
-/// The kind of a place on the way.
+/// The role of a file, folder or link on the way.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
     /// A folder on the way.
@@ -50,7 +49,7 @@ enum Role {
     File,
 }
 
-/// Follows `path` and looks at everything on the way to `opened`, the file that was opened by that path.
+/// Follows `path` and checks everything on the way to `opened`, the file that was opened by that path.
 pub(super) fn check(path: &Path, opened: &Stat) -> io::Result<Result<(), Doubt>> {
     let mut parts: VecDeque<OsString> = VecDeque::new();
     let mut at = prepend(&mut parts, path, &PathBuf::from("/"));
@@ -103,7 +102,7 @@ pub(super) fn check(path: &Path, opened: &Stat) -> io::Result<Result<(), Doubt>>
     Err(Errno::ISDIR.into())
 }
 
-/// Puts the parts of `path` before the others. Returns the folder from which they lead on.
+/// Puts the parts of `path` before the others. Returns the folder where they start.
 fn prepend(parts: &mut VecDeque<OsString>, path: &Path, from: &Path) -> PathBuf {
     for part in path.components().rev() {
         if matches!(part, Component::Normal(_) | Component::ParentDir) {
@@ -134,7 +133,7 @@ fn doubt_of(path: &Path, found: &Stat, role: Role) -> Option<Doubt> {
     if !is_ours && (role != Role::Above || !is_roots_unmapped(owner)) {
         return doubt("belongs to another user", false);
     }
-    // A link's own mode means nothing.
+    // The mode of a link has no meaning.
     if FileType::from_raw_mode(mode).is_symlink() {
         return None;
     }
@@ -143,7 +142,7 @@ fn doubt_of(path: &Path, found: &Stat, role: Role) -> Option<Doubt> {
         return doubt("can be written by other users", true);
     }
     let is_open_to_group = mode & WRITTEN_BY_GROUP != 0 && !is_sticky;
-    // With an access list these bits are its mask, and the list may name any user.
+    // With an access list, these bits are its mask, and the list may name any user.
     if is_open_to_group && (!is_private_group(found.st_gid) || permissions::has_access_list(path)) {
         return doubt("can be written by other users", true);
     }

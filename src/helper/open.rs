@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::config::{Choice, Settings};
+use crate::config::Settings;
+
+use crate::config::choice::Choice;
 use crate::credential::key::Key;
 use crate::daemon::client::Cache;
 use crate::daemon::connect::Socket;

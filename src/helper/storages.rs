@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::notice::{Notice, Outcome};
 use super::open::open_all;
-use crate::config::{Choice, Settings};
+use crate::config::Settings;
+use crate::config::choice::Choice;
 use crate::storage::{self, Budget, Error, Listed, Storage, StorageKind};
 
 /// The storages in the order in which they are asked.

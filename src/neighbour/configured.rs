@@ -6,7 +6,7 @@ use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use crate::config::Choice;
+use crate::config::choice::Choice;
 use crate::credential::key::Key;
 use crate::credential::query::Query;
 use crate::git::Git;

@@ -214,7 +214,7 @@ fn first_line(help: Option<&clap::builder::StyledStr>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Choice;
+    use crate::config::choice::Choice;
     use crate::neighbour::registry::Source;
 
     fn completed(line: &str) -> Vec<String> {

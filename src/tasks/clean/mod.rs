@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use self::inventory::{Kept, everything, remove_behind, remove_from, what_is_locked};
-use crate::config::{Choice, Settings};
+use crate::config::Settings;
+use crate::config::choice::Choice;
 use crate::credential::Credential;
 use crate::credential::key::Key;
 use crate::credential::query::Query;

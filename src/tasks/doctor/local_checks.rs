@@ -6,7 +6,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::finding::Finding;
-use crate::config::{Choice, Settings};
+use crate::config::Settings;
+use crate::config::choice::Choice;
 use crate::credential::Credential;
 use crate::credential::query::Query;
 use crate::credential::url;

@@ -1,7 +1,6 @@
-//! What a message about config.toml leaves out.
+//! Removes values from messages about `config.toml`: a value may be a token in the wrong place.
 
-/// What was read stands in backticks or quotes, before what was expected. It may be a token that was put into the wrong
-/// place, and is said back only if it looks like a setting's name or a number.
+/// The value stands in backticks or quotes, before the expected type. It stays if it looks like a setting's name or a number.
 pub(super) fn without_values(message: &str) -> String {
     let delimiters = ['`', '"'];
     let end = message

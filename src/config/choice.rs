@@ -1,0 +1,101 @@
+//! The storages that the user chose, in order of precedence.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _};
+
+use crate::storage::StorageKind;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Choice {
+    /// The keychain if it can be reached, else memory; never plaintext.
+    Auto,
+    /// A list without repetitions.
+    These(Vec<StorageKind>),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a storage: use auto, or a list of memory, keychain and file with commas between")]
+pub struct ChoiceError;
+
+impl Choice {
+    fn from_words<'a>(words: impl Iterator<Item = &'a str>) -> Result<Self, ChoiceError> {
+        let words: Vec<&str> = words.map(str::trim).collect();
+        if words == ["auto"] {
+            return Ok(Self::Auto);
+        }
+        let mut kinds = Vec::new();
+        for word in words {
+            let mut all = [
+                StorageKind::Memory,
+                StorageKind::Keychain,
+                StorageKind::File,
+            ]
+            .into_iter();
+            match all.find(|kind| kind.to_string() == word) {
+                Some(kind) if !kinds.contains(&kind) => kinds.push(kind),
+                _ => return Err(ChoiceError),
+            }
+        }
+        if kinds.is_empty() {
+            return Err(ChoiceError);
+        }
+        Ok(Self::These(kinds))
+    }
+}
+
+impl FromStr for Choice {
+    type Err = ChoiceError;
+
+    fn from_str(text: &str) -> Result<Self, ChoiceError> {
+        Self::from_words(text.split(','))
+    }
+}
+
+/// The text that [`Choice::from_str`] reads.
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::These(kinds) => {
+                let words: Vec<String> = kinds.iter().map(StorageKind::to_string).collect();
+                f.write_str(&words.join(","))
+            }
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Choice {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "a storage, or a list of storages")]
+        enum OneOrMore {
+            One(String),
+            More(Vec<String>),
+        }
+        let choice = match OneOrMore::deserialize(deserializer)? {
+            OneOrMore::One(word) => word.parse(),
+            OneOrMore::More(words) => Self::from_words(words.iter().map(String::as_str)),
+        };
+        choice.map_err(D::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn choices() {
+        assert_eq!("auto".parse(), Ok(Choice::Auto));
+        assert_eq!(
+            "memory, file".parse(),
+            Ok(Choice::These(vec![StorageKind::Memory, StorageKind::File]))
+        );
+        for wrong in ["", "auto,file", "file,file", "disk", "memory,", "Memory"] {
+            assert_eq!(wrong.parse::<Choice>(), Err(ChoiceError), "{wrong}");
+        }
+    }
+}
