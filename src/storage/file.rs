@@ -1,28 +1,26 @@
-//! Credentials in a plaintext file, for those who ask for it by name.
+//! Credentials in a plaintext file, for users who ask for it by name.
 //!
-//! Entries are attribute lines with a blank line after each; the one stored last stands last. What does not read as an
-//! entry is passed over, and kept byte for byte when the file is written anew.
+//! Entries are attribute lines with a blank line after each, the newest entry last. Text that is no entry is ignored, and kept
+//! byte for byte.
 
 use std::ffi::OsString;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::{Error, Listed, Position, Storage, StorageKind, is_still};
+use super::paragraphs::{TextChange, first_entry, matching, paragraphs, parse, under_key};
+use super::{Cause, Error, Listed, Position, Storage, StorageKind, is_still};
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
 use crate::credential::query::Query;
 use crate::files::owned::{self, Folder};
-use crate::protocol::read::{self, AttributeLines};
-use crate::protocol::write;
+use crate::protocol;
 use crate::secret::Buffer;
 
 const BANNER: &[u8] = b"# Credentials kept by git-credential-pat, IN PLAINTEXT: keep this file out of backups and repositories.\n\n";
 
-/// What a new secret may take more than the old one.
+/// In bytes: how much longer a new secret may be than the old one.
 const ROOM: usize = 8 * 1024;
 
-/// A file of credentials, and beside it its lock.
 #[derive(Debug, Clone)]
 pub struct PlaintextFile {
     folder: PathBuf,
@@ -31,7 +29,7 @@ pub struct PlaintextFile {
 }
 
 impl PlaintextFile {
-    /// In our own data folder, which nobody else can look into.
+    /// The default file, in our data folder, which other users cannot read.
     pub fn in_folder(folder: &Path) -> Self {
         Self {
             folder: folder.to_path_buf(),
@@ -40,7 +38,7 @@ impl PlaintextFile {
         }
     }
 
-    /// Where a person wants it. `None` if the path ends in no name that can be a file's.
+    /// The file that the user names. `None` if the path has no valid file name.
     pub fn at(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_owned();
         if owned::is_reserved(&name) {
@@ -56,24 +54,24 @@ impl PlaintextFile {
         })
     }
 
-    /// Where it is.
     pub fn path(&self) -> PathBuf {
         self.folder.join(&self.name)
     }
 
-    /// How many paragraphs of the file are neither entries nor comments.
+    /// Counts the paragraphs that are neither entries nor comments.
     pub fn count_unreadable(&self) -> Result<usize, Error> {
         let contents = self.contents("read")?;
         let bytes = contents.as_ref().map_or(&b""[..], Buffer::as_slice);
-        let is_comment = |paragraph: &[u8]| {
-            paragraph
-                .split(|&byte| byte == b'\n')
-                .all(|line| line.is_empty() || line[0] == b'#')
-        };
-        let unreadable = |range: &Range<usize>| {
-            !is_comment(&bytes[range.clone()]) && parse(&bytes[range.clone()]).is_none()
-        };
-        Ok(paragraphs(bytes).filter(unreadable).count())
+        let mut count = 0;
+        for range in paragraphs(bytes) {
+            let paragraph = &bytes[range];
+            let mut lines = paragraph.split(|&byte| byte == b'\n');
+            let is_comment = lines.all(|line| line.is_empty() || line[0] == b'#');
+            if !is_comment && parse(paragraph).is_none() {
+                count += 1;
+            }
+        }
+        Ok(count)
     }
 
     fn open(&self) -> Result<Option<Folder>, owned::Error> {
@@ -85,41 +83,43 @@ impl PlaintextFile {
     }
 
     fn contents(&self, operation: &'static str) -> Result<Option<Buffer>, Error> {
-        let read = || {
-            self.open()?
-                .map_or(Ok(None), |folder| folder.read(&self.name))
+        let read = || match self.open()? {
+            Some(folder) => folder.read(&self.name),
+            None => Ok(None),
         };
         read().map_err(|cause| failed(operation, cause))
     }
 
-    /// Under the lock: hands the file's bytes to `change` and writes what that returns, if it returns something.
-    fn rewrite<T>(
+    /// Under the lock, passes the file's bytes to `change`, and writes the change that it returns, if any. Without a folder
+    /// there is no file, and nothing happens.
+    fn rewrite<T: Default>(
         &self,
-        folder: &Folder,
+        folder: Result<Option<Folder>, owned::Error>,
         operation: &'static str,
         patience: Patience,
-        change: impl FnOnce(&[u8]) -> Result<(Option<New>, T), crate::protocol::Error>,
+        change: impl FnOnce(&[u8]) -> Result<(Option<TextChange>, T), protocol::Error>,
     ) -> Result<T, Error> {
-        let lock = match patience {
-            Patience::Queue => folder.lock(&self.name),
-            Patience::Moment => folder.lock_soon(&self.name),
+        let run = || -> Result<T, Cause> {
+            let Some(folder) = folder? else {
+                return Ok(T::default());
+            };
+            let lock = match patience {
+                Patience::Queue => folder.lock(&self.name)?,
+                Patience::Moment => folder.lock_soon(&self.name)?,
+            };
+            let old = folder.read(&self.name)?;
+            let old = old.as_ref().map_or(&b""[..], Buffer::as_slice);
+            let (change, result) = change(old)?;
+            if let Some(change) = change {
+                let pieces = change.pieces(old);
+                folder.replace_with_room(change.room, &self.name, &pieces, &lock)?;
+            }
+            Ok(result)
         };
-        let lock = lock.map_err(|cause| failed(operation, cause))?;
-        let old = folder
-            .read(&self.name)
-            .map_err(|cause| failed(operation, cause))?;
-        let old = old.as_ref().map_or(&b""[..], Buffer::as_slice);
-        let (new, result) = change(old).map_err(|cause| failed(operation, cause))?;
-        if let Some(new) = new {
-            let pieces = new.pieces(old);
-            folder
-                .replace_with_room(new.room, &self.name, &pieces, &lock)
-                .map_err(|cause| failed(operation, cause))?;
-        }
-        Ok(result)
+        run().map_err(|cause| failed(operation, cause))
     }
 
-    /// In the place of the entry with the identical key, if that is as expected.
+    /// Replaces the entry with the same key, if that entry is as expected.
     fn put(
         &self,
         credential: &Credential,
@@ -129,18 +129,19 @@ impl PlaintextFile {
         let folder = if self.is_default {
             Folder::make(&self.folder).map(Some)
         } else {
+            let missing = || owned::Error::missing(&self.folder);
             self.open()
+                .and_then(|folder| folder.map(Some).ok_or_else(missing))
         };
-        let folder = folder
-            .map_err(|cause| failed("store", cause))?
-            .ok_or_else(|| failed("store", owned::Error::missing(&self.folder)))?;
-        self.rewrite(&folder, "store", Patience::Queue, |old| {
-            let same_key = Query::exact(&credential.key);
-            let (replaced, known): (Vec<_>, Vec<_>) = entries_that_fit(old, &same_key).unzip();
-            if known.last().is_some_and(|known| known.is_same(credential)) {
+        self.rewrite(folder, "store", Patience::Queue, |old| {
+            let (replaced, known) = under_key(old, &credential.key);
+            if known
+                .as_ref()
+                .is_some_and(|known| known.is_same(credential))
+            {
                 return Ok((None, true));
             }
-            if !is_expected(known.last()) {
+            if !is_expected(known.as_ref()) {
                 return Ok((None, false));
             }
             let at = match (position, replaced.last()) {
@@ -149,75 +150,19 @@ impl PlaintextFile {
                 (Position::Behind, None) => first_entry(old),
             };
             let banner = if old.is_empty() { BANNER } else { b"" };
-            Ok((
-                Some(New::with_entry(replaced, at, banner, credential)?),
-                true,
-            ))
+            let change = TextChange::with_entry(replaced, at, banner, credential)?;
+            Ok((Some(change), true))
         })
     }
 }
 
-/// How long others may keep the file.
+/// How long to wait while other processes hold the lock.
 #[derive(Clone, Copy)]
 enum Patience {
-    /// As long as each of them gets on: what is not stored is lost.
+    /// As long as the queue moves: a credential that is not stored is lost.
     Queue,
-    /// Not long: what is not erased will be refused again, and git waits.
+    /// Shortly: a credential that is not erased will be rejected again, and git waits.
     Moment,
-}
-
-/// The new contents of a file: the old ones without some paragraphs, and with an entry at one place.
-#[derive(Default)]
-struct New {
-    /// In order.
-    removed: Vec<Range<usize>>,
-    /// The entry, and its place in the old file, behind all that is removed.
-    added: Option<(usize, Buffer)>,
-    /// Bytes that must fit on the disk besides.
-    room: usize,
-}
-
-impl New {
-    fn with_entry(
-        removed: Vec<Range<usize>>,
-        at: usize,
-        banner: &[u8],
-        credential: &Credential,
-    ) -> Result<Self, crate::protocol::Error> {
-        let mut text = Buffer::with_capacity(512);
-        text.push(banner);
-        write::entry(credential, &mut text)?;
-        text.push(b"\n");
-        Ok(Self {
-            removed,
-            added: Some((at, text)),
-            room: 0,
-        })
-    }
-
-    fn pieces<'a>(&'a self, old: &'a [u8]) -> Vec<&'a [u8]> {
-        let mut pieces = Vec::with_capacity(self.removed.len() + 4);
-        let mut start = 0;
-        for range in &self.removed {
-            pieces.push(&old[start..range.start]);
-            start = range.end;
-        }
-        if let Some((at, text)) = &self.added {
-            let before = &old[start..*at];
-            pieces.push(before);
-            pieces.push(match before {
-                b"" => b"",
-                kept if kept.ends_with(b"\n\n") || kept.ends_with(b"\n\r\n") => b"",
-                kept if kept.ends_with(b"\n") => b"\n",
-                _ => b"\n\n",
-            });
-            pieces.push(text.as_slice());
-            start = *at;
-        }
-        pieces.push(&old[start..]);
-        pieces.retain(|piece| !piece.is_empty());
-        pieces
-    }
 }
 
 impl Storage for PlaintextFile {
@@ -228,9 +173,7 @@ impl Storage for PlaintextFile {
     fn get(&self, wanted: &Query) -> Result<Option<Credential>, Error> {
         let contents = self.contents("look")?;
         let bytes = contents.as_ref().map_or(&b""[..], Buffer::as_slice);
-        Ok(entries_that_fit(bytes, wanted)
-            .map(|(_, credential)| credential)
-            .last())
+        Ok(matching(bytes, wanted).last().map(|(_, entry)| entry))
     }
 
     fn store(&self, credential: &Credential) -> Result<(), Error> {
@@ -250,13 +193,9 @@ impl Storage for PlaintextFile {
     }
 
     fn set_expiry(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {
-        let Some(folder) = self.open().map_err(|cause| failed("store", cause))? else {
-            return Ok(false);
-        };
-        self.rewrite(&folder, "store", Patience::Queue, |old| {
-            let same_key = Query::exact(&kept.key);
-            let (replaced, mut known): (Vec<_>, Vec<_>) = entries_that_fit(old, &same_key).unzip();
-            let Some(mut found) = known.pop().filter(|found| found.has_same_secrets(kept)) else {
+        self.rewrite(self.open(), "store", Patience::Queue, |old| {
+            let (replaced, known) = under_key(old, &kept.key);
+            let Some(mut found) = known.filter(|found| found.has_same_secrets(kept)) else {
                 return Ok((None, false));
             };
             if found.expiry == end {
@@ -264,72 +203,59 @@ impl Storage for PlaintextFile {
             }
             found.expiry = end;
             let at = replaced.last().map_or(old.len(), |replaced| replaced.end);
-            Ok((Some(New::with_entry(replaced, at, b"", &found)?), true))
+            let change = TextChange::with_entry(replaced, at, b"", &found)?;
+            Ok((Some(change), true))
         })
     }
 
     fn check_writable(&self, kept: &Credential) -> Result<bool, Error> {
-        let Some(folder) = self.open().map_err(|cause| failed("store", cause))? else {
-            return Ok(false);
-        };
-        self.rewrite(&folder, "store", Patience::Queue, |old| {
-            let same_key = Query::exact(&kept.key);
-            let known = entries_that_fit(old, &same_key).last();
-            let is_there = known.is_some_and(|(_, known)| known.has_same_secrets(kept));
-            let new = New {
+        self.rewrite(self.open(), "store", Patience::Queue, |old| {
+            let (_, known) = under_key(old, &kept.key);
+            if !known.is_some_and(|known| known.has_same_secrets(kept)) {
+                return Ok((None, false));
+            }
+            let change = TextChange {
                 room: ROOM,
-                ..New::default()
+                ..TextChange::default()
             };
-            Ok((is_there.then_some(new), is_there))
+            Ok((Some(change), true))
         })
     }
 
     fn touch(&self, key: &Key) -> Result<(), Error> {
-        let Some(folder) = self.open().map_err(|cause| failed("store", cause))? else {
-            return Ok(());
-        };
-        self.rewrite(&folder, "store", Patience::Queue, |old| {
-            let same_key = Query::exact(key);
-            let (replaced, mut known): (Vec<_>, Vec<_>) = entries_that_fit(old, &same_key).unzip();
-            let Some(found) = known.pop() else {
+        self.rewrite(self.open(), "store", Patience::Queue, |old| {
+            let (replaced, Some(found)) = under_key(old, key) else {
                 return Ok((None, ()));
             };
-            Ok((Some(New::with_entry(replaced, old.len(), b"", &found)?), ()))
+            let change = TextChange::with_entry(replaced, old.len(), b"", &found)?;
+            Ok((Some(change), ()))
         })
     }
 
     fn erase(&self, unwanted: &Query) -> Result<usize, Error> {
-        let Some(folder) = self.open().map_err(|cause| failed("erase", cause))? else {
-            return Ok(0);
-        };
-        self.rewrite(&folder, "erase", Patience::Moment, |old| {
-            let named = entries_that_fit(old, unwanted)
-                .filter(|(_, credential)| credential.is_named_by(unwanted));
+        self.rewrite(self.open(), "erase", Patience::Moment, |old| {
+            let named = matching(old, unwanted).filter(|(_, entry)| entry.is_named_by(unwanted));
             let removed: Vec<_> = named.map(|(range, _)| range).collect();
             let count = removed.len();
-            let new = (count > 0).then_some(New {
+            let change = TextChange {
                 removed,
-                ..New::default()
-            });
-            Ok((new, count))
+                ..TextChange::default()
+            };
+            Ok(((count > 0).then_some(change), count))
         })
     }
 
     fn list(&self) -> Result<Vec<Listed>, Error> {
-        let contents = self.contents("list")?;
-        let bytes = contents.as_ref().map_or(&b""[..], Buffer::as_slice);
-        Ok(paragraphs(bytes)
-            .filter_map(|range| parse(&bytes[range]))
-            .map(|credential| Listed::of(&credential))
-            .collect())
+        let all = self.all()?;
+        Ok(all.into_iter().map(|(listed, _)| listed).collect())
     }
 
-    /// In one reading: a file may hold very many.
+    /// Reads the file once: it may hold very many entries.
     fn all(&self) -> Result<Vec<(Listed, Credential)>, Error> {
         let contents = self.contents("list")?;
         let bytes = contents.as_ref().map_or(&b""[..], Buffer::as_slice);
-        Ok(paragraphs(bytes)
-            .filter_map(|range| parse(&bytes[range]))
+        let entries = paragraphs(bytes).filter_map(|range| parse(&bytes[range]));
+        Ok(entries
             .map(|credential| (Listed::of(&credential), credential))
             .collect())
     }
@@ -342,67 +268,11 @@ impl Storage for PlaintextFile {
     }
 }
 
-/// The stretches of `bytes` that end with a blank line, or at the end.
-fn paragraphs(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> {
-    let mut start = 0;
-    std::iter::from_fn(move || {
-        let mut end = start;
-        while end < bytes.len() {
-            let length = bytes[end..]
-                .iter()
-                .position(|&byte| byte == b'\n')
-                .map_or(bytes.len() - end, |at| at + 1);
-            let is_blank = matches!(&bytes[end..end + length], b"\n" | b"\r\n");
-            end += length;
-            if is_blank {
-                break;
-            }
-        }
-        let paragraph = start..end;
-        start = end;
-        (!paragraph.is_empty()).then_some(paragraph)
-    })
-}
-
-/// Where the first entry begins.
-fn first_entry(bytes: &[u8]) -> usize {
-    paragraphs(bytes)
-        .find(|range| parse(&bytes[range.clone()]).is_some())
-        .map_or(bytes.len(), |range| range.start)
-}
-
-fn parse(paragraph: &[u8]) -> Option<Credential> {
-    read::entry(AttributeLines::new(paragraph))
-        .ok()
-        .and_then(Credential::complete)
-}
-
-/// The host is compared first, without taking the entry apart: a file may hold very many.
-fn entries_that_fit<'a>(
-    bytes: &'a [u8],
-    wanted: &'a Query,
-) -> impl Iterator<Item = (Range<usize>, Credential)> + 'a {
-    let host = wanted.host.as_deref();
-    let has_host = move |paragraph: &[u8]| {
-        let line = AttributeLines::new(paragraph)
-            .find_map(|line| line.ok().filter(|line| line.key == b"host"));
-        line.is_some_and(|line| host.is_some_and(|host| line.value.eq_ignore_ascii_case(host)))
-    };
-    paragraphs(bytes)
-        .filter(move |range| has_host(&bytes[range.clone()]))
-        .filter_map(move |range| {
-            let credential = parse(&bytes[range.clone()])?;
-            wanted
-                .matches(&credential.key)
-                .then_some((range, credential))
-        })
-}
-
-fn failed(operation: &'static str, cause: impl std::error::Error + Send + Sync + 'static) -> Error {
+fn failed(operation: &'static str, cause: impl Into<Cause>) -> Error {
     Error::Failed {
         operation,
         kind: StorageKind::File,
-        cause: Box::new(cause),
+        cause: cause.into(),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Credentials in the memory of one process, each for a while.
+//! Credentials in the memory of the daemon, each until a timeout.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -12,27 +12,26 @@ use crate::credential::key::Key;
 use crate::credential::query::Query;
 use crate::time::{Clock, Now};
 
-/// How long an entry is kept. The earlier of the two ends it, and so does the end of its token.
+/// How long memory keeps an entry: until the first of these two, or the expiry of its token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Lifetime {
-    /// Forgotten when nobody used it for this long.
+    /// The time after the last use.
     pub timeout: Duration,
-    /// Forgotten this long after it was stored, used or not.
+    /// The time after the secret was stored.
     pub max_age: Duration,
 }
 
-const FOR_EVER: Lifetime = Lifetime {
+const UNLIMITED: Lifetime = Lifetime {
     timeout: Duration::MAX,
     max_age: Duration::MAX,
 };
 
-/// The storage inside the daemon.
 pub struct Memory {
     clock: Clock,
-    sites: RefCell<HashMap<Origin, Vec<MemoryEntry>>>,
+    by_origin: RefCell<HashMap<Origin, Vec<MemoryEntry>>>,
 }
 
-/// Protocol and host: no question goes without them, so they lead straight to the few entries that can fit.
+/// Every query has a protocol and a host, so they select the few entries that can match.
 #[derive(PartialEq, Eq, Hash)]
 struct Origin {
     protocol: Vec<u8>,
@@ -43,13 +42,13 @@ struct MemoryEntry {
     credential: Credential,
     lifetime: Lifetime,
     stored: Duration,
-    /// When it was stored last, be it with the secret that it had.
+    /// When it was last stored, with the same secret too.
     written: Duration,
     used: Duration,
 }
 
 impl MemoryEntry {
-    /// On the clock that nobody sets.
+    /// When to forget the entry, on the monotonic clock.
     fn forgotten(&self) -> Duration {
         let Lifetime { timeout, max_age } = self.lifetime;
         self.used
@@ -57,30 +56,43 @@ impl MemoryEntry {
             .min(self.stored.saturating_add(max_age))
     }
 
-    /// Wipes secrets that have ended; false if nothing worth keeping is left.
+    /// Wipes expired secrets. Returns false if the entry must be forgotten.
     fn age(&mut self, now: Now) -> bool {
         if self.credential.is_expired(now.unix) {
             self.credential.wipe_expired();
         }
         now.monotonic < self.forgotten()
     }
+
+    /// The time until [`MemoryEntry::age`] changes something.
+    fn due(&self, now: Now) -> Duration {
+        let forgotten = self.forgotten().saturating_sub(now.monotonic);
+        match self
+            .credential
+            .expiry
+            .filter(|_| self.credential.is_complete())
+        {
+            // One second more: a token still works in its last second.
+            Some(expiry) => forgotten.min(Duration::from_secs(expiry.left(now.unix) + 1)),
+            None => forgotten,
+        }
+    }
 }
 
 impl Memory {
-    /// Nothing yet.
     pub fn new(clock: Clock) -> Self {
         Self {
             clock,
-            sites: RefCell::default(),
+            by_origin: RefCell::default(),
         }
     }
 
-    /// As [`Storage::store`], for `lifetime`. Storing the same secret again counts as a use: its age goes on.
+    /// As [`Storage::store`], for `lifetime`. To store the same secret again counts as a use and does not reset its age.
     pub fn store_for(&self, credential: &Credential, lifetime: Lifetime) {
         self.replace_for(credential, lifetime, Position::Newest, |_| true);
     }
 
-    /// As [`Memory::store_for`], if what is kept under its key is as expected. Returns whether it was stored.
+    /// As [`Memory::store_for`], if the entry under its key is as expected. Returns whether it was stored.
     pub fn replace_for(
         &self,
         credential: &Credential,
@@ -89,8 +101,8 @@ impl Memory {
         is_expected: impl FnOnce(Option<&Credential>) -> bool,
     ) -> bool {
         let now = (self.clock)();
-        let mut sites = self.sites.borrow_mut();
-        let entries = sites.entry(Origin::of(&credential.key)).or_default();
+        let mut by_origin = self.by_origin.borrow_mut();
+        let entries = by_origin.entry(Origin::of(&credential.key)).or_default();
         entries.retain_mut(|entry| entry.age(now));
         let known = entries
             .iter()
@@ -98,7 +110,7 @@ impl Memory {
         if !is_expected(known.map(|at| &entries[at].credential)) {
             return false;
         }
-        // Before the old one goes: there may be no memory for the new one.
+        // Copy before removing: the allocation may fail.
         let credential = credential.duplicate();
         let kept = known.map(|at| entries.remove(at));
         // The same secret keeps its age.
@@ -125,45 +137,29 @@ impl Memory {
         true
     }
 
-    /// Forgets what is due, and tells how long until something will be; `None` if nothing is kept.
+    /// Forgets expired entries. Returns the time until the next sweep; `None` if memory is empty.
     pub fn sweep(&self) -> Option<Duration> {
         let now = (self.clock)();
-        let mut sites = self.sites.borrow_mut();
-        let mut next: Option<Duration> = None;
-        sites.retain(|_, entries| {
-            entries.retain_mut(|entry| {
-                let is_kept = entry.age(now);
-                if is_kept {
-                    let ends = entry
-                        .credential
-                        .expiry
-                        .filter(|_| entry.credential.is_complete());
-                    // One second more: in its last second a token is still good.
-                    let ends = ends.map(|expiry| Duration::from_secs(expiry.left(now.unix) + 1));
-                    let due = entry.forgotten().saturating_sub(now.monotonic);
-                    let due = ends.map_or(due, |ends| ends.min(due));
-                    next = Some(next.map_or(due, |next| next.min(due)));
-                }
-                is_kept
-            });
+        let mut next = None;
+        self.by_origin.borrow_mut().retain(|_, entries| {
+            entries.retain_mut(|entry| entry.age(now));
+            next = entries.iter().map(|entry| entry.due(now)).chain(next).min();
             !entries.is_empty()
         });
         next
     }
 
-    /// Forgets everything, and tells how many entries that were.
+    /// Forgets all entries and returns their number.
     pub fn clear(&self) -> usize {
         let count = self.len();
-        self.sites.borrow_mut().clear();
+        self.by_origin.borrow_mut().clear();
         count
     }
 
-    /// How many entries are kept.
     pub fn len(&self) -> usize {
-        self.sites.borrow().values().map(Vec::len).sum()
+        self.by_origin.borrow().values().map(Vec::len).sum()
     }
 
-    /// Whether nothing is kept.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -176,8 +172,9 @@ impl Storage for Memory {
 
     fn get(&self, wanted: &Query) -> Result<Option<Credential>, Error> {
         let now = (self.clock)();
-        let mut sites = self.sites.borrow_mut();
-        let Some(entries) = Origin::wanted(wanted).and_then(|site| sites.get_mut(&site)) else {
+        let mut by_origin = self.by_origin.borrow_mut();
+        let Some(entries) = Origin::wanted(wanted).and_then(|origin| by_origin.get_mut(&origin))
+        else {
             return Ok(None);
         };
         entries.retain_mut(|entry| entry.age(now));
@@ -191,15 +188,15 @@ impl Storage for Memory {
         }))
     }
 
-    /// For as long as nobody says otherwise: to the daemon, clients always say. See [`Memory::store_for`].
+    /// Keeps the entry until it is removed. Clients of the daemon give a lifetime: see [`Memory::store_for`].
     fn store(&self, credential: &Credential) -> Result<(), Error> {
-        self.store_for(credential, FOR_EVER);
+        self.store_for(credential, UNLIMITED);
         Ok(())
     }
 
     fn replace(&self, known: Option<&Credential>, credential: &Credential) -> Result<bool, Error> {
         let is_known = |kept: Option<&Credential>| is_still(kept, known);
-        Ok(self.replace_for(credential, FOR_EVER, Position::Newest, is_known))
+        Ok(self.replace_for(credential, UNLIMITED, Position::Newest, is_known))
     }
 
     fn insert_behind(
@@ -208,19 +205,22 @@ impl Storage for Memory {
         credential: &Credential,
     ) -> Result<bool, Error> {
         let is_known = |kept: Option<&Credential>| is_still(kept, known);
-        Ok(self.replace_for(credential, FOR_EVER, Position::Behind, is_known))
+        Ok(self.replace_for(credential, UNLIMITED, Position::Behind, is_known))
     }
 
     fn set_expiry(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {
-        let mut sites = self.sites.borrow_mut();
-        let entries = sites.get_mut(&Origin::of(&kept.key));
-        let same = entries.into_iter().flatten().find(|entry| {
-            let credential = &entry.credential;
-            credential.key == kept.key
+        let mut by_origin = self.by_origin.borrow_mut();
+        let entries = by_origin.get_mut(&Origin::of(&kept.key));
+        for MemoryEntry { credential, .. } in entries.into_iter().flatten() {
+            if credential.key == kept.key
                 && credential.is_complete()
                 && credential.has_same_secrets(kept)
-        });
-        Ok(same.map(|entry| entry.credential.expiry = end).is_some())
+            {
+                credential.expiry = end;
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn check_writable(&self, kept: &Credential) -> Result<bool, Error> {
@@ -230,8 +230,9 @@ impl Storage for Memory {
     }
 
     fn erase(&self, unwanted: &Query) -> Result<usize, Error> {
-        let mut sites = self.sites.borrow_mut();
-        let Some(entries) = Origin::wanted(unwanted).and_then(|site| sites.get_mut(&site)) else {
+        let mut by_origin = self.by_origin.borrow_mut();
+        let Some(entries) = Origin::wanted(unwanted).and_then(|origin| by_origin.get_mut(&origin))
+        else {
             return Ok(0);
         };
         let before = entries.len();
@@ -242,20 +243,17 @@ impl Storage for Memory {
     fn list(&self) -> Result<Vec<Listed>, Error> {
         self.sweep();
         let now = (self.clock)();
-        let sites = self.sites.borrow();
-        let mut entries: Vec<&MemoryEntry> = sites.values().flatten().collect();
+        let by_origin = self.by_origin.borrow();
+        let mut entries: Vec<&MemoryEntry> = by_origin.values().flatten().collect();
         entries.sort_by_key(|entry| entry.written);
-        let forgotten = |entry: &MemoryEntry| {
+        let listed = entries.into_iter().map(|entry| {
             let left = entry.forgotten().saturating_sub(now.monotonic).as_secs();
-            now.unix.checked_add(left)
-        };
-        Ok(entries
-            .into_iter()
-            .map(|entry| Listed {
-                forgotten: forgotten(entry),
+            Listed {
+                forgotten: now.unix.checked_add(left),
                 ..Listed::of(&entry.credential)
-            })
-            .collect())
+            }
+        });
+        Ok(listed.collect())
     }
 
     fn check(&self) -> Result<(), Error> {

@@ -1,6 +1,6 @@
-//! Places where credentials are kept, behind one contract.
+//! The contract of the storages: memory, the keychain, the plaintext file.
 //!
-//! A storage does not prompt, print or decide. The same conformance tests run over every one of them.
+//! A storage does not print or decide. One set of conformance tests runs over all of them.
 
 use std::cell::Cell;
 use std::fmt;
@@ -16,23 +16,22 @@ use crate::files::owned;
 pub mod file;
 pub mod keychain;
 pub mod memory;
+mod paragraphs;
 
-/// A place where credentials are kept.
 pub trait Storage: fmt::Debug {
-    /// Which one this is.
     fn kind(&self) -> StorageKind;
 
-    /// The credential that fits.
+    /// Returns the newest entry that matches, or `None`.
     ///
-    /// Nothing fits: `None`. Several fit: the one stored last. Ended: returned all the same, possibly without the
-    /// secrets that have ended, since its refresh token may be wanted and its end is worth telling.
+    /// Returns an expired entry too, with or without its secrets: its refresh token may be needed, and its expiry is worth
+    /// a message.
     fn get(&self, wanted: &Query) -> Result<Option<Credential>, Error>;
 
-    /// Keeps `credential` in the place of the entry with the identical key. An identical entry is not written again.
+    /// Stores `credential` and replaces the entry with the same key. Does not write an identical entry again.
     fn store(&self, credential: &Credential) -> Result<(), Error>;
 
-    /// As [`Storage::store`], unless somebody else has stored another secret under its key since `known` was there: that one
-    /// stays. Returns whether it was stored.
+    /// As [`Storage::store`], but only if the key's secret is still that of `known`: a secret stored meanwhile stays. Returns
+    /// whether `credential` was stored.
     fn replace(&self, known: Option<&Credential>, credential: &Credential) -> Result<bool, Error>;
 
     /// Stores `credential` behind all other entries: of several entries that match a query, it answers last. An entry with
@@ -48,16 +47,15 @@ pub trait Storage: fmt::Debug {
         self.replace(known, credential)
     }
 
-    /// Gives the entry with `kept`'s key the end `end`, if its secrets are still `kept`'s: one that was replaced or erased
-    /// in the meantime stays as it is. Who was stored last stays so, where the storage keeps its own account of that; see
-    /// [`Storage::touch`]. Returns whether there was such an entry.
+    /// Sets the expiry of the entry with `kept`'s key, if its secrets are still `kept`'s. Returns whether there was such an
+    /// entry. The entry keeps its place, except in the keychain, whose order is the modification time.
     fn set_expiry(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error>;
 
-    /// Writes the entry with `kept`'s key once more, just as it is, if its secrets are still `kept`'s: so it is found out
-    /// whether it could be replaced now, and nothing that anybody reads changes. Returns whether there was such an entry.
+    /// Tests that the entry with `kept`'s key can be written, without a visible change, if its secrets are still `kept`'s.
+    /// Returns whether there was such an entry.
     fn check_writable(&self, kept: &Credential) -> Result<bool, Error>;
 
-    /// Makes the entry that is kept under `key`, if there is one, the one stored last.
+    /// Marks the entry under `key`, if there is one, as the newest.
     fn touch(&self, key: &Key) -> Result<(), Error> {
         match self.get(&Query::exact(key))? {
             Some(kept) if kept.is_complete() => self.store(&kept),
@@ -65,15 +63,15 @@ pub trait Storage: fmt::Debug {
         }
     }
 
-    /// Removes every entry that fits `unwanted` and, if it names a secret, has that secret. A blank query removes
-    /// nothing. Returns how many went.
+    /// Removes every entry that matches `unwanted` and, if it names a secret, has that secret. A blank query removes no
+    /// entry. Returns the number of removed entries.
     fn erase(&self, unwanted: &Query) -> Result<usize, Error>;
 
-    /// Every entry, without secrets, in the order they were stored where the storage knows it.
+    /// Returns every entry without secrets, the oldest first if the storage knows the order.
     fn list(&self) -> Result<Vec<Listed>, Error>;
 
-    /// Every entry whole, in the same order, also where several are kept under one key: the last of them is the one that
-    /// [`Storage::get`] answers. What is locked away or has gone in the meantime is left out.
+    /// Returns every entry with its secrets, in the order of [`Storage::list`]. Of several entries under one key,
+    /// [`Storage::get`] answers the last. Leaves out locked entries, and those that were removed meanwhile.
     fn all(&self) -> Result<Vec<(Listed, Credential)>, Error> {
         let mut all = Vec::new();
         for listed in self.list()? {
@@ -86,7 +84,7 @@ pub trait Storage: fmt::Debug {
         Ok(all)
     }
 
-    /// Whether it could be used now. Changes nothing.
+    /// Fails if the storage cannot be used now. Changes nothing.
     fn check(&self) -> Result<(), Error>;
 }
 
@@ -99,42 +97,40 @@ pub enum Position {
     Behind,
 }
 
-/// Whether nobody has stored another secret than that of `known` where now is `kept`.
+/// Whether `kept`, the entry now, still has the secret of `known`, or none.
 pub fn is_still(kept: Option<&Credential>, known: Option<&Credential>) -> bool {
     let kept = kept.filter(|kept| kept.is_complete());
     kept.is_none_or(|kept| known.is_some_and(|known| known.has_same_secrets(kept)))
 }
 
-/// The time that was waited in vain, for all storages together: what one of them has cost, the next need not cost again.
-/// Copies count as one.
+/// The time that an operation has waited without an answer, shared by all storages: each of them waits so much less. Clones
+/// share one value.
 #[derive(Debug, Clone, Default)]
 pub struct Budget(Rc<Cell<Duration>>);
 
 impl Budget {
-    /// So much more.
     pub fn add(&self, time: Duration) {
         self.0.set(self.0.get().saturating_add(time));
     }
 
-    /// What of `patience` is left.
+    /// The part of `patience` that is left.
     pub fn remaining(&self, patience: Duration) -> Duration {
         patience.saturating_sub(self.0.get())
     }
 }
 
-/// Which storage, by the word used in configuration and messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StorageKind {
-    /// A daemon of ours, for a while.
+    /// The memory of the daemon.
     Memory,
-    /// The operating system's.
+    /// The keychain of the operating system.
     Keychain,
-    /// Plaintext on disk.
+    /// The plaintext file.
     File,
 }
 
 impl StorageKind {
-    /// Where it keeps things, after `in`.
+    /// The words after "in" in a sentence.
     pub fn place(self) -> &'static str {
         match self {
             Self::Memory => "memory",
@@ -144,7 +140,7 @@ impl StorageKind {
     }
 }
 
-/// `kinds` in a sentence after `in`, each once: `memory, the keychain or the plaintext file`.
+/// Lists `kinds` for the place after "in" in a sentence, each once: `memory, the keychain or the plaintext file`.
 pub fn in_words(kinds: &[StorageKind], last: &str) -> String {
     let mut places: Vec<&str> = Vec::new();
     for kind in kinds {
@@ -159,6 +155,7 @@ pub fn in_words(kinds: &[StorageKind], last: &str) -> String {
     }
 }
 
+/// The word in configuration, messages and JSON.
 impl fmt::Display for StorageKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
@@ -169,128 +166,108 @@ impl fmt::Display for StorageKind {
     }
 }
 
-/// An entry as it may be shown.
+/// An entry without its secrets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
-    /// What it is kept under.
     pub key: Key,
-    /// When its secrets end.
     pub expiry: Option<Expiry>,
-    /// For authtype/credential entries: the scheme, such as `Bearer`.
+    /// The scheme of an `Authorization` header, such as `Bearer`.
     pub scheme: Option<Vec<u8>>,
-    /// Whether a refresh token is kept with it.
+    /// Whether the entry has a refresh token.
     pub is_renewable: bool,
-    /// When it will be forgotten if nobody uses it, in Unix seconds; `None`: kept until removed.
+    /// When memory forgets the entry unless it is used, in Unix seconds; `None`: kept until removed.
     pub forgotten: Option<u64>,
-    /// When it was last written, in Unix seconds, where the storage knows.
+    /// When the entry was last written, in Unix seconds, if the storage knows.
     pub written: Option<u64>,
 }
 
 impl Listed {
-    /// What may be shown of `credential`.
     pub fn of(credential: &Credential) -> Self {
-        let Credential {
-            key,
-            password: _,
-            authorization,
-            expiry,
-            refresh_token,
-        } = credential;
+        let authorization = credential.authorization.as_ref();
         Self {
-            key: key.clone(),
-            expiry: *expiry,
-            scheme: authorization
-                .as_ref()
-                .map(|authorization| authorization.scheme.clone()),
-            is_renewable: refresh_token.is_some(),
+            key: credential.key.clone(),
+            expiry: credential.expiry,
+            scheme: authorization.map(|known| known.scheme.clone()),
+            is_renewable: credential.refresh_token.is_some(),
             forgotten: None,
             written: None,
         }
     }
 }
 
-/// Why a storage did not do what it was asked. Who acts next differs, so there are two kinds.
+/// A failure of a storage. The two kinds differ in what the helper does next.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Not there, locked, or not answering: ask the next storage.
+    /// Absent, locked or silent: ask the next storage.
     #[error("cannot reach the {kind} storage")]
     Unavailable {
-        /// Which storage.
         kind: StorageKind,
-        /// Why.
         #[source]
         cause: Cause,
     },
-    /// There, and it went wrong: stop and say so.
+    /// Present, but it failed: stop and say so.
     #[error("cannot {operation} in the {kind} storage")]
     Failed {
-        /// What was to be done: `look`, `store`, `erase` …
+        /// `look`, `store`, `erase` …
         operation: &'static str,
-        /// Which storage.
         kind: StorageKind,
-        /// Why.
         #[source]
         cause: Cause,
     },
 }
 
-/// What went wrong underneath; holds no value from the wire.
+/// The error underneath. Holds no value from the wire.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// What a person can do about a failure, said on a line of its own.
+/// A cause that the user can fix.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct Advice {
-    /// What is wrong.
     pub message: String,
-    /// What to do, such as a command to run.
+    /// How to fix it, such as a command to run.
     pub hint: String,
-    /// What is lacking.
     pub lack: Lack,
 }
 
-/// What keeps a storage from answering.
+/// The reason why a storage does not answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lack {
-    /// Nothing is wrong: this system just has no such storage.
+    /// This system has no such storage, which is no problem.
     Absent,
-    /// The session bus is another user's: to this user the system has no such storage.
+    /// The session bus belongs to another user: this user has no such storage.
     OwnBus,
-    /// It is there, and closed.
+    /// The storage is locked.
     Locked,
-    /// It is there, and cannot be used as it is.
+    /// The storage exists, but cannot be used.
     Use,
 }
 
 impl Error {
-    /// Whether this system just has no such storage, which is nothing to complain of where it was not asked for.
+    fn cause(&self) -> &Cause {
+        let (Self::Unavailable { cause, .. } | Self::Failed { cause, .. }) = self;
+        cause
+    }
+
+    /// Whether this system has no such storage. That is no problem if the user did not ask for it by name.
     pub fn is_absence(&self) -> bool {
         matches!(self.lack(), Some(Lack::Absent | Lack::OwnBus))
     }
 
-    /// What the storage lacks, if it knows.
     pub fn lack(&self) -> Option<Lack> {
-        let (Self::Unavailable { cause, .. } | Self::Failed { cause, .. }) = self;
-        cause.downcast_ref::<Advice>().map(|advice| advice.lack)
+        let advice = self.cause().downcast_ref::<Advice>()?;
+        Some(advice.lack)
     }
 
-    /// Whether another process holds it, and may let go.
+    /// Whether another process holds the lock and may release it.
     pub fn is_busy(&self) -> bool {
-        let (Self::Unavailable { cause, .. } | Self::Failed { cause, .. }) = self;
-        let cause = cause.downcast_ref::<owned::Error>();
+        let cause = self.cause().downcast_ref::<owned::Error>();
         matches!(cause, Some(owned::Error::Busy { .. }))
     }
 
-    /// What to do about it, if the storage knows.
     pub fn hint(&self) -> Option<&str> {
-        let (Self::Unavailable { cause, .. } | Self::Failed { cause, .. }) = self;
-        let advice = cause
-            .downcast_ref::<Advice>()
-            .map(|advice| advice.hint.as_str());
-        advice.or_else(|| {
-            cause
-                .downcast_ref::<owned::Error>()
-                .and_then(owned::Error::hint)
-        })
+        match self.cause().downcast_ref::<Advice>() {
+            Some(advice) => Some(&advice.hint),
+            None => self.cause().downcast_ref::<owned::Error>()?.hint(),
+        }
     }
 }
