@@ -118,7 +118,10 @@ impl Neighbour for Gcm {
 
     fn read(&self) -> Reading {
         let mut reading = Reading::default();
-        match self.keychain.others(vec![(SCHEMA.0, SCHEMA.1.to_owned())]) {
+        match self
+            .keychain
+            .external(vec![(SCHEMA.0, SCHEMA.1.to_owned())])
+        {
             Ok(items) => {
                 for item in items {
                     let text = |name: &str| item.attributes.get(name).map(String::as_bytes);
@@ -151,7 +154,7 @@ impl Neighbour for Gcm {
             return Ok(0);
         };
         match &found.place {
-            Place::Keychain(attributes) => Ok(self.keychain.remove_other(attributes, secret)?),
+            Place::Keychain(attributes) => Ok(self.keychain.remove_external(attributes, secret)?),
             Place::File(path) => {
                 let is_gone = external::remove(path, |bytes| match self.said(bytes) {
                     Said::Token(said) => Found::new(said, found.place.clone())

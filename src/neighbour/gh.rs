@@ -46,7 +46,7 @@ impl Gh {
         };
         let items = self
             .keychain
-            .others(vec![("service", format!("gh:{name}"))])?;
+            .external(vec![("service", format!("gh:{name}"))])?;
         let (unnamed, named): (Vec<_>, Vec<_>) = items
             .into_iter()
             .partition(|item| item.attributes.get("username").is_none_or(String::is_empty));
@@ -105,7 +105,7 @@ impl Neighbour for Gh {
             return Ok(0);
         };
         match &meant.place {
-            Place::Keychain(attributes) => Ok(self.keychain.remove_other(attributes, secret)?),
+            Place::Keychain(attributes) => Ok(self.keychain.remove_external(attributes, secret)?),
             Place::File(path) => cut_yaml(path, |document, leaf| {
                 is_token(leaf)
                     && found(document, leaf, &meant.place).is_some_and(|kept| kept.is_same(meant))

@@ -66,7 +66,7 @@ impl Glab {
                 services.push(format!("glab:{name}"));
             }
             for service in services {
-                for item in self.keychain.others(vec![("service", service)])? {
+                for item in self.keychain.external(vec![("service", service)])? {
                     let place = Place::Keychain(item.attributes.clone());
                     let secret = item.secret.expose();
                     let found = found(document, host, key, secret, place.clone());
@@ -123,7 +123,7 @@ impl Neighbour for Glab {
             return Ok(0);
         };
         match &meant.place {
-            Place::Keychain(attributes) => Ok(self.keychain.remove_other(attributes, secret)?),
+            Place::Keychain(attributes) => Ok(self.keychain.remove_external(attributes, secret)?),
             Place::File(path) => cut_yaml(path, |document, leaf| {
                 let [hosts, host, key] = &leaf.path[..] else {
                     return false;

@@ -13,7 +13,9 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::fd::BorrowedFd;
 use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
 
+use dbus::blocking::Connection;
 use dbus::channel::Channel;
 
 use crate::platform::{effective_uid, peer_uid, session_bus};
@@ -44,6 +46,21 @@ pub(super) fn connect() -> Result<Channel, Error> {
         }
     }
     Err(failure)
+}
+
+/// Whether a keyring service runs. Asks the bus alone: a call to the service would start one.
+pub(super) fn is_service_running(patience: Duration) -> bool {
+    let Ok(channel) = connect() else {
+        return false;
+    };
+    let connection = Connection::from(channel);
+    let bus = connection.with_proxy("org.freedesktop.DBus", "/org/freedesktop/DBus", patience);
+    let answer: Result<(bool,), dbus::Error> = bus.method_call(
+        "org.freedesktop.DBus",
+        "NameHasOwner",
+        ("org.freedesktop.secrets",),
+    );
+    answer.is_ok_and(|(is_running,)| is_running)
 }
 
 fn connect_to(address: &str) -> Result<Channel, Error> {

@@ -1,9 +1,10 @@
-//! Making items, and changing them.
+//! Creates, changes and removes items.
 
 use keyring::CredentialStore;
 
 use super::attributes::{Schema, Spelling, label};
 use super::found::{FoundItem, KeychainFailure, delete, find, get, map, newest_first, reveal};
+use super::native;
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
@@ -13,20 +14,20 @@ use crate::protocol::write;
 use crate::secret::Buffer;
 use crate::storage::is_still;
 
-/// Whether an item is to be as somebody has seen it.
+/// The secret that an item must have to be changed.
 pub(super) enum Expected {
-    /// Whatever there is.
+    /// Any, or no item.
     Anything,
-    /// The secret of this one, or none.
+    /// This one, or no item.
     Still(Option<Credential>),
-    /// The secret of this one.
+    /// This one.
     There(Credential),
 }
 
-/// Times that an item may go while it is changed: another program's doing.
+/// Attempts while another program removes the item.
 const TRIES: usize = 3;
 
-/// The item is updated where it is; a new one goes where the system keeps new ones. Returns whether it is stored.
+/// Updates the item in its collection, or creates one in the default collection. Returns whether the credential is stored.
 pub(super) fn put(
     store: &CredentialStore,
     credential: &Credential,
@@ -84,7 +85,7 @@ fn put_once(
     Ok(true)
 }
 
-/// What is answered of `found`, the newest first.
+/// Returns the credential that answers: the first complete one of `found`, which has the newest item first.
 fn first_whole(found: &[FoundItem]) -> Result<Option<Credential>, KeychainFailure> {
     for item in found {
         if let Some(known) = item.read()?.filter(Credential::is_complete) {
@@ -106,7 +107,7 @@ fn items_of(store: &CredentialStore, key: &Key) -> Result<Vec<FoundItem>, Keycha
     Ok(found)
 }
 
-/// The newest item under `key` is written again: it is the newest of all then.
+/// Writes the newest item under `key` again, so that it becomes the newest of all.
 pub(super) fn touch(store: &CredentialStore, key: &Key) -> Result<(), KeychainFailure> {
     if let Some(item) = newest_first(items_of(store, key)?)?.first() {
         item.write_again()?;
@@ -139,4 +140,46 @@ pub(super) fn set_expiry(
         }
         _ => Ok(false),
     }
+}
+
+pub(super) fn erase(store: &CredentialStore, unwanted: &Query) -> Result<usize, KeychainFailure> {
+    let names_secret = unwanted.password.is_some() || unwanted.credential.is_some();
+    // An item with hidden attributes is found only by the exact spelling. Once unlocked, the second search finds it too.
+    let mut hidden = find(store, unwanted, Spelling::AsKept)?;
+    hidden.retain(FoundItem::is_hidden);
+    reveal(&mut hidden, unwanted)?;
+    let found = find(store, unwanted, Spelling::Any)?;
+    if found.is_empty() {
+        native::check(store, false)?;
+    }
+    let mut erased = 0;
+    for item in found.into_iter().filter(|item| !item.is_hidden()) {
+        let is_named = !names_secret || item.read()?.is_some_and(|kept| kept.is_named_by(unwanted));
+        if is_named && delete(&item.entry)? {
+            erased += 1;
+        }
+    }
+    if erased == 0 && names_secret && unwanted.username.is_some() {
+        erased = erase_nameless(store, unwanted)?;
+    }
+    Ok(erased)
+}
+
+/// Removes the rejected items without a username: git asked the user for the name and got the secret from us.
+fn erase_nameless(store: &CredentialStore, unwanted: &Query) -> Result<usize, KeychainFailure> {
+    let anyone = Query {
+        username: None,
+        ..unwanted.duplicate()
+    };
+    let mut erased = 0;
+    for item in find(store, &anyone, Spelling::AsKept)? {
+        if item.key().is_none_or(|key| key.username.is_some()) {
+            continue;
+        }
+        let is_named = item.read()?.is_some_and(|kept| kept.is_named_by(&anyone));
+        if is_named && delete(&item.entry)? {
+            erased += 1;
+        }
+    }
+    Ok(erased)
 }

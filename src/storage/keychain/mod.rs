@@ -1,18 +1,18 @@
 //! Credentials in the operating system's keychain, as the items that git's own helpers keep there.
 //!
-//! What git-credential-libsecret stored is found, updated and erased; what is stored here it finds. The service may be
-//! locked, hung or not there: every question is answered within three seconds and the time that a prompt may wait.
+//! git-credential-libsecret and this storage share their items. The service may be locked, hung or absent: each operation ends
+//! within 3 s and the time that a prompt may wait.
 
+mod access;
 mod attributes;
-mod awake;
 mod bus;
 mod calls;
 mod change;
 mod content;
 mod deadline;
+pub(crate) mod external;
 mod found;
 mod native;
-pub(crate) mod others;
 mod program;
 mod prompt;
 mod secret_service;
@@ -22,18 +22,17 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use keyring::CredentialStore;
 
-use self::attributes::Spelling;
-use self::change::{Expected, check_writable, put, set_expiry, touch};
-use self::deadline::Prompts;
-use self::found::{FoundItem, KeychainFailure, all, delete, find, get, list, reveal};
-use self::others::{ExternalAttributes, ExternalItem};
-use super::{Advice, Budget, Error, Lack, Listed, Storage, StorageKind};
+use self::access::Access;
+use self::change::{Expected, check_writable, erase, put, set_expiry, touch};
+use self::external::{ExternalAttributes, ExternalItem};
+use self::found::{all, get, list};
+use super::{Budget, Error, Listed, Storage, StorageKind};
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
@@ -43,76 +42,50 @@ use crate::platform::lock::Lock;
 use crate::platform::monotonic_now;
 use crate::secret::Secret;
 
-/// How long all of an operation may take where nobody is prompted. Above the two seconds after which one unanswered call
-/// ends by itself, below the three that git's user may be kept waiting.
-const MARGIN: Duration = Duration::from_millis(2700);
-
-/// What is left of it however much was lost elsewhere: enough for a service that is not hung.
-const LEAST: Duration = Duration::from_millis(700);
-
-/// After this long the service tells another second.
+/// The keychain counts in seconds: after this time, a new item gets a later one.
 const SECOND: Duration = Duration::from_millis(1020);
 
-/// How long to wait for one who changes an item now; and for all of them, one after the other, before whoever comes too late
-/// writes out of turn.
+/// How long to wait for one process that changes an item, and for a queue of them.
 const TURN: Duration = Duration::from_millis(1200);
 const CROWD: Duration = Duration::from_secs(10);
 
-/// The lock of those who change items.
+/// The name of the lock for changes.
 const CHANGES: &str = "keychain.lock";
 
-/// A failure that took longer is a service that does not answer; the next question would take as long.
-const SLOW: Duration = Duration::from_secs(1);
-
-/// The keychain. Nothing is opened before the first question.
+/// The keychain of the system. The first operation opens it.
 pub struct Keychain {
+    /// How long a prompt may wait for the user; zero: no prompt.
     patience: Duration,
-    /// One connection that may prompt, and one that never does.
-    asking: Arc<OnceLock<Arc<CredentialStore>>>,
-    quiet: Arc<OnceLock<Arc<CredentialStore>>>,
-    prompts: Arc<Prompts>,
-    /// Once it did not answer in time it is not asked again: the next wait would be as long.
-    is_lost: Cell<bool>,
-    /// A person who did not unlock it when asked is not asked again.
-    is_declined: Cell<bool>,
-    /// When something was stored, by the clock that nobody sets.
+    access: Access,
+    /// When an item was last stored, on the monotonic clock.
     stored: Cell<Option<Duration>>,
-    /// What was put last, and when.
-    touch: RefCell<Vec<(Key, Duration)>>,
-    /// Where those who make an item take turns.
+    /// The touched keys, and when, on the monotonic clock.
+    touched: RefCell<Vec<(Key, Duration)>>,
+    /// The folder of the lock for changes.
     turns: Option<PathBuf>,
-    /// What those who were asked before have cost.
-    lost: Budget,
 }
 
 impl Keychain {
-    /// The system's own. `prompt_patience`: how long a prompt for the keychain's password may wait for a person; zero:
-    /// none appears.
+    /// `prompt_patience`: how long a prompt for the keychain's password may wait for the user; zero: no prompt.
     pub fn open(prompt_patience: Duration) -> Self {
         Self {
             patience: prompt_patience,
-            asking: Arc::default(),
-            quiet: Arc::default(),
-            prompts: Arc::default(),
-            is_lost: Cell::new(false),
-            is_declined: Cell::new(false),
+            access: Access::default(),
             stored: Cell::new(None),
-            touch: RefCell::default(),
+            touched: RefCell::default(),
             turns: None,
-            lost: Budget::default(),
         }
     }
 
-    /// What was waited in vain for others is not waited again here.
+    /// Shares the waiting time with other storages.
     #[must_use]
-    pub fn after(self, lost: &Budget) -> Self {
-        Self {
-            lost: lost.clone(),
-            ..self
-        }
+    pub fn after(mut self, lost: &Budget) -> Self {
+        self.access.lost = lost.clone();
+        self
     }
 
-    /// With a folder of ours where processes that make an item take turns: the service itself would let each make one.
+    /// Takes a lock in `folder` for each change: two processes could create the same item, since the service knows no
+    /// conditions.
     #[must_use]
     pub fn taking_turns_in(self, folder: &Path) -> Self {
         Self {
@@ -121,104 +94,82 @@ impl Keychain {
         }
     }
 
-    /// Over a given store of the keyring interface, which is taken not to prompt.
+    /// Uses a given store, which must not prompt.
     pub fn over(store: &Arc<CredentialStore>) -> Self {
-        let keychain = Self::open(Duration::ZERO);
-        let _ = keychain.quiet.set(Arc::clone(store));
-        keychain
+        Self {
+            access: Access::over(store),
+            ..Self::open(Duration::ZERO)
+        }
     }
 
-    /// The items of another program that have these attributes.
-    pub fn others(&self, attributes: ExternalAttributes) -> Result<Vec<ExternalItem>, Error> {
-        self.ask("look", self.patience, move |store| {
-            others::find(store, &attributes)
+    /// Returns the items of another program that have these attributes.
+    pub fn external(&self, attributes: ExternalAttributes) -> Result<Vec<ExternalItem>, Error> {
+        self.access.ask("look", self.patience, move |store| {
+            external::find(store, &attributes)
         })
     }
 
-    /// Removes an item of another program: the one with exactly these attributes, if it still keeps `secret`. Returns
-    /// how many went.
-    pub fn remove_other(
+    /// Removes the items of another program with exactly these attributes that still have `secret`. Returns their number.
+    pub fn remove_external(
         &self,
         attributes: &HashMap<String, String>,
         secret: &Secret,
     ) -> Result<usize, Error> {
         let (attributes, secret) = (attributes.clone(), secret.duplicate());
-        self.ask("erase", self.patience, move |store| {
-            others::remove(store, &attributes, &secret)
+        self.access.ask("erase", self.patience, move |store| {
+            external::remove(store, &attributes, &secret)
         })
     }
 
-    /// Asks the store, but not for ever. `patience`: see [`Keychain::open`].
-    fn ask<T: Send + 'static>(
-        &self,
-        operation: &'static str,
-        patience: Duration,
-        question: impl FnOnce(&CredentialStore) -> Result<T, KeychainFailure> + Send + 'static,
-    ) -> Result<T, Error> {
-        let unavailable = |message: &str, hint: &str| Error::Unavailable {
-            kind: StorageKind::Keychain,
-            cause: Box::new(Advice {
-                message: message.to_owned(),
-                hint: hint.to_owned(),
-                lack: Lack::Use,
-            }),
-        };
-        let late = || {
-            if self.prompts.is_bus_silent() {
-                return unavailable(
-                    "the session bus does not answer",
-                    "run 'unset DBUS_SESSION_BUS_ADDRESS' in this shell, or sign in to the desktop again",
-                );
-            }
-            unavailable(
-                "the keyring service does not answer",
-                "restart it, or choose another storage with '--storage'",
-            )
-        };
-        if self.is_lost.get() {
-            return Err(late());
+    /// Returns the keys of the entries if a service runs and its keyring is open. Reads no secret, starts no service and
+    /// unlocks nothing, since some services prompt for each of these.
+    pub fn keys_at_hand(&self, patience: Duration) -> Vec<Key> {
+        if !native::is_running(patience) {
+            return Vec::new();
         }
-        if self.is_declined.get() && !patience.is_zero() {
-            return Err(unavailable(
-                "the keyring was not unlocked when you were asked to",
-                "run the command again, or unlock it in the desktop's password manager",
-            ));
-        }
-        let slot = Arc::clone(if patience.is_zero() {
-            &self.quiet
-        } else {
-            &self.asking
+        let keys = self.access.ask("list", Duration::ZERO, |store| {
+            native::check(store, true)?;
+            found::keys(store)
         });
-        let (began, prompted) = (monotonic_now(), self.prompts.time());
-        let prompts = Arc::clone(&self.prompts);
-        let limit = self.lost.remaining(MARGIN).max(LEAST);
-        let answer = deadline::within(limit, patience, &self.prompts, move || {
-            let store = if let Some(store) = slot.get() {
-                Arc::clone(store)
-            } else {
-                let opened = native::open(patience, &prompts)?;
-                Arc::clone(slot.get_or_init(|| opened))
-            };
-            question(&*store)
+        keys.unwrap_or_default()
+    }
+
+    fn put(&self, credential: &Credential, expected: Expected) -> Result<bool, Error> {
+        // A change without the lock is better than no change.
+        let turn = self.take_turn().ok();
+        let credential = credential.duplicate();
+        let stored = self.access.ask("store", self.patience, move |store| {
+            let _turn = turn;
+            put(store, &credential, &expected)
         });
-        let Ok(answer) = answer else {
-            self.is_lost.set(true);
-            return Err(late());
+        self.stored.set(Some(monotonic_now()));
+        stored
+    }
+
+    /// Takes the lock for changes. Fails if another process keeps it.
+    fn take_turn(&self) -> Result<ChangeTurn, owned::Error> {
+        let Some(folder) = self.turns.as_deref().filter(|_| !self.access.is_silent()) else {
+            return Ok(ChangeTurn(None));
         };
-        answer.map_err(|failure| {
-            let error = failure.into_error(operation);
-            let prompted = self.prompts.time().saturating_sub(prompted);
-            let is_slow = monotonic_now().saturating_sub(began) > SLOW.saturating_add(prompted);
-            if matches!(error, Error::Unavailable { .. }) {
-                self.is_lost.set(is_slow);
-                self.is_declined.set(!prompted.is_zero());
+        let lost = &self.access.lost;
+        let patience = lost.remaining(TURN);
+        let Ok(own) = Folder::make(folder) else {
+            return Ok(ChangeTurn(None));
+        };
+        match own.lock_in_turn(CHANGES, patience, CROWD) {
+            Ok(Some(lock)) => Ok(ChangeTurn(Some(lock))),
+            Ok(None) => {
+                lost.add(patience);
+                let path = folder.join(CHANGES);
+                Err(owned::Error::Busy { path })
             }
-            error
-        })
+            // No process can take the lock.
+            Err(_) => Ok(ChangeTurn(None)),
+        }
     }
 }
 
-/// The keychain's items may be changed as long as this is kept: nobody else of ours does. `None`: nobody takes turns.
+/// The lock for changes; `None`: no process takes it.
 struct ChangeTurn(#[expect(dead_code, reason = "held until it is dropped")] Option<Lock>);
 
 fn busy(operation: &'static str, cause: owned::Error) -> Error {
@@ -229,52 +180,16 @@ fn busy(operation: &'static str, cause: owned::Error) -> Error {
     }
 }
 
-impl Keychain {
-    fn put(&self, credential: &Credential, expected: Expected) -> Result<bool, Error> {
-        // Rather out of turn than not at all.
-        let turn = self.take_turn().ok();
-        let credential = credential.duplicate();
-        let stored = self.ask("store", self.patience, move |store| {
-            let _turn = turn;
-            put(store, &credential, &expected)
-        });
-        self.stored.set(Some(monotonic_now()));
-        stored
-    }
-
-    /// Whoever changes an item takes turns with the others of ours: the service knows no condition. Fails if another process
-    /// keeps it.
-    fn take_turn(&self) -> Result<ChangeTurn, owned::Error> {
-        let Some(folder) = self.turns.as_deref().filter(|_| !self.is_lost.get()) else {
-            return Ok(ChangeTurn(None));
-        };
-        let patience = self.lost.remaining(TURN);
-        let Ok(own) = Folder::make(folder) else {
-            return Ok(ChangeTurn(None));
-        };
-        let taken = own.lock_in_turn(CHANGES, patience, CROWD);
-        match taken {
-            Ok(Some(lock)) => Ok(ChangeTurn(Some(lock))),
-            Ok(None) => {
-                self.lost.add(patience);
-                let path = folder.join(CHANGES);
-                Err(owned::Error::Busy { path })
-            }
-            // Then nobody can take one.
-            Err(_) => Ok(ChangeTurn(None)),
-        }
-    }
-}
-
 impl Storage for Keychain {
     fn kind(&self) -> StorageKind {
         StorageKind::Keychain
     }
 
-    /// Without unlocking anything if what fits is open, or if nothing fits.
+    /// Unlocks nothing if an open item matches, or if none does.
     fn get(&self, wanted: &Query) -> Result<Option<Credential>, Error> {
         let wanted = wanted.duplicate();
-        self.ask("look", self.patience, move |store| get(store, &wanted))
+        self.access
+            .ask("look", self.patience, move |store| get(store, &wanted))
     }
 
     fn store(&self, credential: &Credential) -> Result<(), Error> {
@@ -289,67 +204,72 @@ impl Storage for Keychain {
     fn set_expiry(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {
         let turn = self.take_turn().map_err(|cause| busy("store", cause))?;
         let kept = kept.duplicate();
-        let redated = self.ask("store", self.patience, move |store| {
+        let changed = self.access.ask("store", self.patience, move |store| {
             let _turn = turn;
             set_expiry(store, &kept, end)
         });
         self.stored.set(Some(monotonic_now()));
-        redated
+        changed
     }
 
     fn check_writable(&self, kept: &Credential) -> Result<bool, Error> {
         let kept = kept.duplicate();
-        self.ask("store", self.patience, move |store| {
+        self.access.ask("store", self.patience, move |store| {
             check_writable(store, &kept)
         })
     }
 
-    /// The service counts in seconds: of two items that were written in one, the newer counts as the one stored last.
+    /// Waits until the next second: the service counts in seconds, and of two items of one second it answers the younger.
     fn touch(&self, key: &Key) -> Result<(), Error> {
         let last = {
-            let touch = self.touch.borrow();
-            // Items of another host answer other questions.
-            let mut near = touch
-                .iter()
-                .rev()
-                .filter(|(other, _)| other.host == key.host && other.protocol == key.protocol);
-            self.stored.get().max(near.next().map(|(_, at)| *at))
+            let touched = self.touched.borrow();
+            // Items of another host answer other queries.
+            let same_host = |other: &Key| other.host == key.host && other.protocol == key.protocol;
+            let near = touched.iter().rfind(|(other, _)| same_host(other));
+            self.stored.get().max(near.map(|(_, at)| *at))
         };
         if let Some(last) = last {
             thread::sleep(SECOND.saturating_sub(monotonic_now().saturating_sub(last)));
         }
         let key = key.clone();
         let touched = key.clone();
-        let put = self.ask("store", self.patience, move |store| touch(store, &touched));
-        self.touch.borrow_mut().push((key, monotonic_now()));
+        let put = self
+            .access
+            .ask("store", self.patience, move |store| touch(store, &touched));
+        self.touched.borrow_mut().push((key, monotonic_now()));
         put
     }
 
     fn erase(&self, unwanted: &Query) -> Result<usize, Error> {
-        // One secret goes in turn with those who store, who write over an item in its place: a newer one must not go for it.
+        // A process that stores writes over the item: without the lock, its newer secret could be erased.
         let names_secret = unwanted.password.is_some() || unwanted.credential.is_some();
         let turn = names_secret.then(|| self.take_turn()).transpose();
         let turn = turn.map_err(|cause| busy("erase", cause))?;
         let unwanted = unwanted.duplicate();
-        self.ask("erase", self.patience, move |store| {
+        self.access.ask("erase", self.patience, move |store| {
             let _turn = turn;
             erase(store, &unwanted)
         })
     }
 
-    /// Of a locked entry the end stays unknown: nobody is prompted for a list.
+    /// Never prompts: the expiry of a locked entry stays unknown.
     fn list(&self) -> Result<Vec<Listed>, Error> {
-        self.ask("list", Duration::ZERO, list)
+        self.access.ask("list", Duration::ZERO, list)
     }
 
-    /// Every item, even behind another one under the same key. What is open is read without a prompt, and who does not
-    /// unlock the rest is not asked for each of it.
+    /// Returns older items under the same key too. Reads open items first: if the user does not unlock the rest, one prompt is
+    /// enough.
     fn all(&self) -> Result<Vec<(Listed, Credential)>, Error> {
-        let (open, locked) = self.ask("list", Duration::ZERO, |store| all(store, false))?;
+        let (open, locked) = self
+            .access
+            .ask("list", Duration::ZERO, |store| all(store, false))?;
         if locked == 0 || self.patience.is_zero() {
             return Ok(open);
         }
-        match self.ask("list", self.patience, |store| all(store, true)) {
+        match self
+            .access
+            .ask("list", self.patience, |store| all(store, true))
+        {
             Ok((all, _)) => Ok(all),
             Err(Error::Unavailable { .. }) => Ok(open),
             Err(cause) => Err(cause),
@@ -357,7 +277,7 @@ impl Storage for Keychain {
     }
 
     fn check(&self) -> Result<(), Error> {
-        self.ask("read", Duration::ZERO, |store| {
+        self.access.ask("read", Duration::ZERO, |store| {
             Ok(native::check(store, true)?)
         })
     }
@@ -369,69 +289,13 @@ impl fmt::Debug for Keychain {
     }
 }
 
-impl Keychain {
-    /// The keys of the entries, if a service runs and its keyring is open. Reads no secret, starts no service and unlocks
-    /// nothing: some services ask a person for each of these.
-    pub fn keys_at_hand(&self, patience: Duration) -> Vec<Key> {
-        if !awake::is_running(patience) {
-            return Vec::new();
-        }
-        let keys = self.ask("list", Duration::ZERO, |store| {
-            native::check(store, true)?;
-            found::keys(store)
-        });
-        keys.unwrap_or_default()
-    }
-}
-
-fn erase(store: &CredentialStore, unwanted: &Query) -> Result<usize, KeychainFailure> {
-    let names_secret = unwanted.password.is_some() || unwanted.credential.is_some();
-    // What hides its attributes can only be found as it is spelled here. Unlocked, it is found below as well.
-    let mut hidden = find(store, unwanted, Spelling::AsKept)?;
-    hidden.retain(FoundItem::is_hidden);
-    reveal(&mut hidden, unwanted)?;
-    let found = find(store, unwanted, Spelling::Any)?;
-    if found.is_empty() {
-        native::check(store, false)?;
-    }
-    let mut erased = 0;
-    for item in found.into_iter().filter(|item| !item.is_hidden()) {
-        let is_named = !names_secret || item.read()?.is_some_and(|kept| kept.is_named_by(unwanted));
-        if is_named && delete(&item.entry)? {
-            erased += 1;
-        }
-    }
-    if erased == 0 && names_secret && unwanted.username.is_some() {
-        erased = erase_nameless(store, unwanted)?;
-    }
-    Ok(erased)
-}
-
-/// Removes the items without a user whose secret was rejected: git asked for the name, and was given the secret by us.
-fn erase_nameless(store: &CredentialStore, unwanted: &Query) -> Result<usize, KeychainFailure> {
-    let anyone = Query {
-        username: None,
-        ..unwanted.duplicate()
-    };
-    let mut erased = 0;
-    for item in find(store, &anyone, Spelling::AsKept)? {
-        let is_nameless = item.key().is_some_and(|key| key.username.is_none());
-        if is_nameless
-            && item.read()?.is_some_and(|kept| kept.is_named_by(&anyone))
-            && delete(&item.entry)?
-        {
-            erased += 1;
-        }
-    }
-    Ok(erased)
-}
-
 #[cfg(test)]
 mod tests {
     use keyring::api::CredentialStoreApi;
     use keyring::{Error as KeyringError, mock};
 
     use super::*;
+    use crate::storage::{Advice, Lack};
 
     fn wanted() -> Query {
         Query {

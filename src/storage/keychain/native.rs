@@ -65,3 +65,14 @@ pub(super) fn label(entry: &Entry) -> Result<String, Error> {
     let _ = entry;
     Ok(String::new())
 }
+
+/// Whether a keyring service runs. Starts none.
+pub(super) fn is_running(patience: Duration) -> bool {
+    #[cfg(all(unix, not(target_os = "macos")))]
+    return super::bus::is_service_running(patience);
+    #[cfg(not(all(unix, not(target_os = "macos"))))]
+    {
+        let _ = patience;
+        false
+    }
+}

@@ -1,0 +1,123 @@
+//! Calls to the keychain, each with a limit. After a call without an answer there is no other one.
+
+use std::cell::Cell;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use keyring::CredentialStore;
+
+use super::deadline::{Prompts, within};
+use super::found::KeychainFailure;
+use super::native;
+use crate::platform::monotonic_now;
+use crate::storage::{Advice, Budget, Error, Lack, StorageKind};
+
+/// The limit of an operation without a prompt: more than the 2 s after which a single call fails, less than the 3 s that git
+/// may wait.
+const MARGIN: Duration = Duration::from_millis(2700);
+/// The part of [`MARGIN`] that remains after any loss of time elsewhere: enough for a service that works.
+const LEAST: Duration = Duration::from_millis(700);
+/// A call that failed after this time counts as unanswered.
+const SLOW: Duration = Duration::from_secs(1);
+
+type Connection = Arc<OnceLock<Arc<CredentialStore>>>;
+
+#[derive(Default)]
+pub(super) struct Access {
+    may_prompt: Connection,
+    never_prompts: Connection,
+    prompts: Arc<Prompts>,
+    /// A call was not answered in time: another one would wait as long.
+    is_silent: Cell<bool>,
+    /// The user did not unlock the keychain at a prompt.
+    is_declined: Cell<bool>,
+    /// The time that other storages have waited in vain.
+    pub(super) lost: Budget,
+}
+
+impl Access {
+    /// Uses `store`, which must not prompt.
+    pub(super) fn over(store: &Arc<CredentialStore>) -> Self {
+        let access = Self::default();
+        let _ = access.never_prompts.set(Arc::clone(store));
+        access
+    }
+
+    pub(super) fn is_silent(&self) -> bool {
+        self.is_silent.get()
+    }
+
+    /// Runs `question` on a thread of its own and waits for a limited time. `patience`: the additional time for a prompt; zero:
+    /// no prompt.
+    pub(super) fn ask<T: Send + 'static>(
+        &self,
+        operation: &'static str,
+        patience: Duration,
+        question: impl FnOnce(&CredentialStore) -> Result<T, KeychainFailure> + Send + 'static,
+    ) -> Result<T, Error> {
+        if self.is_silent.get() {
+            return Err(self.silence());
+        }
+        if self.is_declined.get() && !patience.is_zero() {
+            return Err(unavailable(
+                "the keyring is still locked after its prompt",
+                "run the command again, or unlock it in the desktop's password manager",
+            ));
+        }
+        let connection = Arc::clone(if patience.is_zero() {
+            &self.never_prompts
+        } else {
+            &self.may_prompt
+        });
+        let (began, prompted) = (monotonic_now(), self.prompts.time());
+        let prompts = Arc::clone(&self.prompts);
+        let limit = self.lost.remaining(MARGIN).max(LEAST);
+        let answer = within(limit, patience, &self.prompts, move || {
+            let store = if let Some(store) = connection.get() {
+                Arc::clone(store)
+            } else {
+                let opened = native::open(patience, &prompts)?;
+                Arc::clone(connection.get_or_init(|| opened))
+            };
+            question(&*store)
+        });
+        let Ok(answer) = answer else {
+            self.is_silent.set(true);
+            return Err(self.silence());
+        };
+        answer.map_err(|failure| {
+            let error = failure.into_error(operation);
+            if matches!(error, Error::Unavailable { .. }) {
+                let prompted = self.prompts.time().saturating_sub(prompted);
+                let took = monotonic_now().saturating_sub(began);
+                self.is_silent.set(took > SLOW.saturating_add(prompted));
+                self.is_declined.set(!prompted.is_zero());
+            }
+            error
+        })
+    }
+
+    fn silence(&self) -> Error {
+        if self.prompts.is_bus_silent() {
+            return unavailable(
+                "the session bus does not answer",
+                "run 'unset DBUS_SESSION_BUS_ADDRESS' in this shell, or sign in to the desktop again",
+            );
+        }
+        unavailable(
+            "the keyring service does not answer",
+            "restart it, or choose another storage with '--storage'",
+        )
+    }
+}
+
+fn unavailable(message: &str, hint: &str) -> Error {
+    Error::Unavailable {
+        kind: StorageKind::Keychain,
+        cause: Box::new(Advice {
+            message: message.to_owned(),
+            hint: hint.to_owned(),
+            lack: Lack::Use,
+        }),
+    }
+}
