@@ -17,7 +17,7 @@ pub(super) struct TextChange {
     /// In their order.
     pub(super) removed: Vec<Range<usize>>,
     /// The entry, and its position in the old text: not before a removed paragraph.
-    added: Option<(usize, Buffer)>,
+    pub(super) added: Option<(usize, Buffer)>,
     /// Additional bytes that must fit on the disk.
     pub(super) room: usize,
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use keyring::CredentialStore;
 
 use super::deadline::{Prompts, within};
-use super::found::KeychainFailure;
+use super::failure::KeychainFailure;
 use super::native;
 use crate::platform::monotonic_now;
 use crate::storage::{Advice, Budget, Error, Lack, StorageKind};

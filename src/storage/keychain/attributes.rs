@@ -1,4 +1,4 @@
-//! What an item tells of itself: the key of its credential, as attributes and back, and when it was stored.
+//! The attributes of an item: from the key of its credential and back, and the time when it was stored.
 
 use std::collections::HashMap;
 
@@ -6,39 +6,38 @@ use crate::credential::key::Key;
 use crate::credential::query::Query;
 use crate::credential::username::Username;
 
-/// The attribute that tells what kind of item this is (libsecret, `SecretSchema`).
+/// The attribute with the kind of an item (libsecret, `SecretSchema`).
 pub(super) const SCHEMA: &str = "xdg:schema";
 
-/// What git-credential-libsecret gave its items before git 2.43 (libsecret, `SECRET_SCHEMA_COMPAT_NETWORK`). Others keep
-/// theirs under it too: git's are known by their label. What is stored anew is not kept so.
+/// The schema of git-credential-libsecret before git 2.43 (libsecret, `SECRET_SCHEMA_COMPAT_NETWORK`). Other programs use it
+/// too, so the label identifies git's items. New items never have this schema.
 const OLDER: &str = "org.gnome.keyring.NetworkPassword";
 
-/// Which kind of item. Both hold git's attribute lines; only the first is looked at by git's own helper.
+/// The kind of an item. Both kinds hold git's attribute lines. git's own helper reads only the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Schema {
-    /// A password, exactly as git-credential-libsecret keeps it.
+    /// A password, exactly as git-credential-libsecret stores it.
     Password,
-    /// Authtype and credential alone. That helper would take the empty password for the secret, and it looks for
-    /// `server` without looking at the schema: so no attribute here has a name of its.
+    /// Authtype and credential without a password. git's helper would return the empty password. It searches by `server`
+    /// without the schema, so no attribute here has one of its names.
     Authorization,
 }
 
-/// What an item tells of its key.
+/// The key of an item, as its attributes show it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Seen {
-    /// All of it.
     Key(Key),
-    /// Nothing yet: in a locked keyring that was never open, gnome-keyring shows digests in place of the attributes, and
-    /// still finds them.
+    /// In a locked keyring that was never open, gnome-keyring shows digests in place of the attributes. A search still finds
+    /// the item.
     Hidden,
-    /// It is none of git's.
+    /// The item does not belong to git.
     Foreign,
 }
 
 impl Schema {
     pub(super) const ALL: [Self; 2] = [Self::Password, Self::Authorization];
 
-    /// What items of this kind call themselves: new ones by the first name.
+    /// The names of this schema. New items get the first.
     fn names(self) -> &'static [&'static str] {
         match self {
             Self::Password => &["org.git.Password", OLDER],
@@ -46,49 +45,29 @@ impl Schema {
         }
     }
 
-    fn protocol(self) -> &'static str {
+    /// The names of the attributes for protocol, host, path and username.
+    fn attribute_names(self) -> [&'static str; 4] {
         match self {
-            Self::Password => "protocol",
-            Self::Authorization => "git-protocol",
+            Self::Password => ["protocol", "server", "object", "user"],
+            Self::Authorization => ["git-protocol", "git-host", "git-path", "git-username"],
         }
     }
 
-    fn host(self) -> &'static str {
-        match self {
-            Self::Password => "server",
-            Self::Authorization => "git-host",
-        }
-    }
-
-    fn path(self) -> &'static str {
-        match self {
-            Self::Password => "object",
-            Self::Authorization => "git-path",
-        }
-    }
-
-    fn username(self) -> &'static str {
-        match self {
-            Self::Password => "user",
-            Self::Authorization => "git-username",
-        }
-    }
-
-    /// What finds every item of this kind, search by search.
+    /// The searches that find every item of this kind.
     pub(super) fn everything(self) -> Vec<ItemAttributes> {
         let name = |name: &&str| vec![(SCHEMA, (*name).to_owned())];
         self.names().iter().map(name).collect()
     }
 
-    /// The attributes of the items that may fit `wanted`, search by search; none if no item can. They only narrow: an item
-    /// without some attribute that `wanted` leaves open is found too, and so is the same host with a port.
+    /// The searches that find every item that may match `wanted`; none if no item can. They also find other items, such as
+    /// the same host with a port.
     pub(super) fn searches(self, wanted: &Query, spelling: Spelling) -> Vec<ItemAttributes> {
         let (Some(host), Some(more)) = (wanted.host.as_deref().and_then(text), self.more(wanted))
         else {
             return Vec::new();
         };
         let mut searches = match spelling {
-            // Not the schema: gnome-keyring tells a false one of items that it hides, and would not find them.
+            // Without the schema: gnome-keyring shows a wrong one for hidden items, and would not find them.
             Spelling::AsKept => vec![self.host_attributes(host)],
             Spelling::Any => self.everything(),
         };
@@ -98,16 +77,12 @@ impl Schema {
         searches
     }
 
-    /// Those of all but the host.
+    /// The attributes except the host.
     fn more(self, wanted: &Query) -> Option<ItemAttributes> {
-        let mut attributes = vec![(self.protocol(), text(wanted.protocol.as_deref()?)?)];
-        for (name, value) in [
-            (self.path(), wanted.path.as_deref()),
-            (
-                self.username(),
-                wanted.username.as_ref().map(Username::expose),
-            ),
-        ] {
+        let [protocol, _, path, username] = self.attribute_names();
+        let mut attributes = vec![(protocol, text(wanted.protocol.as_deref()?)?)];
+        let user = wanted.username.as_ref().map(Username::expose);
+        for (name, value) in [(path, wanted.path.as_deref()), (username, user)] {
             if let Some(value) = value {
                 attributes.push((name, text(value)?));
             }
@@ -115,7 +90,7 @@ impl Schema {
         Some(attributes)
     }
 
-    /// The attributes of an item kept under `key`; `None` if it holds what no attribute can.
+    /// The attributes of the item for `key`; `None` if no attribute can hold a part of it.
     pub(super) fn attributes(self, key: &Key) -> Option<ItemAttributes> {
         let name = (SCHEMA, self.names()[0].to_owned());
         let rest = self.searches(&Query::of(key), Spelling::AsKept);
@@ -123,36 +98,38 @@ impl Schema {
         Some([name].into_iter().chain(rest).collect())
     }
 
-    /// git-credential-libsecret cuts the host at its last colon. That would cut `[::1]` in two, so here a port is what it
-    /// can write back: a number of 16 bits that is not 0.
+    /// git-credential-libsecret splits the host at its last colon, which would split `[::1]`. So only a port that it can
+    /// write back counts: a number from 1 to 65535.
     fn host_attributes(self, host: String) -> ItemAttributes {
+        let [_, server_name, ..] = self.attribute_names();
         let cut = host.rsplit_once(':').filter(|(_, port)| {
             port.parse::<u16>()
                 .is_ok_and(|number| number > 0 && number.to_string() == *port)
         });
         match cut {
             Some((server, port)) if self == Self::Password => {
-                vec![(self.host(), server.to_owned()), ("port", port.to_owned())]
+                vec![(server_name, server.to_owned()), ("port", port.to_owned())]
             }
-            _ => vec![(self.host(), host)],
+            _ => vec![(server_name, host)],
         }
     }
 
-    /// The key that `attributes` tell. The host may be in the letters that a person typed; keys have lower case. `label`
-    /// is asked for only where the attributes alone do not tell whose it is.
+    /// Reads the key from `attributes`. The host may have capitals, as the user typed it; keys have lower case. Calls `label`
+    /// only if the attributes do not identify the program.
     pub(super) fn key<E>(
         self,
         attributes: &HashMap<String, String>,
         label: impl FnOnce() -> Result<String, E>,
     ) -> Result<Seen, E> {
         let value = |name: &str| attributes.get(name).map(|value| value.as_bytes().to_vec());
-        let Some(protocol) = value(self.protocol()) else {
+        let [protocol, host, path, username] = self.attribute_names();
+        let Some(protocol) = value(protocol) else {
             return Ok(Seen::Hidden);
         };
         let name = attributes.get(SCHEMA).map(String::as_str);
         let is_ours = name.is_some_and(|name| self.names().contains(&name))
             && (name != Some(OLDER) || label()?.starts_with(LABEL));
-        let Some(mut host) = value(self.host()).filter(|_| is_ours) else {
+        let Some(mut host) = value(host).filter(|_| is_ours) else {
             return Ok(Seen::Foreign);
         };
         host.make_ascii_lowercase();
@@ -165,8 +142,8 @@ impl Schema {
         Ok(Seen::Key(Key {
             protocol,
             host,
-            path: value(self.path()),
-            username: value(self.username()).map(Username::from),
+            path: value(path),
+            username: value(username).map(Username::from),
         }))
     }
 }
@@ -174,30 +151,30 @@ impl Schema {
 /// Names and values.
 pub(super) type ItemAttributes = Vec<(&'static str, String)>;
 
-/// How closely a host is searched for.
+/// The spelling of the host in a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Spelling {
-    /// In the letters that our keys have. Fast: the service itself finds it.
+    /// Lower case, as in our keys. Fast: the service finds the item.
     AsKept,
-    /// In any letters, as git's own helper may have been given it: every host of the protocol comes back.
+    /// Any case, since git's own helper stores the host as git gives it. The search returns every host of the protocol.
     Any,
 }
 
-/// When an item was stored; the larger is the later.
+/// When an item was stored. The larger value is the later one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(super) struct Stored {
     /// In Unix seconds.
     pub(super) modified: u64,
     /// In Unix seconds.
     pub(super) created: u64,
-    /// Of two items made within the same second, the higher is the later.
+    /// Orders two items of the same second: the higher number is the later one.
     pub(super) number: u64,
 }
 
-/// How the label of each of git's items begins.
+/// The prefix of the labels of git's items.
 const LABEL: &str = "Git: ";
 
-/// What people see in their keyring: git-credential-libsecret's words.
+/// The label in the user's keyring, as git-credential-libsecret writes it.
 pub(super) fn label(key: &Key) -> String {
     let mut url = key.url();
     if key.path.is_none() {
@@ -206,7 +183,7 @@ pub(super) fn label(key: &Key) -> String {
     format!("{LABEL}{}", String::from_utf8_lossy(&url))
 }
 
-/// The service keeps text, and ends it at a NUL.
+/// `None` if the service cannot hold `value`: it takes UTF-8 text without NUL.
 fn text(value: &[u8]) -> Option<String> {
     let text = std::str::from_utf8(value).ok()?;
     (!text.contains('\0')).then(|| text.to_owned())

@@ -1,11 +1,11 @@
-//! The session bus (D-Bus specification, "Server Addresses"), and whether it is the user's own.
+//! Connects to the session bus (D-Bus specification, "Server Addresses"), if it is the user's own.
 //!
-//! An address outlives its bus: in a `tmux` session or under `nohup` it stays when the desktop session has ended. Another
-//! user can then listen at an abstract name or below `/tmp`, and would be given every secret. So the process at the other end
-//! must run as this user. The check is made on the very connection that is used then: libdbus connects when it opens an
-//! address, and sends its first byte when it registers.
+//! An address outlives its bus: in a `tmux` session or under `nohup` it stays after the desktop session. Another user can then
+//! listen at an abstract name or below `/tmp`, and would get every secret. So the process at the other end must run as this
+//! user. The check uses the same connection as the calls: libdbus connects when it opens an address, and sends its first byte
+//! when it registers.
 //!
-//! Not even root's bus counts: it may let other users own names, and a session bus lets only its own user in.
+//! Root's bus does not count either: it may let other users own names, and a session bus accepts only its own user.
 #![cfg(all(unix, not(target_os = "macos")))]
 #![allow(unsafe_code)]
 
@@ -20,27 +20,25 @@ use dbus::channel::Channel;
 
 use crate::platform::{effective_uid, peer_uid, session_bus};
 
-/// Why there is no connection.
 #[derive(Debug)]
 pub(super) enum Error {
-    /// No bus at a socket is known, or nothing listens there.
+    /// No socket is known, or no process listens there.
     Absent,
     /// The process at the other end runs as another user, or does not let this user connect.
     Foreign,
-    /// The bus is the user's own, and closed the connection at once.
+    /// The user's own bus closed the connection at once.
     Closed,
-    /// Any other error of the library.
     Library(dbus::Error),
 }
 
-/// Connects to the first known bus that runs as this user. Nothing is sent to any other.
+/// Connects to the first known bus that runs as this user. Sends nothing to any other bus.
 pub(super) fn connect() -> Result<Channel, Error> {
     let addresses = session_bus();
     let mut failure = Error::Absent;
     for address in sockets(addresses.as_deref()) {
         match connect_to(address) {
             Ok(channel) => return Ok(channel),
-            // A bus of another user matters more than a socket that is not there.
+            // Report another user's bus rather than a missing socket.
             Err(Error::Absent) => {}
             Err(error) => failure = error,
         }
@@ -85,12 +83,12 @@ fn connect_to(address: &str) -> Result<Channel, Error> {
     }
 }
 
-/// Whether the address names a socket in the file system that belongs to another user. Without a connection: a full backlog
-/// would hold that until the keychain's time is over.
+/// Whether the address names a socket file of another user. Does not connect: with a full backlog, that would take all of the
+/// keychain's time.
 fn is_foreign_path(address: &str) -> bool {
     let pairs = address.strip_prefix("unix:").unwrap_or_default();
     let path = pairs.split(',').find_map(|pair| pair.strip_prefix("path="));
-    // Escaped characters are rare. Without a look here, the check of the connection decides alone.
+    // Ignore addresses with escaped characters: they are rare, and the check of the connection covers them.
     let path = path.filter(|path| !path.contains('%'));
     path.and_then(|path| fs::metadata(path).ok())
         .is_some_and(|found| found.uid() != effective_uid())
@@ -105,10 +103,10 @@ fn is_own(channel: &mut Channel) -> bool {
     peer_uid(socket).is_ok_and(|peer| peer == effective_uid())
 }
 
-/// The addresses of sockets on this machine, in their order.
+/// Returns the addresses of sockets on this machine, in their order.
 ///
-/// Other addresses name a program to start (`unixexec:`, `autolaunch:`), and no operation of git's starts one; or a port
-/// (`tcp:`), where the kernel does not tell the peer's user. Text that is not UTF-8 is no address.
+/// Other addresses name a program (`unixexec:`, `autolaunch:`), and git's operations start none, or a port (`tcp:`), where the
+/// kernel does not know the peer's user. Text that is not UTF-8 is no address.
 fn sockets(addresses: Option<&OsStr>) -> impl Iterator<Item = &str> {
     let addresses = addresses.and_then(OsStr::to_str).unwrap_or_default();
     let addresses = addresses.split(';');

@@ -1,4 +1,4 @@
-//! Calls to the keyring service over D-Bus, and their outcomes.
+//! Calls to the keyring service over D-Bus, and their errors.
 #![cfg(all(unix, not(target_os = "macos")))]
 
 use std::cell::OnceCell;
@@ -21,23 +21,24 @@ pub(super) const BUS: &str = "org.freedesktop.DBus";
 pub(super) enum Error {
     /// There is no bus, or no such service on it.
     Absent,
-    /// The bus is another user's.
+    /// The bus belongs to another user.
     ForeignBus,
     /// The bus closed the connection at once.
     ClosedBus,
-    /// It does not answer, or has gone meanwhile.
+    /// The service does not answer, or stopped meanwhile.
     Mute,
     Locked,
-    /// A person was asked and did not agree, or not in time.
+    /// The user did not agree at a prompt, or not in time.
     Declined,
-    /// The keyring is open, and the service wants a person to confirm this access. No prompt is allowed here.
+    /// The service wants the user to confirm this access to an open keyring, and no prompt is allowed.
     Unconfirmed,
+    /// There is no default collection.
     NoDefault,
-    /// The object of the call does not exist any more.
+    /// The object of the call no longer exists.
     NoObject,
-    /// An answer that does not read.
+    /// The answer has an unexpected form.
     Odd,
-    /// The name of the bus's error, or the service's. Their texts may repeat the request.
+    /// The name of another error. Its text is left out: it may repeat the request.
     Refused(String),
 }
 
@@ -95,12 +96,12 @@ pub(super) type Result<T> = std::result::Result<T, Error>;
 /// A connection to the service.
 pub(super) struct ServiceCalls {
     connection: Connection,
-    /// Who answered first: another one that takes its place knows neither our session nor, locked, the same items.
+    /// The service that answered first. Its successor would not know our session, nor show the same items while locked.
     owner: OnceCell<BusName<'static>>,
 }
 
 impl ServiceCalls {
-    /// Connects to the session bus, if that is the user's own.
+    /// Connects to the user's own session bus.
     pub(super) fn connect() -> Result<Self> {
         Ok(Self {
             connection: Connection::from(bus::connect()?),
@@ -112,7 +113,7 @@ impl ServiceCalls {
         &self.connection
     }
 
-    /// The service's own name on the bus, once it has answered.
+    /// The service's unique name on the bus, after its first answer.
     pub(super) fn owner(&self) -> Option<&BusName<'static>> {
         self.owner.get()
     }
@@ -176,9 +177,9 @@ impl ServiceCalls {
         Ok(value.ok_or(Error::Odd)?.0)
     }
 
-    /// Whether the process that answers for the service also owns this name on the bus.
+    /// Whether the process of the service also owns `name` on the bus.
     ///
-    /// The service's first answer may have been an error, which leaves its owner unknown here: then the bus is asked.
+    /// Asks the bus for the service's owner if its first answer was an error.
     pub(super) fn is_also(&self, name: &str) -> bool {
         let Some(owner) = self.owner_of(name) else {
             return false;

@@ -3,7 +3,8 @@
 use keyring::CredentialStore;
 
 use super::attributes::{Schema, Spelling, label};
-use super::found::{FoundItem, KeychainFailure, delete, find, get, map, newest_first, reveal};
+use super::failure::KeychainFailure;
+use super::found::{FoundItem, delete, find, get, map, newest_first, reveal};
 use super::native;
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;

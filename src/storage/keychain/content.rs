@@ -1,17 +1,17 @@
-//! Which content type a secret is declared as.
+//! The content type of a secret.
 #![cfg(all(unix, not(target_os = "macos")))]
 
 /// The type that libsecret gives its passwords, and that git's own helper reads.
 const TEXT: &str = "text/plain";
 
-/// Kept byte for byte by every service.
+/// Every service keeps this type byte for byte.
 const BYTES: &str = "application/octet-stream";
 
-/// The content type under which a service gives `secret` back byte for byte.
+/// Returns the content type with which a service returns `secret` byte for byte.
 ///
-/// `KeePassXC` and `KWallet` decode text: bytes that are not UTF-8 would come back as U+FFFD, and a byte order mark not at all.
-/// `KeePassXC` besides replaces placeholders such as `{TITLE}`, and XML, its format on disk, cannot hold control characters.
-/// gnome-keyring keeps no content type.
+/// - `KeePassXC` and `KWallet` decode text: they replace bytes that are not UTF-8 by U+FFFD and drop a byte order mark.
+/// - `KeePassXC` also replaces placeholders such as `{TITLE}`, and its XML file cannot hold control characters.
+/// - gnome-keyring ignores the content type.
 pub(super) fn kind(secret: &[u8]) -> &'static str {
     let survives = |letter: char| match letter {
         '\n' => true,

@@ -1,4 +1,4 @@
-//! Waiting, but not for ever; and longer only for a person at a prompt.
+//! Waits with a limit, and longer only while the user is at a prompt.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -8,14 +8,14 @@ use std::time::Duration;
 
 use crate::platform::monotonic_now;
 
-/// A prompt that opens meanwhile says nothing here, so whoever waits looks again; not without a pause, though.
+/// The pause between two looks at the prompts: a prompt that opens does not wake the waiting thread.
 const LOOK: Duration = Duration::from_millis(10);
 
 /// The answer did not come in time.
 #[derive(Debug)]
 pub(super) struct Late;
 
-/// The time that a person takes, which does not count against the service; and the progress of the calling thread.
+/// The time of prompts, which does not count against the service, and whether the bus has answered.
 #[derive(Debug, Default)]
 pub(super) struct Prompts {
     taken: Mutex<Taken>,
@@ -25,13 +25,12 @@ pub(super) struct Prompts {
 #[derive(Debug, Default)]
 struct Taken {
     before: Duration,
-    /// Since when one is open.
+    /// When the open prompt began, on the monotonic clock.
     open: Option<Duration>,
 }
 
 impl Prompts {
-    /// Waits for a person. An outcome of which `is_answer` is false came from nobody, and is held against who should have
-    /// answered.
+    /// Waits for the user at a prompt. If `is_answer` is false for the outcome, the time counts against the service.
     pub(super) fn during<T>(
         &self,
         wait: impl FnOnce() -> T,
@@ -49,7 +48,7 @@ impl Prompts {
         answer
     }
 
-    /// Of all that were, and of the one that is open.
+    /// The time of all prompts, with the open one.
     pub(super) fn time(&self) -> Duration {
         let taken = self.taken();
         let open = taken
@@ -58,12 +57,12 @@ impl Prompts {
         taken.before + open.unwrap_or_default()
     }
 
-    /// The session bus has let this process in.
+    /// Notes that the session bus has accepted this process.
     pub(super) fn note_bus(&self) {
         self.is_on_bus.store(true, Ordering::Relaxed);
     }
 
-    /// Whether it was the session bus that did not answer, and not the keyring service.
+    /// Whether the session bus itself did not answer.
     pub(super) fn is_bus_silent(&self) -> bool {
         !self.is_on_bus.load(Ordering::Relaxed)
     }
@@ -73,9 +72,8 @@ impl Prompts {
     }
 }
 
-/// Does `work` on a thread of its own and waits for it at most `limit`, and `patience` more while a prompt is open. What
-/// comes too late is dropped, and wiped, over there; a thread that hangs in a call that nobody answers ends with the
-/// process.
+/// Runs `work` on a thread and waits at most `limit`, and `patience` more while a prompt is open. The thread drops and wipes a
+/// late answer. A thread that hangs ends with the process.
 pub(super) fn within<T: Send + 'static>(
     limit: Duration,
     patience: Duration,
@@ -96,7 +94,7 @@ pub(super) fn within<T: Send + 'static>(
         match answered.recv_timeout(left.max(LOOK)) {
             Ok(result) => return Ok(result),
             Err(RecvTimeoutError::Timeout) => {}
-            // It panicked: that is a fault of ours, and goes on as one.
+            // A panic is a bug of ours: resume it here.
             Err(RecvTimeoutError::Disconnected) => match worker.join() {
                 Err(panic) => std::panic::resume_unwind(panic),
                 Ok(_) => return Err(Late),

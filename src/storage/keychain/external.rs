@@ -1,5 +1,4 @@
-//! Items of other programs, for those who know what they look like: found by their attributes, read, and removed one at
-//! a time.
+//! Items of other programs: finds them by their attributes, reads and removes them.
 
 use std::collections::HashMap;
 
@@ -7,21 +6,20 @@ use keyring::{CredentialStore, Entry};
 use zeroize::Zeroizing;
 
 use super::attributes::SCHEMA;
-use super::found::{KeychainFailure, delete, map};
+use super::failure::KeychainFailure;
+use super::found::{delete, map};
 use crate::secret::Secret;
 
-/// More than any program keeps.
+/// No program has more items.
 const MOST: usize = 1000;
 
-/// What an item of another program is found by: names and values, all of which it has.
+/// The names and values that an item must have.
 pub type ExternalAttributes = Vec<(&'static str, String)>;
 
 /// An item of another program.
 #[derive(Debug)]
 pub struct ExternalItem {
-    /// All that it tells of itself.
     pub attributes: HashMap<String, String>,
-    /// What it keeps.
     pub secret: Secret,
 }
 
@@ -38,7 +36,7 @@ pub(super) fn find(
                 attributes,
                 secret: Secret::new(&secret),
             }),
-            // Gone in the meantime.
+            // Removed meanwhile.
             Err(keyring::Error::NoEntry) => {}
             Err(error) => return Err(error.into()),
         }
@@ -46,7 +44,7 @@ pub(super) fn find(
     Ok(found)
 }
 
-/// What an item tells of itself. gnome-keyring adds this schema to items that were made without any, sooner or later.
+/// The attributes of `entry`, without the schema that gnome-keyring adds later to items without one.
 fn told(entry: &Entry) -> keyring::Result<HashMap<String, String>> {
     let mut attributes = entry.get_attributes()?;
     if attributes
@@ -58,7 +56,7 @@ fn told(entry: &Entry) -> keyring::Result<HashMap<String, String>> {
     Ok(attributes)
 }
 
-/// Removes the items that have exactly these attributes and keep `secret`. Returns how many went.
+/// Removes the items with exactly these attributes that have `secret`. Returns their number.
 pub(super) fn remove(
     store: &CredentialStore,
     attributes: &HashMap<String, String>,

@@ -1,4 +1,4 @@
-//! Finding items, and reading what they hold.
+//! Finds items and reads them.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -7,20 +7,20 @@ use keyring::{CredentialStore, Entry};
 use zeroize::Zeroizing;
 
 use super::attributes::{ItemAttributes, Schema, Seen, Spelling};
+use super::failure::KeychainFailure;
 use super::native;
 use crate::credential::Credential;
 use crate::credential::key::Key;
 use crate::credential::query::Query;
-use crate::protocol;
 use crate::protocol::read;
 use crate::secret::Buffer;
-use crate::storage::{Advice, Cause, Error, Lack, Listed, StorageKind};
+use crate::storage::Listed;
 
-/// An item that may be meant.
+/// The result of a search.
 pub(super) struct FoundItem {
     pub(super) entry: Entry,
     pub(super) schema: Schema,
-    /// When, in Unix seconds: known of what [`newest_first`] has put in order.
+    /// The modification time in Unix seconds, if [`newest_first`] has read it.
     pub(super) written: Option<u64>,
     seen: Seen,
 }
@@ -37,7 +37,7 @@ impl FoundItem {
         }
     }
 
-    /// What the item holds, whole or not; `None` if it does not read, or has gone in the meantime.
+    /// Reads the item, complete or not; `None` if it is unreadable, or was removed meanwhile.
     pub(super) fn read(&self) -> Result<Option<Credential>, KeychainFailure> {
         let text = match self.entry.get_secret() {
             Ok(text) => Zeroizing::new(text),
@@ -50,36 +50,31 @@ impl FoundItem {
         if self.schema == Schema::Authorization {
             body.password = None;
         }
-        let Key {
-            protocol,
-            host,
-            path,
-            username,
-        } = key.clone();
-        // git's own helper answers the password of an item without a user, too.
-        let nameless = match username {
+        // As git's own helper, answer the password of an item without a user.
+        let nameless = match key.username {
             None => body.password.take(),
             Some(_) => None,
         };
-        let nameless = nameless.filter(|password| !password.expose().is_empty());
-        // The name is judged beside its password.
         let mut read = Credential::partial(Query {
-            protocol: Some(protocol),
-            host: Some(host),
-            path,
-            username,
-            ..body
+            password: body.password,
+            authtype: body.authtype,
+            credential: body.credential,
+            expiry: body.expiry,
+            refresh_token: body.refresh_token,
+            ..Query::of(key)
         });
-        if let Some(read) = &mut read {
-            read.password = read.password.take().or(nameless);
+        if let Some(read) = &mut read
+            && read.password.is_none()
+        {
+            read.password = nameless.filter(|password| !password.expose().is_empty());
         }
         Ok(read)
     }
 
-    /// As it may be shown, with what is `known` of its secrets; `None`: it tells no key.
+    /// Returns the item without secrets; `None` if its key is unknown. `known`: the credential, if it could be read.
     fn listed(&self, known: Option<&Credential>) -> Option<Listed> {
         let key = self.key()?.clone();
-        // Of one alone nobody has asked.
+        // `newest_first` does not read the time of a single item.
         let stored = || native::stored(&self.entry).ok();
         let written = self.written.or_else(|| Some(stored()?.modified));
         let unknown = Listed {
@@ -96,8 +91,10 @@ impl FoundItem {
         })
     }
 
-    /// Byte for byte: another program's lines stay, too. gnome-keyring passes over a secret that is the same: so with an
-    /// empty line more at first, which means nothing, should we be killed between the two. Returns whether it is still there.
+    /// Writes the same bytes again, with the lines of other programs. Returns false if the item was removed meanwhile.
+    ///
+    /// gnome-keyring ignores a write of the same secret, so the first of two writes adds an empty line. The line is harmless
+    /// if the process is killed between the two.
     pub(super) fn write_again(&self) -> Result<bool, KeychainFailure> {
         let text = match self.entry.get_secret() {
             Ok(text) => Zeroizing::new(text),
@@ -113,7 +110,7 @@ impl FoundItem {
     }
 }
 
-/// What fits, and what is hidden and may fit. Attributes only narrow the search: [`Query::matches`] decides.
+/// Returns the matching items, and hidden ones that may match. The service only narrows the search: [`Query::matches`] decides.
 pub(super) fn find(
     store: &CredentialStore,
     wanted: &Query,
@@ -148,7 +145,7 @@ pub(super) fn search(
                 entry,
                 schema,
             }),
-            // Gone in the meantime.
+            // Removed meanwhile.
             Err(keyring::Error::NoEntry) => {}
             Err(error) => return Err(error.into()),
         }
@@ -160,7 +157,7 @@ fn seen(schema: Schema, entry: &Entry) -> keyring::Result<Seen> {
     schema.key(&entry.get_attributes()?, || native::label(entry))
 }
 
-/// Opens what is hidden, and keeps of it what fits. Fails if it stays locked: then nobody knows.
+/// Unlocks the hidden items and keeps the matching ones. Fails if one stays locked, since it may match.
 pub(super) fn reveal(found: &mut Vec<FoundItem>, wanted: &Query) -> Result<(), KeychainFailure> {
     for item in found.iter_mut().filter(|item| item.is_hidden()) {
         drop(Zeroizing::new(item.entry.get_secret()?));
@@ -170,7 +167,7 @@ pub(super) fn reveal(found: &mut Vec<FoundItem>, wanted: &Query) -> Result<(), K
     Ok(())
 }
 
-/// The one stored last that fits and is whole.
+/// Returns the newest complete credential that matches.
 pub(super) fn get(
     store: &CredentialStore,
     wanted: &Query,
@@ -184,13 +181,13 @@ pub(super) fn get(
     }
     let mut locked = None;
     let mut found = newest_first(found)?;
-    // Only where there is nothing else: git has to ask for the name.
+    // Items without a username come last: git has to ask the user for the name.
     found.sort_by_key(|item| item.key().is_some_and(|key| key.username.is_none()));
     for item in found {
         match item.read() {
             Ok(Some(credential)) if credential.is_complete() => return Ok(Some(credential)),
             Ok(_) => {}
-            // Another one may be in a keyring that is open.
+            // Another item may be in an open keyring.
             Err(KeychainFailure::Keyring(error @ keyring::Error::NoStorageAccess(_))) => {
                 locked = locked.or(Some(error));
             }
@@ -204,7 +201,7 @@ pub(super) fn get(
     Ok(None)
 }
 
-/// The times are asked for only where there is something to put in order.
+/// Sorts the items. Reads their times only if there are several.
 pub(super) fn newest_first(found: Vec<FoundItem>) -> Result<Vec<FoundItem>, KeychainFailure> {
     if found.len() < 2 {
         return Ok(found);
@@ -224,7 +221,7 @@ pub(super) fn newest_first(found: Vec<FoundItem>) -> Result<Vec<FoundItem>, Keyc
     Ok(dated.into_iter().map(|(_, item)| item).collect())
 }
 
-/// Every entry, the one stored last at the end. Of a locked one the end stays unknown.
+/// Returns every entry, the newest last. The expiry of a locked one stays unknown.
 pub(super) fn list(store: &CredentialStore) -> Result<Vec<Listed>, KeychainFailure> {
     let mut listed = Vec::new();
     for item in everything(store)? {
@@ -237,7 +234,7 @@ pub(super) fn list(store: &CredentialStore) -> Result<Vec<Listed>, KeychainFailu
     Ok(listed)
 }
 
-/// The key of every entry that tells it without its secret.
+/// Returns the key of every entry, without reading a secret.
 pub(super) fn keys(store: &CredentialStore) -> Result<Vec<Key>, KeychainFailure> {
     let items = everything(store)?;
     Ok(items
@@ -246,8 +243,8 @@ pub(super) fn keys(store: &CredentialStore) -> Result<Vec<Key>, KeychainFailure>
         .collect())
 }
 
-/// Every item that is whole, in the order of [`list`]: each by itself, even where several are kept under one key. Besides,
-/// how many are locked; `must_be_open`: then none may be.
+/// Returns every complete item in the order of [`list`], with several under one key too, and the number of locked items.
+/// Fails on a locked item if `must_be_open`.
 pub(super) fn all(
     store: &CredentialStore,
     must_be_open: bool,
@@ -270,7 +267,7 @@ pub(super) fn all(
     Ok((all, locked))
 }
 
-/// Every item that may be git's, the one stored last at the end.
+/// Returns every item that may belong to git, the newest last.
 fn everything(store: &CredentialStore) -> Result<Vec<FoundItem>, KeychainFailure> {
     let mut found = Vec::new();
     for schema in Schema::ALL {
@@ -279,17 +276,17 @@ fn everything(store: &CredentialStore) -> Result<Vec<FoundItem>, KeychainFailure
         }
     }
     if found.is_empty() {
-        // A keyring that was never open does not tell which items are git's.
+        // A keyring that was never open does not show which items belong to git.
         native::check(store, true)?;
     }
-    // Another program's secrets are not read.
+    // Never read the secrets of other programs.
     found.retain(|item| item.seen != Seen::Foreign);
     let mut found = newest_first(found)?;
     found.reverse();
     Ok(found)
 }
 
-/// False if it has gone in the meantime.
+/// Returns false if the item was removed meanwhile.
 pub(super) fn delete(entry: &Entry) -> Result<bool, KeychainFailure> {
     match entry.delete_credential() {
         Ok(()) => Ok(true),
@@ -298,75 +295,10 @@ pub(super) fn delete(entry: &Entry) -> Result<bool, KeychainFailure> {
     }
 }
 
-/// As the keyring interface takes them.
+/// Turns attributes into the form of the keyring interface.
 pub(super) fn map(attributes: &ItemAttributes) -> HashMap<&str, &str> {
     let attributes = attributes.iter();
     attributes
         .map(|(name, value)| (*name, value.as_str()))
         .collect()
-}
-
-/// Why an operation ended, before it has a name.
-pub(super) enum KeychainFailure {
-    Keyring(keyring::Error),
-    Protocol(protocol::Error),
-    NotText,
-}
-
-impl KeychainFailure {
-    pub(super) fn is_locked(&self) -> bool {
-        let Self::Keyring(keyring::Error::NoStorageAccess(cause)) = self else {
-            return false;
-        };
-        let advice = cause.downcast_ref::<Advice>();
-        advice.is_some_and(|advice| advice.lack == Lack::Locked)
-    }
-
-    /// The texts of a store's errors may hold what it was asked, and those of two of them the secret itself: only causes
-    /// that were written for people are handed on.
-    pub(super) fn into_error(self, operation: &'static str) -> Error {
-        let kind = StorageKind::Keychain;
-        let failed = |cause: Cause| Error::Failed {
-            operation,
-            kind,
-            cause,
-        };
-        let advice = |message: &str, hint: &str| -> Cause {
-            Box::new(Advice {
-                message: message.to_owned(),
-                hint: hint.to_owned(),
-                lack: Lack::Use,
-            })
-        };
-        match self {
-            Self::Keyring(keyring::Error::NoStorageAccess(cause)) => {
-                Error::Unavailable { kind, cause }
-            }
-            Self::Keyring(keyring::Error::PlatformFailure(cause)) => failed(cause),
-            Self::Keyring(keyring::Error::NoEntry) => {
-                failed(advice("the item has gone", "run the command again"))
-            }
-            Self::Keyring(keyring::Error::TooLong(..)) => {
-                failed("it is longer than the keychain allows".into())
-            }
-            Self::Keyring(_) => failed("the keychain answered something unexpected".into()),
-            Self::Protocol(error) => failed(error.into()),
-            Self::NotText => failed(advice(
-                "the keychain keeps text only, and this is none",
-                "choose another storage with '--storage'",
-            )),
-        }
-    }
-}
-
-impl From<keyring::Error> for KeychainFailure {
-    fn from(error: keyring::Error) -> Self {
-        Self::Keyring(error)
-    }
-}
-
-impl From<protocol::Error> for KeychainFailure {
-    fn from(error: protocol::Error) -> Self {
-        Self::Protocol(error)
-    }
 }

@@ -11,6 +11,7 @@ mod change;
 mod content;
 mod deadline;
 pub(crate) mod external;
+mod failure;
 mod found;
 mod native;
 mod program;

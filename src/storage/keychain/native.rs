@@ -1,4 +1,4 @@
-//! Which store this system has, and what of it the keyring interface cannot say.
+//! The store of this system, and its features that the keyring interface lacks.
 #![cfg_attr(
     not(all(unix, not(target_os = "macos"))),
     allow(clippy::unnecessary_wraps)
@@ -14,8 +14,8 @@ use super::deadline::Prompts;
 #[cfg(all(unix, not(target_os = "macos")))]
 use super::secret_service::{Item, SecretServiceStore};
 
-/// Reaches the system's store. `patience`: how long a prompt may wait for a person; zero: none appears. `prompts` learns
-/// of those that do.
+/// Opens the system's store. `patience`: how long a prompt may wait for the user; zero: no prompt. `prompts` measures the
+/// time of prompts.
 #[cfg(all(unix, not(target_os = "macos")))]
 pub(super) fn open(
     patience: Duration,
@@ -25,7 +25,7 @@ pub(super) fn open(
     Ok(Arc::new(SecretServiceStore::connect(patience, prompts)?))
 }
 
-/// There is none here yet.
+/// This system has no store yet.
 #[cfg(not(all(unix, not(target_os = "macos"))))]
 pub(super) fn open(
     _patience: Duration,
@@ -36,7 +36,7 @@ pub(super) fn open(
     ))
 }
 
-/// Whether there is a place for new items. Changes nothing.
+/// Fails if there is no place for new items, or if it is locked and `must_be_open`. Changes nothing.
 pub(super) fn check(store: &CredentialStore, must_be_open: bool) -> Result<(), Error> {
     #[cfg(all(unix, not(target_os = "macos")))]
     if let Some(store) = store.as_any().downcast_ref::<SecretServiceStore>() {
@@ -46,7 +46,7 @@ pub(super) fn check(store: &CredentialStore, must_be_open: bool) -> Result<(), E
     Ok(())
 }
 
-/// When `entry` was stored, as far as its store knows.
+/// When `entry` was stored; zero if its store does not know.
 pub(super) fn stored(entry: &Entry) -> Result<Stored, Error> {
     #[cfg(all(unix, not(target_os = "macos")))]
     if let Some(item) = entry.as_any().downcast_ref::<Item>() {
@@ -56,7 +56,7 @@ pub(super) fn stored(entry: &Entry) -> Result<Stored, Error> {
     Ok(Stored::default())
 }
 
-/// What people see of `entry` in their keyring.
+/// The label of `entry` in the user's keyring.
 pub(super) fn label(entry: &Entry) -> Result<String, Error> {
     #[cfg(all(unix, not(target_os = "macos")))]
     if let Some(item) = entry.as_any().downcast_ref::<Item>() {

@@ -1,4 +1,4 @@
-//! Prompts of the keyring service: objects that do something once they are told to, with or without a question to the person.
+//! Prompts of the keyring service: objects that finish an operation, with or without a dialog.
 #![cfg(all(unix, not(target_os = "macos")))]
 
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::platform::monotonic_now;
 
 const PROMPT: &str = "org.freedesktop.Secret.Prompt";
 
-/// A prompt that has been told to do its work.
+/// A started prompt.
 pub(super) struct Running<'a> {
     channel: &'a Channel,
     owner: &'a BusName<'static>,
@@ -20,7 +20,6 @@ pub(super) struct Running<'a> {
     gone: MatchRule<'a>,
 }
 
-/// Tells `prompt` to do its work.
 pub(super) fn start<'a>(calls: &'a ServiceCalls, prompt: &'a Path<'static>) -> Result<Running<'a>> {
     let owner = calls.owner().ok_or(Error::Odd)?;
     let completed = MatchRule::new_signal(PROMPT, "Completed")
@@ -45,8 +44,8 @@ pub(super) fn start<'a>(calls: &'a ServiceCalls, prompt: &'a Path<'static>) -> R
 impl Running<'_> {
     /// Waits until the prompt is done. `None`: not within `patience`.
     ///
-    /// Nothing is said then to the prompt: it goes with this connection. gnome-keyring (42.1) ends itself where a client has one
-    /// dismissed, and goes.
+    /// Never dismisses the prompt: it closes with this connection. gnome-keyring 42.1 crashes if a client dismisses a prompt and
+    /// disconnects.
     pub(super) fn wait(&self, patience: Duration) -> Result<Option<()>> {
         let began = monotonic_now();
         loop {

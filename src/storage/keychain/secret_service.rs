@@ -1,7 +1,7 @@
 //! The Secret Service (gnome-keyring and others) as a store of the keyring interface.
 //!
-//! With a plain session: the secret goes over the user's own bus as it is. Diffie-Hellman would hide it only from those who can
-//! already listen on that bus, and costs more than everything else here together.
+//! The session is plain: the secret crosses the user's own bus unencrypted. Diffie-Hellman would hide it only from processes
+//! that can already listen on that bus, and takes more time than everything else here.
 #![cfg(all(unix, not(target_os = "macos")))]
 
 use std::any::Any;
@@ -23,13 +23,13 @@ use crate::storage::{Advice, Lack};
 
 const RESTART: &str = "restart it, or choose another storage with '--storage'";
 
-/// A connection.
+/// A connection that items share.
 struct SharedService {
     service: Mutex<Service>,
 }
 
 impl SharedService {
-    /// One call at a time: an answer must not go to another's question.
+    /// Makes one call at a time, so that each answer belongs to its call.
     fn call<T>(
         &self,
         call: impl FnOnce(&Service) -> std::result::Result<T, calls::Error>,
@@ -39,13 +39,13 @@ impl SharedService {
     }
 }
 
-/// The service. New items go to its default collection, and nowhere else: making a collection would prompt.
+/// The service. New items go to its default collection, since creating a collection would prompt.
 pub(super) struct SecretServiceStore {
     connection: Arc<SharedService>,
 }
 
 impl SecretServiceStore {
-    /// Connects to the session bus, if that is the user's own. `patience`: how long a prompt may wait for a person.
+    /// Connects to the user's own session bus. `patience`: how long a prompt may wait for the user.
     pub(super) fn connect(patience: Duration, prompts: Arc<Prompts>) -> Result<Self> {
         let service = Service::connect(patience, prompts).map_err(translated)?;
         let connection = SharedService {
@@ -56,7 +56,7 @@ impl SecretServiceStore {
         })
     }
 
-    /// Whether there is a default collection and, if that matters, whether it is open.
+    /// Fails without a default collection, or if it is locked and `must_be_open`.
     pub(super) fn check(&self, must_be_open: bool) -> Result<()> {
         self.connection.call(|service| {
             let collection = service.default_collection()?;
@@ -78,7 +78,7 @@ impl CredentialStoreApi for SecretServiceStore {
         env!("CARGO_PKG_VERSION").to_owned()
     }
 
-    /// An item still to be made: `service` is its label, `modifiers` are its attributes; the user is among these.
+    /// Returns an item that does not exist yet: `service` is its label; its attributes, with the user, are `modifiers`.
     fn build(
         &self,
         service: &str,
@@ -95,7 +95,7 @@ impl CredentialStoreApi for SecretServiceStore {
         })))
     }
 
-    /// By attributes. Locked items are found too, and nothing is unlocked.
+    /// Finds items by attributes, locked ones too. Unlocks nothing.
     fn search(&self, spec: &HashMap<&str, &str>) -> Result<Vec<Entry>> {
         Ok(search(&self.connection, spec)?
             .into_iter()
@@ -114,7 +114,7 @@ impl fmt::Debug for SecretServiceStore {
     }
 }
 
-/// An item that is there.
+/// An item that exists.
 pub(super) struct Item {
     connection: Arc<SharedService>,
     path: Path<'static>,
@@ -148,7 +148,7 @@ impl Item {
         self.connection.call(|service| call(service, &self.path))
     }
 
-    /// Prompts if that is allowed.
+    /// Prompts if prompts are allowed.
     fn unlock(&self) -> Result<()> {
         if self.is_locked.load(Ordering::Relaxed) {
             self.call(Service::unlock)?;
@@ -197,33 +197,16 @@ impl fmt::Debug for Item {
     }
 }
 
-/// An item to be made in the default collection.
+/// An item that [`CredentialApi::set_secret`] creates in the default collection. It supports nothing else: a search finds
+/// the created item.
 struct NewItem {
     connection: Arc<SharedService>,
     label: String,
     attributes: HashMap<String, String>,
 }
 
-impl NewItem {
-    fn spec(&self) -> HashMap<&str, &str> {
-        let attributes = self.attributes.iter();
-        attributes
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-            .collect()
-    }
-
-    fn made(&self) -> Result<Item> {
-        let mut found = search(&self.connection, &self.spec())?;
-        match (found.pop(), found.is_empty()) {
-            (None, _) => Err(Error::NoEntry),
-            (Some(item), true) => Ok(item),
-            (Some(_), false) => Err(Error::Ambiguous(Vec::new())),
-        }
-    }
-}
-
 impl CredentialApi for NewItem {
-    /// The collection is opened first: then making the item needs no prompt.
+    /// Unlocks the collection first: then creating the item needs no prompt.
     fn set_secret(&self, secret: &[u8]) -> Result<()> {
         let connection = &self.connection;
         connection.call(|service| {
@@ -231,26 +214,22 @@ impl CredentialApi for NewItem {
             if service.is_locked(&collection)? {
                 service.unlock(&collection)?;
             }
-            // Not in the place of another: gnome-keyring would take one that has these attributes and a path besides.
+            // Without replacing an item: gnome-keyring would replace one that has these attributes and also a path.
             let attributes = self.attributes.clone();
             service.create(&collection, &self.label, attributes, secret)
         })
     }
 
     fn get_secret(&self) -> Result<Vec<u8>> {
-        self.made()?.get_secret()
-    }
-
-    fn get_attributes(&self) -> Result<HashMap<String, String>> {
-        self.made()?.get_attributes()
+        Err(Error::NoEntry)
     }
 
     fn delete_credential(&self) -> Result<()> {
-        self.made()?.delete_credential()
+        Err(Error::NoEntry)
     }
 
     fn get_credential(&self) -> Result<Option<Arc<Credential>>> {
-        Ok(Some(Arc::new(self.made()?)))
+        Err(Error::NoEntry)
     }
 
     fn get_specifiers(&self) -> Option<(String, String)> {
@@ -282,72 +261,74 @@ fn search(connection: &Arc<SharedService>, spec: &HashMap<&str, &str>) -> Result
     })
 }
 
-/// What a person is told of it, and what to do.
+/// Turns the error of a call into a message for the user.
 fn translated(error: calls::Error) -> Error {
-    let told = |message: &str, hint: &str, lack| {
-        let (message, hint) = (message.to_owned(), hint.to_owned());
-        Box::new(Advice {
-            message,
-            hint,
-            lack,
-        })
-    };
-    let advice = |message, hint, lack| Error::NoStorageAccess(told(message, hint, lack));
-    match error {
-        calls::Error::Unconfirmed => advice(
+    let (message, hint, lack) = match error {
+        calls::Error::NoObject => return Error::NoEntry,
+        calls::Error::Refused(name) => return refused(&name),
+        calls::Error::Unconfirmed => (
             "the keyring asks for confirmation, and no prompt is allowed here",
             "run the command in a desktop session, or switch the confirmation off in the password manager",
             Lack::Locked,
         ),
-        calls::Error::Declined => advice(
+        calls::Error::Declined => (
             "the access to the keyring was not confirmed",
             "run the command again, and confirm it",
             Lack::Locked,
         ),
-        calls::Error::Locked => advice(
+        calls::Error::Locked => (
             "the keyring is locked",
             "unlock it in the desktop's password manager, or sign in to the desktop again",
             Lack::Locked,
         ),
-        calls::Error::NoDefault => advice(
+        calls::Error::NoDefault => (
             "the keyring service has no default keyring",
             "create one in the desktop's password manager, or open a database there that shows a group to clients",
             Lack::Absent,
         ),
-        calls::Error::Absent => advice(
+        calls::Error::Absent => (
             "no keyring service answers on the user's message bus",
             "start one, such as gnome-keyring, or choose another storage with '--storage'",
             Lack::Absent,
         ),
-        calls::Error::ForeignBus => advice(
+        calls::Error::ForeignBus => (
             "the session bus belongs to another user",
             "run 'unset DBUS_SESSION_BUS_ADDRESS' in this shell, or choose another storage with '--storage'",
             Lack::OwnBus,
         ),
-        calls::Error::ClosedBus => advice(
+        calls::Error::ClosedBus => (
             "the session bus closed the connection",
             "sign in to the desktop again, or choose another storage with '--storage'",
             Lack::Use,
         ),
-        calls::Error::Mute => advice("the keyring service does not answer", RESTART, Lack::Use),
-        calls::Error::Odd => advice(
+        calls::Error::Mute => ("the keyring service does not answer", RESTART, Lack::Use),
+        calls::Error::Odd => (
             "the keyring service gave an answer that does not read",
             RESTART,
             Lack::Use,
         ),
-        // The bus's own: it, or whoever starts the service, lets nobody ask.
-        calls::Error::Refused(name)
-            if name.starts_with("org.freedesktop.DBus.Error.")
-                && !name.ends_with(".InvalidArgs")
-                && !name.ends_with(".Failed") =>
-        {
-            let message = format!("the keyring service cannot be asked: {name}");
-            advice(&message, RESTART, Lack::Use)
-        }
-        calls::Error::Refused(name) => {
-            let message = format!("the keyring service answered {name}");
-            Error::PlatformFailure(told(&message, RESTART, Lack::Use))
-        }
-        calls::Error::NoObject => Error::NoEntry,
+    };
+    Error::NoStorageAccess(advice(message.to_owned(), hint, lack))
+}
+
+/// `name`: the error's name on the bus. With an error of the bus itself, the service never got the call.
+fn refused(name: &str) -> Error {
+    let is_of_bus = name.starts_with("org.freedesktop.DBus.Error.")
+        && !name.ends_with(".InvalidArgs")
+        && !name.ends_with(".Failed");
+    if is_of_bus {
+        let message = format!("the keyring service cannot be asked: {name}");
+        return Error::NoStorageAccess(advice(message, RESTART, Lack::Use));
     }
+    let message = format!("the keyring service answered {name}");
+    Error::PlatformFailure(advice(message, RESTART, Lack::Use))
+}
+
+fn advice(message: String, hint: &str, lack: Lack) -> Box<Advice> {
+    let hint = hint.to_owned();
+    Box::new(Advice {
+        message,
+        hint,
+        lack,
+    })
 }

@@ -1,12 +1,11 @@
-//! The calls of the Secret Service that are needed here (freedesktop.org's Secret Service API).
+//! The Secret Service (freedesktop.org's Secret Service API).
 //!
-//! The first message of a connection asks whether the default collection is locked. gnome-keyring learns with the first message
-//! its client, and may forget it again while another client goes. An unknown client that then opens a session ends the service,
-//! and all keyrings are locked (seen with 42.1, after some thousand clients that came and went at once). So this client asks
-//! before it opens a session, as libsecret does.
+//! The first message of a connection asks whether the default collection is locked, as libsecret does. gnome-keyring registers
+//! a client with its first message, and may drop it again when another client disconnects. If an unregistered client opens a
+//! session, the service crashes and locks all keyrings (seen with 42.1, with some thousand clients at once).
 //!
-//! A call may answer with a prompt in place of a result. Where prompts are not allowed, it is run only if it is known that no
-//! person is asked: see [`Service::delete`], [`Service::create`], [`Service::unlock`].
+//! A call may return a prompt in place of a result. If prompts are not allowed, it runs only if it shows no dialog: see
+//! [`Service::delete`], [`Service::create`], [`Service::unlock`].
 #![cfg(all(unix, not(target_os = "macos")))]
 
 use std::cell::{Cell, OnceCell};
@@ -30,46 +29,45 @@ const SERVICE: &str = "org.freedesktop.Secret.Service";
 const COLLECTION: &str = "org.freedesktop.Secret.Collection";
 const ITEM: &str = "org.freedesktop.Secret.Item";
 
-/// No object: nothing was made, no prompt is needed.
+/// No object: no item was created, or no prompt is needed.
 const NONE: &str = "/";
 
-/// How long the last known state counts: a password manager locks itself after a while.
+/// How long the known state of the default collection counts: a password manager may lock itself at any time.
 const FRESH: Duration = Duration::from_secs(1);
 
-/// A session, what goes with the secret in it (nothing in a plain one), the secret, and its content type.
+/// The session, its parameters (empty in a plain one), the secret, and its content type.
 type WireSecret<Value, Text> = (Path<'static>, Vec<u8>, Value, Text);
 
-/// The items that fit.
 pub(super) struct SearchResult {
     pub(super) unlocked: Vec<Path<'static>>,
     pub(super) locked: Vec<Path<'static>>,
 }
 
-/// Whether the default collection is open.
+/// The state of the default collection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum DefaultCollection {
     Open,
     Locked,
-    /// There is none, or the service does not tell.
+    /// There is none, or the service does not know the alias.
     Unknown,
 }
 
-/// The service. Every call is answered, or fails, within [`REPLY`] and the time that a prompt may wait.
+/// A connection to the service. Every call ends within [`REPLY`] and the time that a prompt may wait.
 pub(super) struct Service {
     calls: ServiceCalls,
     session: OnceCell<Path<'static>>,
     patience: Duration,
     prompts: Arc<Prompts>,
-    /// How the default collection was, and when.
+    /// The state of the default collection, and when it was read.
     default: Cell<(DefaultCollection, Duration)>,
     program: OnceCell<Program>,
-    /// A person who has declined once is not asked again.
+    /// The user has declined a prompt: there is no other one.
     is_declined: Cell<bool>,
 }
 
 impl Service {
-    /// Connects to the session bus, if that is the user's own. `patience`: how long a prompt may wait for a person; zero:
-    /// none appears. `prompts` learns of those that do.
+    /// Connects to the user's own session bus. `patience`: how long a prompt may wait for the user; zero: no prompt. `prompts`
+    /// measures the time of prompts.
     pub(super) fn connect(patience: Duration, prompts: Arc<Prompts>) -> Result<Self> {
         let calls = ServiceCalls::connect()?;
         prompts.note_bus();
@@ -128,12 +126,12 @@ impl Service {
         } else {
             self.calls.call(ROOT, SERVICE, "SearchItems", (attributes,))
         };
-        // Somebody may have the name who does not know the service.
+        // Another program may own the name without implementing the service.
         let (unlocked, locked) = found.map_err(|error| error.unknown_is(Error::Absent))?;
         Ok(SearchResult { unlocked, locked })
     }
 
-    /// A service that is not known may ask for the password before it answers, and takes a person's time for that.
+    /// An unknown service may ask the user for the password before it answers, so it gets the time of a prompt.
     fn search_locked(
         &self,
         attributes: &HashMap<&str, &str>,
@@ -156,7 +154,7 @@ impl Service {
         }
     }
 
-    /// Sees that one of `KeePassXC`'s databases is open, and has a person open the default one if that is allowed.
+    /// Checks that one of `KeePassXC`'s databases is open. If not, prompts for the default one if prompts are allowed.
     fn open_some_database(&self) -> Result<()> {
         let all: Vec<Path<'static>> = self.calls.property(ROOT, SERVICE, "Collections")?;
         for collection in &all {
@@ -183,7 +181,7 @@ impl Service {
         self.calls.property(collection, COLLECTION, "Locked")
     }
 
-    /// Unlocks an item, or a collection. If no prompt is allowed, opens it only if that needs none.
+    /// Unlocks an item or a collection. Fails if that needs a prompt and none is allowed.
     pub(super) fn unlock(&self, object: &Path<'static>) -> Result<()> {
         let (_, prompt): (Vec<Path<'_>>, Path<'static>) =
             self.calls
@@ -197,7 +195,7 @@ impl Service {
             Err(Error::Unconfirmed)
         };
         match answer {
-            // KeePassXC asks for each item, too, whose database is open.
+            // KeePassXC asks for each item of an open database too.
             Err(Error::Unconfirmed | Error::Declined)
                 if self.is_locked(&collection_of(object)) != Ok(false) =>
             {
@@ -207,7 +205,7 @@ impl Service {
         }
     }
 
-    /// Whether `object` lies in an open wallet of `KWallet`: then its prompt shows no dialog.
+    /// Whether `object` is in an open wallet of `KWallet`: then its prompt shows no dialog.
     fn is_open_wallet(&self, object: &Path<'static>) -> bool {
         let Program::KWallet(wallets) = self.program() else {
             return false;
@@ -223,8 +221,8 @@ impl Service {
         is_open.is_ok_and(|(is_open,): (bool,)| is_open)
     }
 
-    /// Makes an item, even where there is one with these attributes. In an open collection no service is known to ask anything:
-    /// so `KeePassXC`'s prompt is run even where no dialog may appear.
+    /// Creates an item, even if another one has these attributes. No known service shows a dialog in an open collection, so
+    /// `KeePassXC`'s prompt runs even if no dialog is allowed.
     pub(super) fn create(
         &self,
         collection: &Path<'_>,
@@ -273,13 +271,13 @@ impl Service {
         of_item(self.calls.call(item, ITEM, "SetSecret", (secret,)))
     }
 
-    /// Deletes an item of an open collection. `KeePassXC`'s prompt moves it to the recycle bin and asks nothing.
+    /// Deletes an item of an open collection. `KeePassXC`'s prompt moves it to the recycle bin without a dialog.
     pub(super) fn delete(&self, item: &Path<'_>) -> Result<()> {
         let (prompt,): (Path<'static>,) = of_item(self.calls.call(item, ITEM, "Delete", ()))?;
         self.run(&prompt)
     }
 
-    /// A plain session; none is opened for what needs no secret.
+    /// The plain session. Opens it on first use.
     fn session(&self) -> Result<&Path<'static>> {
         if let Some(session) = self.session.get() {
             return Ok(session);
@@ -288,7 +286,7 @@ impl Service {
         let answer = self
             .calls
             .ask(ROOT, SERVICE, "OpenSession", ("plain", nothing))?;
-        // What comes before it means nothing in a plain one, and is of any type.
+        // The argument before the session has no meaning in a plain one, and may have any type.
         let mut arguments = answer.iter_init();
         arguments.next();
         let session = arguments.get::<Path<'_>>().ok_or(Error::Odd)?.into_static();
@@ -300,7 +298,7 @@ impl Service {
         Ok((session, Vec::new(), secret, content::kind(secret)))
     }
 
-    /// Runs a prompt, unless none is needed. Where a person may be asked, waits for the answer; else no longer than for a call.
+    /// Runs a prompt, unless none is needed. Waits for the user if prompts are allowed, else as long as for a call.
     fn run(&self, prompt: &Path<'static>) -> Result<()> {
         if &**prompt == NONE {
             return Ok(());
@@ -322,7 +320,7 @@ impl Service {
     }
 }
 
-/// The collection in which an item lies, or the collection itself: `/org/freedesktop/secrets/collection/NAME/ITEM`.
+/// The collection of an item, or the collection itself: `/org/freedesktop/secrets/collection/NAME/ITEM`.
 fn collection_of(object: &Path<'static>) -> Path<'static> {
     let parts: Vec<&str> = object.splitn(7, '/').collect();
     let collection = parts.get(..6).map(|parts| parts.join("/"));
@@ -331,7 +329,7 @@ fn collection_of(object: &Path<'static>) -> Path<'static> {
         .unwrap_or_else(|| object.clone())
 }
 
-/// An item goes when somebody removes it; so does its path.
+/// A removed item has no path on the bus.
 fn of_item<T>(answer: Result<T>) -> Result<T> {
     answer.map_err(|error| error.unknown_is(Error::NoObject))
 }
