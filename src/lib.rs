@@ -19,7 +19,6 @@ pub mod forge;
 pub mod journal;
 pub mod neighbour;
 pub mod storage;
-pub mod traces;
 
 // git's attribute lines, and the values in them.
 pub mod credential;

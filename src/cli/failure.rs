@@ -2,12 +2,11 @@
 
 use std::io;
 
-use super::setup;
 use crate::credential::query::Query;
 use crate::files::places::NoHome;
+use crate::tasks::setup::failure::Error as SetupError;
 use crate::tasks::target::TargetError;
 use crate::terminal::prompt;
-use crate::traces::draft;
 use crate::{config, git, storage};
 
 #[derive(Debug, thiserror::Error)]
@@ -20,13 +19,10 @@ pub(super) enum Failure {
     Target(#[from] TargetError),
     #[error(transparent)]
     Git(#[from] git::Error),
-    /// git's configuration of the user, or of a repository, cannot be written.
-    #[error(transparent)]
-    ReadOnly(draft::Error),
     #[error(transparent)]
     NoHome(#[from] NoHome),
     #[error(transparent)]
-    Traces(#[from] draft::Error),
+    Setup(#[from] SetupError),
     #[error("cannot write the output")]
     Output(#[from] io::Error),
     #[error(transparent)]
@@ -48,8 +44,7 @@ impl Failure {
             Self::Config(error) => Some(error.hint()),
             Self::Storage(error) => error.hint(),
             Self::Target(error) => error.hint(),
-            Self::Traces(error) => error.hint(),
-            Self::ReadOnly(_) => Some(setup::GENERATED),
+            Self::Setup(error) => error.hint(),
             Self::Plain { hint, .. } => hint.as_deref(),
             Self::Git(error) => error.hint(),
             Self::NoHome(_) | Self::Prompt(_) | Self::Output(_) => None,

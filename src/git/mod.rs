@@ -83,6 +83,11 @@ impl From<Silence> for Error {
     }
 }
 
+/// Returns the key `credential.URL.NAME`.
+pub(crate) fn key_of(url: &[u8], name: &str) -> OsString {
+    OsString::from_vec([b"credential.", url, b".", name.as_bytes()].concat())
+}
+
 /// A git that was found.
 #[derive(Debug)]
 pub struct Git {
@@ -263,6 +268,11 @@ impl Git {
 
     /// Every setting whose name the pattern finds, in the order in which git reads them, the repository's too.
     pub fn settings(&self, pattern: &str) -> Result<Vec<Setting>, Error> {
+        self.settings_at(&[], pattern)
+    }
+
+    /// The settings at a place, such as `--file PATH`. No key is an argument: one may hold a password.
+    pub fn settings_at(&self, place: &[&OsStr], pattern: &str) -> Result<Vec<Setting>, Error> {
         let words = [
             "-z",
             "--show-scope",
@@ -270,6 +280,7 @@ impl Git {
             "--get-regexp",
             pattern,
         ];
+        let words = [place, &words.map(OsStr::new)].concat();
         let values = self.config_values(&words)?;
         let text = |value: &OsString| value.to_string_lossy().into_owned();
         let settings = values.chunks_exact(3).map(|three| {

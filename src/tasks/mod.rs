@@ -5,4 +5,5 @@ pub mod clean;
 pub mod doctor;
 pub mod import;
 pub mod rotation;
+pub mod setup;
 pub mod target;

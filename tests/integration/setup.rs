@@ -1,5 +1,5 @@
-//! What `setup` writes, `setup --undo` takes back: every file is byte for byte as it was, whatever was in it, wherever it
-//! is, and in whatever order. What somebody else changed meanwhile stays.
+//! What `setup` writes, `setup --undo` takes back. A file that is as `setup` left it becomes byte for byte as it was. From any
+//! other file our lines go by `git config`; the rest stays, and is named where it may be ours.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -30,7 +30,8 @@ const FILES: [Option<&str>; 10] = [
     Some("[alias]\n\tx = \"!git log \\\n--all\"\n\n\n[credential]\n"),
 ];
 
-const PLANS: [&[&str]; 12] = [
+/// The last change of a key is the first to be taken back.
+const IN_ORDER: [&[&str]; 11] = [
     &["setup", "setup --undo"],
     &["setup --replace", "setup --undo"],
     &["setup ONE", "setup --undo ONE"],
@@ -51,6 +52,23 @@ const PLANS: [&[&str]; 12] = [
         "setup --undo",
     ],
     &[
+        "setup --replace TWO",
+        "setup --replace ONE",
+        "setup --undo --dry-run",
+        "setup --undo ONE",
+        "setup --undo TWO",
+    ],
+    &[
+        "setup",
+        "--storage file setup",
+        "setup --replace TWO",
+        "setup --undo TWO",
+        "setup --undo",
+    ],
+];
+
+const OUT_OF_ORDER: [&[&str]; 3] = [
+    &[
         "setup --replace ONE",
         "setup --replace TWO",
         "setup",
@@ -70,7 +88,6 @@ const PLANS: [&[&str]; 12] = [
     &[
         "setup --replace TWO",
         "setup --replace ONE",
-        "setup --undo --dry-run",
         "setup --undo TWO",
         "setup --undo ONE",
     ],
@@ -108,7 +125,7 @@ fn every_file_is_as_it_was() {
     let sandbox = with_rules();
     let file = sandbox.path("gitconfig");
     for before in FILES {
-        for plan in PLANS {
+        for plan in IN_ORDER {
             put(&file, before);
             for line in plan {
                 sandbox.ask(&words(line), b"").succeeded();
@@ -117,9 +134,38 @@ fn every_file_is_as_it_was() {
                 }
             }
             assert_eq!(is(&file).as_deref(), before, "{plan:?}");
-            let state = sandbox.files("state/git-credential-pat/setup--global");
-            let noted = state.iter().all(|(_, bytes)| bytes.is_empty());
-            assert!(noted, "{plan:?}: {state:?}");
+            assert_eq!(records(&sandbox), "[]", "{plan:?}");
+        }
+    }
+}
+
+fn records(sandbox: &Sandbox) -> String {
+    is(&sandbox.path("state/git-credential-pat/setup--global/setup")).unwrap()
+}
+
+/// Every setting of the user, as git reads it.
+fn settings(sandbox: &Sandbox) -> Vec<String> {
+    let mut git = sandbox.git(&["config", "--global", "--list"]);
+    let listed = process::run(&mut git, b"").text();
+    let mut listed: Vec<String> = listed.lines().map(str::to_owned).collect();
+    listed.sort();
+    listed
+}
+
+#[test]
+fn in_any_order_every_setting_is_as_it_was() {
+    let sandbox = with_rules();
+    let file = sandbox.path("gitconfig");
+    for before in FILES {
+        for plan in OUT_OF_ORDER {
+            put(&file, before);
+            let expected = settings(&sandbox);
+            for line in plan {
+                let output = sandbox.ask(&words(line), b"").succeeded();
+                assert!(!output.stderr.contains("stays"), "{plan:?}: {output:?}");
+            }
+            assert_eq!(settings(&sandbox), expected, "{before:?} {plan:?}");
+            assert_eq!(records(&sandbox), "[]", "{plan:?}");
         }
     }
 }
@@ -220,15 +266,15 @@ fn options_go_from_a_person_to_a_repository() {
     );
 }
 
-/// Where the trace is lost nobody knows who wrote the empty line before ours: it stays, and is told with what takes it out.
+/// Without a record the empty line before ours may be the user's: it stays, and is named with the command that removes it.
 #[test]
-fn a_reset_without_a_trace_is_told() {
+fn a_reset_without_a_record_is_told() {
     let before = "[credential]\n\thelper = store\n";
     for url in ["", ONE] {
         let sandbox = Sandbox::new();
         let file = sandbox.path("gitconfig");
         put(&file, Some(before));
-        let told = "an empty 'helper =' is left in";
+        let told = "an empty credential";
         for line in ["setup --replace", "setup --undo --dry-run", "setup --undo"] {
             let output = sandbox.ask(&format!("{line} {url}"), b"").succeeded();
             assert!(!output.stderr.contains(told), "{line}: {output:?}");
@@ -241,11 +287,11 @@ fn a_reset_without_a_trace_is_told() {
         fs::remove_dir_all(sandbox.path("state/git-credential-pat")).unwrap();
         for line in ["setup --undo --dry-run", "setup --undo"] {
             let output = sandbox.ask(&format!("{line} {url}"), b"").succeeded();
-            let number = if url.is_empty() { 3 } else { 4 };
-            let place = format!("{told} {}, line {number}:", file.display());
+            let place = format!("helper stays in {}: git asks no", file.display());
+            assert!(output.stderr.contains(told), "{output:?}");
             assert!(output.stderr.contains(&place), "{output:?}");
             let command = output.stderr.lines().find_map(|line| {
-                let (_, command) = line.split_once("take it out with: ")?;
+                let (_, command) = line.split_once("remove it with: ")?;
                 Some(command.to_owned())
             });
             let command = command.expect("the command");
@@ -262,53 +308,37 @@ fn a_reset_without_a_trace_is_told() {
     }
 }
 
-/// git reads more ways of writing one than we count the lines of: it is told all the same.
+/// git reads more ways of writing one than it writes.
 #[test]
 fn a_reset_on_a_headings_line_is_told() {
     let sandbox = Sandbox::new();
     let file = sandbox.path("gitconfig");
     let lone = "[credential] helper =\n";
-    for (before, says, hint) in [
-        (
-            lone.to_owned(),
-            "is left in FILE: git asks",
-            "--unset-all credential.helper",
-        ),
-        (
-            format!("{lone}\thelper =\n"),
-            "is left in FILE, line 2: git asks",
-            "--edit",
-        ),
+    for (before, hint) in [
+        (lone.to_owned(), "--unset-all credential.helper"),
+        (format!("{lone}\thelper =\n"), "--edit"),
     ] {
         let ours = format!("{before}\thelper = {PROGRAM}\n");
         put(&file, Some(&ours));
         let output = sandbox.ask("setup --undo", b"").succeeded();
-        let says = says.replace("FILE", file.to_str().unwrap());
+        let says = format!("credential.helper stays in {}: git asks", file.display());
         assert!(output.stderr.contains(&says), "{output:?}");
         assert!(output.stderr.contains(hint), "{output:?}");
-        let told = output.stderr.matches("an empty 'helper ='").count();
-        assert_eq!(told, before.matches("helper =").count(), "{output:?}");
         assert_eq!(is(&file).unwrap(), before);
     }
 }
 
-/// What the person wrote stays where it was, and no command that is shown would take it out.
+/// The user's lines stay, and no command that is shown would remove them.
 #[test]
-fn without_a_trace_the_persons_own_lines_are_safe() {
+fn without_a_record_the_users_own_lines_are_safe() {
     let sandbox = with_rules();
     let file = sandbox.path("gitconfig");
     put(&file, Some("[credential]\n\thelper =\n\thelper = store\n"));
     sandbox.ask("setup --replace", b"").succeeded();
     fs::remove_dir_all(sandbox.path("state/git-credential-pat")).unwrap();
     let output = sandbox.ask("setup --undo", b"").succeeded();
-    assert_eq!(
-        output
-            .stderr
-            .matches("an empty 'helper =' is left in")
-            .count(),
-        2,
-        "{output:?}"
-    );
+    let told = "an empty credential.helper stays in";
+    assert!(output.stderr.contains(told), "{output:?}");
     assert!(
         !output.stderr.contains("--unset-all credential.helper"),
         "{output:?}"
@@ -318,7 +348,7 @@ fn without_a_trace_the_persons_own_lines_are_safe() {
 
     // What rules for accounts had it write is told, too, with the command that takes it out.
     let told = format!(
-        "credential.https://one.test/acme.usehttppath is left in {}",
+        "credential.https://one.test/acme.usehttppath stays in {}",
         file.display()
     );
     assert!(output.stderr.contains(&told), "{output:?}");
@@ -327,7 +357,7 @@ fn without_a_trace_the_persons_own_lines_are_safe() {
         .lines()
         .filter(|line| line.contains("--unset-all"))
     {
-        let (_, command) = line.split_once("take it out with: ").unwrap();
+        let (_, command) = line.split_once("remove it with: ").unwrap();
         let mut shell = sandbox.command("/bin/sh");
         process::run(shell.args(["-c", command]), b"").succeeded();
     }
@@ -368,14 +398,14 @@ fn undo_finds_its_lines_in_either_global_file() {
     );
 }
 
-/// A state folder that others may write to is not believed; the lines go all the same.
+/// A state folder that other users may write to is not believed; the lines go all the same.
 #[test]
-fn undo_does_without_traces_that_are_not_private() {
+fn undo_does_without_records_that_are_not_private() {
     let sandbox = Sandbox::new();
     let file = sandbox.path("gitconfig");
     sandbox.ask("setup", b"").succeeded();
-    let traces = sandbox.path("state/git-credential-pat/setup--global");
-    fs::set_permissions(&traces, fs::Permissions::from_mode(0o777)).unwrap();
+    let folder = sandbox.path("state/git-credential-pat/setup--global");
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
     let output = sandbox.ask("setup --undo", b"").succeeded();
     assert!(output.stderr.contains("hint: "), "{output:?}");
     assert!(
@@ -412,36 +442,43 @@ fn other_helpers_of_single_urls_are_named() {
     );
 }
 
-/// A URL in a key may hold a password, whoever wrote it there.
+/// A URL in a key may hold a password: it is neither shown nor an argument of git, which every user of the system can read.
 #[test]
 fn no_password_in_a_key_is_shown() {
     let sandbox = Sandbox::new();
     let file = sandbox.path("gitconfig");
-    let ours = "[credential \"https://alice:made-up@one.test\"]\n\thelper =\n\thelper = /usr/bin/git-credential-pat\n";
+    let ours = "[credential \"https://alice:made-up@one.test\"]\n\thelper =\n\thelper = /usr/bin/git-credential-pat\n\
+        [credential \"https://ghp_0123456789abcdefghijABCDEFGHIJ012345@one.test\"]\n\thelper = pat\n";
     put(&file, Some(ours));
+    let path = with_git_that(&sandbox, 0, ":");
     for words in [
         "doctor",
         "doctor https://alice@one.test",
         "setup --dry-run https://alice:made-up@one.test",
         "setup --undo --dry-run",
         "setup --undo",
+        "setup --undo https://alice:made-up@one.test",
     ] {
-        let output = sandbox.ask(words, b"");
-        for shown in [output.text(), output.stderr.clone()] {
-            assert!(!shown.contains("made-up"), "{words}: {output:?}");
+        let output = process::run(sandbox.helper(words).env("PATH", &path), b"");
+        let said = is(&sandbox.path("arguments"));
+        let said = [output.text(), output.stderr.clone(), said.unwrap()];
+        for shown in said {
+            assert!(!shown.contains("made-up"), "{words}: {shown}");
+            assert!(!shown.contains("ghp_"), "{words}: {shown}");
         }
-        if words.contains("--undo") {
-            let key = "credential.https://alice:***@one.test.helper";
-            let key = key.replace('*', "\\*");
-            assert!(output.text().contains(&key), "{output:?}");
-            let edit = format!(
-                "take it out with: git config --file {} --edit",
-                file.display()
-            );
-            assert!(output.stderr.contains(&edit), "{output:?}");
+        if words.starts_with("setup --undo") && !words.contains("https") {
+            for user in ["alice:***", "***"] {
+                let told = format!(
+                    "credential.https://{user}@one.test.helper stays in {}: git still asks",
+                    file.display()
+                );
+                assert!(output.stderr.contains(&told), "{output:?}");
+            }
+            let edit = format!("with: git config --file {} --edit", file.display());
+            assert_eq!(output.stderr.matches(&edit).count(), 3, "{output:?}");
         }
     }
-    assert!(!is(&file).unwrap().contains("git-credential-pat"));
+    assert_eq!(is(&file).as_deref(), Some(ours));
 }
 
 /// The other of two URLs keeps what was written for it, and every setting is read by git itself.
@@ -456,7 +493,7 @@ fn only_that_urls_lines_go() {
             let mut git = sandbox.git(&["config", "--global", "--get-all", &key]);
             process::run(&mut git, b"").text()
         };
-        let first = helpers(ONE);
+        let (first, all) = (helpers(ONE), settings(&sandbox));
         for line in ["setup --replace ONE", "setup --replace TWO"] {
             sandbox.ask(&words(line), b"").succeeded();
         }
@@ -465,7 +502,7 @@ fn only_that_urls_lines_go() {
         sandbox.ask(&words("setup --undo ONE"), b"").succeeded();
         assert_eq!((helpers(ONE), helpers(TWO)), (first, second), "{before:?}");
         sandbox.ask(&words("setup --undo TWO"), b"").succeeded();
-        assert_eq!(is(&file).as_deref(), before);
+        assert_eq!(settings(&sandbox), all, "{before:?}");
     }
 }
 
@@ -513,9 +550,9 @@ fn everywhere() {
                 fs::set_permissions(&file, fs::Permissions::from_mode(0o640)).unwrap();
             }
             for line in [
-                "setup --replace ONE",
                 "setup",
                 "--storage file setup --replace",
+                "setup --replace ONE",
                 "setup --undo ONE",
                 "setup --undo",
             ] {
@@ -569,7 +606,7 @@ fn each_repository_is_taken_back_by_itself() {
     assert_eq!(config("work/b"), before);
 }
 
-/// Somebody changes the file between: what they wrote stays, what setup wrote goes.
+/// Another program changes the file between: its lines stay, and the lines of setup go.
 #[test]
 fn what_was_changed_meanwhile_stays() {
     for (plan, undo) in [
@@ -614,12 +651,7 @@ fn what_was_changed_meanwhile_stays() {
             // What the same edit makes of the file without us.
             put(&file, Some(before));
             process::run(&mut sandbox.git(edit), b"").succeeded();
-            let list = || {
-                let mut git = sandbox.git(&["config", "--global", "--list"]);
-                process::run(&mut git, b"").succeeded().text()
-            };
-            let mut expected: Vec<_> = list().lines().map(str::to_owned).collect();
-            expected.sort();
+            let expected = settings(&sandbox);
 
             put(&file, Some(before));
             for line in plan {
@@ -629,10 +661,8 @@ fn what_was_changed_meanwhile_stays() {
             for line in undo {
                 sandbox.ask(&words(line), b"").succeeded();
             }
-            let mut left: Vec<_> = list().lines().map(str::to_owned).collect();
-            left.sort();
             let text = is(&file).unwrap();
-            assert_eq!(left, expected, "{plan:?} {edit:?}: {text}");
+            assert_eq!(settings(&sandbox), expected, "{plan:?} {edit:?}: {text}");
             assert!(text.starts_with("# mine\n"), "{text}");
         }
     }
@@ -672,37 +702,29 @@ fn git(sandbox: &Sandbox, arguments: &[&str]) {
     process::run(&mut sandbox.git(arguments), b"").succeeded();
 }
 
-/// Whoever has an empty line of their own, as `gh auth setup-git` writes it, keeps it, and ours goes.
+/// git removes every empty line of a key or none. So with one of the user's, as `gh auth setup-git` writes it, both stay.
 #[test]
-fn of_two_resets_ours_goes() {
-    let unrelated: &[&str] = &["config", "--global", "user.email", "a@example.test"];
-    let within: &[&str] = &[
-        "config",
-        "--global",
-        "credential.https://one.test.username",
-        "a",
-    ];
+fn of_two_resets_none_goes_and_they_are_told() {
     for (url, heading) in [("", "credential"), (ONE, "credential \"https://one.test\"")] {
-        for edit in [unrelated, within] {
-            let sandbox = Sandbox::new();
-            let file = sandbox.path("gitconfig");
-            let before = format!("[{heading}]\n\thelper = \n\thelper = !true\n");
-            put(&file, Some(&before));
-            git(&sandbox, edit);
-            let expected = is(&file);
-            put(&file, Some(&before));
-            sandbox
-                .ask(&format!("setup --replace {url}"), b"")
-                .succeeded();
-            git(&sandbox, edit);
-            let output = sandbox.ask(&format!("setup --undo {url}"), b"").succeeded();
-            assert_eq!(is(&file), expected, "{output:?}");
-            assert!(output.stderr.is_empty(), "{output:?}");
-        }
+        let sandbox = Sandbox::new();
+        let file = sandbox.path("gitconfig");
+        let before = format!("[{heading}]\n\thelper = \n\thelper = !true\n");
+        put(&file, Some(&before));
+        sandbox
+            .ask(&format!("setup --replace {url}"), b"")
+            .succeeded();
+        git(&sandbox, &["config", "--global", "user.email", "a@b.test"]);
+        let output = sandbox.ask(&format!("setup --undo {url}"), b"").succeeded();
+        let expected = format!("{before}\thelper = \n[user]\n\temail = a@b.test\n");
+        assert_eq!(is(&file), Some(expected), "{output:?}");
+        let told = format!("helper stays in {}: git asks no", file.display());
+        assert!(output.stderr.contains(&told), "{output:?}");
+        let edit = format!("with: git config --file {} --edit", file.display());
+        assert!(output.stderr.contains(&edit), "{output:?}");
     }
 }
 
-/// Our line has gone, and nobody can tell whose the empty one is that stays: it is told for as long as it stands.
+/// Our line is gone, and the empty one may be the user's by now: it stays, and is told.
 #[test]
 fn a_reset_that_may_be_ours_is_told() {
     let ours = format!("credential.{ONE}.helper");
@@ -715,39 +737,65 @@ fn a_reset_that_may_be_ours_is_told() {
         put(&file, Some(before));
         sandbox.ask(&words("setup --replace ONE"), b"").succeeded();
         git(&sandbox, &["config", "--global", "--unset", &ours, "pat$"]);
-        let told = format!("an empty 'helper =' is left in {}, line ", file.display());
-        for line in ["setup --undo --dry-run", "setup --undo ONE", "setup --undo"] {
+        let left = is(&file);
+        let told = format!("helper stays in {}: git asks no", file.display());
+        for line in ["setup --undo --dry-run", "setup --undo ONE"] {
             let output = sandbox.ask(&words(line), b"").succeeded();
             assert!(output.stderr.contains(&told), "{output:?}");
             assert!(!output.text().contains("taken back"), "{output:?}");
             assert!(!output.text().contains("no line"), "{output:?}");
+            assert_eq!(is(&file), left);
         }
-        put(
-            &file,
-            Some(before.trim_end_matches("\thelper = \n\thelper = store\n")),
-        );
-        let output = sandbox.ask("setup --undo", b"").succeeded();
-        assert!(!output.stderr.contains("empty"), "{output:?}");
-        let noted = sandbox.files("state/git-credential-pat/setup--global");
-        assert!(noted.iter().all(|(_, bytes)| bytes.is_empty()), "{noted:?}");
+        assert_eq!(records(&sandbox), "[]");
     }
 }
 
-/// The same where git's settings were elsewhere then.
+/// A file that git does not read now may belong to another home.
 #[test]
-fn what_may_be_ours_elsewhere_is_told() {
+fn a_file_that_git_no_longer_reads_stays() {
     let sandbox = Sandbox::new();
     let other = sandbox.path("other");
     put(&other, Some("[credential]\n\thelper = store\n"));
-    let mut helper = sandbox.helper("setup --replace");
-    process::run(helper.env("GIT_CONFIG_GLOBAL", &other), b"").succeeded();
-    let ours = format!("\thelper = {PROGRAM}\n");
-    let text = is(&other).unwrap().replace(&ours, "\tusername = a\n");
-    put(&other, Some(&text));
+    let run = |words: &str| {
+        let mut helper = sandbox.helper(words);
+        process::run(helper.env("GIT_CONFIG_GLOBAL", &other), b"").succeeded()
+    };
+    run("setup --replace");
+    let set = is(&other);
     let output = sandbox.ask("setup --undo", b"").succeeded();
-    let told = format!("an empty 'helper =' is left in {}, line 3", other.display());
-    assert!(output.stderr.contains(&told), "{output:?}");
-    assert_eq!(is(&other), Some(text));
+    assert!(
+        output.text().starts_with("no line of this helper"),
+        "{output:?}"
+    );
+    assert_eq!(is(&other), set);
+    run("setup --undo");
+    assert_eq!(is(&other).unwrap(), "[credential]\n\thelper = store\n");
+}
+
+/// A record holds the lines that came and went, and nothing else of the file.
+#[test]
+fn a_record_holds_no_other_line() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.path("gitconfig");
+    let twice = "[credential]\n\thelper = pat\n[http]\n\textraHeader = made-up\n[credential]\n\thelper = pat\n";
+    for before in [
+        "[http]\n\textraHeader = made-up\n[credential]\n\thelper = pat\n[x]\n\ty = made-up",
+        twice,
+    ] {
+        put(&file, Some(before));
+        sandbox
+            .ask("--storage file setup --replace", b"")
+            .succeeded();
+        let bytes: Vec<String> = b"made-up".iter().map(u8::to_string).collect();
+        let noted = records(&sandbox);
+        assert!(noted.contains("changes"), "{noted}");
+        assert!(
+            !noted.contains(&bytes.join(",")) && !noted.contains("made-up"),
+            "{noted}"
+        );
+        let output = sandbox.ask("setup --undo", b"").succeeded();
+        assert!(!is(&file).unwrap().contains("helper"), "{output:?}");
+    }
 }
 
 /// In front of git: counts what it is asked to change, and at the chosen one does something.
@@ -758,9 +806,10 @@ fn with_git_that(sandbox: &Sandbox, number: usize, does: &str) -> String {
     let count = sandbox.path("count");
     drop(fs::remove_file(&count));
     let script = format!(
-        "#!/bin/sh\nPATH='{path}'\ncase \"$*\" in *--add*|*--unset-all*)\n\techo x >> {count}\n\
+        "#!/bin/sh\nPATH='{path}'\necho \"$*\" >> {arguments}\ncase \"$*\" in *--add*|*--unset-all*)\n\techo x >> {count}\n\
          \tif [ $(wc -l < {count}) -eq {number} ]; then {does}; fi;;\nesac\nexec git \"$@\"\n",
         count = count.display(),
+        arguments = sandbox.path("arguments").display(),
     );
     let program = folder.join("git");
     fs::write(&program, script).unwrap();
@@ -989,7 +1038,7 @@ fn undo_in_a_copied_home_leaves_the_original_alone() {
             let copied = is(&sandbox.path("copy/.gitconfig")).unwrap();
             assert!(!copied.contains(PROGRAM), "{undone:?}");
         } else {
-            let said = "is not of this home or repository: it is left";
+            let said = "which is of another home or repository: nothing is changed there";
             assert!(undone.stderr.contains(said), "{case}: {undone:?}");
         }
         at("home", "setup --undo");

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::ops::Range;
 use std::path::Path;
 
-use rustix::fs::{AtFlags, Mode, renameat, unlinkat};
+use rustix::fs::{AtFlags, renameat, unlinkat};
 use rustix::io::Errno;
 
 use super::file::{Error, Folder, followed};
@@ -26,7 +26,7 @@ pub fn cut(path: &Path, choose: impl FnOnce(&[u8]) -> Vec<Range<usize>>) -> Resu
 }
 
 fn cut_at(end: &Path, choose: impl FnOnce(&[u8]) -> Vec<Range<usize>>) -> Result<usize, Error> {
-    let Some(mut lock) = Lock::take(end, Mode::RUSR | Mode::WUSR)? else {
+    let Some(mut lock) = Lock::take(end, false)? else {
         return Ok(0);
     };
     let Some((bytes, old)) = lock.folder.read()? else {

@@ -121,8 +121,8 @@ pub fn followed(path: &Path) -> Result<PathBuf, Error> {
     Err(failed(path, "follow", Errno::LOOP.into()))
 }
 
-/// The bytes of a file, if it exists, as its own program reads them: through links, whatever its owner. For messages only,
-/// never for an import.
+/// The bytes of a file, if it exists, as its own program reads them: through links, whatever its owner. For messages, and for
+/// git's configuration; never for an import.
 pub fn read_as_its_reader(path: &Path) -> Result<Option<Buffer>, Error> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     match rustix::fs::open(path, flags, Mode::empty()) {

@@ -30,8 +30,10 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Of a file that is no link; with `mode`, less what the umask takes. `None`: its folder is not there.
-    pub fn take(path: &Path, mode: Mode) -> Result<Option<Self>, Error> {
+    /// Of a file that is no link; `None`: its folder does not exist. The mode of a new file is 0666 less the umask, as git's;
+    /// the replacement of a file is 0600 until it gets that file's mode.
+    pub fn take(path: &Path, is_new: bool) -> Result<Option<Self>, Error> {
+        let mode = Mode::from_raw_mode(if is_new { 0o666 } else { 0o600 });
         let Some(folder) = Folder::of(path)? else {
             return Ok(None);
         };

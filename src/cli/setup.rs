@@ -1,0 +1,186 @@
+//! `setup`: tells git to ask us, and takes that back.
+
+use std::env;
+use std::ffi::OsStr;
+use std::process::ExitCode;
+
+use super::failure::Failure;
+use super::flags::{flags_of, gits_flags};
+use super::streams::Streams;
+use super::ui;
+use crate::config::{self, Flags, Settings};
+use crate::credential::query::Query;
+use crate::files::places::Places;
+use crate::git::Git;
+use crate::git::helper_line::is_ours;
+use crate::git::setting::Setting;
+use crate::platform;
+use crate::tasks::doctor::chain;
+use crate::tasks::setup::change::Warning;
+use crate::tasks::setup::install::{helper_changes, helper_value, install, key, path_changes};
+use crate::tasks::setup::others::other_helpers;
+use crate::tasks::setup::scope::Setup;
+use crate::tasks::setup::undo::undo;
+use crate::tasks::target;
+use crate::terminal::escape;
+
+/// Have git ask this helper, or (--undo) no longer
+///
+/// Options of the helper that are given here are written down with it: 'git-credential-pat setup --storage memory
+/// --timeout 8h'. Those that are not stay as git's configuration has them.
+#[derive(clap::Args)]
+// A switch of the command line each.
+#[allow(clippy::struct_excessive_bools)]
+pub(super) struct Arguments {
+    /// Only for this URL
+    url: Option<String>,
+    /// Take back what setup wrote, and every other line that runs this helper; without a URL, for every URL
+    #[arg(long)]
+    undo: bool,
+    /// Have git ask no helper that stands before this one
+    #[arg(long, conflicts_with = "undo")]
+    replace: bool,
+    /// Show what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// For every user of this system
+    #[arg(long, group = "scope")]
+    system: bool,
+    /// For you, wherever you are (the default)
+    #[arg(long, group = "scope")]
+    global: bool,
+    /// For the repository you are in
+    #[arg(long, group = "scope")]
+    local: bool,
+}
+
+pub(super) fn run(
+    arguments: &Arguments,
+    flags: &Flags,
+    streams: &mut Streams,
+) -> Result<ExitCode, Failure> {
+    platform::harden();
+    let setup = Setup {
+        git: &Git::find()?,
+        places: &Places::find().map_err(config::Error::from)?,
+        scope: match arguments {
+            Arguments { system: true, .. } => "--system",
+            Arguments { local: true, .. } => "--local",
+            _ => "--global",
+        },
+    };
+    let url = arguments.url.as_deref().map(target::parse).transpose()?;
+    let key = key(url.as_ref())?;
+    if arguments.undo {
+        let only = url.is_some().then_some(&*key);
+        return take_back(&setup, only, arguments.dry_run, streams);
+    }
+    let older = older_flags(&setup, &key, url.as_ref())?;
+    let flags = flags.clone().or(older);
+    let settings = Settings::load(flags.clone())?;
+    let paths = path_changes(&setup, &settings.accounts, url.as_ref())?;
+    let value = helper_value(&flags)?;
+    let mut changes = helper_changes(&setup, &key, value, arguments.replace)?;
+    changes.extend(paths);
+    warn(streams, other_helpers(setup.git, &key, arguments.replace)?);
+    for change in &changes {
+        let command = change.command(&[setup.scope.as_ref()]);
+        ui::print(streams, &format!("{command}\n"))?;
+    }
+    if arguments.dry_run {
+        return Ok(ExitCode::SUCCESS);
+    }
+    if !changes.is_empty()
+        && let Some(error) = install(&setup, &key, &changes)?
+    {
+        let says = format!("{error}: --undo will remove its lines, and may leave an empty section");
+        ui::warn(streams, &says, error.hint());
+    }
+    check_that_git_asks(&setup, url.as_ref(), streams)?;
+    if changes.is_empty() {
+        ui::print(streams, "git asks this helper already\n")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn take_back(
+    setup: &Setup,
+    only: Option<&OsStr>,
+    is_dry: bool,
+    streams: &mut Streams,
+) -> Result<ExitCode, Failure> {
+    let undone = undo(setup, only, is_dry)?;
+    let verb = if is_dry { "would be" } else { "is" };
+    for changed in &undone.files {
+        let file = changed.file.as_os_str();
+        if changed.is_restored {
+            let shown = escape::safe(file.as_encoded_bytes());
+            ui::print(
+                streams,
+                &format!("{shown}: what setup wrote {verb} taken back\n"),
+            )?;
+        }
+        for removal in &changed.removals {
+            let command = removal.command(&["--file".as_ref(), file]);
+            ui::print(streams, &format!("{command}\n"))?;
+        }
+    }
+    if undone.files.is_empty() && undone.warnings.is_empty() {
+        let scope = setup.scope;
+        let says = format!("no line of this helper is in what 'git config {scope}' changes\n");
+        ui::print(streams, &says)?;
+    }
+    warn(streams, undone.warnings);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn warn(streams: &mut Streams, warnings: Vec<Warning>) {
+    for Warning { says, hint } in warnings {
+        ui::warn(streams, &says, hint.as_deref());
+    }
+}
+
+/// Returns the options of the line that is replaced; for a new line, those with which git calls this program for that URL now.
+fn older_flags(setup: &Setup, key: &OsStr, url: Option<&Query>) -> Result<Flags, Failure> {
+    let values = setup.values(key)?;
+    if let Some(line) = values.iter().rev().find(|value| is_ours(value)) {
+        return Ok(line.to_str().and_then(flags_of).unwrap_or_default());
+    }
+    // The choice of one user is not for all users.
+    if setup.scope == "--system" {
+        return Ok(Flags::default());
+    }
+    // The choice for one URL is not for every URL.
+    let every = Query::default();
+    Ok(gits_flags(Some(url.unwrap_or(&every))).unwrap_or_default())
+}
+
+/// Fails if git, with all of its settings, does not ask this helper; warns of URLs where git does not. A repository's settings
+/// count only for `--local`.
+fn check_that_git_asks(
+    setup: &Setup,
+    url: Option<&Query>,
+    streams: &mut Streams,
+) -> Result<(), Failure> {
+    if setup.scope == "--system" && env::var_os("GIT_CONFIG_NOSYSTEM").is_some() {
+        let says = "GIT_CONFIG_NOSYSTEM is set here: git does not read the system's settings";
+        ui::warn(streams, says, Some("unset GIT_CONFIG_NOSYSTEM"));
+        return Ok(());
+    }
+    let is_local = setup.scope == "--local";
+    let counts =
+        |setting: &Setting| is_local || !matches!(&setting.scope[..], "local" | "worktree");
+    if let Some(found) = chain::not_called(setup.git, url, counts)? {
+        return Err(Failure::Plain {
+            what: escape::whole(&found.says),
+            hint: found.remedy.map(|remedy| escape::whole(&remedy)),
+        });
+    }
+    if url.is_none() {
+        for found in chain::contexts_without_ours(setup.git) {
+            let remedy = found.remedy.as_deref().map(escape::whole);
+            ui::warn(streams, &escape::whole(&found.says), remedy.as_deref());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,78 @@
+//! One change of git's configuration, and what to tell about those that are not made.
+
+use std::ffi::{OsStr, OsString};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::credential::url::without_secrets;
+use crate::git::{Error, Git};
+use crate::terminal::escape::shell_word;
+
+/// One change of git's configuration. Not `Debug`: a key may hold a password.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Change {
+    pub(super) key: OsString,
+    pub(super) value: OsString,
+    pub(super) is_removal: bool,
+}
+
+impl Change {
+    pub(super) fn addition(key: &OsStr, value: impl Into<OsString>) -> Self {
+        Self {
+            key: key.to_owned(),
+            value: value.into(),
+            is_removal: false,
+        }
+    }
+
+    /// Removes each line with this key and value.
+    pub(super) fn removal(key: &OsStr, value: impl Into<OsString>) -> Self {
+        Self {
+            is_removal: true,
+            ..Self::addition(key, value)
+        }
+    }
+
+    fn options(&self) -> &'static [&'static str] {
+        if self.is_removal {
+            &["--fixed-value", "--unset-all"]
+        } else {
+            &["--add"]
+        }
+    }
+
+    pub(super) fn make(&self, git: &Git, file: &Path) -> Result<(), Error> {
+        let mut words = vec![OsStr::new("--file"), file.as_os_str()];
+        words.extend(self.options().iter().map(OsStr::new));
+        words.extend([&*self.key, &*self.value]);
+        git.config(&words)?;
+        Ok(())
+    }
+
+    /// Returns the command for a shell; `place` names the file or scope. A secret in the key is hidden.
+    pub fn command(&self, place: &[&OsStr]) -> String {
+        let key = without_secrets(&self.key);
+        let mut words = place.to_vec();
+        words.extend(self.options().iter().map(OsStr::new));
+        words.extend([&*key, &*self.value]);
+        let words: Vec<String> = words
+            .iter()
+            .map(|word| shell_word(word.as_encoded_bytes()))
+            .collect();
+        format!("git config {}", words.join(" "))
+    }
+}
+
+/// A state that the user should know, and what to do about it.
+pub struct Warning {
+    pub says: String,
+    pub hint: Option<String>,
+}
+
+impl Warning {
+    pub(super) fn new(says: String, hint: impl Into<String>) -> Self {
+        let hint = Some(hint.into());
+        Self { says, hint }
+    }
+}

@@ -1,0 +1,10 @@
+//! Tells git to call this helper, and takes that back.
+
+pub mod change;
+mod draft;
+pub mod failure;
+pub mod install;
+pub mod others;
+mod record;
+pub mod scope;
+pub mod undo;
