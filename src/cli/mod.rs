@@ -84,7 +84,7 @@ enum Command {
     Expires(expires::Arguments),
     Rotate(rotate::Arguments),
     Logout(logout::Arguments),
-    Import(import::Arguments),
+    Import(import::arguments::Arguments),
     Clean(clean::Arguments),
     Cache(cache::Arguments),
     Completions(completions::Arguments),

@@ -6,7 +6,7 @@ use super::issuer::{self, Issuer};
 use super::notice::{Notice, Outcome};
 use super::place::Word;
 use super::round::Round;
-use super::{Helper, clue, lookup, precedence};
+use super::{Helper, clue, lookup};
 use crate::credential::Credential;
 use crate::credential::expiry::{Expiry, ExpirySource};
 use crate::credential::jwt;
@@ -51,7 +51,7 @@ impl Helper {
                 known.end = expiry.map(|expiry| (expiry, ExpirySource::Person));
             });
         };
-        self.set_expiry_everywhere(wanted, expiry, note, now)
+        self.set_expiry_everywhere(wanted, expiry, note)
     }
 
     /// Gives every entry that fits `wanted` another end, in every storage. Returns their keys.
@@ -60,7 +60,6 @@ impl Helper {
         wanted: &Query,
         end: Option<Expiry>,
         note: impl Fn(&Credential),
-        now: Now,
     ) -> Result<Outcome<Vec<Key>>, Error> {
         let mut outcome = Outcome {
             value: Vec::new(),
@@ -87,7 +86,7 @@ impl Helper {
                     outcome.notices.push(Notice::Gone { key });
                     continue;
                 }
-                if precedence::set_expiry(&**storage, &credential, end, now)? {
+                if storage.set_expiry(&credential, end)? {
                     note(&credential);
                     outcome.value.push(key);
                 }

@@ -357,6 +357,14 @@ fn gcm_gpg_store(home: &Path) -> Option<PathBuf> {
 }
 
 #[cfg(test)]
+impl Copied {
+    /// As the first neighbour has it.
+    pub(crate) fn of(found: Found) -> Self {
+        Self { found, owner: 0 }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

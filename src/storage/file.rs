@@ -10,7 +10,6 @@ use super::paragraphs::{TextChange, first_entry, matching, paragraphs, parse, un
 use super::{Cause, Error, Listed, Position, Storage, StorageKind, is_still};
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
-use crate::credential::key::Key;
 use crate::credential::query::Query;
 use crate::files::owned::{self, Folder};
 use crate::protocol;
@@ -219,16 +218,6 @@ impl Storage for PlaintextFile {
                 ..TextChange::default()
             };
             Ok((Some(change), true))
-        })
-    }
-
-    fn touch(&self, key: &Key) -> Result<(), Error> {
-        self.rewrite(self.open(), "store", Patience::Queue, |old| {
-            let (replaced, Some(found)) = under_key(old, key) else {
-                return Ok((None, ()));
-            };
-            let change = TextChange::with_entry(replaced, old.len(), b"", &found)?;
-            Ok((Some(change), ()))
         })
     }
 

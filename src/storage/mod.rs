@@ -48,20 +48,12 @@ pub trait Storage: fmt::Debug {
     }
 
     /// Sets the expiry of the entry with `kept`'s key, if its secrets are still `kept`'s. Returns whether there was such an
-    /// entry. The entry keeps its place, except in the keychain, whose order is the modification time.
+    /// entry. The order of the entries stays.
     fn set_expiry(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error>;
 
     /// Tests that the entry with `kept`'s key can be written, without a visible change, if its secrets are still `kept`'s.
     /// Returns whether there was such an entry.
     fn check_writable(&self, kept: &Credential) -> Result<bool, Error>;
-
-    /// Marks the entry under `key`, if there is one, as the newest.
-    fn touch(&self, key: &Key) -> Result<(), Error> {
-        match self.get(&Query::exact(key))? {
-            Some(kept) if kept.is_complete() => self.store(&kept),
-            _ => Ok(()),
-        }
-    }
 
     /// Removes every entry that matches `unwanted` and, if it names a secret, has that secret. A blank query removes no
     /// entry. Returns the number of removed entries.
@@ -130,6 +122,11 @@ pub enum StorageKind {
 }
 
 impl StorageKind {
+    /// Whether it keeps a credential until it is removed.
+    pub fn lasts(self) -> bool {
+        self != Self::Memory
+    }
+
     /// The words after "in" in a sentence.
     pub fn place(self) -> &'static str {
         match self {

@@ -407,8 +407,8 @@ fn a_secret_of_a_kind_that_its_forge_no_longer_accepts_is_not_imported() {
     );
     let done = import("--yes --remove-source");
     for expected in [
-        "Bitbucket has taken none since July 2026: stays there",
-        "GitHub has taken no passwords since August 2021: stays there",
+        "Bitbucket has taken none since July 2026: not imported",
+        "GitHub has taken no passwords since August 2021: not imported",
         "imported 1 credential\nremoved 1 copy at the source\n",
     ] {
         assert!(done.contains(expected), "{expected}: {done}");

@@ -315,7 +315,7 @@ fn another_secret_stays_unless_told() {
         .ask("--storage file import --yes", b"")
         .succeeded()
         .text();
-    assert!(shown.contains("different: what is kept stays"), "{shown}");
+    assert!(shown.contains("different: the stored one stays"), "{shown}");
     assert!(shown.contains("different from the one above"), "{shown}");
     let kept = || get(&sandbox, "--storage file", "one.test", "alice");
     assert_eq!(kept().get("password"), Some("made-up-kept"));
@@ -759,12 +759,20 @@ fn whoever_answered_a_path_or_a_user_goes_on(flags: &str, needs_keyring: bool) {
         let done = sandbox.ask(&words, b"").succeeded();
         shows_no_secret(&done);
         assert!(
-            done.text().ends_with("imported 2 credentials\n"),
+            done.text().ends_with(if needs_keyring {
+                "nothing is to be imported\n"
+            } else {
+                "imported 2 credentials\n"
+            }),
             "{done:?}"
         );
+        count(&done.text(), " shadows ", if needs_keyring { 2 } else { 0 });
         assert_eq!(answers(), before, "{flags}, rules: {has_rules}");
         let theirs = [("username", "theirs"), ("path", "acme/r.git")];
-        assert!(answered(&sandbox, flags, "one.test", &theirs).is_some());
+        let has_theirs = || answered(&sandbox, flags, "one.test", &theirs).is_some();
+        assert_eq!(has_theirs(), !needs_keyring, "{flags}");
+        sandbox.ask(&format!("{words} --replace"), b"").succeeded();
+        assert!(has_theirs(), "{flags}");
     }
 }
 
@@ -810,9 +818,9 @@ fn putting_one_last_takes_nothing_from_another() {
     }
 }
 
-/// A storage of a list that fails keeps nobody in the others from answering; nor does one that has forgotten.
+/// An import goes to the last storage of the list that lasts, and to no other.
 #[test]
-fn whoever_answered_from_a_list_goes_on() {
+fn an_import_to_a_list_goes_to_one_storage() {
     for (is_broken, forgets) in [(true, false), (false, true)] {
         let sandbox = Sandbox::new();
         let flags = "--storage memory,file";
@@ -830,13 +838,104 @@ fn whoever_answered_from_a_list_goes_on() {
         let done = sandbox.ask(&format!("{flags} import --yes git-store"), b"");
         shows_no_secret(&done);
         assert_eq!(done.status.success(), !is_broken, "{done:?}");
-        assert!(get(&sandbox, "--storage memory", "one.test", "theirs").has_secret());
+        assert!(!get(&sandbox, "--storage memory", "one.test", "theirs").has_secret());
+        let is_in_file = get(&sandbox, "--storage file", "one.test", "theirs").has_secret();
+        assert_eq!(is_in_file, !is_broken);
         assert_eq!(
             first(&sandbox, flags, "one.test").as_deref(),
             Some("made-up-kept"),
             "broken: {is_broken}"
         );
     }
+}
+
+/// For `auto` an import goes to the keychain. Memory, which forgets, is no substitute.
+#[test]
+fn without_a_keychain_auto_imports_nothing() {
+    let sandbox = Sandbox::new();
+    approve(&sandbox, "store", "one.test", "alice", "made-up-one");
+    let done = sandbox.ask("import --yes git-store", b"");
+    shows_no_secret(&done);
+    assert_eq!(done.status.code(), Some(1), "{done:?}");
+    assert!(
+        done.text().ends_with("nothing is to be imported\n"),
+        "{done:?}"
+    );
+    count(&done.stderr, "cannot reach the keychain storage", 1);
+    count(&done.stderr, "hint: ", 1);
+    assert!(!get(&sandbox, "", "one.test", "alice").has_secret());
+}
+
+/// The preview names the credential that answers now.
+#[test]
+fn keyring_answers_are_taken_over_only_with_replace() {
+    let mut sandbox = Sandbox::new();
+    sandbox.start_keyring();
+    let flags = "--storage keychain";
+    store(&sandbox, flags, "one.test", "kept", "made-up-kept");
+    approve(&sandbox, "store", "one.test", "theirs", "made-up-theirs");
+    approve(&sandbox, "store", "two.test", "theirs", "made-up-theirs");
+    let import = |words: &str| {
+        let words = format!("{flags} import git-store {words}");
+        let done = sandbox.ask(&words, b"").succeeded();
+        shows_no_secret(&done);
+        done.text()
+    };
+    let shown = import("--yes");
+    count(
+        &shown,
+        "shadows https://kept@one.test (keychain), which answers now: not imported",
+        1,
+    );
+    assert!(shown.ends_with("imported 1 credential\n"), "{shown}");
+    assert_eq!(
+        first(&sandbox, flags, "one.test").as_deref(),
+        Some("made-up-kept")
+    );
+    let json = import("--json --dry-run");
+    count(&json, "\"verdict\": \"shadows\"", 1);
+    count(&json, "\"shadows\": null", 1);
+    count(&json, "\"username\": \"kept\"", 1);
+    let shown = import("--yes --replace");
+    count(
+        &shown,
+        "new, answers instead of https://kept@one.test (keychain)",
+        1,
+    );
+    assert_eq!(
+        first(&sandbox, flags, "one.test").as_deref(),
+        Some("made-up-theirs")
+    );
+    assert!(get(&sandbox, flags, "one.test", "kept").has_secret());
+}
+
+/// A new expiry makes an item of a keyring the newest one.
+#[test]
+fn keyring_order_survives_a_new_expiry() {
+    let mut sandbox = Sandbox::new();
+    sandbox.start_keyring();
+    let flags = "--storage keychain";
+    for user in ["older", "kept"] {
+        store(
+            &sandbox,
+            flags,
+            "one.test",
+            user,
+            &format!("made-up-{user}"),
+        );
+    }
+    sandbox
+        .ask(
+            &format!("{flags} expires https://older@one.test 2099-01-01"),
+            b"",
+        )
+        .succeeded();
+    let older = get(&sandbox, flags, "one.test", "older");
+    assert!(older.get("password_expiry_utc").is_some());
+    assert_eq!(
+        first(&sandbox, flags, "one.test").as_deref(),
+        Some("made-up-kept")
+    );
 }
 
 /// git's cache takes the place that it was named at.
@@ -882,8 +981,7 @@ fn keyring_that_does_not_answer_makes_nothing_new() {
                 shows_no_secret(&said);
                 count(&said.text(), "new", 0);
                 assert!(
-                    said.text()
-                        .contains("unknown: what may be kept does not answer"),
+                    said.text().contains("unknown: a storage does not answer"),
                     "{said:?}"
                 );
             }

@@ -1,20 +1,22 @@
-//! `import --json`: what was found, and what has come of it.
+//! The JSON of `import`.
 
 use serde::Serialize;
 
 use super::super::json::ShownKey;
-use super::Work;
+use super::work::Work;
 use crate::credential::expiry::Expiry;
 
-/// An offer.
+/// One offer.
 #[derive(Serialize)]
-pub(super) struct Shown {
+pub(super) struct ShownOffer {
     #[serde(flatten)]
     key: ShownKey,
     sources: Vec<ShownSource>,
     ends: Option<String>,
     ends_unix: Option<u64>,
     verdict: &'static str,
+    /// The credential that answers now, and no longer would.
+    shadows: Option<ShownKey>,
     imported: bool,
 }
 
@@ -26,26 +28,30 @@ struct ShownSource {
     removed: bool,
 }
 
-/// Every offer, and what has come of it.
-pub(super) fn shown(work: &Work) -> Vec<Shown> {
-    let source = |&at: &usize| {
-        let copied = &work.harvest.copies[at];
-        ShownSource {
-            from: work.neighbours.name_of(copied),
-            place: copied.found.shown_place(),
-            plaintext: copied.found.place.is_plaintext(),
-            removed: work.removed[at],
+/// Every offer and its outcome.
+pub(super) fn shown(work: &Work) -> Vec<ShownOffer> {
+    let mut shown = Vec::new();
+    for (offer, &imported) in work.offers.iter().zip(&work.imported) {
+        let mut sources = Vec::new();
+        for &copy in &offer.copies {
+            let copied = &work.harvest.copies[copy];
+            sources.push(ShownSource {
+                from: work.neighbours.name_of(copied),
+                place: copied.found.shown_place(),
+                plaintext: copied.found.place.is_plaintext(),
+                removed: work.removed[copy],
+            });
         }
-    };
-    let offers = work.offers.iter().zip(&work.imported);
-    offers
-        .map(|(offer, imported)| Shown {
+        let expiry = offer.credential.expiry;
+        shown.push(ShownOffer {
             key: (&offer.credential.key).into(),
-            sources: offer.copies.iter().map(source).collect(),
-            ends: offer.credential.expiry.and_then(Expiry::rfc3339),
-            ends_unix: offer.credential.expiry.map(Expiry::unix),
+            sources,
+            ends: expiry.and_then(Expiry::rfc3339),
+            ends_unix: expiry.map(Expiry::unix),
             verdict: offer.verdict.word(),
-            imported: *imported,
-        })
-        .collect()
+            shadows: offer.shadowed.as_ref().map(|(_, key)| key.into()),
+            imported,
+        });
+    }
+    shown
 }

@@ -9,7 +9,7 @@ use crate::credential::key::Key;
 use crate::credential::query::Query;
 use crate::helper::open::kinds;
 use crate::storage::StorageKind;
-use crate::tasks::import::Offer;
+use crate::tasks::import::offer::Offer;
 
 /// git's calls for the host of each offer.
 pub(super) struct Reach<'a> {
@@ -56,7 +56,7 @@ impl<'a> Reach<'a> {
         let lasting: Vec<StorageKind> = kinds(self.own)
             .iter()
             .copied()
-            .filter(|kind| *kind != StorageKind::Memory)
+            .filter(|kind| kind.lasts())
             .collect();
         calls.are_any() && !calls.find(&lasting, self.own)
     }

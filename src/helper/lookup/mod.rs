@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use self::request::Asked;
 
+use super::Helper;
 use super::issuer::{DefaultUsername, Issuer};
 use super::notice::Outcome;
-use super::{Helper, precedence};
 use crate::credential::Credential;
 use crate::credential::expiry::{Expiry, ExpirySource};
 use crate::credential::key::Key;
@@ -245,7 +245,7 @@ impl Helper {
         }
         let end = known.end.map(|(end, _)| end);
         if end != credential.expiry {
-            self.set_expiry(credential, end, now)?;
+            self.set_expiry(credential, end)?;
         }
         if let Some(Issuer { forge, token, .. }) = issuer {
             known.forge = Some(forge.kind());
@@ -270,14 +270,9 @@ impl Helper {
     }
 
     /// Gives the entry a new end wherever it is kept with the very secret that was asked about.
-    fn set_expiry(
-        &self,
-        credential: &Credential,
-        end: Option<Expiry>,
-        now: Now,
-    ) -> Result<(), Error> {
+    fn set_expiry(&self, credential: &Credential, end: Option<Expiry>) -> Result<(), Error> {
         for storage in &self.storages {
-            match precedence::set_expiry(&**storage, credential, end, now) {
+            match storage.set_expiry(credential, end) {
                 Ok(_) | Err(Error::Unavailable { .. }) => {}
                 Err(cause) => return Err(cause),
             }

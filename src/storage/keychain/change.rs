@@ -108,6 +108,31 @@ fn items_of(store: &CredentialStore, key: &Key) -> Result<Vec<FoundItem>, Keycha
     Ok(found)
 }
 
+/// Most items that are written again to keep their order: each costs a second.
+const MOST_TOUCHED: usize = 5;
+
+/// The keys of the host's items that are newer than the item under `key`, the newest last.
+pub(super) fn newer_keys(store: &CredentialStore, key: &Key) -> Result<Vec<Key>, KeychainFailure> {
+    let host = Query {
+        path: None,
+        username: None,
+        ..Query::of(key)
+    };
+    let mut newer = Vec::new();
+    for item in newest_first(find(store, &host, Spelling::AsKept)?)? {
+        let Some(other) = item.key() else { continue };
+        if other == key {
+            newer.truncate(MOST_TOUCHED);
+            newer.reverse();
+            return Ok(newer);
+        }
+        if !newer.contains(other) {
+            newer.push(other.clone());
+        }
+    }
+    Ok(Vec::new())
+}
+
 /// Writes the newest item under `key` again, so that it becomes the newest of all.
 pub(super) fn touch(store: &CredentialStore, key: &Key) -> Result<(), KeychainFailure> {
     if let Some(item) = newest_first(items_of(store, key)?)?.first() {

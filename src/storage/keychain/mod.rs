@@ -19,7 +19,6 @@ mod prompt;
 mod secret_service;
 mod service;
 
-use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -30,7 +29,7 @@ use std::time::Duration;
 use keyring::CredentialStore;
 
 use self::access::Access;
-use self::change::{Expected, check_writable, erase, put, set_expiry, touch};
+use self::change::{Expected, check_writable, erase, newer_keys, put, set_expiry, touch};
 use self::external::{ExternalAttributes, ExternalItem};
 use self::found::{all, get, list};
 use super::{Budget, Error, Listed, Storage, StorageKind};
@@ -40,7 +39,6 @@ use crate::credential::key::Key;
 use crate::credential::query::Query;
 use crate::files::owned::{self, Folder};
 use crate::platform::lock::Lock;
-use crate::platform::monotonic_now;
 use crate::secret::Secret;
 
 /// The keychain counts in seconds: after this time, a new item gets a later one.
@@ -58,10 +56,6 @@ pub struct Keychain {
     /// How long a prompt may wait for the user; zero: no prompt.
     patience: Duration,
     access: Access,
-    /// When an item was last stored, on the monotonic clock.
-    stored: Cell<Option<Duration>>,
-    /// The touched keys, and when, on the monotonic clock.
-    touched: RefCell<Vec<(Key, Duration)>>,
     /// The folder of the lock for changes.
     turns: Option<PathBuf>,
 }
@@ -72,8 +66,6 @@ impl Keychain {
         Self {
             patience: prompt_patience,
             access: Access::default(),
-            stored: Cell::new(None),
-            touched: RefCell::default(),
             turns: None,
         }
     }
@@ -139,12 +131,10 @@ impl Keychain {
         // A change without the lock is better than no change.
         let turn = self.take_turn().ok();
         let credential = credential.duplicate();
-        let stored = self.access.ask("store", self.patience, move |store| {
+        self.access.ask("store", self.patience, move |store| {
             let _turn = turn;
             put(store, &credential, &expected)
-        });
-        self.stored.set(Some(monotonic_now()));
-        stored
+        })
     }
 
     /// Takes the lock for changes. Fails if another process keeps it.
@@ -202,15 +192,22 @@ impl Storage for Keychain {
         self.put(credential, Expected::Still(known))
     }
 
+    /// The change makes the item the newest one. So the items of its host that were newer are written again, in their order
+    /// and a second apart.
     fn set_expiry(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {
         let turn = self.take_turn().map_err(|cause| busy("store", cause))?;
         let kept = kept.duplicate();
-        let changed = self.access.ask("store", self.patience, move |store| {
+        let (is_done, newer) = self.access.ask("store", self.patience, move |store| {
             let _turn = turn;
-            set_expiry(store, &kept, end)
-        });
-        self.stored.set(Some(monotonic_now()));
-        changed
+            let newer = newer_keys(store, &kept.key)?;
+            Ok((set_expiry(store, &kept, end)?, newer))
+        })?;
+        for key in newer.into_iter().filter(|_| is_done) {
+            thread::sleep(SECOND);
+            let touched = move |store: &CredentialStore| touch(store, &key);
+            self.access.ask("store", self.patience, touched)?;
+        }
+        Ok(is_done)
     }
 
     fn check_writable(&self, kept: &Credential) -> Result<bool, Error> {
@@ -218,27 +215,6 @@ impl Storage for Keychain {
         self.access.ask("store", self.patience, move |store| {
             check_writable(store, &kept)
         })
-    }
-
-    /// Waits until the next second: the service counts in seconds, and of two items of one second it answers the younger.
-    fn touch(&self, key: &Key) -> Result<(), Error> {
-        let last = {
-            let touched = self.touched.borrow();
-            // Items of another host answer other queries.
-            let same_host = |other: &Key| other.host == key.host && other.protocol == key.protocol;
-            let near = touched.iter().rfind(|(other, _)| same_host(other));
-            self.stored.get().max(near.map(|(_, at)| *at))
-        };
-        if let Some(last) = last {
-            thread::sleep(SECOND.saturating_sub(monotonic_now().saturating_sub(last)));
-        }
-        let key = key.clone();
-        let touched = key.clone();
-        let put = self
-            .access
-            .ask("store", self.patience, move |store| touch(store, &touched));
-        self.touched.borrow_mut().push((key, monotonic_now()));
-        put
     }
 
     fn erase(&self, unwanted: &Query) -> Result<usize, Error> {

@@ -1,334 +1,344 @@
-//! Taking over what neighbours keep: what would happen with each credential of theirs.
+//! Takes over the credentials of other programs: previews what would happen with each, and stores the chosen ones.
+//!
+//! An import goes to one storage: the last one of the list that lasts, or memory if nothing else is listed. For `auto` that is
+//! the keychain; if it cannot be reached, nothing is imported.
+//!
+//! An import changes no answer unless `--replace` says so. Memory and the file insert a new entry behind all others. A
+//! keychain cannot, since its newest item answers: an offer that would take over an answer there is shown as `shadows`.
 
+pub mod offer;
+pub mod paths;
+pub mod removal;
+pub mod sources;
+mod view;
+
+use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::time::Duration;
 
-use crate::config::account::{self, Account};
+use self::offer::{InvalidReason, Offer, Verdict, merged};
+use self::view::StorageView;
+use crate::config::account::Account;
 use crate::credential::Credential;
 use crate::credential::expiry::ExpirySource;
 use crate::credential::key::Key;
 use crate::credential::query::Query;
-use crate::helper::Helper;
-use crate::helper::issuer::is_retired;
-use crate::helper::notice::Outcome;
+use crate::helper::issuer::{Issuers, is_retired};
+use crate::helper::notice::{Notice, Outcome};
+use crate::helper::precedence::{Precedence, queries};
+use crate::helper::storages::Storages;
+use crate::journal::Journal;
 use crate::journal::mark::Mark;
+use crate::journal::snapshot::Snapshot;
 use crate::neighbour::registry::Harvest;
+use crate::secret::Secret;
 use crate::storage::{Error, Storage, StorageKind};
 use crate::time::Now;
 
-/// More than a person has.
-const MANY: usize = 100;
+/// A keychain counts in seconds: two items that are stored with this pause have different times.
+const PAUSE: Duration = Duration::from_millis(1020);
+/// For one host, so many offers are stored a pause apart. The rest are stored together before them.
+const MOST_RANKS: usize = 10;
 
-/// What a credential of a neighbour's is to us.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// Nothing is kept under its key, or only something that has ended.
-    New,
-    /// It is kept already.
-    Same,
-    /// It is kept already, but without its end.
-    End,
-    /// Another secret is kept under its key.
-    Different,
-    /// A storage that may keep something under its key does not answer.
-    Unknown,
-    /// Another neighbour, or another place of the same, has another secret for the same key, and comes first.
-    Second,
-    /// Its time is over, by its own word or by what is known of the same secret here.
-    Ended,
-    /// Its secret is known to be invalid.
-    Dead {
-        /// Why.
-        why: Invalid,
-        /// Another secret is kept under its key.
-        is_different: bool,
-        /// Another secret for the same key comes first, alive or not.
-        is_second: bool,
-    },
+/// An import, with the contents of the storages before it.
+pub struct Import<'a> {
+    /// In the order of the list. Never empty.
+    storages: Vec<(&'a dyn Storage, StorageView)>,
+    journal: &'a Journal,
+    issuers: &'a Issuers,
+    marks: Snapshot,
+    /// The index of the storage that gets the credentials.
+    target: usize,
+    precedence: Precedence,
+    now: Now,
 }
 
-impl Verdict {
-    /// For machines.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::New => "new",
-            Self::Same => "same",
-            Self::End => "same-with-end",
-            Self::Different => "different",
-            Self::Unknown => "unknown",
-            Self::Second => "second",
-            Self::Ended => "ended",
-            Self::Dead { why, .. } => why.word(),
-        }
-    }
-}
-
-/// Why a secret is known to be invalid.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Invalid {
-    /// By the journal: what became of it, and when, in Unix seconds.
-    Fate(Mark, u64),
-    /// Its forge accepts no secret of its kind any more.
-    Untaken(&'static str),
-}
-
-impl Invalid {
-    /// For machines.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Fate(fate, _) => fate.word(),
-            Self::Untaken(_) => "not-taken",
-        }
-    }
-}
-
-/// Why a storage says nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Missing {
-    /// This system has none.
-    Absent,
-    /// It is locked, or does not answer.
-    Silent,
-}
-
-/// A credential that could be taken over: once, however many copies there are of it.
-#[derive(Debug)]
-pub struct Offer {
-    /// With its end, if one of the copies tells it.
-    pub credential: Credential,
-    /// Which of the harvest's copies hold this secret.
-    pub copies: Vec<usize>,
-    /// What it is to us.
-    pub verdict: Verdict,
-}
-
-impl Offer {
-    /// Whether it would be stored. `replaces`: in the place of another secret that is kept; `insists`: even if it is dead.
-    pub fn is_wanted(&self, replaces: bool, insists: bool) -> bool {
-        match self.verdict {
-            Verdict::New | Verdict::End => true,
-            Verdict::Different => replaces,
-            Verdict::Dead {
-                is_different,
-                is_second,
-                ..
-            } => insists && !is_second && (replaces || !is_different),
-            Verdict::Same | Verdict::Second | Verdict::Ended | Verdict::Unknown => false,
-        }
-    }
-}
-
-impl Helper {
-    /// Keeps the offers. Whoever answered a question before answers it afterwards; where nobody did, the first of the offers
-    /// does, as it did where it comes from, and one for all paths rather than one for a single path: here the one stored last
-    /// answers. `comes_to`: the number of the one that is next, and how many there are.
-    pub fn take_over(
-        &self,
-        offers: &[&Offer],
-        comes_to: &mut dyn FnMut(usize, usize),
+impl<'a> Import<'a> {
+    /// Reads the storages.
+    pub fn begin(
+        list: &'a Storages,
+        journal: &'a Journal,
+        issuers: &'a Issuers,
         now: Now,
-    ) -> Result<Outcome<()>, Error> {
-        let keys: Vec<&Key> = offers.iter().map(|offer| &offer.credential.key).collect();
-        let before = self.standings(&keys, now);
-        let (with_path, without): (Vec<&Offer>, Vec<&Offer>) = offers
-            .iter()
-            .rev()
-            .partition(|offer| offer.credential.key.path.is_some());
+    ) -> Result<Outcome<Self>, Error> {
+        let lasting = list.iter().rposition(|storage| storage.kind().lasts());
+        let target = lasting.unwrap_or(list.len().saturating_sub(1));
         let mut notices = Vec::new();
-        let mut result = Ok(());
-        for (number, offer) in (1..).zip(with_path.into_iter().chain(without)) {
-            comes_to(number, offers.len());
-            match self.keep(&offer.credential, ExpirySource::Git, now) {
-                Ok(outcome) => notices.extend(outcome.notices),
-                Err(cause) => {
-                    // One storage of a list may have it all the same.
-                    result = Err(cause);
-                    break;
+        let mut storages = Vec::new();
+        for (index, storage) in list.iter().enumerate() {
+            let view = match StorageView::read(&**storage) {
+                Ok(view) => view,
+                Err(cause @ Error::Unavailable { .. }) => {
+                    let is_target = index == target;
+                    let is_silent = is_target || !cause.is_absence();
+                    notices.extend(if is_target {
+                        Some(Notice::PassedOver { cause })
+                    } else {
+                        list.passed_over(cause)
+                    });
+                    StorageView {
+                        is_silent,
+                        ..StorageView::default()
+                    }
                 }
-            }
+                Err(cause) => return Err(cause),
+            };
+            storages.push((&**storage, view));
         }
-        result.and(self.restore(&before, now))?;
-        Ok(Outcome { value: (), notices })
+        let lists = storages.iter().map(|(_, view)| &view.listed);
+        let precedence = Precedence::of(lists, now.unix);
+        let value = Self {
+            storages,
+            journal,
+            issuers,
+            // A journal that cannot be read marks nothing.
+            marks: journal.snapshot().unwrap_or_default(),
+            target,
+            precedence,
+            now,
+        };
+        Ok(Outcome { value, notices })
     }
 
-    /// What would happen with each of `harvest` that fits `wanted`, under the key that `accounts` give it, as for `store`.
-    pub fn weigh(
+    /// What an import would do with each credential of `harvest` that matches `wanted`. `accounts` give it its key, as for
+    /// `store`.
+    pub fn preview(
         &self,
         harvest: &Harvest,
         wanted: Option<&Query>,
         accounts: &[Account],
-        now: Now,
-    ) -> Result<Outcome<Vec<Offer>>, Error> {
+    ) -> Vec<Offer> {
         let mut offers = merged(harvest, wanted, accounts);
-        let mut notices = Vec::new();
-        let mut unreached = vec![None; self.storages.len()];
-        // A question for each of very many would take long: then everything is read at once.
-        let is_much = offers.len() > MANY;
-        let everything = |storage: &dyn Storage| {
-            let all = is_much.then(|| storage.all().ok())??;
-            // What was left out may be locked away.
-            let is_whole = storage.list().is_ok_and(|listed| listed.len() <= all.len());
-            let all = is_whole.then_some(all)?.into_iter();
-            Some(all.map(|(listed, kept)| (listed.key, kept)).collect())
-        };
-        let all: Vec<Option<HashMap<Key, Credential>>> = self
-            .storages
+        let invalid: Vec<_> = offers
             .iter()
-            .map(|storage| everything(&**storage))
+            .map(|offer| self.invalid_reason(&offer.credential))
             .collect();
-        // A journal that cannot be read knows of nobody.
-        let dead = self.journal.snapshot().unwrap_or_default();
-        let known_invalid = |offer: &Offer| {
-            let fate = dead.mark_of(&offer.credential);
-            let untaken = || is_retired(&offer.credential, &dead).map(Invalid::Untaken);
-            fate.map(|(fate, since)| Invalid::Fate(fate, since))
-                .or_else(untaken)
-        };
-        let invalid: Vec<Option<Invalid>> = offers.iter().map(known_invalid).collect();
-        // One that is dead takes no place from one that is not.
+        // An invalid secret takes no place from a valid one.
         let mut order: Vec<usize> = (0..offers.len()).collect();
-        order.sort_by_key(|&at| invalid[at].is_some());
+        order.sort_by_key(|&index| invalid[index].is_some());
         let mut taken = HashMap::new();
-        for at in order {
-            let offer = &mut offers[at];
-            if offer.credential.is_expired(now.unix) {
-                offer.verdict = Verdict::Ended;
+        for index in order {
+            let offer = &mut offers[index];
+            let key = &offer.credential.key;
+            if offer.credential.is_expired(self.now.unix) {
+                offer.verdict = Verdict::Expired;
                 continue;
             }
-            let is_second = *taken.entry(offer.credential.key.clone()).or_insert(at) != at;
-            if is_second && invalid[at].is_none() {
+            let is_second = *taken.entry(key.clone()).or_insert(index) != index;
+            if is_second && invalid[index].is_none() {
                 offer.verdict = Verdict::Second;
                 continue;
             }
-            let outcome = self.compare(&offer.credential, &all, &mut unreached, now)?;
-            notices.extend(outcome.notices);
-            offer.verdict = match (outcome.value, invalid[at]) {
-                (verdict @ (Verdict::Same | Verdict::End), Some(_)) if !is_second => verdict,
-                (verdict, Some(why)) => Verdict::Dead {
+            let mut found = self.compare(&offer.credential);
+            if matches!(found, Verdict::New | Verdict::Different) {
+                offer.shadowed = self.shadowed(key);
+            }
+            if found == Verdict::New && offer.shadowed.is_some() {
+                found = Verdict::Shadows;
+            }
+            offer.verdict = match (found, invalid[index]) {
+                (found, None) => found,
+                (Verdict::Same | Verdict::SameWithExpiry, Some(_)) if !is_second => found,
+                (found, Some(why)) => Verdict::Invalid {
                     why,
-                    is_different: matches!(verdict, Verdict::Different | Verdict::Unknown),
+                    needs_replace: matches!(
+                        found,
+                        Verdict::Different | Verdict::Shadows | Verdict::Unknown
+                    ),
                     is_second,
                 },
-                (verdict, None) => verdict,
             };
         }
-        Ok(Outcome {
-            value: offers,
-            notices,
-        })
+        offers
     }
 
-    /// Held against what is kept under its key. A storage that was not reached once is not asked again; one that this system
-    /// does not have keeps nothing.
-    fn compare(
+    /// Stores `offers` and returns which of them were stored. An offer stays out if another secret was stored under its key
+    /// since the preview. `pause` waits; `progress` gets the number of each offer and their count.
+    ///
+    /// The first offer of a host answers before the others, as it does at its source.
+    pub fn store(
         &self,
-        offered: &Credential,
-        all: &[Option<HashMap<Key, Credential>>],
-        unreached: &mut [Option<Missing>],
-        now: Now,
-    ) -> Result<Outcome<Verdict>, Error> {
-        let mut notices = Vec::new();
-        let mut value = Verdict::New;
-        let exactly = Query::exact(&offered.key);
-        let storages = self.storages.iter().zip(unreached).zip(all);
-        for ((storage, missing), all) in storages {
-            if let Some(missing) = missing {
-                if *missing == Missing::Silent {
-                    value = Verdict::Unknown;
-                }
-                continue;
+        offers: &[&Offer],
+        pause: &mut dyn FnMut(Duration),
+        progress: &mut dyn FnMut(usize, usize),
+    ) -> Result<Vec<bool>, Error> {
+        let mut stored = vec![false; offers.len()];
+        let mut last_rank = None;
+        for (number, (rank, index)) in (1..).zip(self.order(offers)) {
+            if last_rank.is_some_and(|last| last != rank) {
+                pause(PAUSE);
             }
-            let found = match all {
-                Some(all) => Ok(all.get(&offered.key).map(Credential::duplicate)),
-                None => storage.get(&exactly),
-            };
-            match found {
-                Ok(Some(known)) if known.is_complete() && !known.is_expired(now.unix) => {
-                    let is_same = known.has_same_secrets(offered);
-                    let tells_end = known.expiry.is_none() && offered.expiry.is_some();
-                    value = match (is_same, tells_end) {
-                        (false, _) => Verdict::Different,
-                        (true, true) => Verdict::End,
-                        (true, false) => Verdict::Same,
-                    };
-                    break;
-                }
-                Ok(Some(known)) if is_same_ended(&known, offered) => value = Verdict::Ended,
-                Ok(_) => {}
-                Err(cause @ Error::Unavailable { .. }) => {
-                    let is_absence = cause.is_absence();
-                    *missing = Some(if is_absence {
-                        Missing::Absent
-                    } else {
-                        value = Verdict::Unknown;
-                        Missing::Silent
-                    });
-                    notices.extend(self.passed_over(cause));
-                }
-                Err(cause) => return Err(cause),
-            }
+            last_rank = Some(rank);
+            progress(number, offers.len());
+            stored[index] = self.store_one(offers[index])?;
         }
-        Ok(Outcome { value, notices })
+        Ok(stored)
     }
 
-    /// Whether a storage that forgets nothing has it: only then may its source lose it.
-    pub fn keeps_for_good(&self, credential: &Credential) -> Result<bool, Error> {
-        let exactly = Query::exact(&credential.key);
-        for storage in &self.storages {
-            if storage.kind() == StorageKind::Memory {
+    /// Whether a storage that lasts has `credential` now.
+    pub fn is_kept(&self, credential: &Credential) -> Result<bool, Error> {
+        let exact = Query::exact(&credential.key);
+        for (storage, _) in &self.storages {
+            if !storage.kind().lasts() {
                 continue;
             }
-            match storage.get(&exactly) {
-                Ok(Some(known)) if known.has_same_secrets(credential) => return Ok(true),
+            match storage.get(&exact) {
+                Ok(Some(found)) if found.has_same_secrets(credential) => return Ok(true),
                 Ok(_) | Err(Error::Unavailable { .. }) => {}
                 Err(cause) => return Err(cause),
             }
         }
         Ok(false)
     }
-}
 
-/// What is kept has ended, as far as we know, and the offer knows no better: to store it once more changes nothing.
-fn is_same_ended(known: &Credential, offered: &Credential) -> bool {
-    known.is_complete() && known.has_same_secrets(offered) && offered.expiry.is_none()
-}
-
-fn merged(harvest: &Harvest, wanted: Option<&Query>, accounts: &[Account]) -> Vec<Offer> {
-    let mut offers: Vec<Offer> = Vec::new();
-    let mut by_key: HashMap<_, Vec<usize>> = HashMap::new();
-    for (number, copied) in harvest.copies.iter().enumerate() {
-        let theirs = &copied.found.credential;
-        let credential = as_kept(theirs, accounts);
-        let fits = |wanted: &Query| wanted.matches(&theirs.key) || wanted.matches(&credential.key);
-        if !wanted.is_none_or(fits) {
-            continue;
+    fn invalid_reason(&self, credential: &Credential) -> Option<InvalidReason> {
+        if let Some((mark, since)) = self.marks.mark_of(credential) {
+            return Some(InvalidReason::Marked(mark, since));
         }
-        let same_key = by_key.entry(credential.key.clone()).or_default();
-        let known = same_key
-            .iter()
-            .find(|&&at| offers[at].credential.has_same_secrets(&credential));
-        if let Some(&known) = known {
-            let offer = &mut offers[known];
-            offer.copies.push(number);
-            offer.credential.expiry = offer.credential.expiry.max(credential.expiry);
+        is_retired(credential, &self.marks).map(InvalidReason::Retired)
+    }
+
+    /// Compares `offered` with the entries under its key.
+    fn compare(&self, offered: &Credential) -> Verdict {
+        let mut verdict = Verdict::New;
+        for (index, (storage, view)) in self.storages.iter().enumerate() {
+            if view.is_silent {
+                verdict = Verdict::Unknown;
+            }
+            let Some(found) = view.entries.get(&offered.key) else {
+                continue;
+            };
+            let is_same = found.has_same_secrets(offered);
+            if !self.is_live(found) {
+                // Stored again without its expiry, it would be no newer.
+                if is_same && found.is_complete() && offered.expiry.is_none() {
+                    verdict = Verdict::Expired;
+                }
+                continue;
+            }
+            if !is_same {
+                return Verdict::Different;
+            }
+            if index == self.target || storage.kind().lasts() {
+                return match (found.expiry, offered.expiry) {
+                    (None, Some(_)) => Verdict::SameWithExpiry,
+                    _ => Verdict::Same,
+                };
+            }
+        }
+        verdict
+    }
+
+    /// A credential with another key that answers now, and no longer would if `key` were stored in the target.
+    fn shadowed(&self, key: &Key) -> Option<(StorageKind, Key)> {
+        // An entry that replaces an expired one takes its place, which may be the first.
+        let (target, view) = &self.storages[self.target];
+        let replaces_expired = view
+            .entries
+            .get(key)
+            .is_some_and(|found| !self.is_live(found));
+        let is_newest = target.kind() == StorageKind::Keychain || replaces_expired;
+        for query in queries(key) {
+            let Some((index, answer)) = self.precedence.answer(&query) else {
+                continue;
+            };
+            let is_after = index > self.target || (index == self.target && is_newest);
+            if is_after && answer != key {
+                return Some((self.storages[index].0.kind(), answer.clone()));
+            }
+        }
+        None
+    }
+
+    /// The indices of `offers` in the order of storing, each with its rank. A pause separates two ranks.
+    fn order(&self, offers: &[&Offer]) -> Vec<(usize, usize)> {
+        let mut order: Vec<usize> = (0..offers.len()).collect();
+        // A credential for all paths answers before one for a single path.
+        order.sort_by_key(|&index| offers[index].credential.key.path.is_some());
+        if self.storages[self.target].0.kind() != StorageKind::Keychain {
+            return order.into_iter().map(|index| (0, index)).collect();
+        }
+        let mut counts = HashMap::new();
+        let mut ranked = Vec::new();
+        for index in order {
+            let key = &offers[index].credential.key;
+            let count = counts.entry((&key.protocol, &key.host)).or_insert(0);
+            ranked.push(((*count).min(MOST_RANKS - 1), index));
+            *count += 1;
+        }
+        // The newest item answers.
+        ranked.reverse();
+        ranked.sort_by_key(|(rank, _)| Reverse(*rank));
+        ranked
+    }
+
+    fn store_one(&self, offer: &Offer) -> Result<bool, Error> {
+        let credential = &offer.credential;
+        if offer.verdict == Verdict::SameWithExpiry {
+            for (storage, _) in &self.storages {
+                match storage.set_expiry(credential, credential.expiry) {
+                    Ok(_) | Err(Error::Unavailable { .. }) => {}
+                    Err(cause) => return Err(cause),
+                }
+            }
         } else {
-            same_key.push(offers.len());
-            offers.push(Offer {
-                credential,
-                copies: vec![number],
-                verdict: Verdict::New,
-            });
+            let (target, view) = &self.storages[self.target];
+            if !target.insert_behind(view.entries.get(&credential.key), credential)? {
+                return Ok(false);
+            }
+            if matches!(offer.verdict, Verdict::Invalid { .. }) {
+                let _ = self.journal.revive(credential, self.now.unix);
+            }
+            self.supersede_others(credential)?;
         }
+        self.note(credential);
+        Ok(true)
     }
-    offers
+
+    /// Marks the secrets that `credential` has replaced, and removes those that would answer before it.
+    fn supersede_others(&self, credential: &Credential) -> Result<(), Error> {
+        for (index, (storage, view)) in self.storages.iter().enumerate() {
+            let Some(other) = view.entries.get(&credential.key) else {
+                continue;
+            };
+            if !self.is_live(other) || other.has_same_secrets(credential) {
+                continue;
+            }
+            let _ = self.journal.bury(other, Mark::Superseded, self.now.fresh());
+            if index < self.target {
+                match storage.erase(&other.as_rejected()) {
+                    Ok(_) | Err(Error::Unavailable { .. }) => {}
+                    Err(cause) => return Err(cause),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes the issuer and the expiry of `credential` in the journal. Begins no journal if both are unknown.
+    fn note(&self, credential: &Credential) {
+        let key = &credential.key;
+        let token = credential.token().map(Secret::expose);
+        let issuer = self.issuers.issuer(key, token);
+        if issuer.is_none() && credential.expiry.is_none() && !self.marks.knows_user_of(key) {
+            return;
+        }
+        let _ = self.journal.learn(credential, self.now.unix, |known| {
+            known.since = known.since.or(Some(self.now.unix));
+            known.forge = issuer.map(|issuer| issuer.forge.kind()).or(known.forge);
+            known.token = issuer.and_then(|issuer| issuer.token).or(known.token);
+            if let Some(expiry) = credential.expiry
+                && known.end.is_none_or(|(known, _)| known != expiry)
+            {
+                known.end = Some((expiry, ExpirySource::Git));
+            }
+        });
+    }
+
+    fn is_live(&self, credential: &Credential) -> bool {
+        credential.is_complete() && !credential.is_expired(self.now.unix)
+    }
 }
 
-/// As `store` would keep it: under the path of the account that its own path belongs to.
-fn as_kept(theirs: &Credential, accounts: &[Account]) -> Credential {
-    let mut said = Query::of(&theirs.key);
-    account::apply(accounts, &mut said);
-    let mut kept = theirs.duplicate();
-    if let Some(key) = said.key() {
-        kept.key = key;
-    }
-    kept
-}
+#[cfg(test)]
+mod tests;

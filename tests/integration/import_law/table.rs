@@ -11,7 +11,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
     ("tasks/check", &["config", "forge", "helper"]),
     ("tasks/clean", &["config", "credential", "helper", "helper/issuer", "journal", "neighbour", "neighbour/configured", "neighbour/registry", "storage", "time"]),
     ("tasks/doctor", &["config", "credential", "files", "forge", "forge/http", "git", "helper", "helper/issuer", "neighbour", "protocol", "secret", "storage", "terminal", "time"]),
-    ("tasks/import", &["config", "credential", "helper", "helper/issuer", "journal", "neighbour/registry", "storage", "time"]),
+    ("tasks/import", &["config", "credential", "helper", "helper/issuer", "journal", "neighbour", "neighbour/registry", "secret", "storage", "time"]),
     ("tasks/rotation", &["credential", "files", "forge", "forge/http", "git", "helper", "helper/issuer", "journal", "platform", "secret", "storage", "terminal", "time"]),
     ("tasks/setup", &["config", "credential", "files", "git", "platform", "terminal"]),
     ("tasks/target", &["config", "credential", "helper", "storage"]),
