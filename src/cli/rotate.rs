@@ -14,7 +14,7 @@ use crate::credential::key::Key;
 use crate::credential::token::TokenKind;
 use crate::forge::{ForgeExpiry, Renewal, Revocation};
 use crate::helper::Helper;
-use crate::platform::ending::Waiting;
+use crate::platform::DeferredSignals;
 use crate::storage;
 use crate::tasks::rotation::entries::Left;
 use crate::tasks::rotation::{Plan, Rotated, Step};
@@ -119,7 +119,7 @@ fn in_place(
             "the token for {url} is being replaced: if this is cut off, the kept one may be dead"
         );
         ui::warn(streams, &what, Some(&login));
-        waiting = Some(Waiting::begin());
+        waiting = Some(DeferredSignals::begin());
     };
     let result = helper.rotate(old, how, end, state, &mut announce, now);
     match result {

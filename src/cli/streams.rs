@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use crate::platform::{self, monotonic_now};
@@ -106,12 +105,9 @@ impl Patient {
         }
     }
 
-    fn wait(
-        &mut self,
-        until_ready: impl FnOnce(BorrowedFd<'_>, Duration) -> io::Result<bool>,
-    ) -> io::Result<()> {
+    fn wait(&mut self, until_ready: fn(&File, Duration) -> io::Result<bool>) -> io::Result<()> {
         let began = monotonic_now();
-        let is_ready = until_ready(self.source.as_fd(), self.left)?;
+        let is_ready = until_ready(&self.source, self.left)?;
         let waited = monotonic_now().saturating_sub(began);
         self.left = self.left.saturating_sub(waited);
         if is_ready {

@@ -2,7 +2,6 @@
 
 use std::error::Error;
 use std::io::{self, Write};
-use std::os::fd::AsFd;
 use std::panic;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -33,7 +32,7 @@ pub fn announce_panics() {
             .location()
             .map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
         let patience = Duration::from_secs(1);
-        if platform::wait_writable(io::stderr().as_fd(), patience).unwrap_or(false) {
+        if platform::wait_writable(&io::stderr(), patience).unwrap_or(false) {
             let _ = io::stderr().write_all(format!("error: internal fault{place}\n").as_bytes());
         }
     }));

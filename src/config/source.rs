@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags, fstat};
 
 use super::trust::{self, Doubt};
-use crate::platform::kernel_files::is_kernels;
+use crate::platform::is_kernels;
 use crate::terminal::escape::shell_word;
 
 /// In bytes.

@@ -17,8 +17,7 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, FileType, Stat, statat};
 use rustix::io::Errno;
 
-use crate::platform::owners::{is_private_group, is_roots_unmapped};
-use crate::platform::{effective_uid, permissions};
+use crate::platform::{effective_uid, is_private_group, is_roots_unmapped, permissions};
 
 /// The limit of links on the way: more form a loop.
 const LINKS: usize = 32;

@@ -1,20 +1,16 @@
 //! The memory storage as the helper sees it: questions to the daemon.
 
-use std::io::{ErrorKind, Read};
-use std::os::unix::net::UnixStream;
+use std::io::{self, ErrorKind, Read, Write};
 use std::time::Duration;
-
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
-use rustix::net::{SendFlags, send};
 
 use super::condition::Condition;
 use super::connect::{self, Socket};
 use super::message::{self, ANSWER_LIMIT, HEADER, Header, Status, Terms, Word};
+use super::transport::Stream;
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::credential::query::Query;
-use crate::platform::monotonic_now;
+use crate::platform::{monotonic_now, wait_readable, wait_writable};
 use crate::protocol;
 use crate::protocol::read::{self, AttributeLines};
 use crate::secret::Buffer;
@@ -176,23 +172,23 @@ impl Cache {
 
 /// Sends the question and reads the answer; `None` if the daemon went away before it had answered.
 fn exchange(
-    mut stream: UnixStream,
+    mut stream: Stream,
     question: &Buffer,
     deadline: Duration,
 ) -> Result<Option<(Option<Word>, Buffer)>, Failure> {
-    say(&stream, question.as_slice(), deadline)?;
+    say(&mut stream, question.as_slice(), deadline)?;
     let mut answer = Buffer::with_capacity(1024);
     let mut wanted = HEADER;
     let mut word = None;
     while answer.as_slice().len() < wanted {
-        wait(&stream, PollFlags::IN, deadline)?;
+        wait(&stream, wait_readable, deadline)?;
         match answer.read_from(
             &mut stream as &mut dyn Read,
             wanted - answer.as_slice().len(),
         ) {
             Ok(0) => return Ok(None),
             Ok(_) => {}
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if is_temporary(error.kind()) => {}
             Err(error) if went_away(error.kind()) => return Ok(None),
             Err(_) => return Err(connect::Error::Silent.into()),
         }
@@ -208,12 +204,11 @@ fn exchange(
 }
 
 /// Sends the whole question; or as much as the daemon wants, for it may have answered already.
-fn say(stream: &UnixStream, mut question: &[u8], deadline: Duration) -> Result<(), Failure> {
+fn say(stream: &mut Stream, mut question: &[u8], deadline: Duration) -> Result<(), Failure> {
     while !question.is_empty() {
-        match send(stream, question, SendFlags::DONTWAIT) {
+        match stream.write(question) {
             Ok(sent) => question = &question[sent..],
-            Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => wait(stream, PollFlags::OUT, deadline)?,
+            Err(error) if is_temporary(error.kind()) => wait(stream, wait_writable, deadline)?,
             Err(error) if went_away(error.kind()) => break,
             Err(_) => return Err(connect::Error::Silent.into()),
         }
@@ -222,16 +217,19 @@ fn say(stream: &UnixStream, mut question: &[u8], deadline: Duration) -> Result<(
 }
 
 /// Every wait has the same end: a socket's own timeouts would begin anew with each call.
-fn wait(stream: &UnixStream, event: PollFlags, deadline: Duration) -> Result<(), Failure> {
-    loop {
-        let left = deadline.saturating_sub(monotonic_now());
-        let left = Timespec::try_from(left).map_err(|_| connect::Error::Silent)?;
-        match poll(&mut [PollFd::new(stream, event)], Some(&left)) {
-            Ok(1..) => return Ok(()),
-            Err(Errno::INTR) => {}
-            Ok(0) | Err(_) => return Err(connect::Error::Silent.into()),
-        }
+fn wait(
+    stream: &Stream,
+    until_ready: fn(&Stream, Duration) -> io::Result<bool>,
+    deadline: Duration,
+) -> Result<(), Failure> {
+    match until_ready(stream, deadline.saturating_sub(monotonic_now())) {
+        Ok(true) => Ok(()),
+        Ok(false) | Err(_) => Err(connect::Error::Silent.into()),
     }
+}
+
+fn is_temporary(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Interrupted | ErrorKind::WouldBlock)
 }
 
 fn went_away(kind: ErrorKind) -> bool {

@@ -1,10 +1,10 @@
 //! One client of the daemon: what it has said so far, what it is still to be told, and until when.
 
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use super::message::{HEADER, Header, REQUEST_LIMIT, Word};
+use super::transport::Stream;
 use crate::platform::monotonic_now;
 use crate::secret::Buffer;
 
@@ -17,7 +17,7 @@ const REQUESTS: usize = 8 * REQUEST_LIMIT;
 
 /// One client: it asks once and is answered once.
 pub(crate) struct Connection {
-    pub(crate) stream: UnixStream,
+    pub(crate) stream: Stream,
     /// What has come so far, header included.
     pub(crate) request: Buffer,
     /// What is to be sent, once there is something.
@@ -43,7 +43,7 @@ pub(crate) enum Progress {
 
 impl Connection {
     /// Most clients have written before they are accepted: a look at once saves a round.
-    pub(crate) fn new(stream: UnixStream) -> Self {
+    pub(crate) fn new(stream: Stream) -> Self {
         let now = monotonic_now();
         let request = Buffer::with_capacity(512);
         Self {

@@ -7,3 +7,4 @@ mod connection;
 pub mod message;
 mod place;
 pub(crate) mod server;
+pub(crate) mod transport;

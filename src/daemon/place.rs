@@ -1,11 +1,8 @@
 //! The daemon's own place in the file system, and leaving it without taking anybody else's.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind};
-use std::os::fd::AsFd;
 use std::time::Duration;
-
-use rustix::fs::{AtFlags, statat, unlinkat};
 
 use super::connect::Socket;
 use crate::files::owned::Folder;
@@ -54,19 +51,13 @@ impl Place {
             return false;
         }
         if matches!(lock, Ok(Some(_))) && self.is_ours() {
-            let _ = unlinkat(
-                self.folder.descriptor().as_fd(),
-                &self.name,
-                AtFlags::empty(),
-            );
+            let _ = self.folder.handle().remove(&self.name);
         }
         true
     }
 }
 
-// The types of these two differ between systems.
-#[allow(clippy::unnecessary_cast, clippy::cast_sign_loss)]
-fn identity(folder: &Folder, name: &OsString) -> Option<(u64, u64)> {
-    let found = statat(folder.descriptor().as_fd(), name, AtFlags::SYMLINK_NOFOLLOW).ok()?;
-    Some((found.st_dev as u64, found.st_ino as u64))
+fn identity(folder: &Folder, name: &OsStr) -> Option<(u64, u64)> {
+    let found = folder.handle().facts_of(name).ok()?;
+    Some(found.identity())
 }

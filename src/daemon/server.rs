@@ -1,22 +1,18 @@
 //! The daemon: one thread, many connections, each with its deadline; nobody can make another wait.
 
 use std::io::{self, ErrorKind};
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixListener;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::time::Duration;
-
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Resource, getrlimit, setsid};
 
 use super::condition::Condition;
 use super::connect::Socket;
 use super::connection::{Connection, Progress};
 use super::message::{self, HEADER, Status, Terms, Word};
 use super::place::Place;
+use super::transport::{self, Listener};
 use crate::credential::Credential;
-use crate::platform::{self, Signals, arena, effective_uid, monotonic_now, peer_uid};
+use crate::platform::{self, Signals, arena, monotonic_now};
 use crate::protocol::{Error, write};
 use crate::secret::Buffer;
 use crate::storage::Storage;
@@ -37,19 +33,15 @@ const MOST_CONNECTIONS: usize = 1024;
 pub fn run(socket: &Path) -> io::Result<()> {
     platform::close_inherited();
     platform::harden();
-    // Fails if we lead a process group already, and then we need no session of our own.
-    let _ = setsid();
-    let listener = UnixListener::from(OwnedFd::from(platform::stdin()?));
-    if !Socket::at(socket).is_heard_by(&listener) {
+    platform::leave_session();
+    let listener = transport::listener_at_stdin()?;
+    if !transport::is_bound_to(&listener, socket) {
         return Err(io::Error::other("standard input does not listen there"));
     }
-    listener.set_nonblocking(true)?;
     let signals = Signals::new()?;
     let place = Place::of(&Socket::at(socket))?;
-    let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-    let most = usize::try_from(descriptors.saturating_sub(12))
-        .unwrap_or(usize::MAX)
-        .clamp(1, MOST_CONNECTIONS);
+    let descriptors = platform::descriptor_limit();
+    let most = descriptors.saturating_sub(12).clamp(1, MOST_CONNECTIONS);
     let now = monotonic_now();
     let daemon = Daemon {
         memory: Memory::new(time::now),
@@ -80,12 +72,7 @@ struct Daemon {
 }
 
 impl Daemon {
-    fn serve(
-        mut self,
-        listener: &UnixListener,
-        mut signals: Signals,
-        place: &Place,
-    ) -> io::Result<()> {
+    fn serve(mut self, listener: &Listener, mut signals: Signals, place: &Place) -> io::Result<()> {
         let mut no_accept_before = Duration::ZERO;
         let mut next_look = monotonic_now() + ROUND;
         loop {
@@ -143,40 +130,15 @@ impl Daemon {
     /// somebody wants to connect.
     fn wait(
         &mut self,
-        listener: &UnixListener,
+        listener: &Listener,
         signals: &Signals,
         accepts: bool,
         patience: Duration,
     ) -> io::Result<(bool, bool)> {
-        let signal_source = signals.source();
-        let mut sources = Vec::with_capacity(self.connections.len() + 2);
-        sources.push(PollFd::from_borrowed_fd(signal_source, PollFlags::IN));
-        sources.push(PollFd::new(
-            listener,
-            if accepts {
-                PollFlags::IN
-            } else {
-                PollFlags::empty()
-            },
-        ));
-        for connection in &self.connections {
-            let event = if connection.answer.is_some() {
-                PollFlags::OUT
-            } else {
-                PollFlags::IN
-            };
-            sources.push(PollFd::new(&connection.stream, event));
-        }
-        let patience = Timespec::try_from(patience.min(ROUND)).map_err(io::Error::other)?;
-        match poll(&mut sources, Some(&patience)) {
-            Ok(_) => {}
-            Err(rustix::io::Errno::INTR) => return Ok((false, false)),
-            Err(error) => return Err(error.into()),
-        }
-        let ready: Vec<bool> = sources
-            .iter()
-            .map(|source| !source.revents().is_empty())
-            .collect();
+        let connections = self.connections.iter();
+        let streams = connections.map(|open| (&open.stream, open.answer.is_some()));
+        let patience = patience.min(ROUND);
+        let ready = transport::wait_any(signals, (listener, accepts), streams, patience)?;
         for (connection, is_ready) in self.connections.iter_mut().zip(&ready[2..]) {
             connection.is_ready = *is_ready;
         }
@@ -184,12 +146,12 @@ impl Daemon {
     }
 
     /// Takes everybody who waits. False if there are no descriptors left for the next.
-    fn accept(&mut self, listener: &UnixListener) -> bool {
+    fn accept(&mut self, listener: &Listener) -> bool {
         while self.connections.len() < self.most {
             match listener.accept() {
                 Ok((stream, _)) => {
                     // Root is no exception: who can become us can be us.
-                    let is_ours = peer_uid(&stream).is_ok_and(|user| user == effective_uid());
+                    let is_ours = transport::peer_is_us(&stream).unwrap_or(false);
                     if is_ours && stream.set_nonblocking(true).is_ok() {
                         self.connections
                             .extend(without_panic(|| Connection::new(stream)));

@@ -2,19 +2,14 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io;
-use std::os::unix::ffi::OsStrExt;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::{AtFlags, Mode, OFlags, fstat, openat, renameat, statat, unlinkat};
-use rustix::io::Errno;
-
+use super::{Error, OF_ANOTHER, Ownership, open_in, read_all, system, unusable};
 use crate::platform::lock::Lock;
-use crate::platform::owners::stranger_above;
-use crate::platform::{disk, effective_uid};
+use crate::platform::{OpenFolder, effective_uid, make_private_folders, stranger_above};
 use crate::secret::Buffer;
-use crate::terminal::escape::shell_word;
 
 /// Half a million credentials. A larger file is none that we wrote, and git would wait while it is read.
 const LARGEST: usize = 64 * 1024 * 1024;
@@ -25,147 +20,73 @@ const QUEUE_PATIENCE: Duration = Duration::from_secs(60);
 /// How long to wait for the lock where git waits for an answer, and there may be another storage to give it.
 const SHORT_PATIENCE: Duration = Duration::from_secs(2);
 
-/// What ends the name of a file that is being written.
+/// The suffix of a file that is being written.
 const NEW: &str = ".git-credential-pat-new";
 
-const OF_ANOTHER: &str = "belongs to another user";
-/// For root in the home of a user.
-pub const HOME_OF_ANOTHER: &str = "run this as that user, without sudo; 'sudo -H' or, in a container, 'export HOME=/root' takes root's own home";
-
-/// Mode bits of other users: any use at all, and writing.
-const ALL_USE: u32 = 0o077;
-const WRITING: u32 = 0o022;
-/// Mode bit of a folder that many write into and each keeps their own (chmod(1), restricted deletion flag).
-const STICKY: u32 = 0o1000;
-
-/// Why a folder or file was not used.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Somebody else's, a link, or open to others.
-    #[error("{} {problem}", path.display())]
-    NotPrivate {
-        /// What was found.
-        path: PathBuf,
-        /// What is wrong with it.
-        problem: &'static str,
-        /// How to mend it, if there is a command for that.
-        remedy: Option<String>,
-    },
-    /// The system said no.
-    #[error("cannot {action} {}", path.display())]
-    System {
-        /// What was to be done.
-        action: &'static str,
-        /// With what.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        cause: io::Error,
-    },
-    /// Another process holds the lock and does not let go.
-    #[error("another process keeps {} locked", path.display())]
-    Busy {
-        /// The lock file.
-        path: PathBuf,
-    },
-}
-
-impl Error {
-    /// What to do about it.
-    pub fn hint(&self) -> Option<&str> {
-        match self {
-            Self::NotPrivate { remedy, .. } => remedy.as_deref(),
-            Self::System {
-                action: OPEN_FOLDER,
-                cause,
-                ..
-            } if cause.kind() == io::ErrorKind::NotFound => {
-                Some("make this folder, or name a file in one that is there")
-            }
-            Self::System { .. } | Self::Busy { .. } => None,
-        }
-    }
-
-    /// A folder that a person has named, and that is not there.
-    pub fn missing(folder: &Path) -> Self {
-        system(OPEN_FOLDER, folder, Errno::NOENT)
-    }
-}
-
-const OPEN_FOLDER: &str = "open the folder";
-
-/// A folder that is ours alone, held open so that nobody can put another in its place.
+/// A folder of this user, held open so that no other process can replace it.
 #[derive(Debug)]
 pub struct Folder {
-    descriptor: File,
+    open: OpenFolder,
     path: PathBuf,
 }
 
 impl Folder {
-    /// Opens it, if it is there and no other user can look into it.
+    /// Opens a folder that no other user can look into; `None` if it does not exist.
     pub fn open(path: &Path) -> Result<Option<Self>, Error> {
-        Self::open_closed_to(path, ALL_USE)
+        Self::open_as(path, Ownership::Closed)
     }
 
-    /// Opens it, if it is there and no other user can change it: for a folder that a person has named, such as their
-    /// home. Its files are closed to all use as everywhere.
+    /// Opens a folder that no other user can change, for a folder that the user named, such as the home folder. Its files are
+    /// closed to all others as everywhere.
     pub fn open_readable(path: &Path) -> Result<Option<Self>, Error> {
-        Self::open_closed_to(path, WRITING)
+        Self::open_as(path, Ownership::NotWritable)
     }
 
-    fn open_closed_to(path: &Path, forbidden: u32) -> Result<Option<Self>, Error> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let descriptor = match rustix::fs::open(path, flags, Mode::empty()) {
-            Ok(descriptor) => File::from(descriptor),
-            Err(Errno::NOENT) => return Ok(None),
-            Err(Errno::LOOP | Errno::NOTDIR) => {
-                return Err(not_private(path, "is not a folder of its own", None));
+    fn open_as(path: &Path, ownership: Ownership) -> Result<Option<Self>, Error> {
+        let open = match OpenFolder::open_no_link(path) {
+            Ok(open) => open,
+            Err(cause) => {
+                return match cause.kind() {
+                    io::ErrorKind::NotFound => Ok(None),
+                    io::ErrorKind::NotADirectory => {
+                        Err(unusable(path, "is not a folder of its own", None))
+                    }
+                    _ => Err(system("open", path, cause)),
+                };
             }
-            Err(cause) => return Err(system("open", path, cause)),
         };
-        let folder = Self {
-            descriptor,
-            path: path.to_path_buf(),
-        };
-        let remedy = if forbidden == ALL_USE { "700" } else { "go-w" };
-        check_owner_and_mode(&folder.descriptor, path, forbidden, remedy)?;
-        Ok(Some(folder))
+        let found = open.facts();
+        let found = found.map_err(|cause| system("look at", path, cause))?;
+        ownership.check(&found, path)?;
+        let path = path.to_path_buf();
+        Ok(Some(Self { open, path }))
     }
 
-    /// Opens it, or makes it and what is missing above it, private from the first moment.
+    /// Opens a folder, or creates it and the missing folders above it, private from the start.
     pub fn make(path: &Path) -> Result<Self, Error> {
-        use std::os::unix::fs::DirBuilderExt;
         if let Some(folder) = Self::open(path)? {
             return Ok(folder);
         }
-        // Root's folder would lock the user of a home out of it.
+        // A folder of root would lock the user of a home out of it.
         if let Some(above) = stranger_above(path) {
-            return Err(not_private(&above, OF_ANOTHER, own_home()));
+            let remedy = (effective_uid() == 0).then_some(super::HOME_OF_ANOTHER);
+            return Err(unusable(&above, OF_ANOTHER, remedy));
         }
         // `/nonexistent` is the home of many system users (Debian policy, 9.2.3).
         if let Some(home) = missing_home_of(path) {
             return Err(Error::missing(&home));
         }
-        let made = std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(path);
-        made.map_err(|cause| Error::System {
-            action: "make",
-            path: path.to_path_buf(),
-            cause,
-        })?;
-        Self::open(path)?.ok_or_else(|| system("open", path, Errno::NOENT))
+        make_private_folders(path).map_err(|cause| system("make", path, cause))?;
+        Self::open(path)?.ok_or_else(|| system("open", path, io::ErrorKind::NotFound.into()))
     }
 
-    /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The folder itself, for what must be done relative to it.
-    pub fn descriptor(&self) -> &File {
-        &self.descriptor
+    /// Returns the open folder, for operations relative to it.
+    pub fn handle(&self) -> &OpenFolder {
+        &self.open
     }
 
     /// Waits until no other process changes `name`: as long as the others get on, and not for ever.
@@ -208,7 +129,7 @@ impl Folder {
         limit: Duration,
     ) -> Result<Option<Lock>, Error> {
         let name = name.as_ref();
-        let lock = Lock::take(&self.descriptor, name, patience, limit);
+        let lock = Lock::take(&self.open, name, patience, limit);
         lock.map_err(|cause| Error::System {
             action: "lock",
             path: self.path.join(name),
@@ -216,12 +137,12 @@ impl Folder {
         })
     }
 
-    /// The bytes of a file, if it is there, is a plain file, is ours and is closed to others.
+    /// Reads a plain file of this user that is closed to others; `None` if it does not exist.
     pub fn read(&self, name: impl AsRef<OsStr>) -> Result<Option<Buffer>, Error> {
         self.read_at_most(LARGEST, name)
     }
 
-    /// As [`Folder::read`], where so many bytes are too many.
+    /// As [`Folder::read`], with another limit on its length.
     pub fn read_at_most(
         &self,
         most: usize,
@@ -229,34 +150,10 @@ impl Folder {
     ) -> Result<Option<Buffer>, Error> {
         let name = name.as_ref();
         let path = self.path.join(name);
-        // Without NONBLOCK the opening of a named pipe would wait for a writer.
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let mut file = match openat(&self.descriptor, name, flags, Mode::empty()) {
-            Ok(descriptor) => File::from(descriptor),
-            Err(Errno::NOENT) => return Ok(None),
-            Err(Errno::LOOP) => return Err(not_private(&path, "is a link, not a file", None)),
-            Err(cause) => return Err(system("open", &path, cause)),
+        let Some(mut file) = open_in(&self.open, name, &path)? else {
+            return Ok(None);
         };
-        let length = check_owner_and_mode(&file, &path, ALL_USE, "600")?;
-        let mut bytes = Buffer::with_capacity(length.min(most) + 1);
-        loop {
-            let room = (most + 1).saturating_sub(bytes.as_slice().len());
-            if length > most || room == 0 {
-                return Err(system("read", &path, Errno::FBIG));
-            }
-            match bytes.read_from(&mut file, room) {
-                Ok(0) => return Ok(Some(bytes)),
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(cause) => {
-                    return Err(Error::System {
-                        action: "read",
-                        path,
-                        cause,
-                    });
-                }
-            }
-        }
+        read_all(&mut file, &path, most, Ownership::Closed).map(Some)
     }
 
     /// Puts `pieces` in the place of a file, whole or not at all, and on the disk before it returns. Whatever goes wrong,
@@ -283,45 +180,55 @@ impl Folder {
         let new = &new_of(name);
         let path = self.path.join(new);
         self.remove_leftover(new, &path)?;
-        let flags =
-            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = openat(&self.descriptor, new, flags, Mode::RUSR | Mode::WUSR)
-            .map_err(|cause| system("create", &path, cause))?;
-        let result = disk::write(File::from(file), pieces, room).and_then(|()| {
-            renameat(&self.descriptor, new, &self.descriptor, name)
-                .map_err(|cause| ("rename", cause.into()))?;
-            self.descriptor
-                .sync_all()
-                .map_err(|cause| ("sync the folder of", cause))
+        let file = self.open.create_file(new, true);
+        let file = file.map_err(|cause| system("create", &path, cause))?;
+        let result = write(file, pieces, room).and_then(|()| {
+            let renamed = self.open.rename(new, name);
+            renamed.map_err(|cause| ("rename", cause))?;
+            let synced = self.open.sync();
+            synced.map_err(|cause| ("sync the folder of", cause))
         });
         result.map_err(|(action, cause)| {
-            let _ = unlinkat(&self.descriptor, new, AtFlags::empty());
-            Error::System {
-                action,
-                path,
-                cause,
-            }
+            let _ = self.open.remove(new);
+            system(action, &path, cause)
         })
     }
 
-    /// Takes away what a killed process left, and nothing else: another thing of this name is not ours to remove.
+    /// Removes what a killed process left. Any other file with this name stays.
     fn remove_leftover(&self, new: &OsStr, path: &Path) -> Result<(), Error> {
-        let found = match statat(&self.descriptor, new, AtFlags::SYMLINK_NOFOLLOW) {
+        let is_gone = |cause: &io::Error| cause.kind() == io::ErrorKind::NotFound;
+        let found = match self.open.facts_of(new) {
             Ok(found) => found,
-            Err(Errno::NOENT) => return Ok(()),
+            Err(cause) if is_gone(&cause) => return Ok(()),
             Err(cause) => return Err(system("look at", path, cause)),
         };
-        let is_plain = rustix::fs::FileType::from_raw_mode(found.st_mode).is_file();
-        let is_closed = found.st_mode & ALL_USE == 0;
-        if !is_plain || !is_closed || found.st_uid != effective_uid() || found.st_nlink != 1 {
-            let remedy = "move it away: a new file is written under this name".to_owned();
-            return Err(not_private(path, "is not ours to replace", Some(remedy)));
+        let is_closed = found.is_file() && !found.is_open_to_others();
+        if !is_closed || !found.is_ours() || !found.has_one_name() {
+            let remedy = "move it away: a new file is written under this name";
+            return Err(unusable(path, "is not ours to replace", Some(remedy)));
         }
-        match unlinkat(&self.descriptor, new, AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => Ok(()),
-            Err(cause) => Err(system("remove the leftover", path, cause)),
+        match self.open.remove(new) {
+            Err(cause) if !is_gone(&cause) => Err(system("remove the leftover", path, cause)),
+            _ => Ok(()),
         }
     }
+}
+
+/// Writes a file to the disk. Fails with the action that failed, also if there is no space for `room` bytes more.
+fn write(mut file: File, pieces: &[&[u8]], room: usize) -> Result<(), (&'static str, io::Error)> {
+    let mut length = 0;
+    for piece in pieces {
+        file.write_all(piece).map_err(|cause| ("write", cause))?;
+        length += piece.len() as u64;
+    }
+    if room > 0 {
+        // Zeros, not a hole: a hole takes no space.
+        let more = file.write_all(&vec![0; room]);
+        let more = more.and_then(|()| file.sync_all());
+        more.and_then(|()| file.set_len(length))
+            .map_err(|cause| ("write", cause))?;
+    }
+    file.sync_all().map_err(|cause| ("sync", cause))
 }
 
 /// Whether a file of this name would be taken for another's leftover.
@@ -348,57 +255,6 @@ fn new_of(name: &OsStr) -> OsString {
 fn missing_home_of(path: &Path) -> Option<PathBuf> {
     let home = PathBuf::from(std::env::var_os("HOME")?);
     (home.is_absolute() && path.starts_with(&home) && !home.exists()).then_some(home)
-}
-
-/// The hint for root if a folder belongs to a user.
-fn own_home() -> Option<String> {
-    (effective_uid() == 0).then(|| HOME_OF_ANOTHER.to_owned())
-}
-
-/// Returns the length.
-fn check_owner_and_mode(
-    file: &File,
-    path: &Path,
-    forbidden: u32,
-    mode: &str,
-) -> Result<usize, Error> {
-    let found = fstat(file).map_err(|cause| system("look at", path, cause))?;
-    let kind = rustix::fs::FileType::from_raw_mode(found.st_mode);
-    if !(kind.is_file() || kind.is_dir()) {
-        return Err(not_private(path, "is not a plain file", None));
-    }
-    if found.st_uid != effective_uid() {
-        return Err(not_private(path, OF_ANOTHER, own_home()));
-    }
-    if found.st_mode & forbidden != 0 {
-        // A folder such as /tmp is shared on purpose.
-        let remedy = if found.st_mode & STICKY == 0 {
-            format!(
-                "close it with 'chmod {mode} {}'",
-                shell_word(path.as_os_str().as_bytes())
-            )
-        } else {
-            "name a place in a folder of your own".to_owned()
-        };
-        return Err(not_private(path, "is open to other users", Some(remedy)));
-    }
-    Ok(usize::try_from(found.st_size).unwrap_or(0))
-}
-
-fn not_private(path: &Path, problem: &'static str, remedy: Option<String>) -> Error {
-    Error::NotPrivate {
-        path: path.to_path_buf(),
-        problem,
-        remedy,
-    }
-}
-
-fn system(action: &'static str, path: &Path, cause: Errno) -> Error {
-    Error::System {
-        action,
-        path: path.to_path_buf(),
-        cause: cause.into(),
-    }
 }
 
 #[cfg(test)]
@@ -449,7 +305,7 @@ mod tests {
         }
         let refused = || {
             let result = folder.replace("it", &[b"two"], &taken);
-            assert!(matches!(result, Err(Error::NotPrivate { .. })));
+            assert!(matches!(result, Err(Error::Unusable { .. })));
             assert_eq!(folder.read("it").unwrap().unwrap().as_slice(), b"one");
         };
         write(".it.git-credential-pat-new", 0o644);

@@ -1,7 +1,6 @@
 //! Running git: never for longer than its deadline, never more of its output than fits, and with all that it started.
 
 use std::io::{self, Read, Write};
-use std::os::fd::AsFd;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{OnceLock, mpsc};
 use std::thread;
@@ -122,7 +121,7 @@ fn hear(child: &mut Child, input: &[u8], question: &str) -> Result<Option<Buffer
     if let Some(mut output) = child.stdout.take() {
         loop {
             let left = until.saturating_sub(monotonic_now());
-            if !wait_readable(output.as_fd(), left).map_err(Silence::Run)? {
+            if !wait_readable(&output, left).map_err(Silence::Run)? {
                 return Err(late());
             }
             let read = answer.read_from(&mut output, 64 * 1024);

@@ -19,7 +19,8 @@ use crate::credential::Credential;
 use crate::credential::code::hex;
 use crate::credential::key::Key;
 use crate::credential::query::Query;
-use crate::files::owned::{self, Folder};
+use crate::files;
+use crate::files::owned::Folder;
 use crate::protocol::read::{self, AttributeLines};
 use crate::protocol::{self, write};
 use crate::secret::Buffer;
@@ -59,7 +60,7 @@ pub enum Topic<'a> {
 pub enum Error {
     /// The folder or file.
     #[error(transparent)]
-    File(#[from] owned::Error),
+    File(#[from] files::Error),
     /// It cannot be written down.
     #[error(transparent)]
     Line(#[from] protocol::Error),
@@ -253,7 +254,7 @@ impl Contents {
         match folder.read(NAME) {
             Ok(bytes) => Ok(bytes.and_then(|bytes| Self::parse(bytes.as_slice()))),
             // Not one that we wrote: begun anew, like any that cannot be read.
-            Err(owned::Error::System { cause, .. })
+            Err(files::Error::System { cause, .. })
                 if cause.kind() == io::ErrorKind::FileTooLarge =>
             {
                 Ok(None)

@@ -2,18 +2,14 @@
 //! has, so it is asked for what is known from elsewhere.
 
 use std::io::{ErrorKind, Read, Write};
-use std::os::fd::AsRawFd;
-use std::os::unix::net::UnixStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
-
-use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 
 use super::{Error, Found, Neighbour, Place, Reading};
 use crate::credential::query::Query;
+use crate::daemon::transport::{self, Stream};
 use crate::files::owned::Folder;
-use crate::platform::{effective_uid, monotonic_now, peer_uid};
+use crate::platform::monotonic_now;
 use crate::protocol::read::{self, AttributeLines};
 use crate::protocol::write;
 use crate::secret::Buffer;
@@ -94,35 +90,24 @@ impl GitCache {
     }
 
     /// Only in a folder that nobody else can look into, and only to a daemon of the same user.
-    fn connect(&self) -> Result<Option<UnixStream>, Error> {
-        let unusable = || self.strange("its socket cannot be used");
-        let (Some(folder), Some(name)) = (self.socket.parent(), self.socket.file_name()) else {
-            return Err(unusable());
-        };
-        let folder = match Folder::open(folder) {
-            Ok(Some(folder)) => folder,
+    fn connect(&self) -> Result<Option<Stream>, Error> {
+        let folder = self.socket.parent().map(Folder::open);
+        match folder.ok_or_else(|| self.strange("its socket cannot be used"))? {
+            Ok(Some(_)) => {}
             Ok(None) => return Ok(None),
             Err(_) => return Err(self.strange("its folder is not private")),
-        };
-        let address = SocketAddrUnix::new(&self.socket).or_else(|_| {
-            // Longer than a socket's address may be (unix(7)).
-            let open = folder.descriptor().as_raw_fd().to_string();
-            SocketAddrUnix::new(Path::new("/proc/self/fd").join(open).join(name))
-        });
-        let address = address.map_err(|_| unusable())?;
-        // Without waiting: with its queue full it would be for ever.
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)
-            .map_err(|_| unusable())?;
-        match connect(&socket, &address) {
-            Ok(()) => {}
-            Err(Errno::NOENT | Errno::CONNREFUSED) => return Ok(None),
-            Err(Errno::AGAIN) => return Err(self.strange("it is busy")),
-            Err(_) => return Err(unusable()),
         }
-        let stream = UnixStream::from(socket);
-        let is_ours = peer_uid(&stream).is_ok_and(|peer| peer == effective_uid());
-        if !is_ours || stream.set_nonblocking(false).is_err() {
+        // Does not wait: git's daemon answers one client at a time.
+        let connected = transport::connect(&self.socket, Duration::ZERO);
+        let Some(stream) = connected.map_err(|cause| match cause.kind() {
+            ErrorKind::TimedOut => self.strange("it is busy"),
+            _ => self.strange("its socket cannot be used"),
+        })?
+        else {
+            return Ok(None);
+        };
+        let is_us = transport::peer_is_us(&stream).unwrap_or(false);
+        if !is_us || stream.set_nonblocking(false).is_err() {
             return Err(self.strange("it belongs to another user"));
         }
         Ok(Some(stream))

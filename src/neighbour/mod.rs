@@ -19,6 +19,7 @@ use crate::credential::key::Key;
 use crate::credential::pasted::Flaw;
 use crate::credential::query::Query;
 use crate::credential::username::HIDDEN;
+use crate::files;
 use crate::files::external;
 use crate::secret::{Buffer, Secret};
 use crate::storage;
@@ -274,7 +275,7 @@ fn cut_yaml(path: &Path, is_meant: impl Fn(&Document, &Leaf) -> bool) -> Result<
 pub enum Error {
     /// Its file.
     #[error(transparent)]
-    File(#[from] external::Error),
+    File(#[from] files::Error),
     /// Its file does not say what we understand.
     #[error("cannot read {}", path.display())]
     Wording {

@@ -5,28 +5,17 @@ compile_error!("git-credential-pat does not run on this system yet: see docs/arc
 
 pub mod arena;
 pub mod caller;
-pub mod disk;
-#[cfg(unix)]
-mod echo;
-#[cfg(unix)]
-pub mod ending;
-#[cfg(unix)]
-pub mod kernel_files;
-pub mod lock;
-#[cfg(unix)]
-pub mod owners;
-#[cfg(unix)]
-pub mod permissions;
-#[cfg(unix)]
-pub mod swap;
 #[cfg(unix)]
 mod unix;
 
 #[cfg(unix)]
-pub use echo::{EchoOff, LINE_LIMIT};
-#[cfg(unix)]
-pub use unix::{
-    Pages, Signals, close_inherited, effective_uid, end_after, end_group, harden, host_name,
-    monotonic_now, own_group, own_program, peer_uid, reset_signals, session_bus, stderr, stdin,
-    stdout, survive_file_limit, wait_readable, wait_writable, window_size,
+use self::unix as imp;
+
+pub use self::imp::{
+    DeferredSignals, EchoOff, FileFacts, LINE_LIMIT, OpenFolder, Pages, Signals, close_inherited,
+    descriptor_limit, effective_uid, end_after, end_group, harden, host_name, is_kernels,
+    is_private_group, is_roots_unmapped, leave_session, lock, make_private_folders, monotonic_now,
+    open_any, os_str, os_string, own_command, own_group, own_program, peer_uid, permissions,
+    reset_signals, session_bus, stderr, stdin, stdout, stranger_above, survive_file_limit,
+    wait_readable, wait_writable, window_size,
 };

@@ -11,6 +11,7 @@ use super::{Cause, Error, Listed, Position, Storage, StorageKind, is_still};
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::credential::query::Query;
+use crate::files;
 use crate::files::owned::{self, Folder};
 use crate::protocol;
 use crate::secret::Buffer;
@@ -73,7 +74,7 @@ impl PlaintextFile {
         Ok(count)
     }
 
-    fn open(&self) -> Result<Option<Folder>, owned::Error> {
+    fn open(&self) -> Result<Option<Folder>, files::Error> {
         if self.is_default {
             Folder::open(&self.folder)
         } else {
@@ -93,7 +94,7 @@ impl PlaintextFile {
     /// there is no file, and nothing happens.
     fn rewrite<T: Default>(
         &self,
-        folder: Result<Option<Folder>, owned::Error>,
+        folder: Result<Option<Folder>, files::Error>,
         operation: &'static str,
         patience: Patience,
         change: impl FnOnce(&[u8]) -> Result<(Option<TextChange>, T), protocol::Error>,
@@ -128,7 +129,7 @@ impl PlaintextFile {
         let folder = if self.is_default {
             Folder::make(&self.folder).map(Some)
         } else {
-            let missing = || owned::Error::missing(&self.folder);
+            let missing = || files::Error::missing(&self.folder);
             self.open()
                 .and_then(|folder| folder.map(Some).ok_or_else(missing))
         };
@@ -251,7 +252,7 @@ impl Storage for PlaintextFile {
 
     fn check(&self) -> Result<(), Error> {
         if !self.is_default && !self.folder.exists() {
-            return Err(failed("store", owned::Error::missing(&self.folder)));
+            return Err(failed("store", files::Error::missing(&self.folder)));
         }
         self.contents("read").map(drop)
     }

@@ -11,7 +11,7 @@ use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
 use crate::credential::query::Query;
-use crate::files::owned;
+use crate::files;
 
 pub mod file;
 pub mod keychain;
@@ -257,14 +257,14 @@ impl Error {
 
     /// Whether another process holds the lock and may release it.
     pub fn is_busy(&self) -> bool {
-        let cause = self.cause().downcast_ref::<owned::Error>();
-        matches!(cause, Some(owned::Error::Busy { .. }))
+        let cause = self.cause().downcast_ref::<files::Error>();
+        matches!(cause, Some(files::Error::Busy { .. }))
     }
 
     pub fn hint(&self) -> Option<&str> {
         match self.cause().downcast_ref::<Advice>() {
             Some(advice) => Some(&advice.hint),
-            None => self.cause().downcast_ref::<owned::Error>()?.hint(),
+            None => self.cause().downcast_ref::<files::Error>()?.hint(),
         }
     }
 }

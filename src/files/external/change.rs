@@ -5,13 +5,10 @@ use std::io::{self, Write};
 use std::ops::Range;
 use std::path::Path;
 
-use rustix::fs::{AtFlags, renameat, unlinkat};
-use rustix::io::Errno;
-
-use super::file::{Error, Folder, followed};
-use super::lock::Lock;
-use crate::platform::ending::Waiting;
-use crate::platform::{permissions, swap};
+use super::file::{Located, behind, followed};
+use super::lock::GitLock;
+use crate::files::Error;
+use crate::platform::{DeferredSignals, permissions};
 
 /// In the name of a file that is about to be removed.
 const ASIDE: &str = "git-credential-pat-";
@@ -22,14 +19,14 @@ const ASIDE: &str = "git-credential-pat-";
 /// another program, which takes no lock, wrote the file meanwhile.
 pub fn cut(path: &Path, choose: impl FnOnce(&[u8]) -> Vec<Range<usize>>) -> Result<usize, Error> {
     let end = followed(path)?;
-    cut_at(&end, choose).map_err(|error| error.behind(path, &end))
+    cut_at(&end, choose).map_err(|error| behind(error, path, &end))
 }
 
 fn cut_at(end: &Path, choose: impl FnOnce(&[u8]) -> Vec<Range<usize>>) -> Result<usize, Error> {
-    let Some(mut lock) = Lock::take(end, false)? else {
+    let Some(mut lock) = GitLock::take(end, false)? else {
         return Ok(0);
     };
-    let Some((bytes, old)) = lock.folder.read()? else {
+    let Some((bytes, old)) = lock.located.read()? else {
         return Ok(0);
     };
     let bytes = bytes.as_slice();
@@ -47,7 +44,7 @@ fn cut_at(end: &Path, choose: impl FnOnce(&[u8]) -> Vec<Range<usize>>) -> Result
         permissions::carry_over(&old, &lock.file)?;
         lock.file.sync_all()
     })();
-    written.map_err(|cause| lock.folder.failed("write", cause))?;
+    written.map_err(|cause| lock.located.failed("write", cause))?;
     let is_replaced = lock.take_the_place_of(bytes)?;
     Ok(if is_replaced { stretches.len() } else { 0 })
 }
@@ -60,37 +57,37 @@ fn cut_at(end: &Path, choose: impl FnOnce(&[u8]) -> Vec<Range<usize>>) -> Result
 /// (which reads `*.credential`) and the next `clean` find it like any other.
 pub fn remove(path: &Path, is_meant: impl Fn(&[u8]) -> bool) -> Result<bool, Error> {
     let end = followed(path)?;
-    remove_at(&end, is_meant).map_err(|error| error.behind(path, &end))
+    remove_at(&end, is_meant).map_err(|error| behind(error, path, &end))
 }
 
 fn remove_at(end: &Path, is_meant: impl Fn(&[u8]) -> bool) -> Result<bool, Error> {
-    let Some(folder) = Folder::of(end)? else {
+    let Some(file) = Located::find(end)? else {
         return Ok(false);
     };
-    match folder.read()? {
+    match file.read()? {
         Some((bytes, _)) if is_meant(bytes.as_slice()) => {}
         _ => return Ok(false),
     }
-    let aside = aside_of(&folder.name).map_err(|cause| folder.failed("remove", cause))?;
-    let failed = |cause: Errno| folder.failed("remove", cause.into());
-    let _waiting = Waiting::begin();
-    match renameat(&folder.descriptor, &folder.name, &folder.descriptor, &aside) {
+    let failed = |cause| file.failed("remove", cause);
+    let aside = aside_of(&file.name).map_err(failed)?;
+    let _deferred = DeferredSignals::begin();
+    match file.folder.rename(&file.name, &aside) {
         Ok(()) => {}
-        Err(Errno::NOENT) => return Ok(false),
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(cause) => return Err(failed(cause)),
     }
-    let seen = folder.read_named(&aside);
+    let seen = file.read_named(&aside);
     if let Ok(Some((bytes, _))) = &seen
         && is_meant(bytes.as_slice())
     {
-        unlinkat(&folder.descriptor, &aside, AtFlags::empty()).map_err(failed)?;
+        file.folder.remove(&aside).map_err(failed)?;
         return Ok(true);
     }
-    match swap::rename_to_free(&folder.descriptor, &aside, &folder.name) {
+    match file.folder.rename_to_free(&aside, &file.name) {
         Ok(()) => seen.map(|_| false),
-        Err(Errno::EXIST) => Err(Error::Overtaken {
-            path: folder.path.clone(),
-            aside: folder.path.with_file_name(&aside),
+        Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => Err(Error::Overtaken {
+            aside: end.with_file_name(&aside),
+            path: file.path,
         }),
         Err(cause) => Err(failed(cause)),
     }

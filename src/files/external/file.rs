@@ -5,171 +5,96 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat, fstat, openat, statat};
-use rustix::io::Errno;
-
-use crate::platform::effective_uid;
-use crate::platform::kernel_files::is_kernels;
+use crate::files::{Error, Ownership, open_in, read_all, system, unusable};
+use crate::platform::{FileFacts, OpenFolder, is_kernels, open_any};
 use crate::secret::Buffer;
 
 /// Larger than any file of credentials that a person has.
 pub const LARGEST: usize = 16 * 1024 * 1024;
 /// More links than these lead in a circle.
 const LINKS: usize = 32;
-const OF_ANOTHER: &str = "belongs to another user";
-
-/// Why a file was not used.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// Not what it should be.
-    #[error("{} {problem}", path.display())]
-    Strange {
-        /// What was found.
-        path: PathBuf,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
-    /// A link leads to something that is not what it should be.
-    #[error("cannot use {}, which is a link", link.display())]
-    Linked {
-        /// The link.
-        link: PathBuf,
-        /// What is wrong with its end.
-        #[source]
-        cause: Box<Self>,
-    },
-    /// A file that was put aside to be removed was another one by then, and its place was taken meanwhile.
-    #[error("{} was written twice while it was to be removed: the first is kept as {}", path.display(), aside.display())]
-    Overtaken {
-        /// Where it was.
-        path: PathBuf,
-        /// Where it is now.
-        aside: PathBuf,
-    },
-    /// An error of the system.
-    #[error("cannot {action} {}", path.display())]
-    System {
-        /// What was to be done.
-        action: &'static str,
-        /// With what.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        cause: io::Error,
-    },
-    /// Another program is changing it, or one that was killed has left its lock.
-    #[error("{} is there: another program is changing the file beside it", path.display())]
-    Locked {
-        /// The lock.
-        path: PathBuf,
-    },
-}
-
-impl Error {
-    /// What to do about it, where that is known.
-    pub fn hint(&self) -> Option<&str> {
-        match self {
-            Self::Locked { .. } => {
-                Some("if no git is running, remove that file: one that was killed left it")
-            }
-            Self::Strange {
-                problem: OF_ANOTHER,
-                ..
-            } => Some(
-                "only a file of your own is used: give its token to 'git credential-pat login'",
-            ),
-            Self::Overtaken { .. } => Some("look at both, and remove the one that is not needed"),
-            Self::Linked { cause, .. } => cause.hint(),
-            Self::Strange { .. } | Self::System { .. } => None,
-        }
-    }
-}
 
 /// Returns the bytes of a file, or of the file at the end of a link; `None` if there is none.
 pub fn read(path: &Path) -> Result<Option<Buffer>, Error> {
     let end = followed(path)?;
-    let read = || {
-        let folder = Folder::of(&end)?;
-        folder.map_or(Ok(None), |folder| folder.read())
+    let read = || match Located::find(&end)? {
+        Some(located) => located.read(),
+        None => Ok(None),
     };
-    let read = read().map_err(|error| error.behind(path, &end))?;
+    let read = read().map_err(|error| behind(error, path, &end))?;
     Ok(read.map(|(bytes, _)| bytes))
 }
 
-/// Returns where a path leads through links, even if nothing is there yet. Each link must belong to this user or to root: one
-/// of another user may lead anywhere tomorrow.
+/// Follows links to the end, which need not exist. Each link must belong to this user or to root: another user may change
+/// theirs at any time.
 pub fn followed(path: &Path) -> Result<PathBuf, Error> {
     let mut end = path.to_path_buf();
     for _ in 0..LINKS {
-        let owner = match statat(CWD, &end, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(found) if FileType::from_raw_mode(found.st_mode).is_symlink() => found.st_uid,
+        match FileFacts::of_path(&end) {
+            Ok(found) if found.is_link() && found.is_ours_or_roots() => {}
+            Ok(found) if found.is_link() => {
+                return Err(unusable(&end, "is a link of another user", None));
+            }
             // The end, or an error that opening it tells.
             _ => return Ok(end),
-        };
-        if owner != effective_uid() && owner != 0 {
-            return Err(Error::Strange {
-                path: end,
-                problem: "is a link of another user",
-            });
         }
         match fs::read_link(&end) {
-            // An absolute one takes the place of the whole.
+            // An absolute target replaces the whole path.
             Ok(next) => end = end.with_file_name("").join(next),
-            Err(cause) => return Err(failed(&end, "follow", cause)),
+            Err(cause) => return Err(system("follow", &end, cause)),
         }
     }
-    Err(failed(path, "follow", Errno::LOOP.into()))
+    let circle = io::Error::other("too many levels of symbolic links");
+    Err(system("follow", path, circle))
 }
 
-/// The bytes of a file, if it exists, as its own program reads them: through links, whatever its owner. For messages, and for
-/// git's configuration; never for an import.
+/// Reads a file as its own program does: through links, whatever its owner. For messages and git's
+/// configuration, never for an import.
 pub fn read_as_its_reader(path: &Path) -> Result<Option<Buffer>, Error> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    match rustix::fs::open(path, flags, Mode::empty()) {
-        Ok(descriptor) => bytes(&mut descriptor.into(), path, |_| Ok(())).map(Some),
-        Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
-        Err(cause) => Err(failed(path, "open", cause.into())),
+    match open_any(path) {
+        Ok(mut file) => read_all(&mut file, path, LARGEST, Ownership::Any).map(Some),
+        Err(cause) if is_absence(&cause) => Ok(None),
+        Err(cause) => Err(system("open", path, cause)),
     }
+}
+
+fn is_absence(cause: &io::Error) -> bool {
+    matches!(
+        cause.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
 }
 
 /// What a name in a folder stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sort {
-    /// A folder.
     Folder,
-    /// A plain file.
     File,
-    /// A link, a pipe, a socket: nothing that is read.
+    /// A link, a pipe or a socket, which is not read.
     Other,
 }
 
-/// Returns the names in a folder of this user, in order, at most `most`; none if it is not there.
+/// Returns the names in a folder of this user, in order, at most `most`; none if the folder does not exist.
 pub fn names(path: &Path, most: usize) -> Result<Vec<(OsString, Sort)>, Error> {
     let end = followed(path)?;
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let folder = match rustix::fs::open(&end, flags, Mode::empty()) {
-        Ok(folder) => File::from(folder),
-        Err(Errno::NOENT) => return Ok(Vec::new()),
-        Err(cause) => return Err(failed(&end, "open", cause.into()).behind(path, &end)),
+    let folder = match OpenFolder::open_no_link(&end) {
+        Ok(folder) => folder,
+        Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(cause) => return Err(behind(system("open", &end, cause), path, &end)),
     };
-    let found = fstat(&folder).map_err(|cause| failed(&end, "look at", cause.into()))?;
-    if found.st_uid != effective_uid() {
-        let problem = OF_ANOTHER;
-        let strange = Error::Strange {
-            path: end.clone(),
-            problem,
-        };
-        return Err(strange.behind(path, &end));
-    }
+    let found = folder.facts();
+    let found = found.map_err(|cause| system("look at", &end, cause))?;
+    let checked = Ownership::External.check(&found, &end);
+    checked.map_err(|error| behind(error, path, &end))?;
     let mut names = Vec::new();
-    let entries = fs::read_dir(&end).map_err(|cause| failed(&end, "list", cause))?;
+    let entries = fs::read_dir(&end).map_err(|cause| system("list", &end, cause))?;
     for entry in entries.take(most) {
-        let entry = entry.map_err(|cause| failed(&end, "list", cause))?;
+        let entry = entry.map_err(|cause| system("list", &end, cause))?;
         let sort = match entry.file_type() {
             Ok(kind) if kind.is_dir() => Sort::Folder,
             Ok(kind) if kind.is_file() => Sort::File,
             Ok(_) => Sort::Other,
-            // It has gone meanwhile.
+            // It was removed meanwhile.
             Err(_) => continue,
         };
         names.push((entry.file_name(), sort));
@@ -178,125 +103,62 @@ pub fn names(path: &Path, most: usize) -> Result<Vec<(OsString, Sort)>, Error> {
     Ok(names)
 }
 
-/// The folder of a file, held open so that no other process can replace it, and the file's name in it.
-pub(crate) struct Folder {
-    pub(crate) descriptor: File,
+/// A file that is no link, by its name in its open folder.
+pub(crate) struct Located {
+    pub(crate) folder: OpenFolder,
     pub(crate) name: OsString,
     pub(crate) path: PathBuf,
 }
 
-impl Folder {
-    pub(crate) fn of(path: &Path) -> Result<Option<Self>, Error> {
-        let strange = || Error::Strange {
-            path: path.to_path_buf(),
-            problem: "is no absolute path of a file",
+impl Located {
+    /// Opens the folder of `path`; `None` if it does not exist.
+    pub(crate) fn find(path: &Path) -> Result<Option<Self>, Error> {
+        let parts = path.parent().zip(path.file_name());
+        let Some((parent, name)) = parts.filter(|_| path.is_absolute()) else {
+            return Err(unusable(path, "is no absolute path of a file", None));
         };
-        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-            return Err(strange());
-        };
-        if !path.is_absolute() {
-            return Err(strange());
-        }
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        match rustix::fs::open(parent, flags, Mode::empty()) {
-            Ok(descriptor) => Ok(Some(Self {
-                descriptor: descriptor.into(),
+        match OpenFolder::open(parent) {
+            Ok(folder) => Ok(Some(Self {
+                folder,
                 name: name.to_os_string(),
                 path: path.to_path_buf(),
             })),
-            Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
-            Err(cause) => Err(Error::System {
-                action: "open",
-                path: parent.to_path_buf(),
-                cause: cause.into(),
-            }),
+            Err(cause) if is_absence(&cause) => Ok(None),
+            Err(cause) => Err(system("open", parent, cause)),
         }
     }
 
-    /// Returns the bytes of its file, and the file itself.
+    /// Returns the bytes of the file, and the file itself; `None` if it does not exist.
     pub(crate) fn read(&self) -> Result<Option<(Buffer, File)>, Error> {
         self.read_named(&self.name)
     }
 
-    /// As [`Folder::read`], of another file in it.
+    /// As [`Located::read`], of another file in the folder.
     pub(crate) fn read_named(&self, name: &OsStr) -> Result<Option<(Buffer, File)>, Error> {
         let path = self.path.with_file_name(name);
-        let strange = |problem| Error::Strange {
-            path: path.clone(),
-            problem,
+        let Some(mut file) = open_in(&self.folder, name, &path)? else {
+            return Ok(None);
         };
-        // Without NONBLOCK the opening of a named pipe would wait for a writer.
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let mut file = match openat(&self.descriptor, name, flags, Mode::empty()) {
-            Ok(descriptor) => File::from(descriptor),
-            Err(Errno::NOENT) => return Ok(None),
-            Err(Errno::LOOP) => return Err(strange("was replaced by a link")),
-            Err(cause) => return Err(failed(&path, "open", cause.into())),
-        };
-        let bytes = bytes(&mut file, &path, |found| {
-            if found.st_uid == effective_uid() {
-                Ok(())
-            } else {
-                Err(strange(OF_ANOTHER))
-            }
-        })?;
+        let bytes = read_all(&mut file, &path, LARGEST, Ownership::External)?;
         if is_kernels(&file) {
-            return Err(strange("is no file on a disk"));
+            return Err(unusable(&path, "is no file on a disk", None));
         }
         Ok(Some((bytes, file)))
     }
 
     pub(crate) fn failed(&self, action: &'static str, cause: io::Error) -> Error {
-        failed(&self.path, action, cause)
+        system(action, &self.path, cause)
     }
 }
 
-fn failed(path: &Path, action: &'static str, cause: io::Error) -> Error {
-    Error::System {
-        action,
-        path: path.to_path_buf(),
-        cause,
-    }
-}
-
-impl Error {
-    /// Tells it as the end of `link`, where that is one.
-    pub(crate) fn behind(self, link: &Path, end: &Path) -> Self {
-        match self {
-            Self::Strange { .. } | Self::System { .. } if link != end => Self::Linked {
-                link: link.to_path_buf(),
-                cause: Box::new(self),
-            },
-            error => error,
-        }
-    }
-}
-
-/// The bytes of a plain file that is not too large, if `look` has nothing against it.
-fn bytes(
-    file: &mut File,
-    path: &Path,
-    look: impl FnOnce(&Stat) -> Result<(), Error>,
-) -> Result<Buffer, Error> {
-    let strange = |problem| Error::Strange {
-        path: path.to_path_buf(),
-        problem,
-    };
-    let found = fstat(&*file).map_err(|cause| failed(path, "look at", cause.into()))?;
-    if !FileType::from_raw_mode(found.st_mode).is_file() {
-        return Err(strange("is not a plain file"));
-    }
-    look(&found)?;
-    let mut bytes =
-        Buffer::with_capacity(usize::try_from(found.st_size).unwrap_or(0).min(LARGEST) + 1);
-    loop {
-        match bytes.read_from(file, LARGEST + 1 - bytes.as_slice().len()) {
-            Ok(0) => return Ok(bytes),
-            Ok(_) if bytes.as_slice().len() > LARGEST => return Err(strange("is far too large")),
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(cause) => return Err(failed(path, "read", cause)),
-        }
+/// Names the link in an error about its end.
+pub(crate) fn behind(error: Error, link: &Path, end: &Path) -> Error {
+    match error {
+        Error::Unusable { .. } | Error::System { .. } if link != end => Error::Linked {
+            link: link.to_path_buf(),
+            cause: Box::new(error),
+        },
+        error => error,
     }
 }
 
@@ -304,21 +166,25 @@ fn bytes(
 mod tests {
     use std::os::unix::fs::symlink;
 
+    use rustix::fs::{CWD, Mode};
+
     use super::*;
 
     #[test]
     fn pipes_giants_and_files_of_the_kernel_are_refused() {
         let home = tempfile::tempdir().unwrap();
-        let strange = |path: &Path| matches!(read(path), Err(Error::Strange { .. }));
+        let strange = |path: &Path| matches!(read(path), Err(Error::Unusable { .. }));
         assert!(strange(home.path()));
         let followed = read_as_its_reader(home.path());
-        assert!(matches!(followed, Err(Error::Strange { .. })));
+        assert!(matches!(followed, Err(Error::Unusable { .. })));
         assert!(read(&home.path().join("none/at all")).unwrap().is_none());
         assert!(read(Path::new("file")).is_err(), "in the working directory");
         let giant = home.path().join("giant");
         let file = File::create(&giant).unwrap();
         file.set_len(LARGEST as u64 + 1).unwrap();
-        assert!(strange(&giant));
+        let read_giant = read(&giant);
+        assert!(matches!(read_giant, Err(Error::System { cause, .. })
+            if cause.kind() == io::ErrorKind::FileTooLarge));
         let pipe = home.path().join("pipe");
         rustix::fs::mkfifoat(CWD, &pipe, Mode::RUSR | Mode::WUSR).unwrap();
         assert!(strange(&pipe));

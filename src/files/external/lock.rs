@@ -1,100 +1,94 @@
 //! git's lock on a file.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsString;
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::{AtFlags, Mode, OFlags, fstat, openat, renameat, statat, unlinkat};
-use rustix::io::Errno;
-
-use super::file::{Error, Folder};
-use crate::platform::ending::Waiting;
-use crate::platform::{monotonic_now, swap};
+use super::file::Located;
+use crate::files::Error;
+use crate::platform::{DeferredSignals, FileFacts, monotonic_now};
 
 /// As long as git-credential-store waits (git-config(1), `credentialStore.lockTimeoutMS`).
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Each time another program was faster.
+/// Give up after 4 swaps that another program overtook.
 const SWAPS: usize = 4;
 
-/// git's lock, and the new file in one: `NAME.lock`, made by each writer of the file (lockfile.h of git). Taken away when
-/// dropped, unless it took the file's place. As long as it is held, signals that would end us and leave it wait.
-pub struct Lock {
-    pub(crate) folder: Folder,
-    /// As it was made: another program may put a file of its own in its place.
+/// git's lock on a file, and its new content: `NAME.lock`, created by each writer of the file (lockfile.h of git). Removed on
+/// drop, unless it replaced the file. Signals that would end this process and leave the lock are deferred.
+pub struct GitLock {
+    pub(crate) located: Located,
+    /// The file as created: another program may replace it.
     pub file: File,
     name: OsString,
     is_used: bool,
-    // Goes last: what waited may end us.
-    _waiting: Waiting,
+    // Dropped last: a deferred signal may end the process.
+    _deferred: DeferredSignals,
 }
 
-impl Lock {
-    /// Of a file that is no link; `None`: its folder does not exist. The mode of a new file is 0666 less the umask, as git's;
-    /// the replacement of a file is 0600 until it gets that file's mode.
+impl GitLock {
+    /// Locks a file that is no link; `None` if its folder does not exist. The mode of a new file is 0666 less the
+    /// umask, as git's; a replacement is 0600 until it gets the mode of its file.
     pub fn take(path: &Path, is_new: bool) -> Result<Option<Self>, Error> {
-        let mode = Mode::from_raw_mode(if is_new { 0o666 } else { 0o600 });
-        let Some(folder) = Folder::of(path)? else {
+        let Some(located) = Located::find(path)? else {
             return Ok(None);
         };
-        let mut name = folder.name.clone();
+        let mut name = located.name.clone();
         name.push(".lock");
-        let flags =
-            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let until = monotonic_now().saturating_add(PATIENCE);
         loop {
-            let waiting = Waiting::begin();
-            match openat(&folder.descriptor, &name, flags, mode) {
-                Ok(descriptor) => {
+            let deferred = DeferredSignals::begin();
+            match located.folder.create_file(&name, !is_new) {
+                Ok(file) => {
                     return Ok(Some(Self {
-                        folder,
-                        file: descriptor.into(),
+                        located,
+                        file,
                         name,
                         is_used: false,
-                        _waiting: waiting,
+                        _deferred: deferred,
                     }));
                 }
-                Err(Errno::EXIST) if monotonic_now() < until => {
-                    drop(waiting);
+                Err(cause) if cause.kind() != io::ErrorKind::AlreadyExists => {
+                    return Err(located.failed("lock", cause));
+                }
+                Err(_) if monotonic_now() >= until => {
+                    let path = path.with_file_name(&name);
+                    return Err(Error::Locked { path });
+                }
+                Err(_) => {
+                    drop(deferred);
                     std::thread::sleep(Duration::from_millis(10));
                 }
-                Err(Errno::EXIST) => {
-                    return Err(Error::Locked {
-                        path: path.with_file_name(&name),
-                    });
-                }
-                Err(cause) => return Err(folder.failed("lock", cause.into())),
             }
         }
     }
 
-    /// Where it is.
     pub fn path(&self) -> PathBuf {
-        self.folder.path.with_file_name(&self.name)
+        self.located.path.with_file_name(&self.name)
     }
 
-    /// Puts it where the file was.
+    /// Replaces the file with the lock.
     pub fn take_the_place(&mut self) -> Result<(), Error> {
-        let folder = &self.folder.descriptor;
-        renameat(folder, &self.name, folder, &self.folder.name)
-            .map_err(|cause| self.folder.failed("replace", cause.into()))?;
+        let renamed = self.located.folder.rename(&self.name, &self.located.name);
+        renamed.map_err(|cause| self.located.failed("replace", cause))?;
         self.is_used = true;
         self.sync_folder()
     }
 
-    /// As [`Lock::take_the_place`], where the file still holds `bytes`: gh, glab and editors write it without a lock. Returns
-    /// false and leaves the file that is there if it holds other bytes.
+    /// As [`GitLock::take_the_place`], if the file still holds `bytes`: gh, glab and editors write it without a lock. Returns
+    /// false and leaves the file if it holds other bytes.
     pub(crate) fn take_the_place_of(&mut self, bytes: &[u8]) -> Result<bool, Error> {
         if !self.exchange()? {
-            let now = self.folder.read()?;
+            let now = self.located.read()?;
             if now.is_none_or(|(now, _)| now.as_slice() != bytes) {
                 return Ok(false);
             }
             self.take_the_place()?;
             return Ok(true);
         }
-        // The file that was there has the lock's name now, and goes with the lock.
-        let before = self.folder.read_named(&self.name);
+        // The old file has the lock's name now, and goes with the lock.
+        let before = self.located.read_named(&self.name);
         if let Ok(Some((before, _))) = &before
             && before.as_slice() == bytes
         {
@@ -106,44 +100,36 @@ impl Lock {
             if self.is_ours() {
                 break;
             }
-            // The name was taken once more meanwhile: that file is the newest.
+            // Another program replaced the file once more: that file is the newest.
         }
         before.map(|_| false)
     }
 
-    /// Lets the lock and the file change places. Returns false if there is no file, or the file system cannot.
+    /// Swaps the names of the lock and the file. Returns false if there is no file, or the file system cannot.
     fn exchange(&self) -> Result<bool, Error> {
-        match swap::exchange(&self.folder.descriptor, &self.name, &self.folder.name) {
-            Err(Errno::NOENT) => Ok(false),
-            done => done.map_err(|cause| self.folder.failed("replace", cause.into())),
+        match self.located.folder.exchange(&self.name, &self.located.name) {
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => Ok(false),
+            done => done.map_err(|cause| self.located.failed("replace", cause)),
         }
     }
 
-    /// Whether the lock's name is that of the file that was made for it.
+    /// Whether the lock's name is that of the file that was created for it.
     fn is_ours(&self) -> bool {
-        let made = fstat(&self.file);
-        let named = statat(
-            &self.folder.descriptor,
-            &self.name,
-            AtFlags::SYMLINK_NOFOLLOW,
-        );
-        let (Ok(made), Ok(named)) = (made, named) else {
-            return false;
-        };
-        (made.st_dev, made.st_ino) == (named.st_dev, named.st_ino)
+        let created = FileFacts::of(&self.file).map(|found| found.identity());
+        let named = self.located.folder.facts_of(&self.name);
+        created.is_ok_and(|created| named.is_ok_and(|named| named.identity() == created))
     }
 
     fn sync_folder(&self) -> Result<(), Error> {
-        let synced = self.folder.descriptor.sync_all();
-        synced.map_err(|cause| self.folder.failed("sync the folder of", cause))
+        let synced = self.located.folder.sync();
+        synced.map_err(|cause| self.located.failed("sync the folder of", cause))
     }
 }
 
-impl Drop for Lock {
+impl Drop for GitLock {
     fn drop(&mut self) {
         if !self.is_used {
-            let name: &OsStr = &self.name;
-            let _ = unlinkat(&self.folder.descriptor, name, AtFlags::empty());
+            let _ = self.located.folder.remove(&self.name);
         }
     }
 }

@@ -6,5 +6,5 @@ mod file;
 mod lock;
 
 pub use self::change::{cut, remove};
-pub use self::file::{Error, LARGEST, Sort, followed, names, read, read_as_its_reader};
-pub use self::lock::Lock;
+pub use self::file::{LARGEST, Sort, followed, names, read, read_as_its_reader};
+pub use self::lock::GitLock;

@@ -37,7 +37,8 @@ use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
 use crate::credential::query::Query;
-use crate::files::owned::{self, Folder};
+use crate::files;
+use crate::files::owned::Folder;
 use crate::platform::lock::Lock;
 use crate::secret::Secret;
 
@@ -138,7 +139,7 @@ impl Keychain {
     }
 
     /// Takes the lock for changes. Fails if another process keeps it.
-    fn take_turn(&self) -> Result<ChangeTurn, owned::Error> {
+    fn take_turn(&self) -> Result<ChangeTurn, files::Error> {
         let Some(folder) = self.turns.as_deref().filter(|_| !self.access.is_silent()) else {
             return Ok(ChangeTurn(None));
         };
@@ -152,7 +153,7 @@ impl Keychain {
             Ok(None) => {
                 lost.add(patience);
                 let path = folder.join(CHANGES);
-                Err(owned::Error::Busy { path })
+                Err(files::Error::Busy { path })
             }
             // No process can take the lock.
             Err(_) => Ok(ChangeTurn(None)),
@@ -163,7 +164,7 @@ impl Keychain {
 /// The lock for changes; `None`: no process takes it.
 struct ChangeTurn(#[expect(dead_code, reason = "held until it is dropped")] Option<Lock>);
 
-fn busy(operation: &'static str, cause: owned::Error) -> Error {
+fn busy(operation: &'static str, cause: files::Error) -> Error {
     Error::Failed {
         operation,
         kind: StorageKind::Keychain,

@@ -2,6 +2,7 @@
 //! is final.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
@@ -10,6 +11,7 @@ use super::finding::Finding;
 use crate::credential::Credential;
 use crate::credential::host::split_port;
 use crate::credential::query::Query;
+use crate::files;
 use crate::files::external;
 use crate::files::places::Foreign;
 use crate::neighbour::netrc::first_entry;
@@ -25,7 +27,7 @@ pub fn examine(url: Option<&Query>, kept: Option<&Credential>) -> Option<Finding
     match external::read_as_its_reader(&file) {
         Ok(bytes) => of_bytes(&file, bytes?.as_slice(), url, kept),
         // A file that cannot be read does not sign git in, nor does an empty device, such as /dev/null.
-        Err(external::Error::System { .. }) => None,
+        Err(files::Error::System { cause, .. }) if cause.kind() != ErrorKind::FileTooLarge => None,
         Err(error) => {
             let kind = fs::metadata(&file).ok()?.file_type();
             let says = if kind.is_fifo() {

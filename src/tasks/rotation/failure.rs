@@ -2,7 +2,7 @@
 
 use crate::credential::key::Key;
 use crate::credential::username::Username;
-use crate::files::owned;
+use crate::files;
 use crate::forge::http;
 use crate::journal;
 use crate::storage::{self, StorageKind};
@@ -20,7 +20,7 @@ pub enum Error {
     Storage(#[from] storage::Error),
     /// The lock, or the mark of what is going on.
     #[error(transparent)]
-    Private(#[from] owned::Error),
+    Private(#[from] files::Error),
     /// Without the journal nobody could tell whether the token is dead.
     #[error("the token was not rotated")]
     Journal(#[from] journal::Error),

@@ -9,7 +9,8 @@ use std::fs;
 use std::path::Path;
 
 use super::failure::Error;
-use crate::files::owned::{self, Folder};
+use crate::files;
+use crate::files::owned::Folder;
 use crate::platform::lock::Lock;
 
 const NAME: &str = "rotation";
@@ -28,7 +29,7 @@ impl RotationLock {
     pub(crate) fn take(state: &Path) -> Result<Self, Error> {
         let folder = Folder::make(state)?;
         let lock = folder.lock(NAME).map_err(|cause| match cause {
-            owned::Error::Busy { .. } => Error::AtIt,
+            files::Error::Busy { .. } => Error::AtIt,
             cause => cause.into(),
         })?;
         Ok(Self { folder, lock })
@@ -36,7 +37,7 @@ impl RotationLock {
 
     /// Returns for how many seconds a forge may still work on an earlier request. A time that cannot be read, or that lies in the
     /// future, counts from now.
-    pub(crate) fn guards_for(&self, unix_now: u64) -> Result<Option<u64>, owned::Error> {
+    pub(crate) fn guards_for(&self, unix_now: u64) -> Result<Option<u64>, files::Error> {
         let Some(text) = self.folder.read(NAME)? else {
             return Ok(None);
         };
@@ -51,7 +52,7 @@ impl RotationLock {
     }
 
     /// Records that a forge is asked for a new token now.
-    pub(crate) fn guard(&self, unix_now: u64) -> Result<(), owned::Error> {
+    pub(crate) fn guard(&self, unix_now: u64) -> Result<(), files::Error> {
         let text = format!("{unix_now}\n");
         self.folder.replace(NAME, &[text.as_bytes()], &self.lock)
     }

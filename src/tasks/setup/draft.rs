@@ -5,14 +5,15 @@ use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use super::failure::Error;
-use crate::files::external::{self, Lock, followed, read_as_its_reader};
+use crate::files;
+use crate::files::external::{GitLock, followed, read_as_its_reader};
 use crate::platform::permissions;
 
 /// git's lock `FILE.lock`, which holds the next content of FILE. Without [`Draft::put`] the file stays as it was.
 pub(super) struct Draft {
     /// Where the file's name leads, as git itself follows links.
     target: PathBuf,
-    lock: Lock,
+    lock: GitLock,
     /// The file's content; `None`: there is no file.
     pub(super) before: Option<Vec<u8>>,
     is_put: bool,
@@ -22,7 +23,7 @@ impl Draft {
     pub(super) fn of(path: &Path) -> Result<Self, Error> {
         let target = followed(path)?;
         let is_new = read(&target)?.is_none();
-        let lock = Lock::take(&target, is_new)?;
+        let lock = GitLock::take(&target, is_new)?;
         let missing = || failed("lock", path)(io::ErrorKind::NotFound.into());
         let lock = lock.ok_or_else(missing)?;
         let before = read(&target)?;
@@ -106,7 +107,7 @@ pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
 pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error + use<> {
     let path = path.to_path_buf();
     move |cause| {
-        Error::External(external::Error::System {
+        Error::External(files::Error::System {
             action,
             path,
             cause,

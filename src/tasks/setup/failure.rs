@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
 
-use crate::files::{external, owned};
+use crate::files;
 use crate::git;
 
 #[derive(Debug, thiserror::Error)]
@@ -10,7 +10,7 @@ pub enum Error {
     #[error(transparent)]
     Git(#[from] git::Error),
     #[error(transparent)]
-    External(#[from] external::Error),
+    External(#[from] files::Error),
     /// A configuration of the user or of a repository cannot be written.
     #[error(transparent)]
     ReadOnly(Box<Error>),
@@ -32,7 +32,7 @@ pub enum Error {
 
 impl Error {
     pub(super) fn is_denied(&self) -> bool {
-        matches!(self, Self::External(external::Error::System { cause, .. })
+        matches!(self, Self::External(files::Error::System { cause, .. })
             if matches!(cause.kind(), PermissionDenied | ReadOnlyFilesystem))
     }
 
@@ -47,7 +47,7 @@ impl Error {
                 "if a program generates this file (home-manager, a dotfiles manager), have it write the line; \
                 else make the file and its folder writable",
             ),
-            Self::OfAnother(_) => Some(owned::HOME_OF_ANOTHER),
+            Self::OfAnother(_) => Some(files::HOME_OF_ANOTHER),
             Self::NoRepository => Some("go into one, or leave out --local"),
             Self::Protocol => Some("give a URL such as https://github.com"),
             Self::Token => Some("leave it out; without a user the setting holds for every user"),

@@ -14,10 +14,11 @@ use super::scope::Setup;
 use crate::config::Flags;
 use crate::config::account::Account;
 use crate::credential::query::Query;
-use crate::files::owned::{self, Folder};
+use crate::files;
+use crate::files::owned::Folder;
 use crate::git::helper_line::{PROGRAM, is_ours};
 use crate::git::key_of;
-use crate::platform::owners::stranger_above;
+use crate::platform::stranger_above;
 use crate::terminal::escape::{is_plain, safe, shell_word};
 
 /// The protocols for which git asks helpers: over HTTP and FTP, for certificates and proxies (`http.c`), and in git-send-email
@@ -133,7 +134,7 @@ pub fn install(
     setup: &Setup,
     key: &OsStr,
     changes: &[Change],
-) -> Result<Option<owned::Error>, Error> {
+) -> Result<Option<files::Error>, Error> {
     let file = setup.git.config_file(setup.scope)?;
     let file = setup.named(file.ok_or(Error::NoRepository)?);
     // Its user could not change a file that root makes there.

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::change::Change;
-use crate::files::owned::{Error, Folder};
+use crate::files::Error;
+use crate::files::owned::Folder;
 use crate::platform::lock::Lock;
 
 const NAME: &str = "setup";

@@ -17,7 +17,8 @@ use super::others::still_asked;
 use super::record::{Record, Records, keep_effective};
 use super::scope::Setup;
 use crate::credential::url::without_secrets;
-use crate::files::owned::{self, Folder};
+use crate::files;
+use crate::files::owned::Folder;
 use crate::files::places::Foreign;
 use crate::git::Git;
 use crate::git::context::may_overlap;
@@ -90,7 +91,7 @@ pub fn undo(setup: &Setup, only: Option<&OsStr>, is_dry: bool) -> Result<Undone,
     Ok(undone)
 }
 
-fn without_records(error: &owned::Error) -> Warning {
+fn without_records(error: &files::Error) -> Warning {
     Warning {
         says: format!("{error}: lines are removed one by one, and may leave an empty section"),
         hint: error.hint().map(str::to_owned),

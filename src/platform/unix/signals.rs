@@ -1,8 +1,10 @@
 //! Signals that end a process which does nothing about them, and how they are kept waiting.
 #![allow(unsafe_code)]
 
+use std::io::{self, PipeReader, Read};
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr;
 use std::sync::atomic::{AtomicI32, Ordering};
 
@@ -40,14 +42,14 @@ static CAME: AtomicI32 = AtomicI32::new(0);
 static STOPPED: AtomicI32 = AtomicI32::new(0);
 
 /// Until it is dropped no signal that can wait ends or stops the process; then the first that came does, as it would have.
-pub struct Waiting {
+pub struct DeferredSignals {
     before: libc::sigset_t,
     handlers: Vec<(c_int, libc::sigaction)>,
     // The mask is a thread's.
     _thread: PhantomData<*const ()>,
 }
 
-impl Waiting {
+impl DeferredSignals {
     /// From now on.
     pub fn begin() -> Self {
         let mut waiting = MaybeUninit::<libc::sigset_t>::uninit();
@@ -94,7 +96,7 @@ impl Waiting {
     }
 }
 
-impl Drop for Waiting {
+impl Drop for DeferredSignals {
     fn drop(&mut self) {
         for (signal, was) in &self.handlers {
             // SAFETY: as it was when this began.
@@ -124,6 +126,67 @@ extern "C" fn note(signal: c_int) {
     let _ = first.compare_exchange(0, signal, Ordering::SeqCst, Ordering::SeqCst);
 }
 
+/// Makes a write beyond the limit on a file's size an error like any other (setrlimit(2), `RLIMIT_FSIZE`), not the end of
+/// this process with half a file on the disk. By a handler: to ignore the signal would be inherited by git and all it runs.
+pub fn survive_file_limit() {
+    extern "C" fn nothing(_: libc::c_int) {}
+    let handler = nothing as extern "C" fn(libc::c_int);
+    // SAFETY: the handler does nothing, so it may run at any moment.
+    unsafe { libc::signal(libc::SIGXFSZ, handler as libc::sighandler_t) };
+}
+
+/// Whoever starts us hands on which signals it blocks and ignores. With SIGCHLD ignored we would hear nothing of our
+/// children's end (wait(2)), with SIGALRM or SIGTERM blocked nothing would end us.
+pub fn reset_signals() {
+    let mut none = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: `none` is a valid place for a set, and is read only once it is made; no handler is set.
+    unsafe {
+        libc::sigemptyset(none.as_mut_ptr());
+        libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), ptr::null_mut());
+        libc::signal(libc::SIGCHLD, libc::SIG_DFL);
+    }
+}
+
+/// Ends this process after so many seconds, whatever it is doing then.
+pub fn end_after(seconds: u32) {
+    // SAFETY: neither call takes a pointer that is read. The caller may have ignored the signal or blocked it; a handler
+    // there is none.
+    unsafe {
+        libc::signal(libc::SIGALRM, libc::SIG_DFL);
+        libc::signal(libc::SIGTERM, libc::SIG_DFL);
+        libc::alarm(seconds);
+    }
+}
+
+/// Requests to stop (SIGTERM, SIGINT) as something that can be polled. SIGHUP is swallowed: a terminal that closes does
+/// not end the daemon.
+pub struct Signals {
+    stop: PipeReader,
+}
+
+impl Signals {
+    /// Starts to listen.
+    pub fn new() -> io::Result<Self> {
+        let (stop, raised) = io::pipe()?;
+        for signal in [SIGTERM, SIGINT] {
+            signal_hook::low_level::pipe::register(signal, OwnedFd::from(raised.try_clone()?))?;
+        }
+        let ignored = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+        signal_hook::flag::register(SIGHUP, ignored)?;
+        Ok(Self { stop })
+    }
+
+    /// Readable once a request has come.
+    pub fn source(&self) -> BorrowedFd<'_> {
+        self.stop.as_fd()
+    }
+
+    /// Takes the request.
+    pub fn take(&mut self) -> io::Result<()> {
+        self.stop.read_exact(&mut [0])
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -135,7 +198,7 @@ mod tests {
     /// Those of the tests are such: without a handler one of them would end them all.
     #[test]
     fn threads_that_began_before_wait_too() {
-        let waiting = Waiting::begin();
+        let waiting = DeferredSignals::begin();
         kill_process(getpid(), Signal::USR1).unwrap();
         let mut pauses = 0;
         while CAME.load(Ordering::SeqCst) == 0 && pauses < 1000 {

@@ -10,7 +10,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::monotonic_now;
+use super::{OpenFolder, monotonic_now};
 
 /// The right to change a folder's files: a parameter of everything that does.
 #[derive(Debug)]
@@ -22,14 +22,14 @@ impl Lock {
     /// Takes the lock file `name` in `folder` once it is free. Waits `patience` for one who holds it, and `limit` for all of them
     /// together; `None`: it was not free in that time. Zero tries once.
     pub fn take(
-        folder: &File,
+        folder: &OpenFolder,
         name: &OsStr,
         patience: Duration,
         limit: Duration,
     ) -> io::Result<Option<Self>> {
         let flags =
             OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-        let held = File::from(openat(folder, name, flags, Mode::RUSR | Mode::WUSR)?);
+        let held = File::from(openat(&folder.0, name, flags, Mode::RUSR | Mode::WUSR)?);
         let end = monotonic_now().saturating_add(limit);
         let mut until = monotonic_now().saturating_add(patience).min(end);
         let mut pause = Duration::from_millis(1);

@@ -1,0 +1,11 @@
+//! The local transport between a client and the daemon.
+
+#[cfg(unix)]
+mod unix;
+
+#[cfg(unix)]
+use self::unix as imp;
+
+pub use self::imp::{
+    Listener, Stream, connect, is_bound_to, listen, listener_at_stdin, peer_is_us, wait_any,
+};

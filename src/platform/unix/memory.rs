@@ -1,0 +1,93 @@
+//! Memory that is kept from swap and core files.
+#![allow(unsafe_code)]
+
+use std::ptr::{self, NonNull};
+
+use rustix::mm::{MapFlags, ProtFlags, mlock, mmap_anonymous, munmap};
+use rustix::process::{Resource, Rlimit, setrlimit};
+
+/// Memory straight from the system: locked where the limits allow it, and in no core file.
+pub struct Pages {
+    start: NonNull<u8>,
+    len: usize,
+    locked: bool,
+}
+
+// SAFETY: the mapping belongs to this value alone and is not tied to a thread.
+unsafe impl Send for Pages {}
+
+impl Pages {
+    /// Maps at least `bytes` zero bytes, in whole pages.
+    ///
+    /// # Panics
+    /// If the system gives no memory.
+    pub fn new(bytes: usize) -> Self {
+        let len = bytes.next_multiple_of(rustix::param::page_size());
+        // SAFETY: a new anonymous mapping at an address of the system's choice touches nothing that exists.
+        let start = unsafe {
+            mmap_anonymous(
+                ptr::null_mut(),
+                len,
+                ProtFlags::READ | ProtFlags::WRITE,
+                MapFlags::PRIVATE,
+            )
+        };
+        let start = start
+            .ok()
+            .and_then(|start| NonNull::new(start.cast::<u8>()))
+            .expect("no memory");
+        // SAFETY: the range is the mapping just made.
+        let locked = unsafe { mlock(start.as_ptr().cast(), len) }.is_ok();
+        #[cfg(target_os = "linux")]
+        for advice in [
+            rustix::mm::Advice::LinuxDontDump,
+            rustix::mm::Advice::LinuxDontFork,
+        ] {
+            // SAFETY: the range is the mapping just made, and neither advice changes its bytes. An older kernel that
+            // does not know one leaves the pages as they are; PR_SET_DUMPABLE still holds.
+            let _ = unsafe { rustix::mm::madvise(start.as_ptr().cast(), len, advice) };
+        }
+        Self { start, len, locked }
+    }
+
+    /// The first byte.
+    pub fn start(&self) -> NonNull<u8> {
+        self.start
+    }
+
+    /// Bytes, a multiple of the page size.
+    #[allow(clippy::len_without_is_empty)]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether the system agreed to keep them out of swap (`RLIMIT_MEMLOCK` may forbid it).
+    pub fn is_locked(&self) -> bool {
+        self.locked
+    }
+}
+
+impl Drop for Pages {
+    fn drop(&mut self) {
+        // SAFETY: the mapping is ours, whole, and nobody holds a reference into it: `Locked` keeps its block alive.
+        let _ = unsafe { munmap(self.start.as_ptr().cast(), self.len) };
+    }
+}
+
+/// No core file, no tracing, no reading of our memory by other processes of the same user.
+pub fn harden() {
+    let _ = setrlimit(
+        Resource::Core,
+        Rlimit {
+            current: Some(0),
+            maximum: Some(0),
+        },
+    );
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+    #[cfg(target_os = "macos")]
+    // SAFETY: PT_DENY_ATTACH takes no pointer.
+    unsafe {
+        libc::ptrace(libc::PT_DENY_ATTACH, 0, ptr::null_mut(), 0);
+    }
+}

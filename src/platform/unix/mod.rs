@@ -1,0 +1,30 @@
+//! Unix.
+
+mod echo;
+mod folder;
+mod kernel_files;
+pub mod lock;
+mod memory;
+mod owners;
+mod peer;
+pub mod permissions;
+mod process;
+mod session;
+mod signals;
+mod streams;
+mod text;
+
+pub use self::echo::{EchoOff, LINE_LIMIT};
+pub use self::folder::{FileFacts, OpenFolder, make_private_folders, open_any};
+pub use self::kernel_files::is_kernels;
+pub use self::memory::{Pages, harden};
+pub use self::owners::{is_private_group, is_roots_unmapped, stranger_above};
+pub use self::peer::peer_uid;
+pub use self::process::{
+    close_inherited, descriptor_limit, effective_uid, end_group, host_name, leave_session,
+    monotonic_now, own_command, own_group, own_program,
+};
+pub use self::session::session_bus;
+pub use self::signals::{DeferredSignals, Signals, end_after, reset_signals, survive_file_limit};
+pub use self::streams::{stderr, stdin, stdout, wait_readable, wait_writable, window_size};
+pub use self::text::{os_str, os_string};
