@@ -6,12 +6,12 @@ use super::command::run;
 use super::{Error, Git, HANDED_ON};
 
 /// Settings by name; `None` for a name alone, which means true.
-type Settings = Vec<(String, Option<String>)>;
+type NamedValues = Vec<(String, Option<String>)>;
 
 impl Git {
     /// Every `http.*` setting that holds for `url`, every `remote.*.proxy` and the `protocol.*` ones, by name. Asked from nowhere: a repository's settings do not count, and those in [`HANDED_ON`] only if
     /// `is_handed_on`.
-    pub fn http_settings(&self, url: &str, is_handed_on: bool) -> Result<Settings, Error> {
+    pub fn http_settings(&self, url: &str, is_handed_on: bool) -> Result<NamedValues, Error> {
         let mut settings = Vec::new();
         for words in [
             &["-z", "--get-urlmatch", "http", url][..],
@@ -25,13 +25,13 @@ impl Git {
 
     /// Every `http.*` and `includeIf.*` setting of the person's and the system's, for whichever URL. Asked from nowhere, so no
     /// condition holds.
-    pub fn own_http_settings(&self) -> Result<Settings, Error> {
+    pub fn own_http_settings(&self) -> Result<NamedValues, Error> {
         let words = ["-z", "--get-regexp", r"^(http|includeif)\."];
         Ok(pairs(&listed(self.config_from_nowhere(&words, false))?).collect())
     }
 
     /// The `http.*` ones of them asked from here, where conditions may hold.
-    pub fn http_settings_here(&self) -> Result<Settings, Error> {
+    pub fn http_settings_here(&self) -> Result<NamedValues, Error> {
         let mut command = Command::new(&self.program);
         command.args(["config", "-z", "--show-scope", "--get-regexp", r"^http\."]);
         for name in HANDED_ON {

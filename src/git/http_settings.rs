@@ -1,7 +1,7 @@
 //! git's settings for HTTP, and those that a look-up cannot comply with (`http_options` and `http_init` in git's `http.c`, 2.39
 //! to 2.53).
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use super::boolean;
 
@@ -101,40 +101,43 @@ impl Unmet {
 }
 
 /// The settings of git's configuration and the environment for one URL.
-pub(crate) struct Settings<'a> {
+pub(crate) struct HttpSettings<'a> {
     /// By name in lower case; `None` for a name alone.
     pub(crate) configured: &'a [(String, Option<String>)],
     pub(crate) variable: &'a dyn Fn(&str) -> Option<OsString>,
 }
 
-impl Settings<'_> {
+impl HttpSettings<'_> {
     /// The last value of `name`, an environment variable before all else, and what it is called. `None`: not set.
     /// Fails for a name alone, with which git stops.
-    pub(crate) fn value(&self, name: &'static str) -> Result<Option<Value>, Unmet> {
+    pub(crate) fn value(&self, name: &'static str) -> Result<Option<HttpValue>, Unmet> {
         let lower = name.to_ascii_lowercase();
         let mut known = KNOWN.iter();
         let variable = known.find(|(setting, _)| *setting == lower);
         let variable = variable.map_or("", |(_, variable)| *variable);
         if let Some(text) = (self.variable)(variable).filter(|_| !variable.is_empty()) {
             let name = variable;
-            return Ok(Some(Value { name, text }));
+            return Ok(Some(HttpValue { name, text }));
         }
-        let mut all = self.configured.iter().rev();
-        match all.find(|(key, _)| *key == lower) {
+        match self.last(&lower) {
             None => Ok(None),
-            Some((_, Some(text))) => Ok(Some(Value {
+            Some(Some(text)) => Ok(Some(HttpValue {
                 name,
                 text: text.into(),
             })),
-            Some((_, None)) => Err(Unmet::Invalid(name)),
+            Some(None) => Err(Unmet::Invalid(name)),
         }
+    }
+
+    /// The last value of `name` in git's configuration; `Some(None)`: the name stands alone.
+    fn last(&self, name: &str) -> Option<&Option<String>> {
+        let mut all = self.configured.iter().rev();
+        all.find(|(key, _)| key == name).map(|(_, value)| value)
     }
 
     /// A boolean as git reads it; one that git does not understand stops git.
     pub(crate) fn is_on(&self, name: &'static str) -> Result<Option<bool>, Unmet> {
-        let lower = name.to_ascii_lowercase();
-        let mut all = self.configured.iter().rev();
-        let Some((_, value)) = all.find(|(key, _)| *key == lower) else {
+        let Some(value) = self.last(&name.to_ascii_lowercase()) else {
             return Ok(None);
         };
         let word = value.as_deref().unwrap_or("true");
@@ -153,17 +156,10 @@ impl Settings<'_> {
         if names.any(is_unknown) {
             return Err(Unmet::Unknown);
         }
-        // An empty one stops git as well, which finds no such library or certificate.
-        for name in ["http.sslBackend", "http.sslCert"] {
-            if let Some(value) = self.value(name)? {
-                return Err(Unmet::Set(value.name));
-            }
-        }
-        for name in ["http.sslCipherList", "http.curloptResolve"] {
-            if let Some(value) = self.value(name)?.filter(|value| !value.text.is_empty()) {
-                return Err(Unmet::Set(value.name));
-            }
-        }
+        // An empty value stops git as well, which finds no such library or certificate.
+        self.bar(&["http.sslBackend", "http.sslCert"], |_| true)?;
+        let is_set = |text: &OsStr| !text.is_empty();
+        self.bar(&["http.sslCipherList", "http.curloptResolve"], is_set)?;
         // A look-up is for a host, and for no remote: which of them go there is not known. Of remotes only proxies are here.
         let mut names = self.configured.iter().map(|(name, _)| name);
         if names.any(|name| name.starts_with("remote.")) {
@@ -172,17 +168,23 @@ impl Settings<'_> {
         if !is_proxied {
             return Ok(());
         }
-        for name in ["http.proxySSLCert", "http.proxySSLKey"] {
-            if let Some(value) = self.value(name)? {
+        self.bar(&["http.proxySSLCert", "http.proxySSLKey"], |_| true)?;
+        let is_unknown = |text: &OsStr| {
+            ["digest", "negotiate", "ntlm"]
+                .iter()
+                .any(|known| text == *known)
+        };
+        self.bar(&["http.proxyAuthMethod"], is_unknown)
+    }
+
+    /// Fails if one of `names` has a value that `bars` a look-up.
+    fn bar(&self, names: &[&'static str], bars: impl Fn(&OsStr) -> bool) -> Result<(), Unmet> {
+        for name in names {
+            if let Some(value) = self.value(name)?.filter(|value| bars(&value.text)) {
                 return Err(Unmet::Set(value.name));
             }
         }
-        let method = self.value("http.proxyAuthMethod")?;
-        let method = method.filter(|value| {
-            let others = ["digest", "negotiate", "ntlm"];
-            others.iter().any(|method| value.text == *method)
-        });
-        method.map_or(Ok(()), |value| Err(Unmet::Set(value.name)))
+        Ok(())
     }
 
     /// Fails if git may not use HTTPS (git-config(1), `protocol.allow`; git(1), `GIT_ALLOW_PROTOCOL`).
@@ -213,7 +215,7 @@ impl Settings<'_> {
 
     /// Whether only TLS 1.3 is allowed. Versions before 1.2 are never used.
     pub(crate) fn is_tls13_only(&self) -> Result<bool, Unmet> {
-        let Some(Value { name, text }) = self.value("http.sslVersion")? else {
+        let Some(HttpValue { name, text }) = self.value("http.sslVersion")? else {
             return Ok(false);
         };
         match text.to_str() {
@@ -226,7 +228,7 @@ impl Settings<'_> {
 }
 
 /// The value of a setting.
-pub(crate) struct Value {
+pub(crate) struct HttpValue {
     /// The setting, or the variable that takes its place.
     pub(crate) name: &'static str,
     pub(crate) text: OsString,

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
-use super::http_settings::{Settings, Unmet, Value, decides};
+use super::http_settings::{HttpSettings, HttpValue, Unmet, decides};
 use super::no_proxy::is_exempt;
 use super::{Error, Git, HANDED_ON};
 
@@ -58,7 +58,7 @@ impl Network {
         let read = |url: &str, is_handed_on| {
             let configured = git.as_ref().map(|git| git.http_settings(url, is_handed_on));
             let configured = configured.transpose().map_err(|_| Unmet::Unread)?;
-            let settings = Settings {
+            let settings = HttpSettings {
                 configured: &configured.unwrap_or_default(),
                 variable: &|name| env::var_os(name),
             };
@@ -86,7 +86,7 @@ impl Network {
         }
     }
 
-    fn by(host: &str, settings: &Settings<'_>) -> Result<Self, Unmet> {
+    fn by(host: &str, settings: &HttpSettings<'_>) -> Result<Self, Unmet> {
         let proxy = proxy(host, settings)?;
         settings.check_protocol()?;
         settings.check(proxy.is_some())?;
@@ -165,7 +165,7 @@ fn is_changed_here(git: &Git, everywhere: &[(String, Option<String>)]) -> bool {
 }
 
 /// The proxy for `host`. An empty one means none, whatever comes after it says.
-fn proxy(host: &str, settings: &Settings<'_>) -> Result<Option<String>, Unmet> {
+fn proxy(host: &str, settings: &HttpSettings<'_>) -> Result<Option<String>, Unmet> {
     // An address that is no text is not passed over: there may be no other way out.
     let first = |names: &[&str]| {
         let found = names.iter().find_map(|name| (settings.variable)(name));
@@ -183,8 +183,8 @@ fn proxy(host: &str, settings: &Settings<'_>) -> Result<Option<String>, Unmet> {
 
 /// A path as git expands it (git-config(1), Values): `~/` is the home folder. Another user's home and git's own folders are
 /// not known here.
-fn path(settings: &Settings<'_>, setting: &'static str) -> Result<Option<PathBuf>, Unmet> {
-    let Some(Value { name, text }) = settings.value(setting)? else {
+fn path(settings: &HttpSettings<'_>, setting: &'static str) -> Result<Option<PathBuf>, Unmet> {
+    let Some(HttpValue { name, text }) = settings.value(setting)? else {
         return Ok(None);
     };
     // A variable is taken as it is.
@@ -236,7 +236,7 @@ mod tests {
             let found = variables.iter().find(|(known, _)| *known == name);
             found.map(|(_, value)| OsString::from(value))
         };
-        let settings = Settings {
+        let settings = HttpSettings {
             configured: &configured,
             variable: &variable,
         };
@@ -278,7 +278,7 @@ mod tests {
                 let found = variables.iter().find(|(known, _)| *known == name);
                 found.map(|(_, value)| OsString::from_vec(value.to_vec()))
             };
-            let settings = Settings {
+            let settings = HttpSettings {
                 configured: &[],
                 variable: &variable,
             };

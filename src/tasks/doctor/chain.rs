@@ -85,8 +85,8 @@ pub fn examine(
         Some(other) => {
             // A repository's helpers are not run: another person may have written them. Nor would git call them outside of it.
             let kept = kept.filter(|_| !helpers[..=at].iter().any(is_repositorys));
-            let answer = kept.map(|(question, kept)| answer(git, question, kept));
-            findings.push(of_first(other, ours, answer.as_ref()));
+            let answer = kept.and_then(|(question, kept)| answer(git, question, kept));
+            findings.push(of_first(other, ours, answer));
         }
     }
     for (index, other) in helpers.iter().enumerate().skip(1) {
@@ -131,32 +131,24 @@ fn is_included(git: &Git, setting: &Setting) -> bool {
     files.is_ok_and(|files| files.is_some_and(|files| files.iter().all(|file| file != origin)))
 }
 
-/// What comes of a helper that git asks before this one. `answer`: what git gets; `None`: nobody asked.
-fn of_first(other: &Setting, ours: &Setting, answer: Option<&Answer>) -> Finding {
+/// The effect of a helper that git calls before this one. `answer`: see [`answer`]; `None`: git was not asked.
+fn of_first(other: &Setting, ours: &Setting, answer: Option<Answered>) -> Finding {
     let name = format!("'{}' ({})", named(&other.value), place(other));
-    let says = match answer {
-        Some(Answer::Kept) => {
+    match answer {
+        Some(Answered::Stored) => {
             let says =
                 format!("git asks {name} before this helper; git gets the kept token all the same");
-            return Finding::note(TITLE, says, None);
+            Finding::note(TITLE, says, None)
         }
-        Some(Answer::Another) => {
-            format!("{name} answers before this helper, with another secret")
+        Some(Answered::Instead(problem)) => {
+            let says = format!("git asks {name} before this helper, and {problem}");
+            Finding::problem(TITLE, says, remedy(REPLACE, other, ours))
         }
-        Some(Answer::Nothing) => {
-            format!(
-                "git asks {name} before this helper, and gets no answer at all: it fails, or has git ask nobody else"
-            )
+        None => {
+            let says = format!("git asks {name} before this helper: its answer counts");
+            Finding::note(TITLE, says, remedy(REPLACE, other, ours))
         }
-        Some(Answer::Late) => {
-            format!("git asks {name} before this helper, and gets no answer in time")
-        }
-        Some(Answer::Unknown) | None => {
-            let says = format!("git asks {name} before this helper: what it answers counts");
-            return Finding::note(TITLE, says, remedy(REPLACE, other, ours));
-        }
-    };
-    Finding::problem(TITLE, says, remedy(REPLACE, other, ours))
+    }
 }
 
 /// `setup`, done like `how`, in the scope and for the URL where `setting` stands: elsewhere it would come before, and not help. With
@@ -183,45 +175,40 @@ fn remedy(how: &str, setting: &Setting, ours: &Setting) -> String {
     format!("git credential-pat setup{options}{scope}{how}{url}")
 }
 
-/// What git gets.
-enum Answer {
-    /// What is kept here.
-    Kept,
-    /// Another secret.
-    Another,
-    /// It fails.
-    Nothing,
-    /// It waits.
-    Late,
-    /// It could not be asked, or its answer not be read.
-    Unknown,
+/// What git gets from its helpers.
+#[derive(Clone, Copy)]
+enum Answered {
+    /// The credential that this helper keeps.
+    Stored,
+    /// Something else, in words.
+    Instead(&'static str),
 }
 
 fn is_repositorys(setting: &Setting) -> bool {
     matches!(&setting.scope[..], "local" | "worktree")
 }
 
-/// What git itself gets for `question`, asked as for a fetch outside of any repository.
-fn answer(git: &Git, question: &Question, kept: &Credential) -> Answer {
+/// Has git ask its helpers as for a fetch outside of any repository; `None`: it cannot be asked, or the answer cannot be read.
+fn answer(git: &Git, question: &Question, kept: &Credential) -> Option<Answered> {
     let mut text = Buffer::with_capacity(1024);
-    if write::query(&question.asked, &mut text).is_err() {
-        return Answer::Unknown;
-    }
+    write::query(&question.asked, &mut text).ok()?;
     text.push(b"\n");
     let answer = match git.fill(text.as_slice()) {
         Ok(Some(answer)) => answer,
-        Ok(None) => return Answer::Nothing,
-        Err(Error::TooSlow(_)) => return Answer::Late,
-        Err(_) => return Answer::Unknown,
+        Ok(None) => {
+            let problem = "gets no answer at all: it fails, or stops git from asking other helpers";
+            return Some(Answered::Instead(problem));
+        }
+        Err(Error::TooSlow(_)) => return Some(Answered::Instead("gets no answer in time")),
+        Err(_) => return None,
     };
-    let Ok(answer) = read::entry(AttributeLines::new(answer.as_slice())) else {
-        return Answer::Unknown;
-    };
-    match (&answer.password, &kept.password) {
-        (Some(answered), Some(kept)) if answered.is_same(kept) => Answer::Kept,
-        (Some(_), Some(_)) => Answer::Another,
-        _ => Answer::Unknown,
-    }
+    let answer = read::entry(AttributeLines::new(answer.as_slice())).ok()?;
+    let is_same = answer.password?.is_same(kept.password.as_ref()?);
+    Some(if is_same {
+        Answered::Stored
+    } else {
+        Answered::Instead("gets another secret")
+    })
 }
 
 /// The program of `value`, if it is not where it is said to be.

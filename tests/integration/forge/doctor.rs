@@ -440,7 +440,7 @@ fn another_helper_that_answers_first() {
     assert!(
         problems[0]
             .0
-            .contains("answers before this helper, with another secret"),
+            .contains("before this helper, and gets another secret"),
         "{output:?}"
     );
     assert_eq!(
