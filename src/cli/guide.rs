@@ -23,7 +23,7 @@ use crate::forge::{Page, TokenVerdict, Wish};
 use crate::git::Git;
 use crate::git::remotes;
 use crate::helper::Helper;
-use crate::helper::issuer::retired_reason;
+use crate::helper::issuer::{Issuer, retired_reason};
 use crate::helper::lookup::request::Asked;
 use crate::platform;
 use crate::secret::{Buffer, Secret};
@@ -176,8 +176,6 @@ pub(super) struct Kept {
     pub(super) end: Option<(Expiry, ExpirySource)>,
     /// The forge says that it never expires.
     pub(super) is_endless: bool,
-    /// The forge takes it.
-    pub(super) is_good: bool,
 }
 
 /// Tells whether a token is saved that the forge does not accept, or a text that cannot be sent as one.
@@ -191,19 +189,19 @@ pub(super) enum IfUnfit {
     Refuse,
 }
 
-/// Asks the forge about the token, says what it said, and keeps the token unless it is dead. `given`: the URL on the command
-/// line, which may name a repository.
-pub(super) fn keep(
+/// Asks the forge about the token of `credential`, and warns if the forge gives no clear answer. Fails if the token is invalid, unless
+/// it is saved all the same. `given`: the URL on the command line, which may name a repository.
+pub(super) fn vet(
     streams: &mut Streams,
     helper: &Helper,
     credential: &Credential,
     given: &Query,
     if_unfit: IfUnfit,
     now: Now,
-) -> Result<Kept, Failure> {
+) -> Result<(Option<Issuer>, Asked), Failure> {
+    let hint = (if_unfit == IfUnfit::MayForce).then_some("--force keeps it all the same");
     if let Some(says) = retired_reason(credential).filter(|_| if_unfit != IfUnfit::Keep) {
         let what = format!("this secret no longer works ({says}): nothing was changed");
-        let hint = (if_unfit == IfUnfit::MayForce).then_some("--force keeps it all the same");
         return Err(Failure::new(what, hint));
     }
     let repositories = remotes::repositories(Some(given));
@@ -219,10 +217,22 @@ pub(super) fn keep(
             _ => "it is not whole, not of this host, or dead",
         };
         let what = format!("{forge} does not take this token ({why}): nothing was changed");
-        let hint = (if_unfit == IfUnfit::MayForce).then_some("--force keeps it all the same");
         return Err(Failure::new(what, hint));
     }
     warn_if_unsure(streams, &asked, &forge, &credential.key);
+    Ok((issuer, asked))
+}
+
+/// Vets the token of `credential`, and saves it.
+pub(super) fn keep(
+    streams: &mut Streams,
+    helper: &Helper,
+    credential: &Credential,
+    given: &Query,
+    if_unfit: IfUnfit,
+    now: Now,
+) -> Result<Kept, Failure> {
+    let (issuer, asked) = vet(streams, helper, credential, given, if_unfit, now)?;
     let outcome = helper.keep(credential, ExpirySource::Person, now)?;
     ui::notices(streams, &outcome.notices, now.unix);
     // What was known of the same token holds on.
@@ -230,9 +240,22 @@ pub(super) fn keep(
     let kept = kept.filter(|kept| kept.has_same_secrets(credential));
     let kept = kept.as_ref().unwrap_or(credential);
     let known = helper.settle(kept, issuer.as_ref(), &asked, now)?;
+    warn_of_scopes(streams, issuer, known.scopes.as_deref());
+    Ok(Kept {
+        end: known.end,
+        is_endless: known.is_endless,
+    })
+}
+
+/// Warns if the token lacks a scope that git needs.
+pub(super) fn warn_of_scopes(
+    streams: &mut Streams,
+    issuer: Option<Issuer>,
+    scopes: Option<&[String]>,
+) {
     let lack = issuer
-        .zip(known.scopes)
-        .and_then(|(issuer, scopes)| issuer.forge.missing_scope(issuer.token, &scopes));
+        .zip(scopes)
+        .and_then(|(issuer, scopes)| issuer.forge.missing_scope(issuer.token, scopes));
     if let Some(lack) = lack {
         let what = format!(
             "the token lacks the scope '{}': {}",
@@ -240,11 +263,6 @@ pub(super) fn keep(
         );
         ui::warn(streams, &what, None);
     }
-    Ok(Kept {
-        end: known.end,
-        is_endless: known.is_endless,
-        is_good: matches!(asked, Asked::Told(TokenVerdict::Good(_))),
-    })
 }
 
 /// Warns if the forge blocks the token, or gave no clear answer about it.

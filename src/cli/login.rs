@@ -111,9 +111,8 @@ pub(super) fn run(
     // A person may have been at the forge's page for a while.
     let now = time::now();
     let if_unfit = if_unfit(arguments);
-    let guide::Kept {
-        end, is_endless, ..
-    } = guide::keep(streams, &helper, &credential, &given, if_unfit, now)?;
+    let guide::Kept { end, is_endless } =
+        guide::keep(streams, &helper, &credential, &given, if_unfit, now)?;
     drop(dialogue);
     // Takes back an expiry that this person gave before, and none that a forge gave.
     let is_held = matches!(end, Some((_, source)) if !ExpirySource::Forge.outranks(source));

@@ -1,29 +1,23 @@
-//! `rotate`: a new token in the place of an old one, by the forge itself or with a person's help.
+//! `rotate`: a new token in the place of an old one, made by the forge itself or brought by a person.
 
-use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use super::failure::{Failure, nothing_known, nothing_stored};
-use super::guide::{IfUnfit, Kept};
+use super::guide::IfUnfit;
 use super::streams::Streams;
 use super::{guide, open, ui, whereabouts};
-use crate::config::{Flags, Settings};
+use crate::config::Flags;
 use crate::credential::Credential;
-use crate::credential::expiry::{Expiry, ExpirySource, StatedExpiry};
+use crate::credential::expiry::{Expiry, StatedExpiry};
 use crate::credential::key::Key;
-use crate::credential::token::TokenKind;
-use crate::forge::{ForgeExpiry, Renewal, Revocation};
-use crate::helper::Helper;
+use crate::forge::Renewal;
 use crate::platform::DeferredSignals;
-use crate::storage;
-use crate::tasks::rotation::entries::Left;
-use crate::tasks::rotation::{Plan, Rotated, Step};
+use crate::tasks::rotation::failure::Error;
+use crate::tasks::rotation::outcome::Rotated;
+use crate::tasks::rotation::{Plan, Rotation, RotationRequest, RotationStep};
 use crate::tasks::target;
 use crate::terminal::escape;
-use crate::time::{self, Now};
-
-/// How long a new token lives, if nobody says.
-const USUAL: u64 = 90 * 86_400;
+use crate::time;
 
 /// Replace a token by a new one, and end the old one
 ///
@@ -53,336 +47,149 @@ pub(super) fn run(
     let wanted = target::stored(&settings.accounts, &helper, wanted)?;
     let now = time::now();
     let Some(old) = helper.kept_for(&wanted)?.filter(Credential::is_complete) else {
-        let outcome = helper.list()?;
-        if !outcome.is_whole() {
-            ui::notices(streams, &outcome.notices, now.unix);
-            return Err(nothing_known());
+        let listed = helper.list()?;
+        if listed.is_whole() {
+            return Err(nothing_stored(&wanted));
         }
-        return Err(nothing_stored(&wanted));
+        ui::notices(streams, &listed.notices, now.unix);
+        return Err(nothing_known());
     };
-    let Some(plan) = helper.plan(&old) else {
+    let rotation = Rotation {
+        helper: &helper,
+        state: &settings.places.state,
+        now,
+    };
+    let Some(plan) = rotation.plan(&old) else {
         return Err(Failure::new(
-            "nobody knows which forge this is",
-            "tell it with a [[host]] rule in config.toml",
+            "the forge of this token is unknown",
+            "name it in a [[host]] rule in config.toml",
         ));
     };
-    let is_in_place = matches!(plan.renewal, Renewal::InPlace { .. });
-    if is_in_place && matches!(arguments.expires, Some(StatedExpiry::Never)) {
-        return Err(Failure::new(
-            "a token that the forge replaces by itself gets an end: nothing was done",
-            "say when, such as '--expires 365d'",
-        ));
-    }
-    let end = arguments.expires.and_then(|end| end.expiry(now.unix));
-    let end = end.or_else(|| Expiry::from_unix(now.unix + USUAL));
-    let end = end
-        .filter(|end| !end.is_past(now.unix))
-        .ok_or_else(|| Failure::new("the new token would have ended already", None))?;
-    if let Renewal::InPlace { call, needs } = &plan.renewal {
-        in_place(streams, &helper, &settings, &old, (call, needs), end, now)
-    } else {
-        by_hand(streams, &helper, &old, &plan, end, arguments, now)
-    }
+    let expiry = plan.expiry(arguments.expires, now);
+    let hint = "give another one, such as '--expires 90d'";
+    let expiry = expiry.map_err(|what| Failure::new(what, hint))?;
+    let Renewal::InPlace { call, needs } = &plan.renewal else {
+        return by_hand(streams, &rotation, &old, &plan, expiry, arguments);
+    };
+    let request = RotationRequest {
+        call,
+        needs,
+        expiry,
+    };
+    in_place(streams, &rotation, &old, &request)
 }
 
 fn in_place(
     streams: &mut Streams,
-    helper: &Helper,
-    settings: &Settings,
+    rotation: &Rotation<'_>,
     old: &Credential,
-    how: (&crate::forge::Call, &[&str]),
-    end: Expiry,
-    now: Now,
+    request: &RotationRequest<'_>,
 ) -> Result<ExitCode, Failure> {
-    let url = escape::safe(&old.key.url());
-    let whose = old.key.argument();
-    let login = format!("create a new one with 'git credential-pat login {whose}'");
-    let state = &settings.places.state;
-    // What comes with the forge's answer is kept before a signal ends us, and what came of it is said.
-    let mut waiting = None;
-    let mut announce = |step: Step<'_>| {
-        let unasked = match step {
-            Step::Asks(unasked) => unasked,
-            Step::Waits(cause) => {
-                let what = format!("{cause} yet: another process holds it");
-                let hint = "the new token waits for a minute: let this go on";
-                return ui::warn(streams, &what, Some(hint));
-            }
-        };
-        ui::notices(streams, unasked, now.unix);
-        if !unasked.is_empty() {
-            let what = "if this token is kept there, too, it stays there, and is dead";
-            let clean = "'git credential-pat clean' finds it when the storage can be reached";
-            ui::warn(streams, what, Some(clean));
+    let url = old.key.argument();
+    let login = format!("create a new one with 'git credential-pat login {url}'");
+    let shown = escape::safe(&old.key.url());
+    // Until the new token is saved and the outcome is printed.
+    let mut deferred = None;
+    let result = rotation.rotate(old, request, &mut |step| match step {
+        RotationStep::Asks(unasked) => {
+            ui::notices(streams, unasked, rotation.now.unix);
+            let what = format!(
+                "the token for {shown} is being replaced: if this is cut off, the stored one may be invalid"
+            );
+            ui::warn(streams, &what, Some(&login));
+            deferred = Some(DeferredSignals::begin());
         }
-        let what = format!(
-            "the token for {url} is being replaced: if this is cut off, the kept one may be dead"
-        );
-        ui::warn(streams, &what, Some(&login));
-        waiting = Some(DeferredSignals::begin());
-    };
-    let result = helper.rotate(old, how, end, state, &mut announce, now);
-    match result {
-        Ok(rotated) => {
-            let place = place_of(helper, &rotated.new.key)?;
-            told(streams, &rotated, &place, &login)?;
-            let Rotated {
-                left,
-                displaced,
-                is_whole,
-                ..
-            } = &rotated;
-            let is_everywhere = left.is_empty() && displaced.is_empty() && *is_whole;
-            Ok(ExitCode::from(u8::from(!is_everywhere)))
+        RotationStep::Waits(cause) => {
+            let what = format!("{cause} yet: another process holds it");
+            let hint = "the new token waits for a minute: let this go on";
+            ui::warn(streams, &what, Some(hint));
         }
-        Err(error) => {
-            ui::error(streams, &error, error.hint(&old.key).as_deref());
-            Ok(ExitCode::FAILURE)
-        }
-    }
-}
-
-/// Where the new token is, and where it is not.
-fn told(streams: &mut Streams, rotated: &Rotated, place: &str, login: &str) -> Result<(), Failure> {
-    let Rotated {
-        new,
-        others,
-        left,
-        displaced,
-        is_whole,
-        is_settled,
-        is_late,
-        end,
-    } = rotated;
-    let url = escape::safe(&new.key.url());
-    let mut text = if *is_late {
-        format!(
-            "an earlier rotation of the token for {url} was cut off: the new token is kept {place} and replaces the old one\n"
-        )
-    } else {
-        format!("the new token for {url} is kept {place}; the old one no longer works\n")
-    };
-    if *end == ForgeExpiry::Never {
-        text.push_str("the new token never expires\n");
-    }
-    for key in others {
-        let _ = writeln!(text, "it is also in the old one's place in {}", named(key));
-    }
-    let whose = new.key.argument();
-    let again = format!("'git credential-pat rotate {whose}'");
-    warn_of_left(streams, left, &again);
-    for (kind, key) in displaced {
-        let entry = named(key);
-        let what = format!(
-            "the {kind} storage was given another token for {entry} meanwhile: that one stays"
-        );
-        let check = format!("'git credential-pat check {whose}' tells whether it is good");
-        ui::warn(streams, &what, Some(&check));
-    }
-    if !is_whole {
-        let what = "a storage could not be asked, and may still have the old, dead token";
-        let again = format!("when it can be reached, {again} puts the new one there");
-        ui::warn(streams, what, Some(&again));
-    }
-    if !is_settled {
-        let what = format!("only memory has the new token for {url}, and it forgets");
-        let is_erased = left.iter().all(|left| left.is_erased);
-        let lasting = is_erased.then(|| format!("when the storage can be written, {login}"));
-        ui::warn(streams, &what, lasting.as_deref());
-    }
-    Ok(ui::print(streams, &text)?)
-}
-
-/// Warns of the storages that could not take the new token. `again`: the command that tries once more.
-fn warn_of_left(streams: &mut Streams, left: &[Left], again: &str) {
-    for left in left {
-        let Left {
-            key,
-            kind,
-            cause,
-            is_erased,
-        } = left;
-        ui::error(streams, cause, cause.hint());
-        let entry = named(key);
-        if *is_erased {
-            let what = format!("the {kind} storage keeps no token for {entry} any more");
-            let next = "what git uses next is kept there again, when it can be written";
-            ui::warn(streams, &what, Some(next));
-        } else {
-            let has = if matches!(cause, storage::Error::Unavailable { .. }) {
-                "may still have"
-            } else {
-                "still has"
-            };
-            let what = format!("the {kind} storage {has} the old, dead token for {entry}");
-            let again = format!("when it can be written, {again} puts the new one there");
-            ui::warn(streams, &what, Some(&again));
-        }
-    }
-}
-
-/// Where a new token is and for how long.
-fn place_of(helper: &Helper, key: &Key) -> Result<String, Failure> {
-    let entries = whereabouts::entries(helper, key)?;
-    Ok(whereabouts::told(
-        &entries,
-        helper.lifetime(),
-        time::now().unix,
-    ))
-}
-
-fn named(key: &Key) -> String {
-    let url = escape::safe(&key.url());
-    match &key.username {
-        Some(user) => format!("{} at {url}", user.shown()),
-        None => url,
-    }
+    });
+    let again = format!("'git credential-pat rotate {url}' puts the new one there");
+    report(streams, rotation, result.as_ref(), &old.key, &again)
 }
 
 fn by_hand(
     streams: &mut Streams,
-    helper: &Helper,
+    rotation: &Rotation<'_>,
     old: &Credential,
     plan: &Plan,
-    end: Expiry,
+    expiry: Expiry,
     arguments: &Arguments,
-    now: Now,
 ) -> Result<ExitCode, Failure> {
-    let url = escape::safe(&old.key.url());
+    let now = rotation.now;
     let mut dialogue = guide::dialogue(streams)?;
     if let Renewal::ByHand { page, how } = &plan.renewal {
-        let text = format!("{how}:\n  {}\n", escape::whole(page));
-        ui::print(streams, &format!("either {text}or "))?;
+        let text = format!("either {how}:\n  {}\nor ", escape::whole(page));
+        ui::print(streams, &text)?;
     }
-    show_pages(streams, plan, end, arguments, now)?;
-    let token = guide::typed_token(streams, &mut dialogue, IfUnfit::Refuse)?;
-    let Some(before) = old.token().map(crate::secret::Secret::duplicate) else {
-        return Err(Failure::new("nothing is kept for this URL", None));
-    };
-    if token.is_same(&before) {
-        return Err(Failure::new(
-            "this is the token that is kept already: nothing was changed",
-            None,
-        ));
-    }
-    let mut new = old.duplicate();
-    new.password = Some(token);
-    new.authorization = None;
-    new.refresh_token = None;
-    new.expiry = None;
-    let mut given = target::parse(&arguments.url)?;
-    given.path = given.path.or_else(|| old.key.path.clone());
-    let Kept {
-        end: kept,
-        is_endless,
-        is_good,
-    } = guide::keep(streams, helper, &new, &given, IfUnfit::Refuse, time::now())?;
-    drop(dialogue);
-    let is_everywhere = match new.token() {
-        Some(token) => follow(streams, helper, old, token, (kept, is_endless))?,
-        None => true,
-    };
-    let place = place_of(helper, &new.key)?;
-    let more = if is_endless { "; it never expires" } else { "" };
-    let text = format!("the new token for {url} is kept {place}{more}\n");
-    ui::print(streams, &text)?;
-    revoke(streams, helper, plan, &before, is_good)?;
-    Ok(ExitCode::from(u8::from(!is_everywhere)))
-}
-
-/// Shows where the new token is created; the page for the kind of the old token comes first.
-fn show_pages(
-    streams: &mut Streams,
-    plan: &Plan,
-    end: Expiry,
-    arguments: &Arguments,
-    now: Now,
-) -> Result<(), Failure> {
-    let wish = guide::wish(Some(end), now.unix);
-    let mut pages = plan.issuer.forge.creation_pages(&plan.site, &wish);
-    let kind = plan.issuer.token.map(TokenKind::word);
-    pages.sort_by_key(|page| !kind.is_some_and(|kind| page.title.starts_with(kind)));
+    let pages = plan.pages(&guide::wish(Some(expiry), now.unix));
     let how = guide::How {
         may_open: !arguments.no_browser,
         wants_code: false,
     };
-    guide::show(streams, &pages, how)
+    guide::show(streams, &pages, how)?;
+    let token = guide::typed_token(streams, &mut dialogue, IfUnfit::Refuse)?;
+    let Some(before) = old.token().filter(|before| !before.is_same(&token)) else {
+        let what = "this is the token that is stored already: nothing was changed";
+        return Err(Failure::new(what, None));
+    };
+    // A person may have been at the forge's page for a while.
+    let rotation = Rotation {
+        now: time::now(),
+        ..*rotation
+    };
+    let given = arguments.expires.and_then(|end| end.expiry(now.unix));
+    let new = old.with_token(&token, given);
+    let mut repository = target::parse(&arguments.url)?;
+    repository.path = repository.path.or_else(|| old.key.path.clone());
+    let (helper, now) = (rotation.helper, rotation.now);
+    let vetted = guide::vet(streams, helper, &new, &repository, IfUnfit::Refuse, now);
+    let (issuer, asked) = vetted?;
+    drop(dialogue);
+    let result = rotation.replace_by_hand(old, &new, &asked);
+    let url = old.key.argument();
+    let again = format!("'git credential-pat login {url}' puts the new one there");
+    let code = report(streams, &rotation, result.as_ref(), &old.key, &again)?;
+    if result.is_err() {
+        return Ok(code);
+    }
+    guide::warn_of_scopes(streams, issuer, asked.scopes());
+    let text = match plan.consent(asked.is_good()) {
+        Err(text) => text,
+        Ok(question) if ui::confirm(streams, &question)? => rotation.revoke(before, plan),
+        Ok(_) => "the old token stays good".to_owned(),
+    };
+    ui::print(streams, &format!("{text}\n"))?;
+    Ok(code)
 }
 
-/// The other entries with the old token are told before anybody is asked to revoke it. Returns whether all have the new one.
-fn follow(
+/// Says where the new token is, and warns of each entry that does not have it. `again`: the command that puts it there.
+fn report(
     streams: &mut Streams,
-    helper: &Helper,
-    old: &Credential,
-    token: &crate::secret::Secret,
-    end: (Option<(Expiry, ExpirySource)>, bool),
-) -> Result<bool, Failure> {
-    let now = time::now();
-    let followed = helper.follow(old, token, end, now)?;
-    ui::notices(streams, &followed.unasked, now.unix);
-    if !followed.unasked.is_empty() {
-        ui::warn(
-            streams,
-            "if the old token is kept there, it stays there",
-            None,
-        );
-    }
-    let is_everywhere = followed.left.is_empty();
-    for left in followed.left {
-        ui::error(streams, &left.cause, left.cause.hint());
-        let (kind, entry) = (left.kind, named(&left.key));
-        let what = if left.is_erased {
-            format!("the {kind} storage keeps no token for {entry} any more")
-        } else {
-            format!("the {kind} storage still has the old token for {entry}")
-        };
-        ui::warn(streams, &what, None);
-    }
-    let others = followed.kept.iter().filter(|key| **key != old.key);
-    let text: String = others
-        .map(|key| {
-            format!(
-                "the new token is also in the old one's place in {}\n",
-                named(key)
-            )
-        })
-        .collect();
-    ui::print(streams, &text)?;
-    Ok(is_everywhere)
-}
-
-/// The old one goes on consent only, for somebody else may use it, too; and only if the new one is known to be good.
-fn revoke(
-    streams: &mut Streams,
-    helper: &Helper,
-    plan: &Plan,
-    before: &crate::secret::Secret,
-    is_new_good: bool,
-) -> Result<(), Failure> {
-    let forge = plan.issuer.forge.kind();
-    if let Revocation::ByHand(page) = &plan.revocation {
-        let text = format!("remove the old one there: {}\n", escape::whole(page));
-        return Ok(ui::print(streams, &text)?);
-    }
-    if !is_new_good {
-        let text = "the old token stays good: nobody knows yet whether the new one works\n";
-        return Ok(ui::print(streams, text)?);
-    }
-    let question = format!("Have {forge} revoke the old token, for everybody who uses it? [y/N] ");
-    let answer = ui::ask(streams, &question)?;
-    if !matches!(&answer.to_ascii_lowercase()[..], "y" | "yes") {
-        return Ok(ui::print(streams, "the old token stays good\n")?);
-    }
-    match helper.revoke(before, plan) {
-        Ok(true) => ui::print(streams, "the old token is revoked\n")?,
-        Ok(false) => {
-            let what = format!("{forge} did not revoke the old token: it may still be good");
-            ui::warn(streams, &what, None);
-        }
+    rotation: &Rotation<'_>,
+    result: Result<&Rotated, &Error>,
+    old: &Key,
+    again: &str,
+) -> Result<ExitCode, Failure> {
+    let rotated = match result {
+        Ok(rotated) => rotated,
         Err(error) => {
-            let what = format!("the old token may still be good: {error}");
-            ui::warn(streams, &what, None);
+            ui::error(streams, error, error.hint(old).as_deref());
+            return Ok(ExitCode::FAILURE);
         }
+    };
+    for left in &rotated.left {
+        ui::error(streams, &left.cause, left.cause.hint());
     }
-    Ok(())
+    for (what, hint) in rotated.warnings(again) {
+        ui::warn(streams, &what, hint.as_deref());
+    }
+    if let Some(key) = rotated.saved.first() {
+        let entries = whereabouts::entries(rotation.helper, key)?;
+        let lifetime = rotation.helper.lifetime();
+        let place = whereabouts::told(&entries, lifetime, time::now().unix);
+        ui::print(streams, &rotated.summary(key, &place))?;
+    }
+    Ok(ExitCode::from(u8::from(!rotated.is_everywhere())))
 }

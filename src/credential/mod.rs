@@ -114,11 +114,12 @@ impl Credential {
         tokens.is_some_and(|(one, two)| one.is_same(two))
     }
 
-    /// Returns a copy with `token` in place of its own token.
+    /// Returns a copy with `token` in place of its own token, and without the refresh token, which belongs to the old one.
     #[must_use]
     pub fn with_token(&self, token: &Secret, expiry: Option<Expiry>) -> Self {
         let mut new = self.duplicate();
         new.expiry = expiry;
+        new.refresh_token = None;
         match (&mut new.password, &mut new.authorization) {
             (Some(password), _) => *password = token.duplicate(),
             (None, Some(authorization)) => authorization.parameters = token.duplicate(),

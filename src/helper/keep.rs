@@ -216,6 +216,21 @@ impl Helper {
         Some((Guess::At(end), ExpirySource::Token))
     }
 
+    /// The guess for a token that is new at `now`. A guess that is past was wrong.
+    pub fn guessed_expiry(
+        &self,
+        credential: &Credential,
+        now: Now,
+    ) -> Option<(Expiry, ExpirySource)> {
+        let (guess, source) = self.guess(credential)?;
+        let expiry = match guess {
+            Guess::At(expiry) => Some(expiry),
+            Guess::After(lifetime) => Expiry::from_unix(now.unix + lifetime.as_secs()),
+        };
+        let expiry = expiry.filter(|expiry| !expiry.is_past(now.unix))?;
+        Some((expiry, source))
+    }
+
     /// Gives a token without an end the one that is guessed. Returns by whom.
     fn add_guess(
         &self,

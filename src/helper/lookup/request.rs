@@ -31,6 +31,19 @@ impl Asked {
     pub fn is_rejection(&self) -> bool {
         matches!(self, Self::Told(verdict) if verdict.is_rejection())
     }
+
+    /// The scopes of a good token, if the forge tells them.
+    pub fn scopes(&self) -> Option<&[String]> {
+        match self {
+            Self::Told(TokenVerdict::Good(found)) => found.scopes.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Whether the forge says that the token is good.
+    pub fn is_good(&self) -> bool {
+        matches!(self, Self::Told(TokenVerdict::Good(_)))
+    }
 }
 
 /// Asks the forge at `site` about the token of `credential`.

@@ -1,301 +1,248 @@
-//! Who keeps a token that is about to be replaced: every storage that can be asked, and there every entry of its host, for
-//! the forge knows the token and not under whose name it is kept.
+//! The entries that hold the token which is about to be replaced. A forge knows a token, and not the names that it is kept
+//! under: every entry of the host counts, in every storage that can be asked. An entry of another host gets no new token,
+//! even if it has the old one: a page may have tricked the user into typing the token there.
 
+use super::Rotation;
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
 use crate::credential::query::Query;
-use crate::helper::Helper;
 use crate::helper::notice::Notice;
 use crate::secret::Secret;
-use crate::storage::{Error, Storage, StorageKind};
+use crate::storage::{Error, Listed, Storage, StorageKind};
 
-/// An entry that holds the token.
-struct Holder<'a> {
-    storage: &'a dyn Storage,
-    kept: Credential,
+/// An entry of a storage, as it was read.
+pub(super) struct TokenEntry<'a> {
+    pub(super) storage: &'a dyn Storage,
+    pub(super) kept: Credential,
 }
 
-/// All entries that hold it.
-pub(crate) struct Holders<'a> {
-    /// Those that forget come last: of a process that is cut off the lasting ones have the new token.
-    all: Vec<Holder<'a>>,
-    /// Storages without it.
+/// Every entry that holds the token.
+pub(super) struct TokenEntries<'a> {
+    /// Those of memory come last: if the process is killed, a storage that lasts has the new token.
+    all: Vec<TokenEntry<'a>>,
+    /// Storages without the token.
     others: Vec<&'a dyn Storage>,
-    /// Storages that could not be asked, and may hold it.
-    pub(crate) unasked: Vec<Notice>,
+    /// Storages that could not be asked, and may hold the token.
+    pub(super) unasked: Vec<Notice>,
 }
 
 /// An entry that did not take the new token.
 #[derive(Debug)]
-pub struct Left {
-    /// Whose.
+pub struct StaleEntry {
     pub key: Key,
-    /// Where.
     pub kind: StorageKind,
-    /// Why.
     pub cause: Error,
-    /// Whether the old one is gone from there; if not, it is still answered with.
+    /// Whether the old token was removed. If not, the entry still answers with it.
     pub is_erased: bool,
 }
 
-/// Where the new token is, and where it is not.
-pub(crate) struct Replaced {
-    /// As it is kept, each entry once.
-    pub(crate) kept: Vec<Credential>,
-    pub(crate) left: Vec<Left>,
+/// The entries after the new token was offered to each.
+pub(super) struct Replaced {
+    /// These have the new token, each key once.
+    pub(super) saved: Vec<Credential>,
+    pub(super) left: Vec<StaleEntry>,
     /// These were given another token meanwhile, and keep it.
-    pub(crate) displaced: Vec<(StorageKind, Key)>,
-    /// Whether it lasts where the old one did.
-    pub(crate) is_settled: bool,
+    pub(super) displaced: Vec<(StorageKind, Key)>,
+    /// Whether the new token lasts where the old one did.
+    pub(super) is_lasting: bool,
 }
 
-impl Helper {
-    /// Every entry with the token of `old`.
-    pub(crate) fn holders(&self, old: &Credential) -> Result<Holders<'_>, Error> {
-        let mut holders = Holders {
-            all: Vec::new(),
-            others: Vec::new(),
-            unasked: Vec::new(),
-        };
-        for storage in &self.storages {
-            let storage = &**storage;
-            let (kept, unasked) = entries(storage, &old.key, &|kept| kept.has_token_of(old))?;
-            if kept.is_empty() {
-                holders.others.push(storage);
+impl Rotation<'_> {
+    /// Returns every entry with the token of `old`.
+    pub(super) fn entries(&self, old: &Credential) -> Result<TokenEntries<'_>, Error> {
+        let (mut all, silent) = self.find(&old.key, &|kept| kept.has_token_of(old))?;
+        all.sort_by_key(TokenEntry::forgets);
+        let mut others = Vec::new();
+        for storage in self.helper.storages() {
+            if all
+                .iter()
+                .all(|entry| entry.storage.kind() != storage.kind())
+            {
+                others.push(&**storage);
             }
-            let kept = kept.into_iter();
-            holders
-                .all
-                .extend(kept.map(|kept| Holder { storage, kept }));
-            let notice = unasked.and_then(|cause| self.passed_over(cause));
-            holders.unasked.extend(notice);
         }
-        holders.all.sort_by_key(Holder::forgets);
-        Ok(holders)
+        let silent = silent.into_iter();
+        Ok(TokenEntries {
+            all,
+            others,
+            unasked: silent
+                .filter_map(|cause| self.helper.storages().passed_over(cause))
+                .collect(),
+        })
     }
 
-    /// Every entry of the host of `key` that is meant, with where it is; and why there may be more.
-    pub(crate) fn kept_at(
+    /// Returns every entry at the host of `key` that `is_wanted`, and why there may be more.
+    pub(super) fn find(
         &self,
         key: &Key,
-        is_meant: &dyn Fn(&Credential) -> bool,
-    ) -> (Vec<(StorageKind, Credential)>, Option<Error>) {
-        let (mut all, mut silent) = (Vec::new(), None);
-        for storage in &self.storages {
-            let cause = match entries(&**storage, key, is_meant) {
-                Ok((kept, cause)) => {
-                    all.extend(kept.into_iter().map(|kept| (storage.kind(), kept)));
-                    cause.filter(|cause| !cause.is_absence())
-                }
-                Err(cause) => Some(cause),
-            };
-            silent = silent.or(cause);
+        is_wanted: &dyn Fn(&Credential) -> bool,
+    ) -> Result<(Vec<TokenEntry<'_>>, Vec<Error>), Error> {
+        let (mut found, mut silent) = (Vec::new(), Vec::new());
+        for storage in self.helper.storages() {
+            match find_in(&**storage, key, is_wanted, &mut found) {
+                Ok(()) => {}
+                Err(cause @ Error::Unavailable { .. }) => silent.push(cause),
+                Err(cause) => return Err(cause),
+            }
         }
-        (all, silent)
+        Ok((found, silent))
     }
 }
 
-impl Replaced {
-    fn keep(&mut self, new: Credential) {
-        if self.kept.iter().all(|other| other.key != new.key) {
-            self.kept.push(new);
+/// Adds to `found` the entries of `storage` at the host of `wanted` that are wanted. That of `wanted` itself comes first: a
+/// storage may stop to answer.
+fn find_in<'a>(
+    storage: &'a dyn Storage,
+    wanted: &Key,
+    is_wanted: &dyn Fn(&Credential) -> bool,
+    found: &mut Vec<TokenEntry<'a>>,
+) -> Result<(), Error> {
+    let mut keys: Vec<Key> = Vec::new();
+    for Listed { key, .. } in storage.list()? {
+        if host_of(&key).eq_ignore_ascii_case(host_of(wanted)) && !keys.contains(&key) {
+            keys.push(key);
         }
     }
+    keys.sort_by_key(|key| key != wanted);
+    for key in keys {
+        let kept = storage.get(&Query::exact(&key))?.filter(is_wanted);
+        found.extend(kept.map(|kept| TokenEntry { storage, kept }));
+    }
+    Ok(())
 }
 
-impl Holder<'_> {
+impl TokenEntry<'_> {
     fn forgets(&self) -> bool {
         self.storage.kind() == StorageKind::Memory
     }
 
-    fn with(&self, token: &Secret, end: Option<Expiry>) -> Credential {
-        self.kept.with_token(token, end)
+    /// Replaces the old token by `token`. Returns false if another one was stored meanwhile.
+    fn swap(&self, token: &Secret, expiry: Option<Expiry>) -> Result<bool, Error> {
+        let new = self.kept.with_token(token, expiry);
+        self.storage.replace(Some(&self.kept), &new)
     }
 
-    /// Returns whether it was put there: another one, that git or a person has stored since, is not ours to replace.
-    fn put(&self, token: &Secret, end: Option<Expiry>) -> Result<bool, Error> {
-        let new = self.with(token, end);
-        if self.storage.replace(Some(&self.kept), &new)? {
-            return Ok(true);
-        }
-        // One that was changed in another way.
-        let found = self.storage.get(&Query::exact(&new.key));
-        let is_other = |found: &Credential| {
-            found.is_complete() && !found.has_token_of(&self.kept) && !found.has_token_of(&new)
-        };
-        // One that cannot be read may still be written.
-        if found.is_ok_and(|found| found.as_ref().is_some_and(is_other)) {
-            return Ok(false);
-        }
-        self.storage.store(&new).map(|()| true)
-    }
-
-    /// As long as `retries` says so.
-    fn try_again(
-        &self,
-        result: &mut Result<bool, Error>,
-        token: &Secret,
-        end: Option<Expiry>,
-        retries: &mut dyn FnMut(&Error) -> bool,
-    ) {
-        while let Err(cause) = result {
-            if !retries(cause) {
-                return;
-            }
-            *result = self.put(token, end);
-        }
-    }
-
+    /// Removes the entry, provided it still has the old token. Returns whether it is gone.
     fn erase(&self) -> bool {
         let erased = self.storage.erase(&self.kept.as_rejected());
         erased.is_ok_and(|count| count > 0)
     }
 }
 
-impl<'a> Holders<'a> {
-    /// Whether it is still kept under this very key.
-    pub(crate) fn are_of(&self, key: &Key) -> bool {
-        self.all.iter().any(|holder| holder.kept.key == *key)
+impl TokenEntries<'_> {
+    /// The entries as they were read.
+    pub(super) fn kept(&self) -> impl Iterator<Item = &Credential> {
+        self.all.iter().map(|entry| &entry.kept)
     }
 
-    /// Fails if one of them could not take another token now: it would go on answering with the dead one. Returns whether
-    /// all of them still have it.
-    pub(crate) fn check_writable(&self) -> Result<bool, Error> {
-        for holder in &self.all {
-            if !holder.storage.check_writable(&holder.kept)? {
+    /// Writes each entry once more, unchanged. Fails if one cannot be written now. Returns whether all still hold the token.
+    pub(super) fn check_writable(&self) -> Result<bool, Error> {
+        for entry in &self.all {
+            if !entry.storage.check_writable(&entry.kept)? {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    /// Removes each entry, provided it still has the same token.
-    pub(crate) fn remove(&self) {
-        for holder in &self.all {
-            holder.erase();
+    /// Removes each entry, provided it still has the token.
+    pub(super) fn remove(&self) {
+        for entry in &self.all {
+            entry.erase();
         }
     }
 
-    /// As they were kept.
-    pub(crate) fn kept(&self) -> impl Iterator<Item = &Credential> {
-        self.all.iter().map(|holder| &holder.kept)
-    }
-
-    /// Whether every storage that there is could be asked.
-    pub(crate) fn are_all(&self) -> bool {
-        !self.unasked.iter().any(Notice::leaves_out)
-    }
-
-    /// Puts `token` in the place of the old one. One that fails is tried again while `retries` says so, when all others have had
-    /// their turn. What cannot take it loses the old one, if it lets go of that, and somebody else keeps the new one. Fails
-    /// if one that should have it cannot, and no storage at all keeps it.
-    pub(crate) fn replace(
+    /// Puts `token` into each entry. When all have had their turn, one that failed is tried again while `retry` says so. If an
+    /// entry cannot be updated, removes its old token, provided another entry holds the new one. Fails if an entry failed
+    /// and no storage at all saved the new token.
+    pub(super) fn replace(
         &self,
         token: &Secret,
-        end: Option<Expiry>,
-        retries: &mut dyn FnMut(&Error) -> bool,
+        expiry: Option<Expiry>,
+        retry: &mut dyn FnMut(&Error) -> bool,
     ) -> Result<Replaced, Error> {
+        let mut tried = Vec::new();
+        for entry in &self.all {
+            tried.push((entry, entry.swap(token, expiry)));
+        }
         let mut replaced = Replaced {
-            kept: Vec::new(),
+            saved: Vec::new(),
             left: Vec::new(),
             displaced: Vec::new(),
-            is_settled: true,
+            is_lasting: true,
         };
-        let all = self.all.iter();
-        let mut tried: Vec<_> = all.map(|holder| (holder, holder.put(token, end))).collect();
-        for (holder, result) in &mut tried {
-            holder.try_again(result, token, end, retries);
-        }
-        let mut lasts = tried
-            .iter()
-            .any(|(holder, result)| matches!(result, Ok(true)) && !holder.forgets());
-        let should_last = tried
-            .iter()
-            .any(|(holder, result)| !matches!(result, Ok(false)) && !holder.forgets());
-        let is_kept = tried.iter().any(|(_, result)| matches!(result, Ok(true)));
-        let failed = tried.iter().find(|(_, result)| result.is_err());
-        if let Some((holder, _)) = failed.filter(|_| !is_kept)
-            && let Some(storage) = self.rescue(&holder.with(token, end))
-        {
-            lasts |= storage.kind() != StorageKind::Memory;
-            replaced.kept.push(holder.with(token, end));
-        }
-        for (holder, result) in tried {
-            let (kind, key) = (holder.storage.kind(), holder.kept.key.clone());
+        let (mut failed, mut lasts, mut lasted) = (Vec::new(), false, false);
+        for (entry, mut result) in tried {
+            while let Err(cause) = &result
+                && retry(cause)
+            {
+                result = entry.swap(token, expiry);
+            }
+            lasts |= matches!(result, Ok(true)) && !entry.forgets();
+            lasted |= !matches!(result, Ok(false)) && !entry.forgets();
             match result {
-                Ok(true) => replaced.keep(holder.with(token, end)),
-                Ok(false) => replaced.displaced.push((kind, key)),
-                Err(cause) => replaced.left.push(Left {
-                    key,
-                    kind,
-                    cause,
-                    // Rather a dead one that tells of itself than none.
-                    is_erased: !replaced.kept.is_empty() && holder.erase(),
-                }),
+                Ok(true) => replaced.add(entry.kept.with_token(token, expiry)),
+                Ok(false) => {
+                    let place = (entry.storage.kind(), entry.kept.key.clone());
+                    replaced.displaced.push(place);
+                }
+                Err(cause) => failed.push((entry, cause)),
             }
         }
-        replaced.is_settled = lasts || !should_last;
-        if replaced.kept.is_empty() {
-            // Who did not answer may have taken it.
-            let is_silent = |left: &Left| matches!(left.cause, Error::Unavailable { .. });
-            replaced.left.sort_by_key(is_silent);
-            if let Some(left) = replaced.left.pop() {
-                return Err(left.cause);
+        if let Some((entry, _)) = failed.first().filter(|_| replaced.saved.is_empty()) {
+            let new = entry.kept.with_token(token, expiry);
+            if let Some(kind) = self.rescue(&new) {
+                lasts |= kind != StorageKind::Memory;
+                replaced.add(new);
             }
+        }
+        replaced.is_lasting = lasts || !lasted;
+        if replaced.saved.is_empty() {
+            // A storage that did not answer may have taken the token: this is the cause to report.
+            failed.sort_by_key(|(_, cause)| matches!(cause, Error::Unavailable { .. }));
+            return match failed.pop() {
+                Some((_, cause)) => Err(cause),
+                None => Ok(replaced),
+            };
+        }
+        for (entry, cause) in failed {
+            replaced.left.push(StaleEntry {
+                key: entry.kept.key.clone(),
+                kind: entry.storage.kind(),
+                cause,
+                is_erased: entry.erase(),
+            });
         }
         Ok(replaced)
     }
 
-    /// Rather anywhere than nowhere. Returns where.
-    fn rescue(&self, new: &Credential) -> Option<&'a dyn Storage> {
+    /// Saves the token in another storage, in memory last. Returns which one.
+    fn rescue(&self, new: &Credential) -> Option<StorageKind> {
         let mut others = self.others.clone();
         others.sort_by_key(|storage| storage.kind() == StorageKind::Memory);
         let mut others = others.into_iter();
-        others.find(|storage| storage.store(new).is_ok())
+        let saved = others.find(|storage| storage.store(new).is_ok())?;
+        Some(saved.kind())
     }
 }
 
-/// Those of `storage` at the host of `wanted` that are meant, its own first, and why it did not tell of all.
-fn entries(
-    storage: &dyn Storage,
-    wanted: &Key,
-    is_meant: &dyn Fn(&Credential) -> bool,
-) -> Result<(Vec<Credential>, Option<Error>), Error> {
-    let (mut kept, mut unasked) = (Vec::new(), None);
-    let mut keys = vec![wanted.clone()];
-    match storage.list() {
-        Ok(all) => {
-            for listed in all {
-                let is_same_host = host_of(&listed.key).eq_ignore_ascii_case(host_of(wanted));
-                if is_same_host && !keys.contains(&listed.key) {
-                    keys.push(listed.key);
-                }
-            }
-        }
-        Err(cause @ Error::Unavailable { .. }) => unasked = Some(cause),
-        Err(cause) => return Err(cause),
-    }
-    for key in keys {
-        match storage.get(&Query::exact(&key)) {
-            Ok(found) => kept.extend(found.filter(is_meant)),
-            Err(cause @ Error::Unavailable { .. }) => {
-                unasked.get_or_insert(cause);
-            }
-            Err(cause) => return Err(cause),
+impl Replaced {
+    fn add(&mut self, new: Credential) {
+        if self.saved.iter().all(|other| other.key != new.key) {
+            self.saved.push(new);
         }
     }
-    Ok((kept, unasked))
 }
 
-/// Without the port that is meant where none is named (RFC 9110 §4.2.2).
+/// The host without the default port of its protocol (RFC 9110 §4.2.2).
 fn host_of(key: &Key) -> &[u8] {
-    let usual: &[u8] = match &key.protocol[..] {
+    let port: &[u8] = match &key.protocol[..] {
         b"https" => b":443",
         b"http" => b":80",
         _ => b"",
     };
-    key.host.strip_suffix(usual).unwrap_or(&key.host)
+    key.host.strip_suffix(port).unwrap_or(&key.host)
 }
 
 #[cfg(test)]
@@ -305,7 +252,7 @@ mod tests {
     use crate::storage::memory::Memory;
     use crate::time;
 
-    /// Lets go of what it has, and takes nothing.
+    /// Removes entries, and takes none.
     #[derive(Debug)]
     struct Full(Memory);
 
@@ -369,12 +316,12 @@ mod tests {
     fn holding<'a>(
         all: &[(&'a dyn Storage, &Credential)],
         others: Vec<&'a dyn Storage>,
-    ) -> Holders<'a> {
-        let all = all.iter().map(|&(storage, kept)| Holder {
+    ) -> TokenEntries<'a> {
+        let all = all.iter().map(|&(storage, kept)| TokenEntry {
             storage,
             kept: kept.duplicate(),
         });
-        Holders {
+        TokenEntries {
             all: all.collect(),
             others,
             unasked: Vec::new(),
@@ -387,16 +334,16 @@ mod tests {
     }
 
     #[test]
-    fn the_old_one_goes_only_where_the_new_one_is_kept_by_somebody() {
+    fn the_old_token_is_removed_only_if_another_entry_has_the_new_one() {
         let (old, new) = (credential("one.test", "old"), credential("one.test", "new"));
         let (full, memory) = (Full(Memory::new(time::now)), Memory::new(time::now));
         full.0.store(&old).unwrap();
         let token = Secret::new(b"new");
-        let refused = holding(&[(&full, &old)], Vec::new()).replace(&token, None, &mut |_| false);
-        assert!(refused.is_err() && has(&full, &old));
-        let holders = holding(&[(&full, &old)], vec![&memory]);
-        let replaced = holders.replace(&token, None, &mut |_| false).unwrap();
-        assert!(replaced.left[0].is_erased && !replaced.is_settled);
+        let failed = holding(&[(&full, &old)], Vec::new()).replace(&token, None, &mut |_| false);
+        assert!(failed.is_err() && has(&full, &old));
+        let entries = holding(&[(&full, &old)], vec![&memory]);
+        let replaced = entries.replace(&token, None, &mut |_| false).unwrap();
+        assert!(replaced.left[0].is_erased && !replaced.is_lasting);
         assert!(!has(&full, &old) && has(&memory, &new));
     }
 
@@ -407,10 +354,10 @@ mod tests {
         let (first, second) = (Memory::new(time::now), Memory::new(time::now));
         first.store(&other).unwrap();
         second.store(&old).unwrap();
-        let holders = holding(&[(&first, &old), (&second, &old)], Vec::new());
+        let entries = holding(&[(&first, &old), (&second, &old)], Vec::new());
         let token = Secret::new(b"new");
-        let replaced = holders.replace(&token, None, &mut |_| false).unwrap();
-        assert_eq!((replaced.kept.len(), replaced.displaced.len()), (1, 1));
+        let replaced = entries.replace(&token, None, &mut |_| false).unwrap();
+        assert_eq!((replaced.saved.len(), replaced.displaced.len()), (1, 1));
         assert!(has(&first, &other) && has(&second, &new));
     }
 
@@ -421,8 +368,9 @@ mod tests {
             memory.store(&credential(host, "old")).unwrap();
         }
         let wanted = credential("one.test", "old").key;
-        let (found, _) = entries(&memory, &wanted, &|_| true).unwrap();
-        assert_eq!(found.len(), 1, "{found:?}");
-        assert_eq!(found[0].key.host, b"One.test:443");
+        let mut found = Vec::new();
+        find_in(&memory, &wanted, &|_| true, &mut found).unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].kept.key.host, b"One.test:443");
     }
 }

@@ -1,25 +1,29 @@
-//! Rotation: a token that its forge replaces by another, and that is dead at once. The new one is stored before anything
-//! else; a lock lets one process rotate at a time; and no call is ever repeated, for the reuse of a dead token revokes its
-//! whole family (`doc/api/personal_access_tokens.md` in gitlabhq/gitlabhq).
+//! Rotation: puts a new token in the place of an old one, and loses neither.
+//!
+//! GitLab replaces a token by itself, and the old one is invalid at once. So the new token is saved before anything else, one
+//! process rotates at a time, and no call is repeated: the reuse of an invalid token revokes its whole family
+//! (`doc/api/personal_access_tokens.md` in gitlabhq/gitlabhq). For other forges a person brings the new token (`guided`).
 
 pub mod entries;
 pub mod failure;
+pub mod guided;
+pub mod outcome;
 pub mod pending;
-pub mod propagate;
-pub mod resume;
+mod propagate;
+mod resume;
 pub mod successor;
 
 use std::path::Path;
 use std::time::Duration;
 
-use self::entries::{Holders, Left, Replaced};
-use self::failure::{Error, Fate};
+use self::entries::TokenEntries;
+use self::failure::Error;
+use self::outcome::Rotated;
 use self::pending::RotationLock;
+use self::propagate::NewToken;
 use self::successor::{last_day, successor};
 use crate::credential::Credential;
-use crate::credential::expiry::{Expiry, ExpirySource};
-use crate::credential::key::Key;
-use crate::forge::answer::HttpAnswer;
+use crate::credential::expiry::{Expiry, ExpirySource, StatedExpiry};
 use crate::forge::http;
 use crate::forge::{Call, ForgeExpiry, ForgeSite, Renewal, Revocation, TokenFacts, TokenVerdict};
 use crate::git::network::Network;
@@ -27,62 +31,74 @@ use crate::helper::Helper;
 use crate::helper::issuer::Issuer;
 use crate::helper::lookup::request::Asked;
 use crate::helper::notice::Notice;
-use crate::journal::mark;
+use crate::journal::mark::Mark;
 use crate::platform::monotonic_now;
-use crate::secret::{Buffer, Secret};
-use crate::storage::{self, StorageKind};
+use crate::secret::Secret;
+use crate::storage;
 use crate::time::Now;
 
-/// How long the forge may take over the new token: who gives up before it answers has lost both.
+/// How long the forge may take over the new token: a client that gives up earlier may lose both tokens.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(30);
-/// How long another process may hold a storage when the new token is there, and nowhere else.
+/// How long another process may hold a storage while this process alone has the new token.
 const STORE_PATIENCE: Duration = Duration::from_secs(60);
+/// How long a new token lives by default, in seconds.
+const DEFAULT_LIFETIME: u64 = 90 * 86_400;
 
-/// What a person hears while it goes on.
-pub enum Step<'a> {
+/// Replaces tokens in the storages of `helper`.
+pub struct Rotation<'a> {
+    /// Storages, journal and issuers.
+    pub helper: &'a Helper,
+    /// The folder of the lock.
+    pub state: &'a Path,
+    /// The time at which the command began.
+    pub now: Now,
+}
+
+/// How the token of a credential is renewed.
+pub struct Plan {
+    pub issuer: Issuer,
+    pub site: ForgeSite,
+    pub renewal: Renewal,
+    /// How the old token is revoked.
+    pub revocation: Revocation,
+}
+
+/// A call that returns the new token. The old token needs one of the scopes `needs`.
+pub struct RotationRequest<'a> {
+    pub call: &'a Call,
+    pub needs: &'a [&'a str],
+    /// The expiry to ask for.
+    pub expiry: Expiry,
+}
+
+/// Progress that the user sees.
+pub enum RotationStep<'a> {
     /// The forge is about to be asked; these storages could not be.
     Asks(&'a [Notice]),
     /// The new token is there, and another process holds the storage.
     Waits(&'a storage::Error),
 }
 
-/// How the token of a credential is renewed.
-pub struct Plan {
-    /// Who issued it.
-    pub issuer: Issuer,
-    /// Where.
-    pub site: ForgeSite,
-    /// By a call, or by hand.
-    pub renewal: Renewal,
-    /// How the old one goes.
-    pub revocation: Revocation,
+impl Plan {
+    /// Returns the expiry of the new token: `stated`, or 90 days from now. Fails with the reason.
+    pub fn expiry(&self, stated: Option<StatedExpiry>, now: Now) -> Result<Expiry, &'static str> {
+        let expiry = match stated {
+            Some(StatedExpiry::Never) if matches!(self.renewal, Renewal::InPlace { .. }) => {
+                return Err("the forge gives every new token an expiry: nothing was done");
+            }
+            None | Some(StatedExpiry::Never) => Expiry::from_unix(now.unix + DEFAULT_LIFETIME),
+            Some(stated) => stated.expiry(now.unix),
+        };
+        let expiry = expiry.filter(|expiry| !expiry.is_past(now.unix));
+        expiry.ok_or("the new token would have expired already: nothing was done")
+    }
 }
 
-/// What came of it: the new token is kept.
-pub struct Rotated {
-    /// Under the key that was asked for, or another of its host.
-    pub new: Credential,
-    /// The other entries of the host that had the same token, and have the new one.
-    pub others: Vec<Key>,
-    /// Where it could not be put.
-    pub left: Vec<Left>,
-    /// Where another one was stored meanwhile, and stays.
-    pub displaced: Vec<(StorageKind, Key)>,
-    /// Whether every storage could be asked. Until then the mark of the rotation stays.
-    pub is_whole: bool,
-    /// Whether it lasts where the old one did. Until then the mark of the rotation stays.
-    pub is_settled: bool,
-    /// An earlier rotation made it, and was cut off before it was everywhere.
-    pub is_late: bool,
-    /// When the new token expires, by the forge's word.
-    pub end: ForgeExpiry,
-}
-
-impl Helper {
-    /// How `credential` is renewed; `None`: nobody knows its forge.
+impl Rotation<'_> {
+    /// Returns how the token of `credential` is renewed. `None`: its forge is unknown.
     pub fn plan(&self, credential: &Credential) -> Option<Plan> {
-        let issuer = self.issuer_known(credential)?;
-        let site = self.site(&credential.key)?;
+        let issuer = self.helper.issuer_known(credential)?;
+        let site = self.helper.issuers().site(&credential.key)?;
         Some(Plan {
             renewal: issuer.forge.renewal(&site, issuer.token),
             revocation: issuer.forge.revocation(&site, issuer.token),
@@ -91,263 +107,221 @@ impl Helper {
         })
     }
 
-    /// Has the forge replace the token of `old`, and stores the new one wherever the old one is. An earlier rotation is
-    /// finished first. `state`: the folder of lock and mark. `announce` is called when the forge is about to be asked: from there until this
-    /// returns a loss cannot be undone, so the caller lets no signal end the process.
+    /// Has the forge replace the token of `old`, and puts the new token into every entry of the host with the old one. Finishes an
+    /// earlier rotation first. From [`RotationStep::Asks`] until this returns, a process that ends loses the new token: the caller
+    /// defers signals.
     pub fn rotate(
         &self,
         old: &Credential,
-        (call, needs): (&Call, &[&str]),
-        end: Expiry,
-        state: &Path,
-        announce: &mut dyn FnMut(Step<'_>),
-        now: Now,
+        request: &RotationRequest<'_>,
+        announce: &mut dyn FnMut(RotationStep<'_>),
     ) -> Result<Rotated, Error> {
-        let result = self.replace_at_forge(old, (call, needs), end, state, announce, now);
-        if result.as_ref().is_err_and(Error::is_loss) {
-            self.discard(old, now);
+        let result = self.rotate_under_lock(old, request, announce);
+        if let Err(Error::Lost(_)) = result {
+            // git must not get the invalid token again. If it cannot be removed now, `clean` finds it.
+            self.helper.bury(old, Mark::Rejected, self.now);
+            if let Ok(entries) = self.entries(old) {
+                entries.remove();
+            }
         }
         result
     }
 
-    /// Removes a token that the forge has replaced by one that is lost: git must not be given it again.
-    fn discard(&self, dead: &Credential, now: Now) {
-        self.bury(dead, mark::Mark::Rejected, now);
-        // Where it cannot be removed now, `clean` finds it.
-        if let Ok(holders) = self.holders(dead) {
-            holders.remove();
-        }
-    }
-
-    fn replace_at_forge(
+    fn rotate_under_lock(
         &self,
         old: &Credential,
-        (call, needs): (&Call, &[&str]),
-        end: Expiry,
-        state: &Path,
-        announce: &mut dyn FnMut(Step<'_>),
-        now: Now,
+        request: &RotationRequest<'_>,
+        announce: &mut dyn FnMut(RotationStep<'_>),
     ) -> Result<Rotated, Error> {
-        let day = last_day(end, now).ok_or(Error::TooFar)?;
         let Some(token) = old.token() else {
-            return Err(Error::Dead);
+            return Err(Error::invalid());
         };
-        let lock = RotationLock::take(state)?;
-        let pending = self.journal.rotations()?;
-        let holders = self.holders(old)?;
-        if !holders.are_of(&old.key) {
-            return Err(Error::Overtaken);
+        let Some(last_day) = last_day(request.expiry, self.now) else {
+            return Err(Error::later(
+                "the new token's expiry lies too far ahead",
+                "with another one, such as '--expires 90d'",
+            ));
+        };
+        let lock = RotationLock::take(self.state)?.ok_or_else(Error::busy)?;
+        let pending = self.helper.journal().rotations()?;
+        let entries = self.entries(old)?;
+        if !entries.kept().any(|kept| kept.key == old.key) {
+            return Err(Error::overtaken());
         }
-        if let Some(rotated) = self.catch_up(old, &pending, now)? {
+        if let Some(rotated) = self.resume_from_successor(old, &pending)? {
             return Ok(rotated);
         }
-        let asked = self.ask(old, now).1;
-        if asked.is_rejection() {
-            if !pending.has_begun(token) {
-                return Err(self.none_but(old, Error::Dead, now));
-            }
-            return self.finish(old, &holders, &pending, now);
-        }
-        // That the old token is good proves nothing while the forge may still be at it.
-        if let Some(left) = lock.guards_for(now.unix)? {
-            return Err(Error::Pending(left));
-        }
-        let found = replaceable(asked, needs)?;
-        let dead = self.journal.snapshot()?.mark_of(old);
-        if let Some((mark::Mark::Rejected | mark::Mark::Superseded, _)) = dead {
-            return Err(Error::Spent);
-        }
-        // What cannot be written must not be asked for: the old token would be dead, and the new one lost.
-        if !holders.check_writable().map_err(Error::NotWritable)? {
-            return Err(Error::Overtaken);
-        }
-        let body = format!("{{\"expires_at\":\"{day}\"}}");
-        // It starts git, which Ctrl-C ends: before the announcement.
-        let network = http::network_for(&call.url).map_err(Error::NotAsked)?;
-        self.journal.begin_rotation(token, now.unix)?;
-        lock.guard(now.unix)?;
-        announce(Step::Asks(&holders.unasked));
-        let answer = self.ask_for_successor(old, token, (call, &body, &network), &lock, now)?;
-        let new = successor(&answer).filter(|(new, _)| !new.is_same(token));
-        let Some((new, end)) = new else {
-            return Err(Error::NoToken(self.aftermath(old, now)));
+        let found = match self.helper.ask(old, self.now).1 {
+            asked if asked.is_rejection() => return self.resume(old, entries, &pending),
+            // While the forge may be at work on an earlier request, a good token proves nothing.
+            asked => match lock.guards_for(self.now.unix)? {
+                Some(left) => return Err(Error::guarded(left)),
+                None => self.replaceable(old, asked, request.needs)?,
+            },
         };
-        // With a date that is past, storages would wipe the only copy.
+        // A storage that cannot be written now would lose the new token, or keep the old one that is invalid by then.
+        if !entries.check_writable()? {
+            return Err(Error::overtaken());
+        }
+        // This starts git, which Ctrl-C ends: before the signals are deferred.
+        let network = http::network_for(&request.call.url)?;
+        let body = format!("{{\"expires_at\":\"{last_day}\"}}");
+        self.helper.journal().begin_rotation(token, self.now.unix)?;
+        lock.guard(self.now.unix)?;
+        announce(RotationStep::Asks(&entries.unasked));
+        let (new, expiry) =
+            self.request_successor(old, token, (request.call, &body, &network), &lock)?;
         let found = TokenFacts {
-            end: end.after(now.unix),
+            end: expiry,
             ..found
         };
         let mut until = None;
-        let mut retries = |cause: &storage::Error| {
-            if !cause.is_busy() {
-                return false;
+        let mut retry = |cause: &storage::Error| {
+            let wait = || monotonic_now().saturating_add(STORE_PATIENCE);
+            if cause.is_busy() && until.is_none() {
+                announce(RotationStep::Waits(cause));
             }
-            let until = *until.get_or_insert_with(|| {
-                announce(Step::Waits(cause));
-                monotonic_now().saturating_add(STORE_PATIENCE)
-            });
-            monotonic_now() < until
+            cause.is_busy() && monotonic_now() < *until.get_or_insert_with(wait)
         };
-        let result = self.put((&new, found), old, &holders, &mut retries, now);
+        let result = self.save(old, &new, found, entries, &mut retry);
         lock.end_guard();
         result
     }
 
-    /// Asks the forge for the token that replaces `token`. The guard of `lock` stays if the outcome is unknown.
-    fn ask_for_successor(
+    /// Asks the forge for the token that replaces `token`. Ends the guard and the record of the rotation only if the forge has
+    /// certainly replaced nothing.
+    fn request_successor(
         &self,
         old: &Credential,
         token: &Secret,
         (call, body, network): (&Call, &str, &Network),
         lock: &RotationLock,
-        now: Now,
-    ) -> Result<HttpAnswer, Error> {
-        match http::call_within(
+    ) -> Result<(Secret, ForgeExpiry), Error> {
+        let sent = http::call_within(
             ANSWER_PATIENCE,
             call,
             Some(token),
             Some(body.as_bytes()),
             network,
-        ) {
-            Ok(answer) if (200..300).contains(&answer.status) => Ok(answer),
-            Err(error) if was_not_sent(error) => {
-                self.never_asked(token, lock, now);
-                Err(Error::NotAsked(error))
-            }
-            Ok(answer) => Err(self.refused(answer.status, old, lock, now)),
-            // The mark stays, even if the old token is good: a slow forge may still be at it.
-            Err(_) if self.aftermath(old, now) == Fate::Dead => Err(Error::Budget),
-            Err(_) => Err(Error::Unknown),
-        }
-    }
-
-    /// Stores `token` in the place of `old`, and writes down what was `found` of it.
-    pub(crate) fn put(
-        &self,
-        (token, found): (&Secret, TokenFacts),
-        old: &Credential,
-        holders: &Holders<'_>,
-        retries: &mut dyn FnMut(&storage::Error) -> bool,
-        now: Now,
-    ) -> Result<Rotated, Error> {
-        let end = found.end.after(now.unix);
-        let Some(old_token) = old.token() else {
-            return Err(Error::Dead);
-        };
-        // Before it is anywhere: whoever is killed from here on leaves a word of what to look for.
-        let _ = self.journal.name_successor(old_token, token, now.unix);
-        // Copies of it may lie elsewhere; and whoever thanks for it from here on is too late.
-        for dead in holders.kept() {
-            self.bury(dead, mark::Mark::Superseded, now);
-        }
-        let replaced = holders.replace(token, end.expiry(), retries);
-        // Whoever has begun since, and was given the old one, is too late as well.
-        let dead: Vec<_> = holders.kept().map(Credential::duplicate).collect();
-        self.note_gone(&dead, now);
-        let Replaced {
-            kept,
-            left,
-            displaced,
-            is_settled,
-        } = replaced.map_err(|cause| match cause {
-            storage::Error::Unavailable { .. } if !cause.is_absence() => Error::Unheard(cause),
-            cause => Error::Unstored(cause),
-        })?;
-        // While somebody may still have the old one the mark tells the next run what to put there.
-        let is_whole = holders.are_all();
-        if left.iter().all(|left| left.is_erased) && is_settled && is_whole {
-            let _ = self.journal.end_rotation(old_token, now.unix);
-        }
-        let asked_for = kept.iter().find(|new| new.key == old.key);
-        let Some(new) = asked_for.or(kept.first()).map(Credential::duplicate) else {
-            return Err(Error::Displaced);
-        };
-        let asked = Asked::Told(TokenVerdict::Good(found));
-        for new in &kept {
-            // It is stored: what cannot be written down beside it is found out again.
-            let _ = self.journal.learn(new, now.unix, |known| {
-                known.since = Some(now.unix);
-                known.end = new.expiry.map(|end| (end, ExpirySource::Forge));
-            });
-            let issuer = self.issuer_known(new);
-            let _ = self.settle(new, issuer.as_ref(), &asked, now);
-        }
-        let others = kept.into_iter().map(|new| new.key);
-        Ok(Rotated {
-            others: others.filter(|key| *key != new.key).collect(),
-            new,
-            left,
-            displaced,
-            is_whole,
-            is_settled,
-            is_late: false,
-            end,
-        })
-    }
-
-    /// Revokes `old` by `call`, with it in the body where it does not sign. Returns whether the forge agreed.
-    pub fn revoke(&self, old: &Secret, plan: &Plan) -> Result<bool, http::Error> {
-        let answer = match &plan.revocation {
-            Revocation::Signed(call) => {
-                let network = http::network_for(&call.url)?;
-                http::call(call, Some(old), None, &network)?
-            }
-            Revocation::Reported(call) => {
-                let is_plain = |byte: &u8| byte.is_ascii_graphic() && !b"\"\\".contains(byte);
-                if !old.expose().iter().all(is_plain) {
-                    return Err(http::Error::Token);
-                }
-                let mut body = Buffer::with_capacity(64 + old.expose().len());
-                body.push(b"{\"credentials\":[\"");
-                body.push(old.expose());
-                body.push(b"\"]}");
-                let network = http::network_for(&call.url)?;
-                http::call(call, None, Some(body.as_slice()), &network)?
-            }
-            Revocation::ByHand(_) => return Ok(false),
-        };
-        Ok((200..300).contains(&answer.status))
-    }
-
-    /// Why there is no new token, where the forge, or a gateway before it, answers that there is none.
-    fn refused(&self, status: u16, old: &Credential, lock: &RotationLock, now: Now) -> Error {
-        match (self.aftermath(old, now), old.token()) {
-            (Fate::Alive, Some(token)) if is_refusal(status) => {
-                self.never_asked(token, lock, now);
-                Error::Refused(status)
-            }
-            (Fate::Dead, _) => Error::Doubtful {
-                status,
-                fate: Fate::Dead,
+        );
+        let answer = match &sent {
+            Ok(answer) if (200..300).contains(&answer.status) => match successor(answer) {
+                Some((new, expiry)) if !new.is_same(token) => return Ok((new, expiry)),
+                _ => "the forge answered without a new token".to_owned(),
             },
-            // The mark stays: a slow forge may still be at it.
-            _ => Error::Doubtful {
-                status,
-                fate: Fate::Unknown,
-            },
+            Ok(answer) => format!("the forge answers {}", answer.status),
+            Err(error) if was_not_sent(*error) => {
+                self.forget(token, lock);
+                return Err((*error).into());
+            }
+            Err(_) => "the forge's answer was lost".to_owned(),
+        };
+        // To look is no reuse.
+        let asked = self.helper.ask(old, self.now).1;
+        match sent {
+            Ok(answer) if is_refusal(answer.status) && asked.scopes().is_some() => {
+                self.forget(token, lock);
+                Err(Error::Refused(answer.status))
+            }
+            _ if asked.is_rejection() => {
+                lock.end_guard();
+                let what = format!("{answer}: the stored token is invalid now");
+                Err(Error::Lost(what.into()))
+            }
+            // The guard stays, even if the token is good: a slow forge may still be at work.
+            _ => Err(Error::Unknown(answer)),
         }
     }
 
-    /// The forge has replaced nothing. A record that stays makes the next rotation look twice.
-    fn never_asked(&self, token: &Secret, lock: &RotationLock, now: Now) {
-        let _ = self.journal.end_rotation(token, now.unix);
+    /// Ends a rotation that replaced nothing.
+    fn forget(&self, token: &Secret, lock: &RotationLock) {
+        // A record that stays makes the next rotation look twice.
+        let _ = self.helper.journal().end_rotation(token, self.now.unix);
         lock.end_guard();
     }
 
-    /// What has become of the old token, when the answer is lost. To look is no reuse.
-    fn aftermath(&self, old: &Credential, now: Now) -> Fate {
-        match self.ask(old, now).1 {
-            // Whoever says yes to anything tells no scopes.
-            Asked::Told(TokenVerdict::Good(found)) if found.scopes.is_some() => Fate::Alive,
-            asked if asked.is_rejection() => Fate::Dead,
-            _ => Fate::Unknown,
+    /// Saves the successor of `old` in its place, and removes the record of the rotation if nothing is left to do.
+    fn save(
+        &self,
+        old: &Credential,
+        token: &Secret,
+        found: TokenFacts,
+        entries: TokenEntries<'_>,
+        retry: &mut dyn FnMut(&storage::Error) -> bool,
+    ) -> Result<Rotated, Error> {
+        let Some(old_token) = old.token() else {
+            return Err(Error::invalid());
+        };
+        let journal = self.helper.journal();
+        // Before any storage has the new token: if this process is killed, the next one knows which token to look for.
+        let _ = journal.name_successor(old_token, token, self.now.unix);
+        for invalid in entries.kept() {
+            self.helper.bury(invalid, Mark::Superseded, self.now);
         }
+        // With an expiry in the past, a storage would wipe the only copy.
+        let expiry = found.end.after(self.now.unix).expiry();
+        let new = NewToken {
+            token,
+            expiry: expiry.map(|expiry| (expiry, ExpirySource::Forge)),
+            asked: &Asked::Told(TokenVerdict::Good(found)),
+        };
+        let rotated = self.propagate(entries, &old.key, &new, retry);
+        let rotated = rotated.map_err(Error::Unsaved)?;
+        if rotated.is_finished() {
+            let _ = journal.end_rotation(old_token, self.now.unix);
+        }
+        if rotated.saved.is_empty() {
+            return Err(Error::Displaced);
+        }
+        Ok(rotated)
+    }
+
+    /// Returns what the forge says of the old token. Fails if a request must not be made with the token:
+    /// one with an invalid token revokes the whole family.
+    fn replaceable(
+        &self,
+        old: &Credential,
+        asked: Asked,
+        needs: &[&str],
+    ) -> Result<TokenFacts, Error> {
+        let found = match asked {
+            Asked::Told(TokenVerdict::Good(found)) if found.scopes.is_some() => found,
+            // A server that accepts every token tells no scopes.
+            Asked::Told(TokenVerdict::Good(_) | TokenVerdict::Unclear { status: 200 })
+            | Asked::NotThere(_) => {
+                let what = "the forge says nothing about the stored token";
+                return Err(Error::later(what, "later"));
+            }
+            Asked::Told(
+                TokenVerdict::Unclear { status } | TokenVerdict::Limited { status, .. },
+            ) => {
+                return Err(Error::Refused(status));
+            }
+            Asked::Failed(cause) => return Err(cause.into()),
+            _ => return Err(Error::Refused(403)),
+        };
+        if found.kind.is_some() {
+            let what = "the forge replaces only access tokens, and this is another kind";
+            return Err(Error::Unfit(what.into()));
+        }
+        let mut scopes = found.scopes.iter().flatten();
+        if !scopes.any(|scope| needs.contains(&&scope[..])) {
+            let needs = needs.join("' nor '");
+            let what = format!("the token has neither the scope '{needs}'");
+            return Err(Error::Unfit(what.into()));
+        }
+        // One of several servers of the forge may lag behind.
+        let mark = self.helper.journal().snapshot()?.mark_of(old);
+        if let Some((Mark::Rejected | Mark::Superseded, _)) = mark {
+            let what = "the stored token was rejected or replaced before, although the forge accepts it now";
+            return Err(Error::Unfit(what.into()));
+        }
+        Ok(found)
     }
 }
 
-/// Answers that a forge, or what redirects to it, gives before it does anything; a gateway may give them afterwards, so the
-/// old token must be good besides. 401 is none of them: the token was good just now, so somebody has used it up, be it a
-/// gateway that asks twice.
+/// Answers that a forge, or a server that redirects to it, gives before it does anything. A gateway may give them afterwards,
+/// so the old token must be good as well. 401 is no such answer: the token was good just now, so a request has used it.
 fn is_refusal(status: u16) -> bool {
     (300..400).contains(&status) || matches!(status, 400 | 403 | 404 | 405 | 422 | 429)
 }
@@ -365,28 +339,4 @@ fn was_not_sent(error: http::Error) -> bool {
             | http::Error::NoThread
             | http::Error::LeftOut
     )
-}
-
-/// The forge's description of a token that it can replace, or why it cannot. `needs`: the scopes of which one is necessary.
-fn replaceable(asked: Asked, needs: &[&str]) -> Result<TokenFacts, Error> {
-    let found = match asked {
-        // A program that accepts every token tells no scopes.
-        Asked::Told(
-            TokenVerdict::Good(TokenFacts { scopes: None, .. })
-            | TokenVerdict::Unclear { status: 200 },
-        )
-        | Asked::NotThere(_) => return Err(Error::Undescribed),
-        Asked::Told(TokenVerdict::Good(found)) if found.kind.is_some() => return Err(Error::Kind),
-        Asked::Told(TokenVerdict::Good(found)) => found,
-        Asked::Told(TokenVerdict::Unclear { status } | TokenVerdict::Limited { status, .. }) => {
-            return Err(Error::Refused(status));
-        }
-        Asked::Failed(error) => return Err(Error::NotAsked(error)),
-        _ => return Err(Error::Refused(403)),
-    };
-    let lacks = |scopes: &Vec<String>| !scopes.iter().any(|has| needs.contains(&&has[..]));
-    if found.scopes.as_ref().is_some_and(lacks) {
-        return Err(Error::Scope(needs.join("' nor '")));
-    }
-    Ok(found)
 }

@@ -8,9 +8,9 @@
 use std::fs;
 use std::path::Path;
 
-use super::failure::Error;
 use crate::files;
 use crate::files::owned::Folder;
+use crate::journal::Error;
 use crate::platform::lock::Lock;
 
 const NAME: &str = "rotation";
@@ -19,25 +19,25 @@ const NAME: &str = "rotation";
 const GUARD: u64 = 600;
 
 /// The right to rotate tokens.
-pub(crate) struct RotationLock {
+pub(super) struct RotationLock {
     folder: Folder,
     lock: Lock,
 }
 
 impl RotationLock {
-    /// Waits some seconds for another process that rotates a token.
-    pub(crate) fn take(state: &Path) -> Result<Self, Error> {
+    /// Waits some seconds for another process that rotates a token. Returns `None` if it is still busy then.
+    pub(super) fn take(state: &Path) -> Result<Option<Self>, Error> {
         let folder = Folder::make(state)?;
-        let lock = folder.lock(NAME).map_err(|cause| match cause {
-            files::Error::Busy { .. } => Error::AtIt,
-            cause => cause.into(),
-        })?;
-        Ok(Self { folder, lock })
+        match folder.lock(NAME) {
+            Ok(lock) => Ok(Some(Self { folder, lock })),
+            Err(files::Error::Busy { .. }) => Ok(None),
+            Err(cause) => Err(cause.into()),
+        }
     }
 
     /// Returns for how many seconds a forge may still work on an earlier request. A time that cannot be read, or that lies in the
     /// future, counts from now.
-    pub(crate) fn guards_for(&self, unix_now: u64) -> Result<Option<u64>, files::Error> {
+    pub(super) fn guards_for(&self, unix_now: u64) -> Result<Option<u64>, Error> {
         let Some(text) = self.folder.read(NAME)? else {
             return Ok(None);
         };
@@ -52,13 +52,15 @@ impl RotationLock {
     }
 
     /// Records that a forge is asked for a new token now.
-    pub(crate) fn guard(&self, unix_now: u64) -> Result<(), files::Error> {
+    pub(super) fn guard(&self, unix_now: u64) -> Result<(), Error> {
         let text = format!("{unix_now}\n");
-        self.folder.replace(NAME, &[text.as_bytes()], &self.lock)
+        self.folder
+            .replace(NAME, &[text.as_bytes()], &self.lock)
+            .map_err(Error::from)
     }
 
     /// Records that the forge has answered.
-    pub(crate) fn end_guard(&self) {
+    pub(super) fn end_guard(&self) {
         // A file that stays makes the next rotation wait.
         let _ = fs::remove_file(self.folder.path().join(NAME));
     }
@@ -72,15 +74,15 @@ mod tests {
     fn the_guard_holds_for_ten_minutes() {
         let home = tempfile::tempdir().unwrap();
         let state = home.path().join("own");
-        let lock = RotationLock::take(&state).unwrap();
+        let lock = RotationLock::take(&state).unwrap().unwrap();
         assert_eq!(lock.guards_for(10_000).unwrap(), None);
         lock.guard(10_000).unwrap();
         drop(lock);
         for (unix_now, left) in [(10_000, Some(600)), (10_599, Some(1)), (10_600, None)] {
-            let lock = RotationLock::take(&state).unwrap();
+            let lock = RotationLock::take(&state).unwrap().unwrap();
             assert_eq!(lock.guards_for(unix_now).unwrap(), left, "{unix_now}");
         }
-        let lock = RotationLock::take(&state).unwrap();
+        let lock = RotationLock::take(&state).unwrap().unwrap();
         lock.end_guard();
         assert_eq!(lock.guards_for(10_001).unwrap(), None);
     }
@@ -91,7 +93,7 @@ mod tests {
         for text in ["", "soon\n", "99999999999999999999", "20000\n"] {
             let home = tempfile::tempdir().unwrap();
             let state = home.path().join("own");
-            let lock = RotationLock::take(&state).unwrap();
+            let lock = RotationLock::take(&state).unwrap().unwrap();
             lock.guard(10_000).unwrap();
             fs::write(state.join(NAME), text).unwrap();
             for (unix_now, left) in [(10_100, Some(600)), (10_600, Some(100)), (10_701, None)] {
@@ -104,13 +106,13 @@ mod tests {
     fn an_obstacle_is_an_error() {
         let home = tempfile::tempdir().unwrap();
         let state = home.path().join("own");
-        let lock = RotationLock::take(&state).unwrap();
+        let lock = RotationLock::take(&state).unwrap().unwrap();
         fs::create_dir(state.join(NAME)).unwrap();
         assert!(lock.guards_for(1).is_err() && lock.guard(1).is_err());
         drop(lock);
         fs::remove_file(state.join("rotation.lock")).unwrap();
         fs::create_dir(state.join("rotation.lock")).unwrap();
         let taken = RotationLock::take(&state).map(drop);
-        assert!(matches!(taken, Err(Error::Private(_))));
+        assert!(matches!(taken, Err(Error::File(_))));
     }
 }

@@ -1,50 +1,72 @@
-//! A new token that a person brought goes wherever the old one is: who revokes that means all of its entries.
+//! Propagating: the new token goes into every entry that has the old one, and the journal learns about it.
 
-use super::entries::{Left, Replaced};
-use crate::credential::Credential;
+use super::Rotation;
+use super::entries::{Replaced, TokenEntries};
+use super::outcome::Rotated;
+
 use crate::credential::expiry::{Expiry, ExpirySource};
 use crate::credential::key::Key;
-use crate::helper::Helper;
-use crate::helper::notice::Notice;
+use crate::forge::{ForgeExpiry, TokenVerdict};
+use crate::helper::lookup::request::Asked;
+use crate::journal::mark::Mark;
 use crate::secret::Secret;
 use crate::storage::Error;
-use crate::time::Now;
 
-/// What has become of the old token's other entries.
-pub struct Followed {
-    /// These have the new one.
-    pub kept: Vec<Key>,
-    /// These could not take it.
-    pub left: Vec<Left>,
-    /// Storages that could not be asked, and may have the old one.
-    pub unasked: Vec<Notice>,
+/// The token that takes the place of the old one.
+pub(super) struct NewToken<'a> {
+    pub(super) token: &'a Secret,
+    pub(super) expiry: Option<(Expiry, ExpirySource)>,
+    /// The answer of its forge about it.
+    pub(super) asked: &'a Asked,
 }
 
-impl Helper {
-    /// Puts `token` into every entry of its host that still has the one of `old`. `end`: of the new one, and its source;
-    /// `is_endless`: the forge says that it never expires.
-    pub fn follow(
+impl Rotation<'_> {
+    /// Puts `new` into each of `entries`, and names that of `key` first. Asks `retry` whether to try again where a storage failed.
+    pub(super) fn propagate(
         &self,
-        old: &Credential,
-        token: &Secret,
-        (end, is_endless): (Option<(Expiry, ExpirySource)>, bool),
-        now: Now,
-    ) -> Result<Followed, Error> {
-        let holders = self.holders(old)?;
-        let expiry = end.map(|(end, _)| end);
-        let Replaced { kept, left, .. } = holders.replace(token, expiry, &mut |_| false)?;
-        for new in &kept {
-            // It is stored: what cannot be written down beside it is found out again.
-            let _ = self.journal.learn(new, now.unix, |known| {
-                known.since = Some(now.unix);
-                known.end = end;
-                known.is_endless = is_endless;
-            });
-        }
-        Ok(Followed {
-            kept: kept.into_iter().map(|new| new.key).collect(),
+        entries: TokenEntries<'_>,
+        key: &Key,
+        new: &NewToken<'_>,
+        retry: &mut dyn FnMut(&Error) -> bool,
+    ) -> Result<Rotated, Error> {
+        let expiry = new.expiry.map(|(expiry, _)| expiry);
+        let Replaced {
+            saved,
             left,
-            unasked: holders.unasked,
+            displaced,
+            is_lasting,
+        } = entries.replace(new.token, expiry, retry)?;
+        for old in entries.kept() {
+            // A copy of the old token may lie elsewhere, and a client may confirm it late.
+            if saved.iter().any(|saved| saved.key == old.key) {
+                self.helper.bury(old, Mark::Superseded, self.now);
+            }
+        }
+        for saved in &saved {
+            // The token is saved: a failure of the journal changes nothing, and the next look-up finds the rest.
+            let unix_now = self.now.unix;
+            let _ = self.helper.journal().learn(saved, unix_now, |known| {
+                known.since = Some(unix_now);
+                known.end = new.expiry;
+            });
+            let issuer = self.helper.issuer_known(saved);
+            let _ = self
+                .helper
+                .settle(saved, issuer.as_ref(), new.asked, self.now);
+        }
+        let mut saved: Vec<Key> = saved.into_iter().map(|saved| saved.key).collect();
+        saved.sort_by_key(|saved| saved != key);
+        Ok(Rotated {
+            saved,
+            left,
+            displaced,
+            unasked: entries.unasked,
+            is_lasting,
+            is_resumed: false,
+            expiry: match new.asked {
+                Asked::Told(TokenVerdict::Good(found)) => found.end,
+                _ => ForgeExpiry::Unknown,
+            },
         })
     }
 }

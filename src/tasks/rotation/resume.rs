@@ -1,104 +1,95 @@
-//! What a rotation that was cut off has left: a dead token, and a new one that may be kept somewhere.
+//! Resuming: a rotation that was cut off left an invalid token, and perhaps saved the new one in some storage.
 
-use super::Rotated;
-use super::entries::Holders;
+use super::Rotation;
+use super::entries::TokenEntries;
 use super::failure::Error;
+use super::outcome::Rotated;
 use crate::credential::Credential;
-use crate::forge::{ForgeExpiry, TokenFacts, TokenVerdict};
-use crate::helper::Helper;
+use crate::credential::key::Key;
+use crate::forge::{ForgeExpiry, TokenVerdict};
 use crate::helper::lookup::request::Asked;
 use crate::journal::pending::PendingRotations;
-use crate::storage;
-use crate::time::Now;
 
-impl Helper {
-    /// Finishes an earlier rotation that has made the token of `new`, and is not everywhere yet. It is filed under the dead
-    /// token, which the storage that is asked first may have no more.
-    pub(crate) fn catch_up(
+impl Rotation<'_> {
+    /// Finishes a pending rotation that made the token of `new`, if an entry still has the old token. The storage that is
+    /// asked first may have the new token already.
+    pub(super) fn resume_from_successor(
         &self,
         new: &Credential,
         pending: &PendingRotations,
-        now: Now,
     ) -> Result<Option<Rotated>, Error> {
         let Some(token) = new.token().filter(|token| pending.has_made(token)) else {
             return Ok(None);
         };
-        let is_dead = |kept: &Credential| {
-            let kept = kept.token();
-            kept.is_some_and(|kept| pending.has_made_from(kept, token))
+        let is_old = |kept: &Credential| {
+            kept.token()
+                .is_some_and(|kept| pending.has_made_from(kept, token))
         };
-        let (kept, silent) = self.kept_at(&new.key, &is_dead);
-        match (kept.first(), silent) {
-            (Some((_, dead)), _) => {
-                let holders = self.holders(dead)?;
-                self.finish(dead, &holders, pending, now).map(Some)
-            }
-            // To ask for another one would leave that storage behind for good.
-            (None, Some(cause)) => Err(Error::Unfinished(cause)),
-            (None, None) => Ok(None),
-        }
+        let Some(old) = self.first(&new.key, &is_old)? else {
+            return Ok(None);
+        };
+        let entries = self.entries(&old)?;
+        self.resume(&old, entries, pending).map(Some)
     }
 
-    /// What a rotation that was cut off has stored somewhere goes wherever the dead one still is.
-    pub(crate) fn finish(
+    /// Puts the successor of the invalid `old`, which a pending rotation saved somewhere, into every entry that has `old`.
+    pub(super) fn resume(
         &self,
         old: &Credential,
-        holders: &Holders<'_>,
+        entries: TokenEntries<'_>,
         pending: &PendingRotations,
-        now: Now,
     ) -> Result<Rotated, Error> {
+        let Some(token) = old.token().filter(|token| pending.has_begun(token)) else {
+            return Err(Error::invalid());
+        };
         let is_new = |kept: &Credential| {
-            let both = old.token().zip(kept.token());
-            both.is_some_and(|(old, kept)| pending.has_made_from(old, kept))
+            kept.token()
+                .is_some_and(|kept| pending.has_made_from(token, kept))
         };
-        let (mut kept, silent) = self.kept_at(&old.key, &is_new);
-        let new = match (kept.pop(), silent) {
-            (Some((_, new)), _) => new,
-            (None, Some(cause)) => return Err(Error::Silent(cause)),
-            (None, None) => return Err(self.none_but(old, Error::CutOff, now)),
+        let Some(new) = self.first(&old.key, &is_new)? else {
+            return Err(Error::cut_off());
         };
-        let found = match self.ask(&new, now).1 {
+        let what = "the forge cannot tell now whether the new token of an earlier rotation is good";
+        let mut found = match self.helper.ask(&new, self.now).1 {
             Asked::Told(TokenVerdict::Good(found)) if found.scopes.is_some() => found,
-            asked if asked.is_rejection() => {
-                return Err(self.none_but(old, Error::Dead, now));
+            asked if asked.is_rejection() => return Err(Error::invalid()),
+            asked => {
+                return Err(Error::Later {
+                    what,
+                    when: "later".to_owned(),
+                    cause: match asked {
+                        Asked::Failed(cause) => Some(cause),
+                        _ => None,
+                    },
+                });
             }
-            Asked::Failed(error) => return Err(Error::Unsettled(Some(error))),
-            _ => return Err(Error::Unsettled(None)),
         };
-        let token = new.token().ok_or(Error::CutOff)?;
-        // The kept date counts unless it is past: the forge has just accepted the token.
-        let kept = new
-            .expiry
-            .map_or(ForgeExpiry::Unknown, ForgeExpiry::At)
-            .after(now.unix);
-        let found = TokenFacts {
-            end: kept.expiry().map_or(found.end, ForgeExpiry::At),
-            ..found
-        };
-        // It lasts somewhere already: the next run can wait for who holds the rest.
-        let mut retries = |_: &storage::Error| false;
-        let rotated = self.put((token, found), old, holders, &mut retries, now)?;
+        // The saved expiry counts unless it is past: the forge has just accepted the token.
+        if let Some(expiry) = new.expiry.filter(|expiry| !expiry.is_past(self.now.unix)) {
+            found.end = ForgeExpiry::At(expiry);
+        }
+        let token = new.token().ok_or_else(Error::cut_off)?;
+        // The new token lasts somewhere already, so the next run can wait for a storage that is busy.
+        let rotated = self.save(old, token, found, entries, &mut |_| false)?;
         Ok(Rotated {
-            is_late: true,
+            is_resumed: true,
             ..rotated
         })
     }
 
-    /// `error`, which says that only a new token helps, unless another storage or entry of the same user has one that the
-    /// forge takes: without the journal nobody knows that one came from the other.
-    pub(crate) fn none_but(&self, old: &Credential, error: Error, now: Now) -> Error {
-        let is_of_user =
-            |kept: &Credential| kept.is_complete() && kept.key.username == old.key.username;
-        let (kept, _) = self.kept_at(&old.key, &is_of_user);
-        let dead = kept.iter().find(|(_, kept)| kept.has_token_of(old));
-        let mut others = kept.iter().filter(|(_, kept)| !kept.has_token_of(old));
-        let good = others.find(|(_, other)| {
-            let asked = self.ask(other, now).1;
-            matches!(asked, Asked::Told(TokenVerdict::Good(_)))
-        });
-        match (dead, good) {
-            (Some(&(dead, _)), Some(&(good, _))) => Error::Elsewhere { dead, good },
-            _ => error,
+    /// Returns the first entry of the host that `is_wanted`. Fails if there is none, and a storage did not answer.
+    fn first(
+        &self,
+        key: &Key,
+        is_wanted: &dyn Fn(&Credential) -> bool,
+    ) -> Result<Option<Credential>, Error> {
+        let (entries, silent) = self.find(key, is_wanted)?;
+        if let Some(entry) = entries.into_iter().next() {
+            return Ok(Some(entry.kept));
+        }
+        match silent.into_iter().find(|cause| !cause.is_absence()) {
+            Some(cause) => Err(Error::Unfinished(cause)),
+            None => Ok(None),
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::secret::Secret;
 use crate::time::Now;
 
 #[derive(Deserialize)]
-struct Said<'a> {
+struct RotationReply<'a> {
     #[serde(borrow)]
     token: Cow<'a, str>,
     #[serde(borrow, default)]
@@ -38,7 +38,7 @@ pub(crate) fn successor(answer: &HttpAnswer) -> Option<(Secret, ForgeExpiry)> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     // Text after the value is not ours to check: the token is complete.
     let mut values = serde_json::Deserializer::from_slice(bytes).into_iter();
-    let Said { token, expires_at } = match values.next()? {
+    let RotationReply { token, expires_at } = match values.next()? {
         Ok(said) => said,
         Err(error) if error.is_eof() => cut_off(bytes)?,
         Err(_) => return None,
@@ -60,13 +60,13 @@ fn start_of(day: &str) -> Option<Expiry> {
 }
 
 /// Reads an answer that breaks off. A whole token in it is the only copy of the new one; its expiry is asked for later.
-fn cut_off(bytes: &[u8]) -> Option<Said<'_>> {
+fn cut_off(bytes: &[u8]) -> Option<RotationReply<'_>> {
     let text = std::str::from_utf8(bytes).ok()?;
     let (_, rest) = text.split_once("\"token\"")?;
     let rest = rest.trim_start().strip_prefix(':')?;
     let rest = rest.trim_start().strip_prefix('"')?;
     let (token, _) = rest.split_once('"')?;
-    (!token.contains('\\')).then_some(Said {
+    (!token.contains('\\')).then_some(RotationReply {
         token: token.into(),
         expires_at: Day::Missing,
     })

@@ -159,7 +159,7 @@ fn the_dead_token_of_a_lost_rotation_is_removed_at_once() {
     let url = work.forge.url();
     let output = work.ask(&format!("rotate {url}"), b"");
     assert!(
-        output.stderr.contains("the kept token is dead now"),
+        output.stderr.contains("the stored token is invalid now"),
         "{output:?}"
     );
     assert_eq!(work.kept(), None);

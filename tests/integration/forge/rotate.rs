@@ -207,7 +207,12 @@ fn what_cannot_be_rotated_is_left_alone() {
     assert!(is_good(&work));
     let work = with(Token::new("first", GITLAB).fate(Fate::Revoked));
     let output = rotate(&work);
-    assert!(output.stderr.contains("only a new one helps"), "{output:?}");
+    assert!(
+        output
+            .stderr
+            .contains("the stored token is invalid: it was not rotated"),
+        "{output:?}"
+    );
     assert!(
         output.stderr.contains("git credential-pat login"),
         "{output:?}"
@@ -216,7 +221,7 @@ fn what_cannot_be_rotated_is_left_alone() {
     let work = with(Token::new("first", GITLAB));
     let output = work.ask(&format!("rotate --expires 400d {}", work.forge.url()), b"");
     assert!(output.stderr.contains("answers 400"), "{output:?}");
-    assert!(output.stderr.contains("365 days at most"), "{output:?}");
+    assert!(output.stderr.contains("at most 365 days"), "{output:?}");
     assert!(is_good(&work));
     rotate(&work).succeeded();
 }
@@ -274,28 +279,28 @@ fn an_answer_without_a_token_is_told_as_that() {
     for (body, said, hint) in [
         (
             "{}".to_owned(),
-            "may be dead now",
+            "may be invalid now",
             "git credential-pat check",
         ),
         (
             "<html>".to_owned(),
-            "may be dead now",
-            "do not rotate before",
+            "may be invalid now",
+            "wait for 10 minutes",
         ),
         (
             "{\"token\":\"\"}".to_owned(),
-            "may be dead now",
+            "may be invalid now",
             "git credential-pat check",
         ),
         (
             "{\"token\":\"a b\"}".to_owned(),
-            "may be dead now",
+            "may be invalid now",
             "git credential-pat check",
         ),
-        (described(true), "is still taken", "do not rotate before"),
+        (described(true), "may be invalid now", "wait for 10 minutes"),
         (
             described(false),
-            "is dead now",
+            "is invalid now",
             "create a new one with 'git credential-pat login",
         ),
     ] {
@@ -308,7 +313,7 @@ fn an_answer_without_a_token_is_told_as_that() {
             rotation.join().unwrap()
         });
         assert_eq!(output.status.code(), Some(1), "{body}: {output:?}");
-        let what = format!("the forge answered without a new token: the kept one {said}");
+        let what = format!("the forge answered without a new token: the stored token {said}");
         assert!(output.stderr.contains(&what), "{body}: {output:?}");
         assert!(output.stderr.contains(hint), "{body}: {output:?}");
         assert!(
@@ -316,7 +321,7 @@ fn an_answer_without_a_token_is_told_as_that() {
             "{body}: {output:?}"
         );
         // A token that GitLab says is invalid is removed.
-        let kept = (said != "is dead now").then_some(GITLAB);
+        let kept = (said != "is invalid now").then_some(GITLAB);
         assert_eq!(work.kept().as_deref(), kept, "{body}");
         // Whatever answered, the forge may have got the call.
         work.forge.answer(Manner::Honest);
@@ -338,8 +343,8 @@ fn a_slow_forge_is_not_said_to_have_done_nothing() {
         rotation.join().unwrap()
     });
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    assert!(output.stderr.contains("may be dead now"), "{output:?}");
-    assert!(output.stderr.contains("do not rotate before"), "{output:?}");
+    assert!(output.stderr.contains("may be invalid now"), "{output:?}");
+    assert!(output.stderr.contains("wait for 10 minutes"), "{output:?}");
 }
 
 #[test]
@@ -354,7 +359,7 @@ fn a_gateway_that_fails_leaves_it_open() {
         rotation.join().unwrap()
     });
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    assert!(output.stderr.contains("may be dead now"), "{output:?}");
+    assert!(output.stderr.contains("may be invalid now"), "{output:?}");
     assert_eq!(work.rotations(), 1);
 }
 
@@ -394,7 +399,7 @@ fn what_cannot_be_stored_is_not_asked_for() {
     assert!(
         output
             .stderr
-            .contains("kept where nothing can be written now: it was not rotated"),
+            .contains("the token was not rotated, and nothing has changed"),
         "{output:?}"
     );
     assert!(!output.stderr.contains("being replaced"), "{output:?}");
@@ -469,7 +474,7 @@ fn killed_at_every_step() {
                 assert!(
                     output
                         .stderr
-                        .contains("if this is cut off, the kept one may be dead"),
+                        .contains("if this is cut off, the stored one may be invalid"),
                     "{at}"
                 );
                 let before = work.rotations();
@@ -602,6 +607,61 @@ fn github_is_guided() {
     assert_eq!(work.only_one()["expires_from"], "forge");
 }
 
+/// The forge's word counts first, then that of the person, then the rule for the host.
+#[test]
+fn a_typed_token_is_kept_with_its_expiry() {
+    let settings = "[lookup]\nenabled = false\n";
+    for (speaks, ends, words, days, from) in [
+        (Speaks::Gitea, None, "--expires 40d", 40, "person"),
+        (Speaks::Gitea, None, "", 20, "lifetime"),
+        (
+            Speaks::GitHub,
+            Some(in_days(60)),
+            "--expires 40d",
+            60,
+            "forge",
+        ),
+    ] {
+        let work = Work::with_settings(speaks, settings, "lifetime = \"20d\"\n");
+        for user in ["bob", "alice"] {
+            work.store(user, CLASSIC);
+        }
+        work.forge.issue(Token::new("old", CLASSIC));
+        let new = Token::new("new", "ghp_new");
+        work.forge.issue(Token { ends, ..new });
+        let host = work.forge.host();
+        let words = format!("rotate --no-browser {words} https://alice@{host}");
+        let mut session = Session::start(&work.command(&words));
+        session.answer("Token (not shown): ", "ghp_new");
+        let (status, shown) = session.finish();
+        assert!(status.success(), "{shown}");
+        for entry in work.listed() {
+            let kept = entry["expires_at_unix"].as_u64().expect("an expiry");
+            assert!(kept.abs_diff(in_days(days)) < 2 * HOUR, "{entry:#}");
+            assert_eq!(entry["expires_from"], from, "{entry:#}");
+        }
+    }
+}
+
+/// A token that is stored while a person is at the forge's page is newer than the one to be replaced.
+#[test]
+fn a_typed_token_replaces_only_the_old_one() {
+    let work = Work::keeping(Speaks::GitHub, Token::new("old", CLASSIC));
+    work.forge.issue(Token::new("new", "ghp_new"));
+    let url = work.forge.url();
+    let mut session = Session::start(&work.command(&format!("rotate --no-browser {url}")));
+    session.await_text("Token (not shown): ");
+    work.store("alice", "ghp_other");
+    session.answer("Token (not shown): ", "ghp_new");
+    let (status, shown) = session.finish();
+    assert_eq!(status.code(), Some(1), "{shown}");
+    assert!(
+        shown.contains("was replaced or removed meanwhile"),
+        "{shown}"
+    );
+    assert_eq!(work.kept().as_deref(), Some("ghp_other"));
+}
+
 /// Whoever revokes the old one afterwards would leave the others with a dead token.
 #[test]
 fn a_guided_renewal_goes_into_every_entry_of_the_token() {
@@ -618,7 +678,7 @@ fn a_guided_renewal_goes_into_every_entry_of_the_token() {
     session.answer("Token (not shown): ", "ghp_new");
     let (status, shown) = session.finish();
     assert!(status.success(), "{shown}");
-    let said = "the new token is also in the old one's place in bob at";
+    let said = "it is also in the old one's place in bob at";
     assert!(shown.contains(said) && !shown.contains("carol"), "{shown}");
     for (user, secret) in [
         ("alice", "ghp_new"),
@@ -712,7 +772,7 @@ fn a_new_token_by_hand_that_never_expires_gets_no_lifetime_in_any_entry() {
     session.answer("Token (not shown): ", "ghp_new");
     let (status, shown) = session.finish();
     assert!(status.success(), "{shown}");
-    assert!(shown.contains("; it never expires"), "{shown}");
+    assert!(shown.contains("the new token never expires"), "{shown}");
     for user in ["bob", "alice"] {
         work.store(user, "ghp_new");
     }

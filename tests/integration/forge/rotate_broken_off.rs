@@ -250,8 +250,8 @@ fn an_answer_that_comes_too_late_leaves_it_open() {
         output
     });
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    assert!(output.stderr.contains("may be dead now"), "{output:?}");
-    assert!(output.stderr.contains("do not rotate before"), "{output:?}");
+    assert!(output.stderr.contains("may be invalid now"), "{output:?}");
+    assert!(output.stderr.contains("wait for 10 minutes"), "{output:?}");
     // The old token was asked about, and was good.
     assert_eq!(work.forge.asked().len(), 3, "{:?}", work.forge.asked());
     assert!(crate::process::until(

@@ -129,13 +129,13 @@ fn neither_another_name_nor_a_lost_journal_lets_it_ask_again() {
         }
         let host = other_host(&work);
         let next = rotate_at(&work, &host);
-        fails(&next, "the forge may still be at it: nothing was done");
+        fails(&next, "the forge may still be at work on it");
         assert!(crate::process::until(
             || work.forge.tokens()[0].fate == Fate::Revoked
         ));
         // Without the journal the token is known to be dead, and not why.
         let said = if is_journal_lost {
-            "the kept token is dead: only a new one helps"
+            "the stored token is invalid: it was not rotated"
         } else {
             "an earlier rotation was cut off"
         };
@@ -158,7 +158,7 @@ fn a_damaged_journal_is_left_to_the_person() {
     }
     assert_eq!(fs::read_to_string(&journal).unwrap(), "X");
     fs::remove_file(&journal).unwrap();
-    fails(&rotate(&work), "the forge may still be at it");
+    fails(&rotate(&work), "the forge may still be at work on it");
     assert_eq!(rotations(&work), 1);
 }
 
@@ -235,7 +235,10 @@ fn a_token_is_not_used_on_the_word_of_a_gateway_or_a_laggard() {
     let work = with_first();
     work.forge
         .answer(Manner::Body(b"{\"message\":\"maintenance\"}".to_vec()));
-    fails(&rotate(&work), "the forge says nothing of the kept token");
+    fails(
+        &rotate(&work),
+        "the forge says nothing about the stored token",
+    );
     assert_eq!(rotations(&work), 0);
     work.forge.answer(Manner::Honest);
     let input = work.credential("alice", FIRST);
@@ -245,7 +248,7 @@ fn a_token_is_not_used_on_the_word_of_a_gateway_or_a_laggard() {
     let good = b"{\"scopes\":[\"api\"],\"active\":true,\"revoked\":false,\"expires_at\":null}";
     work.forge.answer(Manner::Body(good.to_vec()));
     let output = rotate(&work);
-    fails(&output, "the kept token was refused or replaced before");
+    fails(&output, "the stored token was rejected or replaced before");
     assert!(
         output.stderr.contains("git credential-pat login"),
         "{output:?}"
@@ -261,7 +264,7 @@ fn a_refusal_after_the_fact_is_none() {
         let work = with_first();
         let manner = Manner::ToRotations(Box::new(Manner::Status(status)));
         work.forge.answer(manner);
-        let said = format!("the forge answers {status}: the kept token is dead now");
+        let said = format!("the forge answers {status}: the stored token is invalid now");
         fails(&rotate(&work), &said);
         assert_eq!(work.pending(), 1);
         work.forge.answer(Manner::Honest);
@@ -314,7 +317,10 @@ fn what_is_stored_meanwhile_stays() {
     let child = begun(&work, late(), work.command(&words));
     work.store("alice", "glpat-other");
     let output = ended(child);
-    fails(&output, "another token was stored in the kept one's place");
+    fails(
+        &output,
+        "the stored token was replaced or removed meanwhile",
+    );
     assert_eq!(work.kept().as_deref(), Some("glpat-other"));
     assert_eq!(work.pending(), 0);
 
@@ -323,10 +329,7 @@ fn what_is_stored_meanwhile_stays() {
     let child = begun(&work, late(), helper(&work, "file,memory", &words));
     work.store("alice", "glpat-third");
     let output = ended(child);
-    fails(
-        &output,
-        "the file storage was given another token for alice",
-    );
+    fails(&output, "the file storage got another token for alice");
     assert_eq!(kept(&work, "file").as_deref(), Some("glpat-third"));
     let tokens = work.forge.tokens();
     let made = tokens.iter().find(|token| token.name == "other+").unwrap();
@@ -384,7 +387,7 @@ fn a_storage_that_does_not_say_whether_it_took_it() {
     kill_process(daemon, Signal::STOP).unwrap();
     let output = ended(child);
     kill_process(daemon, Signal::CONT).unwrap();
-    fails(&output, "the new token may not be stored");
+    fails(&output, "saving the new token failed");
     assert!(
         output.stderr.contains("git credential-pat check"),
         "{output:?}"
@@ -416,10 +419,7 @@ fn another_tokens_rotation_is_left_to_it() {
         .sandbox
         .path("data/git-credential-pat/.credentials.git-credential-pat-new");
     fs::create_dir(&obstacle).unwrap();
-    fails(
-        &ended(child),
-        "the file storage still has the old, dead token",
-    );
+    fails(&ended(child), "the file storage still has the old token");
     fs::remove_dir(&obstacle).unwrap();
     let other = run(&mut helper(&work, storages, &words("g/q.git")), b"").succeeded();
     assert!(!other.text().contains("an earlier rotation"), "{other:?}");
@@ -433,7 +433,7 @@ fn another_tokens_rotation_is_left_to_it() {
 fn an_end_that_cannot_be_is_not_asked_for() {
     let work = with_first();
     for (end, said) in [
-        ("never", "gets an end: nothing was done"),
+        ("never", "gives every new token an expiry: nothing was done"),
         ("2926000d", "lies too far ahead"),
     ] {
         let output = work.ask(&format!("rotate --expires {end} {}", work.forge.url()), b"");
@@ -452,7 +452,7 @@ fn a_system_that_lets_nobody_begin_anything_changes_nothing() {
     strace.args(["-e", "inject=?clone,?clone3,?fork,?vfork:error=EAGAIN"]);
     let command = work.command(&format!("rotate {}", work.forge.url()));
     strace.arg(command.get_program()).args(command.get_args());
-    fails(&run(&mut strace, b""), "the kept token was not rotated");
+    fails(&run(&mut strace, b""), "the token was not rotated");
     assert_eq!((rotations(&work), work.pending()), (0, 0));
     rotate(&work).succeeded();
 }

@@ -47,8 +47,8 @@ fn kill(mut child: Child) {
 fn is_pending(output: &Output) {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     for said in [
-        "the forge may still be at it: nothing was done",
-        "try again in 10 minutes",
+        "the forge may still be at work on it",
+        "in 10 minutes, run 'git credential-pat rotate",
     ] {
         assert!(output.stderr.contains(said), "{said}: {output:?}");
     }
@@ -69,8 +69,8 @@ fn whoever_comes_while_the_forge_takes_its_time_is_told() {
     let output = rotate(&work);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     for said in [
-        "another process is rotating a token just now: nothing was done",
-        "try again: 'git credential-pat rotate https://alice@",
+        "another process is rotating a token: nothing was done",
+        "when that is done, run 'git credential-pat rotate https://alice@",
     ] {
         assert!(output.stderr.contains(said), "{said}: {output:?}");
     }
@@ -157,8 +157,8 @@ fn a_401_is_no_plain_refusal() {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     for said in [
         // Without a word of GitLab's it may as well come from a gateway.
-        "the forge answers 401: the kept token may be dead now",
-        "do not rotate before 10 minutes are over",
+        "the forge answers 401: the stored token may be invalid now",
+        "wait for 10 minutes before you rotate again",
     ] {
         assert!(output.stderr.contains(said), "{said}: {output:?}");
     }
