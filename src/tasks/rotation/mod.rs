@@ -154,7 +154,7 @@ impl Rotation<'_> {
         let found = match self.helper.ask(old, self.now).1 {
             asked if asked.is_rejection() => return self.resume(old, entries, &pending),
             // While the forge may be at work on an earlier request, a good token proves nothing.
-            asked => match lock.guards_for(self.now.unix)? {
+            asked => match lock.guards_for(self.now.fresh().unix)? {
                 Some(left) => return Err(Error::guarded(left)),
                 None => self.replaceable(old, asked, request.needs)?,
             },
@@ -167,7 +167,7 @@ impl Rotation<'_> {
         let network = http::network_for(&request.call.url)?;
         let body = format!("{{\"expires_at\":\"{last_day}\"}}");
         self.helper.journal().begin_rotation(token, self.now.unix)?;
-        lock.guard(self.now.unix)?;
+        lock.guard(self.now.fresh().unix)?;
         announce(RotationStep::Asks(&entries.unasked));
         let (new, expiry) =
             self.request_successor(old, token, (request.call, &body, &network), &lock)?;
