@@ -42,7 +42,7 @@ impl PendingRotations {
 }
 
 impl Journal {
-    /// Returns the pending rotations. Fails if the journal cannot be read: a rotation may be pending that nobody sees.
+    /// Returns the pending rotations. Fails if the journal cannot be read: a rotation may be pending in it.
     pub fn rotations(&self) -> Result<PendingRotations, Error> {
         let contents = match Folder::open(&self.folder)? {
             Some(folder) => Contents::read_whole(&folder)?,
