@@ -2,7 +2,7 @@
 //! under: every entry of the host counts, in every storage that can be asked. An entry of another host gets no new token,
 //! even if it has the old one: a page may have tricked the user into typing the token there.
 
-use super::Rotation;
+use super::plan::Rotation;
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;

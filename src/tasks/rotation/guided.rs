@@ -2,8 +2,8 @@
 
 use super::failure::Error;
 use super::outcome::Rotated;
+use super::plan::{Plan, Rotation};
 use super::propagate::NewToken;
-use super::{Plan, Rotation};
 use crate::credential::Credential;
 use crate::credential::expiry::ExpirySource;
 use crate::credential::token::TokenKind;

@@ -9,59 +9,36 @@ pub mod failure;
 pub mod guided;
 pub mod outcome;
 pub mod pending;
+pub mod plan;
 mod propagate;
 mod resume;
 pub mod successor;
 
-use std::path::Path;
 use std::time::Duration;
 
 use self::entries::TokenEntries;
 use self::failure::Error;
 use self::outcome::Rotated;
 use self::pending::RotationLock;
+use self::plan::Rotation;
 use self::propagate::NewToken;
 use self::successor::{last_day, successor};
 use crate::credential::Credential;
-use crate::credential::expiry::{Expiry, ExpirySource, StatedExpiry};
+use crate::credential::expiry::{Expiry, ExpirySource};
 use crate::forge::http;
-use crate::forge::{Call, ForgeExpiry, ForgeSite, Renewal, Revocation, TokenFacts, TokenVerdict};
+use crate::forge::{Call, ForgeExpiry, TokenFacts, TokenVerdict};
 use crate::git::network::Network;
-use crate::helper::Helper;
-use crate::helper::issuer::Issuer;
 use crate::helper::lookup::request::Asked;
 use crate::helper::notice::Notice;
 use crate::journal::mark::Mark;
 use crate::platform::monotonic_now;
 use crate::secret::Secret;
 use crate::storage;
-use crate::time::Now;
 
 /// How long the forge may take over the new token: a client that gives up earlier may lose both tokens.
 const ANSWER_PATIENCE: Duration = Duration::from_secs(30);
 /// How long another process may hold a storage while this process alone has the new token.
 const STORE_PATIENCE: Duration = Duration::from_secs(60);
-/// How long a new token lives by default, in seconds.
-const DEFAULT_LIFETIME: u64 = 90 * 86_400;
-
-/// Replaces tokens in the storages of `helper`.
-pub struct Rotation<'a> {
-    /// Storages, journal and issuers.
-    pub helper: &'a Helper,
-    /// The folder of the lock.
-    pub state: &'a Path,
-    /// The time at which the command began.
-    pub now: Now,
-}
-
-/// How the token of a credential is renewed.
-pub struct Plan {
-    pub issuer: Issuer,
-    pub site: ForgeSite,
-    pub renewal: Renewal,
-    /// How the old token is revoked.
-    pub revocation: Revocation,
-}
 
 /// A call that returns the new token. The old token needs one of the scopes `needs`.
 pub struct RotationRequest<'a> {
@@ -79,34 +56,7 @@ pub enum RotationStep<'a> {
     Waits(&'a storage::Error),
 }
 
-impl Plan {
-    /// Returns the expiry of the new token: `stated`, or 90 days from now. Fails with the reason.
-    pub fn expiry(&self, stated: Option<StatedExpiry>, now: Now) -> Result<Expiry, &'static str> {
-        let expiry = match stated {
-            Some(StatedExpiry::Never) if matches!(self.renewal, Renewal::InPlace { .. }) => {
-                return Err("the forge gives every new token an expiry: nothing was done");
-            }
-            None | Some(StatedExpiry::Never) => Expiry::from_unix(now.unix + DEFAULT_LIFETIME),
-            Some(stated) => stated.expiry(now.unix),
-        };
-        let expiry = expiry.filter(|expiry| !expiry.is_past(now.unix));
-        expiry.ok_or("the new token would have expired already: nothing was done")
-    }
-}
-
 impl Rotation<'_> {
-    /// Returns how the token of `credential` is renewed. `None`: its forge is unknown.
-    pub fn plan(&self, credential: &Credential) -> Option<Plan> {
-        let issuer = self.helper.issuer_known(credential)?;
-        let site = self.helper.issuers().site(&credential.key)?;
-        Some(Plan {
-            renewal: issuer.forge.renewal(&site, issuer.token),
-            revocation: issuer.forge.revocation(&site, issuer.token),
-            issuer,
-            site,
-        })
-    }
-
     /// Has the forge replace the token of `old`, and puts the new token into every entry of the host with the old one. Finishes an
     /// earlier rotation first. From [`RotationStep::Asks`] until this returns, a process that ends loses the new token: the caller
     /// defers signals.

@@ -1,8 +1,8 @@
 //! Propagating: the new token goes into every entry that has the old one, and the journal learns about it.
 
-use super::Rotation;
 use super::entries::{Replaced, TokenEntries};
 use super::outcome::Rotated;
+use super::plan::Rotation;
 
 use crate::credential::expiry::{Expiry, ExpirySource};
 use crate::credential::key::Key;

@@ -1,9 +1,9 @@
 //! Resuming: a rotation that was cut off left an invalid token, and perhaps saved the new one in some storage.
 
-use super::Rotation;
 use super::entries::TokenEntries;
 use super::failure::Error;
 use super::outcome::Rotated;
+use super::plan::Rotation;
 use crate::credential::Credential;
 use crate::credential::key::Key;
 use crate::forge::{ForgeExpiry, TokenVerdict};
