@@ -110,14 +110,18 @@ fn take_back(
     streams: &mut Streams,
 ) -> Result<ExitCode, Failure> {
     let undone = undo(setup, only, is_dry)?;
-    let verb = if is_dry { "would be" } else { "is" };
+    let verb = if is_dry {
+        "would be restored"
+    } else {
+        "restored"
+    };
     for changed in &undone.files {
         let file = changed.file.as_os_str();
         if changed.is_restored {
             let shown = escape::safe(file.as_encoded_bytes());
             ui::print(
                 streams,
-                &format!("{shown}: what setup wrote {verb} taken back\n"),
+                &format!("{shown}: {verb} as it was before setup\n"),
             )?;
         }
         for removal in &changed.removals {

@@ -742,7 +742,7 @@ fn a_reset_that_may_be_ours_is_told() {
         for line in ["setup --undo --dry-run", "setup --undo ONE"] {
             let output = sandbox.ask(&words(line), b"").succeeded();
             assert!(output.stderr.contains(&told), "{output:?}");
-            assert!(!output.text().contains("taken back"), "{output:?}");
+            assert!(!output.text().contains("restored"), "{output:?}");
             assert!(!output.text().contains("no line"), "{output:?}");
             assert_eq!(is(&file), left);
         }

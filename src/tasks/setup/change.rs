@@ -1,4 +1,4 @@
-//! One change of git's configuration, and what to tell about those that are not made.
+//! One change of git's configuration, and warnings about its lines.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;

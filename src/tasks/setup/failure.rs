@@ -1,4 +1,4 @@
-//! Why git's configuration was not changed.
+//! The reasons why git's configuration was not changed.
 
 use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
 
@@ -21,7 +21,7 @@ pub enum Error {
     #[error("git asks no helper for this kind of URL")]
     Protocol,
     #[error(
-        "the URL holds a token in the place of the user: it would stand in git's configuration"
+        "the URL holds a token in the place of the user, and git's configuration would hold it, too"
     )]
     Token,
     #[error(
@@ -50,7 +50,9 @@ impl Error {
             Self::OfAnother(_) => Some(files::HOME_OF_ANOTHER),
             Self::NoRepository => Some("go into one, or leave out --local"),
             Self::Protocol => Some("give a URL such as https://github.com"),
-            Self::Token => Some("leave it out; without a user the setting holds for every user"),
+            Self::Token => {
+                Some("leave the token out; without a user the setting applies to every user")
+            }
             Self::Invisible => None,
         }
     }

@@ -1,4 +1,4 @@
-//! Which other helpers git asks, and where it still asks this one.
+//! The other helpers that git asks, and the places where git still asks this one.
 
 use std::ffi::OsStr;
 

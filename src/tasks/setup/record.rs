@@ -1,4 +1,4 @@
-//! What `setup` changed in a file, so that undo restores the file byte for byte.
+//! The records of `setup`, from which undo restores a file byte for byte.
 //!
 //! A record holds places, lengths and the lines that `setup` removed, never the rest of a file: git's configuration may hold
 //! secrets. The digests before and after tell whether the file is still as `setup` left it, and prove each restored state.
@@ -19,7 +19,7 @@ const NAME: &str = "setup";
 /// SHA-256 of a file's content; `None`: there is no file.
 pub(super) type State = Option<[u8; 32]>;
 
-/// What one run of `setup` did to one file.
+/// The changes that one run of `setup` made in one file.
 #[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Record {
     pub(super) file: OsString,
@@ -43,7 +43,7 @@ pub(super) struct Edit {
 
 impl Edit {
     /// Returns the difference if bytes only came, or only went, in one place. In other differences the stretch could hold lines
-    /// of others.
+    /// of other programs.
     pub(super) fn between(before: &[u8], after: &[u8]) -> Option<Self> {
         let same = |(one, two): &(&u8, &u8)| one == two;
         let at = before.iter().zip(after).take_while(same).count();

@@ -40,7 +40,7 @@ pub struct ChangedFile {
     pub file: PathBuf,
     /// Whether it is restored as it was before `setup`.
     pub is_restored: bool,
-    /// The lines that go besides.
+    /// Further lines that git removes.
     pub removals: Vec<Change>,
 }
 
