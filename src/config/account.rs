@@ -1,4 +1,4 @@
-//! `[[account]]`: which account a path belongs to; several tokens on one host, each for its owner.
+//! The `[[account]]` rules: several tokens on one host, each for the repositories of one owner.
 //!
 //! git tells the path only where `credential.useHttpPath` is set for it (gitcredentials(7)); `setup` sets that for every
 //! rule. What is kept is kept under the rule's own path, once for the account and not once for every repository.
@@ -10,7 +10,6 @@ use crate::credential::query::Query;
 use crate::credential::url::{self, is_at_or_below};
 use crate::credential::username::Username;
 
-/// One `[[account]]` of the configuration.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Account {
     /// As in the rule's URL.
@@ -19,7 +18,7 @@ pub struct Account {
     pub host: Vec<u8>,
     /// `None`: the whole host.
     pub path: Option<Vec<u8>>,
-    /// Who signs in; `None`: whoever does.
+    /// `None`: any user.
     pub username: Option<Username>,
 }
 
@@ -35,7 +34,6 @@ impl std::fmt::Debug for Account {
 }
 
 impl Account {
-    /// The rule that a URL and a name make.
     pub fn of(url: Query, username: Option<Username>) -> Option<Self> {
         Some(Self {
             protocol: url.protocol?,
@@ -55,8 +53,8 @@ impl Account {
         [&self.protocol[..], b"://", &self.host, &path].concat()
     }
 
-    /// Every URL for which git has to tell the path. To git `acme/two` does not cover `acme/two.git` (git-config(1),
-    /// `http.<url>.*`); a path of one part is an owner's.
+    /// Returns every URL that needs `credential.useHttpPath`. For git, `acme/two` does not cover `acme/two.git` (git-config(1),
+    /// `http.<url>.*`). A path with one segment belongs to an owner.
     pub fn urls(&self) -> Vec<Vec<u8>> {
         let url = self.url();
         let path = self.path.as_deref().unwrap_or_default();
@@ -69,13 +67,13 @@ impl Account {
         }
     }
 
-    /// Whether the rule is about this host, whoever's the path is.
+    /// Whether the rule is for this host, with any path.
     fn is_at(&self, said: &Query) -> bool {
         said.protocol.as_ref() == Some(&self.protocol) && said.host.as_ref() == Some(&self.host)
     }
 
-    /// Whether the rule is about what `said` describes. Paths are compared by whole segments, and one that leads through
-    /// `.` or `..` belongs to nobody: what is sent to the server leads elsewhere.
+    /// Whether the rule covers `said`. Compares paths by whole segments. A path with `.` or `..` belongs to no account: the
+    /// request to the server has another path.
     pub fn covers(&self, said: &Query) -> bool {
         let is_same_user = match (&self.username, &said.username) {
             (Some(rule), Some(said)) => rule == said,
@@ -115,17 +113,17 @@ impl<'de> Deserialize<'de> for Account {
     }
 }
 
-/// Puts the account's path, and its user where none is said, in the place of the repository's: of all rules that cover
-/// `said` the one with the longest path decides.
+/// Replaces the repository's path by the account's, and adds its user if none is given. Of all rules that cover `said`, the one
+/// with the longest path decides.
 pub fn apply(accounts: &[Account], said: &mut Query) {
     let covering = accounts.iter().filter(|account| account.covers(said));
     let length = |account: &&Account| account.path.as_ref().map_or(0, Vec::len);
-    // Of equally long ones the first in the file.
-    // Without a path nobody can tell whose it is: what is kept for an account is for its paths alone.
+    // A query without a path matches no account: the entries of an account are for its paths only.
     let has_accounts = accounts
         .iter()
         .any(|account| account.path.is_some() && account.is_at(said));
     let is_pathless = said.path.is_none() && has_accounts;
+    // Of two paths with the same length, the first in the file decides.
     let account = covering.rev().max_by_key(length);
     said.is_pathless = is_pathless;
     let Some(account) = account else {
@@ -137,7 +135,7 @@ pub fn apply(accounts: &[Account], said: &mut Query) {
     }
 }
 
-/// The lines of config.toml that give what `said` describes an account of its own.
+/// Returns the lines of `config.toml` that make an account for `said`.
 pub fn rule(said: &Query) -> Vec<String> {
     let bare = Query {
         username: None,

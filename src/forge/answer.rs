@@ -1,4 +1,4 @@
-//! An answer of HTTP, as a forge sends it or a program in its place.
+//! An HTTP answer, from a forge or from a program in its place.
 
 use serde::de::DeserializeOwned;
 use time::PrimitiveDateTime;
@@ -7,22 +7,20 @@ use time::macros::format_description;
 
 use crate::secret::Buffer;
 
-/// Longer waits are not repeated to a person: a limit lasts an hour at most (docs.github.com, "Rate limits for the REST API").
+/// In seconds. Longer waits are wrong: a limit lasts at most an hour (docs.github.com, "Rate limits for the REST API").
 const LONGEST_WAIT: u64 = 24 * 60 * 60;
 
-/// What a forge answered.
 #[derive(Debug)]
 pub struct HttpAnswer {
-    /// Of HTTP.
     pub status: u16,
     /// In their order; names in lower case.
     pub headers: Vec<(String, Vec<u8>)>,
-    /// Bounded by `lookup::LARGEST`; may hold a new token.
+    /// At most `http::LARGEST` bytes. May hold a new token.
     pub body: Buffer,
 }
 
 impl HttpAnswer {
-    /// A header's text, if it came once and is printable ASCII. What came twice, or is anything else, says nothing.
+    /// Returns a header's text if the header came once and is printable ASCII.
     pub fn header(&self, name: &str) -> Option<&str> {
         let mut all = self.headers.iter().filter(|(known, _)| known == name);
         let (_, value) = all.next().filter(|_| all.next().is_none())?;
@@ -38,7 +36,7 @@ impl HttpAnswer {
         serde_json::from_slice(self.body.as_slice()).ok()
     }
 
-    /// Returns for how many seconds the sender takes no more requests, if the answer tells.
+    /// Returns for how many seconds the sender accepts no more requests, if the answer tells.
     pub fn wait(&self, unix_now: u64) -> Option<u64> {
         let number = |name| self.header(name)?.parse::<u64>().ok();
         let until_reset = || {
@@ -49,7 +47,7 @@ impl HttpAnswer {
         wait.filter(|wait| (1..=LONGEST_WAIT).contains(wait))
     }
 
-    /// When it was sent, by the sender's clock (RFC 9110 §5.6.7), in Unix seconds.
+    /// The `Date` header (RFC 9110 §5.6.7), by the sender's clock, in Unix seconds.
     pub fn date(&self) -> Option<u64> {
         const FORM: &[BorrowedFormatItem<'_>] = format_description!(
             "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
@@ -57,6 +55,12 @@ impl HttpAnswer {
         let moment = PrimitiveDateTime::parse(self.header("date")?, FORM).ok()?;
         u64::try_from(moment.assume_utc().unix_timestamp()).ok()
     }
+}
+
+/// Returns `name` if it can be shown and typed: at most 256 bytes, no control characters.
+pub fn checked_name(name: String) -> Option<String> {
+    let is_name = !name.is_empty() && name.len() <= 256 && !name.chars().any(char::is_control);
+    is_name.then_some(name)
 }
 
 #[cfg(test)]

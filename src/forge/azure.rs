@@ -3,10 +3,9 @@
 use super::{Forge, ForgeKind, ForgeSite, Page, Renewal, Revocation, Wish};
 use crate::credential::token::TokenKind;
 
-/// Leads to the page of whichever organization one signs in to.
+/// Redirects to the page of the user's organization.
 const PAGE: &str = "https://dev.azure.com/_usersSettings/tokens";
 
-/// Azure DevOps.
 #[derive(Debug)]
 pub struct Azure;
 
@@ -15,7 +14,7 @@ impl Forge for Azure {
         ForgeKind::Azure
     }
 
-    /// An organization's older address is a name under visualstudio.com. No token is ever sent for being there.
+    /// Older URLs of organizations are below visualstudio.com. The name alone never causes a request with a token.
     fn is_at(&self, host: &str) -> bool {
         host == "dev.azure.com"
             || host
@@ -27,12 +26,12 @@ impl Forge for Azure {
         &[]
     }
 
-    /// None at the beginning of a token; the mark inside is of newer ones only.
+    /// No prefix: newer tokens have a mark inside.
     fn prefixes(&self) -> &'static [(&'static str, TokenKind)] {
         &[]
     }
 
-    /// Azure DevOps takes any, or none (learn.microsoft.com, "Use personal access tokens").
+    /// Azure DevOps accepts any name, or none (learn.microsoft.com, "Use personal access tokens").
     fn default_username(&self, _token: Option<TokenKind>) -> Option<&'static str> {
         Some("x-access-token")
     }

@@ -4,10 +4,9 @@
 use super::{Forge, ForgeKind, ForgeSite, Page, Renewal, Revocation, Wish};
 use crate::credential::token::TokenKind;
 
-/// Tokens are Atlassian's, whichever product they are for.
+/// Atlassian issues the tokens of all its products on one page.
 const PAGE: &str = "https://id.atlassian.com/manage-profile/security/api-tokens";
 
-/// Bitbucket.
 #[derive(Debug)]
 pub struct Bitbucket;
 
@@ -85,7 +84,7 @@ impl Forge for Bitbucket {
     }
 }
 
-/// An access token is no person's: it belongs to a repository, a project or a workspace, whose settings list it.
+/// An access token belongs to a repository, a project or a workspace, not to a user: their settings list it.
 fn page(site: &ForgeSite, token: Option<TokenKind>) -> String {
     if token == Some(TokenKind::Access) {
         site.url("/")

@@ -1,11 +1,10 @@
-//! Gitea and Forgejo. Their access tokens have no end (go-gitea/gitea#17864), and cannot ask about themselves.
+//! Gitea and Forgejo. Their access tokens never expire (go-gitea/gitea#17864), and cannot ask about themselves.
 
 use super::{Forge, ForgeKind, ForgeSite, Page, Renewal, Revocation, Wish};
 use crate::credential::token::TokenKind;
 
 const PAGE: &str = "/user/settings/applications";
 
-/// Gitea, Forgejo.
 #[derive(Debug)]
 pub struct Gitea;
 
@@ -26,7 +25,7 @@ impl Forge for Gitea {
         &[]
     }
 
-    /// Gitea takes any with a token as password (go-gitea/gitea: `services/auth/basic.go`).
+    /// Gitea accepts any name with a token as password (go-gitea/gitea: `services/auth/basic.go`).
     fn default_username(&self, _token: Option<TokenKind>) -> Option<&'static str> {
         Some("x-access-token")
     }

@@ -1,77 +1,22 @@
-//! GitHub: github.com, and Enterprise Server wherever it is.
-//!
-//! Formats and traps: google/go-github#2649 (two forms of one date), #3708 (a date that is none), docs.github.com for the
-//! rest.
-
-use serde::Deserialize;
-use serde::de::IgnoredAny;
-use time::format_description::BorrowedFormatItem;
-use time::macros::format_description;
-use time::{OffsetDateTime, PrimitiveDateTime};
+//! GitHub: github.com and Enterprise Server.
 
 use super::answer::HttpAnswer;
+use super::github_answers::{self, authorize_url, authorize_url_in};
 use super::{
-    Call, Forge, ForgeExpiry, ForgeKind, ForgeSite, Method, MissingScope, Page, Renewal,
-    Revocation, Signature, TokenFacts, TokenVerdict, Wish, checked_name, encoded,
+    Call, Forge, ForgeKind, ForgeSite, Method, MissingScope, Page, Renewal, Revocation, Signature,
+    TokenVerdict, Wish,
 };
-use crate::credential::expiry::Expiry;
-use crate::credential::scopes::scopes_of;
 use crate::credential::token::TokenKind;
+use crate::credential::url::query_value;
 
-/// github.com itself, the one host whose API is elsewhere.
+/// The only host whose API is on another host.
 const PUBLIC: &str = "github.com";
 const ACCEPT: &str = "application/vnd.github+json";
-/// An end this close to the answer's own date is not the token's (google/go-github#3708).
-const TRAP: u64 = 10 * 60;
-
-const IN_UTC: &[BorrowedFormatItem<'_>] =
-    format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");
-const WITH_OFFSET: &[BorrowedFormatItem<'_>] = format_description!(
-    "[year]-[month]-[day] [hour]:[minute]:[second] [offset_hour sign:mandatory][offset_minute]"
-);
-
-/// No password of an account is longer (docs.github.com, "Creating a strong password").
+/// In bytes: the longest password of an account (docs.github.com, "Creating a strong password").
 const LONGEST_PASSWORD: usize = 72;
 
-/// GitHub.
 #[derive(Debug)]
 pub struct GitHub;
-
-/// Of `GET /user` and `GET /rate_limit`, the fields that tell this answer from any other program's.
-#[derive(Deserialize)]
-struct GitHubErrorItem {
-    login: Option<String>,
-    id: Option<u64>,
-    resources: Option<Resources>,
-}
-
-#[derive(Deserialize)]
-struct Resources {
-    #[serde(rename = "core")]
-    _core: IgnoredAny,
-}
-
-/// An error. Other programs' errors have other fields (`timestamp`, `path`, `error`).
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct GitHubError {
-    message: String,
-    documentation_url: Option<String>,
-    #[serde(rename = "status")]
-    _status: Option<IgnoredAny>,
-    #[serde(rename = "errors")]
-    _errors: Option<IgnoredAny>,
-}
-
-impl GitHubError {
-    /// Whether it links to GitHub's own pages, as the errors of github.com and of GitHub Enterprise do.
-    fn is_documented(&self) -> bool {
-        let link = self.documentation_url.as_deref().unwrap_or_default();
-        let place = link.strip_prefix("https://").unwrap_or_default();
-        let host = place.split('/').next().unwrap_or_default();
-        host == "github.com" || host.ends_with(".github.com")
-    }
-}
 
 impl Forge for GitHub {
     fn kind(&self) -> ForgeKind {
@@ -99,7 +44,7 @@ impl Forge for GitHub {
 
     fn retired_reason(&self, username: &[u8], secret: &[u8]) -> Option<&'static str> {
         let is_password = !secret.is_empty() && secret.len() <= LONGEST_PASSWORD;
-        // With a token for the username, or for an application, the other one is anything.
+        // Beside these words, the other part is a token.
         let is_other = [b"x-oauth-basic", b"x-access-token" as &[u8]]
             .iter()
             .any(|word| [username, secret].contains(word));
@@ -108,13 +53,13 @@ impl Forge for GitHub {
         (!may_be_good).then_some("no token: GitHub has taken no passwords since August 2021")
     }
 
-    /// GitHub takes any; this is the one that its documentation shows for applications, and that gh answers.
+    /// GitHub accepts any name. Its documentation uses this one for applications, and gh returns it.
     fn default_username(&self, _token: Option<TokenKind>) -> Option<&'static str> {
         Some("x-access-token")
     }
 
     fn token_request(&self, site: &ForgeSite, token: Option<TokenKind>) -> Option<Call> {
-        // An installation is no user; the rate limit answers to every token and costs nothing.
+        // An installation is no user. The rate limit answers every token and is not counted itself.
         let path = match token {
             Some(TokenKind::Refresh) => return None,
             Some(TokenKind::Installation) => "/rate_limit",
@@ -129,24 +74,11 @@ impl Forge for GitHub {
     }
 
     fn recognizes(&self, answer: &HttpAnswer) -> bool {
-        let refusal = answer.json::<GitHubError>();
-        let is_own = refusal.is_some_and(|refusal| refusal.is_documented());
-        let limits = answer
-            .json::<GitHubErrorItem>()
-            .and_then(|said| said.resources);
-        matches!(answer.status, 401 | 403 | 404) && is_own || limits.is_some()
+        github_answers::recognizes(answer)
     }
 
     fn read(&self, answer: &HttpAnswer, token: Option<TokenKind>, unix_now: u64) -> TokenVerdict {
-        let unclear = TokenVerdict::Unclear {
-            status: answer.status,
-        };
-        match answer.status {
-            200 => good(answer, token, unix_now).unwrap_or(unclear),
-            401 if is_bad_credentials(answer) => TokenVerdict::Rejected,
-            403 => forbidden(answer, unix_now).unwrap_or(unclear),
-            _ => unclear,
-        }
+        github_answers::read(answer, token, unix_now)
     }
 
     fn authorization(&self, site: &ForgeSite, answer: &HttpAnswer) -> Option<String> {
@@ -186,7 +118,7 @@ impl Forge for GitHub {
             title: "classic token",
             url: site.url(&format!(
                 "/settings/tokens/new?description={}&scopes=repo,workflow&default_expires_at={days}",
-                encoded(name)
+                query_value(name)
             )),
             values: vec![
                 ("Note", name.clone()),
@@ -195,13 +127,13 @@ impl Forge for GitHub {
             ],
             username: None,
         };
-        // Forty characters are what the form takes.
+        // The form accepts 40 characters.
         let short: String = name.chars().take(40).collect();
-        // Enterprise Server takes nothing from this address.
+        // Enterprise Server ignores the query.
         let query = if is_public {
             format!(
                 "?name={}&expires_in={}&contents=write&workflows=write",
-                encoded(&short),
+                query_value(&short),
                 (*days).clamp(1, 366)
             )
         } else {
@@ -212,7 +144,7 @@ impl Forge for GitHub {
             url: site.url(&format!("/settings/personal-access-tokens/new{query}")),
             values: vec![
                 ("Token name", short),
-                ("Resource owner", "who owns the repositories".to_owned()),
+                ("Resource owner", "the owner of the repositories".to_owned()),
                 ("Expiration", days_or_day),
                 ("Repository access", "the repositories you need".to_owned()),
                 (
@@ -233,7 +165,7 @@ impl Forge for GitHub {
     }
 
     fn revocation(&self, site: &ForgeSite, token: Option<TokenKind>) -> Revocation {
-        // Enterprise Server wants somebody to sign in first.
+        // Enterprise Server requires that a user signs in first.
         if !self.is_at(site.host()) || token == Some(TokenKind::Installation) {
             return Revocation::ByHand(list_page(site, token));
         }
@@ -263,115 +195,8 @@ fn list_page(site: &ForgeSite, token: Option<TokenKind>) -> String {
     })
 }
 
-/// `None` for any other program's JSON.
-fn good(answer: &HttpAnswer, token: Option<TokenKind>, unix_now: u64) -> Option<TokenVerdict> {
-    let said: GitHubErrorItem = answer.json()?;
-    let user = said.login.filter(|_| said.id.is_some());
-    if user.is_none() && said.resources.is_none() {
-        return None;
-    }
-    Some(TokenVerdict::Good(TokenFacts {
-        end: end(answer, token, unix_now),
-        scopes: answer.header("x-oauth-scopes").and_then(scopes_of),
-        user: user.and_then(checked_name),
-        kind: None,
-    }))
-}
-
-/// "Requires authentication" is no rejection: something on the way took the token out of the request. Spring Security says "Bad
-/// credentials", too, but links to no documentation.
-fn is_bad_credentials(answer: &HttpAnswer) -> bool {
-    let said: Option<GitHubError> = answer.json();
-    said.is_some_and(|said| {
-        said.is_documented() && said.message.eq_ignore_ascii_case("Bad credentials")
-    })
-}
-
-/// GitHub answers 403 for limits, policies and accounts; only the message tells them apart. `None`: another program's.
-fn forbidden(answer: &HttpAnswer, unix_now: u64) -> Option<TokenVerdict> {
-    let refusal: GitHubError = answer.json()?;
-    let is_documented = refusal.is_documented();
-    let message = refusal.message;
-    let text = message.to_ascii_lowercase();
-    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    // "Maximum number of login attempts exceeded": good tokens get it, too.
-    if has(&["rate limit", "abuse detection", "attempts exceeded"]) {
-        return Some(TokenVerdict::Limited {
-            status: answer.status,
-            wait: answer.wait(unix_now),
-        });
-    }
-    // The token is good, and this route is not for its kind.
-    if has(&["resource not accessible by"]) {
-        return None;
-    }
-    let authorize = answer.header("x-github-sso").and_then(authorize_url);
-    let is_own = is_documented
-        || authorize.is_some()
-        || answer.header("x-github-request-id").is_some()
-        || has(&[
-            "account was suspended",
-            "account is suspended",
-            "ip allow list",
-        ]);
-    is_own.then_some(TokenVerdict::Blocked {
-        authorize,
-        words: Some(message),
-    })
-}
-
-/// The header is there for a token that ends, and only then. A good token's end is ahead: a date in the past, or of the
-/// request itself, is not its end.
-fn end(answer: &HttpAnswer, token: Option<TokenKind>, unix_now: u64) -> ForgeExpiry {
-    const NAME: &str = "github-authentication-token-expiration";
-    if !answer.headers.iter().any(|(name, _)| name == NAME) {
-        // Of a token that always ends, silence tells nothing.
-        return match token {
-            Some(TokenKind::Installation | TokenKind::App) => ForgeExpiry::Unknown,
-            _ => ForgeExpiry::Never,
-        };
-    }
-    let Some(expiry) = answer.header(NAME).and_then(moment) else {
-        return ForgeExpiry::Unknown;
-    };
-    let sent = answer.date().unwrap_or(unix_now);
-    if expiry.unix() <= sent.saturating_add(TRAP) {
-        ForgeExpiry::Unknown
-    } else {
-        ForgeExpiry::At(expiry)
-    }
-}
-
-/// `2023-01-31 23:00:00 UTC` or `2023-04-26 23:23:18 +0200`.
-fn moment(text: &str) -> Option<Expiry> {
-    let moment = PrimitiveDateTime::parse(text, IN_UTC)
-        .map(PrimitiveDateTime::assume_utc)
-        .or_else(|_| OffsetDateTime::parse(text, WITH_OFFSET))
-        .ok()?;
-    Expiry::from_unix(u64::try_from(moment.unix_timestamp()).ok()?)
-}
-
-/// `required; url=https://…`: a person will be shown it.
-fn authorize_url(header: &str) -> Option<String> {
-    let url = header.strip_prefix("required; url=")?;
-    is_sane(url).then(|| url.to_owned())
-}
-
-/// The same among the words that git's endpoint answers: the link to the single sign-on of an organization or an enterprise.
-fn authorize_url_in(site: &ForgeSite, body: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(body).ok()?;
-    let mut words = text.split(|character: char| !character.is_ascii_graphic());
-    let own = site.url("/");
-    let is_link = |word: &&str| word.starts_with(&own) && word.contains("/sso?") && is_sane(word);
-    words.find(is_link).map(str::to_owned)
-}
-
-fn is_sane(url: &str) -> bool {
-    url.starts_with("https://") && url.len() <= 2048 && !url.contains([' ', '"', '<', '>'])
-}
-
-/// Of any sort that was, is or may yet be: `gh?_`, `github_`, forty hexadecimal digits (before 2021), `v1.` and a JWT's
-/// beginning.
+/// Whether `text` may be a token, also an old or future one: `gh?_`, `github_`, 40 hexadecimal digits (before 2021), `v1.`, or
+/// the beginning of a JWT.
 fn is_like_a_token(text: &[u8]) -> bool {
     let is_marked = matches!(text, [b'g', b'h', _, b'_', ..]);
     let begins = [&b"github_"[..], b"v1.", b"eyJ"];

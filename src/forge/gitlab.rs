@@ -1,6 +1,6 @@
-//! GitLab: gitlab.com, and everybody's own.
+//! GitLab: gitlab.com and self-managed instances.
 //!
-//! In gitlabhq/gitlabhq: `lib/api/personal_access_tokens/self_information.rb`, `lib/api/api_guard.rb`,
+//! Sources in gitlabhq/gitlabhq: `lib/api/personal_access_tokens/self_information.rb`, `lib/api/api_guard.rb`,
 //! `doc/user/profile/personal_access_tokens.md`, `doc/api/personal_access_tokens.md`.
 
 use serde::Deserialize;
@@ -12,21 +12,21 @@ use time::macros::format_description;
 use super::answer::HttpAnswer;
 use super::{
     Call, Forge, ForgeExpiry, ForgeKind, ForgeSite, Method, MissingScope, Page, Renewal,
-    Revocation, Signature, TokenFacts, TokenVerdict, Wish, encoded,
+    Revocation, Signature, TokenFacts, TokenVerdict, Wish,
 };
 use crate::credential::expiry::Expiry;
 use crate::credential::scopes::checked_scopes;
 use crate::credential::token::TokenKind;
+use crate::credential::url::query_value;
 
 const SELF: &str = "/api/v4/personal_access_tokens/self";
 const TOKEN_INFO: &str = "/oauth/token/info";
 const PAGE: &str = "/-/user_settings/personal_access_tokens";
 
-/// GitLab.
 #[derive(Debug)]
 pub struct GitLab;
 
-/// What it says of the token that asks.
+/// The answer about the token that signed the request.
 #[derive(Deserialize)]
 struct Myself {
     scopes: Vec<String>,
@@ -36,7 +36,7 @@ struct Myself {
     expires_at: LastDay,
 }
 
-/// Missing and `null` differ: the one says nothing, the other "never".
+/// Missing means unknown, and `null` means never.
 #[derive(Default, Deserialize)]
 #[serde(from = "Option<String>")]
 enum LastDay {
@@ -52,7 +52,7 @@ impl From<Option<String>> for LastDay {
     }
 }
 
-/// An error: `message` by GitLab's API, the others by its OAuth library (RFC 6750 §3).
+/// An error: `message` comes from GitLab's API, the other fields from its OAuth library (RFC 6750 §3).
 #[derive(Deserialize)]
 struct GitLabError {
     message: Option<String>,
@@ -60,14 +60,14 @@ struct GitLabError {
     error_description: Option<String>,
 }
 
-/// The error of a token that the API does not know. Spring's has more fields, and may have the same `message`.
+/// The error for an unknown token. Spring's error may have the same `message`, but has more fields.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct GitLabMessage {
     message: String,
 }
 
-/// What `GET /oauth/token/info` says of an OAuth token (doorkeeper, `token_info_controller.rb`).
+/// The answer to `GET /oauth/token/info` (doorkeeper, `token_info_controller.rb`).
 #[derive(Deserialize)]
 struct TokenInfo {
     scope: Vec<String>,
@@ -96,7 +96,7 @@ impl Forge for GitLab {
             ("glpat-", TokenKind::Access),
             ("gldt-", TokenKind::Deploy),
             ("glcbt-", TokenKind::Job),
-            // The secret of an application. It signs no user in.
+            // The secret of an application, which signs in no user.
             ("gloas-", TokenKind::Service),
             ("glrtr-", TokenKind::Service),
             ("glrt-", TokenKind::Service),
@@ -110,26 +110,23 @@ impl Forge for GitLab {
         ]
     }
 
-    /// An instance may put a prefix of its own in front: `SIE-glpat-`.
+    /// An instance may put its own prefix in front: `SIE-glpat-`.
     fn token_kind(&self, token: &[u8]) -> Option<TokenKind> {
-        let tails = std::iter::once(token).chain(
-            token
-                .iter()
-                .enumerate()
-                .take(64)
-                .filter(|(_, byte)| **byte == b'-')
-                .map(|(at, _)| &token[at + 1..]),
-        );
-        tails
-            .flat_map(|tail| {
-                let prefixes = self.prefixes().iter();
-                prefixes.filter(move |(prefix, _)| tail.starts_with(prefix.as_bytes()))
-            })
-            .map(|(_, kind)| *kind)
-            .next()
+        for at in 0..token.len().min(65) {
+            if at > 0 && token[at - 1] != b'-' {
+                continue;
+            }
+            for (prefix, kind) in self.prefixes() {
+                if token[at..].starts_with(prefix.as_bytes()) {
+                    return Some(*kind);
+                }
+            }
+        }
+        None
     }
 
-    /// For a personal token GitLab takes any (docs.gitlab.com, "Personal access tokens", "CI/CD job token", "Deploy tokens").
+    /// GitLab accepts any name for a personal token (docs.gitlab.com, "Personal access tokens", "CI/CD job token", "Deploy
+    /// tokens").
     fn default_username(&self, token: Option<TokenKind>) -> Option<&'static str> {
         match token {
             Some(TokenKind::Job) => Some("gitlab-ci-token"),
@@ -141,7 +138,7 @@ impl Forge for GitLab {
     fn token_request(&self, site: &ForgeSite, token: Option<TokenKind>) -> Option<Call> {
         match token {
             Some(TokenKind::Access) => Some(call(site, Method::Get, SELF)),
-            // A token without a mark may be an OAuth token, which `PRIVATE-TOKEN` does not take; `Bearer` takes both.
+            // A token without a prefix may be an OAuth token. `PRIVATE-TOKEN` does not accept those, `Bearer` accepts both.
             None => Some(Call {
                 signature: Signature::Bearer,
                 ..call(site, Method::Get, SELF)
@@ -155,7 +152,7 @@ impl Forge for GitLab {
         answer.status == 401 && refusal.is_some_and(|refusal| refusal.says("401 Unauthorized"))
     }
 
-    /// `self` is for personal access tokens: an OAuth token that is good gets 400 there, and can ask elsewhere.
+    /// `self` is for personal access tokens: a good OAuth token gets 400 there, and uses another path.
     fn second_token_request(
         &self,
         site: &ForgeSite,
@@ -200,20 +197,15 @@ impl Forge for GitLab {
     }
 
     fn creation_pages(&self, site: &ForgeSite, wish: &Wish) -> Vec<Page> {
-        let Wish {
-            name,
-            days: _,
-            last_day,
-        } = wish;
+        let name = query_value(&wish.name);
         vec![Page {
             title: "personal access token",
             url: site.url(&format!(
-                "{PAGE}?name={}&scopes=write_repository,self_rotate",
-                encoded(name)
+                "{PAGE}?name={name}&scopes=write_repository,self_rotate"
             )),
             values: vec![
-                ("Token name", name.clone()),
-                ("Expiration date", last_day.clone()),
+                ("Token name", wish.name.clone()),
+                ("Expiration date", wish.last_day.clone()),
                 ("Select scopes", "write_repository, self_rotate".to_owned()),
             ],
             username: None,
@@ -229,7 +221,7 @@ impl Forge for GitLab {
         } else {
             Renewal::ByHand {
                 page: site.url(PAGE),
-                how: "whoever issued this token must issue another",
+                how: "ask the issuer of this token for a new one",
             }
         }
     }
@@ -252,7 +244,7 @@ fn call(site: &ForgeSite, method: Method, path: &str) -> Call {
     }
 }
 
-/// `None`: another program's JSON.
+/// `None` for the JSON of another program.
 fn myself(answer: &HttpAnswer) -> Option<TokenVerdict> {
     let Myself {
         scopes,
@@ -276,14 +268,14 @@ fn myself(answer: &HttpAnswer) -> Option<TokenVerdict> {
     })
 }
 
-/// `None`: another program's JSON. An administrator may let OAuth tokens live for ever: `expires_in` is then `null`.
+/// `None` for the JSON of another program. `expires_in` is `null` if the administrator lets OAuth tokens live forever.
 fn token_info(answer: &HttpAnswer, unix_now: u64) -> Option<TokenVerdict> {
     let TokenInfo {
         scope, expires_in, ..
     } = answer.json()?;
     let end = match expires_in {
         Value::Null => ForgeExpiry::Never,
-        // Any other value loses the date alone.
+        // With any other value, only the expiry is unknown.
         value => value
             .as_u64()
             .and_then(|seconds| Expiry::from_unix(unix_now.saturating_add(seconds)))
@@ -305,7 +297,7 @@ impl GitLabError {
     }
 }
 
-/// `None`: not GitLab's words. Gateways say `invalid_token`, too, so only the descriptions of `api_guard.rb` count.
+/// `None` for another program. Gateways answer `invalid_token` too, so only the descriptions of `api_guard.rb` count.
 fn unauthorized(answer: &HttpAnswer, token: Option<TokenKind>) -> Option<TokenVerdict> {
     let refusal: GitLabError = answer.json()?;
     if refusal.error.as_deref() == Some("invalid_token") {
@@ -314,7 +306,7 @@ fn unauthorized(answer: &HttpAnswer, token: Option<TokenKind>) -> Option<TokenVe
             () if refusal.says("Token was revoked.") => Some(TokenVerdict::Revoked),
             () if refusal.says("Token is expired.") => Some(TokenVerdict::Ended),
             () if refusal.says("Bad Access Token.") => unknown_token(token),
-            // An administrator can allow it again.
+            // The administrator can allow it again.
             () if refusal.says("Token is an impersonation token") => Some(TokenVerdict::Blocked {
                 authorize: None,
                 words,
@@ -327,12 +319,12 @@ fn unauthorized(answer: &HttpAnswer, token: Option<TokenKind>) -> Option<TokenVe
     is_own.then(|| unknown_token(token)).flatten()
 }
 
-/// GitLab's API knows no such token. One without a mark may be a deploy or job token, which only git can use.
+/// The API does not know the token. A token without a prefix may be a deploy or job token, which only git can use.
 fn unknown_token(token: Option<TokenKind>) -> Option<TokenVerdict> {
     token.map(|_| TokenVerdict::Rejected)
 }
 
-/// `None`: not GitLab's words, or a good token that lacks the scope to ask (versions before 15.5).
+/// `None` for another program, and for a good token without the scope to ask (before GitLab 15.5).
 fn forbidden(answer: &HttpAnswer) -> Option<TokenVerdict> {
     let refusal: GitLabError = answer.json()?;
     let is_own = refusal.says("403 Forbidden");
@@ -342,7 +334,7 @@ fn forbidden(answer: &HttpAnswer) -> Option<TokenVerdict> {
     })
 }
 
-/// 00:00 UTC at the start of the day: from then on it is not taken.
+/// The token stops working at 00:00 UTC at the start of the day.
 fn start_of(day: &str) -> Option<Expiry> {
     let day = Date::parse(day, format_description!("[year]-[month]-[day]")).ok()?;
     let start = day.midnight().assume_utc().unix_timestamp();

@@ -1,8 +1,7 @@
-//! Forges: hosts that issue tokens. Each says how to ask when a token ends (or that it cannot tell), what a token's
-//! kind is, where a new one is created, and how an old one is renewed and revoked.
+//! The contract of forges, which issue tokens: how to ask about a token, where to create one, how to renew and revoke it.
 //!
-//! A forge here is knowledge only: it opens no connection and keeps nothing. [`http::call`] carries out what it describes.
-//! `helper::forges` names them all and finds the one that issued a token.
+//! A forge is knowledge only: it opens no connection and stores nothing. [`http::call`] makes the calls that it describes.
+//! `helper::issuer` names all forges and finds the one that issued a token.
 
 pub(crate) mod http;
 
@@ -20,15 +19,15 @@ pub(crate) mod azure;
 pub(crate) mod bitbucket;
 pub(crate) mod gitea;
 pub mod github;
+mod github_answers;
 pub mod gitlab;
 pub mod reading;
 
-/// Which forge, by the word used in configuration, the journal and JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ForgeKind {
     /// github.com and Enterprise Server.
     GitHub,
-    /// gitlab.com and everybody's own.
+    /// gitlab.com and self-managed instances.
     GitLab,
     /// Gitea and Forgejo.
     Gitea,
@@ -39,7 +38,6 @@ pub enum ForgeKind {
 }
 
 impl ForgeKind {
-    /// Every one.
     pub const ALL: [Self; 5] = [
         Self::GitHub,
         Self::GitLab,
@@ -48,7 +46,7 @@ impl ForgeKind {
         Self::Azure,
     ];
 
-    /// For configuration and machines.
+    /// The word in the configuration, the journal and JSON.
     pub fn word(self) -> &'static str {
         match self {
             Self::GitHub => "github",
@@ -59,13 +57,14 @@ impl ForgeKind {
         }
     }
 
-    /// By its word; Forgejo speaks as Gitea does.
+    /// Reads the word. Forgejo has the same API as Gitea.
     pub fn from_word(word: &str) -> Option<Self> {
         let word = if word == "forgejo" { "gitea" } else { word };
         Self::ALL.into_iter().find(|kind| kind.word() == word)
     }
 }
 
+/// The name for messages.
 impl fmt::Display for ForgeKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
@@ -78,46 +77,43 @@ impl fmt::Display for ForgeKind {
     }
 }
 
-/// A host that issues tokens.
 pub trait Forge: fmt::Debug + Sync {
-    /// Which one this is.
     fn kind(&self) -> ForgeKind;
 
-    /// Whether `host` is one of the forge's own, known to everybody: byte for byte, with no port. A part of a name
-    /// proves nothing (`github.com.evil.test`).
+    /// Whether `host` is a public host of the forge: byte for byte, without a port. A part of the name never counts
+    /// (`github.com.evil.test`).
     fn is_at(&self, host: &str) -> bool;
 
-    /// What its servers call themselves in `WWW-Authenticate: Basic realm="…"`, whole.
+    /// The realms of its servers in `WWW-Authenticate: Basic realm="…"`, compared whole.
     fn realms(&self) -> &'static [&'static str];
 
-    /// How its tokens begin, the longer of two that begin alike first.
+    /// The prefixes of its tokens. Of two with the same beginning, the longer is first.
     fn prefixes(&self) -> &'static [(&'static str, TokenKind)];
 
-    /// What sort of token this is, if its beginning tells.
+    /// The kind of a token, if its prefix tells.
     fn token_kind(&self, token: &[u8]) -> Option<TokenKind> {
         let mut prefixes = self.prefixes().iter();
         let found = prefixes.find(|(prefix, _)| token.starts_with(prefix.as_bytes()));
         found.map(|(_, kind)| *kind)
     }
 
-    /// Why git, at this forge's own hosts, surely cannot sign in with `secret` any more, whoever's it is. `None`: it may be
-    /// good. What could be a token of whatever sort is one.
+    /// Why the forge's public hosts no longer accept a secret of this form. `None`: it may work, since it may be a token.
     fn retired_reason(&self, _username: &[u8], _secret: &[u8]) -> Option<&'static str> {
         None
     }
 
-    /// How to ask about a token of this kind, by the token itself. `None`, unless a forge says otherwise: it cannot tell.
+    /// The request about a token of this kind, signed by the token itself. `None`: the forge cannot tell.
     fn token_request(&self, _site: &ForgeSite, _token: Option<TokenKind>) -> Option<Call> {
         None
     }
 
-    /// Whether `answer`, to [`Forge::token_request`] without a token, is this forge's. A token goes to an address only if the
-    /// forge is known to be there.
+    /// Whether `answer`, to [`Forge::token_request`] without a token, comes from this forge. A token goes only to an address
+    /// where the forge is known to be.
     fn recognizes(&self, _answer: &HttpAnswer) -> bool {
         false
     }
 
-    /// Another question, where `answer` to the first one says that the token is of another kind than it looks.
+    /// A second request, if the `answer` to the first shows that the token is of another kind.
     fn second_token_request(
         &self,
         _site: &ForgeSite,
@@ -127,55 +123,53 @@ pub trait Forge: fmt::Debug + Sync {
         None
     }
 
-    /// Reads the forge's own shapes of an answer to [`Forge::token_request`]. Callers use [`reading::read`], which has set
-    /// aside limits and all that is not JSON. `unix_now`: the present, where the answer has no date.
-    fn read(&self, answer: &HttpAnswer, _token: Option<TokenKind>, _wall: u64) -> TokenVerdict {
+    /// Reads the forge's own forms of an answer to [`Forge::token_request`]. Call [`reading::read`] instead: it handles limits
+    /// and answers that are not JSON. `unix_now`: Unix seconds, used if the answer has no date.
+    fn read(&self, answer: &HttpAnswer, _token: Option<TokenKind>, _unix_now: u64) -> TokenVerdict {
         TokenVerdict::Unclear {
             status: answer.status,
         }
     }
 
-    /// Where the owner of a token can open it for an organization, for one hour, by an answer of the API or of git's endpoint.
+    /// Returns the page where the owner can authorize a token for an organization, within one hour. Reads it from an answer of
+    /// the API or of git's endpoint.
     fn authorization(&self, _site: &ForgeSite, _answer: &HttpAnswer) -> Option<String> {
         None
     }
 
-    /// The username that git must give with a token of this kind, if it is not the person's own.
+    /// The username that a token of this kind requires, if it is not the user's own.
     fn username(&self, _token: Option<TokenKind>) -> Option<&'static str> {
         None
     }
 
-    /// The username to sign in with where a person names none. `None`: such a token works with a name of its own alone.
+    /// The username for a token without one. `None`: such a token works only with its own username.
     fn default_username(&self, token: Option<TokenKind>) -> Option<&'static str> {
         self.username(token)
     }
 
-    /// The scope that git needs and `scopes` lack.
+    /// The scope that git needs and that is not in `scopes`.
     fn missing_scope(&self, _token: Option<TokenKind>, _scopes: &[String]) -> Option<MissingScope> {
         None
     }
 
-    /// Where a new token is created: the pages, the recommended one first.
+    /// The pages that create a token, the recommended one first.
     fn creation_pages(&self, site: &ForgeSite, wish: &Wish) -> Vec<Page>;
 
-    /// How an old token is replaced by a new one.
     fn renewal(&self, site: &ForgeSite, token: Option<TokenKind>) -> Renewal;
 
-    /// How a token is made useless at once.
     fn revocation(&self, site: &ForgeSite, token: Option<TokenKind>) -> Revocation;
 }
 
-/// Where a forge lives: its host, and the path below which all its addresses are.
+/// The host of a forge, and the path before all its pages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForgeSite {
     host: String,
-    /// Empty, or with a slash at its beginning and none at its end.
+    /// Empty, or with a slash at the beginning and none at the end.
     base: String,
 }
 
 impl ForgeSite {
-    /// The site that a credential is for. `None` for what is not HTTPS: over anything else no token is sent. Whether it can be
-    /// asked, [`http::call`] finds.
+    /// The site of a credential. `None` without HTTPS: no token is sent in clear text.
     pub fn of(key: &Key) -> Option<Self> {
         let host = std::str::from_utf8(&key.host).ok()?;
         let can_be = key.protocol == b"https" && is_host(&key.host);
@@ -185,94 +179,85 @@ impl ForgeSite {
         })
     }
 
-    /// The same host, with the forge below `path`.
+    /// Sets the path before all pages.
     #[must_use]
     pub fn below(self, path: &str) -> Self {
         let base = format!("/{path}");
         Self { base, ..self }
     }
 
-    /// With its port, if it has one of its own.
+    /// The host with its port, except the default one.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The address of `path` at the forge.
+    /// The URL of `path` at the forge.
     pub fn url(&self, path: &str) -> String {
         format!("https://{}{}{path}", self.host, self.base)
     }
 
-    /// The address of `path` at the host, whatever the forge lives below.
+    /// The URL of `path` at the host, without the forge's own path.
     pub fn url_at_host(&self, path: &str) -> String {
         format!("https://{}{path}", self.host)
     }
 }
 
-/// A request to a forge: a fixed address, which only the key of the credential decides.
+/// A request to a forge. Only the credential's key decides its URL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
-    /// What is done.
     pub method: Method,
-    /// Where.
     pub url: String,
-    /// How the token is shown.
     pub signature: Signature,
-    /// `Accept` of the request.
+    /// The `Accept` header.
     pub accept: &'static str,
 }
 
-/// What a call does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
-    /// Looks.
     Get,
-    /// Changes; has a body.
+    /// With a body.
     Post,
-    /// Removes.
     Delete,
 }
 
-/// Where in a request the token is.
+/// The place of the token in a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signature {
     /// `Authorization: Bearer …`.
     Bearer,
     /// GitLab's `PRIVATE-TOKEN: …`.
     PrivateToken,
-    /// `Authorization: Basic …`, as git signs: the secret is what [`basic::encoded`](crate::credential::basic::encoded) makes.
+    /// `Authorization: Basic …`, as git sends it. The secret comes from [`basic::encoded`](crate::credential::basic::encoded).
     Basic,
-    /// Nowhere, or in the body.
+    /// No header; the token may be in the body.
     None,
 }
 
 /// A forge's verdict on a token. Only a rejection ([`TokenVerdict::is_rejection`]) makes the token invalid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TokenVerdict {
-    /// It is good.
     Good(TokenFacts),
-    /// It has expired.
+    /// The token has expired.
     Ended,
-    /// It was revoked.
     Revoked,
-    /// The forge itself does not accept it, and does not say why.
+    /// The forge does not accept the token, for an unknown reason.
     Rejected,
-    /// It is good, but the forge blocks its account or address: single sign-on, a policy, a suspended account.
+    /// The token is good, but the forge blocks its account or address: single sign-on, a policy, a suspended account.
     Blocked {
-        /// Where the owner of the token can open it for an organization, for one hour.
+        /// The page where the owner can authorize the token for an organization, within one hour.
         authorize: Option<String>,
-        /// Why, in the forge's words: foreign text.
+        /// The forge's reason: untrusted text.
         words: Option<String>,
     },
-    /// The forge takes no more requests for now.
+    /// The forge accepts no more requests for now.
     Limited {
-        /// Of HTTP.
+        /// The HTTP status.
         status: u16,
-        /// For so many seconds, if the answer tells.
+        /// In seconds, if the answer tells.
         wait: Option<u64>,
     },
-    /// The answer says nothing about the token.
+    /// The answer is not about the token. `status` is the HTTP status.
     Unclear {
-        /// Of HTTP.
         status: u16,
     },
 }
@@ -284,48 +269,41 @@ impl TokenVerdict {
     }
 }
 
-/// What a forge tells of a good token.
+/// A forge's answer about a good token.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TokenFacts {
-    /// When it ends.
     pub end: ForgeExpiry,
-    /// What it may do; `None`: not told.
     pub scopes: Option<Vec<String>>,
-    /// Who signs in with it.
     pub user: Option<String>,
-    /// Of which kind it is, where its beginning does not tell and the answer does.
+    /// The kind of a token without a known prefix.
     pub kind: Option<TokenKind>,
 }
 
-/// A forge's word on a token's end.
+/// The expiry of a token, as its forge tells it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ForgeExpiry {
-    /// Nothing that can be relied on.
     #[default]
     Unknown,
-    /// It has none.
     Never,
-    /// This moment.
     At(Expiry),
 }
 
-/// A scope that git needs.
+/// A scope that git needs and a token lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MissingScope {
-    /// By the forge's name for it.
+    /// The forge's name for it.
     pub scope: &'static str,
-    /// What does not work without it.
+    /// The effect on git, such as "git can fetch and cannot push".
     pub consequence: &'static str,
 }
 
-/// What a new token should be like.
+/// The properties of a new token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wish {
-    /// Under which the forge lists it.
     pub name: String,
-    /// How long it shall live.
+    /// The lifetime.
     pub days: u16,
-    /// The day on which that is over, such as `2026-12-21`.
+    /// The last day of the lifetime, such as `2026-12-21`.
     pub last_day: String,
 }
 
@@ -334,42 +312,37 @@ pub struct Wish {
 pub struct Page {
     /// The kind of token.
     pub title: &'static str,
-    /// With everything filled in that the forge takes from an address.
+    /// Fills in the values that the forge accepts in a URL.
     pub url: String,
-    /// Every value all the same, by the form's own names: addresses like this one have broken before.
+    /// All values by the names in the form: forges have dropped such URLs before.
     pub values: Vec<(&'static str, String)>,
-    /// The username that git must give with the token, if it is not the person's own.
+    /// The username that the token requires, if it is not the user's own.
     pub username: Option<&'static str>,
 }
 
-/// How a token is replaced by its successor.
+/// How to replace a token by its successor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Renewal {
-    /// By a call that returns the new token and ends the old one at once. The new one must be stored before anything
-    /// else, and the call never be repeated: reusing a dead token revokes the family.
+    /// A call returns the new token and invalidates the old one at once. Store the new token first, and never repeat the call:
+    /// to use an invalid token again revokes its successors.
     InPlace {
-        /// Signed with the old token; the body is `{"expires_at":"YYYY-MM-DD"}`; the answer holds `token`.
+        /// Signed by the old token; the body is `{"expires_at":"YYYY-MM-DD"}`; the answer holds `token`.
         call: Call,
-        /// Any one of these must be among its scopes.
+        /// The token needs one of these scopes.
         needs: &'static [&'static str],
     },
-    /// By hand.
-    ByHand {
-        /// Where.
-        page: String,
-        /// What to do there.
-        how: &'static str,
-    },
+    /// The user follows `how` on `page`.
+    ByHand { page: String, how: &'static str },
 }
 
-/// How a token is revoked.
+/// How to revoke a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Revocation {
-    /// By a call signed with the token itself.
+    /// A call signed by the token itself.
     Signed(Call),
-    /// By a call that anybody may make, with the token in the body: `{"credentials":["…"]}`.
+    /// A call without a signature, with the token in the body: `{"credentials":["…"]}`.
     Reported(Call),
-    /// By hand, on this page.
+    /// The page where the user revokes it.
     ByHand(String),
 }
 
@@ -434,13 +407,5 @@ mod tests {
         for (protocol, host) in [("http", "one.test"), ("cert", ""), ("https", "a@one.test")] {
             assert_eq!(ForgeSite::of(&key(protocol, host)), None);
         }
-    }
-
-    #[test]
-    fn query_values_are_encoded() {
-        assert_eq!(
-            encoded("git on büro & co"),
-            "git%20on%20b%C3%BCro%20%26%20co"
-        );
     }
 }

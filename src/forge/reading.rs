@@ -8,7 +8,7 @@
 //! | blocked | 403, JSON, this forge's own words: the token is good, its account or address is not let in |
 //! | unclear | everything else: pages, proxies, firewalls, broken or empty bodies, redirects, 5xx |
 //!
-//! Only *rejected* makes a token invalid. Each forge reads its own shapes ([`Forge::read`]); this file does what holds for all.
+//! Only *rejected* makes a token invalid. Each forge reads its own forms ([`Forge::read`]); this file handles the common part.
 
 use super::answer::HttpAnswer;
 use super::{Forge, ForgeExpiry, TokenFacts, TokenVerdict};
@@ -44,7 +44,7 @@ pub fn read(
     }
 }
 
-/// Whether `answer`, to a question without a token, is the forge's own.
+/// Whether `answer`, to a request without a token, comes from `forge`.
 pub fn is_from(forge: &dyn Forge, answer: &HttpAnswer) -> bool {
     is_json(answer) && forge.recognizes(answer)
 }
@@ -59,7 +59,6 @@ impl ForgeExpiry {
         }
     }
 
-    /// The moment, if there is one.
     pub fn expiry(self) -> Option<Expiry> {
         match self {
             Self::At(end) => Some(end),

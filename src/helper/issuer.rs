@@ -17,14 +17,13 @@ use crate::secret::Secret;
 
 const ALL: [&dyn Forge; 5] = [&GitHub, &GitLab, &Gitea, &Bitbucket, &Azure];
 
-/// The forge behind a token, and what sort of token it is.
+/// The forge that issued a token, and the kind of the token.
 #[derive(Debug, Clone, Copy)]
 pub struct Issuer {
-    /// Who issued it.
     pub forge: &'static dyn Forge,
-    /// `None`: its beginning does not tell.
+    /// `None`: the prefix does not tell the kind.
     pub token: Option<TokenKind>,
-    /// Whether a rule or the host's name says so. Otherwise the forge may be elsewhere at the host, or not be there.
+    /// Whether a rule or the host's name identifies the forge. Otherwise the forge may be below a path, or not at this host.
     pub is_certain: bool,
 }
 
@@ -35,21 +34,19 @@ impl Issuer {
     }
 }
 
-/// What there is to go by.
+/// The evidence for an issuer.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Evidence<'a> {
-    /// What the person says of hosts.
+    /// The `[[host]]` rules.
     pub rules: &'a [HostRule],
-    /// What the server calls itself: see [`by_realms`].
+    /// The forge in the server's realm: see [`by_realms`].
     pub named: Option<ForgeKind>,
-    /// What was found out before.
+    /// The forge in the journal.
     pub known: Option<ForgeKind>,
-    /// The token itself.
     pub token: Option<&'a [u8]>,
 }
 
 impl<'a> Evidence<'a> {
-    /// With the token of `credential`.
     #[must_use]
     pub fn with_token_of(self, credential: &'a Credential) -> Self {
         Self {
@@ -136,14 +133,12 @@ impl Issuers {
     }
 }
 
-/// The forge by its name.
 pub fn forge(kind: ForgeKind) -> &'static dyn Forge {
     let mut all = ALL.into_iter();
     all.find(|forge| forge.kind() == kind).unwrap_or(&GitHub)
 }
 
-/// Why git surely cannot sign in with `credential` any more, by what everybody knows of its host. No rule and no realm counts
-/// here: only a host that is the forge's own.
+/// Returns why the public host of a forge no longer accepts `credential`. Rules and realms do not count here.
 pub fn retired_reason(credential: &Credential) -> Option<&'static str> {
     let Credential {
         key,
@@ -166,25 +161,25 @@ pub fn retired_reason(credential: &Credential) -> Option<&'static str> {
     )
 }
 
-/// As [`retired_reason`], but for what this helper saved once or git confirmed: that is not doubted.
+/// As [`retired_reason`], but `None` for a credential that this helper saved or git confirmed.
 pub fn is_retired(credential: &Credential, dead: &Snapshot) -> Option<&'static str> {
     let why = retired_reason(credential)?;
     let may_be_good = credential.refresh_token.is_some() || dead.was_good(credential);
     (!may_be_good).then_some(why)
 }
 
-/// The username for a token that comes without one.
+/// The username for a token without one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DefaultUsername {
-    /// The forge takes this one.
+    /// The forge accepts this one.
     Known(&'static str),
-    /// The forge needs the token's own.
+    /// The token works only with its own username.
     Own,
-    /// No forge is known for the token.
+    /// The forge is unknown.
     Unknown,
 }
 
-/// The username for a token of `issuer`; `variable`: where in the environment it comes from.
+/// Returns the username for a token of `issuer`. `variable`: the environment variable of the token.
 pub fn username(issuer: Option<Issuer>, variable: Option<&str>) -> DefaultUsername {
     // Older jobs have tokens without a prefix (docs.gitlab.com, "CI/CD job token").
     if variable == Some("CI_JOB_TOKEN") {
@@ -202,7 +197,7 @@ pub fn username(issuer: Option<Issuer>, variable: Option<&str>) -> DefaultUserna
         .map_or(DefaultUsername::Own, DefaultUsername::Known)
 }
 
-/// The forge that `realms`, those of a server's challenges, name.
+/// Returns the forge with one of `realms`, which come from the server's challenges.
 pub fn by_realms(realms: &[Vec<u8>]) -> Option<ForgeKind> {
     let is_named = |forge: &&dyn Forge| {
         let mut names = forge.realms().iter();
@@ -211,8 +206,8 @@ pub fn by_realms(realms: &[Vec<u8>]) -> Option<ForgeKind> {
     ALL.into_iter().find(is_named).map(Forge::kind)
 }
 
-/// Who issues tokens for `key`'s host: a `[[host]]` rule, a host that everybody knows, the realm, what was found out
-/// before, the beginning of the token. Its length and letters tell nothing.
+/// Returns the issuer of tokens for `key`'s host. The first of these decides: a `[[host]]` rule, a public host, the realm, the
+/// journal, the token's prefix. The token's length and letters never count.
 pub fn issuer(key: &Key, clues: Evidence<'_>) -> Option<Issuer> {
     let Evidence {
         rules,

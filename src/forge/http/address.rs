@@ -1,4 +1,4 @@
-//! Which URLs may be called.
+//! The URLs that may be called.
 
 use std::net::Ipv6Addr;
 
@@ -6,8 +6,8 @@ use ureq::http::Uri;
 
 use super::Error;
 
-/// A URL as the library reads it, which takes much for a host, and the usual port for one that is too large: nothing
-/// but the very host and port that stand there may be asked.
+/// Reads a URL as the HTTP library does, and fails if that reads another host or port. The library accepts odd hosts, and uses
+/// the default port in place of one that is too large.
 pub(crate) fn address(url: &str) -> Result<Uri, Error> {
     let rest = url.strip_prefix("https://").ok_or(Error::Address)?;
     let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -88,7 +88,7 @@ mod tests {
     }
 
     proptest! {
-        /// As somebody who calls reads it: its port, or HTTPS's own.
+        /// Host and port, with the default port of HTTPS.
         #[test]
         fn the_very_host_and_port_are_called(
             host in r"[a-z0-9.\[:\]@%\-]{1,12}(:[0-9+]{0,6})?|\PC{1,12}"

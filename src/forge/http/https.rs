@@ -1,4 +1,4 @@
-//! One call, as the HTTP library makes it.
+//! Makes one call with the HTTP library.
 
 use std::io;
 use std::panic::{self, AssertUnwindSafe};
@@ -40,7 +40,7 @@ pub(crate) fn call(
     outliving(|| {
         let request = signed(call, token)?;
         let agent = agent(network, patience)?;
-        // ureq makes one for each name, and panics where it cannot.
+        // ureq starts a thread for each name, and panics if it cannot.
         let thread = std::thread::Builder::new().spawn(|| ());
         let _ = thread.map_err(|_| Error::NoThread)?.join();
         let answer = match body {
@@ -61,7 +61,7 @@ pub(crate) fn call(
     })
 }
 
-/// A fault of a library costs an answer, and not the token that somebody has just typed.
+/// Turns a panic of a library into an error: the caller may hold a token that the user has just typed.
 pub(crate) fn outliving(
     ask: impl FnOnce() -> Result<HttpAnswer, Error>,
 ) -> Result<HttpAnswer, Error> {
@@ -88,8 +88,8 @@ fn signed(call: &Call, token: Option<&Secret>) -> Result<Builder, Error> {
     })
 }
 
-/// The one copy of the token outside the arena that is ours; wiped when the request is dropped. What the HTTP and TLS
-/// libraries copy on is theirs.
+/// Makes our only copy of the token outside locked memory; it is wiped with the request. The HTTP and TLS libraries make
+/// further copies.
 fn header(scheme: &[u8], token: &Secret) -> Result<HeaderValue, Error> {
     let token = token.expose();
     if token.is_empty() || !token.iter().all(u8::is_ascii_graphic) {
@@ -106,17 +106,12 @@ fn header(scheme: &[u8], token: &Secret) -> Result<HeaderValue, Error> {
 
 fn agent(network: &Network, patience: Duration) -> Result<Agent, Error> {
     let proxy = network.proxy.as_deref().map(proxy_at).transpose()?;
-    // SOCKS4 knows no other addresses.
-    let is_of_old = proxy
-        .as_ref()
-        .is_some_and(|proxy| proxy.protocol() == ProxyProtocol::Socks4);
-    let is_encrypted = proxy
-        .as_ref()
-        .is_some_and(|proxy| proxy.protocol() == ProxyProtocol::Https);
-    let family = if is_of_old {
-        IpFamily::Ipv4Only
-    } else {
-        IpFamily::Any
+    let protocol = proxy.as_ref().map(Proxy::protocol);
+    let is_encrypted = protocol == Some(ProxyProtocol::Https);
+    // SOCKS4 has only IPv4 addresses.
+    let family = match protocol {
+        Some(ProxyProtocol::Socks4) => IpFamily::Ipv4Only,
+        _ => IpFamily::Any,
     };
     let config = Agent::config_builder()
         .https_only(true)
@@ -147,7 +142,7 @@ fn agent(network: &Network, patience: Duration) -> Result<Agent, Error> {
 
 fn proxy_at(address: &str) -> Result<Proxy, Error> {
     let proxy = Proxy::new(address).map_err(|_| Error::Proxy)?;
-    // A path is git's way to name a local socket (2.49), which is not to be mistaken for the host.
+    // With a path, git 2.49 uses a local socket: never call the host in its place.
     let is_web = matches!(proxy.protocol(), ProxyProtocol::Http | ProxyProtocol::Https);
     if is_web || matches!(proxy.uri().path(), "" | "/") {
         Ok(proxy)
@@ -217,7 +212,7 @@ fn why_io(error: &io::Error) -> Error {
         | io::ErrorKind::ConnectionAborted
         | io::ErrorKind::BrokenPipe
         | io::ErrorKind::UnexpectedEof => Error::Unreachable(Obstacle::Broken),
-        // The standard library has no kind for it.
+        // The standard library has no kind for this error.
         _ if error.to_string().contains("lookup address") => Error::Unreachable(Obstacle::Name),
         _ => Error::Unreachable(Obstacle::Other),
     }

@@ -1,7 +1,6 @@
-//! Calls over HTTPS: to one fixed address, with no redirect, in three seconds unless it is told otherwise, and never more than
-//! 64 KiB back.
+//! Calls over HTTPS: to one fixed URL, without redirects, within 3 s by default, and with at most 64 KiB in the answer.
 //!
-//! git's own settings for the host hold here too ([`Network::as_git_has_it`]).
+//! git's settings for the host apply ([`Network::as_git_has_it`]).
 
 #[cfg(feature = "lookup")]
 mod address;
@@ -25,71 +24,57 @@ use crate::git::network::Network;
 use crate::secret::Secret;
 use crate::terminal::escape::shell_word;
 
-/// How long a call may take in all.
+/// The limit of a call.
 pub const PATIENCE: Duration = Duration::from_secs(3);
-/// The most that an answer's body may hold; its headers have half of that.
+/// The limit of an answer's body in bytes. The limit of its headers is half of that.
 pub const LARGEST: usize = 64 * 1024;
 
-/// Why there is no connection.
+/// The reason why there is no connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Obstacle {
-    /// DNS knows no such name, or does not answer.
     #[error("its name cannot be resolved (DNS)")]
     Name,
-    /// Nothing listens at the port.
     #[error("the connection is refused")]
     Refused,
-    /// No route.
     #[error("the network or the host is not reachable")]
     Network,
-    /// Cut off.
     #[error("the connection broke off")]
     Broken,
-    /// The system says no more.
     #[error("the connection failed")]
     Other,
 }
 
-/// Why there is no answer. Never holds a part of the request or of an answer.
+/// The reason why there is no answer. Never holds a part of the request or of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
-    /// No connection, or it broke.
     #[error("cannot reach the forge: {0}")]
     Unreachable(Obstacle),
-    /// Not in time.
     #[error("the forge does not answer in time")]
     TooSlow,
-    /// It is not who it should be.
     #[error("the forge's certificate {0}")]
     Certificate(&'static str),
-    /// TLS failed in another way.
+    /// Any other failure of TLS.
     #[error("cannot agree with the forge on TLS")]
     Tls,
-    /// Larger than any answer is.
     #[error("the forge's answer is too large")]
     TooLarge,
-    /// Not HTTP.
     #[error("the forge's answer is not HTTP")]
     Garbled,
-    /// The proxy's address, or the proxy.
     #[error("cannot go through the proxy")]
     Proxy,
     /// `http.sslCAInfo` or `GIT_SSL_CAINFO` names no certificates.
     #[error("cannot read the certificates that git is to trust")]
     Authorities,
-    /// `http.pinnedPubkey`.
     #[error("the server's key is none of those in http.pinnedPubkey")]
     Pinned,
-    /// A setting of git's that a look-up cannot comply with.
+    /// This program does not support a setting of git.
     #[error("not asked: {0}")]
     Setting(Unmet),
-    /// The host cannot stand in a URL.
     #[error("the host cannot be asked: its name or its port is none that a URL can have")]
     Address,
-    /// No header can hold it.
     #[error("the token holds characters that cannot be sent")]
     Token,
-    /// The system gives no thread, without which nobody looks up a name.
+    /// The system gives no thread, and name resolution needs one.
     #[error("the system lets this program do no more at once")]
     NoThread,
     #[error("this program was built without look-ups")]
@@ -100,7 +85,7 @@ pub enum Error {
     LeftOut,
 }
 
-/// No source: the message has all of it already.
+/// Without a source: the message already contains it.
 impl From<Unmet> for Error {
     fn from(setting: Unmet) -> Self {
         Self::Setting(setting)
@@ -108,12 +93,12 @@ impl From<Unmet> for Error {
 }
 
 impl Error {
-    /// Whether the host is to blame, and asking it about another token would be of no use.
+    /// Whether the cause is the host, so that a request about another token would fail too.
     pub fn is_of_host(self) -> bool {
         !matches!(self, Self::Token | Self::TooLarge | Self::Garbled)
     }
 
-    /// Whether git may reach the server all the same: it has other libraries, and settings that a look-up cannot comply with.
+    /// Whether git may reach the server all the same: it has other libraries, and supports more settings.
     pub fn may_spare_git(self) -> bool {
         matches!(
             self,
@@ -127,19 +112,14 @@ impl Error {
         )
     }
 
-    /// The command that tells more about it, for the host that was called.
+    /// A command that shows the cause. `host`: the host that was called.
     pub fn hint(self, host: &str) -> String {
-        let of_setting = self.setting_hint();
-        let curl = || {
-            format!(
-                "curl -v {}",
-                shell_word(format!("https://{host}/").as_bytes())
-            )
-        };
-        of_setting.unwrap_or_else(curl)
+        let url = shell_word(format!("https://{host}/").as_bytes());
+        self.setting_hint()
+            .unwrap_or_else(|| format!("curl -v {url}"))
     }
 
-    /// How to find the setting of git's that is to blame, if one is.
+    /// A command that shows the setting of git that is the cause, if one is.
     pub fn setting_hint(self) -> Option<String> {
         Some(match self {
             Self::Setting(setting) => setting.hint(),
@@ -150,15 +130,14 @@ impl Error {
     }
 }
 
-/// Returns how git reaches `url`. Starts git, but not for a URL whose host or port cannot be called: git cannot read settings
-/// for such a URL.
+/// Returns git's proxy and TLS settings for `url`. Starts git only if the URL can be called: git cannot read settings for
+/// another one.
 pub fn network_for(url: &str) -> Result<Network, Error> {
     https::check(url)?;
     Ok(Network::as_git_has_it(url)?)
 }
 
-/// Carries out `call`, signed with `token` as it says, with `body` if it has one. An answer of any status is an answer,
-/// redirects too: nothing is followed.
+/// Makes `call`, signed by `token`. Returns an answer of any status. Follows no redirect.
 pub fn call(
     call: &Call,
     token: Option<&Secret>,
@@ -168,8 +147,7 @@ pub fn call(
     https::call(call, token, body, network, PATIENCE, false)
 }
 
-/// As [`call`], for one whose answer must not be missed: it may take `patience` in all, and what came of a body that breaks
-/// off, or is too long, is an answer.
+/// As [`call`], for an answer that must not be lost: waits for `patience`, and returns a body that broke off or is too long.
 pub fn call_within(
     patience: Duration,
     call: &Call,
@@ -180,12 +158,12 @@ pub fn call_within(
     https::call(call, token, body, network, patience, true)
 }
 
-/// As [`call`], for an answer that may be long: what is more than [`LARGEST`] of its body stays unread.
+/// As [`call`], but reads only the first [`LARGEST`] bytes of the body.
 pub fn peek(call: &Call, token: Option<&Secret>, network: &Network) -> Result<HttpAnswer, Error> {
     https::call(call, token, None, network, PATIENCE, true)
 }
 
-/// Carries out nothing: built without the feature `lookup`.
+/// Without the feature `lookup`, every call fails.
 #[cfg(not(feature = "lookup"))]
 mod https {
     use super::{Call, Duration, Error, HttpAnswer, Network, Secret};
@@ -212,13 +190,13 @@ mod tests {
     use super::*;
     use crate::forge::{Method, Signature};
 
-    /// Nobody is at this port.
-    const NOBODY: &str = "https://127.0.0.1:1";
+    /// No server listens at this port.
+    const NO_SERVER: &str = "https://127.0.0.1:1";
 
     fn asked_through(proxy: &str) -> Result<HttpAnswer, Error> {
         let call = Call {
             method: Method::Get,
-            url: format!("{NOBODY}/api"),
+            url: format!("{NO_SERVER}/api"),
             signature: Signature::None,
             accept: "*/*",
         };

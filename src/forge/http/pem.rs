@@ -1,4 +1,4 @@
-//! Certificates in files.
+//! Reads certificates from files.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -9,23 +9,24 @@ use rustls::pki_types::pem::PemObject;
 
 use super::Error;
 
-/// More than all certificate authorities there are.
+/// In bytes: larger than a bundle of all known authorities.
 const LARGEST_BUNDLE: u64 = 4 * 1024 * 1024;
-/// Each may be there twice: by its name, and by its digest.
+/// A folder may have each certificate twice: by its name and by its digest.
 const MOST_FILES: usize = 4096;
-/// Those that the system trusts, or that `SSL_CERT_FILE` and `SSL_CERT_DIR` name.
+
+/// Returns the certificates that the system trusts, or those in `SSL_CERT_FILE` and `SSL_CERT_DIR`.
 pub(crate) fn of_system() -> Vec<CertificateDer<'static>> {
     rustls_native_certs::load_native_certs().certs
 }
 
-/// Those in a folder; files that cannot be read are passed over, as git does.
+/// Returns the certificates in a folder. As git does, skips files that cannot be read.
 pub(crate) fn in_folder(folder: &Path) -> Vec<CertificateDer<'static>> {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let mut left = LARGEST_BUNDLE;
     let mut found = Vec::new();
     for entry in entries.take(MOST_FILES) {
         let path = entry.path();
-        // Nothing that would have to be waited for.
+        // Only plain files: a pipe could block.
         let length = fs::metadata(&path).ok().filter(fs::Metadata::is_file);
         let Some(rest) = length.and_then(|file| left.checked_sub(file.len())) else {
             continue;
@@ -36,7 +37,7 @@ pub(crate) fn in_folder(folder: &Path) -> Vec<CertificateDer<'static>> {
     found
 }
 
-/// Those in a file, at least one.
+/// Returns the certificates in a file. Fails if there are none.
 pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let text = read(path).map_err(|_| Error::Authorities)?;
     let all = CertificateDer::pem_slice_iter(&text);
@@ -48,7 +49,7 @@ pub(crate) fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, 
     }
 }
 
-/// The content of a plain file: a pipe might keep us waiting.
+/// Reads a plain file. Fails for other files: a pipe could block.
 pub(crate) fn read(path: &Path) -> io::Result<Vec<u8>> {
     if !fs::metadata(path)?.is_file() {
         return Err(io::ErrorKind::InvalidInput.into());

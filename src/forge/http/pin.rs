@@ -16,7 +16,7 @@ const DIGEST: &str = "sha256//";
 pub(crate) fn allows(pinned: &OsStr, key: &[u8]) -> bool {
     if let Some(digests) = pinned.to_str().filter(|text| text.starts_with(DIGEST)) {
         let own = [DIGEST.as_bytes(), base64(&Sha256::digest(key)).as_slice()].concat();
-        // curl compares the text itself, between a semicolon and the next digest.
+        // As curl, compare the text itself, with everything between two semicolons.
         return digests.split(';').any(|digest| digest.as_bytes() == own);
     }
     let Ok(content) = read(Path::new(pinned)) else {

@@ -1,5 +1,4 @@
-//! TLS over a connection of the HTTP library's. The library's own connector takes no verifier, and trusts a proxy as it trusts
-//! the forge.
+//! TLS for the HTTP library. The library's own connector accepts no verifier, and trusts a proxy as it trusts the forge.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -13,7 +12,7 @@ use ureq::unversioned::transport::{
     TransportAdapter,
 };
 
-/// Encrypts what goes to the forge, and to an HTTPS proxy before it.
+/// Encrypts the connection to the forge, and to an HTTPS proxy before it.
 #[derive(Debug)]
 pub(crate) struct Tls {
     pub(crate) to_forge: Arc<ClientConfig>,
@@ -35,7 +34,7 @@ impl<In: Transport> Connector<In> for Tls {
         if !details.needs_tls() {
             return Ok(Some(Either::A(transport)));
         }
-        // The way to the proxy is the one without a proxy.
+        // The connection to the proxy itself has no proxy.
         let config = match &self.to_proxy {
             Some(to_proxy) if details.config.proxy().is_none() => to_proxy,
             _ => &self.to_forge,
@@ -58,7 +57,6 @@ impl<In: Transport> Connector<In> for Tls {
     }
 }
 
-/// A connection that is encrypted.
 pub(crate) struct Encrypted {
     buffers: LazyBuffers,
     stream: StreamOwned<ClientConnection, TransportAdapter>,

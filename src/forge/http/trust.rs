@@ -1,4 +1,4 @@
-//! Whose certificates are trusted, and what is wrong with one that is not.
+//! The trusted certificates, and the fault of one that is not trusted.
 
 use std::ffi::OsString;
 use std::sync::Arc;
@@ -17,10 +17,10 @@ use super::pem::{certificates, in_folder, of_system};
 use super::{Error, pin};
 use crate::git::network::Network;
 
-/// The error for a key that is not pinned, as `why_tls` finds it again.
+/// The error for a key that is not pinned; [`why_tls`] compares it.
 const NOT_PINNED: &str = "the key is not pinned";
 
-/// How the forge is to prove who it is.
+/// Returns the TLS settings for the forge.
 pub(crate) fn to_forge(network: &Network) -> Result<Arc<ClientConfig>, Error> {
     let in_folder = network.folder.as_deref().map(in_folder).unwrap_or_default();
     let mut trusted = match &network.authorities {
@@ -32,7 +32,7 @@ pub(crate) fn to_forge(network: &Network) -> Result<Arc<ClientConfig>, Error> {
     client(trusted, network.trusts_all, pinned, network.is_tls13_only)
 }
 
-/// How an HTTPS proxy is to prove who it is. `http.sslVerify` and `http.pinnedPubkey` are not about it (curl's
+/// Returns the TLS settings for an HTTPS proxy. `http.sslVerify` and `http.pinnedPubkey` do not apply to it (curl's
 /// `CURLOPT_PROXY_SSL_VERIFYPEER`).
 pub(crate) fn to_proxy(network: &Network) -> Result<Arc<ClientConfig>, Error> {
     let trusted = match &network.proxy_authorities {
@@ -83,7 +83,7 @@ fn verifier(
         .map_err(|_| Error::Certificate("cannot be checked: this system trusts no authority"))
 }
 
-/// Decides whether a server is trusted, as git's settings have it.
+/// Decides by git's settings whether a server is trusted.
 #[derive(Debug)]
 struct Judge {
     /// `None`: `http.sslVerify` is off.
@@ -94,8 +94,8 @@ struct Judge {
 }
 
 impl Judge {
-    /// A server may show the very certificate that is trusted, be it an authority's own: git's TLS libraries accept that.
-    /// `webpki` looks at the dates before it finds that it is an authority.
+    /// Whether the server has a certificate that is itself trusted. git's TLS libraries accept that even for the certificate
+    /// of an authority. `webpki` checks the dates before it reports this error.
     fn is_trusted_itself(&self, shown: &CertificateDer<'_>, error: &rustls::Error) -> bool {
         let rustls::Error::InvalidCertificate(CertificateError::Other(other)) = error else {
             return false;
@@ -103,7 +103,7 @@ impl Judge {
         other.0.to_string() == "CaUsedAsEndEntity" && self.trusted.iter().any(|own| own == shown)
     }
 
-    /// Whether a signature of the handshake matters: without authorities and pinned keys every server is trusted.
+    /// Whether the signatures of the handshake do not matter: there are neither authorities nor pinned keys.
     fn trusts_any_server(&self) -> bool {
         self.authorities.is_none() && self.pinned.is_none()
     }
@@ -178,7 +178,7 @@ pub(crate) fn why_tls(error: &rustls::Error) -> Error {
     Error::Certificate(fault(cause))
 }
 
-/// The fault of a certificate, in words for its administrator.
+/// The fault of a certificate, for a message to its administrator.
 #[allow(deprecated)]
 fn fault(cause: &CertificateError) -> &'static str {
     match cause {
@@ -206,7 +206,7 @@ fn fault(cause: &CertificateError) -> &'static str {
         | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
             "is signed in a way that is not trusted, such as with SHA-1"
         }
-        // The library that finds these is rustls's own, and names them by their words alone.
+        // `webpki` has no types for these errors, only texts.
         CertificateError::Other(other) => match &other.0.to_string()[..] {
             "CaUsedAsEndEntity" => {
                 "is a certificate authority's own: have that sign another one for the server (CA:FALSE), and trust the authority"

@@ -20,12 +20,12 @@ const LEAST: Duration = Duration::from_millis(700);
 /// A call that failed after this time counts as unanswered.
 const SLOW: Duration = Duration::from_secs(1);
 
-type Connection = Arc<OnceLock<Arc<CredentialStore>>>;
+type StoreSlot = Arc<OnceLock<Arc<CredentialStore>>>;
 
 #[derive(Default)]
 pub(super) struct Access {
-    may_prompt: Connection,
-    never_prompts: Connection,
+    may_prompt: StoreSlot,
+    never_prompts: StoreSlot,
     prompts: Arc<Prompts>,
     /// A call was not answered in time: another one would wait as long.
     is_silent: Cell<bool>,
