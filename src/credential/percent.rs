@@ -55,6 +55,11 @@ fn escape(text: &[u8]) -> Option<u8> {
     u8::try_from(byte).ok().filter(|&byte| byte > 0)
 }
 
+/// Encodes `text` as the value of a URL's query (RFC 3986 §2.3).
+pub fn query_value(text: &str) -> String {
+    encoded(text.as_bytes(), b"-._~")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,5 +83,13 @@ mod tests {
             assert_eq!(&decode(text.as_bytes()).0[..], plain.as_bytes(), "{text}");
             assert_eq!(decode_strictly(text.as_bytes()), None, "{text}");
         }
+    }
+
+    #[test]
+    fn query_values_are_encoded() {
+        assert_eq!(
+            query_value("git on büro & co"),
+            "git%20on%20b%C3%BCro%20%26%20co"
+        );
     }
 }

@@ -6,8 +6,8 @@ use super::{
     Call, Forge, ForgeKind, ForgeSite, Method, MissingScope, Page, Renewal, Revocation, Signature,
     TokenVerdict, Wish,
 };
+use crate::credential::percent::query_value;
 use crate::credential::token::TokenKind;
-use crate::credential::url::query_value;
 
 /// The only host whose API is on another host.
 const PUBLIC: &str = "github.com";
@@ -208,7 +208,9 @@ fn is_like_a_token(text: &[u8]) -> bool {
 mod tests {
     use super::super::recorded::answer;
     use super::*;
+    use crate::credential::expiry::Expiry;
     use crate::credential::key::Key;
+    use crate::forge::{ForgeExpiry, TokenFacts};
 
     const DATE: (&str, &str) = ("date", "Sat, 21 Nov 2026 03:39:39 GMT");
     const NOW: u64 = 1_795_232_379;

@@ -15,9 +15,9 @@ use super::{
     Revocation, Signature, TokenFacts, TokenVerdict, Wish,
 };
 use crate::credential::expiry::Expiry;
+use crate::credential::percent::query_value;
 use crate::credential::scopes::checked_scopes;
 use crate::credential::token::TokenKind;
-use crate::credential::url::query_value;
 
 const SELF: &str = "/api/v4/personal_access_tokens/self";
 const TOKEN_INFO: &str = "/oauth/token/info";

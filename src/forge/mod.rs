@@ -11,7 +11,6 @@ use self::answer::HttpAnswer;
 use crate::credential::expiry::Expiry;
 use crate::credential::host::is_host;
 use crate::credential::key::Key;
-use crate::credential::percent;
 use crate::credential::token::TokenKind;
 
 pub mod answer;
@@ -344,17 +343,6 @@ pub enum Revocation {
     Reported(Call),
     /// The page where the user revokes it.
     ByHand(String),
-}
-
-/// A name as it may be shown and typed: no control character, not longer than names are.
-pub fn checked_name(name: String) -> Option<String> {
-    let is_name = !name.is_empty() && name.len() <= 256 && !name.chars().any(char::is_control);
-    is_name.then_some(name)
-}
-
-/// `text` as the value of a query (RFC 3986 §2.3: everything but the unreserved is encoded).
-pub fn encoded(text: &str) -> String {
-    percent::encoded(text.as_bytes(), b"-._~")
 }
 
 #[cfg(test)]
