@@ -256,12 +256,4 @@ mod tests {
             assert_eq!(parts(url), Err(error), "{url}");
         }
     }
-
-    #[test]
-    fn query_values_are_query_value() {
-        assert_eq!(
-            query_value("git on büro & co"),
-            "git%20on%20b%C3%BCro%20%26%20co"
-        );
-    }
 }

@@ -210,7 +210,7 @@ mod tests {
     use super::*;
     use crate::credential::expiry::Expiry;
     use crate::credential::key::Key;
-    use crate::forge::{ForgeExpiry, TokenFacts};
+    use crate::forge::ForgeExpiry;
 
     const DATE: (&str, &str) = ("date", "Sat, 21 Nov 2026 03:39:39 GMT");
     const NOW: u64 = 1_795_232_379;
