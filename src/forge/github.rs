@@ -1,7 +1,9 @@
 //! GitHub: github.com and Enterprise Server.
 
+mod answers;
+
+use self::answers::{authorize_url, authorize_url_in};
 use super::answer::HttpAnswer;
-use super::github_answers::{self, authorize_url, authorize_url_in};
 use super::{
     Call, Forge, ForgeKind, ForgeSite, Method, MissingScope, Page, Renewal, Revocation, Signature,
     TokenVerdict, Wish,
@@ -74,11 +76,11 @@ impl Forge for GitHub {
     }
 
     fn recognizes(&self, answer: &HttpAnswer) -> bool {
-        github_answers::recognizes(answer)
+        answers::recognizes(answer)
     }
 
     fn read(&self, answer: &HttpAnswer, token: Option<TokenKind>, unix_now: u64) -> TokenVerdict {
-        github_answers::read(answer, token, unix_now)
+        answers::read(answer, token, unix_now)
     }
 
     fn authorization(&self, site: &ForgeSite, answer: &HttpAnswer) -> Option<String> {

@@ -18,7 +18,6 @@ pub(crate) mod azure;
 pub(crate) mod bitbucket;
 pub(crate) mod gitea;
 pub mod github;
-mod github_answers;
 pub mod gitlab;
 pub mod reading;
 

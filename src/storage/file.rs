@@ -3,10 +3,12 @@
 //! Entries are attribute lines with a blank line after each, the newest entry last. Text that is no entry is ignored, and kept
 //! byte for byte.
 
+mod paragraphs;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use super::paragraphs::{TextChange, first_entry, matching, paragraphs, parse, under_key};
+use self::paragraphs::{TextChange, first_entry, matching, paragraphs, parse, under_key};
 use super::{Cause, Error, Listed, Position, Storage, StorageKind, is_still};
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;

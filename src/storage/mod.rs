@@ -16,7 +16,6 @@ use crate::files;
 pub mod file;
 pub mod keychain;
 pub mod memory;
-mod paragraphs;
 
 pub trait Storage: fmt::Debug {
     fn kind(&self) -> StorageKind;

@@ -8,11 +8,11 @@ use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime};
 
-use super::answer::{HttpAnswer, checked_name};
-use super::{ForgeExpiry, ForgeSite, TokenFacts, TokenVerdict};
 use crate::credential::expiry::Expiry;
 use crate::credential::scopes::scopes_of;
 use crate::credential::token::TokenKind;
+use crate::forge::answer::{HttpAnswer, checked_name};
+use crate::forge::{ForgeExpiry, ForgeSite, TokenFacts, TokenVerdict};
 
 /// In seconds. A date this close to the answer's own is no expiry (google/go-github#3708).
 const TRAP: u64 = 10 * 60;
