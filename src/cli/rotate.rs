@@ -184,7 +184,7 @@ fn report(
         ui::error(streams, &left.cause, left.cause.hint());
     }
     for (what, hint) in rotated.warnings(again) {
-        ui::warn(streams, &what, hint.as_deref());
+        ui::warn(streams, &what, Some(&hint));
     }
     if let Some(key) = rotated.saved.first() {
         let entries = whereabouts::entries(rotation.helper, key)?;

@@ -36,8 +36,6 @@ pub enum Error {
         what: &'static str,
         /// When another attempt makes sense.
         when: String,
-        #[source]
-        cause: Option<http::Error>,
     },
     #[error(
         "an earlier rotation is not finished, and a storage that may hold one of its tokens does not answer: nothing was done"
@@ -88,7 +86,6 @@ impl Error {
         Self::Later {
             what,
             when: when.to_owned(),
-            cause: None,
         }
     }
 

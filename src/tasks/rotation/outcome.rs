@@ -26,9 +26,6 @@ pub struct Rotated {
     pub expiry: ForgeExpiry,
 }
 
-/// A warning and its hint.
-pub type Warning = (String, Option<String>);
-
 impl Rotated {
     /// Whether each entry with the old token has the new one.
     pub fn is_everywhere(&self) -> bool {
@@ -62,8 +59,8 @@ impl Rotated {
         text
     }
 
-    /// Returns a warning for each entry that does not have the new token. `again`: the command that puts it there.
-    pub fn warnings(&self, again: &str) -> Vec<Warning> {
+    /// Returns a warning with its hint for each entry that does not have the new token. `again`: the command that puts it there.
+    pub fn warnings(&self, again: &str) -> Vec<(String, String)> {
         let mut all = Vec::new();
         for StaleEntry {
             key,
@@ -77,7 +74,7 @@ impl Rotated {
                 let what = format!("the {kind} storage keeps no token for {entry} any more");
                 let hint =
                     "when it can be written, the token that git uses next is kept there again";
-                all.push((what, Some(hint.to_owned())));
+                all.push((what, hint.to_owned()));
             } else {
                 let is_silent = matches!(cause, Error::Unavailable { .. });
                 let has = if is_silent {
@@ -86,7 +83,7 @@ impl Rotated {
                     "still has"
                 };
                 let what = format!("the {kind} storage {has} the old token for {entry}");
-                all.push((what, Some(format!("when it can be written, {again}"))));
+                all.push((what, format!("when it can be written, {again}")));
             }
         }
         for (kind, key) in &self.displaced {
@@ -98,18 +95,20 @@ impl Rotated {
                 "'git credential-pat check {}' tells whether it is good",
                 key.argument()
             );
-            all.push((what, Some(check)));
+            all.push((what, check));
         }
         if !self.is_whole() {
             let what = "a storage could not be asked, and may still have the old token".to_owned();
-            all.push((what, Some(format!("when it can be reached, {again}"))));
+            all.push((what, format!("when it can be reached, {again}")));
         }
         if !self.is_lasting {
             let what = "only memory has the new token, and it forgets".to_owned();
-            all.push((
-                what,
-                Some(format!("when the other storage can be written, {again}")),
-            ));
+            let url = self.saved.first().map(Key::argument).unwrap_or_default();
+            let login = format!("create a new one with 'git credential-pat login {url}'");
+            // `rotate` finds no entry to update where the old token is gone.
+            let is_erased = self.left.iter().all(|left| left.is_erased);
+            let next = if is_erased { &login[..] } else { again };
+            all.push((what, format!("when the storage can be written, {next}")));
         }
         all
     }

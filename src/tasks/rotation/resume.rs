@@ -53,16 +53,8 @@ impl Rotation<'_> {
         let mut found = match self.helper.ask(&new, self.now).1 {
             Asked::Told(TokenVerdict::Good(found)) if found.scopes.is_some() => found,
             asked if asked.is_rejection() => return Err(Error::invalid()),
-            asked => {
-                return Err(Error::Later {
-                    what,
-                    when: "later".to_owned(),
-                    cause: match asked {
-                        Asked::Failed(cause) => Some(cause),
-                        _ => None,
-                    },
-                });
-            }
+            Asked::Failed(cause) => return Err(cause.into()),
+            _ => return Err(Error::later(what, "later")),
         };
         // The saved expiry counts unless it is past: the forge has just accepted the token.
         if let Some(expiry) = new.expiry.filter(|expiry| !expiry.is_past(self.now.unix)) {
