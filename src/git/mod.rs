@@ -1,4 +1,4 @@
-//! The user's git, for what people ask us to do with its configuration. No operation of git's ever starts it.
+//! The user's git, started by commands that people run. git's own operations (get, store, erase) never start it.
 
 pub mod boolean;
 pub mod chain;
@@ -29,39 +29,39 @@ use self::command::{Silence, run};
 use self::setting::Setting;
 use crate::secret::Buffer;
 
-/// Settings in the environment: of `git -c`, and for the commands of one shell.
+/// Variables with settings: those of `git -c`, and those of a shell for its commands.
 pub const HANDED_ON: [&str; 2] = ["GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS"];
 /// SIGSEGV, on every system.
 const CRASH: i32 = 11;
 
-/// The hint if git gives no answer about its settings.
+/// The hint if git does not answer about its settings.
 pub const UNREADABLE: &str = "look at the files that '[include]' names in git's configuration: one may be a pipe or a device, or on a slow disk";
 
-/// Why git did not help.
+/// A failed call of git.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No absolute folder on PATH has it.
     #[error("cannot find git on PATH")]
     Missing,
-    /// It could not be run.
+    /// The system could not start it.
     #[error("cannot run git")]
     Run(#[source] io::Error),
-    /// It was ended at its deadline.
+    /// It was killed at its deadline.
     #[error("'{0}' gave no answer in time")]
     TooSlow(String),
-    /// It was ended because its answer had no end.
+    /// It was killed because its answer was too long.
     #[error("'{0}' gave too long an answer")]
     TooMuch(String),
-    /// It said no.
+    /// It failed, with this message.
     #[error("git config failed: {0}")]
     Refused(String),
-    /// A signal ended it, so it says nothing.
+    /// A signal ended it, without a message.
     #[error("git config was ended by signal {0}")]
     Ended(i32),
 }
 
 impl Error {
-    /// What to do about it, where that is known.
+    /// Returns what to do, if that is known.
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Ended(CRASH) => {
@@ -88,21 +88,21 @@ pub(crate) fn key_of(url: &[u8], name: &str) -> OsString {
     OsString::from_vec([b"credential.", url, b".", name.as_bytes()].concat())
 }
 
-/// A git that was found.
+/// The git program.
 #[derive(Debug)]
 pub struct Git {
     program: PathBuf,
 }
 
 impl Git {
-    /// The first on PATH.
+    /// Finds the first git on PATH.
     pub fn find() -> Result<Self, Error> {
         let program = Self::on_path("git").ok_or(Error::Missing)?;
         Ok(Self { program })
     }
 
-    /// The first program of that name on PATH. Relative and empty entries are passed over: they lead into whatever folder
-    /// one is in.
+    /// Returns the first program of that name on PATH. Relative and empty entries are passed over: they depend on the current
+    /// folder.
     pub fn on_path(name: &str) -> Option<PathBuf> {
         let path = env::var_os("PATH").unwrap_or_default();
         env::split_paths(&path)
@@ -111,8 +111,7 @@ impl Git {
             .find(|program| program.is_file())
     }
 
-    /// `git config` with `arguments`. Returns what it printed, and `None` where it says that there is nothing (status 1,
-    /// or 5 on removal).
+    /// Runs `git config` with `arguments`. Returns its output; `None`: the setting does not exist (status 1, or 5 on removal).
     pub fn config<I: AsRef<OsStr>>(&self, arguments: &[I]) -> Result<Option<Vec<u8>>, Error> {
         let mut command = Command::new(&self.program);
         command.arg("config").args(arguments);
@@ -127,7 +126,7 @@ impl Git {
         }
     }
 
-    /// Where the repository that one is in keeps its configuration; `None` outside of one.
+    /// Returns the configuration file of the current repository; `None` outside of one.
     pub fn local_config(&self) -> Result<Option<PathBuf>, Error> {
         let mut command = Command::new(&self.program);
         command.args(["rev-parse", "--git-path", "config"]);
@@ -140,8 +139,8 @@ impl Git {
             .then(|| PathBuf::from(OsString::from_vec(output))))
     }
 
-    /// The files that git may write for `scope`, such as `--global` (git-config(1), FILES); `None`: for the repository, and
-    /// one is in none.
+    /// Returns the files that git may write for `scope`, such as `--global` (git-config(1), FILES); `None`: the scope is that of a
+    /// repository, and there is none.
     pub fn config_files(&self, scope: &str) -> Result<Option<Vec<PathBuf>>, Error> {
         let named = |variable| env::var_os(variable).filter(|path| !path.is_empty());
         let home = named("HOME").map(PathBuf::from);
@@ -175,7 +174,7 @@ impl Git {
         Ok(Some(files.map_err(Error::Run)?))
     }
 
-    /// The one of them that git does write (git-config(1), FILES).
+    /// Returns the one of them that git writes (git-config(1), FILES).
     pub fn config_file(&self, scope: &str) -> Result<Option<PathBuf>, Error> {
         let is_empty = |name| env::var_os(name).is_some_and(|path| path.is_empty());
         if scope == "--global" && is_empty("GIT_CONFIG_GLOBAL") {
@@ -194,7 +193,7 @@ impl Git {
         }))
     }
 
-    /// Where the system's settings are is built into git, and an editor is told.
+    /// Returns the system's file. Its path is built into git, which passes it to an editor.
     fn system_config(&self) -> Result<Option<PathBuf>, Error> {
         let mut command = Command::new(&self.program);
         command.args(["config", "--system", "--edit"]);
@@ -204,7 +203,7 @@ impl Git {
         Ok(is_told.then(|| OsString::from_vec(output).into()))
     }
 
-    /// `git config -z` with `arguments`, as its values.
+    /// Runs `git config -z` with `arguments`, and returns the values.
     pub fn config_values<I: AsRef<OsStr>>(&self, arguments: &[I]) -> Result<Vec<OsString>, Error> {
         let output = self.config(arguments)?.unwrap_or_default();
         let mut values: Vec<_> = output
@@ -217,8 +216,8 @@ impl Git {
 }
 
 impl Git {
-    /// The values of every setting of the person's and the system's whose name the pattern finds. Asked from nowhere, too:
-    /// a repository that one is in may be somebody else's work.
+    /// Returns the values of every global and system setting whose name matches the pattern. git runs outside of any repository:
+    /// another person may have written the current one.
     pub fn own_values(&self, pattern: &str) -> Result<Vec<OsString>, Error> {
         let output = run(&mut self.config_from_nowhere(&["-z", "--get-regexp", pattern], false))?.1;
         let lines = output.split(|&byte| byte == 0);
@@ -245,18 +244,18 @@ impl Git {
 }
 
 impl Git {
-    /// What it says of itself: `git version 2.47.3`.
+    /// Returns a line such as `git version 2.47.3`.
     pub fn version(&self) -> Result<String, Error> {
         let (_, output, _) = run(Command::new(&self.program).arg("--version"))?;
         Ok(String::from_utf8_lossy(&output).trim().to_owned())
     }
 
-    /// The branch that one is on; `None`: none, or there is no repository.
+    /// Returns the current branch; `None`: none, or there is no repository.
     pub fn branch(&self) -> Result<Option<String>, Error> {
         self.line(&["symbolic-ref", "--quiet", "--short", "HEAD"])
     }
 
-    /// The line that it prints; `None`: it fails.
+    /// Returns the line that git prints; `None`: it fails.
     fn line(&self, arguments: &[&str]) -> Result<Option<String>, Error> {
         let (status, output, _) = run(Command::new(&self.program).args(arguments))?;
         let text = String::from_utf8(output).ok();
@@ -266,7 +265,7 @@ impl Git {
             .filter(|text| !text.is_empty()))
     }
 
-    /// Every setting whose name the pattern finds, in the order in which git reads them, the repository's too.
+    /// Returns every setting whose name matches the pattern, in the order in which git reads them, those of the repository too.
     pub fn settings(&self, pattern: &str) -> Result<Vec<Setting>, Error> {
         self.settings_at(&[], pattern)
     }
@@ -298,12 +297,12 @@ impl Git {
         Ok(settings.collect())
     }
 
-    /// What git would sign in with, by asking its helpers and nobody else; `None`: none of them knows. Asked from nowhere: a
-    /// repository's helpers are programs of whoever wrote it.
+    /// Returns the credential that git gets from its helpers, without a prompt; `None`: no helper has one. git runs outside of any
+    /// repository: another person may have written its helpers.
     pub fn fill(&self, question: &[u8]) -> Result<Option<Buffer>, Error> {
         let mut command = Command::new(&self.program);
         command.args(["-c", "core.askPass=", "-c", "credential.interactive=false"]);
-        // A path in the question is one that git would tell: a repository's setting may be why.
+        // The query has a path only if git would tell it, perhaps by a setting of the repository.
         command.args(["-c", "credential.useHttpPath=true"]);
         command.args(["credential", "fill"]);
         leave_repository(&mut command);
@@ -316,8 +315,7 @@ impl Git {
 }
 
 impl Git {
-    /// Whether git gets as far as the server's answer at `url`, whatever that is. No helper is asked, and no repository's
-    /// setting counts.
+    /// Whether git gets any answer from the server at `url`. No helper is called, and no setting of a repository counts.
     pub fn reaches(&self, url: &str) -> Result<bool, Error> {
         let mut command = Command::new(&self.program);
         command.args(["-c", "credential.helper=", "-c", "core.askPass="]);
@@ -333,7 +331,7 @@ impl Git {
     }
 }
 
-/// Has git be in no repository, wherever we are.
+/// Makes git run outside of any repository.
 fn leave_repository(command: &mut Command) {
     command.current_dir("/").env("GIT_DIR", "/dev/null");
     command

@@ -34,7 +34,7 @@ impl Ssh {
         self.host == other.host && path(self) == path(other)
     }
 
-    /// The same repository over HTTPS, as forges have it. `None`: nobody knows, for the host is a name of SSH's own
+    /// Returns the same repository over HTTPS, as forges have it. `None`: unknown, for the host is a name of SSH's own
     /// configuration, or the path is none that its forge has.
     pub fn https(&self) -> Option<String> {
         let path = &self.path;

@@ -37,7 +37,7 @@ impl Question {
             .iter()
             .filter(|account| account.path.is_some() && account.covers(&asked));
         let longest = ruling.max_by_key(|account| account.path.as_ref().map_or(0, Vec::len));
-        // Without git nobody knows: as `setup` would have it.
+        // Without git, assume the settings that `setup` writes.
         let is_told = git.map_or(longest.is_some(), |git| HttpPaths::of(git).are_told(url));
         let untold = longest.filter(|_| !is_told).cloned();
         if !is_told {

@@ -485,7 +485,7 @@ fn a_repositorys_helper_is_told_and_not_run() {
     let notes = of_outcome(&json, "note");
     let is_told = |says: &str| {
         says.contains("git asks 'a shell command (!touch…)' (local, ")
-            && says.contains("what it answers counts")
+            && says.contains("its answer counts")
     };
     assert!(notes.iter().any(|(says, _)| is_told(says)), "{output:?}");
     assert!(!ran.exists(), "{output:?}");
