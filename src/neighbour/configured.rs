@@ -1,5 +1,5 @@
-//! What git's configuration tells of helpers: where git's own keep things, which storages of ours are in use, and whether the
-//! path is told to them.
+//! Reads git's configuration of credential helpers: the files of git's own helpers, our storages, GCM's settings, and whether git
+//! sends the path.
 
 use std::cell::LazyCell;
 use std::env;
@@ -14,12 +14,12 @@ use crate::git::helper_line;
 use crate::git::http_path::HttpPaths;
 use crate::storage::StorageKind;
 
-/// Where one of git's own helpers keeps things, besides where it does by itself.
+/// The paths that git's configuration names for one of git's own helpers.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Configured {
     /// Absolute.
     pub(crate) paths: Vec<PathBuf>,
-    /// Helpers, as they may be shown, for which it takes a shell to tell, or depends on the folder that git is in.
+    /// Helpers whose path only a shell can expand, or is relative, as they may be shown.
     pub(crate) untold: Vec<String>,
 }
 
@@ -52,13 +52,13 @@ impl Configured {
     }
 }
 
-/// Whether a value that nobody can take apart looks like one for git's helper `name`.
+/// Whether a value that only a shell can split looks like git's helper `name`.
 fn may_run(value: &str, name: &str) -> bool {
     let first = value.split_ascii_whitespace().next();
     first == Some(name) || value.contains(&format!("credential-{name}"))
 }
 
-/// What comes after the helper `name` in `words`, if they run it: by itself, by its path, or through `git`.
+/// The arguments of the helper `name` in `words`, if they run it by its name, by its path or through `git`.
 fn arguments_of<'a>(name: &str, words: &'a [String]) -> Option<&'a [String]> {
     let program = |word: &String| word.rsplit('/').next().map(str::to_owned);
     let (first, rest) = words.split_first()?;
@@ -71,7 +71,7 @@ fn arguments_of<'a>(name: &str, words: &'a [String]) -> Option<&'a [String]> {
     is_it.then_some(rest)
 }
 
-/// The value of a flag, as git's own programs read it: shortened if need be, and the last one counts.
+/// The value of a flag, as git's own programs read it: it may be abbreviated, and the last one counts.
 fn git_option<'a>(words: &'a [String], flag: &str) -> Option<&'a str> {
     let is_flag = |word: &str| word.len() > "--".len() && flag.starts_with(word);
     let mut found = None;

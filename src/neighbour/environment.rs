@@ -1,4 +1,4 @@
-//! A variable of the environment that a person names: the one place from which a variable's value becomes a secret.
+//! A token in a variable of the environment that the user names. No other file reads a secret from the environment.
 
 use std::env;
 use std::os::unix::ffi::OsStringExt;
@@ -10,7 +10,7 @@ use crate::credential::pasted::{self, Flaw};
 use crate::credential::query::Query;
 use crate::secret::Secret;
 
-/// A variable, and what its token is for.
+/// A variable and the query of its token.
 #[derive(Debug)]
 pub struct Environment {
     variable: String,

@@ -14,14 +14,13 @@ use crate::secret::Secret;
 use crate::storage::keychain::Keychain;
 
 const SCHEMA: (&str, &str) = ("xdg:schema", "com.microsoft.GitCredentialManager");
-/// Stands before the URL in the name of a service, and a colon between, unless `credential.namespace` is set. Some entries have
-/// none.
+/// The prefix of the URL in a service's name, before a colon, unless `credential.namespace` is set. Some entries have no prefix.
 const NAMESPACE: &str = "git";
 /// `NAMESPACE/protocol/host/path…/account.credential`.
 const SUFFIX: &[u8] = b".credential";
 const DEEPEST: usize = 8;
 
-/// Its items, and its folders.
+/// GCM's items and folders.
 #[derive(Debug)]
 pub struct Gcm {
     folders: Vec<PathBuf>,
@@ -89,7 +88,7 @@ impl Gcm {
                     reading.skipped.add(&Place::File(path), None);
                 }
             } else if is_credential {
-                // Of what is no plain file this tells what it is.
+                // The error says what it is if it is no plain file.
                 match external::read(&path) {
                     Ok(Some(bytes)) => {
                         let place = Place::File(path);
@@ -168,7 +167,7 @@ impl Neighbour for Gcm {
     }
 }
 
-/// What an item or a file is.
+/// The meaning of an item or a file.
 enum Said {
     Token(Query),
     /// A refresh token, which GCM keeps as an entry of its own, and only GCM can use.
@@ -213,7 +212,7 @@ fn described(
     let Ok(said) = url::parse(url.unwrap_or(service)) else {
         return Said::Strange;
     };
-    // Without the namespace it is only its URL that tells an entry of git's.
+    // Without the namespace, only the URL shows that an entry is git's.
     let is_web = matches!(said.protocol.as_deref(), Some(b"https" | b"http"));
     if url.is_none() && !is_web {
         return Said::Strange;
@@ -229,7 +228,7 @@ fn described(
         return Said::Renewal;
     }
     Said::Token(Query {
-        // GCM names the account in its own attribute; a user in the URL is the same, or nobody's.
+        // GCM names the account in its own attribute. A user in the URL is ignored.
         username: Some(account.into()),
         password: Some(secret),
         ..said

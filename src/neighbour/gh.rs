@@ -3,22 +3,22 @@
 use std::path::PathBuf;
 use std::rc::Rc;
 
-use super::yaml::{Document, Leaf};
+use super::yaml::document::{Document, Leaf};
 use super::{Error, Found, Neighbour, Place, Reading, cut_yaml, read_yaml};
 use crate::credential::host::is_host;
 use crate::credential::key::Key;
 use crate::credential::username::Username;
 use crate::storage::keychain::Keychain;
 
-/// Where gh signs in if it is not told otherwise, and where it may keep an item without a word of it in its file.
+/// gh's default host. It may have an item for this host that its file does not name.
 const GITHUB: &[u8] = b"github.com";
-/// More than anybody has, and each costs a question to the keychain.
+/// The most hosts that are looked up in the keychain.
 const MOST_HOSTS: usize = 20;
 
-/// The user that gh's own credential helper answers where no user is told (cli/cli: `gitcredential/helper.go`).
+/// The user that gh's credential helper answers if its file names none (cli/cli: `gitcredential/helper.go`).
 const DEFAULT_USER: &[u8] = b"x-access-token";
 
-/// Its file, and its items.
+/// gh's file and items.
 #[derive(Debug)]
 pub struct Gh {
     file: PathBuf,
@@ -31,7 +31,7 @@ impl Gh {
         Self { file, keychain }
     }
 
-    /// A token may stand twice: with its user, and with the host for the active user (gh 2.40).
+    /// The active user's token may be there twice: below its user and below the host (gh 2.40).
     fn read_file(&self, document: &Document, reading: &mut Reading) {
         let place = Place::File(self.file.clone());
         for leaf in document.leaves.iter().filter(|leaf| is_token(leaf)) {
@@ -39,7 +39,7 @@ impl Gh {
         }
     }
 
-    /// The item of the active user is there twice: with the name, and without.
+    /// The item of the active user is there twice, with and without the name.
     fn read_items(&self, host: &[u8], active: &[u8], reading: &mut Reading) -> Result<(), Error> {
         let Ok(name) = std::str::from_utf8(host) else {
             return Ok(());
@@ -115,7 +115,7 @@ impl Neighbour for Gh {
     }
 }
 
-/// `HOST: oauth_token:`, and since gh 2.40 `HOST: users: NAME: oauth_token:`. An alias is no token, and is counted.
+/// `HOST: oauth_token:`, and since gh 2.40 `HOST: users: NAME: oauth_token:`. An alias is counted as skipped.
 fn is_token(leaf: &Leaf) -> bool {
     let is_there = match &leaf.path[..] {
         [_, name] => name == b"oauth_token",

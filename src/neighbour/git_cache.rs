@@ -1,5 +1,5 @@
-//! git-credential-cache: a daemon behind a socket (git: `builtin/credential-cache--daemon.c`). It does not tell what it
-//! has, so it is asked for what is known from elsewhere.
+//! git-credential-cache: a daemon behind a socket (git: `builtin/credential-cache--daemon.c`). It does
+//! not list its entries, so it is asked for keys that are known from elsewhere.
 
 use std::io::{ErrorKind, Read, Write};
 use std::path::PathBuf;
@@ -14,12 +14,12 @@ use crate::protocol::read::{self, AttributeLines};
 use crate::protocol::write;
 use crate::secret::Buffer;
 
-/// It answers one client at a time, and waits for each without an end.
+/// The daemon answers one client at a time, and waits for each without a limit.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// An answer holds one credential.
 const LARGEST: usize = 256 * 1024;
 
-/// Its socket, and what to ask for.
+/// The socket and the queries.
 #[derive(Debug)]
 pub struct GitCache {
     socket: PathBuf,
@@ -27,7 +27,7 @@ pub struct GitCache {
 }
 
 impl GitCache {
-    /// Behind `socket`. It has what fits one of `known`, or nothing that could be found.
+    /// The daemon behind `socket`, which is asked for each of `known`.
     pub fn behind(socket: PathBuf, known: Vec<Query>) -> Self {
         Self { socket, known }
     }
@@ -39,12 +39,12 @@ impl GitCache {
         }
     }
 
-    /// What it has that fits; `None` if it has nothing, or is not there.
+    /// The daemon's answer; `None` if there is none, or no daemon.
     fn get(&self, wanted: &Query, until: Duration) -> Result<Option<Found>, Error> {
         let Some(answer) = self.ask("get", wanted, until)? else {
             return Ok(None);
         };
-        // Protocol and host are not in the answer: they are those of the question.
+        // Protocol and host are not in the answer.
         let key = Query {
             username: None,
             ..wanted.duplicate()
@@ -58,7 +58,7 @@ impl GitCache {
         Ok(Found::new(said, Place::Daemon(self.socket.clone())).filter(|_| fits))
     }
 
-    /// One question, one connection; `None` if nobody is there.
+    /// Sends one request on a new connection; `None` if no daemon runs.
     fn ask(&self, action: &str, about: &Query, until: Duration) -> Result<Option<Buffer>, Error> {
         let Some(mut stream) = self.connect()? else {
             return Ok(None);
@@ -89,7 +89,7 @@ impl GitCache {
         }
     }
 
-    /// Only in a folder that nobody else can look into, and only to a daemon of the same user.
+    /// Connects only in a private folder, and only to a daemon of the same user.
     fn connect(&self) -> Result<Option<Stream>, Error> {
         let folder = self.socket.parent().map(Folder::open);
         match folder.ok_or_else(|| self.strange("its socket cannot be used"))? {
@@ -138,7 +138,7 @@ impl Neighbour for GitCache {
         reading
     }
 
-    /// Compared here as well: gits before 2.41 erase whatever fits, with another secret, too.
+    /// Compares the secret here, too: git before 2.41 erases each match, also one with another secret.
     fn remove(&self, found: &Found) -> Result<usize, Error> {
         let until = monotonic_now().saturating_add(PATIENCE);
         let mut wanted = Query::of(&found.credential.key);

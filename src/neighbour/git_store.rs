@@ -12,14 +12,13 @@ use crate::secret::{Buffer, Secret};
 /// git's own limit for a line of a credential.
 const LONGEST: usize = 64 * 1024;
 
-/// Its files, in the order in which it asks them.
+/// Its files in its own order.
 #[derive(Debug)]
 pub struct GitStore {
     files: Vec<PathBuf>,
 }
 
 impl GitStore {
-    /// In `files`.
     pub fn over(files: Vec<PathBuf>) -> Self {
         Self { files }
     }
@@ -39,7 +38,7 @@ impl Neighbour for GitStore {
                     let place = Place::File(path.clone());
                     for (number, line) in (1..).zip(lines(bytes)) {
                         let text = &bytes[line];
-                        // git passes over these as it does over any line that it cannot use.
+                        // git ignores these lines, too.
                         if text.trim_ascii().is_empty() || text[0] == b'#' {
                             continue;
                         }
@@ -83,8 +82,8 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> {
         })
 }
 
-/// What a line says, read as git reads it (`credential_from_url_gently`): the user ends at the first `:`, the secret at the
-/// first `@`, the host at the first of `/?#`. A line without a user or without a secret is none.
+/// The query in a line, read as git reads it (`credential_from_url_gently`): the user ends at the first `:`, the secret at the
+/// first `@`, the host at the first of `/?#`. A line without a user or a secret is not used.
 ///
 /// git takes a carriage return at the end for a part of the path, or of the host where no `/` follows. With one in the path it
 /// still answers for the host, so that the byte is left out. With one in the host it never answers.

@@ -9,7 +9,7 @@ use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime};
 
-use super::yaml::{Document, Leaf};
+use super::yaml::document::{Document, Leaf};
 use super::{Error, Found, Neighbour, Place, Reading, cut_yaml, read_yaml};
 use crate::credential::expiry::Expiry;
 use crate::storage::keychain::Keychain;
@@ -19,12 +19,12 @@ use crate::storage::keychain::Keychain;
 const DEFAULT_USER: &[u8] = b"oauth2";
 /// The user for a job's token (docs.gitlab.com, "CI/CD job token").
 const JOB: &[u8] = b"gitlab-ci-token";
-/// Where glab signs in if it is not told otherwise, and where it may keep an item without a word of it in its file.
+/// glab's default host. It may have an item for this host that its file does not name.
 const GITLAB: &[u8] = b"gitlab.com";
-/// More than a person has, and each costs questions to the keychain.
+/// The most hosts that are looked up in the keychain.
 const MOST_HOSTS: usize = 20;
 
-/// Its file, and its items.
+/// glab's file and items.
 #[derive(Debug)]
 pub struct Glab {
     file: PathBuf,
@@ -109,7 +109,7 @@ impl Neighbour for Glab {
                 break;
             }
         }
-        // With this setting glab asks the keychain first, and otherwise last.
+        // glab asks the keychain first with this setting, else last.
         reading.found.sort_by_key(|found| {
             let is_item = matches!(found.place, Place::Keychain(_));
             let host = &found.credential.key.host[..];
@@ -140,7 +140,7 @@ impl Neighbour for Glab {
     }
 }
 
-/// The keys of tokens, of which glab answers with the first; an OAuth token comes before both.
+/// The keys of tokens in glab's order. An OAuth token comes before both.
 const KEYS: [&str; 2] = ["job_token", "token"];
 
 fn keys(document: &Document, host: &[u8]) -> [&'static str; 2] {
@@ -156,7 +156,7 @@ fn is_oauth(document: &Document, host: &[u8]) -> bool {
     document.value(&[b"hosts", host, b"is_oauth2"]) == Some(b"true")
 }
 
-/// An alias is no token, and is counted.
+/// An alias is counted as skipped.
 fn is_token(leaf: &Leaf) -> bool {
     leaf.is_alias || !leaf.value.is_empty()
 }
@@ -169,7 +169,7 @@ fn found(
     place: Place,
 ) -> Option<Found> {
     let said = |name: &[u8]| document.value(&[b"hosts", host, name]);
-    // With another protocol for its API, the token is not for the https:// that it would be kept for.
+    // A token for an API without HTTPS is not for https://HOST.
     if said(b"api_protocol").is_some_and(|protocol| protocol != b"https") {
         return None;
     }
@@ -184,8 +184,8 @@ fn found(
     Found::for_host(host, user, secret, expiry, place)
 }
 
-/// When an OAuth token expires: RFC 3339 or, of an older glab, as Go's `time.RFC822` writes the local time. A zone of which
-/// only the name is told is unknown.
+/// When an OAuth token expires: RFC 3339 or, of an older glab, as Go's `time.RFC822` writes the local time. A zone
+/// that is only a name is unknown.
 fn expiry(text: &[u8]) -> Option<Expiry> {
     let text = std::str::from_utf8(text).ok()?.trim();
     let moment = OffsetDateTime::parse(text, &Rfc3339)
@@ -209,7 +209,7 @@ fn rfc822(text: &str) -> Option<OffsetDateTime> {
     Some(local - time::Duration::minutes(minutes_east(zone)?))
 }
 
-/// How far a zone is before UTC.
+/// The minutes that a zone is ahead of UTC.
 fn minutes_east(zone: &str) -> Option<i64> {
     if ["UTC", "GMT", "UT", "Z"].contains(&zone) {
         return Some(0);

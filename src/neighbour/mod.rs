@@ -1,7 +1,7 @@
-//! Other helpers and programs that keep credentials for git: what of theirs can be read, and what can be taken away.
+//! Other helpers and programs that store credentials for git: the contract for reading and removing their entries.
 //!
-//! A neighbour does not prompt, print or decide, and does not know its neighbours. What it finds is foreign: what is not
-//! well-formed is passed over and counted, and never repeated.
+//! A neighbour does not prompt, print or decide, and does not know other neighbours. Its files are foreign: a malformed entry
+//! is skipped and counted, and never repeated in a message.
 
 pub mod configured;
 pub mod registry;
@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use self::yaml::{Document, Leaf};
+use self::yaml::document::{self, Document, Leaf};
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::credential::host::{is_host, is_path, is_protocol};
@@ -30,31 +30,32 @@ pub mod gh;
 pub mod git_cache;
 pub mod git_store;
 pub mod glab;
+mod locate;
 pub mod netrc;
 #[cfg(test)]
 mod samples;
 
-/// The most that is taken from one neighbour: what is beyond it is counted.
+/// The most entries that are read from one neighbour. The rest are counted.
 pub const MOST: usize = 10_000;
 /// Longer than any name or token.
 const LONGEST: usize = 16 * 1024;
-/// So many skipped entries are named.
+/// The most skipped entries that are named.
 const MOST_NAMED: usize = 10;
 
-/// Somebody else who keeps credentials.
+/// Another program that stores credentials.
 pub trait Neighbour: fmt::Debug {
-    /// Its word on the command line.
+    /// Its name on the command line.
     fn name(&self) -> &'static str;
 
-    /// All that it has. One place that fails does not keep the others from being read.
+    /// Reads all its entries. A place that fails does not stop the others.
     fn read(&self) -> Reading;
 
-    /// Takes `found` away, where it still is and still has that secret (compared in constant time), as often as it is in
-    /// that place. Nothing else changes. Returns how often it went.
+    /// Removes every copy of `found` from its place, if it still has the same secret (compared in constant time). Nothing else
+    /// changes. Returns the number of removed copies.
     fn remove(&self, found: &Found) -> Result<usize, Error>;
 }
 
-/// Where a credential of a neighbour's is kept.
+/// The place of a neighbour's credential.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
     /// A file, in plaintext.
@@ -68,7 +69,7 @@ pub enum Place {
 }
 
 impl Place {
-    /// Whether everybody who can read files or look at processes can read it there.
+    /// Whether every program that can read the user's files or processes can read it.
     pub fn is_plaintext(&self) -> bool {
         matches!(self, Self::File(_) | Self::Variable(_))
     }
@@ -89,15 +90,13 @@ impl fmt::Display for Place {
 /// A credential of a neighbour's.
 #[derive(Debug)]
 pub struct Found {
-    /// Complete.
     pub credential: Credential,
-    /// Where it is.
     pub place: Place,
 }
 
 impl Found {
-    /// A credential of `said`, if that is one: with the host grammar of the wire, and with nothing in it that could
-    /// become another line.
+    /// The credential in `said`, if it is complete and well-formed: with the host grammar of git's protocol, and without a
+    /// character that would begin another line.
     pub fn new(said: Query, place: Place) -> Option<Self> {
         let mut said = said;
         let host = said.host.as_mut()?;
@@ -116,7 +115,7 @@ impl Found {
         Some(Self { credential, place })
     }
 
-    /// For HTTPS, as most of them are.
+    /// A credential for HTTPS.
     pub fn for_host(
         host: &[u8],
         username: &[u8],
@@ -135,13 +134,13 @@ impl Found {
         Self::new(said, place)
     }
 
-    /// Whether both are kept under the same key and sign in with the same secret.
+    /// Whether both have the same key and the same secret.
     pub fn is_same(&self, other: &Self) -> bool {
         self.credential.key == other.credential.key
             && self.credential.has_same_secrets(&other.credential)
     }
 
-    /// Its place as it may be shown. A program may name its file after the user.
+    /// Its place as it may be shown. A program may name a file after the user, which may be a token.
     pub fn shown_place(&self) -> String {
         let place = self.place.to_string();
         match &self.credential.key.username {
@@ -152,29 +151,28 @@ impl Found {
         }
     }
 
-    /// Its secret.
     pub fn secret(&self) -> Option<&Secret> {
         self.credential.password.as_ref()
     }
 }
 
-/// What came of reading a neighbour.
+/// The entries of a neighbour.
 #[derive(Debug, Default)]
 pub struct Reading {
-    /// What can be used, in the order in which the neighbour would answer.
+    /// The usable entries, in the order in which the neighbour would answer.
     pub found: Vec<Found>,
     /// Entries that cannot be used.
     pub skipped: Skipped,
-    /// How many are beyond [`MOST`].
+    /// The number of entries beyond [`MOST`].
     pub surplus: usize,
-    /// What could not be read at all.
+    /// Places that could not be read.
     pub troubles: Vec<Error>,
-    /// Where in `found` what has this key is.
+    /// The indices in `found` by key.
     by_key: HashMap<Key, Vec<usize>>,
 }
 
 impl Reading {
-    /// Takes `found` in, or counts the entry in `line` of `place` as skipped. Two equal entries in one place are one.
+    /// Adds `found`, or counts the entry in `line` of `place` as skipped. Equal entries in one place are added once.
     pub fn take(&mut self, found: Option<Found>, place: &Place, line: Option<usize>) {
         let Some(found) = found else {
             self.skipped.add(place, line);
@@ -198,10 +196,9 @@ impl Reading {
     }
 }
 
-/// How many entries were skipped, and where the first of them are.
+/// The number of skipped entries, and the places of the first ones.
 #[derive(Debug, Default)]
 pub struct Skipped {
-    /// All of them.
     pub count: usize,
     /// Files, with a line from 1 where a line is an entry.
     named: Vec<(PathBuf, Option<usize>)>,
@@ -253,12 +250,12 @@ fn read_yaml(path: &Path) -> Result<Document, Error> {
     })
 }
 
-/// Takes the entries `is_meant` out of a YAML file. Returns how many went.
+/// Removes the entries `is_meant` from a YAML file. Returns their number.
 fn cut_yaml(path: &Path, is_meant: impl Fn(&Document, &Leaf) -> bool) -> Result<usize, Error> {
     let mut is_fixed = false;
     let count = external::cut(path, |bytes| {
         let document = yaml::read(bytes).unwrap_or_default();
-        let stretches = document.stretches(bytes, |leaf| is_meant(&document, leaf));
+        let stretches = yaml::stretches(&document, bytes, |leaf| is_meant(&document, leaf));
         is_fixed = stretches.is_none();
         stretches.unwrap_or_default()
     })?;
@@ -273,74 +270,54 @@ fn cut_yaml(path: &Path, is_meant: impl Fn(&Document, &Leaf) -> bool) -> Result<
 /// Why a neighbour was not read, or not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Its file.
     #[error(transparent)]
     File(#[from] files::Error),
-    /// Its file does not say what we understand.
+    /// Its file is no YAML that we can read.
     #[error("cannot read {}", path.display())]
     Wording {
-        /// The file.
         path: PathBuf,
-        /// Where.
         #[source]
-        cause: yaml::Error,
+        cause: document::Error,
     },
     /// Its file cannot lose one entry and keep the others.
     #[error("cannot remove one entry from {}", path.display())]
-    Entangled {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Its items in the keychain.
+    Entangled { path: PathBuf },
     #[error(transparent)]
     Keychain(#[from] storage::Error),
     /// Its daemon does not answer as it should.
     #[error("cannot ask {}: {problem}", path.display())]
     Daemon {
-        /// The socket.
         path: PathBuf,
-        /// What is wrong.
         problem: &'static str,
     },
-    /// It is there, and only another program can read it.
+    /// Only another program can read its file.
     #[error("cannot read {}: it is encrypted", path.display())]
-    Encrypted {
-        /// The file.
-        path: PathBuf,
-    },
+    Encrypted { path: PathBuf },
     /// Git Credential Manager keeps its entries in files of gpg.
     #[error("cannot read {}: Git Credential Manager encrypts its files with gpg", path.display())]
-    EncryptedByGcm {
-        /// Their folder.
-        path: PathBuf,
-    },
-    /// git's configuration names a place that takes a shell to find.
+    EncryptedByGcm { path: PathBuf },
+    /// git's configuration names a path that only a shell can expand.
     #[error("cannot tell where a helper of git's keeps credentials: {helper}")]
     Untold {
         /// The helper, as it may be shown.
         helper: String,
     },
-    /// No such variable, or nothing in it.
+    /// A variable that is not set, or empty.
     #[error("the environment variable {0} is not set")]
     Unset(String),
     /// A variable with a text that cannot be sent as a token.
     #[error("the environment variable {variable} holds no token: {flaw}")]
-    Unfit {
-        /// Its name.
-        variable: String,
-        /// Why not.
-        flaw: Flaw,
-    },
-    /// The token in a variable works with a username of its own alone.
+    Unfit { variable: String, flaw: Flaw },
+    /// A variable whose token needs its own username.
     #[error("the token in the environment variable {0} needs its own username")]
     Nameless(String),
-    /// It is only read.
+    /// A neighbour that is only read.
     #[error("nothing is removed from {0}")]
     ReadOnly(&'static str),
 }
 
 impl Error {
-    /// What to do about it.
+    /// What the user can do.
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Keychain(error) => error.hint(),
@@ -360,7 +337,7 @@ impl Error {
         }
     }
 
-    /// Whether there just is no such thing on this system.
+    /// Whether this system has no keychain.
     pub fn is_absence(&self) -> bool {
         matches!(self, Self::Keychain(error) if error.is_absence())
     }

@@ -1,13 +1,11 @@
 //! From the name of a neighbour to the neighbour: the one file that names them all.
 
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::configured::{Configured, configured, gcm_folders_in_git, gcm_settings};
+use super::configured::{Configured, configured};
 use super::environment::Environment;
 use super::gcm::Gcm;
 use super::gh::Gh;
@@ -15,14 +13,14 @@ use super::git_cache::GitCache;
 use super::git_store::GitStore;
 use super::glab::Glab;
 use super::netrc::Netrc;
-use super::{Error, Found, Neighbour, Skipped};
+use super::{Error, Found, Neighbour, Skipped, locate};
 use crate::credential::query::Query;
 use crate::credential::url;
 use crate::credential::username::Username;
-use crate::files::places::{Foreign, NoHome, named_folder};
+use crate::files::places::{Foreign, NoHome};
 use crate::storage::keychain::Keychain;
 
-/// Where tokens are for most often: a daemon that does not tell what it has is asked for these.
+/// The well-known forges. git's cache does not list its entries, so it is asked for these.
 const FORGES: [&str; 5] = [
     "https://github.com",
     "https://gitlab.com",
@@ -30,10 +28,10 @@ const FORGES: [&str; 5] = [
     "https://codeberg.org",
     "https://dev.azure.com",
 ];
-/// A daemon is asked about so many at most.
+/// The most queries to git's cache.
 const MOST_KNOWN: usize = 200;
 
-/// A neighbour, by a person's word for it.
+/// A neighbour by its name on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// `git-store`, or `git-store:PATH`.
@@ -53,7 +51,7 @@ pub enum Source {
 }
 
 impl Source {
-    /// Every one that is looked for without being named.
+    /// The sources of an import that names none.
     const ALL: [Self; 6] = [
         Self::Gcm,
         Self::Gh,
@@ -64,7 +62,7 @@ impl Source {
     ];
 }
 
-/// Not a neighbour.
+/// A word that names no source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "write git-store, git-store:PATH, netrc, netrc:PATH, gh, glab, gcm, git-cache or env:NAME; paths are absolute"
@@ -109,50 +107,44 @@ impl FromStr for Source {
 #[derive(Debug)]
 pub struct Neighbours {
     all: Vec<Box<dyn Neighbour>>,
-    /// git's cache, and before which of the others it was named.
+    /// git's cache, and its place among the others.
     cache: Option<(PathBuf, usize)>,
-    /// Where git's helpers keep more, as nobody can tell.
+    /// Helpers of git's whose files are unknown.
     untold: Vec<Error>,
 }
 
 /// A credential of a neighbour's.
 #[derive(Debug)]
 pub struct Copied {
-    /// As it was found.
     pub found: Found,
-    /// Which of [`Neighbours`] has it.
+    /// Its index in [`Neighbours`].
     owner: usize,
 }
 
-/// What all of them have.
+/// The credentials of all neighbours.
 #[derive(Debug, Default)]
 pub struct Harvest {
-    /// In the order in which the neighbours were named, and in each of them in its own: the first that it would answer with
-    /// comes first.
+    /// In the order in which the neighbours were named. Within a neighbour, its first answer comes first.
     pub copies: Vec<Copied>,
-    /// By neighbour, the entries that were skipped.
+    /// The skipped entries by neighbour.
     pub skipped: Vec<(&'static str, Skipped)>,
-    /// By neighbour, how many entries were more than are read.
+    /// The number of unread entries by neighbour.
     pub surplus: Vec<(&'static str, usize)>,
-    /// What could not be read.
+    /// Sources that could not be read.
     pub troubles: Vec<Error>,
 }
 
 impl Neighbours {
-    /// Those that are `chosen`; if none is, all that need not be named. `wanted`: what a variable's token is for.
-    /// `username_of`: the username for the token in a variable where `wanted` has none. `prompt_patience`: how long a person
-    /// may take to unlock the keychain.
+    /// Opens the `chosen` sources, or all but variables. `wanted`: the query of a variable's token. `username_of`: the username
+    /// for a variable's token if `wanted` has none. `prompt_patience`: how long a user may take to unlock the keychain.
     pub fn open(
         chosen: &[Source],
         wanted: Option<&Query>,
         username_of: &dyn Fn(&str) -> Option<&'static str>,
         prompt_patience: Duration,
     ) -> Result<Self, NoHome> {
-        let Foreign {
-            home,
-            config,
-            cache,
-        } = Foreign::find()?;
+        let folders = Foreign::find()?;
+        let home = &folders.home;
         let keychain = Rc::new(Keychain::open(prompt_patience));
         let mut neighbours = Self {
             all: Vec::new(),
@@ -165,57 +157,34 @@ impl Neighbours {
             chosen
         };
         for source in chosen {
+            let keychain = Rc::clone(&keychain);
             let neighbour: Box<dyn Neighbour> = match source {
                 Source::GitStore(Some(file)) => Box::new(GitStore::over(vec![file.clone()])),
                 Source::GitStore(None) => {
-                    let mut files = vec![
-                        home.join(".git-credentials"),
-                        config.join("git").join("credentials"),
-                    ];
-                    for file in neighbours.told(configured("store", "--file", &home)) {
-                        if !files.contains(&file) {
-                            files.push(file);
-                        }
-                    }
-                    Box::new(GitStore::over(files))
+                    let told = neighbours.told(configured("store", "--file", home));
+                    Box::new(GitStore::over(locate::git_store(&folders, told)))
                 }
                 Source::Netrc(Some(file)) => Box::new(Netrc::at(file.clone())),
-                Source::Netrc(None) => Box::new(Netrc::at(
-                    named_folder("NETRC").unwrap_or_else(|| home.join(".netrc")),
-                )),
-                Source::Gh => {
-                    let folder = named_folder("GH_CONFIG_DIR").unwrap_or_else(|| config.join("gh"));
-                    Box::new(Gh::at(folder.join("hosts.yml"), Rc::clone(&keychain)))
-                }
-                Source::Glab => Box::new(Glab::at(
-                    glab_folder(&home, &config).join("config.yml"),
-                    Rc::clone(&keychain),
-                )),
+                Source::Netrc(None) => Box::new(Netrc::at(locate::netrc(&folders))),
+                Source::Gh => Box::new(Gh::at(locate::gh(&folders), keychain)),
+                Source::Glab => Box::new(Glab::at(locate::glab(&folders), keychain)),
                 Source::Gcm => Box::new(
-                    Gcm::at(gcm_folders(&home), Rc::clone(&keychain))
-                        .with_namespaces(gcm_namespaces())
-                        .with_gpg(gcm_gpg_store(&home)),
+                    Gcm::at(locate::gcm(home), keychain)
+                        .with_namespaces(locate::gcm_namespaces())
+                        .with_gpg(locate::gcm_gpg(home)),
                 ),
                 Source::GitCache => {
-                    let old = home.join(".git-credential-cache");
-                    let usual = if old.is_dir() {
-                        old
-                    } else {
-                        cache.join("git").join("credential")
-                    };
-                    let named = neighbours.told(configured("cache", "--socket", &home));
-                    let named = named.into_iter().next();
-                    let socket = named.unwrap_or_else(|| usual.join("socket"));
+                    let told = neighbours.told(configured("cache", "--socket", home));
+                    let socket = locate::git_cache(&folders, told);
                     neighbours.cache = Some((socket, neighbours.all.len()));
                     continue;
                 }
                 Source::Variable(name) => {
                     let mut wanted = wanted.map(Query::duplicate).unwrap_or_default();
-                    wanted
-                        .username
-                        .take_if(|username| username.expose().is_empty());
+                    let is_named = |user: &Username| !user.expose().is_empty();
                     wanted.username = wanted
                         .username
+                        .filter(is_named)
                         .or_else(|| username_of(name).map(Username::from));
                     Box::new(Environment::variable(name.clone(), wanted))
                 }
@@ -225,14 +194,15 @@ impl Neighbours {
         Ok(neighbours)
     }
 
+    /// The paths of a helper of git's. Notes the helpers whose path is unknown.
     fn told(&mut self, configured: Configured) -> Vec<PathBuf> {
-        let untold = configured.untold.into_iter();
-        self.untold
-            .extend(untold.map(|helper| Error::Untold { helper }));
+        for helper in configured.untold {
+            self.untold.push(Error::Untold { helper });
+        }
         configured.paths
     }
 
-    /// Reads them all. `known`: what a daemon that does not tell what it has is asked for, besides what the others have.
+    /// Reads all neighbours. git's cache is asked for `known`, for the keys of the other neighbours and for known forges.
     pub fn read(&mut self, known: Vec<Query>) -> Harvest {
         let mut harvest = Harvest {
             troubles: std::mem::take(&mut self.untold),
@@ -261,7 +231,7 @@ impl Neighbours {
             let count = harvest.copies.len();
             harvest.add(self.all.len(), &cache);
             self.all.push(Box::new(cache));
-            // Asked last, for it must be asked by name; named when it was named.
+            // The cache is asked last, and takes its place among the others.
             let is_after = |copied: &Copied| copied.owner >= place;
             let at = harvest.copies.iter().position(is_after).unwrap_or(count);
             harvest.copies[at..].rotate_left(count - at);
@@ -269,29 +239,29 @@ impl Neighbours {
         harvest
     }
 
-    /// The name of who has it.
+    /// The name of the neighbour that has `copied`.
     pub fn name_of(&self, copied: &Copied) -> &'static str {
         self.all[copied.owner].name()
     }
 
-    /// Takes it away from who has it, if it is still the same. Returns how many copies went.
+    /// Removes `copied` at its neighbour if its secret is still the same. Returns the number of removed entries.
     pub fn remove(&self, copied: &Copied) -> Result<usize, Error> {
         self.all[copied.owner].remove(&copied.found)
     }
 
-    /// Whether its owner lets anything be taken away.
+    /// Whether entries of its neighbour can be removed.
     pub fn can_remove(&self, copied: &Copied) -> bool {
         !["netrc", "env"].contains(&self.name_of(copied))
     }
 }
 
 impl Harvest {
-    /// Whether every place was read to its end. Entries that are not well-formed do not count: git cannot use them either.
+    /// Whether every place was read to its end. Skipped entries do not count: git cannot use them either.
     pub fn is_whole(&self) -> bool {
         self.troubles.is_empty() && self.surplus.is_empty()
     }
 
-    /// A system that has no keychain is an ordinary one, and one that is locked is locked for everybody.
+    /// Adds the entries of a neighbour. An absent keychain is no trouble, and a locked one is named once.
     fn add(&mut self, owner: usize, neighbour: &dyn Neighbour) {
         let reading = neighbour.read();
         let copies = reading.found.into_iter();
@@ -311,49 +281,6 @@ impl Harvest {
             }
         }
     }
-}
-
-/// glab's own search: the folder of its first versions comes before the one of the XDG specification.
-fn glab_folder(home: &Path, config: &Path) -> PathBuf {
-    let usual = home.join(".config").join("glab-cli");
-    named_folder("GLAB_CONFIG_DIR").unwrap_or_else(|| {
-        if usual.join("config.yml").exists() {
-            usual
-        } else {
-            config.join("glab-cli")
-        }
-    })
-}
-
-/// Where GCM's plaintext store is: the environment decides alone, and git's configuration may for each URL by itself.
-fn gcm_folders(home: &Path) -> Vec<PathBuf> {
-    if let Some(folder) = named_folder("GCM_PLAINTEXT_STORE_PATH") {
-        return vec![folder];
-    }
-    let mut folders = gcm_folders_in_git("plaintextStorePath", home);
-    folders.push(home.join(".gcm").join("store"));
-    folders
-}
-
-fn gcm_namespaces() -> Vec<Vec<u8>> {
-    let names = gcm_settings("GCM_NAMESPACE", "namespace").into_iter();
-    let names = names.map(OsString::into_vec);
-    names.filter(|name| !name.is_empty()).collect()
-}
-
-/// Where GCM keeps files of gpg, if it is set to.
-fn gcm_gpg_store(home: &Path) -> Option<PathBuf> {
-    let kinds = gcm_settings("GCM_CREDENTIAL_STORE", "credentialStore");
-    let is_gpg = kinds.iter().any(|kind| kind.eq_ignore_ascii_case("gpg"));
-    is_gpg.then(|| {
-        named_folder("PASSWORD_STORE_DIR")
-            .or_else(|| {
-                gcm_folders_in_git("gpgPassStorePath", home)
-                    .into_iter()
-                    .next()
-            })
-            .unwrap_or_else(|| home.join(".password-store"))
-    })
 }
 
 #[cfg(test)]
