@@ -1,4 +1,4 @@
-//! The background look-up that `store` starts: one token, one question, no word to anybody.
+//! The background look-up that `store` starts: one request about one token, without a message.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::helper::Helper;
 use crate::protocol::read::{self, AttributeLines};
 use crate::{platform, time};
 
-/// It is gone after so many seconds, whatever hangs.
+/// The process ends after this many seconds, even if a call hangs.
 const LIFE: u32 = 10;
 
 /// Standard input names the entry. Comes before anything is opened: every other descriptor is the caller's, and is closed.
@@ -37,7 +37,7 @@ fn look_up(flags: Flags) -> Option<()> {
     if !settings.looks_up {
         return None;
     }
-    // Nobody would see the keychain's question.
+    // No user would see a prompt of the keychain.
     let helper = Helper::new(&settings, Duration::ZERO);
     helper.look_up(&key, time::now()).ok()
 }

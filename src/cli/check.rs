@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::failure::{Failure, nothing_known, nothing_stored};
 use super::json::{name, text};
-use super::progress::Progress;
+use super::progress::ProgressLine;
 use super::streams::Streams;
 use super::{open, ui};
 use crate::config::Flags;
@@ -67,7 +67,7 @@ pub(super) fn run(
         .map(|wanted| target::stored(&settings.accounts, &helper, wanted))
         .transpose()?;
     let now = time::now();
-    let mut progress = Progress::of("asking about token", streams);
+    let mut progress = ProgressLine::of("asking about token", streams);
     let outcome = helper.check(
         wanted.as_ref(),
         &repositories,

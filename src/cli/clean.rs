@@ -1,5 +1,6 @@
-//! `clean`: removes what is of no use any more, wherever it is. Shows it first.
+//! `clean`: shows the credentials that no longer work, asks, and removes them.
 
+use std::io;
 use std::process::ExitCode;
 
 use serde::Serialize;
@@ -7,71 +8,78 @@ use serde::Serialize;
 use super::failure::Failure;
 use super::json::{ShownKey, moment};
 use super::streams::Streams;
-use super::{patience, settings, status_of, ui};
+use super::{open, patience, status_of, ui};
 use crate::config::Flags;
 use crate::credential::expiry::Expiry;
 use crate::credential::query::Query;
 use crate::credential::username::Username;
-use crate::neighbour::registry::{Harvest, Neighbours};
+use crate::helper::open::open_rest;
+use crate::neighbour::registry::{Copied, Harvest, Neighbours};
 use crate::storage::StorageKind;
-use crate::tasks::clean::{Cleaner, Owner, Stale, Why};
+use crate::tasks::clean::Clean;
+use crate::tasks::clean::stale::{Reason, StaleCredential, StaleOwner};
 use crate::tasks::target;
 use crate::terminal::escape;
-use crate::time;
+use crate::time::{self, Now};
 
-/// Remove credentials that have ended, were refused or superseded, and copies of them that other helpers keep
+/// Remove credentials that have expired, were rejected or superseded, and copies of them in other helpers
 ///
 /// Shows them first, and asks.
 #[derive(clap::Args)]
-// The text is shown to people as it stands.
+// clap prints the text as it is.
 #[allow(clippy::doc_markdown)]
 pub(super) struct Arguments {
-    /// Only what is for this URL, such as https://github.com or https://octocat@github.com
+    /// Only the credentials for this URL, such as https://github.com or https://octocat@github.com
     url: Option<String>,
-    /// Show what would be removed, and do nothing
+    /// Show the credentials that would be removed, and remove none
     #[arg(long)]
     dry_run: bool,
     /// Do not ask
     #[arg(long)]
     yes: bool,
-    /// Keep what is for this URL; may be given more than once
+    /// Keep the credentials for this URL; may be given several times
     #[arg(long, value_name = "URL")]
     keep: Vec<String>,
-    /// For machines
+    /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 #[derive(Serialize)]
-struct Shown {
+struct StaleJson<'a> {
     #[serde(flatten)]
     key: ShownKey,
-    owner: String,
-    place: Option<String>,
+    owner: &'a str,
+    place: Option<&'a str>,
     plaintext: bool,
     items: usize,
-    secret: Option<String>,
+    secret: Option<&'a str>,
     stored: Option<String>,
     reason: &'static str,
     since: Option<String>,
     outcome: &'static str,
 }
 
-/// What becomes of one of them.
+/// The next step for a stale credential, or the result of its removal.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Step {
-    /// Listed, and meant to go.
-    Meant,
-    /// Held back.
-    Kept,
-    /// Its owner lets nothing be taken away.
-    Fixed,
-    /// Gone.
+enum CleanStep {
+    Remove,
+    Keep,
+    /// Its helper cannot remove it.
+    ReadOnly,
     Removed,
-    /// It was not there any more, or not the same.
+    /// It was removed, or changed, by another program.
     Changed,
-    /// It could not be removed.
     Failed,
+}
+
+/// A stale credential, its place and the next step.
+struct Candidate {
+    stale: StaleCredential,
+    step: CleanStep,
+    owner: String,
+    place: Option<String>,
+    is_plaintext: bool,
 }
 
 pub(super) fn run(
@@ -80,251 +88,251 @@ pub(super) fn run(
     streams: &mut Streams,
 ) -> Result<ExitCode, Failure> {
     let wanted = arguments.url.as_deref().map(target::parse).transpose()?;
-    let held: Vec<Query> = arguments
-        .keep
-        .iter()
-        .map(|url| target::parse(url))
-        .collect::<Result<_, _>>()?;
-    let settings = settings(flags, wanted.as_ref())?;
+    let keep = arguments.keep.iter().map(|url| target::parse(url));
+    let keep: Vec<Query> = keep.collect::<Result<_, _>>()?;
+    let (settings, helper) = open(flags, wanted.as_ref())?;
+    let rest = open_rest(&settings, patience());
+    let clean = Clean::new(&settings, helper.storages(), &rest, helper.journal());
     let now = time::now();
-    let patience = patience();
-    let cleaner = Cleaner::open(&settings, patience);
-    let outcome = cleaner.find(wanted.as_ref(), now);
+    let outcome = clean.inventory(wanted.as_ref(), now);
     ui::notices(streams, &outcome.notices, now.unix);
     let is_whole = outcome.is_whole();
-    let mut ours = outcome.value;
+    let mut inventory = outcome.value;
 
-    let mut neighbours = Neighbours::open(&[], None, &|_| None, patience)?;
-    let harvest = neighbours.read(cleaner.known(&ours));
+    let mut neighbours = Neighbours::open(&[], None, &|_| None, patience())?;
+    let harvest = neighbours.read(clean.queries(&inventory));
     for trouble in &harvest.troubles {
         ui::trouble(streams, trouble, trouble.hint());
     }
-    let copies = cleaner.find_copies(&harvest, &ours, wanted.as_ref(), now);
-    let mut stale = std::mem::take(&mut ours.stale);
+    let copies = clean.copies(&harvest, &inventory, wanted.as_ref(), now);
+    let mut stale = std::mem::take(&mut inventory.stale);
     stale.extend(copies);
-    cleaner.mark(&mut stale, now);
-    if ours.renewable > 0 {
+    clean.label(&mut stale, now);
+    if inventory.renewable > 0 {
         let what = format!(
-            "{} that ended can be renewed, and stay",
-            counted(ours.renewable)
+            "{} expired but can be renewed: not removed",
+            counted(inventory.renewable)
         );
         ui::warn(streams, &what, None);
     }
 
-    let mut steps: Vec<Step> = stale
-        .iter()
-        .map(|stale| first_step(stale, &held, &neighbours, &harvest))
+    let stale = stale.into_iter();
+    let mut candidates: Vec<Candidate> = stale
+        .map(|stale| Candidate::new(stale, &keep, &neighbours, &harvest))
         .collect();
     if !arguments.json {
-        show(streams, &stale, &steps, &neighbours, &harvest, is_whole)?;
+        show(streams, &candidates, is_whole, harvest.is_whole())?;
     }
-    let is_answered = choose(arguments, &mut steps, streams)?;
+    let is_answered = choose(arguments, &mut candidates, streams)?;
     if is_answered && !arguments.dry_run {
-        for (stale, step) in stale.iter().zip(&mut steps) {
-            if *step != Step::Meant {
-                continue;
+        for candidate in &mut candidates {
+            if candidate.step == CleanStep::Remove {
+                candidate.remove(&clean, &neighbours, &harvest.copies, now, streams);
             }
-            *step = match cleaner.remove(stale, &neighbours, &harvest.copies, now) {
-                Ok(0) => Step::Changed,
-                Ok(_) => Step::Removed,
-                Err(error) => {
-                    ui::error(streams, &error, error.hint());
-                    Step::Failed
-                }
-            };
         }
     }
-    let count = |wanted: Step| steps.iter().filter(|step| **step == wanted).count();
-    if arguments.json {
-        let shown: Vec<Shown> = stale
-            .iter()
-            .zip(&steps)
-            .map(|(stale, step)| shown(stale, *step, &neighbours, &harvest))
-            .collect();
-        let json = serde_json::to_string_pretty(&shown).map_err(std::io::Error::from)?;
-        ui::print(streams, &format!("{json}\n"))?;
-    } else if count(Step::Removed) + count(Step::Changed) > 0 {
-        ui::print(
-            streams,
-            &format!("removed {}\n", counted(count(Step::Removed))),
-        )?;
-    }
-    if count(Step::Changed) > 0 {
-        let what = format!(
-            "{} changed in the meantime, and stayed",
-            counted(count(Step::Changed))
-        );
-        ui::warn(streams, &what, None);
-    }
-    Ok(status_of(
-        is_answered && is_whole && count(Step::Failed) == 0,
-    ))
+    report(streams, &candidates, arguments.json)?;
+    let is_done = count(&candidates, CleanStep::Failed) == 0;
+    Ok(status_of(is_answered && is_whole && is_done))
 }
 
-fn first_step(stale: &Stale, held: &[Query], neighbours: &Neighbours, harvest: &Harvest) -> Step {
-    let is_fixed = match stale.owner {
-        Owner::Neighbour(at) => !neighbours.can_remove(&harvest.copies[at]),
-        Owner::Storage(_) => false,
-    };
-    if held.iter().any(|held| held.matches(&stale.credential.key)) {
-        Step::Kept
-    } else if is_fixed {
-        Step::Fixed
-    } else {
-        Step::Meant
+impl Candidate {
+    fn new(
+        stale: StaleCredential,
+        keep: &[Query],
+        neighbours: &Neighbours,
+        harvest: &Harvest,
+    ) -> Self {
+        let (owner, place, is_plaintext, is_read_only) = match stale.owner {
+            StaleOwner::Storage(kind) => (kind.to_string(), None, kind == StorageKind::File, false),
+            StaleOwner::Neighbour(at) => {
+                let copied = &harvest.copies[at];
+                let found = &copied.found;
+                (
+                    neighbours.name_of(copied).to_owned(),
+                    Some(found.shown_place()),
+                    found.place.is_plaintext(),
+                    !neighbours.can_remove(copied),
+                )
+            }
+        };
+        let step = if keep.iter().any(|keep| keep.matches(&stale.credential.key)) {
+            CleanStep::Keep
+        } else if is_read_only {
+            CleanStep::ReadOnly
+        } else {
+            CleanStep::Remove
+        };
+        Self {
+            stale,
+            step,
+            owner,
+            place,
+            is_plaintext,
+        }
+    }
+
+    fn remove(
+        &mut self,
+        clean: &Clean,
+        neighbours: &Neighbours,
+        copies: &[Copied],
+        now: Now,
+        streams: &mut Streams,
+    ) {
+        self.step = match clean.remove(&self.stale, neighbours, copies, now) {
+            Ok(0) => CleanStep::Changed,
+            Ok(_) => CleanStep::Removed,
+            Err(error) => {
+                ui::error(streams, &error, error.hint());
+                CleanStep::Failed
+            }
+        };
+    }
+
+    fn row(&self, number: usize) -> Vec<String> {
+        let key = &self.stale.credential.key;
+        let mut place = self.owner.clone();
+        if let Some(at) = &self.place {
+            place = format!("{place} {at}");
+        }
+        if self.stale.items > 1 {
+            place = format!("{place} ({} items)", self.stale.items);
+        }
+        let mut why = match self.stale.reason {
+            Reason::Retired(says) => says.to_owned(),
+            reason => reason.word().to_owned(),
+        };
+        if let Some(since) = self.stale.since.and_then(Expiry::from_unix) {
+            why = format!("{why} {}", since.day());
+        }
+        match self.step {
+            CleanStep::Keep => why.push_str(" (kept)"),
+            CleanStep::ReadOnly => why.push_str(" (read-only: remove it there yourself)"),
+            _ => {}
+        }
+        let stored = self.stale.stored.and_then(Expiry::from_unix);
+        let cells = [
+            key.username.as_ref().map(Username::shown),
+            Some(escape::safe(place.as_bytes())),
+            self.stale.label.as_ref().map(|label| format!("#{label}")),
+            stored.map(Expiry::day),
+            Some(why),
+        ];
+        let mut row = vec![number.to_string(), escape::safe(&key.url())];
+        row.extend(cells.map(|cell| cell.unwrap_or_else(|| "-".to_owned())));
+        row
+    }
+
+    fn json(&self) -> StaleJson<'_> {
+        let stale = &self.stale;
+        StaleJson {
+            key: (&stale.credential.key).into(),
+            owner: &self.owner,
+            place: self.place.as_deref(),
+            plaintext: self.is_plaintext,
+            items: stale.items,
+            secret: stale.label.as_deref(),
+            stored: moment(stale.stored),
+            reason: stale.reason.word(),
+            since: moment(stale.since),
+            outcome: match self.step {
+                CleanStep::Remove => "listed",
+                CleanStep::Keep => "kept",
+                CleanStep::ReadOnly => "read-only",
+                CleanStep::Removed => "removed",
+                CleanStep::Changed => "changed",
+                CleanStep::Failed => "failed",
+            },
+        }
     }
 }
 
+/// `are_storages_whole`, `are_helpers_whole`: false if one of them could not be read.
 fn show(
     streams: &mut Streams,
-    stale: &[Stale],
-    steps: &[Step],
-    neighbours: &Neighbours,
-    harvest: &Harvest,
-    is_whole: bool,
-) -> Result<(), Failure> {
-    if stale.is_empty() {
-        let text = match (is_whole, harvest.is_whole()) {
+    candidates: &[Candidate],
+    are_storages_whole: bool,
+    are_helpers_whole: bool,
+) -> io::Result<()> {
+    if candidates.is_empty() {
+        let text = match (are_storages_whole, are_helpers_whole) {
             (true, true) => "nothing is stale\n",
             (true, false) => "nothing is stale in what could be read\n",
             (false, _) => "nothing is stale in the storages that could be asked\n",
         };
-        ui::print(streams, text)?;
-        return Ok(());
+        return ui::print(streams, text);
     }
-    let mut rows = Vec::new();
-    for (number, (stale, step)) in stale.iter().zip(steps).enumerate() {
-        let key = &stale.credential.key;
-        let (owner, place, _) = whereabouts(stale, neighbours, harvest);
-        let mut place = place.map_or(owner.clone(), |place| format!("{owner} {place}"));
-        if stale.items > 1 {
-            place = format!("{place} ({} items)", stale.items);
-        }
-        let since = stale.since.and_then(Expiry::from_unix).map(Expiry::day);
-        let stored = stale.stored.and_then(Expiry::from_unix);
-        let mut why = match stale.why {
-            Why::Fate(fate) => fate.word().to_owned(),
-            Why::Untaken(says) => says.to_owned(),
-            Why::Behind => stale.why.word().to_owned(),
-        };
-        if let Some(day) = since {
-            why = format!("{why} {day}");
-        }
-        match step {
-            Step::Kept => why.push_str(" (kept)"),
-            Step::Fixed => why.push_str(" (only read: remove it there yourself)"),
-            _ => {}
-        }
-        rows.push(vec![
-            (number + 1).to_string(),
-            escape::safe(&key.url()),
-            key.username
-                .as_ref()
-                .map_or_else(|| "-".to_owned(), Username::shown),
-            escape::safe(place.as_bytes()),
-            stale
-                .mark
-                .as_ref()
-                .map_or("-".to_owned(), |mark| format!("#{mark}")),
-            stored.map_or("-".to_owned(), Expiry::day),
-            why,
-        ]);
-    }
-    ui::table(
-        streams,
-        &["NO", "URL", "USER", "KEPT IN", "SECRET", "STORED", "WHY"],
-        &rows,
-    )?;
-    Ok(())
+    let rows: Vec<Vec<String>> = (1..)
+        .zip(candidates)
+        .map(|(number, candidate)| candidate.row(number))
+        .collect();
+    let heading = ["NO", "URL", "USER", "KEPT IN", "SECRET", "STORED", "WHY"];
+    ui::table(streams, &heading, &rows)
 }
 
-/// Who has it, where exactly, and whether that is plaintext.
-fn whereabouts(
-    stale: &Stale,
-    neighbours: &Neighbours,
-    harvest: &Harvest,
-) -> (String, Option<String>, bool) {
-    match stale.owner {
-        Owner::Storage(kind) => (kind.to_string(), None, kind == StorageKind::File),
-        Owner::Neighbour(at) => {
-            let copied = &harvest.copies[at];
-            let place = copied.found.shown_place();
-            let name = neighbours.name_of(copied).to_owned();
-            (name, Some(place), copied.found.place.is_plaintext())
-        }
-    }
-}
-
-/// Asks which of them are to stay. Returns false if nobody could be asked.
+/// Asks which credentials to keep. Returns false if there is no terminal to ask at.
 fn choose(
     arguments: &Arguments,
-    steps: &mut [Step],
+    candidates: &mut [Candidate],
     streams: &mut Streams,
-) -> Result<bool, Failure> {
-    let meant = steps.iter().filter(|step| **step == Step::Meant).count();
-    if meant == 0 || arguments.dry_run || arguments.yes {
+) -> io::Result<bool> {
+    let removable = count(candidates, CleanStep::Remove);
+    if removable == 0 || arguments.dry_run || arguments.yes {
         return Ok(true);
     }
     if !streams.input_is_terminal {
-        ui::complain(
-            streams,
-            "nothing was removed: there is nobody to ask",
-            Some("look at what is shown, and add --yes"),
-        );
+        let what = "nothing was removed: standard input is not a terminal";
+        ui::complain(streams, what, Some("check the list, and add --yes"));
         return Ok(false);
     }
     let question = format!(
         "Remove {}? [y/N, or the numbers of those to keep, such as 1,3] ",
-        counted(meant)
+        counted(removable)
     );
     let answer = ui::ask(streams, &question)?.to_ascii_lowercase();
-    let numbers: Option<Vec<usize>> = answer
-        .split([',', ' '])
-        .filter(|word| !word.is_empty())
-        .map(|word| {
-            word.parse()
-                .ok()
-                .filter(|number| (1..=steps.len()).contains(number))
-        })
-        .collect();
-    match numbers {
-        _ if ["y", "yes"].contains(&&answer[..]) => {}
-        Some(numbers) if !numbers.is_empty() => {
-            for number in numbers {
-                steps[number - 1] = Step::Kept;
-            }
-        }
-        _ => {
-            for step in steps.iter_mut() {
-                *step = Step::Kept;
-            }
-            ui::print(streams, "nothing was changed\n")?;
-        }
+    if ["y", "yes"].contains(&&answer[..]) {
+        return Ok(true);
     }
+    let words = answer.split([',', ' ']).filter(|word| !word.is_empty());
+    let numbers: Option<Vec<usize>> = words.map(|word| word.parse().ok()).collect();
+    let in_list = |number: &usize| (1..=candidates.len()).contains(number);
+    let numbers = numbers.unwrap_or_default();
+    if !numbers.is_empty() && numbers.iter().all(in_list) {
+        for number in numbers {
+            candidates[number - 1].step = CleanStep::Keep;
+        }
+        return Ok(true);
+    }
+    for candidate in candidates {
+        candidate.step = CleanStep::Keep;
+    }
+    ui::print(streams, "nothing was changed\n")?;
     Ok(true)
 }
 
-fn shown(stale: &Stale, step: Step, neighbours: &Neighbours, harvest: &Harvest) -> Shown {
-    let (owner, place, plaintext) = whereabouts(stale, neighbours, harvest);
-    Shown {
-        key: (&stale.credential.key).into(),
-        owner,
-        place,
-        plaintext,
-        items: stale.items,
-        secret: stale.mark.clone(),
-        stored: moment(stale.stored),
-        reason: stale.why.word(),
-        since: moment(stale.since),
-        outcome: match step {
-            Step::Meant => "listed",
-            Step::Kept => "kept",
-            Step::Fixed => "read-only",
-            Step::Removed => "removed",
-            Step::Changed => "changed",
-            Step::Failed => "failed",
-        },
+/// Prints the results.
+fn report(streams: &mut Streams, candidates: &[Candidate], is_json: bool) -> io::Result<()> {
+    let (removed, changed) = (
+        count(candidates, CleanStep::Removed),
+        count(candidates, CleanStep::Changed),
+    );
+    if is_json {
+        let json: Vec<StaleJson> = candidates.iter().map(Candidate::json).collect();
+        ui::print_json(streams, &json)?;
+    } else if removed + changed > 0 {
+        ui::print(streams, &format!("removed {}\n", counted(removed)))?;
     }
+    if changed > 0 {
+        let what = format!("{} changed in the meantime: not removed", counted(changed));
+        ui::warn(streams, &what, None);
+    }
+    Ok(())
+}
+
+fn count(candidates: &[Candidate], step: CleanStep) -> usize {
+    let all = candidates.iter();
+    all.filter(|candidate| candidate.step == step).count()
 }
 
 fn counted(count: usize) -> String {

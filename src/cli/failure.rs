@@ -4,6 +4,7 @@ use std::io;
 
 use crate::credential::query::Query;
 use crate::files::places::NoHome;
+use crate::tasks::login::LoginError;
 use crate::tasks::setup::failure::Error as SetupError;
 use crate::tasks::target::TargetError;
 use crate::terminal::prompt;
@@ -17,6 +18,8 @@ pub(super) enum Failure {
     Storage(#[from] storage::Error),
     #[error(transparent)]
     Target(#[from] TargetError),
+    #[error(transparent)]
+    Login(#[from] LoginError),
     #[error(transparent)]
     Git(#[from] git::Error),
     #[error(transparent)]
@@ -44,6 +47,7 @@ impl Failure {
             Self::Config(error) => Some(error.hint()),
             Self::Storage(error) => error.hint(),
             Self::Target(error) => error.hint(),
+            Self::Login(error) => error.hint(),
             Self::Setup(error) => error.hint(),
             Self::Plain { hint, .. } => hint.as_deref(),
             Self::Git(error) => error.hint(),

@@ -1,5 +1,4 @@
-//! A person's way to a new token: the page that creates it (opened where there is a browser, as a QR code if wanted), the
-//! token read, the forge asked about it, and the token kept.
+//! Guides a user to a new token: shows the forge's page that creates it, reads the token, and saves it.
 
 use std::env;
 use std::ffi::OsString;
@@ -15,29 +14,29 @@ use super::failure::Failure;
 use super::streams::Streams;
 use super::ui;
 use crate::credential::Credential;
-use crate::credential::expiry::{Expiry, ExpirySource};
+use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
 use crate::credential::pasted::{self, Flaw};
 use crate::credential::query::Query;
 use crate::forge::{Page, TokenVerdict, Wish};
 use crate::git::Git;
-use crate::git::remotes;
 use crate::helper::Helper;
-use crate::helper::issuer::{Issuer, retired_reason};
+use crate::helper::issuer::Issuer;
 use crate::helper::lookup::request::Asked;
 use crate::platform;
 use crate::secret::{Buffer, Secret};
+use crate::tasks::login::{self, SavedToken};
 use crate::terminal::escape;
 use crate::terminal::prompt::{Dialogue, Error};
 use crate::time::{Now, in_words};
 
-/// Longer than any token: what is longer was not meant.
+/// Longer than any token.
 const LONGEST: usize = 64 * 1024;
 const DAY: u64 = 86_400;
-/// How long a new token shall live, if nobody says.
+/// The default lifetime of a new token, in days.
 const USUAL: u64 = 90;
 
-/// What a new token should be like; `end`: when it shall end.
+/// The properties of a new token. `end`: its expiry.
 pub(super) fn wish(end: Option<Expiry>, unix_now: u64) -> Wish {
     let days = end.map_or(USUAL, |end| end.left(unix_now).div_ceil(DAY));
     let days = u16::try_from(days).unwrap_or(u16::MAX).max(1);
@@ -61,9 +60,9 @@ pub(super) struct How {
 
 /// Shows the first of `pages` with all its values, and the others by their address.
 pub(super) fn show(streams: &mut Streams, pages: &[Page], how: How) -> Result<(), Failure> {
-    // A closed output ends a list; here nothing has been done yet.
+    // A closed output is an error here: nothing has been done yet.
     show_all(streams, pages, how)
-        .map_err(|_| Failure::new("cannot show where the token is created", None))
+        .map_err(|_| Failure::new("cannot show the page that creates the token", None))
 }
 
 fn show_all(streams: &mut Streams, pages: &[Page], how: How) -> io::Result<()> {
@@ -101,8 +100,7 @@ fn show_all(streams: &mut Streams, pages: &[Page], how: How) -> io::Result<()> {
     Ok(())
 }
 
-/// The QR code of `url` with its caption, or why there is none. The code comes before the address, so that the text that a
-/// person reads stays on the screen.
+/// The QR code of `url` with its caption, or the reason why there is none.
 fn code(url: &str, window: Option<(usize, usize)>) -> String {
     if !draws_blocks(|name| env::var_os(name)) {
         return "no QR code: this terminal does not show its blocks\n".to_owned();
@@ -154,7 +152,7 @@ fn has_display() -> bool {
         .any(|name| env::var_os(name).is_some_and(|value| !value.is_empty()))
 }
 
-/// Starts it in a process group of its own, and does not wait: Ctrl-C is for us alone.
+/// Opens a page without waiting. Ctrl-C does not reach the browser: it has a process group of its own.
 fn browse(url: &str) -> bool {
     let Some(program) = Git::on_path("xdg-open") else {
         return false;
@@ -168,14 +166,6 @@ fn browse(url: &str) -> bool {
         .stderr(Stdio::null())
         .spawn()
         .is_ok()
-}
-
-/// A token that was kept.
-pub(super) struct Kept {
-    /// Who told when it ends.
-    pub(super) end: Option<(Expiry, ExpirySource)>,
-    /// The forge says that it never expires.
-    pub(super) is_endless: bool,
 }
 
 /// Tells whether a token is saved that the forge does not accept, or a text that cannot be sent as one.
@@ -199,27 +189,14 @@ pub(super) fn vet(
     if_unfit: IfUnfit,
     now: Now,
 ) -> Result<(Option<Issuer>, Asked), Failure> {
-    let hint = (if_unfit == IfUnfit::MayForce).then_some("--force keeps it all the same");
-    if let Some(says) = retired_reason(credential).filter(|_| if_unfit != IfUnfit::Keep) {
-        let what = format!("this secret no longer works ({says}): nothing was changed");
-        return Err(Failure::new(what, hint));
-    }
-    let repositories = remotes::repositories(Some(given));
-    let (issuer, asked) = helper.ask_with(credential, &repositories, now);
-    let forge = issuer.map_or_else(
-        || "the forge".to_owned(),
-        |issuer| issuer.forge.kind().to_string(),
-    );
-    if asked.is_rejection() && if_unfit != IfUnfit::Keep {
-        let why = match asked {
-            Asked::Told(TokenVerdict::Ended) => "it has ended",
-            Asked::Told(TokenVerdict::Revoked) => "it was revoked",
-            _ => "it is not whole, not of this host, or dead",
-        };
-        let what = format!("{forge} does not take this token ({why}): nothing was changed");
-        return Err(Failure::new(what, hint));
-    }
-    warn_if_unsure(streams, &asked, &forge, &credential.key);
+    let vetted = login::vet(helper, credential, given, if_unfit == IfUnfit::Keep, now);
+    let (issuer, asked) = vetted.map_err(|error| match if_unfit {
+        IfUnfit::MayForce => {
+            Failure::new(error.to_string(), "--force saves the token all the same")
+        }
+        _ => error.into(),
+    })?;
+    warn_if_unsure(streams, &asked, &login::forge_name(issuer), &credential.key);
     Ok((issuer, asked))
 }
 
@@ -231,20 +208,12 @@ pub(super) fn keep(
     given: &Query,
     if_unfit: IfUnfit,
     now: Now,
-) -> Result<Kept, Failure> {
+) -> Result<SavedToken, Failure> {
     let (issuer, asked) = vet(streams, helper, credential, given, if_unfit, now)?;
-    let outcome = helper.keep(credential, ExpirySource::Person, now)?;
-    ui::notices(streams, &outcome.notices, now.unix);
-    // What was known of the same token holds on.
-    let kept = helper.kept_for(&Query::exact(&credential.key))?;
-    let kept = kept.filter(|kept| kept.has_same_secrets(credential));
-    let kept = kept.as_ref().unwrap_or(credential);
-    let known = helper.settle(kept, issuer.as_ref(), &asked, now)?;
-    warn_of_scopes(streams, issuer, known.scopes.as_deref());
-    Ok(Kept {
-        end: known.end,
-        is_endless: known.is_endless,
-    })
+    let saved = login::save(helper, credential, issuer, &asked, now)?;
+    ui::notices(streams, &saved.notices, now.unix);
+    warn_of_scopes(streams, issuer, saved.scopes.as_deref());
+    Ok(saved)
 }
 
 /// Warns if the token lacks a scope that git needs.
@@ -273,7 +242,7 @@ fn warn_if_unsure(streams: &mut Streams, asked: &Asked, forge: &str, key: &Key) 
                 .as_ref()
                 .map(|page| format!("for single sign-on open {page} within the hour"));
             let words = words.as_deref().unwrap_or("no reason given");
-            let what = format!("{forge} knows this token and blocks it: {words}");
+            let what = format!("{forge} knows this token but blocks it: {words}");
             ui::warn(streams, &what, hint.as_deref());
         }
         Asked::Told(TokenVerdict::Limited { status, wait }) => {
@@ -289,7 +258,7 @@ fn warn_if_unsure(streams: &mut Streams, asked: &Asked, forge: &str, key: &Key) 
         }
         Asked::Told(TokenVerdict::Unclear { status }) => {
             let what = format!(
-                "cannot tell whether the token works: {forge} answers {status}, and says nothing about it"
+                "cannot tell whether the token works: {forge} answers {status}, which says nothing about it"
             );
             ui::warn(streams, &what, None);
         }

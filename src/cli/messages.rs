@@ -5,7 +5,7 @@ use std::error::Error;
 use crate::credential::expiry::ExpirySource;
 use crate::credential::key::Key;
 use crate::helper::notice::{Next, Notice};
-use crate::storage::in_words as places;
+use crate::storage::{self, in_words as places};
 use crate::terminal::escape;
 use crate::time::in_words;
 
@@ -22,6 +22,14 @@ impl Message {
             what,
             cause: String::new(),
             hint: hint.into(),
+        }
+    }
+
+    fn of_storage(what: String, cause: &storage::Error) -> Self {
+        Self {
+            what,
+            cause: causes(cause),
+            hint: cause.hint().map(str::to_owned),
         }
     }
 }
@@ -62,33 +70,22 @@ pub(super) fn message(notice: &Notice, unix_now: u64) -> Message {
             Message::new(what, renew(key))
         }
         Notice::ExpiredBeforeStored { key, expiry } => {
-            let what = format!(
-                "{} was not saved: it expired on {}",
-                token_of(key),
-                expiry.day()
-            );
-            Message::new(what, None)
+            let (token, day) = (token_of(key), expiry.day());
+            Message::new(format!("{token} was not saved: it expired on {day}"), None)
         }
         Notice::UnreadableExpiry { key } => {
-            let what = format!(
-                "saved {} without its expiry: the date is invalid",
-                token_of(key)
-            );
+            let token = token_of(key);
+            let what = format!("saved {token} without its expiry: the date is invalid");
             Message::new(what, None)
         }
-        Notice::FellBack { cause, timeout } => Message {
-            what: format!(
-                "the keychain cannot be reached: tokens are kept in memory, for {} after their last use",
-                in_words(timeout.as_secs())
-            ),
-            cause: causes(cause),
-            hint: cause.hint().map(str::to_owned),
-        },
-        Notice::PassedOver { cause } => Message {
-            what: cause.to_string(),
-            cause: causes(cause),
-            hint: cause.hint().map(str::to_owned),
-        },
+        Notice::FellBack { cause, timeout } => {
+            let time = in_words(timeout.as_secs());
+            let what = format!(
+                "the keychain cannot be reached: tokens are kept in memory, for {time} after their last use"
+            );
+            Message::of_storage(what, cause)
+        }
+        Notice::PassedOver { cause } => Message::of_storage(cause.to_string(), cause),
         Notice::Unwritable { key, cause } => {
             let what = format!("git does not get {}: its {cause}", token_of(key));
             Message::new(what, renew(key))

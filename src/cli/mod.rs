@@ -25,7 +25,6 @@ pub(crate) mod streams;
 mod table;
 pub(crate) mod ui;
 mod usage;
-mod whereabouts;
 
 use std::ffi::OsString;
 use std::io;
@@ -37,7 +36,7 @@ use std::time::Duration;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use self::failure::Failure;
-use self::flags::{FlagArguments, gits_call, gits_flags};
+use self::flags::FlagArguments;
 use self::streams::Streams;
 use crate::config::{Flags, Settings};
 use crate::credential::query::Query;
@@ -47,10 +46,11 @@ use crate::helper::Helper;
 use crate::helper::lookup::background::COMMAND;
 use crate::platform;
 use crate::protocol::Operation;
+use crate::tasks::calls::{gits_call, gits_flags};
 use crate::terminal::prompt;
 
-/// Keeps personal access tokens for git: in memory for a while, in the system's keychain, or (only if told to) in a
-/// plaintext file. Warns before a token ends.
+/// Keeps personal access tokens for git: in memory for a while, in the system's keychain, or (only if you choose it) in a
+/// plaintext file. Warns you before a token expires.
 #[derive(Parser)]
 #[command(
     name = "git-credential-pat",
@@ -89,13 +89,13 @@ enum Command {
     Cache(cache::Arguments),
     Completions(completions::Arguments),
     Help(help::Arguments),
-    /// git asks: which credential fits what stands on standard input?
+    /// For git: print the credential for the query on standard input
     Get,
-    /// git tells: the credential on standard input was accepted
+    /// For git: save the credential on standard input, which the server accepted
     Store,
-    /// git tells: the credential on standard input was refused
+    /// For git: remove the credential on standard input, which the server rejected
     Erase,
-    /// git asks: which capabilities are there?
+    /// For git: print the capabilities of this helper
     Capability,
 }
 

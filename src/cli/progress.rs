@@ -1,4 +1,4 @@
-//! How far long work is, for who watches.
+//! The progress of long work, on the last line of a terminal.
 
 use std::io::Write;
 use std::time::Duration;
@@ -6,19 +6,18 @@ use std::time::Duration;
 use super::streams::Streams;
 use crate::platform::monotonic_now;
 
-/// What is done sooner needs no counting.
+/// Shorter work shows no progress.
 const PROGRESS_AFTER: Duration = Duration::from_secs(1);
 
-/// Counts long work on a terminal's last line, which is empty again in the end.
-pub(super) struct Progress<'a> {
+/// Counts the steps of long work on the last line of the terminal, and clears the line in the end.
+pub(super) struct ProgressLine<'a> {
     streams: &'a mut Streams,
     what: &'static str,
     began: Duration,
     is_shown: bool,
 }
 
-impl<'a> Progress<'a> {
-    /// Of `what` there may be much.
+impl<'a> ProgressLine<'a> {
     pub(super) fn of(what: &'static str, streams: &'a mut Streams) -> Self {
         Self {
             streams,
@@ -28,7 +27,7 @@ impl<'a> Progress<'a> {
         }
     }
 
-    /// The one with this number, of so many, is next. What is done in a moment is not counted.
+    /// Shows that the step `number` of `count` begins.
     pub(super) fn comes_to(&mut self, number: usize, count: usize) {
         let is_long = monotonic_now().saturating_sub(self.began) >= PROGRESS_AFTER;
         if self.streams.redraws_error && is_long {
@@ -40,7 +39,7 @@ impl<'a> Progress<'a> {
     }
 }
 
-impl Drop for Progress<'_> {
+impl Drop for ProgressLine<'_> {
     fn drop(&mut self) {
         if self.is_shown {
             let _ = self.streams.error.write_all(b"\r\x1b[K");

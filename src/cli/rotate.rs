@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use super::failure::{Failure, nothing_known, nothing_stored};
 use super::guide::IfUnfit;
 use super::streams::Streams;
-use super::{guide, open, ui, whereabouts};
+use super::{guide, open, ui};
 use crate::config::Flags;
 use crate::credential::Credential;
 use crate::credential::expiry::{Expiry, StatedExpiry};
@@ -16,7 +16,7 @@ use crate::tasks::rotation::failure::Error;
 use crate::tasks::rotation::outcome::Rotated;
 use crate::tasks::rotation::plan::{Plan, Rotation};
 use crate::tasks::rotation::{RotationRequest, RotationStep};
-use crate::tasks::target;
+use crate::tasks::{location, target};
 use crate::terminal::escape;
 use crate::time;
 
@@ -187,9 +187,9 @@ fn report(
         ui::warn(streams, &what, Some(&hint));
     }
     if let Some(key) = rotated.saved.first() {
-        let entries = whereabouts::entries(rotation.helper, key)?;
+        let entries = location::entries(rotation.helper, key)?;
         let lifetime = rotation.helper.lifetime();
-        let place = whereabouts::told(&entries, lifetime, time::now().unix);
+        let place = location::in_sentence(&entries, lifetime, time::now().unix);
         ui::print(streams, &rotated.summary(key, &place))?;
     }
     Ok(ExitCode::from(u8::from(!rotated.is_everywhere())))

@@ -5,7 +5,6 @@ use std::ffi::OsStr;
 use std::process::ExitCode;
 
 use super::failure::Failure;
-use super::flags::{flags_of, gits_flags};
 use super::streams::Streams;
 use super::ui;
 use crate::config::{self, Flags, Settings};
@@ -15,6 +14,7 @@ use crate::git::Git;
 use crate::git::helper_line::is_ours;
 use crate::git::setting::Setting;
 use crate::platform;
+use crate::tasks::calls::{flags_of, gits_flags};
 use crate::tasks::doctor::chain;
 use crate::tasks::setup::change::Warning;
 use crate::tasks::setup::install::{helper_changes, helper_value, install, key, path_changes};

@@ -9,8 +9,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::streams::Streams;
 use super::ui;
-use crate::credential::key::Key;
-use crate::helper::issuer::{Evidence, issuer};
+use crate::credential::username::{HIDDEN, may_hold_token};
 use crate::terminal::escape;
 
 /// Exit status for a wrong command line.
@@ -19,12 +18,8 @@ pub(super) const MISUSE: u8 = 2;
 const FIRST_LINE: Duration = Duration::from_secs(1);
 /// The longest line that git writes (`credential_read` in its `credential.c`).
 const LONGEST_LINE: usize = 64 * 1024;
-/// A longer word without a space may be a token of any forge.
-const SHORTEST_TOKEN: usize = 20;
 /// The program as a person calls it.
 const PROGRAM: &str = "git credential-pat";
-/// Stands for a value that is not shown.
-const HIDDEN: &str = "***";
 /// The keys of git-credential(1), INPUT/OUTPUT FORMAT.
 const PROTOCOL_KEYS: [&[u8]; 16] = [
     b"authtype",
@@ -178,35 +173,6 @@ pub(super) fn shown(word: &str) -> String {
         Some((name, _)) => format!("{}={HIDDEN}", escape::safe(name.as_bytes())),
         None => escape::safe(word.as_bytes()),
     }
-}
-
-/// Whether `word` has a forge's prefix anywhere, a part that is as long as a token, or the form of a URL with a password.
-fn may_hold_token(word: &str) -> bool {
-    let has_password = word.split_once('@').is_some_and(|(before, _)| {
-        let user = before.split_once("://").map_or(before, |(_, user)| user);
-        user.contains(':')
-    });
-    let nowhere = Key {
-        protocol: Vec::new(),
-        host: Vec::new(),
-        path: None,
-        username: None,
-    };
-    let begins_token = |rest: &[u8]| {
-        let token = Some(rest);
-        issuer(
-            &nowhere,
-            Evidence {
-                token,
-                ..Evidence::default()
-            },
-        )
-        .is_some()
-    };
-    let is_long = word
-        .split_ascii_whitespace()
-        .any(|part| part.chars().count() >= SHORTEST_TOKEN);
-    has_password || is_long || (0..word.len()).any(|at| begins_token(&word.as_bytes()[at..]))
 }
 
 #[cfg(test)]

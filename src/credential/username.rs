@@ -281,6 +281,20 @@ pub fn without_tokens(text: &str) -> String {
     shown
 }
 
+/// Whether a word of a command line may hold a token: it has a token's prefix anywhere, a part as long as a token, or the form of
+/// a URL with a password.
+pub fn may_hold_token(word: &str) -> bool {
+    let has_password = word.split_once('@').is_some_and(|(before, _)| {
+        let user = before.split_once("://").map_or(before, |(_, user)| user);
+        user.contains(':')
+    });
+    let is_long = word
+        .split_ascii_whitespace()
+        .any(|part| part.chars().count() >= LONG);
+    let bytes = word.as_bytes();
+    has_password || is_long || (0..bytes.len()).any(|at| prefix(&bytes[at..]).is_some())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

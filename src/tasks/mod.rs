@@ -1,9 +1,12 @@
 //! What people ask for. The tasks do not know each other.
 
+pub mod calls;
 pub mod check;
 pub mod clean;
 pub mod doctor;
 pub mod import;
+pub mod location;
+pub mod login;
 pub mod rotation;
 pub mod setup;
 pub mod target;

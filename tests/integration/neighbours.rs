@@ -1112,11 +1112,11 @@ fn keyring_items_that_ended_go_and_only_those() {
     shows_no_secret(&dry);
     assert_eq!(
         listed(&dry),
-        ["https://never.test alice keychain ended 9 Sep 2001"]
+        ["https://never.test alice keychain expired 9 Sep 2001"]
     );
     assert!(
         dry.stderr
-            .contains("1 credential that ended can be renewed"),
+            .contains("1 credential expired but can be renewed"),
         "{dry:?}"
     );
     assert_eq!(
@@ -1230,7 +1230,7 @@ fn keyring_leftovers_of_gits_own_helper_are_known_by_what_they_are() {
         ("forge.test", "dora", "superseded "),
     ];
     if keeps_date {
-        meant.push(("gone.test", "carol", "ended 9 Sep 2001"));
+        meant.push(("gone.test", "carol", "expired 9 Sep 2001"));
     }
     let dry = sandbox.ask("clean --dry-run", b"").succeeded();
     shows_no_secret(&dry);
@@ -1312,8 +1312,8 @@ fn keyring_items_behind_a_newer_one_are_listed_each() {
         "https://github.com alice keychain no token",
         "https://upgraded.test alice keychain superseded ",
         "https://back.test alice keychain superseded ",
-        "https://ended.test alice keychain ended 9 Sep 2001",
-        "https://hidden.test alice keychain ended 9 Sep 2001",
+        "https://ended.test alice keychain expired 9 Sep 2001",
+        "https://hidden.test alice keychain expired 9 Sep 2001",
         "https://thrice.test alice keychain (2 items) superseded ",
     ];
     assert_eq!(rows.len(), meant.len(), "{rows:#?}");
@@ -1498,7 +1498,7 @@ fn copies_of_a_refused_secret_go_and_newer_ones_stay() {
     assert_eq!(rows.len(), 4, "{rows:#?}");
     assert!(
         rows.iter()
-            .all(|row| row.starts_with("https://one.test alice ") && row.contains(" refused ")),
+            .all(|row| row.starts_with("https://one.test alice ") && row.contains(" rejected ")),
         "{rows:#?}"
     );
     let elsewhere = sandbox
@@ -1756,7 +1756,7 @@ fn single_ones_are_held_back_at_the_terminal() {
         .ask(&format!("{flags} clean --json --yes"), b"")
         .succeeded();
     count(&json.text(), "\"outcome\": \"removed\"", 2);
-    count(&json.text(), "\"reason\": \"ended\"", 2);
+    count(&json.text(), "\"reason\": \"expired\"", 2);
     let empty = sandbox
         .ask(&format!("{flags} clean --json"), b"")
         .succeeded();
@@ -1806,7 +1806,7 @@ fn what_came_to_life_again_stays() {
     assert!(status.success(), "{shown}");
     assert!(
         shown.contains("removed 0 credentials")
-            && shown.contains("3 credentials changed in the meantime, and stayed"),
+            && shown.contains("3 credentials changed in the meantime: not removed"),
         "{shown}"
     );
     for (host, user) in [("one.test", "alice"), ("two.test", "bob")] {

@@ -187,7 +187,7 @@ fn login_warns_that_a_path_is_left_out_and_shows_the_rule() {
     };
     let said = login("https://alice@one.test/acme/two.git").stderr;
     for part in [
-        "git does not tell the path 'acme/two.git': the token is for all of https://one.test",
+        "git does not send the path 'acme/two.git': the token is for all of https://one.test",
         "git-credential-pat/config.toml and run 'git credential-pat setup'",
         "\n  [[account]]\n  url = \"https://one.test/acme/two\"\n  username = \"alice\"\n",
     ] {

@@ -4,11 +4,11 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use super::super::flags::gits_flags;
 use crate::config::Settings;
 use crate::credential::key::Key;
 use crate::helper::open;
 use crate::platform;
+use crate::tasks::calls::gits_flags;
 
 /// The user waits after pressing the key.
 const PATIENCE: Duration = Duration::from_millis(500);

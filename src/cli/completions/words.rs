@@ -33,7 +33,7 @@ pub(super) fn candidates(words: &[String]) -> String {
     let Some((last, before)) = words.split_last() else {
         return String::new();
     };
-    let mut place = Place::start(&line);
+    let mut place = WordPlace::start(&line);
     for word in before {
         place.pass(word);
     }
@@ -52,7 +52,7 @@ pub(super) fn candidates(words: &[String]) -> String {
 type Candidates = Vec<(String, String)>;
 
 /// Where a word stands.
-struct Place<'a> {
+struct WordPlace<'a> {
     command: &'a Command,
     /// The option whose value comes next.
     option: Option<&'a Arg>,
@@ -62,7 +62,7 @@ struct Place<'a> {
     has_no_options: bool,
 }
 
-impl<'a> Place<'a> {
+impl<'a> WordPlace<'a> {
     fn start(command: &'a Command) -> Self {
         Self {
             command,

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use super::super::streams::Streams;
-use super::super::whereabouts::{Calls, Lines, OwnLines};
+use super::super::ui;
 use crate::config::{Flags, Settings};
 use crate::credential::key::Key;
 use crate::credential::query::Query;
 use crate::helper::open::kinds;
 use crate::storage::StorageKind;
+use crate::tasks::calls::{Calls, Lines, OwnLines};
 use crate::tasks::import::offer::Offer;
 
 /// git's calls for the host of each offer.
@@ -40,10 +41,9 @@ impl<'a> Reach<'a> {
         for offer in wanted {
             let key = &offer.credential.key;
             let kept = kinds(self.own);
-            if !self
-                .of_key(key)
-                .check(streams, Some(key), kept, (self.own, flags))
-            {
+            let obstacle = self.of_key(key).obstacle(key, kept, self.own, flags);
+            if let Some((what, hint)) = obstacle {
+                ui::warn(streams, &what, Some(&hint));
                 return;
             }
         }

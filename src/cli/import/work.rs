@@ -3,7 +3,7 @@
 use std::thread;
 
 use super::super::failure::Failure;
-use super::super::progress::Progress;
+use super::super::progress::ProgressLine;
 use super::super::streams::Streams;
 use super::super::ui;
 use super::arguments::Arguments;
@@ -89,7 +89,7 @@ impl Work<'_> {
             return Ok(true);
         }
         let offers: Vec<&Offer> = wanted.iter().map(|&at| &self.offers[at]).collect();
-        let mut progress = Progress::of("storing credential", streams);
+        let mut progress = ProgressLine::of("storing credential", streams);
         let stored = import.store(&offers, &mut thread::sleep, &mut |at, of| {
             progress.comes_to(at, of);
         });

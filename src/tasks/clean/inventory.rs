@@ -1,4 +1,4 @@
-//! What a storage of ours keeps, entry by entry, and taking one of them away.
+//! The credentials of a storage, one item for each secret, and the removal of one of them.
 
 use std::collections::HashMap;
 
@@ -8,31 +8,31 @@ use crate::credential::query::Query;
 use crate::storage::{Error, Storage, StorageKind};
 use crate::time::Now;
 
-/// A secret that is kept under a key.
+/// A secret under a key in a storage.
 #[derive(Debug)]
-pub(crate) struct Kept {
+pub(crate) struct InventoryItem {
     pub(crate) kind: StorageKind,
     pub(crate) credential: Credential,
-    /// When, in Unix seconds, where the storage knows.
+    /// When it was written, in Unix seconds, if the storage knows.
     pub(crate) written: Option<u64>,
-    /// How many items keep it.
+    /// The number of equal entries.
     pub(crate) items: usize,
 }
 
-/// Every secret that a storage keeps, of several under one key the one that answers last. Where the same one is kept more
-/// than once under its key, the latest tells of it.
-pub(crate) fn everything(storage: &dyn Storage) -> Result<Vec<Kept>, Error> {
-    let mut all: Vec<Option<Kept>> = Vec::new();
+/// Every secret in a storage, in the storage's order: of several under one key, the last one answers. Equal secrets under one key
+/// are one item, at the place of the last one.
+pub(crate) fn everything(storage: &dyn Storage) -> Result<Vec<InventoryItem>, Error> {
+    let mut all: Vec<Option<InventoryItem>> = Vec::new();
     let mut by_key: HashMap<Key, Vec<usize>> = HashMap::new();
     for (listed, credential) in storage.all()? {
-        let mut kept = Kept {
+        let mut kept = InventoryItem {
             kind: storage.kind(),
             credential,
             written: listed.written,
             items: 1,
         };
         let of_key = by_key.entry(listed.key).or_default();
-        let is_same = |older: &&mut Option<Kept>| {
+        let is_same = |older: &&mut Option<InventoryItem>| {
             let older = older.as_ref();
             older.is_some_and(|older| older.credential.has_same_secrets(&kept.credential))
         };
@@ -53,37 +53,38 @@ pub(crate) fn everything(storage: &dyn Storage) -> Result<Vec<Kept>, Error> {
     Ok(all.into_iter().flatten().collect())
 }
 
-/// Why [`everything`] may have left something out: what is locked in the keychain is passed over there in silence.
-pub(crate) fn what_is_locked(storage: &dyn Storage) -> Option<Error> {
+/// The error if the keychain is locked: [`everything`] leaves locked items out without an error.
+pub(crate) fn locked(storage: &dyn Storage) -> Option<Error> {
     let is_keychain = storage.kind() == StorageKind::Keychain;
     is_keychain.then(|| storage.check().err()).flatten()
 }
 
-/// Memory has wiped a secret that ended: there is nothing to compare, but then what is there now must have ended as well.
+/// Removes a credential if its secret is unchanged. Memory wipes an expired secret: without a secret to compare, the entry must have
+/// expired as well.
 pub(crate) fn remove_from(
     storage: &dyn Storage,
     stale: &Credential,
     now: Now,
 ) -> Result<usize, Error> {
-    let exactly = Query::exact(&stale.key);
+    let exact = Query::exact(&stale.key);
     if !stale.is_complete() {
-        let kept = storage.get(&exactly)?;
+        let kept = storage.get(&exact)?;
         let is_expired = kept.is_some_and(|kept| !kept.is_complete() && kept.is_expired(now.unix));
         return if is_expired {
-            storage.erase(&exactly)
+            storage.erase(&exact)
         } else {
             Ok(0)
         };
     }
-    // Another end was told meanwhile: it may be good again.
-    match storage.get(&exactly)? {
+    // Another expiry was set meanwhile: the token may work again.
+    match storage.get(&exact)? {
         Some(kept) if kept.has_same_secrets(stale) && kept.expiry != stale.expiry => Ok(0),
         _ => storage.erase(&stale.as_rejected()),
     }
 }
 
-/// Only while another one still answers in its place.
-pub(crate) fn remove_behind(storage: &dyn Storage, stale: &Credential) -> Result<usize, Error> {
+/// Removes a credential while another secret answers in its place.
+pub(crate) fn remove_shadowed(storage: &dyn Storage, stale: &Credential) -> Result<usize, Error> {
     match storage.get(&Query::exact(&stale.key))? {
         Some(kept) if kept.is_complete() && !kept.has_same_secrets(stale) => {
             storage.erase(&stale.as_rejected())

@@ -74,12 +74,6 @@ impl Diagnosis<'_> {
             Some(ForgeKind::GitLab) => ("the token lacks the scope 'write_repository'", page),
             _ => ("the token lacks a permission for the repository", page),
         };
-        // GitLab's words add nothing to a missing role.
-        let quote = if has_scopes && self.is(ForgeKind::GitLab) {
-            String::new()
-        } else {
-            quote
-        };
         Finding::problem(title, format!("403: {before}{cause}{quote}"), remedy)
     }
 

@@ -98,7 +98,7 @@ fn is_bare_host(typed: &str) -> bool {
 }
 
 /// The helper's query for the URL, and the credential that answers it.
-type Answer = (Question, Result<Option<Credential>, Error>);
+type UrlAnswer = (Question, Result<Option<Credential>, Error>);
 
 /// Neither the name of a remote nor a host with a stored token.
 #[derive(Debug)]
@@ -144,7 +144,7 @@ impl Doctor<'_> {
         self.opened.as_ref().ok().map(|(_, helper)| helper)
     }
 
-    fn answer(&self) -> Option<Answer> {
+    fn answer(&self) -> Option<UrlAnswer> {
         let (settings, helper) = self.opened.as_ref().ok()?;
         let question = Question::of(self.git(), &settings.accounts, self.url?);
         let kept = helper.answer_to(&question.wanted, self.now);
@@ -176,7 +176,7 @@ impl Doctor<'_> {
     }
 
     /// Checks git's helpers and each setting that signs in without them, and then the remotes.
-    fn of_git(&self, git: &Git, answer: Option<&Answer>) -> Vec<Finding> {
+    fn of_git(&self, git: &Git, answer: Option<&UrlAnswer>) -> Vec<Finding> {
         let stored = answer.and_then(|(question, kept)| {
             let kept = kept.as_ref().ok()?.as_ref()?;
             // An expired credential is not given to git.
@@ -222,7 +222,7 @@ impl Doctor<'_> {
     }
 
     /// Checks the query, the token and the repository. The first finding that explains the rest ends the checks.
-    fn of_url(&self, helper: &Helper, url: &Query, (question, kept): &Answer) -> Vec<Finding> {
+    fn of_url(&self, helper: &Helper, url: &Query, (question, kept): &UrlAnswer) -> Vec<Finding> {
         let Some(key) = url.key() else {
             return Vec::new();
         };

@@ -1,0 +1,207 @@
+//! `login` without its dialogue: the query under which git will look for a new token, the token's username, and saving it.
+
+use crate::config::Settings;
+use crate::config::account;
+use crate::credential::Credential;
+use crate::credential::expiry::{Expiry, ExpirySource};
+use crate::credential::query::Query;
+use crate::credential::url;
+use crate::credential::username::Username;
+use crate::forge::TokenVerdict;
+use crate::git::remotes::{self, Remotes};
+use crate::git::{self, Git};
+use crate::helper::Helper;
+use crate::helper::issuer::{DefaultUsername, Issuer, retired_reason};
+use crate::helper::lookup::request::Asked;
+use crate::helper::notice::Notice;
+use crate::secret::Secret;
+use crate::storage;
+use crate::tasks::doctor::finding::Finding;
+use crate::tasks::doctor::remotes::of_remote;
+use crate::terminal::escape;
+use crate::time::Now;
+
+/// The reason why there is nothing to log in to, or why a token was not saved.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum LoginError {
+    #[error("the remote {says}")]
+    RemoteOverSsh { says: String, hint: Option<String> },
+    #[error("the URL of the remote {0} holds a password: git asks no helper")]
+    RemoteWithPassword(String),
+    #[error("the remote {0} is not reached over HTTPS: no token works there")]
+    RemoteNotHttps(String),
+    #[error("this secret no longer works ({0}): nothing was changed")]
+    Retired(&'static str),
+    #[error("{forge} rejects this token ({reason}): nothing was changed")]
+    Rejected { forge: String, reason: &'static str },
+    #[error(transparent)]
+    Url(#[from] url::Error),
+    #[error(transparent)]
+    Git(#[from] git::Error),
+    #[error(transparent)]
+    Storage(#[from] storage::Error),
+}
+
+impl LoginError {
+    pub(crate) fn hint(&self) -> Option<&str> {
+        match self {
+            Self::RemoteOverSsh { hint, .. } => hint.as_deref(),
+            Self::RemoteWithPassword(_) => {
+                Some("take it out with 'git remote set-url', and revoke it at its forge")
+            }
+            Self::RemoteNotHttps(_) => {
+                Some("give the URL that the token is for, such as https://github.com")
+            }
+            Self::Git(error) => error.hint(),
+            Self::Storage(error) => error.hint(),
+            Self::Retired(_) | Self::Rejected { .. } | Self::Url(_) => None,
+        }
+    }
+}
+
+/// The usual remote of the current repository: its name, safe for a terminal, and its URL. `None`: there is none.
+pub(crate) fn usual_remote() -> Result<Option<(String, Query)>, LoginError> {
+    let git = Git::find()?;
+    let remotes = Remotes::read(&git);
+    let Some(remote) = remotes.usual(&git) else {
+        return Ok(None);
+    };
+    let name = escape::safe(remote.name.as_bytes());
+    let is_over_ssh = remote.target.ssh().is_some();
+    let over_ssh = of_remote(remote, &remotes).filter(|_| is_over_ssh);
+    if let Some(Finding { says, remedy, .. }) = over_ssh {
+        return Err(LoginError::RemoteOverSsh { says, hint: remedy });
+    }
+    let url = &remote.target.url;
+    match url::parse(url.as_bytes()) {
+        Ok(query) if query.protocol.as_deref() == Some(b"https") => Ok(Some((name, query))),
+        Err(url::Error::Password) => Err(LoginError::RemoteWithPassword(name)),
+        Err(error) if url.starts_with("https://") => Err(error.into()),
+        _ => Err(LoginError::RemoteNotHttps(name)),
+    }
+}
+
+/// A problem of the path in a URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PathProblem {
+    /// An `[[account]]` needs the path, but git does not send it.
+    RuleWithoutPath,
+    /// Neither git nor a rule uses the path: it was left out of the query.
+    LeftOut,
+}
+
+/// Changes `query` to the one that git will ask: without a path that git does not send, and for the account of the path.
+pub(crate) fn as_git_will_ask(
+    mut query: Query,
+    settings: &Settings,
+    tells_path: impl FnOnce(&Query) -> bool,
+) -> (Query, Option<PathProblem>) {
+    let mut accounts = settings.accounts.iter();
+    let has_rule = accounts.any(|account| account.path.is_some() && account.covers(&query));
+    let mut problem = None;
+    if !tells_path(&query) {
+        if has_rule {
+            problem = Some(PathProblem::RuleWithoutPath);
+        } else if query.path.take().is_some() {
+            problem = Some(PathProblem::LeftOut);
+        }
+    }
+    account::apply(&settings.accounts, &mut query);
+    (query, problem)
+}
+
+/// The username of the only stored token that `query` matches. If none is stored, the username that the forge of `token` accepts.
+pub(crate) fn known_username(
+    helper: &Helper,
+    query: &Query,
+    token: Option<&Secret>,
+) -> Result<Option<Username>, storage::Error> {
+    let mut known = Vec::new();
+    for (_, listed) in helper.list()?.value {
+        // A token in the place of the name is replaced by a name.
+        if query.matches(&listed.key) {
+            known.extend(listed.key.username.filter(|name| !name.may_be_token()));
+        }
+    }
+    known.sort_unstable();
+    known.dedup();
+    if known.len() > 1 {
+        return Ok(None);
+    }
+    if let Some(only) = known.pop() {
+        return Ok(Some(only));
+    }
+    let key = query.key();
+    let default = key
+        .zip(token)
+        .map(|(key, token)| helper.username(&key, token, None));
+    Ok(match default {
+        Some(DefaultUsername::Known(name)) => Some(Username::from(name)),
+        _ => None,
+    })
+}
+
+/// A token that was saved, and what is known about it.
+pub(crate) struct SavedToken {
+    pub(crate) end: Option<(Expiry, ExpirySource)>,
+    /// The forge says that the token never expires.
+    pub(crate) is_endless: bool,
+    pub(crate) scopes: Option<Vec<String>>,
+    pub(crate) notices: Vec<Notice>,
+}
+
+/// The name of the forge in a sentence.
+pub(crate) fn forge_name(issuer: Option<Issuer>) -> String {
+    issuer.map_or_else(
+        || "the forge".to_owned(),
+        |issuer| issuer.forge.kind().to_string(),
+    )
+}
+
+/// Asks the forge about the token. Fails if the token is invalid, unless `is_forced`. `given`: the URL of the command line, which may
+/// name a repository.
+pub(crate) fn vet(
+    helper: &Helper,
+    credential: &Credential,
+    given: &Query,
+    is_forced: bool,
+    now: Now,
+) -> Result<(Option<Issuer>, Asked), LoginError> {
+    if let Some(reason) = retired_reason(credential).filter(|_| !is_forced) {
+        return Err(LoginError::Retired(reason));
+    }
+    let repositories = remotes::repositories(Some(given));
+    let (issuer, asked) = helper.ask_with(credential, &repositories, now);
+    if asked.is_rejection() && !is_forced {
+        let reason = match asked {
+            Asked::Told(TokenVerdict::Ended) => "it has expired",
+            Asked::Told(TokenVerdict::Revoked) => "it was revoked",
+            _ => "it is incomplete, for another host, or invalid",
+        };
+        let forge = forge_name(issuer);
+        return Err(LoginError::Rejected { forge, reason });
+    }
+    Ok((issuer, asked))
+}
+
+/// Saves a token with the answer of its forge.
+pub(crate) fn save(
+    helper: &Helper,
+    credential: &Credential,
+    issuer: Option<Issuer>,
+    asked: &Asked,
+    now: Now,
+) -> Result<SavedToken, LoginError> {
+    let outcome = helper.keep(credential, ExpirySource::Person, now)?;
+    // The expiry and scopes that were known of the same token stay.
+    let saved = helper.kept_for(&Query::exact(&credential.key))?;
+    let saved = saved.filter(|saved| saved.has_same_secrets(credential));
+    let saved = saved.as_ref().unwrap_or(credential);
+    let known = helper.settle(saved, issuer.as_ref(), asked, now)?;
+    Ok(SavedToken {
+        end: known.end,
+        is_endless: known.is_endless,
+        scopes: known.scopes,
+        notices: outcome.notices,
+    })
+}
