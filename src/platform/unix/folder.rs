@@ -12,7 +12,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::effective_uid;
+use super::process::effective_uid;
 
 /// Mode bits of other users: any use, and writing.
 const ALL_USE: u32 = 0o077;

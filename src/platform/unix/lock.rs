@@ -10,7 +10,8 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::{OpenFolder, monotonic_now};
+use super::folder::OpenFolder;
+use super::process::monotonic_now;
 
 /// The right to change a folder's files: a parameter of everything that does.
 #[derive(Debug)]

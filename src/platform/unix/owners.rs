@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use super::effective_uid;
+use super::process::effective_uid;
 
 /// A file of users or groups larger than this says nothing.
 const LARGEST: u64 = 16 * 1024 * 1024;

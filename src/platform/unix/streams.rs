@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::monotonic_now;
+use super::process::monotonic_now;
 
 /// Standard input without the standard library's buffer, which nobody wipes.
 pub fn stdin() -> io::Result<File> {

@@ -17,8 +17,10 @@ const SIBLINGS: &[(&str, &[&str])] = &[
         &[
             "ui",
             "json",
+            "messages",
             "progress",
             "streams",
+            "failure",
             "flags",
             "guide",
             "table",
