@@ -3,8 +3,6 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
-use rustix::process::setsid;
-
 use crate::config::{Flags, Settings};
 use crate::helper::Helper;
 use crate::protocol::read::{self, AttributeLines};
@@ -18,8 +16,7 @@ pub(super) fn run(flags: Flags) -> ExitCode {
     platform::close_inherited();
     platform::end_after(LIFE);
     platform::harden();
-    // Fails if we lead a process group already, and then we need no session of our own.
-    let _ = setsid();
+    platform::leave_session();
     if look_up(flags).is_some() {
         ExitCode::SUCCESS
     } else {

@@ -4,8 +4,6 @@ use std::env;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{self, Read};
-use std::os::unix::process::CommandExt as _;
-use std::process::{Command, Stdio};
 
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
@@ -23,7 +21,7 @@ use crate::git::Git;
 use crate::helper::Helper;
 use crate::helper::issuer::Issuer;
 use crate::helper::lookup::request::Asked;
-use crate::platform;
+use crate::platform::{self, URL_OPENER, is_graphical, open_url};
 use crate::secret::{Buffer, Secret};
 use crate::tasks::login::{self, SavedToken};
 use crate::terminal::escape;
@@ -94,7 +92,7 @@ fn show_all(streams: &mut Streams, pages: &[Page], how: How) -> io::Result<()> {
         );
     }
     ui::print(streams, &text)?;
-    if how.may_open && has_display() && browse(&first.url) {
+    if how.may_open && is_graphical() && browse(&first.url) {
         return ui::print(streams, "the page opens in your browser\n");
     }
     Ok(())
@@ -146,26 +144,9 @@ fn draws_blocks(variable: impl Fn(&str) -> Option<OsString>) -> bool {
     !is_dumb && (locale.contains("utf-8") || locale.contains("utf8"))
 }
 
-fn has_display() -> bool {
-    ["DISPLAY", "WAYLAND_DISPLAY"]
-        .into_iter()
-        .any(|name| env::var_os(name).is_some_and(|value| !value.is_empty()))
-}
-
-/// Opens a page without waiting. Ctrl-C does not reach the browser: it has a process group of its own.
+/// Opens a page in the browser; false if no program can.
 fn browse(url: &str) -> bool {
-    let Some(program) = Git::on_path("xdg-open") else {
-        return false;
-    };
-    Command::new(program)
-        .arg(url)
-        .current_dir("/")
-        .process_group(0)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .is_ok()
+    Git::on_path(URL_OPENER).is_some_and(|program| open_url(&program, url))
 }
 
 /// Tells whether a token is saved that the forge does not accept, or a text that cannot be sent as one.

@@ -1,13 +1,10 @@
 //! Reads the text of `config.toml`, if it is a plain file that only this user and root can write.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Mode, OFlags, fstat};
-
 use super::trust::{self, Doubt};
-use crate::platform::is_kernels;
+use crate::platform::{FileFacts, is_kernels, open_any};
 use crate::terminal::escape::shell_word;
 
 /// In bytes.
@@ -58,11 +55,9 @@ pub(super) fn read(path: &Path) -> Result<String, Error> {
         cause,
     };
     // Never wait for a pipe or a device.
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let file = rustix::fs::open(path, flags, Mode::empty());
-    let file = File::from(file.map_err(|cause| unreadable(cause.into()))?);
-    let found = fstat(&file).map_err(|cause| unreadable(cause.into()))?;
-    if !rustix::fs::FileType::from_raw_mode(found.st_mode).is_file() {
+    let file = open_any(path).map_err(unreadable)?;
+    let found = FileFacts::of(&file).map_err(unreadable)?;
+    if !found.is_file() {
         return Err(unreadable(io::Error::other("it is not a plain file")));
     }
     let doubt = if is_kernels(&file) {
@@ -133,7 +128,7 @@ mod tests {
         long.push('#');
         std::fs::write(&path, &long).unwrap();
         let pipe = home.path().join("pipe");
-        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, Mode::RUSR | Mode::WUSR).unwrap();
+        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).unwrap();
         #[cfg(target_os = "linux")]
         for made_up in ["/proc/version", "/proc/self/environ"] {
             let planted = home.path().join("planted");

@@ -14,17 +14,10 @@ use std::ffi::OsString;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{AtFlags, CWD, FileType, Stat, statat};
-use rustix::io::Errno;
-
-use crate::platform::{effective_uid, is_private_group, is_roots_unmapped, permissions};
+use crate::platform::{FileFacts, permissions};
 
 /// The limit of links on the way: more form a loop.
 const LINKS: usize = 32;
-
-const WRITTEN_BY_OTHERS: u32 = 0o002;
-const WRITTEN_BY_GROUP: u32 = 0o020;
-const STICKY: u32 = 0o1000;
 
 /// The reason why a path is not trusted.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,7 +42,7 @@ enum Role {
 }
 
 /// Follows `path` and checks everything on the way to `opened`, the file that was opened by that path.
-pub(super) fn check(path: &Path, opened: &Stat) -> io::Result<Result<(), Doubt>> {
+pub(super) fn check(path: &Path, opened: &FileFacts) -> io::Result<Result<(), Doubt>> {
     let mut parts: VecDeque<OsString> = VecDeque::new();
     let mut at = prepend(&mut parts, path, &PathBuf::from("/"));
     let mut folder = look_at(&at)?;
@@ -60,8 +53,7 @@ pub(super) fn check(path: &Path, opened: &Stat) -> io::Result<Result<(), Doubt>>
     while let Some(part) = parts.pop_front() {
         let next = at.join(&part);
         let found = look_at(&next)?;
-        let kind = FileType::from_raw_mode(found.st_mode);
-        if part == ".." || kind.is_dir() {
+        if part == ".." || found.is_folder() {
             if let Some(doubt) = doubt_of(&next, &found, Role::Above) {
                 return Ok(Err(doubt));
             }
@@ -69,7 +61,7 @@ pub(super) fn check(path: &Path, opened: &Stat) -> io::Result<Result<(), Doubt>>
             continue;
         }
         let doubt = doubt_of(&at, &folder, Role::Holder);
-        let role = if kind.is_symlink() {
+        let role = if found.is_link() {
             Role::Above
         } else {
             Role::File
@@ -78,16 +70,16 @@ pub(super) fn check(path: &Path, opened: &Stat) -> io::Result<Result<(), Doubt>>
         if let Some(doubt) = doubt {
             return Ok(Err(doubt));
         }
-        if kind.is_symlink() {
+        if found.is_link() {
             links += 1;
             if links > LINKS {
-                return Err(Errno::LOOP.into());
+                return Err(io::Error::other("too many levels of symbolic links"));
             }
             at = prepend(&mut parts, &std::fs::read_link(&next)?, &at);
             folder = look_at(&at)?;
             continue;
         }
-        let is_opened = (found.st_dev, found.st_ino) == (opened.st_dev, opened.st_ino);
+        let is_opened = found.identity() == opened.identity();
         return Ok(if is_opened && parts.is_empty() {
             Ok(())
         } else {
@@ -98,7 +90,7 @@ pub(super) fn check(path: &Path, opened: &Stat) -> io::Result<Result<(), Doubt>>
             })
         });
     }
-    Err(Errno::ISDIR.into())
+    Err(io::ErrorKind::IsADirectory.into())
 }
 
 /// Puts the parts of `path` before the others. Returns the folder where they start.
@@ -115,11 +107,11 @@ fn prepend(parts: &mut VecDeque<OsString>, path: &Path, from: &Path) -> PathBuf 
     }
 }
 
-fn look_at(path: &Path) -> io::Result<Stat> {
-    Ok(statat(CWD, path, AtFlags::SYMLINK_NOFOLLOW)?)
+fn look_at(path: &Path) -> io::Result<FileFacts> {
+    FileFacts::of_path(path)
 }
 
-fn doubt_of(path: &Path, found: &Stat, role: Role) -> Option<Doubt> {
+fn doubt_of(path: &Path, found: &FileFacts, role: Role) -> Option<Doubt> {
     let doubt = |problem, is_mode| {
         Some(Doubt {
             path: path.to_path_buf(),
@@ -127,22 +119,21 @@ fn doubt_of(path: &Path, found: &Stat, role: Role) -> Option<Doubt> {
             is_mode,
         })
     };
-    let (owner, mode) = (found.st_uid, found.st_mode);
-    let is_ours = owner == effective_uid() || owner == 0;
-    if !is_ours && (role != Role::Above || !is_roots_unmapped(owner)) {
+    let is_roots_above = role == Role::Above && found.is_unmapped_roots();
+    if !found.is_ours_or_roots() && !is_roots_above {
         return doubt("belongs to another user", false);
     }
-    // The mode of a link has no meaning.
-    if FileType::from_raw_mode(mode).is_symlink() {
+    // The mode of a link means nothing.
+    if found.is_link() {
         return None;
     }
-    let is_sticky = mode & STICKY != 0 && role != Role::File;
-    if mode & WRITTEN_BY_OTHERS != 0 && !(is_sticky && role == Role::Above) {
+    let is_sticky = found.is_sticky() && role != Role::File;
+    if found.is_writable_by_all() && !(is_sticky && role == Role::Above) {
         return doubt("can be written by other users", true);
     }
-    let is_open_to_group = mode & WRITTEN_BY_GROUP != 0 && !is_sticky;
-    // With an access list, these bits are its mask, and the list may name any user.
-    if is_open_to_group && (!is_private_group(found.st_gid) || permissions::has_access_list(path)) {
+    let is_open_to_group = found.is_writable_by_group() && !is_sticky;
+    // With an access list these bits are its mask, and the list may name any user.
+    if is_open_to_group && (!found.has_private_group() || permissions::has_access_list(path)) {
         return doubt("can be written by other users", true);
     }
     None
@@ -189,7 +180,7 @@ mod tests {
 
         #[track_caller]
         fn doubt(&self, name: &str) -> Option<PathBuf> {
-            let opened = rustix::fs::stat(self.path(name)).unwrap();
+            let opened = FileFacts::of(&fs::File::open(self.path(name)).unwrap()).unwrap();
             check(&self.path(name), &opened)
                 .unwrap()
                 .err()
@@ -245,7 +236,8 @@ mod tests {
     #[test]
     fn another_file_than_the_one_that_was_opened_is_doubted() {
         let world = World::new();
-        let opened = rustix::fs::stat(world.path("a/b/config.toml")).unwrap();
+        let opened =
+            FileFacts::of(&fs::File::open(world.path("a/b/config.toml")).unwrap()).unwrap();
         fs::write(world.path("other"), "").unwrap();
         fs::rename(world.path("other"), world.path("a/b/config.toml")).unwrap();
         let doubt = check(&world.path("a/b/config.toml"), &opened)

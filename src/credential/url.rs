@@ -1,12 +1,12 @@
 //! URLs as people and other programs write them: a strict reader, and percent-encoding.
 
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use super::host::{is_host, is_path, is_protocol};
 use super::percent;
 use super::query::Query;
 use super::username::{HIDDEN, Username};
+use crate::platform::os_string;
 use crate::secret::Secret;
 
 /// The reason why a URL is invalid. Never holds a part of it: people paste tokens into URLs.
@@ -80,7 +80,7 @@ pub fn parse(url: &[u8]) -> Result<Query, Error> {
 /// Returns `text` without the secrets of its first URL: the password, and a user that may be a token. For keys and values of
 /// git's configuration, such as `credential.https://octocat@github.com.helper`.
 pub fn without_secrets(text: &OsStr) -> OsString {
-    let bytes = text.as_bytes();
+    let bytes = text.as_encoded_bytes();
     let hidden = || {
         let start = bytes.windows(3).position(|three| three == b"://")? + 3;
         let rest = &bytes[start..];
@@ -105,7 +105,7 @@ pub fn without_secrets(text: &OsStr) -> OsString {
         }
         password.map(|_| [before, name, b":", hidden, after].concat())
     };
-    OsString::from_vec(hidden().unwrap_or_else(|| bytes.to_vec()))
+    os_string(hidden().unwrap_or_else(|| bytes.to_vec()))
 }
 
 /// Whether `path` is `folder` or below it, by whole parts: `acme/r` is below `acme`, `acmecorp` is not.

@@ -2,14 +2,12 @@
 
 use std::env;
 use std::ffi::OsStr;
-use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use directories::{BaseDirs, ProjectDirs};
 use sha2::{Digest, Sha256};
 
-use crate::platform::{effective_uid, host_name};
+use crate::platform::{FileFacts, host_name};
 
 /// Neither `HOME` nor the user database names a home folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -101,8 +99,8 @@ pub fn named_folder(variable: &str) -> Option<PathBuf> {
 /// `XDG_RUNTIME_DIR`, if it is what its specification promises: a folder of ours, closed to others.
 fn runtime_folder() -> Option<PathBuf> {
     let folder = PathBuf::from(env::var_os("XDG_RUNTIME_DIR")?);
-    let found = fs::symlink_metadata(&folder).ok()?;
-    let is_ours = found.is_dir() && found.uid() == effective_uid() && found.mode() & 0o077 == 0;
+    let found = FileFacts::of_path(&folder).ok()?;
+    let is_ours = found.is_folder() && found.is_ours() && !found.is_open_to_others();
     (is_ours && folder.is_absolute()).then_some(folder)
 }
 

@@ -2,7 +2,6 @@
 
 use std::env;
 use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// The program's name, wherever it is installed.
@@ -84,8 +83,7 @@ fn after_home(text: &str) -> Option<&str> {
 pub fn is_ours(value: &OsStr) -> bool {
     let words = words(value).unwrap_or_default();
     let first = words.first().map_or("", String::as_str);
-    first == "pat"
-        || Path::new(OsStr::from_bytes(first.as_bytes())).file_name() == Some(OsStr::new(PROGRAM))
+    first == "pat" || Path::new(&first).file_name() == Some(OsStr::new(PROGRAM))
 }
 
 /// What may be shown of another helper's value: which program it runs. The rest may hold a password.

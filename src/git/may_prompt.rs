@@ -4,17 +4,17 @@ use std::env;
 use std::time::Duration;
 
 use super::boolean;
+use crate::platform::is_graphical;
 
 /// The time a person has to unlock the keychain.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Returns how long a prompt for the keychain's password may wait; zero if nobody would see it.
 pub fn prompt_patience() -> Duration {
-    let has = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
     let terminal_prompt = env::var("GIT_TERMINAL_PROMPT").is_ok_and(|value| is_false(&value));
     let parameters = env::var("GIT_CONFIG_PARAMETERS").unwrap_or_default();
     let interactive = interactive_setting(&parameters).is_some_and(is_false);
-    if terminal_prompt || interactive || !(has("DISPLAY") || has("WAYLAND_DISPLAY")) {
+    if terminal_prompt || interactive || !is_graphical() {
         Duration::ZERO
     } else {
         PATIENCE

@@ -18,15 +18,12 @@ pub mod ssh;
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::os::unix::ffi::OsStringExt;
-use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
 use std::process::Command;
 
-use rustix::fs::{Access, access};
-
 use self::command::{Silence, run};
 use self::setting::Setting;
+use crate::platform::{is_readable, os_string, signal_of};
 use crate::secret::Buffer;
 
 /// Variables with settings: those of `git -c`, and those of a shell for its commands.
@@ -85,7 +82,7 @@ impl From<Silence> for Error {
 
 /// Returns the key `credential.URL.NAME`.
 pub(crate) fn key_of(url: &[u8], name: &str) -> OsString {
-    OsString::from_vec([b"credential.", url, b".", name.as_bytes()].concat())
+    os_string([b"credential.", url, b".", name.as_bytes()].concat())
 }
 
 /// The git program.
@@ -119,7 +116,7 @@ impl Git {
         match status.code() {
             Some(0) => Ok(Some(output)),
             Some(1 | 5) => Ok(None),
-            None => Err(Error::Ended(status.signal().unwrap_or_default())),
+            None => Err(Error::Ended(signal_of(status))),
             _ => Err(Error::Refused(
                 String::from_utf8_lossy(&complaint).trim().to_owned(),
             )),
@@ -134,9 +131,7 @@ impl Git {
         if output.last() == Some(&b'\n') {
             output.pop();
         }
-        Ok(status
-            .success()
-            .then(|| PathBuf::from(OsString::from_vec(output))))
+        Ok(status.success().then(|| PathBuf::from(os_string(output))))
     }
 
     /// Returns the files that git may write for `scope`, such as `--global` (git-config(1), FILES); `None`: the scope is that of a
@@ -186,7 +181,7 @@ impl Git {
             let what = "it does not say where the system's settings are";
             return Err(Error::Refused(what.to_owned()));
         }
-        let is_readable = |path: &PathBuf| access(path, Access::READ_OK).is_ok();
+        let is_readable = |path: &PathBuf| is_readable(path);
         Ok(files.and_then(|files| {
             let found = files.iter().find(|path| is_readable(path));
             found.or(files.first()).cloned()
@@ -200,7 +195,7 @@ impl Git {
         command.env("GIT_EDITOR", "printf %s");
         let (status, output, _) = run(&mut command)?;
         let is_told = status.success() && output.starts_with(b"/");
-        Ok(is_told.then(|| OsString::from_vec(output).into()))
+        Ok(is_told.then(|| os_string(output).into()))
     }
 
     /// Runs `git config -z` with `arguments`, and returns the values.
@@ -211,7 +206,7 @@ impl Git {
             .map(<[u8]>::to_vec)
             .collect();
         values.pop();
-        Ok(values.into_iter().map(OsString::from_vec).collect())
+        Ok(values.into_iter().map(os_string).collect())
     }
 }
 
@@ -223,7 +218,7 @@ impl Git {
         let lines = output.split(|&byte| byte == 0);
         let value = |line: &[u8]| {
             let end = line.iter().position(|&byte| byte == b'\n')?;
-            Some(OsString::from_vec(line[end + 1..].to_vec()))
+            Some(os_string(line[end + 1..].to_vec()))
         };
         Ok(lines.filter_map(value).collect())
     }
@@ -283,15 +278,15 @@ impl Git {
         let values = self.config_values(&words)?;
         let text = |value: &OsString| value.to_string_lossy().into_owned();
         let settings = values.chunks_exact(3).map(|three| {
-            let line = three[2].clone().into_vec();
+            let line = three[2].clone().into_encoded_bytes();
             let end = line.iter().position(|&byte| byte == b'\n');
             let (key, value) = line.split_at(end.unwrap_or(line.len()));
             Setting {
                 is_bare: end.is_none(),
                 scope: text(&three[0]),
                 origin: text(&three[1]).trim_start_matches("file:").to_owned(),
-                key: OsString::from_vec(key.to_vec()),
-                value: OsString::from_vec(value.get(1..).unwrap_or_default().to_vec()),
+                key: os_string(key.to_vec()),
+                value: os_string(value.get(1..).unwrap_or_default().to_vec()),
             }
         });
         Ok(settings.collect())

@@ -1,7 +1,6 @@
 //! A token in a variable of the environment that the user names. No other file reads a secret from the environment.
 
 use std::env;
-use std::os::unix::ffi::OsStringExt;
 
 use zeroize::Zeroizing;
 
@@ -27,7 +26,11 @@ impl Environment {
 /// The token in `variable`, without what a paste puts around it.
 pub fn token(variable: &str) -> Result<Secret, Error> {
     let unset = || Error::Unset(variable.to_owned());
-    let value = Zeroizing::new(env::var_os(variable).ok_or_else(unset)?.into_vec());
+    let value = Zeroizing::new(
+        env::var_os(variable)
+            .ok_or_else(unset)?
+            .into_encoded_bytes(),
+    );
     let token = pasted::cleaned(&value);
     match pasted::flaw(token) {
         None => Ok(Secret::new(token)),

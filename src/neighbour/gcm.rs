@@ -1,8 +1,6 @@
 //! Git Credential Manager: items of the Secret Service, and its store of plaintext files (git-ecosystem/
 //! git-credential-manager: `SecretServiceCollection.cs`, `PlaintextCredentialStore.cs`).
 
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -10,6 +8,7 @@ use super::{Error, Found, MOST, Neighbour, Place, Reading};
 use crate::credential::query::Query;
 use crate::credential::url;
 use crate::files::external::{self, Sort};
+use crate::platform::os_str;
 use crate::secret::Secret;
 use crate::storage::keychain::Keychain;
 
@@ -60,7 +59,7 @@ impl Gcm {
         let mut folders = Vec::new();
         if let Some(store) = &self.encrypted {
             for namespace in &self.namespaces {
-                let below = store.join(OsStr::from_bytes(namespace));
+                let below = store.join(os_str(namespace));
                 folders.extend(["https", "http"].map(|protocol| below.join(protocol)));
             }
         }

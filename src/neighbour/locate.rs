@@ -1,7 +1,6 @@
 //! The files of other helpers, as each helper finds them.
 
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 
 use super::configured::{gcm_folders_in_git, gcm_settings};
@@ -67,7 +66,7 @@ pub(super) fn gcm(home: &Path) -> Vec<PathBuf> {
 
 pub(super) fn gcm_namespaces() -> Vec<Vec<u8>> {
     let names = gcm_settings("GCM_NAMESPACE", "namespace").into_iter();
-    let names = names.map(OsString::into_vec);
+    let names = names.map(OsString::into_encoded_bytes);
     names.filter(|name| !name.is_empty()).collect()
 }
 

@@ -1,7 +1,6 @@
 //! How git calls this helper: the flags in the helper lines of git's configuration, and the settings of each call.
 
 use std::ffi::{OsStr, OsString};
-use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use crate::config::{Flags, Settings};
@@ -13,6 +12,7 @@ use crate::git::context::{context_of, most_specific};
 use crate::git::helper_line::{self, KEYS, is_ours};
 use crate::git::setting::Setting;
 use crate::helper::open::kinds;
+use crate::platform::os_str;
 use crate::storage::{StorageKind, in_words as places};
 use crate::terminal::escape::{self, shell_word};
 use crate::time::parse_duration;
@@ -24,9 +24,9 @@ pub(crate) fn gits_call(arguments: &[OsString]) -> Option<(Flags, OsString)> {
     let (word, options) = arguments.split_last()?;
     let mut options = options.iter();
     while let Some(option) = options.next() {
-        let bytes = option.as_bytes();
+        let bytes = option.as_encoded_bytes();
         let (name, value) = match bytes.iter().position(|&byte| byte == b'=') {
-            Some(at) => (&bytes[..at], OsStr::from_bytes(&bytes[at + 1..]).to_owned()),
+            Some(at) => (&bytes[..at], os_str(&bytes[at + 1..]).to_owned()),
             None => (bytes, options.next()?.clone()),
         };
         let repeated = match name {

@@ -3,13 +3,11 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
-use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
 
 use crate::config::Flags;
 use crate::credential::key::Key;
 use crate::credential::query::Query;
-use crate::platform::own_program;
+use crate::platform::own_command;
 use crate::protocol::write;
 use crate::secret::Buffer;
 
@@ -61,16 +59,10 @@ pub fn start(flags: &Flags, key: &Key) -> io::Result<()> {
     drop(told);
     let kept: Vec<(OsString, OsString)> =
         env::vars_os().filter(|(name, _)| is_kept(name)).collect();
-    Command::new(own_program()?)
-        .env_clear()
+    own_command(input)?
         .envs(kept)
-        .arg0("git-credential-pat")
         .args(flags.arguments())
         .arg(COMMAND)
-        .current_dir("/")
-        .stdin(Stdio::from(input))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
         .spawn()
         .map(drop)
 }

@@ -4,14 +4,16 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 use rustix::fs::{
-    AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, Stat, fstat, linkat, openat, renameat,
-    renameat_with, statat, unlinkat,
+    Access, AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, Stat, access, fstat, linkat, openat,
+    renameat, renameat_with, statat, unlinkat,
 };
 use rustix::io::Errno;
 
+use super::owners::{is_private_group, is_roots_unmapped};
 use super::process::effective_uid;
 
 /// Mode bits of other users: any use, and writing.
@@ -71,6 +73,24 @@ impl FileFacts {
         self.0.st_mode & WRITING != 0
     }
 
+    pub fn is_writable_by_all(&self) -> bool {
+        self.0.st_mode & 0o002 != 0
+    }
+
+    pub fn is_writable_by_group(&self) -> bool {
+        self.0.st_mode & 0o020 != 0
+    }
+
+    /// Whether its group is this user's own, without other members.
+    pub fn has_private_group(&self) -> bool {
+        is_private_group(self.0.st_gid)
+    }
+
+    /// Whether its owner has no number in this user namespace, as root in a sandbox.
+    pub fn is_unmapped_roots(&self) -> bool {
+        is_roots_unmapped(self.0.st_uid)
+    }
+
     /// Whether it is a folder for all users, such as `/tmp`.
     pub fn is_sticky(&self) -> bool {
         self.0.st_mode & STICKY != 0
@@ -97,6 +117,16 @@ impl FileFacts {
 pub fn open_any(path: &Path) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
+}
+
+/// Whether this user may read the file.
+pub fn is_readable(path: &Path) -> bool {
+    access(path, Access::READ_OK).is_ok()
+}
+
+/// Whether a path leads to a named pipe.
+pub fn is_pipe(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo())
 }
 
 /// A folder held open.

@@ -15,16 +15,18 @@ mod streams;
 mod text;
 
 pub use self::echo::{EchoOff, LINE_LIMIT};
-pub use self::folder::{FileFacts, OpenFolder, make_private_folders, open_any};
+pub use self::folder::{
+    FileFacts, OpenFolder, is_pipe, is_readable, make_private_folders, open_any,
+};
 pub use self::kernel_files::is_kernels;
 pub use self::memory::{Pages, harden};
-pub use self::owners::{is_private_group, is_roots_unmapped, stranger_above};
+pub use self::owners::stranger_above;
 pub use self::peer::peer_uid;
 pub use self::process::{
     close_inherited, descriptor_limit, effective_uid, end_group, host_name, leave_session,
-    monotonic_now, own_command, own_group, own_program,
+    monotonic_now, own_command, own_group, own_program, signal_of,
 };
-pub use self::session::session_bus;
+pub use self::session::{URL_OPENER, is_graphical, open_url, session_bus};
 pub use self::signals::{DeferredSignals, Signals, end_after, reset_signals, survive_file_limit};
 pub use self::streams::{stderr, stdin, stdout, wait_readable, wait_writable, window_size};
 pub use self::text::{os_str, os_string};

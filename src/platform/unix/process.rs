@@ -4,9 +4,9 @@
 use std::ffi::OsString;
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 use std::{env, io};
 
@@ -119,4 +119,9 @@ pub fn descriptor_limit() -> usize {
     limit.map_or(usize::MAX, |limit| {
         usize::try_from(limit).unwrap_or(usize::MAX)
     })
+}
+
+/// Returns the signal that ended a process; 0 if none did.
+pub fn signal_of(status: ExitStatus) -> i32 {
+    status.signal().unwrap_or_default()
 }

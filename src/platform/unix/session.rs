@@ -4,10 +4,42 @@ use std::ffi::OsString;
 use std::fmt::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::{env, fs};
 
 use rustix::process::geteuid;
+
+/// The program that opens a URL in the user's browser.
+pub const URL_OPENER: &str = if cfg!(target_os = "macos") {
+    "open"
+} else {
+    "xdg-open"
+};
+
+/// Whether a window can appear in front of a person.
+pub fn is_graphical() -> bool {
+    let has = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
+    if cfg!(target_os = "macos") {
+        !has("SSH_CONNECTION")
+    } else {
+        has("DISPLAY") || has("WAYLAND_DISPLAY")
+    }
+}
+
+/// Starts `program` for a URL and does not wait. It gets a process group of its own, which Ctrl-C does not reach.
+pub fn open_url(program: &Path, url: &str) -> bool {
+    Command::new(program)
+        .arg(url)
+        .current_dir("/")
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .is_ok()
+}
 
 /// Returns the address of the user's message bus: `DBUS_SESSION_BUS_ADDRESS`, or else the socket `bus` of this user in
 /// `XDG_RUNTIME_DIR` or `/run/user/UID` (cron, ssh and `sudo -u` set no address). A value and not a variable of the

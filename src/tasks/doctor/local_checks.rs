@@ -2,7 +2,6 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::finding::Finding;
@@ -86,7 +85,9 @@ pub fn environment(
         let asked = helper
             .zip(url)
             .filter(|(_, url)| is_meant_for(name, url.host.as_deref().unwrap_or_default()))
-            .and_then(|(helper, url)| helper.ask_variable(kind, value.as_bytes(), url, now));
+            .and_then(|(helper, url)| {
+                helper.ask_variable(kind, value.as_encoded_bytes(), url, now)
+            });
         let state = match &asked {
             Some(Asked::Told(TokenVerdict::Good(_))) => {
                 format!(", and {kind} takes the token in it")
@@ -123,7 +124,7 @@ fn is_meant_for(name: &str, host: &[u8]) -> bool {
     let is_public = host == b"github.com" || host.ends_with(b".ghe.com");
     let is_server = || {
         let server = env::var_os("GITHUB_SERVER_URL").unwrap_or_default();
-        let server = url::parse(server.as_bytes()).ok();
+        let server = url::parse(server.as_encoded_bytes()).ok();
         server.and_then(|url| url.host).as_deref() == Some(host)
     };
     match name {
@@ -214,8 +215,8 @@ fn plaintext(settings: &Settings) -> Vec<Finding> {
         let line = OsString::from(format!("/{}", inner.display()));
         let remedy = format!(
             "printf '%s\\n' {} >> {}",
-            shell_word(line.as_bytes()),
-            shell_word(exclude.as_os_str().as_bytes())
+            shell_word(line.as_encoded_bytes()),
+            shell_word(exclude.as_os_str().as_encoded_bytes())
         );
         findings.push(Finding::problem("plaintext file", says, remedy));
     }

@@ -1,10 +1,7 @@
 //! A netrc that signs git in: libcurl looks there for the host, and git calls a helper only if the server answers 401. A 403 or 404
 //! is final.
 
-use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 use super::finding::Finding;
@@ -15,6 +12,7 @@ use crate::files;
 use crate::files::external;
 use crate::files::places::Foreign;
 use crate::neighbour::netrc::first_entry;
+use crate::platform::is_pipe;
 use crate::secret::Secret;
 use crate::terminal::escape::shell_word;
 
@@ -29,15 +27,14 @@ pub fn examine(url: Option<&Query>, kept: Option<&Credential>) -> Option<Finding
         // A file that cannot be read does not sign git in, nor does an empty device, such as /dev/null.
         Err(files::Error::System { cause, .. }) if cause.kind() != ErrorKind::FileTooLarge => None,
         Err(error) => {
-            let kind = fs::metadata(&file).ok()?.file_type();
-            let says = if kind.is_fifo() {
+            let says = if is_pipe(&file) {
                 format!("{error}: git reads it before it asks a helper, and may wait")
-            } else if kind.is_file() {
+            } else if file.is_file() {
                 format!("{error}: git may sign in with it before it asks a helper")
             } else {
                 return None;
             };
-            let remedy = format!("ls -ld {}", shell_word(file.as_os_str().as_bytes()));
+            let remedy = format!("ls -ld {}", shell_word(file.as_os_str().as_encoded_bytes()));
             Some(Finding::problem(TITLE, says, remedy))
         }
     }
