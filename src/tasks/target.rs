@@ -14,7 +14,7 @@ pub(crate) enum TargetError {
     NotHttps,
     #[error("this is a token, not a URL")]
     Token,
-    #[error("this is no host's name")]
+    #[error("the URL has no valid host")]
     Host,
     #[error(transparent)]
     Url(#[from] url::Error),

@@ -822,7 +822,10 @@ fn hosts_that_are_none_are_refused() {
         for word in ["setup", "--storage file logout"] {
             let output = sandbox.ask(&format!("{word} {url}"), b"");
             assert_eq!(output.status.code(), Some(1), "{output:?}");
-            assert!(output.stderr.contains("no host"), "{output:?}");
+            assert!(
+                output.stderr.contains("the URL has no valid host"),
+                "{output:?}"
+            );
         }
     }
     assert_eq!(sandbox.files("gitconfig"), before);
