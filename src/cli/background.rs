@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::config::{Flags, Settings};
 use crate::helper::Helper;
+use crate::helper::lookup::Lookup;
 use crate::protocol::read::{self, AttributeLines};
 use crate::{platform, time};
 
@@ -36,5 +37,5 @@ fn look_up(flags: Flags) -> Option<()> {
     }
     // No user would see a prompt of the keychain.
     let helper = Helper::new(&settings, Duration::ZERO);
-    helper.look_up(&key, time::now()).ok()
+    Lookup::of(&helper).look_up(&key, time::now()).ok()
 }

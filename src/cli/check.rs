@@ -15,8 +15,8 @@ use crate::credential::token::TokenKind;
 use crate::credential::username::Username;
 use crate::forge::{ForgeExpiry, TokenVerdict};
 use crate::git::remotes;
-use crate::helper::lookup::Report;
 use crate::helper::lookup::request::Asked;
+use crate::helper::lookup::{Lookup, Report};
 use crate::tasks::check::{TokenState, UNKNOWN};
 use crate::tasks::target;
 use crate::terminal::escape;
@@ -68,7 +68,7 @@ pub(super) fn run(
         .transpose()?;
     let now = time::now();
     let mut progress = ProgressLine::of("asking about token", streams);
-    let outcome = helper.check(
+    let outcome = Lookup::of(&helper).check(
         wanted.as_ref(),
         &repositories,
         &mut |at, of| progress.comes_to(at, of),
@@ -105,7 +105,7 @@ pub(super) fn run(
             .collect();
         ui::print_json(streams, &shown)?;
     } else if reports.is_empty() {
-        let places = helper.places();
+        let places = helper.storages().places();
         ui::print(streams, &format!("nothing is kept in {places}\n"))?;
     } else {
         print(streams, &states, now.unix)?;

@@ -38,7 +38,7 @@ pub(super) fn run(
     let now = now();
     let unix_now = now.unix;
     let expiry = arguments.end.expiry(unix_now);
-    let outcome = helper.tell_end(&wanted, expiry, now)?;
+    let outcome = helper.set_expiry(&wanted, expiry, now)?;
     ui::notices(streams, &outcome.notices, unix_now);
     let is_whole = outcome.is_whole();
     if outcome.value.is_empty() && !is_whole {
@@ -60,7 +60,7 @@ pub(super) fn run(
 
 /// A URL without a path means the tokens of the whole host, if there are any, and no token for a path.
 fn only_of_host(helper: &Helper, wanted: &mut Query) -> Result<(), Failure> {
-    let listed = helper.list()?.value;
+    let listed = helper.storages().list_all()?.value;
     let is_there = listed
         .iter()
         .any(|(_, listed)| listed.key.path.is_none() && wanted.matches(&listed.key));

@@ -68,7 +68,7 @@ pub(super) fn run(
     streams: &mut Streams,
 ) -> Result<ExitCode, Failure> {
     let (settings, helper) = open(flags, None)?;
-    let outcome = helper.list()?;
+    let outcome = helper.storages().list_all()?;
     let unix_now = time::now().unix;
     ui::notices(streams, &outcome.notices, unix_now);
     let is_whole = outcome.is_whole();
@@ -80,13 +80,13 @@ pub(super) fn run(
         let host = (&key.protocol, &key.host);
         by_host.entry(host).or_default().insert(key);
     }
-    let knowledge = helper.knowledge();
+    let knowledge = helper.journal().snapshot().unwrap_or_default();
     let defaults = answering(&outcome.value, &settings.accounts, unix_now, path_teller());
     let mut entries = Vec::new();
     for ((kind, listed), is_default) in outcome.value.iter().zip(defaults) {
         let key = &listed.key;
         let mut known = knowledge.latest(key).cloned().unwrap_or_default();
-        let issuer = helper.issuer(key, None);
+        let issuer = helper.issuers().issuer(key, None);
         known.forge = known.forge.or(issuer.map(|issuer| issuer.forge.kind()));
         entries.push(ListEntry {
             kind: *kind,
@@ -105,7 +105,7 @@ pub(super) fn run(
     } else if entries.is_empty() {
         ui::print(
             streams,
-            &format!("nothing is kept in {}\n", helper.places()),
+            &format!("nothing is kept in {}\n", helper.storages().places()),
         )?;
     } else {
         print_table(streams, &entries, unix_now)?;

@@ -104,7 +104,7 @@ pub(super) fn run(
     let is_certain =
         matches!(saved.end, Some((_, source)) if !ExpirySource::Forge.outranks(source));
     if arguments.expires == Some(StatedExpiry::Never) && !is_certain {
-        helper.tell_end(&Query::exact(key), None, now)?;
+        helper.set_expiry(&Query::exact(key), None, now)?;
     }
     let more = expiry_advice(&saved, arguments.expires, key);
     report(streams, &helper, key, &more, (&settings, flags))?;
@@ -200,7 +200,10 @@ fn show_page(
     let Some(key) = query.key() else {
         return Ok(());
     };
-    let (Some(issuer), Some(site)) = (helper.issuer(&key, None), helper.site(&key)) else {
+    let (Some(issuer), Some(site)) = (
+        helper.issuers().issuer(&key, None),
+        helper.issuers().site(&key),
+    ) else {
         return Ok(());
     };
     let wish = guide::wish(expiry, time::now().unix);

@@ -42,7 +42,7 @@ pub(super) fn run(
     let unwanted = target::parse(&arguments.url)?;
     let (settings, helper) = open(flags, Some(&unwanted))?;
     let now = time::now();
-    let listed = helper.list()?;
+    let listed = helper.storages().list_all()?;
     ui::notices(streams, &listed.notices, now.unix);
     let is_whole = listed.is_whole();
     let entries = matching(&listed.value, &unwanted);
@@ -104,7 +104,7 @@ fn remove(
     kinds: &[StorageKind],
     now: Now,
 ) -> Result<Outcome<usize>, Failure> {
-    let outcome = helper.forget(&Query::exact(key), now)?;
+    let outcome = helper.remove(&Query::exact(key), now)?;
     let token = token_of(key);
     let text = match outcome.value {
         0 => format!("{token} was already removed\n"),

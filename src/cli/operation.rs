@@ -7,9 +7,10 @@ use super::streams::Streams;
 use super::ui;
 use crate::config::{Flags, Settings, account};
 use crate::git::may_prompt::prompt_patience;
+use crate::helper::Helper;
+use crate::helper::get::Answer;
 use crate::helper::lookup::background;
 use crate::helper::notice::Notice;
-use crate::helper::{self, Helper};
 use crate::protocol::Operation;
 use crate::protocol::read::{self, Request};
 use crate::protocol::write::{self, AnswerState};
@@ -55,7 +56,7 @@ pub(super) fn run(operation: Operation, flags: Flags, streams: &mut Streams) -> 
             outcome.notices
         }),
         Operation::Erase => {
-            let outcome = helper.refuse(&request, streams.error_is_terminal, now);
+            let outcome = helper.erase(&request, streams.error_is_terminal, now);
             ui::notices(streams, &outcome.notices, now.unix);
             outcome.value.map(|()| Vec::new())
         }
@@ -85,11 +86,11 @@ fn get(helper: &Helper, request: &Request, now: time::Now, streams: &mut Streams
     let mut notices = outcome.notices;
     // What can only be said with authtype is not there for who does not understand it: git would be left with neither
     // a credential nor a prompt.
-    let helper::Answer {
+    let Answer {
         credential,
         state,
         is_last,
-        clues,
+        forge,
     } = outcome.value;
     let state = state.as_deref().map(|state| AnswerState { state, is_last });
     let found = credential.filter(|found| {
@@ -104,7 +105,7 @@ fn get(helper: &Helper, request: &Request, now: time::Now, streams: &mut Streams
         }];
         answer.truncate(0);
     }
-    write::notes(&clues, &mut answer);
+    write::notes(forge.as_slice(), &mut answer);
     ui::notices(streams, &notices, now.unix);
     finish(streams, answer.as_slice())
 }

@@ -47,8 +47,12 @@ pub(super) fn run(
     let (settings, helper) = open(flags, Some(&wanted))?;
     let wanted = target::stored(&settings.accounts, &helper, wanted)?;
     let now = time::now();
-    let Some(old) = helper.kept_for(&wanted)?.filter(Credential::is_complete) else {
-        let listed = helper.list()?;
+    let Some(old) = helper
+        .storages()
+        .kept_for(&wanted)?
+        .filter(Credential::is_complete)
+    else {
+        let listed = helper.storages().list_all()?;
         if listed.is_whole() {
             return Err(nothing_stored(&wanted));
         }

@@ -7,6 +7,8 @@ use super::notice::{Notice, Outcome};
 use super::open::open_all;
 use crate::config::Settings;
 use crate::config::choice::Choice;
+use crate::credential::Credential;
+use crate::credential::query::Query;
 use crate::storage::{self, Budget, Error, Listed, Storage, StorageKind};
 
 /// The storages in the order in which they are asked.
@@ -82,24 +84,41 @@ impl Storages {
         })
     }
 
+    /// What would be answered for `url`: under its path, else for the host.
+    pub fn kept_for(&self, url: &Query) -> Result<Option<Credential>, Error> {
+        let host = Query {
+            path: None,
+            ..url.duplicate()
+        };
+        for wanted in [url, &host] {
+            let found = self.get_first(|storage| storage.get(wanted))?;
+            if found.value.is_some() {
+                return Ok(found.value);
+            }
+        }
+        Ok(None)
+    }
+
     /// Calls `visit` for every storage. A storage that cannot be reached is passed over, unless it is the only one. After a
-    /// failure the other storages are still visited, and the first failure is returned.
+    /// failure the other storages are still visited. The value is the first failure.
     pub fn each(
         &self,
         mut visit: impl FnMut(&dyn Storage) -> Result<(), Error>,
-    ) -> Result<Outcome<()>, Error> {
-        let mut notices = Vec::new();
-        let mut result = Ok(());
+    ) -> Outcome<Result<(), Error>> {
+        let mut outcome = Outcome {
+            value: Ok(()),
+            notices: Vec::new(),
+        };
         for storage in &self.list {
             match visit(&**storage) {
                 Ok(()) => {}
                 Err(cause @ Error::Unavailable { .. }) if self.list.len() > 1 => {
-                    notices.extend(self.passed_over(cause));
+                    outcome.notices.extend(self.passed_over(cause));
                 }
-                Err(cause) => result = result.and(Err(cause)),
+                Err(cause) => outcome.value = outcome.value.and(Err(cause)),
             }
         }
-        result.map(|value| Outcome { value, notices })
+        outcome
     }
 
     /// Every key with its storage. Of several entries under one key only the one that answers is listed.
@@ -115,8 +134,8 @@ impl Storages {
             }
             all[start..].reverse();
             Ok(())
-        })?;
-        Ok(Outcome {
+        });
+        outcome.value.map(|()| Outcome {
             value: all,
             notices: outcome.notices,
         })

@@ -8,6 +8,8 @@ use crate::credential::token::TokenKind;
 use crate::forge;
 use crate::secret::Buffer;
 
+/// How often a forge is asked about one token in the background.
+pub const EVERY: Duration = Duration::from_secs(86_400);
 /// GitHub's limits last for an hour at most.
 const SOON: Duration = Duration::from_secs(3600);
 
@@ -26,11 +28,6 @@ pub struct Known {
     pub is_endless: bool,
     /// When it was first stored, in Unix seconds.
     pub since: Option<u64>,
-    /// When somebody was asked for it, or gave it, in milliseconds since 1970: whoever was asked later has the later word.
-    pub brought: Option<u64>,
-    /// When it was last refused, replaced or taken away, in milliseconds since 1970: to be compared with commands, which do not
-    /// last long.
-    pub died: Option<u64>,
     /// When git first found it good in our sight, in Unix seconds: only its own word counts, not that somebody stored it.
     pub accepted: Option<u64>,
     /// When its forge was last asked, in Unix seconds.
@@ -48,12 +45,22 @@ impl Known {
         }
     }
 
-    /// How long the forge is left alone after it was asked, at most `every`: an answer that told nothing is tried again sooner.
-    pub fn pause(&self, every: Duration) -> Duration {
-        match self.outcome {
+    /// Whether a forge's answer would be better than what is known of `expiry`, the token's own.
+    pub fn wants_lookup(&self, expiry: Option<Expiry>) -> bool {
+        let source = expiry.map(|expiry| self.source_of(expiry));
+        matches!(
+            source,
+            None | Some(ExpirySource::Lifetime | ExpirySource::Token | ExpirySource::Unknown)
+        )
+    }
+
+    /// Whether the forge was asked within `every` before `unix_now`. An answer that told nothing is tried again sooner.
+    pub fn was_asked(&self, every: Duration, unix_now: u64) -> bool {
+        let pause = match self.outcome {
             Some(Outcome::Limited | Outcome::Unclear | Outcome::Failed) => every.min(SOON),
             _ => every,
-        }
+        };
+        is_within(self.asked, pause, unix_now)
     }
 
     /// An end that git has outlived was wrong. A forge may be asked for a better one, unless it was its own.
@@ -63,6 +70,11 @@ impl Known {
             self.asked = None;
         }
     }
+}
+
+/// A date in the future was written before the clock was set back.
+pub(super) fn is_within(moment: Option<u64>, every: Duration, unix_now: u64) -> bool {
+    moment.is_some_and(|moment| moment <= unix_now && unix_now - moment < every.as_secs())
 }
 
 /// What came of asking a forge.
@@ -142,8 +154,6 @@ impl Known {
             }
             b"endless" => self.is_endless = text == "forge",
             b"since" => self.since = text.parse().ok(),
-            b"brought" => self.brought = text.parse().ok(),
-            b"died" => self.died = text.parse().ok(),
             b"accepted" => self.accepted = text.parse().ok(),
             b"asked" => self.asked = text.parse().ok(),
             b"outcome" => self.outcome = Outcome::from_word(text),
@@ -160,8 +170,6 @@ impl Known {
             end,
             is_endless,
             since,
-            brought,
-            died,
             accepted,
             asked,
             outcome,
@@ -176,8 +184,6 @@ impl Known {
             ),
             ("endless", is_endless.then(|| "forge".to_owned())),
             ("since", since.map(|since| since.to_string())),
-            ("brought", brought.map(|brought| brought.to_string())),
-            ("died", died.map(|died| died.to_string())),
             ("accepted", accepted.map(|accepted| accepted.to_string())),
             ("asked", asked.map(|asked| asked.to_string())),
             ("outcome", outcome.map(|outcome| outcome.word().to_owned())),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::known::{Known, Outcome};
-use super::{Contents, Error, Journal, Topic, is_within};
+use super::{Contents, Error, Journal, Topic};
 use crate::credential::Credential;
 use crate::files::owned::Folder;
 
@@ -39,11 +39,6 @@ impl Journal {
         .map(drop)
     }
 
-    /// Whether the forge of this token was asked within `every` before `unix_now`, or within less if it told nothing.
-    pub fn was_asked(&self, known: Option<&Known>, every: Duration, unix_now: u64) -> bool {
-        known.is_some_and(|known| is_within(known.asked, known.pause(every), unix_now))
-    }
-
     /// Takes the right to ask the forge of this token now: one process in the time `every` has it, and it counts as asked
     /// even if that process comes to nothing.
     pub fn claim(
@@ -55,7 +50,7 @@ impl Journal {
         self.change(unix_now, |contents| {
             let about = contents.about(Topic::ExpiresSoon(credential));
             let known = &mut contents.entry(about).known;
-            if is_within(known.asked, known.pause(every), unix_now) {
+            if known.was_asked(every, unix_now) {
                 return false;
             }
             known.asked = Some(unix_now);

@@ -1,48 +1,85 @@
-//! What may become of a secret.
+//! Why a secret is not used any more.
 
 use super::known::Outcome;
 
-/// Why a secret is of no use any more.
+/// What is known against a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mark {
-    /// The server did not take it.
+    /// The server rejected it.
     Rejected,
-    /// Another one was stored in its place.
+    /// A user put another secret in its place.
     Superseded,
-    /// Its time was over.
+    /// Its expiry passed, and it was cleaned away.
     Expired,
+    /// A user removed it. That says nothing against the secret itself, so only a conflict counts it.
+    Removed,
+    /// git confirmed another secret in its place. The order of the two is unknown, so only a conflict counts it, and only
+    /// for a time.
+    Displaced,
 }
 
 impl Mark {
-    const ALL: [Self; 3] = [Self::Rejected, Self::Superseded, Self::Expired];
+    const ALL: [Self; 5] = [
+        Self::Rejected,
+        Self::Superseded,
+        Self::Expired,
+        Self::Removed,
+        Self::Displaced,
+    ];
 
-    /// Whether what died so under the path `died` is dead under the path `kept` as well.
-    pub(super) fn reaches(self, died: Option<&[u8]>, kept: Option<&[u8]>) -> bool {
-        match (self, died, kept) {
+    /// Whether this mark, set under the path `marked`, also counts under the path `kept`.
+    pub(super) fn reaches(self, marked: Option<&[u8]>, kept: Option<&[u8]>) -> bool {
+        match (self, marked, kept) {
+            (Self::Removed | Self::Displaced, _, _) => marked == kept,
             (Self::Superseded, None, Some(_)) => false,
-            (Self::Rejected | Self::Superseded, Some(died), Some(kept)) => died == kept,
-            // An end is the token's own, and a refusal without a path may have been for any.
+            (Self::Rejected | Self::Superseded, Some(marked), Some(kept)) => marked == kept,
+            // An expiry belongs to the token, and a rejection without a path may have been for any path.
             _ => true,
         }
     }
 
-    /// Its name, in the file and for people and machines.
+    /// Whether copies of the secret are stale wherever they are, so that `clean` and `import` count this mark.
+    pub(super) fn is_of_copies(self) -> bool {
+        matches!(self, Self::Rejected | Self::Superseded | Self::Expired)
+    }
+
+    /// Whether this mark may replace `former`. A removal or a displacement says less than the other marks.
+    pub(super) fn outranks(self, former: Self) -> bool {
+        self.is_of_copies() || former == Self::Displaced
+    }
+
+    /// The name in JSON and in messages.
     pub fn word(self) -> &'static str {
         match self {
             Self::Rejected => "refused",
-            Self::Superseded => "superseded",
             Self::Expired => "ended",
+            mark => mark.key(),
         }
     }
 
-    /// By its name.
-    pub(super) fn from_word(word: &[u8]) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|fate| fate.word().as_bytes() == word)
+    /// The name in the journal's file.
+    pub(super) fn key(self) -> &'static str {
+        match self {
+            Self::Rejected => "rejected",
+            Self::Superseded => "superseded",
+            Self::Expired => "expired",
+            Self::Removed => "removed",
+            Self::Displaced => "displaced",
+        }
     }
 
-    /// What a forge says of the secret itself, and not only of the way in which it was asked.
+    /// The mark of this key. Version 0.1.0 wrote `refused` and `ended`.
+    pub(super) fn from_key(key: &[u8]) -> Option<Self> {
+        match key {
+            b"refused" => Some(Self::Rejected),
+            b"ended" => Some(Self::Expired),
+            key => Self::ALL
+                .into_iter()
+                .find(|mark| mark.key().as_bytes() == key),
+        }
+    }
+
+    /// The mark that a forge's statement about the secret itself amounts to.
     pub(super) fn told_by(outcome: Outcome) -> Option<Self> {
         match outcome {
             Outcome::Ended => Some(Self::Expired),
@@ -57,9 +94,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn another_owners_refusal_is_none() {
+    fn a_mark_counts_only_where_it_is_sure() {
         let (acme, other) = (Some(&b"acme"[..]), Some(&b"other"[..]));
-        for (fate, died, kept, reaches) in [
+        for (mark, marked, kept, reaches) in [
             (Mark::Rejected, acme, acme, true),
             (Mark::Rejected, acme, other, false),
             (Mark::Rejected, acme, None, true),
@@ -68,8 +105,25 @@ mod tests {
             (Mark::Superseded, None, other, false),
             (Mark::Superseded, acme, other, false),
             (Mark::Expired, acme, other, true),
+            (Mark::Removed, None, None, true),
+            (Mark::Removed, None, acme, false),
+            (Mark::Displaced, acme, None, false),
         ] {
-            assert_eq!(fate.reaches(died, kept), reaches, "{died:?} {kept:?}");
+            assert_eq!(
+                mark.reaches(marked, kept),
+                reaches,
+                "{mark:?} {marked:?} {kept:?}"
+            );
         }
+    }
+
+    #[test]
+    fn every_key_is_read_back() {
+        for mark in Mark::ALL {
+            assert_eq!(Mark::from_key(mark.key().as_bytes()), Some(mark));
+        }
+        assert_eq!(Mark::from_key(b"refused"), Some(Mark::Rejected));
+        assert_eq!(Mark::from_key(b"ended"), Some(Mark::Expired));
+        assert_eq!(Mark::from_key(b"died"), None);
     }
 }

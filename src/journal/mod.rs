@@ -1,5 +1,5 @@
 //! What we know of a token and no storage keeps: who issued it, what it may do, who told its end, when its forge was asked
-//! and with what outcome, when it was last spoken of, and that it is dead. No secret is in it.
+//! and with what outcome, when it was last spoken of, and marks of invalid tokens. No secret is in it.
 
 mod about;
 pub mod known;
@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use self::about::{About, Fingerprint, Owner, RotationRecord};
-use self::known::Known;
+use self::known::{Known, is_within};
 use self::mark::Mark;
 use crate::credential::Credential;
 use crate::credential::code::hex;
@@ -35,8 +35,8 @@ const CROWD: Duration = Duration::from_secs(3);
 /// What nobody spoke of for so long is forgotten: longer than a token may live at most forges.
 const KEPT: u64 = 400 * 86_400;
 const MOST: usize = 2000;
-/// Of the dead, the newest so many are known.
-const MOST_DEAD: usize = 500;
+/// So many lasting marks are kept, the newest ones.
+const MOST_MARKED: usize = 500;
 
 /// A file in the state folder.
 #[derive(Debug)]
@@ -82,8 +82,8 @@ struct Entry {
     about: Option<About>,
     /// When it was last spoken of, in Unix seconds.
     said: Option<u64>,
-    /// What became of the token, and when.
-    fate: Option<(Mark, u64)>,
+    /// What is known against the token, and since when in Unix seconds.
+    mark: Option<(Mark, u64)>,
     known: Known,
 }
 
@@ -96,13 +96,17 @@ impl Entry {
             asked,
             ..
         } = self.known;
-        let died = self.fate.map(|(_, at)| at);
-        let gone = self.known.died.map(|died| died / 1000);
-        [self.said, since, accepted, asked, died, gone]
+        let marked = self.mark.map(|(_, at)| at);
+        [self.said, since, accepted, asked, marked]
             .into_iter()
             .flatten()
             .max()
             .unwrap_or(0)
+    }
+
+    /// Whether it has a mark that counts for as long as the entry is kept.
+    fn has_lasting_mark(&self) -> bool {
+        self.mark.is_some_and(|(mark, _)| mark != Mark::Displaced)
     }
 }
 
@@ -182,11 +186,6 @@ impl Journal {
     }
 }
 
-/// A date in the future was written before the clock was set back.
-fn is_within(moment: Option<u64>, every: Duration, unix_now: u64) -> bool {
-    moment.is_some_and(|moment| moment <= unix_now && unix_now - moment < every.as_secs())
-}
-
 impl Contents {
     fn new() -> Result<Self, Error> {
         let mut key = [0; 32];
@@ -216,12 +215,12 @@ impl Contents {
         &mut self.entries[last]
     }
 
-    /// Drops what is too old or too much. A flood of words does not drive out the dead, nor the other way round.
+    /// Drops entries that are too old, or too many. Marks and other entries do not drive each other out.
     fn forget(&mut self, unix_now: u64) {
         self.entries
             .retain(|entry| unix_now.saturating_sub(entry.moment()) < KEPT);
-        for (is_dead, most) in [(true, MOST_DEAD), (false, MOST)] {
-            let is_such = |entry: &Entry| entry.fate.is_some() == is_dead;
+        for (is_marked, most) in [(true, MOST_MARKED), (false, MOST)] {
+            let is_such = |entry: &Entry| entry.has_lasting_mark() == is_marked;
             let count = self.entries.iter().filter(|entry| is_such(entry)).count();
             let mut surplus = count.saturating_sub(most);
             self.entries.retain(|entry| {
@@ -291,8 +290,8 @@ impl Contents {
                     b"rotation" => rotation = Some(Fingerprint(text.to_owned())),
                     b"successor" => successor = Some(Fingerprint(text.to_owned())),
                     b"said" => entry.said = text.parse().ok(),
-                    key => match Mark::from_word(key) {
-                        Some(fate) => entry.fate = text.parse().ok().map(|at| (fate, at)),
+                    key => match Mark::from_key(key) {
+                        Some(mark) => entry.mark = text.parse().ok().map(|at| (mark, at)),
                         None => entry.known.read(key, text),
                     },
                 }
@@ -319,7 +318,7 @@ impl Contents {
         for Entry {
             about,
             said,
-            fate,
+            mark,
             known,
         } in &self.entries
         {
@@ -333,8 +332,8 @@ impl Contents {
             if let Some(said) = said {
                 out.push(format!("said={said}\n").as_bytes());
             }
-            if let Some((fate, at)) = fate {
-                out.push(format!("{}={at}\n", fate.word()).as_bytes());
+            if let Some((mark, at)) = mark {
+                out.push(format!("{}={at}\n", mark.key()).as_bytes());
             }
             known.write(&mut out);
             out.push(b"\n");
@@ -552,8 +551,6 @@ mod tests {
         let (_home, journal) = journal();
         let (old, new) = (token("alice", "one"), token("alice", "two"));
         let learnt = Known {
-            brought: Some(4998),
-            died: Some(4999),
             forge: Some(forge::ForgeKind::GitHub),
             token: Some(TokenKind::Classic),
             scopes: Some(vec!["repo".to_owned(), "read:org".to_owned()]),
@@ -608,8 +605,9 @@ mod tests {
         assert!(journal.claim(&alice, DAY, 1000).unwrap());
         assert!(!journal.claim(&alice, DAY, 1001).unwrap());
         let known = journal.known(&alice).unwrap();
-        assert!(journal.was_asked(known.as_ref(), DAY, 1001));
-        assert_eq!(known.unwrap().outcome, Some(Outcome::Pending));
+        let known = known.unwrap();
+        assert!(known.was_asked(DAY, 1001));
+        assert_eq!(known.outcome, Some(Outcome::Pending));
         assert!(journal.claim(&alice, DAY, 1000 + 86_400).unwrap());
         assert!(journal.claim(&token("alice", "two"), DAY, 1001).unwrap());
     }

@@ -117,10 +117,9 @@ impl Contents {
 #[cfg(test)]
 mod tests {
     use super::super::tests::{journal, token};
-    use super::super::{KEPT, MOST, MOST_DEAD, NAME, Topic};
+    use super::super::{KEPT, MOST, MOST_MARKED, NAME, Topic};
     use super::*;
     use crate::journal::mark::Mark;
-    use crate::time::Now;
 
     fn secrets() -> [Secret; 3] {
         ["first", "second", "third"].map(|text| Secret::new(text.as_bytes()))
@@ -170,23 +169,19 @@ mod tests {
         journal.name_successor(&old, &new, 1000).unwrap();
         journal
             .change(1001, |contents| {
-                for number in 0..=MOST + MOST_DEAD {
+                for number in 0..=MOST + MOST_MARKED {
                     let other = token("alice", &number.to_string());
                     let about = contents.about(Topic::ExpiresSoon(&other));
                     let entry = contents.entry(about);
                     entry.said = Some(1001);
-                    entry.fate = number.is_multiple_of(2).then_some((Mark::Rejected, 1001));
+                    entry.mark = number.is_multiple_of(2).then_some((Mark::Rejected, 1001));
                 }
                 true
             })
             .unwrap();
-        let late = Now {
-            monotonic: std::time::Duration::ZERO,
-            unix: 1001 + 2 * KEPT,
-            fraction: 0,
-        };
+        let late = 1001 + 2 * KEPT;
         journal
-            .bury(&token("bob", "one"), Mark::Rejected, late)
+            .mark(&token("bob", "one"), Mark::Rejected, late)
             .unwrap();
         assert!(journal.rotations().unwrap().has_made_from(&old, &new));
     }

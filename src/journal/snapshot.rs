@@ -1,18 +1,20 @@
-//! Which secrets are of no use any more, so that a copy of one is known wherever it turns up.
+//! What the journal says of secrets at one moment, and the marks that it is given.
 
-use std::ops::RangeInclusive;
+use std::cell::OnceCell;
 
 use super::about::{About, Fingerprint};
 use super::known::{Known, Outcome};
 use super::mark::Mark;
-use super::{Contents, Entry, Error, Journal, LONG_PATIENCE, Topic};
+use super::{Contents, Entry, Error, Journal, LONG_PATIENCE, PATIENCE};
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
 use crate::files::owned::Folder;
-use crate::time::Now;
 
-/// What the journal said of the dead, at one moment.
+/// How long a displacement counts: a slow command that still uses the other secret has finished by then.
+pub(super) const DISPLACED: u64 = 12 * 3600;
+
+/// The journal at one moment. Empty if there is none.
 #[derive(Default)]
 pub struct Snapshot(Option<Contents>);
 
@@ -23,49 +25,58 @@ impl std::fmt::Debug for Snapshot {
 }
 
 impl Snapshot {
-    /// Whether `credential` holds a secret that died at its host for its user, and when. What was refused or replaced under
-    /// another path may be good under its own: some forges' tokens are for one organization or repository alone.
+    /// The mark by which a copy of `credential`'s secret is stale, and its time in Unix seconds. A secret that was rejected or
+    /// superseded under another path may be good under its own: some forges' tokens are for one organization alone.
     pub fn mark_of(&self, credential: &Credential) -> Option<(Mark, u64)> {
+        self.first_mark(credential, |mark, _| mark.is_of_copies())
+    }
+
+    /// Whether `credential` must not be used in a conflict: rejected, superseded or removed.
+    pub fn is_invalid(&self, credential: &Credential) -> bool {
+        self.first_mark(credential, |mark, _| is_invalid(mark))
+            .is_some()
+    }
+
+    /// Whether `credential` is invalid, or was displaced a short time before `unix_now`.
+    pub fn is_invalid_or_displaced(&self, credential: &Credential, unix_now: u64) -> bool {
+        let counts =
+            |mark, at| is_invalid(mark) || mark == Mark::Displaced && is_recent(at, unix_now);
+        self.first_mark(credential, counts).is_some()
+    }
+
+    /// Whether anything is marked for `credential`'s secret that a confirmation clears.
+    pub fn is_marked(&self, credential: &Credential, only: Option<Mark>) -> bool {
+        let counts = |mark, _| only.is_none_or(|only| only == mark);
+        self.first_mark(credential, counts).is_some()
+    }
+
+    fn first_mark(
+        &self,
+        credential: &Credential,
+        counts: impl Fn(Mark, u64) -> bool,
+    ) -> Option<(Mark, u64)> {
         let contents = self.0.as_ref()?;
-        let about = contents.about_secret(credential);
-        let mut entries = contents.entries.iter();
-        entries.find_map(|entry| {
-            let (fate, at) = entry.death()?;
-            let reaches =
-                entry.is_of(&about) && fate.reaches(entry.path(), credential.key.path.as_deref());
-            reaches.then_some((fate, at))
-        })
-    }
-}
-
-impl Snapshot {
-    /// Whether `credential`'s secret was refused, replaced or taken away in this time, in milliseconds since 1970.
-    pub fn died_within(&self, credential: &Credential, time: RangeInclusive<u64>) -> bool {
-        let contents = self.0.as_ref();
-        contents.is_some_and(|contents| {
-            let about = contents.about_secret(credential);
-            let path = credential.key.path.as_deref();
-            contents.entries.iter().any(|entry| {
-                let reaches = entry.fate.map_or(entry.path() == path, |(fate, _)| {
-                    fate.reaches(entry.path(), path)
-                });
-                entry.known.died.is_some_and(|died| time.contains(&died))
-                    && entry.is_of(&about)
-                    && reaches
-            })
-        })
+        let about = OnceCell::new();
+        let path = credential.key.path.as_deref();
+        for entry in &contents.entries {
+            if let Some((mark, at)) = entry.effective_mark()
+                && counts(mark, at)
+                && mark.reaches(entry.path(), path)
+                && entry.is_of(about.get_or_init(|| contents.about_secret(credential)))
+            {
+                return Some((mark, at));
+            }
+        }
+        None
     }
 
-    /// What is known of this very secret under this very key.
+    /// The knowledge of this very secret under this very key.
     pub fn known(&self, credential: &Credential) -> Option<&Known> {
         let contents = self.0.as_ref()?;
-        let about = contents.about(Topic::ExpiresSoon(credential));
-        let mut entries = contents.entries.iter();
-        let found = entries.find(|entry| entry.about == about)?;
-        Some(&found.known)
+        contents.known(&contents.about_secret(credential))
     }
 
-    /// What is known of the secrets that were kept under `key`: of the one stored or asked about last.
+    /// The knowledge of the secret under `key` that was stored or looked up last.
     pub fn latest(&self, key: &Key) -> Option<&Known> {
         let contents = self.0.as_ref()?;
         let owner = contents.owner(key);
@@ -83,7 +94,7 @@ impl Snapshot {
         known.max_by_key(|known| known.since.max(known.asked))
     }
 
-    /// Whether anything is known of the user of `key` at its host.
+    /// Whether the journal has an entry about the user of `key` at its host.
     pub fn knows_user_of(&self, key: &Key) -> bool {
         let Some(contents) = &self.0 else {
             return false;
@@ -96,7 +107,7 @@ impl Snapshot {
         known.any(|about| about.owner.is_same_user(&owner))
     }
 
-    /// Whether this secret was ever kept by us for its user, or found good, under whatever path.
+    /// Whether this secret was ever kept for its user, or found good, under any path.
     pub fn was_good(&self, credential: &Credential) -> bool {
         let Some(contents) = &self.0 else {
             return false;
@@ -114,8 +125,8 @@ impl Snapshot {
         })
     }
 
-    /// Tells two secrets apart in what a person is shown, and nothing about either: the beginning of the fingerprint.
-    pub fn mark(&self, credential: &Credential) -> Option<String> {
+    /// Tells two secrets apart in what a user is shown, and says nothing about either: the first digits of the fingerprint.
+    pub fn tag(&self, credential: &Credential) -> Option<String> {
         let contents = self.0.as_ref().filter(|_| credential.is_complete())?;
         let Fingerprint(mut digits) = contents.about_secret(credential).secret;
         digits.truncate(6);
@@ -124,60 +135,74 @@ impl Snapshot {
 }
 
 impl Journal {
-    /// Notes that `credential`'s secret is dead. That its end has passed says nothing where the same secret was stored under
-    /// another path after that.
-    pub fn bury(&self, credential: &Credential, fate: Mark, now: Now) -> Result<(), Error> {
-        self.change_within(LONG_PATIENCE, now.unix, |contents| {
-            if fate == Mark::Expired && contents.has_outlived(credential) {
-                return false;
-            }
-            let about = contents.about(Topic::ExpiresSoon(credential));
-            let entry = contents.entry(about);
-            entry.fate = Some((fate, now.unix));
-            entry.known.died = (fate != Mark::Expired).then(|| now.milliseconds());
-            true
-        })
-        .map(drop)
+    /// Marks the secret of `credential`. An expiry says nothing if the same secret was stored under another path after it.
+    pub fn mark(&self, credential: &Credential, mark: Mark, unix_now: u64) -> Result<(), Error> {
+        self.mark_all(std::slice::from_ref(credential), mark, unix_now)
     }
 
-    /// Notes that another one takes the places of these now, or that somebody takes them away, which says nothing ill of them.
-    pub fn note_gone(&self, gone: &[Credential], now: Now) -> Result<(), Error> {
-        if gone.is_empty() {
+    /// Marks the secrets of all of these.
+    pub fn mark_all(&self, all: &[Credential], mark: Mark, unix_now: u64) -> Result<(), Error> {
+        if all.is_empty() {
             return Ok(());
         }
-        self.change_within(LONG_PATIENCE, now.unix, |contents| {
-            for credential in gone {
-                let about = contents.about(Topic::ExpiresSoon(credential));
-                contents.entry(about).known.died = Some(now.milliseconds());
-            }
-            true
-        })
-        .map(drop)
-    }
-
-    /// Takes it back: `credential` was accepted after all. Writes nothing if nobody thought otherwise.
-    pub fn revive(&self, credential: &Credential, unix_now: u64) -> Result<(), Error> {
-        if self.snapshot()?.mark_of(credential).is_none() {
-            return Ok(());
-        }
-        self.change(unix_now, |contents| {
-            let about = contents.about_secret(credential);
-            for entry in &mut contents.entries {
-                if entry.death().is_some() && entry.is_of(&about) {
-                    entry.fate = None;
-                    entry.known.died = None;
-                    entry.known.outcome = entry
-                        .known
-                        .outcome
-                        .filter(|&said| Mark::told_by(said).is_none());
+        self.change_within(LONG_PATIENCE, unix_now, |contents| {
+            let mut is_changed = false;
+            for credential in all {
+                if mark != Mark::Expired || !contents.has_outlived(credential) {
+                    contents.mark(credential, mark, unix_now);
+                    is_changed = true;
                 }
             }
-            true
+            is_changed
         })
         .map(drop)
     }
 
-    /// All that is known to be dead.
+    /// Removes the marks of `credential`'s secret: all, or `only` this one. Writes nothing if there is none.
+    pub fn clear(
+        &self,
+        credential: &Credential,
+        only: Option<Mark>,
+        unix_now: u64,
+    ) -> Result<(), Error> {
+        self.change(unix_now, |contents| contents.clear(credential, only))
+            .map(drop)
+    }
+
+    /// Writes down in one step that `stored` is about to be stored: sets `mark` on the secrets that give way, clears the
+    /// marks of `stored` (all, or `only` this one), and has `learn` add what is known of it.
+    pub fn record(
+        &self,
+        (displaced, mark): (&[&Credential], Mark),
+        (stored, only): (&Credential, Option<Mark>),
+        learn: impl FnOnce(&mut Known),
+        unix_now: u64,
+    ) -> Result<(), Error> {
+        // A mark that is not written may cost a token later; knowledge is found out again.
+        let patience = if displaced.is_empty() {
+            PATIENCE
+        } else {
+            LONG_PATIENCE
+        };
+        self.change_within(patience, unix_now, |contents| {
+            for other in displaced {
+                contents.mark(other, mark, unix_now);
+            }
+            let is_cleared = contents.clear(stored, only);
+            let about = contents.about_secret(stored);
+            let mut known = contents.known(&about).cloned().unwrap_or_default();
+            let before = known.clone();
+            learn(&mut known);
+            let is_learnt = known != before;
+            if is_learnt {
+                contents.entry(Some(about)).known = known;
+            }
+            !displaced.is_empty() || is_cleared || is_learnt
+        })
+        .map(drop)
+    }
+
+    /// The journal as it is now.
     pub fn snapshot(&self) -> Result<Snapshot, Error> {
         let contents = match Folder::open(&self.folder)? {
             Some(folder) => Contents::read(&folder)?,
@@ -186,18 +211,57 @@ impl Journal {
         Ok(Snapshot(contents))
     }
 
-    /// The same, with a key that gives one secret the same mark tomorrow: where there is no journal yet, one is begun.
-    pub fn marked(&self, unix_now: u64) -> Result<Snapshot, Error> {
-        let dead = self.snapshot()?;
-        if dead.0.is_some() {
-            return Ok(dead);
+    /// The same, with a key that gives one secret the same tag tomorrow: if there is no journal yet, one is begun.
+    pub fn tagged(&self, unix_now: u64) -> Result<Snapshot, Error> {
+        let snapshot = self.snapshot()?;
+        if snapshot.0.is_some() {
+            return Ok(snapshot);
         }
         self.change(unix_now, |_| true)?;
         self.snapshot()
     }
 }
 
+fn is_invalid(mark: Mark) -> bool {
+    matches!(mark, Mark::Rejected | Mark::Superseded | Mark::Removed)
+}
+
+/// A time in the future was written before the clock was set back: it does not count.
+fn is_recent(at: u64, unix_now: u64) -> bool {
+    at <= unix_now && unix_now - at < DISPLACED
+}
+
 impl Contents {
+    fn mark(&mut self, credential: &Credential, mark: Mark, unix_now: u64) {
+        let about = Some(self.about_secret(credential));
+        let entry = self.entry(about);
+        if entry.mark.is_none_or(|(former, _)| mark.outranks(former)) {
+            entry.mark = Some((mark, unix_now));
+        }
+    }
+
+    /// Returns whether anything was cleared.
+    fn clear(&mut self, credential: &Credential, only: Option<Mark>) -> bool {
+        let about = self.about_secret(credential);
+        let mut is_cleared = false;
+        for entry in &mut self.entries {
+            let marked = entry.effective_mark().filter(|_| entry.is_of(&about));
+            if marked.is_some_and(|(mark, _)| only.is_none_or(|only| only == mark)) {
+                entry.mark = None;
+                let outcome = &mut entry.known.outcome;
+                *outcome = outcome.filter(|&said| Mark::told_by(said).is_none());
+                is_cleared = true;
+            }
+        }
+        is_cleared
+    }
+
+    fn known(&self, about: &About) -> Option<&Known> {
+        let mut entries = self.entries.iter();
+        let found = entries.find(|entry| entry.about.as_ref() == Some(about))?;
+        Some(&found.known)
+    }
+
     fn has_outlived(&self, credential: &Credential) -> bool {
         let end = credential.expiry.map(Expiry::unix);
         let about = self.about_secret(credential);
@@ -221,70 +285,113 @@ impl Entry {
         self.about.as_ref()?.owner.place.path.as_deref()
     }
 
-    /// By what git said, else by what its forge said.
-    fn death(&self) -> Option<(Mark, u64)> {
+    /// The mark that was set, else the one that the forge's answer amounts to.
+    fn effective_mark(&self) -> Option<(Mark, u64)> {
         let told = || Some((Mark::told_by(self.known.outcome?)?, self.known.asked?));
-        self.fate.or_else(told)
+        self.mark.or_else(told)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::super::tests::{DAY, journal, token};
-    use super::super::{KEPT, MOST_DEAD};
+    use super::super::{KEPT, MOST_MARKED, NAME, Topic};
     use super::*;
 
-    fn at(unix_now: u64) -> Now {
-        Now {
-            monotonic: Duration::ZERO,
-            unix: unix_now,
-            fraction: 250,
+    #[test]
+    fn a_displacement_counts_for_twelve_hours_and_in_a_conflict_only() {
+        let (_home, journal) = journal();
+        let old = token("alice", "one");
+        let mut elsewhere = token("alice", "one");
+        elsewhere.key.path = Some(b"a.git".to_vec());
+        journal.mark(&old, Mark::Displaced, 1000).unwrap();
+        let snapshot = journal.snapshot().unwrap();
+        let counts = |token, unix_now| snapshot.is_invalid_or_displaced(token, unix_now);
+        assert!(counts(&old, 1000) && counts(&old, 1000 + DISPLACED - 1));
+        assert!(!counts(&old, 1000 + DISPLACED));
+        assert!(!counts(&old, 999), "after the clock was set back");
+        assert!(!counts(&elsewhere, 1000), "another path");
+        assert!(!snapshot.is_invalid(&old) && snapshot.mark_of(&old).is_none());
+    }
+
+    #[test]
+    fn a_removal_counts_in_a_conflict_only() {
+        let (_home, journal) = journal();
+        let old = token("alice", "one");
+        journal.mark(&old, Mark::Removed, 1000).unwrap();
+        let snapshot = journal.snapshot().unwrap();
+        assert!(snapshot.is_invalid(&old) && snapshot.mark_of(&old).is_none());
+    }
+
+    #[test]
+    fn a_mark_that_says_more_stays() {
+        let (_home, journal) = journal();
+        let old = token("alice", "one");
+        let mark = || {
+            journal
+                .snapshot()
+                .unwrap()
+                .mark_of(&old)
+                .map(|(mark, _)| mark)
+        };
+        journal.mark(&old, Mark::Displaced, 1000).unwrap();
+        journal.mark(&old, Mark::Rejected, 1001).unwrap();
+        journal.mark(&old, Mark::Removed, 1002).unwrap();
+        journal.mark(&old, Mark::Displaced, 1003).unwrap();
+        assert_eq!(mark(), Some(Mark::Rejected));
+        journal.mark(&old, Mark::Superseded, 1004).unwrap();
+        assert_eq!(mark(), Some(Mark::Superseded));
+    }
+
+    #[test]
+    fn one_write_marks_clears_and_learns() {
+        let (_home, journal) = journal();
+        let (old, new) = (token("alice", "one"), token("alice", "two"));
+        journal.mark(&new, Mark::Removed, 1000).unwrap();
+        journal
+            .record(
+                (&[&old], Mark::Superseded),
+                (&new, None),
+                |known| known.since = Some(1001),
+                1001,
+            )
+            .unwrap();
+        let snapshot = journal.snapshot().unwrap();
+        assert_eq!(snapshot.mark_of(&old), Some((Mark::Superseded, 1001)));
+        assert!(!snapshot.is_marked(&new, None));
+        assert_eq!(snapshot.known(&new).unwrap().since, Some(1001));
+    }
+
+    #[test]
+    fn a_rejection_alone_is_cleared_by_an_answer_that_worked() {
+        let (_home, journal) = journal();
+        let token = token("alice", "one");
+        for (mark, is_cleared) in [(Mark::Rejected, true), (Mark::Superseded, false)] {
+            journal.mark(&token, mark, 1000).unwrap();
+            let only = Some(Mark::Rejected);
+            journal
+                .record((&[], Mark::Displaced), (&token, only), |_| {}, 1001)
+                .unwrap();
+            assert_eq!(
+                journal.snapshot().unwrap().is_marked(&token, None),
+                !is_cleared
+            );
         }
     }
 
     #[test]
-    fn knows_when_they_died() {
+    fn knows_marked_tokens_by_their_secret() {
         let (_home, journal) = journal();
         let (old, new) = (token("alice", "one"), token("alice", "two"));
-        let died = |credential: &Credential, time| {
-            journal.snapshot().unwrap().died_within(credential, time)
-        };
-        journal.bury(&old, Mark::Superseded, at(1000)).unwrap();
-        assert!(died(&old, 1_000_250..=1_000_250));
-        assert!(!died(&old, 1_000_251..=u64::MAX) && !died(&old, 0..=1_000_249));
-        assert!(!died(&new, 0..=u64::MAX));
+        let mark = |credential: &Credential| journal.snapshot().unwrap().mark_of(credential);
+        journal.clear(&new, None, 1000).unwrap();
+        assert!(!journal.folder.join(NAME).exists(), "nothing to take back");
+        journal.mark(&old, Mark::Rejected, 1000).unwrap();
+        assert_eq!(mark(&old), Some((Mark::Rejected, 1000)));
+        assert_eq!((mark(&new), mark(&token("bob", "one"))), (None, None));
         let mut elsewhere = token("alice", "one");
         elsewhere.key.path = Some(b"a.git".to_vec());
-        assert!(
-            !died(&elsewhere, 0..=u64::MAX),
-            "what is replaced for all may be one's own"
-        );
-        journal.revive(&old, 1001).unwrap();
-        assert!(!died(&old, 0..=u64::MAX));
-        journal.bury(&old, Mark::Expired, at(1002)).unwrap();
-        assert!(!died(&old, 0..=u64::MAX), "nobody did anything then");
-        journal
-            .note_gone(&[token("alice", "two")], at(1003))
-            .unwrap();
-        assert!(died(&new, 1_003_250..=1_003_250));
-        assert_eq!(journal.snapshot().unwrap().mark_of(&new), None);
-    }
-
-    #[test]
-    fn knows_the_dead_by_their_secret() {
-        let (_home, journal) = journal();
-        let (old, new) = (token("alice", "one"), token("alice", "two"));
-        let fate = |credential: &Credential| journal.snapshot().unwrap().mark_of(credential);
-        journal.revive(&new, 1000).unwrap();
-        assert!(!journal.folder.exists(), "nothing to take back");
-        journal.bury(&old, Mark::Rejected, at(1000)).unwrap();
-        assert_eq!(fate(&old), Some((Mark::Rejected, 1000)));
-        assert_eq!((fate(&new), fate(&token("bob", "one"))), (None, None));
-        let mut elsewhere = token("alice", "one");
-        elsewhere.key.path = Some(b"a.git".to_vec());
-        assert_eq!(fate(&elsewhere), Some((Mark::Rejected, 1000)));
+        assert_eq!(mark(&elsewhere), Some((Mark::Rejected, 1000)));
 
         assert!(
             journal
@@ -296,15 +403,15 @@ mod tests {
                 .is_news(Topic::ExpiresSoon(&old), DAY, 1002)
                 .unwrap()
         );
-        assert_eq!(fate(&old), Some((Mark::Rejected, 1000)), "and still dead");
-        journal.bury(&old, Mark::Superseded, at(1003)).unwrap();
+        assert_eq!(mark(&old), Some((Mark::Rejected, 1000)), "and still marked");
+        journal.mark(&old, Mark::Superseded, 1003).unwrap();
         assert!(
             !journal
                 .is_news(Topic::ExpiresSoon(&old), DAY, 1004)
                 .unwrap()
         );
-        journal.revive(&old, 1005).unwrap();
-        assert_eq!(fate(&old), None);
+        journal.clear(&old, None, 1005).unwrap();
+        assert_eq!(mark(&old), None);
         assert!(
             !journal
                 .is_news(Topic::ExpiresSoon(&old), DAY, 1006)
@@ -313,29 +420,34 @@ mod tests {
     }
 
     #[test]
-    fn marks_tell_secrets_apart_and_nothing_else() {
+    fn tags_tell_secrets_apart_and_nothing_else() {
         let ((_home, journal), (_elsewhere, other)) = (journal(), journal());
-        let mark = |dead: &Snapshot, password: &str| dead.mark(&token("alice", password)).unwrap();
+        let tag =
+            |snapshot: &Snapshot, password: &str| snapshot.tag(&token("alice", password)).unwrap();
         assert_eq!(
-            journal.snapshot().unwrap().mark(&token("alice", "one")),
+            journal.snapshot().unwrap().tag(&token("alice", "one")),
             None
         );
         assert!(!journal.folder.exists(), "nothing is written for it");
-        let dead = journal.marked(1000).unwrap();
-        assert_eq!(mark(&dead, "one"), mark(&dead, "one"));
-        assert_ne!(mark(&dead, "one"), mark(&dead, "two"));
-        let other = other.marked(1000).unwrap();
-        assert_ne!(mark(&dead, "one"), mark(&other, "one"), "another key");
-        let again = journal.marked(2000).unwrap();
-        assert_eq!(mark(&dead, "one"), mark(&again, "one"));
+        let snapshot = journal.tagged(1000).unwrap();
+        assert_eq!(tag(&snapshot, "one"), tag(&snapshot, "one"));
+        assert_ne!(tag(&snapshot, "one"), tag(&snapshot, "two"));
+        let other = other.tagged(1000).unwrap();
+        assert_ne!(tag(&snapshot, "one"), tag(&other, "one"), "another key");
+        let again = journal.tagged(2000).unwrap();
+        assert_eq!(tag(&snapshot, "one"), tag(&again, "one"));
         journal
-            .bury(&token("alice", "x"), Mark::Rejected, at(1000))
+            .mark(&token("alice", "x"), Mark::Rejected, 1000)
             .unwrap();
-        let (dead, again) = (journal.snapshot().unwrap(), journal.snapshot().unwrap());
-        assert_eq!(mark(&dead, "one"), mark(&again, "one"), "the journal's key");
+        let (snapshot, again) = (journal.snapshot().unwrap(), journal.snapshot().unwrap());
+        assert_eq!(
+            tag(&snapshot, "one"),
+            tag(&again, "one"),
+            "the journal's key"
+        );
         let mut wiped = token("alice", "one");
         wiped.wipe_expired();
-        assert_eq!(dead.mark(&wiped), None);
+        assert_eq!(snapshot.tag(&wiped), None);
     }
 
     #[test]
@@ -356,19 +468,19 @@ mod tests {
                 .unwrap();
             assert_eq!(journal.snapshot().unwrap().mark_of(&token), expected);
         }
-        journal.revive(&token, 1001).unwrap();
+        journal.clear(&token, None, 1001).unwrap();
         assert_eq!(journal.snapshot().unwrap().mark_of(&token), None);
     }
 
     #[test]
-    fn the_dead_are_bounded_and_forgotten() {
+    fn marks_are_bounded_and_forgotten() {
         let mut contents = Contents::new().unwrap();
-        for number in 0..MOST_DEAD as u64 + 10 {
+        for number in 0..MOST_MARKED as u64 + 10 {
             let about = Some(About {
                 secret: Fingerprint(number.to_string()),
                 ..contents.about_secret(&token("alice", ""))
             });
-            contents.entry(about).fate = Some((Mark::Rejected, 1000 + number));
+            contents.entry(about).mark = Some((Mark::Rejected, 1000 + number));
         }
         contents.entries.insert(
             0,
@@ -378,8 +490,8 @@ mod tests {
             },
         );
         contents.forget(2000);
-        assert_eq!(contents.entries.len(), MOST_DEAD + 1);
+        assert_eq!(contents.entries.len(), MOST_MARKED + 1);
         contents.forget(1100 + KEPT);
-        assert_eq!(contents.entries.len(), MOST_DEAD - 91);
+        assert_eq!(contents.entries.len(), MOST_MARKED - 91);
     }
 }

@@ -4,7 +4,6 @@
 compile_error!("git-credential-pat does not run on this system yet: see docs/architecture.md");
 
 pub mod arena;
-pub mod caller;
 #[cfg(unix)]
 mod unix;
 

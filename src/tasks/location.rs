@@ -11,7 +11,7 @@ const SLACK: u64 = 60;
 
 /// The storages that keep an entry under `key`.
 pub(crate) fn entries(helper: &Helper, key: &Key) -> Result<Vec<(StorageKind, Listed)>, Error> {
-    let mut entries = helper.list()?.value;
+    let mut entries = helper.storages().list_all()?.value;
     entries.retain(|(_, listed)| listed.key == *key);
     Ok(entries)
 }

@@ -12,6 +12,7 @@ use crate::git::remotes::{self, Remotes};
 use crate::git::{self, Git};
 use crate::helper::Helper;
 use crate::helper::issuer::{DefaultUsername, Issuer, retired_reason};
+use crate::helper::lookup::Lookup;
 use crate::helper::lookup::request::Asked;
 use crate::helper::notice::Notice;
 use crate::secret::Secret;
@@ -117,7 +118,7 @@ pub(crate) fn known_username(
     token: Option<&Secret>,
 ) -> Result<Option<Username>, storage::Error> {
     let mut known = Vec::new();
-    for (_, listed) in helper.list()?.value {
+    for (_, listed) in helper.storages().list_all()?.value {
         // A token in the place of the name is replaced by a name.
         if query.matches(&listed.key) {
             known.extend(listed.key.username.filter(|name| !name.may_be_token()));
@@ -134,7 +135,7 @@ pub(crate) fn known_username(
     let key = query.key();
     let default = key
         .zip(token)
-        .map(|(key, token)| helper.username(&key, token, None));
+        .map(|(key, token)| helper.issuers().username(&key, token, None));
     Ok(match default {
         Some(DefaultUsername::Known(name)) => Some(Username::from(name)),
         _ => None,
@@ -171,7 +172,7 @@ pub(crate) fn vet(
         return Err(LoginError::Retired(reason));
     }
     let repositories = remotes::repositories(Some(given));
-    let (issuer, asked) = helper.ask_with(credential, &repositories, now);
+    let (issuer, asked) = Lookup::of(helper).ask_with(credential, &repositories, now);
     if asked.is_rejection() && !is_forced {
         let reason = match asked {
             Asked::Told(TokenVerdict::Ended) => "it has expired",
@@ -194,10 +195,10 @@ pub(crate) fn save(
 ) -> Result<SavedToken, LoginError> {
     let outcome = helper.keep(credential, ExpirySource::Person, now)?;
     // The expiry and scopes that were known of the same token stay.
-    let saved = helper.kept_for(&Query::exact(&credential.key))?;
+    let saved = helper.storages().kept_for(&Query::exact(&credential.key))?;
     let saved = saved.filter(|saved| saved.has_same_secrets(credential));
     let saved = saved.as_ref().unwrap_or(credential);
-    let known = helper.settle(saved, issuer.as_ref(), asked, now)?;
+    let known = Lookup::of(helper).settle(saved, issuer.as_ref(), asked, now)?;
     Ok(SavedToken {
         end: known.end,
         is_endless: known.is_endless,

@@ -74,7 +74,7 @@ pub(crate) fn stored(
     if wanted.path.is_none() {
         return Ok(wanted);
     }
-    let listed = helper.list()?.value;
+    let listed = helper.storages().list_all()?.value;
     let is_stored = |query: &Query| listed.iter().any(|(_, listed)| query.matches(&listed.key));
     if is_stored(&wanted) {
         return Ok(wanted);
@@ -84,7 +84,7 @@ pub(crate) fn stored(
     if is_stored(&of_account) {
         return Ok(of_account);
     }
-    let found = helper.kept_for(&wanted)?;
+    let found = helper.storages().kept_for(&wanted)?;
     Ok(found.map_or(wanted, |found| Query::exact(&found.key)))
 }
 

@@ -333,7 +333,8 @@ fn what_was_refused_is_not_imported_unless_one_insists() {
     store(&sandbox, flags, "one.test", "alice", "made-up-dead");
     erase(&sandbox, flags, "one.test", "alice", "made-up-dead");
     store(&sandbox, flags, "two.test", "bob", "made-up-older");
-    store(&sandbox, flags, "two.test", "bob", "made-up-newer");
+    let login = format!("{flags} login --with-token https://bob@two.test");
+    sandbox.ask(&login, b"made-up-newer").succeeded();
     approve(&sandbox, "store", "one.test", "alice", "made-up-dead");
     approve(&sandbox, "store", "two.test", "bob", "made-up-older");
     let import = |words: &str| {
@@ -1486,7 +1487,7 @@ fn copies_of_a_refused_secret_go_and_newer_ones_stay() {
     erase(&sandbox, flags, "one.test", "alice", "made-up-dead");
     let journal = fs::read_to_string(sandbox.path("state/git-credential-pat/journal")).unwrap();
     assert!(
-        !journal.contains("made-up") && journal.contains("refused="),
+        !journal.contains("made-up") && journal.contains("rejected="),
         "{journal}"
     );
 
@@ -1821,7 +1822,7 @@ fn what_came_to_life_again_stays() {
 fn a_url_hides_nothing_that_is_alive() {
     let sandbox = Sandbox::new();
     let flags = "--storage file";
-    let put = |path: &str, password: &str| {
+    let ask = |operation: &str, path: &str, password: &str| {
         let pairs = [
             ("protocol", "https"),
             ("host", "one.test"),
@@ -1830,15 +1831,16 @@ fn a_url_hides_nothing_that_is_alive() {
             ("password", password),
         ];
         sandbox
-            .ask(&format!("{flags} store"), &lines(&pairs))
+            .ask(&format!("{flags} {operation}"), &lines(&pairs))
             .succeeded();
     };
-    for (path, password) in [
-        ("a", "made-up-old"),
-        ("b", "made-up-old"),
-        ("a", "made-up-new"),
+    for (operation, path, password) in [
+        ("store", "a", "made-up-old"),
+        ("store", "b", "made-up-old"),
+        ("erase", "a", "made-up-old"),
+        ("store", "a", "made-up-new"),
     ] {
-        put(path, password);
+        ask(operation, path, password);
     }
     let file = sandbox.path("home/.git-credentials");
     let copy = "https://alice:made-up-old@one.test/a\n";
@@ -1851,7 +1853,7 @@ fn a_url_hides_nothing_that_is_alive() {
     }
     assert_eq!(fs::read_to_string(&file).unwrap(), copy);
     // With the last that has it, it goes.
-    put("b", "made-up-new");
+    ask("erase", "b", "made-up-old");
     sandbox
         .ask(&format!("{flags} clean https://one.test/a --yes"), b"")
         .succeeded();

@@ -1,48 +1,46 @@
-//! A command of git's that takes its time: what happens meanwhile is not undone when it thanks for what it was given.
+//! A slow command of git: it confirms its credential after another secret was stored meanwhile.
 //!
-//! Its process is a shell under the name of git's own, which asks and thanks as a git before 2.46 does: without a state.
+//! The command is a script that calls the helper as git before 2.46 does: without a state.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
 use std::thread;
-use std::time::Duration;
 
 use crate::attributes::{Answer, lines};
 use crate::process::{self, Output};
 use crate::sandbox::{PROGRAM, Sandbox};
 
-const HOST: &str = "one.test";
 const OLD: &str = "tok-old";
 const NEW: &str = "tok-new";
 
-/// It was given an answer, and goes on.
+/// A command that was answered, and goes on.
 pub struct Slow {
     process: Child,
     go: PathBuf,
 }
 
 impl Slow {
-    /// `words`: the storage; `credential`: what it is given, and thanks for in the end.
+    /// `words`: the storage; `credential`: what it is answered, and confirms in the end.
     pub fn begin(sandbox: &Sandbox, words: &str, credential: &[u8]) -> Self {
         let folder = sandbox.path("slow");
         fs::create_dir_all(&folder).unwrap();
-        let [thanks, begun, go] = ["thanks", "begun", "go"].map(|name| folder.join(name));
+        let [confirmed, begun, go] = ["confirmed", "begun", "go"].map(|name| folder.join(name));
         for old in [&begun, &go] {
             let _ = fs::remove_file(old);
         }
-        fs::write(&thanks, credential).unwrap();
+        fs::write(&confirmed, credential).unwrap();
         let command = folder.join("git-remote-https");
         let script = format!(
             "#!/bin/sh\n\
-             grep -v '^password=' '{thanks}' | '{PROGRAM}' {words} get > '{begun}.new'\n\
+             grep -v '^password=' '{confirmed}' | '{PROGRAM}' {words} get > '{begun}.new'\n\
              mv '{begun}.new' '{begun}'\n\
              tries=0\n\
              while [ ! -e '{go}' ] && [ $tries -lt 3000 ]; do sleep 0.02; tries=$((tries + 1)); done\n\
-             '{PROGRAM}' {words} store < '{thanks}'\n\
+             '{PROGRAM}' {words} store < '{confirmed}'\n\
              exit 0\n",
-            thanks = thanks.display(),
+            confirmed = confirmed.display(),
             begun = begun.display(),
             go = go.display(),
         );
@@ -59,52 +57,55 @@ impl Slow {
         Self { process, go }
     }
 
-    /// The server lets it in at last.
-    pub fn thank(mut self) {
+    /// The server accepts the credential at last.
+    pub fn confirm(mut self) {
         fs::write(&self.go, "").unwrap();
         assert!(self.process.wait().unwrap().success());
     }
 }
 
-fn credential(password: &str) -> Vec<u8> {
+fn credential(host: &str, password: &str) -> Vec<u8> {
     lines(&[
         ("protocol", "https"),
-        ("host", HOST),
+        ("host", host),
         ("username", "alice"),
         ("password", password),
     ])
 }
 
-/// Somebody with one storage.
-struct Person {
-    sandbox: Sandbox,
+/// A user with one storage, at one host.
+struct User<'a> {
+    sandbox: &'a Sandbox,
     storage: &'static str,
+    host: &'a str,
 }
 
-impl Person {
-    fn try_to(&self, words: &str, input: &[u8]) -> Output {
-        let words = format!("--storage {} {words}", self.storage);
-        self.sandbox.ask(&words, input)
-    }
-
+impl User<'_> {
     fn ask(&self, words: &str, input: &[u8]) -> Output {
-        self.try_to(words, input).succeeded()
+        let words = format!("--storage {} {words}", self.storage);
+        self.sandbox.ask(&words, input).succeeded()
     }
 
-    fn does(&self, what: &str, password: &str) {
-        match what {
-            "store" => self.ask("store", &credential(password)),
+    fn act(&self, step: &str, password: &str) {
+        let host = self.host;
+        match step {
+            "store" => self.ask("store", &credential(host, password)),
             "login" => {
-                let words = format!("login --with-token https://alice@{HOST}");
+                let words = format!("login --with-token https://alice@{host}");
                 self.ask(&words, password.as_bytes())
             }
-            "logout" => self.ask(&format!("logout https://alice@{HOST}"), b""),
-            _ => panic!("{what}"),
+            "logout" => self.ask(&format!("logout https://alice@{host}"), b""),
+            _ => panic!("{step}"),
         };
     }
 
+    fn begin_slow(&self) -> Slow {
+        let words = format!("--storage {}", self.storage);
+        Slow::begin(self.sandbox, &words, &credential(self.host, OLD))
+    }
+
     fn kept(&self) -> Option<String> {
-        let wanted = lines(&[("protocol", "https"), ("host", HOST)]);
+        let wanted = lines(&[("protocol", "https"), ("host", self.host)]);
         let answer = self.ask("get", &wanted);
         Answer::read(&answer.stdout)
             .get("password")
@@ -112,7 +113,7 @@ impl Person {
     }
 }
 
-/// How the old one came, what is done meanwhile with the new one, and what is kept in the end.
+/// How the old secret came, what happens meanwhile with the new one, and what is kept in the end.
 type Course = (
     &'static [&'static str],
     &'static [&'static str],
@@ -126,11 +127,12 @@ const COURSES: &[Course] = &[
     (&["login"], &["login"], Some(NEW)),
     (&["store"], &["logout", "store"], Some(NEW)),
     (&["store"], &["logout", "login"], Some(NEW)),
-    (&["store"], &["logout"], None),
-    // The new one was there before: somebody goes back to it.
-    (&["back", "store"], &["store"], Some(NEW)),
+    // Lost on purpose: without a state, a slow command brings back a token that was removed, if no other is stored.
+    (&["store"], &["logout"], Some(OLD)),
+    // The new one was there before, and was displaced: for 12 hours only a user can bring it back.
+    (&["back", "store"], &["store"], Some(OLD)),
     (&["back", "store"], &["login"], Some(NEW)),
-    // And nobody does anything.
+    // Nothing happens meanwhile.
     (&["store"], &[], Some(OLD)),
     (&["back", "store"], &[], Some(OLD)),
 ];
@@ -140,24 +142,25 @@ fn what_is_done_meanwhile_stays(storage: &'static str, needs_keyring: bool) {
     if needs_keyring {
         sandbox.start_keyring();
     }
-    let person = Person { sandbox, storage };
-    for (before, meanwhile, kept) in COURSES {
-        let course = format!("{storage}: {before:?}, {meanwhile:?}");
-        for what in *before {
-            match *what {
-                "back" => person.does("store", NEW),
-                what => person.does(what, OLD),
+    for (number, (before, meanwhile, kept)) in COURSES.iter().enumerate() {
+        let user = User {
+            sandbox: &sandbox,
+            storage,
+            host: &format!("course-{number}.test"),
+        };
+        for step in *before {
+            match *step {
+                "back" => user.act("store", NEW),
+                step => user.act(step, OLD),
             }
         }
-        let words = format!("--storage {storage}");
-        let slow = Slow::begin(&person.sandbox, &words, &credential(OLD));
-        for what in *meanwhile {
-            person.does(what, NEW);
+        let slow = user.begin_slow();
+        for step in *meanwhile {
+            user.act(step, NEW);
         }
-        slow.thank();
-        assert_eq!(person.kept().as_deref(), *kept, "{course}");
-        // Fails where nothing is kept.
-        person.try_to(&format!("logout https://alice@{HOST}"), b"");
+        slow.confirm();
+        let course = format!("{storage}: {before:?}, {meanwhile:?}");
+        assert_eq!(user.kept().as_deref(), *kept, "{course}");
     }
 }
 
@@ -176,50 +179,52 @@ fn what_is_done_meanwhile_stays_in_the_keychain() {
     what_is_done_meanwhile_stays("keychain", true);
 }
 
-/// It begins while the new one waits for its turn, and is given the old one.
+/// The marks are written before the swap: a command that begins between the two is given the old secret, and is too late.
 #[test]
-fn who_begins_while_a_store_waits_is_too_late() {
-    let person = Person {
-        sandbox: Sandbox::new(),
+fn a_command_that_begins_while_a_store_waits_is_too_late() {
+    let sandbox = Sandbox::new();
+    let user = User {
+        sandbox: &sandbox,
         storage: "file",
+        host: "one.test",
     };
-    person.does("store", OLD);
-    let folder = person.sandbox.path("data/git-credential-pat");
+    user.act("store", OLD);
+    let folder = sandbox.path("data/git-credential-pat");
     let lock = fs::File::options()
         .write(true)
         .open(folder.join("credentials.lock"));
     let lock = lock.unwrap();
     lock.lock().unwrap();
     thread::scope(|scope| {
-        let store = scope.spawn(|| person.does("store", NEW));
-        // It has noted that the old one goes, and waits.
-        let journal = person.sandbox.path("state/git-credential-pat/journal");
-        let is_noted = || fs::read_to_string(&journal).is_ok_and(|text| text.contains("died="));
-        assert!(process::until(is_noted));
-        let slow = Slow::begin(&person.sandbox, "--storage file", &credential(OLD));
+        let store = scope.spawn(|| user.act("store", NEW));
+        // It has written that the old secret gives way, and waits.
+        let journal = sandbox.path("state/git-credential-pat/journal");
+        let is_marked =
+            || fs::read_to_string(&journal).is_ok_and(|text| text.contains("displaced="));
+        assert!(process::until(is_marked));
+        let slow = user.begin_slow();
         lock.unlock().unwrap();
         store.join().unwrap();
-        slow.thank();
+        slow.confirm();
     });
-    assert_eq!(person.kept().as_deref(), Some(NEW));
+    assert_eq!(user.kept().as_deref(), Some(NEW));
 }
 
-/// Who goes back on purpose with another command succeeds.
+/// The order of two confirmed secrets is unknown, so the second one stays; a user decides.
 #[test]
-fn another_command_may_bring_the_old_one_back() {
+fn only_a_user_brings_a_displaced_secret_back() {
+    let sandbox = Sandbox::new();
     for storage in ["memory", "file"] {
-        let person = Person {
-            sandbox: Sandbox::new(),
+        let user = User {
+            sandbox: &sandbox,
             storage,
+            host: &format!("{storage}.test"),
         };
-        person.does("store", OLD);
-        person.does("store", NEW);
-        // Linux tells in hundredths of a second when a process began.
-        thread::sleep(Duration::from_millis(50));
-        let words = format!("--storage {storage}");
-        let another = Slow::begin(&person.sandbox, &words, &credential(NEW));
-        fs::write(person.sandbox.path("slow/thanks"), credential(OLD)).unwrap();
-        another.thank();
-        assert_eq!(person.kept().as_deref(), Some(OLD), "{storage}");
+        user.act("store", OLD);
+        user.act("store", NEW);
+        user.act("store", OLD);
+        assert_eq!(user.kept().as_deref(), Some(NEW), "{storage}");
+        user.act("login", OLD);
+        assert_eq!(user.kept().as_deref(), Some(OLD), "{storage}");
     }
 }

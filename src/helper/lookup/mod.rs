@@ -7,26 +7,21 @@ pub mod reply;
 pub mod repository;
 pub mod request;
 
-use std::time::Duration;
-
 use self::request::Asked;
-
 use super::Helper;
-use super::issuer::{DefaultUsername, Issuer};
+use super::issuer::{Issuer, Issuers};
 use super::notice::Outcome;
+use super::storages::Storages;
 use crate::credential::Credential;
 use crate::credential::expiry::{Expiry, ExpirySource};
 use crate::credential::key::Key;
 use crate::credential::query::Query;
 use crate::credential::token::TokenKind;
-use crate::forge::{self, ForgeExpiry, ForgeSite, MissingScope, TokenFacts, TokenVerdict, http};
-use crate::journal::known::{self, Known};
-use crate::secret::Secret;
+use crate::forge::{self, ForgeExpiry, ForgeKind, MissingScope, TokenFacts, TokenVerdict, http};
+use crate::journal::Journal;
+use crate::journal::known::{self, EVERY, Known};
 use crate::storage::{Error, StorageKind};
 use crate::time::Now;
-
-/// How often one token is asked about in the background.
-pub const EVERY: Duration = Duration::from_secs(86_400);
 
 /// A credential, and where it is kept.
 type Kept = (Credential, Vec<StorageKind>);
@@ -52,15 +47,22 @@ pub struct Report {
     pub lack: Option<MissingScope>,
 }
 
-impl Helper {
-    /// As [`Issuers::issuer`](super::issuer::Issuers::issuer).
-    pub fn issuer(&self, key: &Key, token: Option<&[u8]>) -> Option<Issuer> {
-        self.issuers.issuer(key, token)
-    }
+/// Asks forges about tokens.
+#[derive(Debug, Clone, Copy)]
+pub struct Lookup<'a> {
+    storages: &'a Storages,
+    journal: &'a Journal,
+    issuers: &'a Issuers,
+}
 
-    /// As [`Issuers::username`](super::issuer::Issuers::username).
-    pub fn username(&self, key: &Key, token: &Secret, variable: Option<&str>) -> DefaultUsername {
-        self.issuers.username(key, token, variable)
+impl<'a> Lookup<'a> {
+    /// Over the storages, the journal and the issuers of `helper`.
+    pub fn of(helper: &'a Helper) -> Self {
+        Self {
+            storages: helper.storages(),
+            journal: helper.journal(),
+            issuers: helper.issuers(),
+        }
     }
 
     /// Asks about one credential, in the foreground, and writes nothing down.
@@ -70,16 +72,11 @@ impl Helper {
         (issuer, self.ask_issuer(credential, issuer.as_ref(), now))
     }
 
-    /// As [`Issuers::site`](super::issuer::Issuers::site).
-    pub fn site(&self, key: &Key) -> Option<ForgeSite> {
-        self.issuers.site(key)
-    }
-
     fn ask_issuer(&self, credential: &Credential, issuer: Option<&Issuer>, now: Now) -> Asked {
         let Some(issuer) = issuer else {
             return Asked::NoForge;
         };
-        match self.site(&credential.key) {
+        match self.issuers.site(&credential.key) {
             Some(site) => request::ask(credential, issuer, &site, now),
             None => Asked::NotHttps,
         }
@@ -118,7 +115,7 @@ impl Helper {
         };
         let mut at_host = repositories.iter().filter(is_at_host);
         let path = at_host.find_map(|repository| repository.path.as_ref());
-        match path.or(key.path.as_ref()).zip(self.site(key)) {
+        match path.or(key.path.as_ref()).zip(self.issuers.site(key)) {
             Some((path, site)) => match repository::ask(&site, credential, path, is_known) {
                 // The path may be an owner's, which no endpoint is at.
                 Asked::Told(TokenVerdict::Unclear { status: 404 }) => asked,
@@ -188,7 +185,7 @@ impl Helper {
     /// The background look-up: fetches the token of `key` from where it is kept, asks its forge if nobody did today, and
     /// writes the end into the entry if its secret is still the same.
     pub fn look_up(&self, key: &Key, now: Now) -> Result<(), Error> {
-        for storage in &self.storages {
+        for storage in self.storages {
             let credential = match storage.get(&Query::exact(key)) {
                 Ok(Some(found)) if found.is_complete() => found,
                 Ok(_) | Err(Error::Unavailable { .. }) => continue,
@@ -198,7 +195,7 @@ impl Helper {
             let issuer = self.issuer_of(&credential, known.forge);
             let can_tell = issuer.as_ref().is_some_and(|issuer| issuer.can_tell(key));
             if can_tell
-                && is_wanted(&credential, &known)
+                && known.wants_lookup(credential.expiry)
                 && self
                     .journal
                     .claim(&credential, EVERY, now.unix)
@@ -271,7 +268,7 @@ impl Helper {
 
     /// Gives the entry a new end wherever it is kept with the very secret that was asked about.
     fn set_expiry(&self, credential: &Credential, end: Option<Expiry>) -> Result<(), Error> {
-        for storage in &self.storages {
+        for storage in self.storages {
             match storage.set_expiry(credential, end) {
                 Ok(_) | Err(Error::Unavailable { .. }) => {}
                 Err(cause) => return Err(cause),
@@ -282,15 +279,14 @@ impl Helper {
 
     /// Everything that fits and is complete, each secret once, with the storages it is in.
     fn all_fitting(&self, wanted: Option<&Query>) -> Result<Outcome<Vec<Kept>>, Error> {
-        let listed = self.list()?;
+        let listed = self.storages.list_all()?;
         let mut notices = listed.notices;
         let mut all: Vec<Kept> = Vec::new();
         for (kind, listed) in listed.value {
             if wanted.is_some_and(|wanted| !wanted.matches(&listed.key)) {
                 continue;
             }
-            let mut storages = self.storages.iter();
-            let Some(storage) = storages.find(|storage| storage.kind() == kind) else {
+            let Some(storage) = self.storages.of_kind(kind) else {
                 continue;
             };
             let found = match storage.get(&Query::exact(&listed.key)) {
@@ -298,7 +294,7 @@ impl Helper {
                 Err(cause @ Error::Unavailable { .. }) => {
                     // Once for all that it has.
                     if !notices.iter().any(|notice| notice.is_about(kind)) {
-                        notices.extend(self.passed_over(cause));
+                        notices.extend(self.storages.passed_over(cause));
                     }
                     None
                 }
@@ -325,11 +321,7 @@ impl Helper {
         self.issuer_of(credential, self.known(credential).forge)
     }
 
-    fn issuer_of(
-        &self,
-        credential: &Credential,
-        known: Option<forge::ForgeKind>,
-    ) -> Option<Issuer> {
+    fn issuer_of(&self, credential: &Credential, known: Option<ForgeKind>) -> Option<Issuer> {
         self.issuers.issuer_of(credential, None, known)
     }
 
@@ -342,15 +334,6 @@ impl Helper {
 /// Whether a date stands although the forge tells none: git's comes from the token's issuer, a person's is a decision.
 fn is_word_of_person(source: ExpirySource) -> bool {
     matches!(source, ExpirySource::Git | ExpirySource::Person)
-}
-
-/// Whether a forge's word would be better than what is known of the end.
-pub fn is_wanted(credential: &Credential, known: &Known) -> bool {
-    let source = credential.expiry.map(|end| known.source_of(end));
-    matches!(
-        source,
-        None | Some(ExpirySource::Lifetime | ExpirySource::Token | ExpirySource::Unknown)
-    )
 }
 
 fn outcome_of(asked: &Asked) -> Option<known::Outcome> {

@@ -220,11 +220,11 @@ impl<'a> Clean<'a> {
         if stale.is_empty() {
             return;
         }
-        let Ok(marked) = self.journal.marked(now.unix) else {
+        let Ok(marked) = self.journal.tagged(now.unix) else {
             return;
         };
         for stale in stale {
-            stale.label = marked.mark(&stale.credential);
+            stale.label = marked.tag(&stale.credential);
         }
     }
 
@@ -272,7 +272,7 @@ impl<'a> Clean<'a> {
         // The mark recognizes copies that appear later.
         let is_news = stale.reason == Reason::Expired && !stale.has_live_copy;
         if is_news && credential.is_complete() && removed > 0 {
-            let _ = self.journal.bury(credential, Mark::Expired, now);
+            let _ = self.journal.mark(credential, Mark::Expired, now.unix);
         }
         Ok(removed)
     }

@@ -49,7 +49,7 @@ impl StaleRules {
         match self.snapshot.mark_of(credential) {
             Some((Mark::Rejected, at)) => Some((Reason::Rejected, Some(at))),
             Some((Mark::Expired, at)) => Some((Reason::Expired, Some(at))),
-            Some((Mark::Superseded, _)) | None => self.retired(credential),
+            Some(_) | None => self.retired(credential),
         }
     }
 

@@ -46,7 +46,8 @@ impl Reason {
         match mark {
             Mark::Expired => Self::Expired,
             Mark::Rejected => Self::Rejected,
-            Mark::Superseded => Self::Superseded,
+            // The last two are no reason to clean: `Snapshot::mark_of` leaves them out.
+            Mark::Superseded | Mark::Removed | Mark::Displaced => Self::Superseded,
         }
     }
 

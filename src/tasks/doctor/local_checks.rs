@@ -15,6 +15,7 @@ use crate::forge::{self, TokenVerdict};
 use crate::git::chain::{HelperChain, helper_lines};
 use crate::git::{self, Git, command};
 use crate::helper::Helper;
+use crate::helper::lookup::Lookup;
 use crate::helper::lookup::request::Asked;
 use crate::helper::open;
 use crate::secret::Secret;
@@ -152,8 +153,8 @@ impl Helper {
             ..Query::default()
         };
         let credential = Credential::complete(described)?;
-        let issuer = self.issuer(&credential.key, None)?;
-        (issuer.forge.kind() == kind).then(|| self.ask(&credential, now).1)
+        let issuer = self.issuers.issuer(&credential.key, None)?;
+        (issuer.forge.kind() == kind).then(|| Lookup::of(self).ask(&credential, now).1)
     }
 }
 

@@ -28,6 +28,7 @@ use crate::git::Git;
 use crate::git::remotes::{Remote, Remotes, Target};
 use crate::git::ssh::Ssh;
 use crate::helper::Helper;
+use crate::helper::lookup::Lookup;
 use crate::storage::Error;
 use crate::time::Now;
 
@@ -226,7 +227,7 @@ impl Doctor<'_> {
         let Some(key) = url.key() else {
             return Vec::new();
         };
-        let Some(site) = helper.site(&key) else {
+        let Some(site) = helper.issuers().site(&key) else {
             let url = text(&key.url());
             let says = format!("{url} is not HTTPS: this program sends no token there");
             return vec![Finding::note(TITLE, says, None)];
@@ -254,7 +255,7 @@ impl Doctor<'_> {
             let says = format!("the kept token expired on {day}: git does not get it");
             return vec![Finding::problem(TITLE, says, login)];
         }
-        let (issuer, asked) = helper.ask(credential, self.now);
+        let (issuer, asked) = Lookup::of(helper).ask(credential, self.now);
         let diagnosis = Diagnosis {
             credential,
             issuer,

@@ -105,9 +105,12 @@ pub(super) fn nothing_stored(helper: &Helper, question: &Question) -> Option<Fin
         (Some(user), None) => format!(
             "nothing is kept for the user '{}' at {url} in {}",
             user.shown(),
-            helper.places()
+            helper.storages().places()
         ),
-        (None, _) => format!("nothing is kept for {url} in {}", helper.places()),
+        (None, _) => format!(
+            "nothing is kept for {url} in {}",
+            helper.storages().places()
+        ),
     };
     Some(Finding::problem(TITLE, says, login(&wanted)))
 }

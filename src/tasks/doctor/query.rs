@@ -8,7 +8,8 @@ use crate::credential::username::Username;
 use crate::git::Git;
 use crate::git::context::last;
 use crate::git::http_path::HttpPaths;
-use crate::helper::{Helper, Passed, another_good, is_good};
+use crate::helper::Helper;
+use crate::helper::candidate::{Candidate, Skipped, candidate};
 use crate::storage::Error;
 use crate::time::Now;
 
@@ -69,34 +70,25 @@ impl Helper {
     /// What answers `wanted`, as for `get`; if nothing does, what would if it had not ended. Fails if nothing is found and not
     /// every storage could be asked.
     pub fn answer_to(&self, wanted: &Query, now: Now) -> Result<Option<Credential>, Error> {
-        let passed = Passed {
-            refused: None,
-            dead: None,
-        };
-        let (mut ended, mut unasked) = (None, None);
+        let (mut expired, mut unasked) = (None, None);
         for storage in &self.storages {
-            let found = match storage.get(wanted) {
-                Ok(Some(found)) => found,
-                Ok(None) => continue,
+            match candidate(&**storage, wanted, &Skipped::default(), now) {
+                Ok(Some(Candidate::Good(found) | Candidate::Nameless(found))) => {
+                    return Ok(Some(found));
+                }
+                Ok(Some(Candidate::Expired(found))) => expired = expired.or(Some(found)),
+                Ok(None) => {}
                 Err(cause @ Error::Unavailable { .. }) => {
                     if !cause.is_absence() || self.storages.len() == 1 {
                         unasked = unasked.or(Some(cause));
                     }
-                    continue;
                 }
-                Err(cause @ Error::Failed { .. }) => return Err(cause),
-            };
-            if is_good(&found, now) {
-                return Ok(Some(found));
+                Err(cause) => return Err(cause),
             }
-            if let Some(good) = another_good(&**storage, wanted, &passed, now)? {
-                return Ok(Some(good));
-            }
-            ended = ended.or(Some(found));
         }
-        match unasked.filter(|_| ended.is_none()) {
+        match unasked.filter(|_| expired.is_none()) {
             Some(cause) => Err(cause),
-            None => Ok(ended),
+            None => Ok(expired),
         }
     }
 
@@ -107,7 +99,7 @@ impl Helper {
             host: wanted.host.clone(),
             ..Query::default()
         };
-        let listed = self.list().map(|outcome| outcome.value);
+        let listed = self.storages.list_all().map(|outcome| outcome.value);
         let keys = listed.unwrap_or_default().into_iter();
         let keys = keys.map(|(_, listed)| listed.key);
         keys.filter(|key| anything.matches(key)).collect()

@@ -287,7 +287,7 @@ impl<'a> Import<'a> {
                 return Ok(false);
             }
             if matches!(offer.verdict, Verdict::Invalid { .. }) {
-                let _ = self.journal.revive(credential, self.now.unix);
+                let _ = self.journal.clear(credential, None, self.now.unix);
             }
             self.supersede_others(credential)?;
         }
@@ -304,7 +304,7 @@ impl<'a> Import<'a> {
             if !self.is_live(other) || other.has_same_secrets(credential) {
                 continue;
             }
-            let _ = self.journal.bury(other, Mark::Superseded, self.now.fresh());
+            let _ = self.journal.mark(other, Mark::Superseded, self.now.unix);
             if index < self.target {
                 match storage.erase(&other.as_rejected()) {
                     Ok(_) | Err(Error::Unavailable { .. }) => {}

@@ -28,6 +28,7 @@ use crate::credential::expiry::{Expiry, ExpirySource};
 use crate::forge::http;
 use crate::forge::{Call, ForgeExpiry, TokenFacts, TokenVerdict};
 use crate::git::network::Network;
+use crate::helper::lookup::Lookup;
 use crate::helper::lookup::request::Asked;
 use crate::helper::notice::Notice;
 use crate::journal::mark::Mark;
@@ -69,7 +70,10 @@ impl Rotation<'_> {
         let result = self.rotate_under_lock(old, request, announce);
         if let Err(Error::Lost(_)) = result {
             // git must not get the invalid token again. If it cannot be removed now, `clean` finds it.
-            self.helper.bury(old, Mark::Rejected, self.now);
+            let _ = self
+                .helper
+                .journal()
+                .mark(old, Mark::Rejected, self.now.unix);
             if let Ok(entries) = self.entries(old) {
                 entries.remove();
             }
@@ -101,7 +105,7 @@ impl Rotation<'_> {
         if let Some(rotated) = self.resume_from_successor(old, &pending)? {
             return Ok(rotated);
         }
-        let found = match self.helper.ask(old, self.now).1 {
+        let found = match Lookup::of(self.helper).ask(old, self.now).1 {
             asked if asked.is_rejection() => return self.resume(old, entries, &pending),
             // While the forge may be at work on an earlier request, a good token proves nothing.
             asked => match lock.guards_for(self.now.fresh().unix)? {
@@ -167,7 +171,7 @@ impl Rotation<'_> {
             Err(_) => "the forge's answer was lost".to_owned(),
         };
         // To look is no reuse.
-        let asked = self.helper.ask(old, self.now).1;
+        let asked = Lookup::of(self.helper).ask(old, self.now).1;
         match sent {
             Ok(answer) if is_refusal(answer.status) && asked.scopes().is_some() => {
                 self.forget(token, lock);
@@ -206,7 +210,10 @@ impl Rotation<'_> {
         // Before any storage has the new token: if this process is killed, the next one knows which token to look for.
         let _ = journal.name_successor(old_token, token, self.now.unix);
         for invalid in entries.kept() {
-            self.helper.bury(invalid, Mark::Superseded, self.now);
+            let _ = self
+                .helper
+                .journal()
+                .mark(invalid, Mark::Superseded, self.now.unix);
         }
         // With an expiry in the past, a storage would wipe the only copy.
         let expiry = found.end.after(self.now.unix).expiry();

@@ -7,6 +7,7 @@ use crate::credential::expiry::{Expiry, StatedExpiry};
 use crate::forge::{ForgeSite, Renewal, Revocation};
 use crate::helper::Helper;
 use crate::helper::issuer::Issuer;
+use crate::helper::lookup::Lookup;
 use crate::time::Now;
 
 /// How long a new token lives by default, in seconds.
@@ -49,7 +50,7 @@ impl Plan {
 impl Rotation<'_> {
     /// Returns how the token of `credential` is renewed. `None`: its forge is unknown.
     pub fn plan(&self, credential: &Credential) -> Option<Plan> {
-        let issuer = self.helper.issuer_known(credential)?;
+        let issuer = Lookup::of(self.helper).issuer_known(credential)?;
         let site = self.helper.issuers().site(&credential.key)?;
         Some(Plan {
             renewal: issuer.forge.renewal(&site, issuer.token),

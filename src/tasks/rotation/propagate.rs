@@ -7,6 +7,7 @@ use super::plan::Rotation;
 use crate::credential::expiry::{Expiry, ExpirySource};
 use crate::credential::key::Key;
 use crate::forge::{ForgeExpiry, TokenVerdict};
+use crate::helper::lookup::Lookup;
 use crate::helper::lookup::request::Asked;
 use crate::journal::mark::Mark;
 use crate::secret::Secret;
@@ -39,7 +40,10 @@ impl Rotation<'_> {
         for old in entries.kept() {
             // A copy of the old token may lie elsewhere, and a client may confirm it late.
             if saved.iter().any(|saved| saved.key == old.key) {
-                self.helper.bury(old, Mark::Superseded, self.now);
+                let _ = self
+                    .helper
+                    .journal()
+                    .mark(old, Mark::Superseded, self.now.unix);
             }
         }
         for saved in &saved {
@@ -49,10 +53,8 @@ impl Rotation<'_> {
                 known.since = Some(unix_now);
                 known.end = new.expiry;
             });
-            let issuer = self.helper.issuer_known(saved);
-            let _ = self
-                .helper
-                .settle(saved, issuer.as_ref(), new.asked, self.now);
+            let issuer = Lookup::of(self.helper).issuer_known(saved);
+            let _ = Lookup::of(self.helper).settle(saved, issuer.as_ref(), new.asked, self.now);
         }
         let mut saved: Vec<Key> = saved.into_iter().map(|saved| saved.key).collect();
         saved.sort_by_key(|saved| saved != key);

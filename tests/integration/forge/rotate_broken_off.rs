@@ -153,7 +153,7 @@ fn who_begins_meanwhile_does_not_bring_the_old_token_back() {
     let slow = Slow::begin(&work.sandbox, STORAGE, &work.credential("alice", FIRST));
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{output:?}");
-    slow.thank();
+    slow.confirm();
     has_the_new_token(&work);
 }
 

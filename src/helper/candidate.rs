@@ -1,0 +1,81 @@
+//! Which entry of one storage answers a query.
+
+use std::collections::HashSet;
+
+use super::attempt::Attempt;
+use crate::credential::Credential;
+use crate::credential::query::Query;
+use crate::journal::mark::Mark;
+use crate::journal::snapshot::Snapshot;
+use crate::storage::{Error, Storage};
+use crate::time::Now;
+
+/// What a storage has for a query.
+pub(crate) enum Candidate {
+    /// It can be answered at once.
+    Good(Credential),
+    /// It can be answered, but git will ask the user for the name. Another storage may have a better one.
+    Nameless(Credential),
+    /// It has expired.
+    Expired(Credential),
+}
+
+/// Secrets that are not answered again in the same command.
+#[derive(Default)]
+pub(crate) struct Skipped<'a> {
+    /// The secret that was just rejected.
+    pub(crate) rejected: Option<&'a Attempt>,
+    /// The journal: the second answer is git's last try, so a secret that is known to be invalid must not take it.
+    pub(crate) marks: Snapshot,
+}
+
+impl Skipped<'_> {
+    fn covers(&self, found: &Credential) -> bool {
+        let Some(rejected) = self.rejected else {
+            return false;
+        };
+        let mark = self.marks.mark_of(found).map(|(mark, _)| mark);
+        rejected.is_about(found) || matches!(mark, Some(Mark::Rejected | Mark::Expired))
+    }
+}
+
+/// Returns the entry of `storage` that answers `wanted`: the newest, or, if that has expired or is skipped, the newest good
+/// one before it, such as another user's.
+pub(crate) fn candidate(
+    storage: &dyn Storage,
+    wanted: &Query,
+    skipped: &Skipped<'_>,
+    now: Now,
+) -> Result<Option<Candidate>, Error> {
+    let Some(newest) = storage.get(wanted)? else {
+        return Ok(None);
+    };
+    let is_skipped = skipped.covers(&newest);
+    if is_good(&newest, now) && !is_skipped {
+        return Ok(Some(if newest.is_nameless() {
+            Candidate::Nameless(newest)
+        } else {
+            Candidate::Good(newest)
+        }));
+    }
+    // A file that was edited by hand may have several entries under one key: they count as one.
+    let mut seen = HashSet::new();
+    for listed in storage.list()?.into_iter().rev() {
+        let is_expired = listed.expiry.is_some_and(|expiry| expiry.is_past(now.unix));
+        if is_expired || !wanted.matches(&listed.key) || !seen.insert(listed.key.clone()) {
+            continue;
+        }
+        let Some(found) = storage.get(&Query::exact(&listed.key))? else {
+            continue;
+        };
+        if is_good(&found, now) && !skipped.covers(&found) && !found.is_nameless() {
+            return Ok(Some(Candidate::Good(found)));
+        }
+    }
+    Ok((!is_skipped).then_some(Candidate::Expired(newest)))
+}
+
+/// Whether it has its secrets and has not expired.
+pub(crate) fn is_good(credential: &Credential, now: Now) -> bool {
+    credential.is_complete() && !credential.is_expired(now.unix)
+}

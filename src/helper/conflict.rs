@@ -1,0 +1,149 @@
+//! Which secret wins when a credential is to be stored under a key that may have another one.
+
+use self::Decision::{Ignore, Store, Update};
+use self::Incoming::{Answered, Confirmed, Entered};
+use self::Situation::{AnotherIsLive, Free, Same, Unwanted};
+use crate::credential::Credential;
+use crate::journal::mark::Mark;
+use crate::journal::snapshot::Snapshot;
+
+/// How a credential comes to be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Incoming {
+    /// A user gave it.
+    Entered,
+    /// git confirms the secret that we answered in the same command: our `state[]` says so.
+    Answered,
+    /// git confirms it, and does not say where it is from.
+    Confirmed,
+}
+
+/// What the storages and the journal say of it. The first that applies decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Situation {
+    /// We would answer the same secret.
+    Same,
+    /// It is invalid, or was displaced a short time ago.
+    Unwanted {
+        /// Whether another live secret is stored under its key.
+        is_another_live: bool,
+    },
+    /// Another live secret is stored under its key.
+    AnotherIsLive,
+    /// None of these.
+    Free,
+}
+
+/// What to do with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Decision {
+    /// Complete the entries that have it, and store it where nothing is.
+    Update,
+    /// Store it in the place of any other.
+    Store,
+    /// Change nothing.
+    Ignore,
+}
+
+/// The table.
+#[rustfmt::skip]
+#[expect(clippy::match_same_arms, reason = "one arm for each cell of the table")]
+pub(crate) fn decide(incoming: Incoming, situation: Situation) -> Decision {
+    match (incoming, situation) {
+        (Entered,   Same)             => Update,
+        (Entered,   Unwanted { .. })  => Store,
+        (Entered,   AnotherIsLive)    => Store,
+        (Entered,   Free)             => Store,
+
+        (Answered,  Same)             => Update,
+        (Answered,  Unwanted { .. })  => Ignore,
+        (Answered,  AnotherIsLive)    => Ignore,
+        (Answered,  Free)             => Store,
+
+        (Confirmed, Same)             => Update,
+        (Confirmed, Unwanted { is_another_live: true })  => Ignore,
+        (Confirmed, Unwanted { is_another_live: false }) => Store,
+        (Confirmed, AnotherIsLive)    => Store,
+        (Confirmed, Free)             => Store,
+    }
+}
+
+impl Incoming {
+    /// The mark of the other live secrets that give way to it. `None`: it takes no other's place.
+    pub(crate) fn mark_of_others(self) -> Option<Mark> {
+        match self {
+            Entered => Some(Mark::Superseded),
+            Answered => None,
+            // The order of the two secrets is unknown.
+            Confirmed => Some(Mark::Displaced),
+        }
+    }
+
+    /// The only mark of its own that it clears; `None`: all of them.
+    pub(crate) fn clears_only(self) -> Option<Mark> {
+        // We answered it, so the command says nothing about a newer secret; but the server accepted it.
+        (self == Answered).then_some(Mark::Rejected)
+    }
+}
+
+impl Situation {
+    /// `kept`: the entries under the key of `credential`, in the order in which they answer. `is_unwanted`: whether the
+    /// journal says, or said at an earlier try, that it is invalid or displaced.
+    pub(crate) fn of<'a>(
+        credential: &Credential,
+        kept: impl Iterator<Item = &'a Credential>,
+        is_unwanted: bool,
+        snapshot: &Snapshot,
+        unix_now: u64,
+    ) -> Self {
+        let (mut answer, mut has_same, mut is_another_live) = (None, false, false);
+        for kept in kept.filter(|kept| kept.is_complete()) {
+            let is_same = kept.has_same_secrets(credential);
+            has_same |= is_same;
+            if !kept.is_expired(unix_now) {
+                answer = answer.or(Some(is_same));
+                is_another_live |= !is_same && !snapshot.is_invalid(kept);
+            }
+        }
+        // Where nothing is answered, git may have outlived the expiry of the same secret.
+        if answer.unwrap_or(has_same) {
+            Same
+        } else if is_unwanted {
+            Unwanted { is_another_live }
+        } else if is_another_live {
+            AnotherIsLive
+        } else {
+            Free
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIVE: Situation = Unwanted {
+        is_another_live: true,
+    };
+    const ALONE: Situation = Unwanted {
+        is_another_live: false,
+    };
+
+    /// docs/architecture.md, "Which secret wins".
+    #[test]
+    fn the_table() {
+        for (incoming, same, live, alone, another, free) in [
+            (Entered, Update, Store, Store, Store, Store),
+            (Answered, Update, Ignore, Ignore, Ignore, Store),
+            (Confirmed, Update, Ignore, Store, Store, Store),
+        ] {
+            let decisions = [Same, LIVE, ALONE, AnotherIsLive, Free];
+            let decisions = decisions.map(|situation| decide(incoming, situation));
+            assert_eq!(
+                decisions,
+                [same, live, alone, another, free],
+                "{incoming:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! `get`: which credential git is answered.
+
+use super::attempt::{Attempt, forge_state};
+use super::candidate::{Candidate, Skipped, candidate};
+use super::erase::erase_rejected;
+use super::issuer::Issuers;
+use super::notice::{Notice, Outcome};
+use super::storages::Storages;
+use crate::config::Warn;
+use crate::credential::Credential;
+use crate::credential::expiry::ExpirySource;
+use crate::credential::query::Query;
+use crate::journal::snapshot::Snapshot;
+use crate::journal::{Journal, Topic};
+use crate::protocol::read::Request;
+use crate::storage::Error;
+use crate::time::Now;
+
+/// The answer to `get`.
+pub struct Answer {
+    /// `None`: git goes on to the next helper, or asks the user.
+    pub credential: Option<Credential>,
+    /// The state that git hands back if the credential is rejected.
+    pub state: Option<Vec<u8>>,
+    /// Whether git must not ask again in this command.
+    pub is_last: bool,
+    /// The state that git hands back with any credential that is stored.
+    pub forge: Option<Vec<u8>>,
+}
+
+/// One `get`.
+pub(super) struct Get<'a> {
+    pub(super) storages: &'a Storages,
+    pub(super) journal: &'a Journal,
+    pub(super) issuers: &'a Issuers,
+    pub(super) warn: Warn,
+    pub(super) now: Now,
+}
+
+impl Get<'_> {
+    /// Answers `request`. If our state came back, the server has rejected the first answer of this command: that secret is
+    /// erased, and the next one is answered.
+    pub(super) fn answer(&self, request: &Request) -> Result<Outcome<Answer>, Error> {
+        let rejected = Attempt::among(&request.state).filter(|attempt| !attempt.is_last());
+        let mut notices = Vec::new();
+        let mut wanted = request.query.duplicate();
+        if let Some(rejected) = &rejected {
+            notices = erase_rejected(self.storages, self.journal, &wanted, rejected, self.now);
+            if rejected.is_for_any_user() {
+                wanted.username = None;
+            }
+        }
+        let mut found = match self.find(&wanted, rejected.as_ref()) {
+            // The removal is told in any case.
+            Err(cause) if !notices.is_empty() => Outcome {
+                value: None,
+                notices: vec![Notice::PassedOver { cause }],
+            },
+            outcome => outcome?,
+        };
+        if found.value.as_ref().is_some_and(Credential::is_complete) {
+            notices.iter_mut().for_each(Notice::goes_on);
+        }
+        notices.append(&mut found.notices);
+        let value = with_states(found.value, request, rejected.as_ref(), &wanted);
+        Ok(Outcome { value, notices })
+    }
+
+    /// Finds the first good credential. If there is none, one that has expired but can be renewed, without its expired
+    /// secret: git hands the refresh token to the next helper (git 2.41).
+    fn find(
+        &self,
+        wanted: &Query,
+        rejected: Option<&Attempt>,
+    ) -> Result<Outcome<Option<Credential>>, Error> {
+        let skipped = Skipped {
+            rejected,
+            marks: match rejected {
+                Some(_) => self.journal.snapshot().unwrap_or_default(),
+                None => Snapshot::default(),
+            },
+        };
+        let mut told = Vec::new();
+        let (mut nameless, mut renewable) = (None, None);
+        let mut outcome = self.storages.get_first(|storage| {
+            match candidate(storage, wanted, &skipped, self.now)? {
+                Some(Candidate::Good(found)) => return Ok(Some(found)),
+                Some(Candidate::Nameless(found)) => nameless = nameless.take().or(Some(found)),
+                Some(Candidate::Expired(found)) => {
+                    told.extend(self.expired(&found));
+                    if found.refresh_token.is_some() {
+                        renewable = renewable.take().or(Some(found));
+                    }
+                }
+                None => {}
+            }
+            Ok(None)
+        })?;
+        if let Some(found) = outcome.value.or(nameless) {
+            return Ok(Outcome {
+                notices: self.expires_soon(&found).into_iter().collect(),
+                value: Some(found),
+            });
+        }
+        if let Some(renewable) = &mut renewable {
+            renewable.wipe_expired();
+        }
+        outcome.notices.append(&mut told);
+        Ok(Outcome {
+            value: renewable,
+            notices: outcome.notices,
+        })
+    }
+
+    fn expired(&self, found: &Credential) -> Option<Notice> {
+        let expiry = found.expiry?;
+        self.is_news(Topic::Expired(found))
+            .then(|| Notice::Expired {
+                key: found.key.clone(),
+                expiry,
+            })
+    }
+
+    fn expires_soon(&self, found: &Credential) -> Option<Notice> {
+        let expiry = found.expiry?;
+        let is_soon = expiry.left(self.now.unix) <= self.warn.before.as_secs();
+        if !is_soon || !self.is_news(Topic::ExpiresSoon(found)) {
+            return None;
+        }
+        let known = self.journal.known(found).ok().flatten();
+        Some(Notice::ExpiresSoon {
+            key: found.key.clone(),
+            expiry,
+            can_rotate: self.issuers.can_rotate(found, known.as_ref()),
+            source: known.map_or(ExpirySource::Unknown, |known| known.source_of(expiry)),
+        })
+    }
+
+    /// A journal that cannot be written silences nothing.
+    fn is_news(&self, topic: Topic<'_>) -> bool {
+        let is_news = self.journal.is_news(topic, self.warn.every, self.now.unix);
+        is_news.unwrap_or(true)
+    }
+}
+
+/// Adds the states for a git that knows them, over HTTP.
+fn with_states(
+    credential: Option<Credential>,
+    request: &Request,
+    rejected: Option<&Attempt>,
+    wanted: &Query,
+) -> Answer {
+    let is_http = matches!(wanted.protocol.as_deref(), Some(b"http" | b"https"));
+    let has_state = request.understands.state && is_http;
+    // For a nameless credential git asks for the name, and what it stores then is new.
+    let answered = credential
+        .as_ref()
+        .filter(|found| has_state && found.is_complete() && !found.is_nameless());
+    let attempt = answered.and_then(|found| match rejected {
+        None => Attempt::first(found, wanted.username.is_none()),
+        Some(rejected) => rejected.second(found),
+    });
+    Answer {
+        is_last: attempt.as_ref().is_none_or(Attempt::is_last),
+        state: attempt.map(|attempt| attempt.to_state()),
+        forge: forge_state(&request.realms).filter(|_| has_state),
+        credential,
+    }
+}

@@ -1,0 +1,407 @@
+//! Saves a credential: one decision for the whole list of storages, then each of them is written.
+//!
+//! The order is: read the storages, read the journal, write the marks, swap. A process that sees the new secret therefore
+//! also sees the marks of the old one. A swap that is lost to another process starts again from the storages.
+
+use super::conflict::Decision::Ignore;
+use super::conflict::{Incoming, Situation, decide};
+use super::guess::Guess;
+use super::issuer::{Issuer, Issuers};
+use super::notice::{Notice, Outcome};
+use super::storages::Storages;
+use crate::config::Warn;
+use crate::credential::Credential;
+use crate::credential::expiry::{Expiry, ExpirySource};
+use crate::credential::query::Query;
+use crate::forge::ForgeKind;
+use crate::journal::known::Known;
+use crate::journal::mark::Mark;
+use crate::journal::snapshot::Snapshot;
+use crate::journal::{Journal, Topic};
+use crate::storage::memory::Lifetime;
+use crate::storage::{Error, Lack, Storage, StorageKind};
+use crate::time::Now;
+
+/// Give up after so many lost swaps: each winner is newer than the credential that git confirms.
+const TRIES: usize = 4;
+
+/// Saves credentials.
+pub(super) struct Save<'a> {
+    pub(super) storages: &'a Storages,
+    pub(super) journal: &'a Journal,
+    pub(super) issuers: &'a Issuers,
+    pub(super) lifetime: Lifetime,
+    pub(super) warn: Warn,
+    pub(super) now: Now,
+}
+
+/// A credential to save, and what is said of it.
+pub(super) struct Offered<'a> {
+    pub(super) credential: &'a Credential,
+    pub(super) incoming: Incoming,
+    /// Who told its expiry, if it has one.
+    pub(super) source: ExpirySource,
+    /// The expiry that is assumed if it has none.
+    pub(super) guess: Option<Guess>,
+    /// The forge in the server's own words.
+    pub(super) named: Option<ForgeKind>,
+}
+
+/// A credential that is saved now.
+pub(super) struct Saved {
+    /// With what the storages knew of it.
+    pub(super) credential: Credential,
+    pub(super) issuer: Option<Issuer>,
+    /// What the journal knew of it; `None` if the journal cannot be read.
+    pub(super) known: Option<Known>,
+}
+
+/// The entry of one storage under the key.
+struct KeptEntry<'a> {
+    storage: &'a dyn Storage,
+    kept: Option<Credential>,
+    /// Why it could not be read.
+    problem: Option<Error>,
+    /// Whether it is to be replaced; in `auto` mode, the entry of memory: removed.
+    changes: bool,
+}
+
+/// What came of the swaps.
+#[derive(Default)]
+struct Swaps {
+    is_lost: bool,
+    notices: Vec<Notice>,
+}
+
+impl Save<'_> {
+    /// Saves `offered`, if it wins. The value is `None` if another secret stays.
+    pub(super) fn save(&self, offered: &Offered<'_>) -> Result<Outcome<Option<Saved>>, Error> {
+        let credential = offered.credential;
+        let is_entered = offered.incoming == Incoming::Entered;
+        // A keychain may have its user confirm each access. It has the secret that we answered, unless the journal has a mark.
+        let mut trusts_keychain = offered.incoming == Incoming::Answered
+            && (offered.guess.is_none() || credential.expiry.is_some());
+        let mut is_unwanted = false;
+        for number in 0..=TRIES {
+            let by_force = number == TRIES;
+            if by_force && !is_entered {
+                break;
+            }
+            let mut entries = self.read(offered, trusts_keychain);
+            let journal = self.journal.snapshot();
+            let is_readable = journal.is_ok();
+            let snapshot = journal.unwrap_or_default();
+            if trusts_keychain && snapshot.is_marked(credential, None) {
+                trusts_keychain = false;
+                entries = self.read(offered, false);
+            }
+            // The mark may have been cleared at an earlier try.
+            is_unwanted |= snapshot.is_invalid_or_displaced(credential, self.now.unix);
+            let kept = entries.iter().filter_map(|entry| entry.kept.as_ref());
+            let situation = Situation::of(credential, kept, is_unwanted, &snapshot, self.now.unix);
+            if decide(offered.incoming, situation) == Ignore {
+                break;
+            }
+            let known = snapshot.known(credential).cloned().unwrap_or_default();
+            let (merged, told) = self.merged(offered, &entries, &known);
+            self.plan(&mut entries, offered.incoming, &merged, &snapshot);
+            let issuer = self
+                .issuers
+                .issuer_of(credential, offered.named, known.forge);
+            self.record(offered, &entries, issuer.as_ref(), told, &snapshot);
+            let swaps = if self.storages.is_auto() {
+                self.swap_auto(entries, &merged, by_force)?
+            } else {
+                self.swap_all(entries, &merged, by_force)?
+            };
+            if !swaps.is_lost {
+                let saved = Saved {
+                    credential: merged,
+                    issuer,
+                    known: is_readable.then_some(known),
+                };
+                return Ok(Outcome {
+                    value: Some(saved),
+                    notices: swaps.notices,
+                });
+            }
+        }
+        Ok(Outcome {
+            value: None,
+            notices: Vec::new(),
+        })
+    }
+
+    /// Reads the entry of each storage. With `auto` the keychain is not asked if memory has all that is offered.
+    fn read(&self, offered: &Offered<'_>, trusts_keychain: bool) -> Vec<KeptEntry<'_>> {
+        let credential = offered.credential;
+        let key = Query::exact(&credential.key);
+        let mut entries = Vec::new();
+        for storage in self.storages {
+            let found = match storage.kind() {
+                StorageKind::Keychain if trusts_keychain => Ok(Some(credential.duplicate())),
+                _ => storage.get(&key),
+            };
+            let (kept, problem) = match found {
+                Ok(kept) => (kept, None),
+                Err(cause) => (None, Some(cause)),
+            };
+            let has_all = kept.as_ref().is_some_and(|kept| {
+                let is_guessed = kept.expiry.is_none() && offered.guess.is_some();
+                !is_guessed && self.completed(offered, [kept].into_iter()).is_same(kept)
+            });
+            entries.push(KeptEntry {
+                storage: &**storage,
+                kept,
+                problem,
+                changes: false,
+            });
+            if self.storages.is_auto() && has_all {
+                break;
+            }
+        }
+        entries
+    }
+
+    /// The credential with what is known of the same secret and did not come: git before 2.40 leaves out the expiry, before
+    /// 2.41 the refresh token. A kept expiry that has passed was wrong, and is dropped.
+    fn completed<'a>(
+        &self,
+        offered: &Offered<'_>,
+        kept: impl Iterator<Item = &'a Credential>,
+    ) -> Credential {
+        let mut completed = offered.credential.duplicate();
+        for kept in kept {
+            completed.recall(kept);
+        }
+        if completed.is_expired(self.now.unix) {
+            completed.expiry = None;
+        }
+        completed
+    }
+
+    /// The credential as it is to be kept, and the expiry that did not come from a storage.
+    fn merged(
+        &self,
+        offered: &Offered<'_>,
+        entries: &[KeptEntry<'_>],
+        known: &Known,
+    ) -> (Credential, Option<(Expiry, ExpirySource)>) {
+        let kept = entries.iter().filter_map(|entry| entry.kept.as_ref());
+        let mut merged = self.completed(offered, kept);
+        let mut told = offered
+            .credential
+            .expiry
+            .map(|expiry| (expiry, offered.source));
+        if merged.expiry.is_none()
+            && let Some(guess) = offered.guess
+        {
+            told = guess.expiry(known, self.now.unix);
+            merged.expiry = told.map(|(expiry, _)| expiry);
+        }
+        (merged, told)
+    }
+
+    /// Decides which entries change.
+    fn plan(
+        &self,
+        entries: &mut [KeptEntry<'_>],
+        incoming: Incoming,
+        merged: &Credential,
+        snapshot: &Snapshot,
+    ) {
+        let has_keychain = |entry: &KeptEntry<'_>| {
+            entry.storage.kind() == StorageKind::Keychain && entry.problem.is_none()
+        };
+        let is_kept_below = self.storages.is_auto() && entries.iter().any(has_keychain);
+        for entry in entries {
+            let is_memory = entry.storage.kind() == StorageKind::Memory;
+            entry.changes = match &entry.kept {
+                None => !(is_kept_below && is_memory),
+                Some(kept) if kept.has_same_secrets(merged) => !kept.is_same(merged),
+                Some(kept) => {
+                    let is_live = kept.is_complete()
+                        && !kept.is_expired(self.now.unix)
+                        && !snapshot.is_invalid(kept);
+                    incoming.mark_of_others().is_some() || !is_live
+                }
+            };
+        }
+    }
+
+    /// Writes the marks, and what is known of the credential, in one step. If there is nothing to remember, no journal is
+    /// begun; and one that cannot be written stops nothing.
+    fn record(
+        &self,
+        offered: &Offered<'_>,
+        entries: &[KeptEntry<'_>],
+        issuer: Option<&Issuer>,
+        told: Option<(Expiry, ExpirySource)>,
+        snapshot: &Snapshot,
+    ) {
+        let Offered {
+            credential,
+            incoming,
+            source,
+            ..
+        } = *offered;
+        let mark = incoming.mark_of_others();
+        let mut others = Vec::new();
+        for entry in entries
+            .iter()
+            .filter(|entry| entry.changes && mark.is_some())
+        {
+            others.extend(entry.kept.as_ref().filter(|kept| {
+                let is_other = kept.is_complete() && !kept.has_same_secrets(credential);
+                is_other && snapshot.mark_of(kept).is_none()
+            }));
+        }
+        let is_cleared = snapshot.is_marked(credential, incoming.clears_only());
+        let is_known = || snapshot.knows_user_of(&credential.key);
+        let is_learnt = entries.iter().any(|entry| entry.changes)
+            && (issuer.is_some()
+                || told.is_some()
+                || source == ExpirySource::Person
+                || !others.is_empty()
+                || is_known());
+        if others.is_empty() && !is_cleared && !is_learnt {
+            return;
+        }
+        let learn = |known: &mut Known| {
+            if !is_learnt {
+                return;
+            }
+            known.since = known.since.or(Some(self.now.unix));
+            known.forge = issuer.map(|issuer| issuer.forge.kind()).or(known.forge);
+            known.token = issuer.and_then(|issuer| issuer.token).or(known.token);
+            if let Some((expiry, source)) = told
+                && known.end.is_none_or(|(known, _)| known != expiry)
+            {
+                known.end = Some((expiry, source));
+            }
+            if incoming != Incoming::Entered {
+                known.accepted = known.accepted.or(Some(self.now.unix));
+                if told.is_none() {
+                    known.forget_past_end(self.now.unix);
+                }
+            }
+        };
+        let _ = self.journal.record(
+            (&others, mark.unwrap_or(Mark::Displaced)),
+            (credential, incoming.clears_only()),
+            learn,
+            self.now.unix,
+        );
+    }
+
+    /// Writes each entry that changes. If one storage fails, the others still get the credential: a list is there for that.
+    fn swap_all(
+        &self,
+        entries: Vec<KeptEntry<'_>>,
+        new: &Credential,
+        by_force: bool,
+    ) -> Result<Swaps, Error> {
+        let mut swaps = Swaps::default();
+        let mut is_kept = false;
+        let mut unreached = Vec::new();
+        let mut result = Ok(());
+        for mut entry in entries {
+            let stored = match entry.problem.take() {
+                Some(cause) => Err(cause),
+                None if !entry.changes => Ok(true),
+                None => self.swap(&entry, new, by_force),
+            };
+            match stored {
+                Ok(is_stored) => {
+                    is_kept = true;
+                    swaps.is_lost |= !is_stored;
+                }
+                Err(cause @ Error::Unavailable { .. }) => unreached.push(cause),
+                Err(cause) => result = Err(cause),
+            }
+        }
+        result?;
+        if !is_kept && let Some(cause) = unreached.pop() {
+            return Err(cause);
+        }
+        let notices = unreached.into_iter();
+        swaps.notices = notices.map(|cause| Notice::PassedOver { cause }).collect();
+        Ok(swaps)
+    }
+
+    /// Writes to the keychain, and removes the copy in memory, which would be answered first. If the keychain cannot be
+    /// reached, memory keeps the credential.
+    fn swap_auto(
+        &self,
+        entries: Vec<KeptEntry<'_>>,
+        new: &Credential,
+        by_force: bool,
+    ) -> Result<Swaps, Error> {
+        let mut swaps = Swaps::default();
+        let mut entries = entries.into_iter();
+        let (Some(memory), Some(mut keychain)) = (entries.next(), entries.next()) else {
+            return Ok(swaps);
+        };
+        let stored = match keychain.problem.take() {
+            Some(cause) => Err(cause),
+            None if !keychain.changes => Ok(true),
+            None => self.swap(&keychain, new, by_force),
+        };
+        match stored {
+            Ok(false) => swaps.is_lost = true,
+            Ok(true) => {
+                if memory.changes
+                    && let Some(kept) = &memory.kept
+                {
+                    // Compared: another process may have stored a newer one.
+                    match memory.storage.erase(&kept.as_rejected()) {
+                        Ok(_) | Err(Error::Unavailable { .. }) => {}
+                        Err(cause) => return Err(cause),
+                    }
+                }
+            }
+            Err(cause @ Error::Unavailable { .. }) => {
+                if let Some(cause) = memory.problem {
+                    return Err(cause);
+                }
+                swaps.is_lost = !self.swap(&memory, new, by_force)?;
+                swaps.notices.extend(self.fallback(cause));
+            }
+            Err(cause) => return Err(cause),
+        }
+        Ok(swaps)
+    }
+
+    /// Stores `new` in the place of what was read. If that fails, the other secret stays and loses its new mark.
+    fn swap(&self, entry: &KeptEntry<'_>, new: &Credential, by_force: bool) -> Result<bool, Error> {
+        let swapped = if by_force {
+            entry.storage.store(new).map(|()| true)
+        } else {
+            entry.storage.replace(entry.kept.as_ref(), new)
+        };
+        if swapped.is_err()
+            && let Some(kept) = entry
+                .kept
+                .as_ref()
+                .filter(|kept| !kept.has_same_secrets(new))
+        {
+            for mark in [Mark::Superseded, Mark::Displaced] {
+                let _ = self.journal.clear(kept, Some(mark), self.now.unix);
+            }
+        }
+        swapped
+    }
+
+    fn fallback(&self, cause: Error) -> Option<Notice> {
+        let is_news = self
+            .journal
+            .is_news(Topic::Fallback, self.warn.every, self.now.unix)
+            .unwrap_or(true);
+        // The bus of another user is told each time: another reason of the same day must not hide it.
+        let is_foreign = cause.lack() == Some(Lack::OwnBus);
+        (is_foreign || is_news).then_some(Notice::FellBack {
+            cause,
+            timeout: self.lifetime.timeout,
+        })
+    }
+}
