@@ -610,9 +610,9 @@ fn what_is_used_again_is_alive() {
         let dead = || ask(keeps, "clean --dry-run --json").text();
         ask(keeps, "store");
         ask(refused, "erase");
-        assert!(dead().contains("\"refused\""), "{keeps}: {}", dead());
+        assert!(dead().contains("\"rejected\""), "{keeps}: {}", dead());
         ask(keeps, "store");
-        assert!(!dead().contains("\"refused\""), "{keeps}: {}", dead());
+        assert!(!dead().contains("\"rejected\""), "{keeps}: {}", dead());
         ask(keeps, "clean --yes");
         let kept = process::run(
             &mut sandbox.helper(&format!("--storage {keeps} get")),
@@ -644,9 +644,9 @@ fn what_is_used_again_is_alive() {
     away("store");
     away("--storage file erase");
     let dead = || away("clean --dry-run --json").text();
-    assert!(dead().contains("\"refused\""), "{}", dead());
+    assert!(dead().contains("\"rejected\""), "{}", dead());
     away("store");
-    assert!(!dead().contains("\"refused\""), "{}", dead());
+    assert!(!dead().contains("\"rejected\""), "{}", dead());
 }
 
 /// A newer token is stored while git waits for the server's word on the old one: here at the moment at which git gives
