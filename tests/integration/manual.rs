@@ -80,53 +80,110 @@ fn the_manual_names_every_setting() {
     }
 }
 
-/// Every name in brackets in docs/security.md is that of a test, a line of the table of faults, or a program here.
+/// The table at the end of docs/security.md has a row for each promise, and names only tests, faults and programs that exist.
 #[test]
 fn promises_name_tests_that_exist() {
+    let gaps = gaps(&read("docs/security.md"));
+    assert!(gaps.is_empty(), "in docs/security.md: {gaps:#?}");
+}
+
+#[test]
+fn a_promise_without_a_test_is_found() {
+    let promises = "## Promises\n\n- **One.** Text.\n- **Two.** Text.\n\n## Limits\n\n- **Root** sees all.\n\n| promise | tests |\n|---|---|\n";
+    let both = format!(
+        "{promises}| One | F22 to F28, `races::a_hundred_and_twenty_eight_first_stores_at_once` |\n| Two | `tests/fuzz/run terminal` |\n"
+    );
+    assert!(gaps(&both).is_empty(), "{:?}", gaps(&both));
+    for (rows, expected) in [
+        ("| One | U1 |\n", "no test: Two"),
+        ("| One | U1 |\n| Two | |\n", "no test: Two"),
+        (
+            "| One | U1 |\n| Two | U2 |\n| | `races::no_such_test` |\n",
+            "no such test: `races::no_such_test`",
+        ),
+        (
+            "| One | U1 |\n| Two | `no_such_room::in_memory` |\n",
+            "no such test: `no_such_room::in_memory`",
+        ),
+        ("| One | U1 |\n| Two | U99 |\n", "no such test: U99"),
+        (
+            "| One | U1 |\n| Two | `tests/no_such_program` |\n",
+            "no such test: `tests/no_such_program`",
+        ),
+        (
+            "| One | U1 |\n| Two | U2 |\n| Three | U2 |\n",
+            "no such promise: Three",
+        ),
+    ] {
+        assert_eq!(gaps(&format!("{promises}{rows}")), [expected], "{rows}");
+    }
+    assert_eq!(
+        gaps("## Promises\n\n- Text.\n\n## Limits\n"),
+        ["no name: - Text."]
+    );
+}
+
+/// The promises without a test, and the rows of the table that name no promise or no test.
+fn gaps(text: &str) -> Vec<String> {
     let faults = read_all("tests/faults", "py");
-    let mut named = 0;
-    let mut missing = Vec::new();
-    for list in brackets(&read("docs/security.md")) {
-        for name in list
-            .split(", ")
-            .map(str::trim)
-            .flat_map(|range| range.split(" to "))
+    let mut gaps = Vec::new();
+    let mut untested = Vec::new();
+    let (promises, rest) = text.split_once("\n## Limits\n").unwrap();
+    let (_, promises) = promises.split_once("## Promises\n").unwrap();
+    for line in promises.lines().filter(|line| line.starts_with("- ")) {
+        match line
+            .strip_prefix("- **")
+            .and_then(|line| line.split_once(".**"))
         {
-            named += 1;
-            let exists = match name
-                .strip_prefix('`')
-                .and_then(|name| name.strip_suffix('`'))
-            {
-                Some(name) => match name.rsplit_once("::") {
-                    Some((module, test)) => has_test(module, test),
-                    None => project(name.split(' ').next().unwrap_or_default()).is_file(),
-                },
-                None => faults.contains(&format!("@fault(\"{name}\",")),
-            };
-            if !exists {
-                missing.push(name.to_owned());
+            Some((name, _)) => untested.push(name),
+            None => gaps.push(format!("no name: {line}")),
+        }
+    }
+    let all = untested.clone();
+    let table = rest
+        .split_once("| promise | tests |\n")
+        .map_or("", |(_, table)| table);
+    // An empty first cell continues the row above.
+    let mut promise = "";
+    for row in table.lines().skip(1) {
+        let mut cells = row.split('|').map(str::trim).skip(1);
+        let (name, tests) = (
+            cells.next().unwrap_or_default(),
+            cells.next().unwrap_or_default(),
+        );
+        if !name.is_empty() {
+            promise = name;
+        }
+        if !all.contains(&promise) {
+            gaps.push(format!("no such promise: {promise}"));
+        }
+        for name in tests
+            .split(", ")
+            .flat_map(|range| range.split(" to "))
+            .filter(|name| !name.is_empty())
+        {
+            untested.retain(|untested| *untested != promise);
+            if !is_test(name, &faults) {
+                gaps.push(format!("no such test: {name}"));
             }
         }
     }
-    assert!(named > 40, "only {named} names were read");
-    assert!(
-        missing.is_empty(),
-        "named in docs/security.md, but nowhere: {missing:?}"
-    );
-    assert!(!has_test("races", "no_such_test") && !has_test("no_such_room", "in_memory"));
+    gaps.extend(untested.iter().map(|name| format!("no test: {name}")));
+    gaps
 }
 
-/// What stands in brackets and is no link.
-fn brackets(text: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for part in text.split('[').skip(1) {
-        if let Some((inside, after)) = part.split_once(']')
-            && !after.starts_with('(')
-        {
-            found.push(inside.replace('\n', " "));
-        }
+/// A test is `module::name`, a program is a path, and a name without backticks is a fault.
+fn is_test(name: &str, faults: &str) -> bool {
+    let Some(name) = name
+        .strip_prefix('`')
+        .and_then(|name| name.strip_suffix('`'))
+    else {
+        return faults.contains(&format!("@fault(\"{name}\","));
+    };
+    match name.rsplit_once("::") {
+        Some((module, test)) => has_test(module, test),
+        None => project(name.split(' ').next().unwrap_or_default()).is_file(),
     }
-    found
 }
 
 fn has_test(module: &str, test: &str) -> bool {
