@@ -1,18 +1,18 @@
 //! The memory storage as the helper sees it: questions to the daemon.
 
-use std::io::{self, ErrorKind, Read, Write};
 use std::time::Duration;
 
 use super::condition::Condition;
 use super::connect::{self, Socket};
-use super::message::{self, ANSWER_LIMIT, HEADER, Header, Status, Terms, Word};
-use super::transport::Stream;
+use super::exchange::{ExchangeError, exchange};
+use super::header::{HEADER, Word, compose, compose_word};
+use super::message::{self, Status, Terms};
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::credential::query::Query;
-use crate::platform::{monotonic_now, wait_readable, wait_writable};
+use crate::platform::monotonic_now;
 use crate::protocol;
-use crate::protocol::read::{self, AttributeLines};
+use crate::protocol::read::{AttributeLines, entry};
 use crate::secret::Buffer;
 use crate::storage::memory::Lifetime;
 use crate::storage::{Budget, Error, Listed, Position, Storage, StorageKind};
@@ -30,21 +30,6 @@ pub struct Cache {
     /// What waiting for this daemon has cost, by itself and together with others.
     waited: Budget,
     lost: Budget,
-}
-
-/// Why a question got no answer.
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error(transparent)]
-    Connect(#[from] connect::Error),
-    #[error("cannot compose or read a message")]
-    Message(#[from] protocol::Error),
-    #[error("the daemon is of another version: end it with 'git-credential-pat cache stop'")]
-    OtherVersion,
-    #[error("the daemon is busy")]
-    Busy,
-    #[error("the daemon did not understand")]
-    Refused,
 }
 
 /// Whether a daemon is started where there is none.
@@ -77,19 +62,13 @@ impl Cache {
     /// How the daemon is; `None` if there is none.
     pub fn status(&self) -> Result<Option<Status>, Error> {
         let answer = self.ask_word(Word::Status, "look")?;
-        answer
-            .map(|answer| message::read_status(lines(&answer)))
-            .transpose()
-            .map_err(|error| failed("look", error))
+        read("look", answer, message::read_status)
     }
 
     /// Has everything forgotten. Returns how many entries that were; `None` if there is no daemon.
     pub fn clear(&self) -> Result<Option<usize>, Error> {
         let answer = self.ask_word(Word::Clear, "clear")?;
-        answer
-            .map(|answer| message::read_count(lines(&answer)))
-            .transpose()
-            .map_err(|error| failed("clear", error))
+        read("clear", answer, message::read_count)
     }
 
     /// Has the daemon leave. Returns whether there was one.
@@ -99,13 +78,18 @@ impl Cache {
     }
 
     fn ask_word(&self, word: Word, operation: &'static str) -> Result<Option<Buffer>, Error> {
-        let question = message::compose_word(word).map_err(|error| failed(operation, error))?;
-        self.ask(Start::Never, &question)
+        self.ask(Start::Never, operation, compose_word(word))
     }
 
-    /// The whole answer; `None` if there is no daemon.
-    fn ask(&self, start: Start, question: &Buffer) -> Result<Option<Buffer>, Error> {
-        self.ask_until_answered(start, question)
+    /// Returns the whole answer; `None` if there is no daemon.
+    fn ask(
+        &self,
+        start: Start,
+        operation: &'static str,
+        question: Result<Buffer, protocol::Error>,
+    ) -> Result<Option<Buffer>, Error> {
+        let question = question.map_err(|error| failed(operation, error))?;
+        self.ask_until_answered(start, &question)
             .map_err(unavailable)
     }
 
@@ -114,14 +98,14 @@ impl Cache {
         &self,
         start: Start,
         question: &Buffer,
-    ) -> Result<Option<Buffer>, Failure> {
+    ) -> Result<Option<Buffer>, ExchangeError> {
         let patience = self.waited.remaining(match start {
             Start::IfNeeded => STORE_PATIENCE,
             Start::Never => PATIENCE,
         });
         let began = monotonic_now();
         let answer = self.ask_before(began.saturating_add(patience), start, question);
-        if let Err(Failure::Connect(connect::Error::Silent)) = answer {
+        if let Err(ExchangeError::Connect(connect::Error::Silent)) = answer {
             let took = monotonic_now().saturating_sub(began);
             self.waited.add(took);
             self.lost.add(took);
@@ -136,7 +120,7 @@ impl Cache {
         deadline: Duration,
         start: Start,
         question: &Buffer,
-    ) -> Result<Option<Buffer>, Failure> {
+    ) -> Result<Option<Buffer>, ExchangeError> {
         for _ in 0..8 {
             let stream = match start {
                 Start::Never => self.socket.connect(deadline)?,
@@ -150,119 +134,25 @@ impl Cache {
             };
             match word {
                 Some(Word::Done) => return Ok(Some(answer)),
-                Some(Word::Busy) => return Err(Failure::Busy),
+                Some(Word::Busy) => return Err(ExchangeError::Busy),
                 Some(Word::OtherVersion) | None if start == Start::IfNeeded => {
                     self.replace(deadline)?;
                 }
-                Some(Word::OtherVersion) | None => return Err(Failure::OtherVersion),
-                Some(_) => return Err(Failure::Refused),
+                Some(Word::OtherVersion) | None => return Err(ExchangeError::OtherVersion),
+                Some(_) => return Err(ExchangeError::Refused),
             }
         }
         Err(connect::Error::Silent.into())
     }
 
     /// Has a daemon of another version leave: it would keep answering to what it does not understand.
-    fn replace(&self, deadline: Duration) -> Result<(), Failure> {
+    fn replace(&self, deadline: Duration) -> Result<(), ExchangeError> {
         if let Some(stream) = self.socket.connect(deadline)? {
-            exchange(stream, &message::compose_word(Word::Stop)?, deadline)?;
+            exchange(stream, &compose_word(Word::Stop)?, deadline)?;
         }
         Ok(())
     }
-}
 
-/// Sends the question and reads the answer; `None` if the daemon went away before it had answered.
-fn exchange(
-    mut stream: Stream,
-    question: &Buffer,
-    deadline: Duration,
-) -> Result<Option<(Option<Word>, Buffer)>, Failure> {
-    say(&mut stream, question.as_slice(), deadline)?;
-    let mut answer = Buffer::with_capacity(1024);
-    let mut wanted = HEADER;
-    let mut word = None;
-    while answer.as_slice().len() < wanted {
-        wait(&stream, wait_readable, deadline)?;
-        match answer.read_from(
-            &mut stream as &mut dyn Read,
-            wanted - answer.as_slice().len(),
-        ) {
-            Ok(0) => return Ok(None),
-            Ok(_) => {}
-            Err(error) if is_temporary(error.kind()) => {}
-            Err(error) if went_away(error.kind()) => return Ok(None),
-            Err(_) => return Err(connect::Error::Silent.into()),
-        }
-        if wanted == HEADER && answer.as_slice().len() == HEADER {
-            let header = answer.as_slice().try_into().ok();
-            let header = header.and_then(|bytes| Header::parse(bytes, ANSWER_LIMIT));
-            let Header { word: said, length } = header.ok_or(Failure::OtherVersion)?;
-            word = said;
-            wanted += length;
-        }
-    }
-    Ok(Some((word, answer)))
-}
-
-/// Sends the whole question; or as much as the daemon wants, for it may have answered already.
-fn say(stream: &mut Stream, mut question: &[u8], deadline: Duration) -> Result<(), Failure> {
-    while !question.is_empty() {
-        match stream.write(question) {
-            Ok(sent) => question = &question[sent..],
-            Err(error) if is_temporary(error.kind()) => wait(stream, wait_writable, deadline)?,
-            Err(error) if went_away(error.kind()) => break,
-            Err(_) => return Err(connect::Error::Silent.into()),
-        }
-    }
-    Ok(())
-}
-
-/// Every wait has the same end: a socket's own timeouts would begin anew with each call.
-fn wait(
-    stream: &Stream,
-    until_ready: fn(&Stream, Duration) -> io::Result<bool>,
-    deadline: Duration,
-) -> Result<(), Failure> {
-    match until_ready(stream, deadline.saturating_sub(monotonic_now())) {
-        Ok(true) => Ok(()),
-        Ok(false) | Err(_) => Err(connect::Error::Silent.into()),
-    }
-}
-
-fn is_temporary(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::Interrupted | ErrorKind::WouldBlock)
-}
-
-fn went_away(kind: ErrorKind) -> bool {
-    matches!(
-        kind,
-        ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted
-    )
-}
-
-fn lines(answer: &Buffer) -> &[u8] {
-    answer.as_slice().get(HEADER..).unwrap_or_default()
-}
-
-fn unavailable(failure: Failure) -> Error {
-    Error::Unavailable {
-        kind: StorageKind::Memory,
-        cause: match failure {
-            // As it is: it knows what to do about it.
-            Failure::Connect(connect::Error::Folder(error)) => Box::new(error),
-            failure => Box::new(failure),
-        },
-    }
-}
-
-fn failed(operation: &'static str, cause: protocol::Error) -> Error {
-    Error::Failed {
-        operation,
-        kind: StorageKind::Memory,
-        cause: Box::new(cause),
-    }
-}
-
-impl Cache {
     fn store_if(
         &self,
         condition: Condition,
@@ -274,11 +164,10 @@ impl Cache {
             condition,
             position,
         };
-        let question = message::compose(Word::Store, |out| {
+        let question = compose(Word::Store, |out| {
             message::push_store(credential, terms, out)
         });
-        let question = question.map_err(|error| failed("store", error))?;
-        let answer = self.ask(Start::IfNeeded, &question)?;
+        let answer = self.ask(Start::IfNeeded, "store", question)?;
         // Without a condition it is stored; and by a daemon of before, which knows none.
         let count = answer.and_then(|answer| message::read_count(lines(&answer)).ok());
         Ok(count != Some(0))
@@ -298,24 +187,57 @@ impl Cache {
     }
 }
 
+fn lines(answer: &Buffer) -> &[u8] {
+    answer.as_slice().get(HEADER..).unwrap_or_default()
+}
+
+/// Reads the lines of an answer, if there is one.
+fn read<T>(
+    operation: &'static str,
+    answer: Option<Buffer>,
+    reader: fn(&[u8]) -> Result<T, protocol::Error>,
+) -> Result<Option<T>, Error> {
+    let read = answer.map(|answer| reader(lines(&answer)));
+    read.transpose().map_err(|error| failed(operation, error))
+}
+
+fn unavailable(failure: ExchangeError) -> Error {
+    Error::Unavailable {
+        kind: StorageKind::Memory,
+        cause: match failure {
+            // As it is: it knows what to do about it.
+            ExchangeError::Connect(connect::Error::Folder(error)) => Box::new(error),
+            failure => Box::new(failure),
+        },
+    }
+}
+
+fn failed(operation: &'static str, cause: protocol::Error) -> Error {
+    Error::Failed {
+        operation,
+        kind: StorageKind::Memory,
+        cause: Box::new(cause),
+    }
+}
+
 impl Storage for Cache {
     fn kind(&self) -> StorageKind {
         StorageKind::Memory
     }
 
     fn get(&self, wanted: &Query) -> Result<Option<Credential>, Error> {
-        let question = message::compose(Word::Get, |out| message::push_description(wanted, out));
+        let question = compose(Word::Get, |out| message::push_description(wanted, out));
         let question = question.map_err(|error| failed("look", error))?;
         let answer = match self.ask_until_answered(Start::Never, &question) {
             // What it keeps is not for us to read: as good as nothing. The `store` that follows replaces it.
-            Err(Failure::OtherVersion) => None,
+            Err(ExchangeError::OtherVersion) => None,
             answer => answer.map_err(unavailable)?,
         };
         let Some(answer) = answer.filter(|answer| !lines(answer).is_empty()) else {
             return Ok(None);
         };
-        let said = read::entry(AttributeLines::new(lines(&answer)))
-            .map_err(|error| failed("look", error))?;
+        let said =
+            entry(AttributeLines::new(lines(&answer))).map_err(|error| failed("look", error))?;
         Ok(Credential::partial(said).filter(|credential| wanted.matches(&credential.key)))
     }
 
@@ -337,37 +259,21 @@ impl Storage for Cache {
     }
 
     fn set_expiry(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {
-        let question = message::compose(Word::Redate, |out| message::push_redate(kept, end, out));
-        let question = question.map_err(|error| failed("store", error))?;
-        let Some(answer) = self.ask(Start::Never, &question)? else {
-            return Ok(false);
-        };
-        let count = message::read_count(lines(&answer)).map_err(|error| failed("store", error))?;
-        Ok(count > 0)
-    }
-
-    fn check_writable(&self, kept: &Credential) -> Result<bool, Error> {
-        let found = self.get(&Query::exact(&kept.key))?;
-        let same = found.filter(|found| found.is_complete() && found.has_same_secrets(kept));
-        same.map_or(Ok(false), |same| self.set_expiry(&same, same.expiry))
+        let question = compose(Word::Redate, |out| message::push_redate(kept, end, out));
+        let answer = self.ask(Start::Never, "store", question)?;
+        let count = read("store", answer, message::read_count)?;
+        Ok(count.is_some_and(|count| count > 0))
     }
 
     fn erase(&self, unwanted: &Query) -> Result<usize, Error> {
-        let question =
-            message::compose(Word::Erase, |out| message::push_description(unwanted, out));
-        let answer = self.ask(
-            Start::Never,
-            &question.map_err(|error| failed("erase", error))?,
-        )?;
-        let Some(answer) = answer else { return Ok(0) };
-        message::read_count(lines(&answer)).map_err(|error| failed("erase", error))
+        let question = compose(Word::Erase, |out| message::push_description(unwanted, out));
+        let answer = self.ask(Start::Never, "erase", question)?;
+        Ok(read("erase", answer, message::read_count)?.unwrap_or(0))
     }
 
     fn list(&self) -> Result<Vec<Listed>, Error> {
-        let Some(answer) = self.ask_word(Word::List, "list")? else {
-            return Ok(Vec::new());
-        };
-        message::read_listed(lines(&answer)).map_err(|error| failed("list", error))
+        let answer = self.ask_word(Word::List, "list")?;
+        Ok(read("list", answer, message::read_listed)?.unwrap_or_default())
     }
 
     fn check(&self) -> Result<(), Error> {

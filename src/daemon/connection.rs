@@ -3,7 +3,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::time::Duration;
 
-use super::message::{HEADER, Header, REQUEST_LIMIT, Word};
+use super::header::{HEADER, Header, REQUEST_LIMIT, Word};
 use super::transport::Stream;
 use crate::platform::monotonic_now;
 use crate::secret::Buffer;

@@ -1,8 +1,9 @@
-//! What client and daemon say to each other: a fixed header, then attribute lines.
+//! The lines of a message between client and daemon, after its header.
 
 use std::time::Duration;
 
 use super::condition::Condition;
+use super::header::{Word, compose};
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::credential::query::Query;
@@ -15,119 +16,6 @@ use crate::storage::{Listed, Position};
 
 /// The word of the command line that becomes the daemon. Only [`super::connect`] says it.
 pub const COMMAND: &str = "serve-memory";
-/// Goes up with every change that an older program would read wrongly.
-pub const VERSION: u8 = 1;
-/// Magic, version, word, two zero bytes, length of what follows (little endian).
-pub const HEADER: usize = 12;
-const MAGIC: &[u8; 4] = b"gcpt";
-/// The most that a request may hold: what git may say, and lines of our own. What git says in a `url` becomes two.
-pub const REQUEST_LIMIT: usize = LIMIT + 1024;
-/// The most that an answer may hold: a list of very many entries.
-pub const ANSWER_LIMIT: usize = 64 * 1024 * 1024;
-
-/// What a client asks, or a daemon answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Word {
-    /// Which credential fits?
-    Get,
-    /// Keep this one.
-    Store,
-    /// Keep this one's end, if it is still the same secret.
-    Redate,
-    /// Forget these.
-    Erase,
-    /// What is there?
-    List,
-    /// Forget everything.
-    Clear,
-    /// How are you?
-    Status,
-    /// Leave. Understood from every version, so that a newer program can replace an older daemon.
-    Stop,
-    /// Answer: done; the lines say what came of it.
-    Done,
-    /// Answer: the request could not be read.
-    Refused,
-    /// Answer: the request is of another version.
-    OtherVersion,
-    /// Answer: too much at once; ask later.
-    Busy,
-}
-
-const WORDS: [(Word, u8); 12] = [
-    (Word::Get, 1),
-    (Word::Store, 2),
-    (Word::Erase, 3),
-    (Word::List, 4),
-    (Word::Clear, 5),
-    (Word::Status, 6),
-    (Word::Stop, 7),
-    (Word::Redate, 8),
-    (Word::Done, 128),
-    (Word::Refused, 129),
-    (Word::OtherVersion, 130),
-    (Word::Busy, 131),
-];
-
-/// The start of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Header {
-    /// `None`: the message is of another version.
-    pub word: Option<Word>,
-    /// How many bytes follow.
-    pub length: usize,
-}
-
-impl Header {
-    /// Reads one; `None` if it is none of ours, or announces more than `limit`.
-    pub fn parse(bytes: &[u8; HEADER], limit: usize) -> Option<Self> {
-        let [m0, m1, m2, m3, version, code, 0, 0, l0, l1, l2, l3] = *bytes else {
-            return None;
-        };
-        let length = usize::try_from(u32::from_le_bytes([l0, l1, l2, l3])).ok()?;
-        if [m0, m1, m2, m3] != *MAGIC || length > limit {
-            return None;
-        }
-        let word = WORDS
-            .iter()
-            .find(|(_, number)| *number == code)
-            .map(|(word, _)| *word);
-        if version == VERSION || word == Some(Word::Stop) {
-            Some(Self {
-                word: Some(word?),
-                length,
-            })
-        } else {
-            Some(Self { word: None, length })
-        }
-    }
-}
-
-/// Composes a whole message; `lines` adds what follows the header.
-pub fn compose(
-    word: Word,
-    lines: impl FnOnce(&mut Buffer) -> Result<(), Error>,
-) -> Result<Buffer, Error> {
-    let mut message = Buffer::with_capacity(512);
-    let code = WORDS
-        .iter()
-        .find(|(known, _)| *known == word)
-        .map_or(0, |(_, number)| *number);
-    message.push(&[
-        MAGIC[0], MAGIC[1], MAGIC[2], MAGIC[3], VERSION, code, 0, 0, 0, 0, 0, 0,
-    ]);
-    lines(&mut message)?;
-    let length = message.as_slice().len() - HEADER;
-    let length = u32::try_from(length).map_err(|_| Error::TooLarge)?;
-    message.overwrite(HEADER - 4, &length.to_le_bytes());
-    Ok(message)
-}
-
-/// Composes a message that is a word alone.
-pub fn compose_word(word: Word) -> Result<Buffer, Error> {
-    compose(word, |_| Ok(()))
-}
-
 /// What follows [`Word::Get`] and [`Word::Erase`].
 pub fn push_description(query: &Query, out: &mut Buffer) -> Result<(), Error> {
     push_number("exact", u64::from(query.is_exact), out);
@@ -313,19 +201,12 @@ pub struct Status {
 
 /// What follows the answer to [`Word::Status`].
 pub fn push_status(status: &Status, out: &mut Buffer) {
-    let Status {
-        process,
-        entries,
-        age,
-        mapped,
-        locked,
-    } = *status;
     let parts = [
-        ("process", process),
-        ("entries", entries),
-        ("age", age),
-        ("mapped", mapped),
-        ("locked", locked),
+        ("process", status.process),
+        ("entries", status.entries),
+        ("age", status.age),
+        ("mapped", status.mapped),
+        ("locked", status.locked),
     ];
     for (key, value) in parts {
         push_number(key, value, out);
@@ -345,12 +226,15 @@ pub fn read_status(bytes: &[u8]) -> Result<Status, Error> {
     })
 }
 
-/// What follows an answer that is a count.
-pub fn push_count(count: usize, out: &mut Buffer) {
-    push_number("count", count as u64, out);
+/// Composes an answer that is a count.
+pub fn compose_count(count: usize) -> Result<Buffer, Error> {
+    compose(Word::Done, |out| {
+        push_number("count", count as u64, out);
+        Ok(())
+    })
 }
 
-/// Reads what [`push_count`] wrote.
+/// Reads the lines that [`compose_count`] wrote.
 pub fn read_count(bytes: &[u8]) -> Result<usize, Error> {
     let numbers = numbers(&mut AttributeLines::new(bytes))?;
     let count = number(&numbers, "count").and_then(|count| usize::try_from(count).ok());
@@ -367,12 +251,9 @@ fn numbers<'a>(lines: &mut AttributeLines<'a>) -> Result<Vec<(&'a [u8], u64)>, E
     let mut all = Vec::new();
     for line in lines {
         let line = line?;
-        if let Some(value) = std::str::from_utf8(line.value)
-            .ok()
-            .and_then(|value| value.parse().ok())
-        {
-            all.push((line.key, value));
-        }
+        let value = std::str::from_utf8(line.value).ok();
+        let value = value.and_then(|value| value.parse().ok());
+        all.extend(value.map(|value| (line.key, value)));
     }
     Ok(all)
 }
@@ -388,6 +269,7 @@ fn number(numbers: &[(&[u8], u64)], key: &str) -> Option<u64> {
 mod tests {
     use super::*;
     use crate::credential::key::Key;
+    use crate::daemon::header::{HEADER, Header};
     use crate::secret::Secret;
 
     fn credential() -> Credential {
@@ -489,43 +371,10 @@ mod tests {
     }
 
     #[test]
-    fn headers_that_are_not_ours() {
-        let good = compose_word(Word::Get).unwrap().as_slice().to_vec();
-        let with = |at: usize, byte: u8| {
-            let mut bytes = good.clone();
-            bytes[at] = byte;
-            header(&bytes)
-        };
-        assert!(header(&good).is_some());
-        assert_eq!(with(0, b'x'), None);
-        assert_eq!(with(5, 99), None, "unknown word");
-        assert_eq!(
-            with(6, 1),
-            None,
-            "what a later version may mean by it is not known"
-        );
-        assert_eq!(with(11, 255), None, "length");
-        assert_eq!(
-            with(4, VERSION + 1),
-            Some(Header {
-                word: None,
-                length: 0
-            })
-        );
-    }
-
-    #[test]
-    fn stop_is_understood_from_every_version() {
-        let mut bytes = compose_word(Word::Stop).unwrap().as_slice().to_vec();
-        bytes[4] = VERSION.wrapping_add(1);
-        assert_eq!(header(&bytes).unwrap().word, Some(Word::Stop));
-    }
-
-    #[test]
     fn counts_and_status_are_read_back() {
         let mut out = Buffer::with_capacity(64);
-        push_count(7, &mut out);
-        assert_eq!(read_count(out.as_slice()).unwrap(), 7);
+        let count = compose_count(7).unwrap();
+        assert_eq!(read_count(&count.as_slice()[HEADER..]).unwrap(), 7);
         let status = Status {
             process: 1,
             entries: 2,

@@ -4,6 +4,8 @@ pub(crate) mod client;
 pub(crate) mod condition;
 pub(crate) mod connect;
 mod connection;
+mod exchange;
+pub mod header;
 pub mod message;
 mod place;
 pub(crate) mod server;

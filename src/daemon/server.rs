@@ -8,7 +8,8 @@ use std::time::Duration;
 use super::condition::Condition;
 use super::connect::Socket;
 use super::connection::{Connection, Progress};
-use super::message::{self, HEADER, Status, Terms, Word};
+use super::header::{HEADER, Word, compose, compose_word};
+use super::message::{self, Status};
 use super::place::Place;
 use super::transport::{self, Listener};
 use crate::credential::Credential;
@@ -227,75 +228,56 @@ impl Daemon {
             Word::Erase => self.erase(lines),
             Word::Redate => self.set_expiry(lines),
             Word::List => self.list(),
-            Word::Clear => {
-                let count = self.memory.clear();
-                message::compose(Word::Done, |out| {
-                    message::push_count(count, out);
-                    Ok(())
-                })
-            }
+            Word::Clear => message::compose_count(self.memory.clear()),
             Word::Status => self.status(),
             Word::Stop => {
                 self.memory.clear();
                 self.is_asked_to_leave = true;
-                message::compose_word(Word::Done)
+                compose_word(Word::Done)
             }
-            Word::Done | Word::Refused => message::compose_word(Word::Refused),
-            Word::OtherVersion | Word::Busy => message::compose_word(word),
+            Word::Done | Word::Refused => compose_word(Word::Refused),
+            Word::OtherVersion | Word::Busy => compose_word(word),
         };
-        answer.or_else(|_| message::compose_word(Word::Refused))
+        answer.or_else(|_| compose_word(Word::Refused))
     }
 
     fn get(&self, lines: &[u8]) -> Result<Buffer, Error> {
         let wanted = message::read_description(lines)?;
         let found = self.memory.get(&wanted).ok().flatten();
-        message::compose(Word::Done, |out| {
+        compose(Word::Done, |out| {
             found.map_or(Ok(()), |credential| write::entry(&credential, out))
         })
     }
 
     fn store(&mut self, lines: &[u8]) -> Result<Buffer, Error> {
         let (credential, terms) = message::read_store(lines)?;
-        let Terms {
-            lifetime,
-            condition,
-            position,
-        } = terms;
-        let is_met = |kept: Option<&Credential>| condition.is_met(kept);
+        let is_met = |kept: Option<&Credential>| terms.condition.is_met(kept);
+        let (lifetime, position) = (terms.lifetime, terms.position);
         let is_done = self
             .memory
             .replace_for(&credential, lifetime, position, is_met);
         self.next_sweep = self.next_sweep.min(monotonic_now() + SWEEP);
-        message::compose(Word::Done, |out| {
-            if condition != Condition::None {
-                message::push_count(usize::from(is_done), out);
-            }
-            Ok(())
-        })
+        match terms.condition {
+            Condition::None => compose_word(Word::Done),
+            _ => message::compose_count(usize::from(is_done)),
+        }
     }
 
     fn set_expiry(&mut self, lines: &[u8]) -> Result<Buffer, Error> {
         let (kept, end) = message::read_redate(lines)?;
         let is_done = self.memory.set_expiry(&kept, end).unwrap_or(false);
         self.next_sweep = self.next_sweep.min(monotonic_now() + SWEEP);
-        message::compose(Word::Done, |out| {
-            message::push_count(usize::from(is_done), out);
-            Ok(())
-        })
+        message::compose_count(usize::from(is_done))
     }
 
     fn erase(&self, lines: &[u8]) -> Result<Buffer, Error> {
         let unwanted = message::read_description(lines)?;
-        let count = self.memory.erase(&unwanted).unwrap_or(0);
-        message::compose(Word::Done, |out| {
-            message::push_count(count, out);
-            Ok(())
-        })
+        message::compose_count(self.memory.erase(&unwanted).unwrap_or(0))
     }
 
     fn list(&self) -> Result<Buffer, Error> {
         let all = self.memory.list().unwrap_or_default();
-        message::compose(Word::Done, |out| {
+        compose(Word::Done, |out| {
             all.iter()
                 .try_for_each(|listed| message::push_listed(listed, out))
         })
@@ -310,7 +292,7 @@ impl Daemon {
             mapped: mapped as u64,
             locked: locked as u64,
         };
-        message::compose(Word::Done, |out| {
+        compose(Word::Done, |out| {
             message::push_status(&status, out);
             Ok(())
         })

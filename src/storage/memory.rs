@@ -223,12 +223,6 @@ impl Storage for Memory {
         Ok(false)
     }
 
-    fn check_writable(&self, kept: &Credential) -> Result<bool, Error> {
-        let found = self.get(&Query::exact(&kept.key))?;
-        let same = found.filter(|found| found.is_complete() && found.has_same_secrets(kept));
-        same.map_or(Ok(false), |same| self.set_expiry(&same, same.expiry))
-    }
-
     fn erase(&self, unwanted: &Query) -> Result<usize, Error> {
         let mut by_origin = self.by_origin.borrow_mut();
         let Some(entries) = Origin::wanted(unwanted).and_then(|origin| by_origin.get_mut(&origin))

@@ -52,7 +52,11 @@ pub trait Storage: fmt::Debug {
 
     /// Tests that the entry with `kept`'s key can be written, without a visible change, if its secrets are still `kept`'s.
     /// Returns whether there was such an entry.
-    fn check_writable(&self, kept: &Credential) -> Result<bool, Error>;
+    fn check_writable(&self, kept: &Credential) -> Result<bool, Error> {
+        let found = self.get(&Query::exact(&kept.key))?;
+        let same = found.filter(|found| found.is_complete() && found.has_same_secrets(kept));
+        same.map_or(Ok(false), |same| self.set_expiry(&same, same.expiry))
+    }
 
     /// Removes every entry that matches `unwanted` and, if it names a secret, has that secret. A blank query removes no
     /// entry. Returns the number of removed entries.

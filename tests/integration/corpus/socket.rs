@@ -7,7 +7,8 @@ use std::os::unix::net::UnixStream;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use git_credential_pat::daemon::message::{self, HEADER, Header, VERSION, Word};
+use git_credential_pat::daemon::header::{HEADER, Header, VERSION, Word, compose};
+use git_credential_pat::daemon::message;
 
 use super::case::{Case, Class, all_at};
 use crate::sandbox::Sandbox;
@@ -79,7 +80,7 @@ impl Daemon {
 }
 
 fn frame(word: Word, lines: &[u8]) -> Vec<u8> {
-    let composed = message::compose(word, |out| {
+    let composed = compose(word, |out| {
         out.push(lines);
         Ok(())
     });

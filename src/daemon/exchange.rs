@@ -1,0 +1,95 @@
+//! One request and its answer over the daemon's socket, before a deadline.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::time::Duration;
+
+use super::connect;
+use super::header::{ANSWER_LIMIT, HEADER, Header, Word};
+use super::transport::Stream;
+use crate::platform::{monotonic_now, wait_readable, wait_writable};
+use crate::protocol;
+use crate::secret::Buffer;
+
+/// The reason why a request got no answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ExchangeError {
+    #[error(transparent)]
+    Connect(#[from] connect::Error),
+    #[error("cannot compose or read a message")]
+    Message(#[from] protocol::Error),
+    #[error("the daemon is of another version: end it with 'git-credential-pat cache stop'")]
+    OtherVersion,
+    #[error("the daemon is busy")]
+    Busy,
+    #[error("the daemon did not understand")]
+    Refused,
+}
+
+/// Sends the request and reads the answer. `None` if the daemon closed the connection before it answered.
+pub(super) fn exchange(
+    mut stream: Stream,
+    request: &Buffer,
+    deadline: Duration,
+) -> Result<Option<(Option<Word>, Buffer)>, ExchangeError> {
+    send(&mut stream, request.as_slice(), deadline)?;
+    let mut answer = Buffer::with_capacity(1024);
+    let mut wanted = HEADER;
+    let mut word = None;
+    while answer.as_slice().len() < wanted {
+        wait(&stream, wait_readable, deadline)?;
+        match answer.read_from(
+            &mut stream as &mut dyn Read,
+            wanted - answer.as_slice().len(),
+        ) {
+            Ok(0) => return Ok(None),
+            Ok(_) => {}
+            Err(error) if is_temporary(error.kind()) => {}
+            Err(error) if went_away(error.kind()) => return Ok(None),
+            Err(_) => return Err(connect::Error::Silent.into()),
+        }
+        if wanted == HEADER && answer.as_slice().len() == HEADER {
+            let header = answer.as_slice().try_into().ok();
+            let header = header.and_then(|bytes| Header::parse(bytes, ANSWER_LIMIT));
+            let Header { word: sent, length } = header.ok_or(ExchangeError::OtherVersion)?;
+            word = sent;
+            wanted += length;
+        }
+    }
+    Ok(Some((word, answer)))
+}
+
+/// Sends the whole request, or as much as the daemon reads: it may have answered already.
+fn send(stream: &mut Stream, mut request: &[u8], deadline: Duration) -> Result<(), ExchangeError> {
+    while !request.is_empty() {
+        match stream.write(request) {
+            Ok(count) => request = &request[count..],
+            Err(error) if is_temporary(error.kind()) => wait(stream, wait_writable, deadline)?,
+            Err(error) if went_away(error.kind()) => break,
+            Err(_) => return Err(connect::Error::Silent.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Waits until the common deadline: a socket's own timeout would start again with each call.
+fn wait(
+    stream: &Stream,
+    until_ready: fn(&Stream, Duration) -> io::Result<bool>,
+    deadline: Duration,
+) -> Result<(), ExchangeError> {
+    match until_ready(stream, deadline.saturating_sub(monotonic_now())) {
+        Ok(true) => Ok(()),
+        Ok(false) | Err(_) => Err(connect::Error::Silent.into()),
+    }
+}
+
+fn is_temporary(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Interrupted | ErrorKind::WouldBlock)
+}
+
+fn went_away(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::BrokenPipe | ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted
+    )
+}
