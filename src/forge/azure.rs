@@ -22,15 +22,7 @@ impl Forge for Azure {
                 .is_some_and(|organization| !organization.is_empty())
     }
 
-    fn realms(&self) -> &'static [&'static str] {
-        &[]
-    }
-
     /// No prefix: newer tokens have a mark inside.
-    fn prefixes(&self) -> &'static [(&'static str, TokenKind)] {
-        &[]
-    }
-
     /// Azure DevOps accepts any name, or none (learn.microsoft.com, "Use personal access tokens").
     fn default_username(&self, _token: Option<TokenKind>) -> Option<&'static str> {
         Some("x-access-token")

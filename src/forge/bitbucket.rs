@@ -19,10 +19,6 @@ impl Forge for Bitbucket {
         host == "bitbucket.org"
     }
 
-    fn realms(&self) -> &'static [&'static str] {
-        &[]
-    }
-
     fn prefixes(&self) -> &'static [(&'static str, TokenKind)] {
         &[
             ("ATATT", TokenKind::Api),

@@ -21,10 +21,6 @@ impl Forge for Gitea {
         &["Gitea", "Forgejo"]
     }
 
-    fn prefixes(&self) -> &'static [(&'static str, TokenKind)] {
-        &[]
-    }
-
     /// Gitea accepts any name with a token as password (go-gitea/gitea: `services/auth/basic.go`).
     fn default_username(&self, _token: Option<TokenKind>) -> Option<&'static str> {
         Some("x-access-token")

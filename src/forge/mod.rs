@@ -83,10 +83,14 @@ pub trait Forge: fmt::Debug + Sync {
     fn is_at(&self, host: &str) -> bool;
 
     /// The realms of its servers in `WWW-Authenticate: Basic realm="…"`, compared whole.
-    fn realms(&self) -> &'static [&'static str];
+    fn realms(&self) -> &'static [&'static str] {
+        &[]
+    }
 
     /// The prefixes of its tokens. Of two with the same beginning, the longer is first.
-    fn prefixes(&self) -> &'static [(&'static str, TokenKind)];
+    fn prefixes(&self) -> &'static [(&'static str, TokenKind)] {
+        &[]
+    }
 
     /// The kind of a token, if its prefix tells.
     fn token_kind(&self, token: &[u8]) -> Option<TokenKind> {
