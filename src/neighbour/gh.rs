@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use super::yaml::document::{Document, Leaf};
-use super::{Error, Found, Neighbour, Place, Reading, cut_yaml, read_yaml};
+use super::{Error, Found, Neighbour, Place, Reading, read_yaml, remove_token};
 use crate::credential::host::is_host;
 use crate::credential::key::Key;
 use crate::credential::username::Username;
@@ -101,17 +101,10 @@ impl Neighbour for Gh {
     }
 
     fn remove(&self, meant: &Found) -> Result<usize, Error> {
-        let Some(secret) = meant.secret() else {
-            return Ok(0);
-        };
-        match &meant.place {
-            Place::Keychain(attributes) => Ok(self.keychain.remove_external(attributes, secret)?),
-            Place::File(path) => cut_yaml(path, |document, leaf| {
-                is_token(leaf)
-                    && found(document, leaf, &meant.place).is_some_and(|kept| kept.is_same(meant))
-            }),
-            _ => Ok(0),
-        }
+        remove_token(&self.keychain, meant, |document, leaf| {
+            let leaf = Some(leaf).filter(|leaf| is_token(leaf))?;
+            found(document, leaf, &meant.place)
+        })
     }
 }
 

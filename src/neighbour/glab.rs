@@ -10,7 +10,7 @@ use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime};
 
 use super::yaml::document::{Document, Leaf};
-use super::{Error, Found, Neighbour, Place, Reading, cut_yaml, read_yaml};
+use super::{Error, Found, Neighbour, Place, Reading, read_yaml, remove_token};
 use crate::credential::expiry::Expiry;
 use crate::storage::keychain::Keychain;
 
@@ -119,24 +119,16 @@ impl Neighbour for Glab {
     }
 
     fn remove(&self, meant: &Found) -> Result<usize, Error> {
-        let Some(secret) = meant.secret() else {
-            return Ok(0);
-        };
-        match &meant.place {
-            Place::Keychain(attributes) => Ok(self.keychain.remove_external(attributes, secret)?),
-            Place::File(path) => cut_yaml(path, |document, leaf| {
-                let [hosts, host, key] = &leaf.path[..] else {
-                    return false;
-                };
-                let key = std::str::from_utf8(key).unwrap_or_default();
-                hosts == b"hosts"
-                    && KEYS.contains(&key)
-                    && is_token(leaf)
-                    && found(document, host, key, &leaf.value, meant.place.clone())
-                        .is_some_and(|kept| kept.is_same(meant))
-            }),
-            _ => Ok(0),
-        }
+        remove_token(&self.keychain, meant, |document, leaf| {
+            let [hosts, host, key] = &leaf.path[..] else {
+                return None;
+            };
+            let key = std::str::from_utf8(key).unwrap_or_default();
+            if hosts != b"hosts" || !KEYS.contains(&key) || !is_token(leaf) {
+                return None;
+            }
+            found(document, host, key, &leaf.value, meant.place.clone())
+        })
     }
 }
 

@@ -23,6 +23,7 @@ use crate::files;
 use crate::files::external;
 use crate::secret::{Buffer, Secret};
 use crate::storage;
+use crate::storage::keychain::Keychain;
 
 pub mod environment;
 pub mod gcm;
@@ -248,6 +249,23 @@ fn read_yaml(path: &Path) -> Result<Document, Error> {
         path: path.to_path_buf(),
         cause,
     })
+}
+
+/// Removes every copy of `meant`, from the keychain or from a YAML file. `token` reads the token in a leaf.
+fn remove_token(
+    keychain: &Keychain,
+    meant: &Found,
+    token: impl Fn(&Document, &Leaf) -> Option<Found>,
+) -> Result<usize, Error> {
+    match (&meant.place, meant.secret()) {
+        (Place::Keychain(attributes), Some(secret)) => {
+            Ok(keychain.remove_external(attributes, secret)?)
+        }
+        (Place::File(path), Some(_)) => cut_yaml(path, |document, leaf| {
+            token(document, leaf).is_some_and(|kept| kept.is_same(meant))
+        }),
+        _ => Ok(0),
+    }
 }
 
 /// Removes the entries `is_meant` from a YAML file. Returns their number.
