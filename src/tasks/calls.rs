@@ -29,29 +29,24 @@ pub(crate) fn gits_call(arguments: &[OsString]) -> Option<(Flags, OsString)> {
             Some(at) => (&bytes[..at], os_str(&bytes[at + 1..]).to_owned()),
             None => (bytes, options.next()?.clone()),
         };
-        let repeated = match name {
-            b"--storage" => flags
-                .storage
-                .replace(value.to_str()?.parse().ok()?)
-                .is_some(),
-            b"--timeout" => flags
-                .timeout
-                .replace(parse_duration(value.to_str()?).ok()?)
-                .is_some(),
-            b"--max-age" => flags
-                .max_age
-                .replace(parse_duration(value.to_str()?).ok()?)
-                .is_some(),
-            b"--file" => flags.file.replace(absolute(&value)?).is_some(),
-            b"--socket" => flags.socket.replace(absolute(&value)?).is_some(),
-            b"--config" => flags.config.replace(absolute(&value)?).is_some(),
-            _ => return None,
-        };
-        if repeated {
-            return None;
-        }
+        let text = value.to_str();
+        match name {
+            b"--storage" => set_once(&mut flags.storage, text?.parse().ok()),
+            b"--timeout" => set_once(&mut flags.timeout, parse_duration(text?).ok()),
+            b"--max-age" => set_once(&mut flags.max_age, parse_duration(text?).ok()),
+            b"--file" => set_once(&mut flags.file, absolute(&value)),
+            b"--socket" => set_once(&mut flags.socket, absolute(&value)),
+            b"--config" => set_once(&mut flags.config, absolute(&value)),
+            _ => None,
+        }?;
     }
     Some((flags, word.clone()))
+}
+
+/// Sets an option; `None` if the value is invalid or the option was already given.
+fn set_once<T>(option: &mut Option<T>, value: Option<T>) -> Option<()> {
+    let is_repeated = option.replace(value?).is_some();
+    (!is_repeated).then_some(())
 }
 
 /// git runs helpers in the current folder, which may be a repository of another person: a relative path would lead into it.
