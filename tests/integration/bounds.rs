@@ -321,6 +321,25 @@ fn a_configuration_that_others_can_write_is_refused() {
     assert!(!sandbox.files("data").is_empty());
 }
 
+/// A repository cannot choose the storages of a command.
+#[test]
+fn a_repositorys_configuration_gives_no_options() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .ask("--storage file store", &credential("made-up"))
+        .succeeded();
+    process::run(&mut sandbox.git(&["init", "--quiet"]), b"").succeeded();
+    let program = env!("CARGO_BIN_EXE_git-credential-pat");
+    let helper = format!("{program} --storage file");
+    for (scope, counts) in [("--local", false), ("--global", true)] {
+        let mut config = sandbox.git(&["config", scope, "credential.helper", &helper]);
+        process::run(&mut config, b"").succeeded();
+        let listed = sandbox.ask("list", b"").succeeded();
+        let is_read = listed.text().contains("(plaintext)");
+        assert_eq!(is_read, counts, "{scope}: {listed:?}");
+    }
+}
+
 #[test]
 fn a_file_beside_the_socket_is_left_alone() {
     let sandbox = Sandbox::new();
