@@ -21,7 +21,7 @@ pub(super) enum Failure {
     #[error(transparent)]
     Login(#[from] LoginError),
     #[error(transparent)]
-    Git(#[from] git::Error),
+    Git(#[from] git::failure::Error),
     #[error(transparent)]
     NoHome(#[from] NoHome),
     #[error(transparent)]

@@ -1,9 +1,10 @@
 //! Which helpers git calls, in order (gitcredentials(7)): every `credential.helper` that applies to a URL, after the last empty one.
 
+use super::Git;
 use super::context::applies;
+use super::failure::Error;
 use super::helper_line::{KEYS, is_ours};
 use super::setting::Setting;
-use super::{Error, Git};
 use crate::credential::query::Query;
 
 /// The helpers for one URL, or for every URL.

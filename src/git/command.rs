@@ -6,6 +6,7 @@ use std::sync::{OnceLock, mpsc};
 use std::thread;
 use std::time::Duration;
 
+use super::failure::Error;
 use crate::platform::{end_group, monotonic_now, own_group, wait_readable};
 use crate::secret::Buffer;
 
@@ -25,40 +26,30 @@ pub fn unanswered() -> Option<&'static str> {
     SILENT.get().map(String::as_str)
 }
 
-/// Why there is no answer.
-#[derive(Debug)]
-pub(crate) enum Silence {
-    Run(io::Error),
-    /// It was ended after [`PATIENCE`].
-    Late(String),
-    /// It said more than [`MOST`].
-    TooMuch(String),
-}
-
 /// Runs git. Returns its status, what it printed, and its complaints.
-pub(crate) fn run(command: &mut Command) -> Result<(ExitStatus, Vec<u8>, Vec<u8>), Silence> {
+pub(crate) fn run(command: &mut Command) -> Result<(ExitStatus, Vec<u8>, Vec<u8>), Error> {
     let question = shown(command);
     if let Some(silent) = unanswered() {
-        return Err(Silence::Late(silent.to_owned()));
+        return Err(Error::TooSlow(silent.to_owned()));
     }
     let (stdin, stdout) = (Stdio::null(), Stdio::piped());
     command.stdin(stdin).stdout(stdout).stderr(Stdio::piped());
-    let mut child = own_group(command).spawn().map_err(Silence::Run)?;
+    let mut child = own_group(command).spawn().map_err(Error::Run)?;
     let answer = wait_for(&mut child, &question);
-    if let Err(silence) = &answer {
+    if let Err(error) = &answer {
         end_group(&mut child);
-        if matches!(silence, Silence::Late(_)) {
+        if matches!(error, Error::TooSlow(_)) {
             let _ = SILENT.set(question);
         }
     }
     answer
 }
 
-fn wait_for(child: &mut Child, question: &str) -> Result<(ExitStatus, Vec<u8>, Vec<u8>), Silence> {
+fn wait_for(child: &mut Child, question: &str) -> Result<(ExitStatus, Vec<u8>, Vec<u8>), Error> {
     let until = monotonic_now().saturating_add(PATIENCE);
-    let output = read_aside(child.stdout.take()).map_err(Silence::Run)?;
-    let complaint = read_aside(child.stderr.take()).map_err(Silence::Run)?;
-    let late = || Silence::Late(question.to_owned());
+    let output = read_aside(child.stdout.take()).map_err(Error::Run)?;
+    let complaint = read_aside(child.stderr.take()).map_err(Error::Run)?;
+    let late = || Error::TooSlow(question.to_owned());
     // Programs that it left running may hold the pipes open for ever.
     let rest = |aside: mpsc::Receiver<Vec<u8>>| {
         let left = until.saturating_sub(monotonic_now());
@@ -66,7 +57,7 @@ fn wait_for(child: &mut Child, question: &str) -> Result<(ExitStatus, Vec<u8>, V
     };
     let output = rest(output)?;
     if output.len() as u64 > MOST {
-        return Err(Silence::TooMuch(question.to_owned()));
+        return Err(Error::TooMuch(question.to_owned()));
     }
     let complaint = rest(complaint)?;
     Ok((end_of(child, until).ok_or_else(late)?, output, complaint))
@@ -96,13 +87,13 @@ fn end_of(child: &mut Child, until: Duration) -> Option<ExitStatus> {
 }
 
 /// As [`run`], with `input`; the answer may hold a secret, and complaints are not read. `None`: it failed.
-pub(crate) fn ask(command: &mut Command, input: &[u8]) -> Result<Option<Buffer>, Silence> {
+pub(crate) fn ask(command: &mut Command, input: &[u8]) -> Result<Option<Buffer>, Error> {
     if let Some(silent) = unanswered() {
-        return Err(Silence::Late(silent.to_owned()));
+        return Err(Error::TooSlow(silent.to_owned()));
     }
     let (stdin, stdout) = (Stdio::piped(), Stdio::piped());
     command.stdin(stdin).stdout(stdout).stderr(Stdio::null());
-    let mut child = own_group(command).spawn().map_err(Silence::Run)?;
+    let mut child = own_group(command).spawn().map_err(Error::Run)?;
     let answer = hear(&mut child, input, &shown(command));
     if answer.is_err() {
         end_group(&mut child);
@@ -110,8 +101,8 @@ pub(crate) fn ask(command: &mut Command, input: &[u8]) -> Result<Option<Buffer>,
     answer
 }
 
-fn hear(child: &mut Child, input: &[u8], question: &str) -> Result<Option<Buffer>, Silence> {
-    let late = || Silence::Late(question.to_owned());
+fn hear(child: &mut Child, input: &[u8], question: &str) -> Result<Option<Buffer>, Error> {
+    let late = || Error::TooSlow(question.to_owned());
     if let Some(mut told) = child.stdin.take() {
         // A git that does not read it has no answer either.
         let _ = told.write_all(input);
@@ -121,15 +112,15 @@ fn hear(child: &mut Child, input: &[u8], question: &str) -> Result<Option<Buffer
     if let Some(mut output) = child.stdout.take() {
         loop {
             let left = until.saturating_sub(monotonic_now());
-            if !wait_readable(&output, left).map_err(Silence::Run)? {
+            if !wait_readable(&output, left).map_err(Error::Run)? {
                 return Err(late());
             }
             let read = answer.read_from(&mut output, 64 * 1024);
-            if read.map_err(Silence::Run)? == 0 {
+            if read.map_err(Error::Run)? == 0 {
                 break;
             }
             if answer.as_slice().len() > MOST_ANSWER {
-                return Err(Silence::TooMuch(question.to_owned()));
+                return Err(Error::TooMuch(question.to_owned()));
             }
         }
     }

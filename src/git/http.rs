@@ -3,7 +3,8 @@
 use std::process::Command;
 
 use super::command::run;
-use super::{Error, Git, HANDED_ON};
+use super::failure::Error;
+use super::{Git, HANDED_ON};
 
 /// Settings by name; `None` for a name alone, which means true.
 type NamedValues = Vec<(String, Option<String>)>;

@@ -4,6 +4,7 @@ pub mod boolean;
 pub mod chain;
 pub mod command;
 pub mod context;
+pub mod failure;
 pub mod helper_line;
 mod http;
 pub mod http_path;
@@ -21,64 +22,14 @@ use std::io;
 use std::path::PathBuf;
 use std::process::Command;
 
-use self::command::{Silence, run};
+use self::command::run;
+use self::failure::Error;
 use self::setting::Setting;
 use crate::platform::{is_readable, os_string, signal_of};
 use crate::secret::Buffer;
 
 /// Variables with settings: those of `git -c`, and those of a shell for its commands.
 pub const HANDED_ON: [&str; 2] = ["GIT_CONFIG_COUNT", "GIT_CONFIG_PARAMETERS"];
-/// SIGSEGV, on every system.
-const CRASH: i32 = 11;
-
-/// The hint if git does not answer about its settings.
-pub const UNREADABLE: &str = "look at the files that '[include]' names in git's configuration: one may be a pipe or a device, or on a slow disk";
-
-/// A failed call of git.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// No absolute folder on PATH has it.
-    #[error("cannot find git on PATH")]
-    Missing,
-    /// The system could not start it.
-    #[error("cannot run git")]
-    Run(#[source] io::Error),
-    /// It was killed at its deadline.
-    #[error("'{0}' gave no answer in time")]
-    TooSlow(String),
-    /// It was killed because its answer was too long.
-    #[error("'{0}' gave too long an answer")]
-    TooMuch(String),
-    /// It failed, with this message.
-    #[error("git config failed: {0}")]
-    Refused(String),
-    /// A signal ended it, without a message.
-    #[error("git config was ended by signal {0}")]
-    Ended(i32),
-}
-
-impl Error {
-    /// Returns what to do, if that is known.
-    pub fn hint(&self) -> Option<&'static str> {
-        match self {
-            Self::Ended(CRASH) => {
-                Some("take out the line that says only 'helper': an old git crashes on it")
-            }
-            Self::TooSlow(_) | Self::TooMuch(_) => Some(UNREADABLE),
-            _ => None,
-        }
-    }
-}
-
-impl From<Silence> for Error {
-    fn from(silence: Silence) -> Self {
-        match silence {
-            Silence::Run(cause) => Self::Run(cause),
-            Silence::Late(question) => Self::TooSlow(question),
-            Silence::TooMuch(question) => Self::TooMuch(question),
-        }
-    }
-}
 
 /// Returns the key `credential.URL.NAME`.
 pub(crate) fn key_of(url: &[u8], name: &str) -> OsString {
@@ -110,9 +61,8 @@ impl Git {
 
     /// Runs `git config` with `arguments`. Returns its output; `None`: the setting does not exist (status 1, or 5 on removal).
     pub fn config<I: AsRef<OsStr>>(&self, arguments: &[I]) -> Result<Option<Vec<u8>>, Error> {
-        let mut command = Command::new(&self.program);
-        command.arg("config").args(arguments);
-        let (status, output, complaint) = run(&mut command)?;
+        let mut command = self.command(&["config"]);
+        let (status, output, complaint) = run(command.args(arguments))?;
         match status.code() {
             Some(0) => Ok(Some(output)),
             Some(1 | 5) => Ok(None),
@@ -125,8 +75,7 @@ impl Git {
 
     /// Returns the configuration file of the current repository; `None` outside of one.
     pub fn local_config(&self) -> Result<Option<PathBuf>, Error> {
-        let mut command = Command::new(&self.program);
-        command.args(["rev-parse", "--git-path", "config"]);
+        let mut command = self.command(&["rev-parse", "--git-path", "config"]);
         let (status, mut output, _) = run(&mut command)?;
         if output.last() == Some(&b'\n') {
             output.pop();
@@ -190,8 +139,7 @@ impl Git {
 
     /// Returns the system's file. Its path is built into git, which passes it to an editor.
     fn system_config(&self) -> Result<Option<PathBuf>, Error> {
-        let mut command = Command::new(&self.program);
-        command.args(["config", "--system", "--edit"]);
+        let mut command = self.command(&["config", "--system", "--edit"]);
         command.env("GIT_EDITOR", "printf %s");
         let (status, output, _) = run(&mut command)?;
         let is_told = status.success() && output.starts_with(b"/");
@@ -208,9 +156,7 @@ impl Git {
         values.pop();
         Ok(values.into_iter().map(os_string).collect())
     }
-}
 
-impl Git {
     /// Returns the values of every global and system setting whose name matches the pattern. git runs outside of any repository:
     /// another person may have written the current one.
     pub fn own_values(&self, pattern: &str) -> Result<Vec<OsString>, Error> {
@@ -225,8 +171,8 @@ impl Git {
 
     /// `is_handed_on`: whether the settings count that a hook or an outer git hands on.
     fn config_from_nowhere(&self, arguments: &[&str], is_handed_on: bool) -> Command {
-        let mut command = Command::new(&self.program);
-        command.arg("config").args(arguments);
+        let mut command = self.command(&["config"]);
+        command.args(arguments);
         leave_repository(&mut command);
         command.env_remove("GIT_CONFIG");
         if !is_handed_on {
@@ -236,12 +182,10 @@ impl Git {
         }
         command
     }
-}
 
-impl Git {
     /// Returns a line such as `git version 2.47.3`.
     pub fn version(&self) -> Result<String, Error> {
-        let (_, output, _) = run(Command::new(&self.program).arg("--version"))?;
+        let (_, output, _) = run(&mut self.command(&["--version"]))?;
         Ok(String::from_utf8_lossy(&output).trim().to_owned())
     }
 
@@ -252,7 +196,7 @@ impl Git {
 
     /// Returns the line that git prints; `None`: it fails.
     fn line(&self, arguments: &[&str]) -> Result<Option<String>, Error> {
-        let (status, output, _) = run(Command::new(&self.program).args(arguments))?;
+        let (status, output, _) = run(&mut self.command(arguments))?;
         let text = String::from_utf8(output).ok();
         Ok(text
             .filter(|_| status.success())
@@ -295,34 +239,39 @@ impl Git {
     /// Returns the credential that git gets from its helpers, without a prompt; `None`: no helper has one. git runs outside of any
     /// repository: another person may have written its helpers.
     pub fn fill(&self, question: &[u8]) -> Result<Option<Buffer>, Error> {
-        let mut command = Command::new(&self.program);
-        command.args(["-c", "core.askPass=", "-c", "credential.interactive=false"]);
+        let mut command = self.command_without_prompt();
+        command.args(["-c", "credential.interactive=false"]);
         // The query has a path only if git would tell it, perhaps by a setting of the repository.
-        command.args(["-c", "credential.useHttpPath=true"]);
-        command.args(["credential", "fill"]);
-        leave_repository(&mut command);
-        command.env_remove("GIT_ASKPASS").env_remove("SSH_ASKPASS");
-        command
-            .env("GIT_TERMINAL_PROMPT", "0")
-            .env("GCM_INTERACTIVE", "never");
-        Ok(command::ask(&mut command, question)?)
+        command.args(["-c", "credential.useHttpPath=true", "credential", "fill"]);
+        command.env("GCM_INTERACTIVE", "never");
+        command::ask(&mut command, question)
     }
-}
 
-impl Git {
     /// Whether git gets any answer from the server at `url`. No helper is called, and no setting of a repository counts.
     pub fn reaches(&self, url: &str) -> Result<bool, Error> {
-        let mut command = Command::new(&self.program);
-        command.args(["-c", "credential.helper=", "-c", "core.askPass="]);
-        command.args(["ls-remote", "--", url]);
-        leave_repository(&mut command);
-        command.env_remove("GIT_ASKPASS").env_remove("SSH_ASKPASS");
-        command.env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C");
+        let mut command = self.command_without_prompt();
+        command.args(["-c", "credential.helper=", "ls-remote", "--", url]);
+        command.env("LC_ALL", "C");
         let (status, _, complaint) = run(&mut command)?;
         let complaint = String::from_utf8_lossy(&complaint);
         // By `remote-curl.c`: the server wants a credential, or has no such repository, or answers with an error.
         let answers = ["could not read Username", "' not found", "returned error: "];
         Ok(status.success() || answers.iter().any(|answer| complaint.contains(answer)))
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(&self.program);
+        command.args(words);
+        command
+    }
+
+    /// Returns a command outside of any repository that asks no person.
+    fn command_without_prompt(&self) -> Command {
+        let mut command = self.command(&["-c", "core.askPass="]);
+        leave_repository(&mut command);
+        command.env_remove("GIT_ASKPASS").env_remove("SSH_ASKPASS");
+        command.env("GIT_TERMINAL_PROMPT", "0");
+        command
     }
 }
 

@@ -6,9 +6,10 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
+use super::failure::Error;
 use super::http_settings::{HttpSettings, HttpValue, Unmet, decides};
 use super::no_proxy::is_exempt;
-use super::{Error, Git, HANDED_ON};
+use super::{Git, HANDED_ON};
 
 /// The way to a host, as git would go.
 #[derive(Clone, Default, PartialEq, Eq)]

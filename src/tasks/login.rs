@@ -38,7 +38,7 @@ pub(crate) enum LoginError {
     #[error(transparent)]
     Url(#[from] url::Error),
     #[error(transparent)]
-    Git(#[from] git::Error),
+    Git(#[from] git::failure::Error),
     #[error(transparent)]
     Storage(#[from] storage::Error),
 }

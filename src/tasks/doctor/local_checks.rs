@@ -13,7 +13,8 @@ use crate::credential::url;
 use crate::credential::username::Username;
 use crate::forge::{self, TokenVerdict};
 use crate::git::chain::{HelperChain, helper_lines};
-use crate::git::{self, Git, command};
+use crate::git::failure::{self, UNREADABLE};
+use crate::git::{Git, command};
 use crate::helper::Helper;
 use crate::helper::lookup::Lookup;
 use crate::helper::lookup::request::Asked;
@@ -55,8 +56,8 @@ pub fn git() -> (Option<Git>, Finding) {
 
 /// That git gave no answer about its settings in time.
 pub fn unanswered() -> Option<Finding> {
-    let says = git::Error::TooSlow(command::unanswered()?.to_owned()).to_string();
-    Some(Finding::problem("git", says, git::UNREADABLE))
+    let says = failure::Error::TooSlow(command::unanswered()?.to_owned()).to_string();
+    Some(Finding::problem("git", says, UNREADABLE))
 }
 
 /// Tokens in the environment, by the names of their variables. `git`: whether one of its helpers reads them, too. `helper`: asks
@@ -227,21 +228,17 @@ fn plaintext(settings: &Settings) -> Vec<Finding> {
 fn daemon(settings: &Settings) -> Finding {
     match open::cache(settings).status() {
         Ok(None) => Finding::ok("daemon", "not running: it starts when something is stored"),
-        Ok(Some(status)) if status.locked < status.mapped => Finding::note(
-            "daemon",
-            format!(
-                "running as process {}; some of its memory can be swapped out",
-                status.process
-            ),
-            "raise the limit of locked memory ('ulimit -l'), then 'git credential-pat cache stop'"
-                .to_owned(),
-        ),
         Ok(Some(status)) => {
-            let says = format!(
-                "running as process {}; its memory is not swapped out",
-                status.process
-            );
-            Finding::ok("daemon", says)
+            let process = format!("running as process {}", status.process);
+            if status.locked >= status.mapped {
+                return Finding::ok(
+                    "daemon",
+                    format!("{process}; its memory is not swapped out"),
+                );
+            }
+            let says = format!("{process}; some of its memory can be swapped out");
+            let hint = "raise the limit of locked memory ('ulimit -l'), then 'git credential-pat cache stop'";
+            Finding::note("daemon", says, hint.to_owned())
         }
         Err(error) => Finding::problem("daemon", causes(&error), "git credential-pat cache stop"),
     }

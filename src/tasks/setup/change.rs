@@ -6,7 +6,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::credential::url::without_secrets;
-use crate::git::{Error, Git};
+use crate::git::Git;
+use crate::git::failure::Error;
 use crate::terminal::escape::shell_word;
 
 /// One change of git's configuration. Not `Debug`: a key may hold a password.

@@ -8,7 +8,7 @@ use crate::git;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
-    Git(#[from] git::Error),
+    Git(#[from] git::failure::Error),
     #[error(transparent)]
     External(#[from] files::Error),
     /// A configuration of the user or of a repository cannot be written.

@@ -4,10 +4,11 @@ use std::ffi::OsStr;
 
 use super::change::Warning;
 use crate::credential::url::without_secrets;
+use crate::git::Git;
 use crate::git::context::{context_of, may_overlap};
+use crate::git::failure::Error;
 use crate::git::helper_line::{KEYS, is_ours, named};
 use crate::git::setting::Setting;
-use crate::git::{Error, Git};
 use crate::terminal::escape::safe;
 
 /// The key of helpers for every URL.
