@@ -70,11 +70,8 @@ pub trait Storage: fmt::Debug {
     fn all(&self) -> Result<Vec<(Listed, Credential)>, Error> {
         let mut all = Vec::new();
         for listed in self.list()? {
-            match self.get(&Query::exact(&listed.key)) {
-                Ok(Some(kept)) => all.push((listed, kept)),
-                Ok(None) | Err(Error::Unavailable { .. }) => {}
-                Err(cause) => return Err(cause),
-            }
+            let kept = if_reached(self.get(&Query::exact(&listed.key)))?.flatten();
+            all.extend(kept.map(|kept| (listed, kept)));
         }
         Ok(all)
     }
@@ -240,6 +237,25 @@ pub enum Lack {
     Locked,
     /// The storage exists, but cannot be used.
     Use,
+}
+
+impl Advice {
+    pub fn new(message: impl Into<String>, hint: &str, lack: Lack) -> Self {
+        Self {
+            message: message.into(),
+            hint: hint.to_owned(),
+            lack,
+        }
+    }
+}
+
+/// Returns `None` if the storage cannot be reached.
+pub fn if_reached<T>(result: Result<T, Error>) -> Result<Option<T>, Error> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(Error::Unavailable { .. }) => Ok(None),
+        Err(cause) => Err(cause),
+    }
 }
 
 impl Error {

@@ -114,10 +114,6 @@ impl Access {
 fn unavailable(message: &str, hint: &str) -> Error {
     Error::Unavailable {
         kind: StorageKind::Keychain,
-        cause: Box::new(Advice {
-            message: message.to_owned(),
-            hint: hint.to_owned(),
-            lack: Lack::Use,
-        }),
+        cause: Box::new(Advice::new(message, hint, Lack::Use)),
     }
 }

@@ -28,13 +28,7 @@ impl KeychainFailure {
             kind,
             cause,
         };
-        let advice = |message: &str, hint: &str| -> Cause {
-            Box::new(Advice {
-                message: message.to_owned(),
-                hint: hint.to_owned(),
-                lack: Lack::Use,
-            })
-        };
+        let advice = |message: &str, hint: &str| Box::new(Advice::new(message, hint, Lack::Use));
         match self {
             Self::Keyring(keyring::Error::NoStorageAccess(cause)) => {
                 Error::Unavailable { kind, cause }

@@ -32,7 +32,7 @@ use self::access::Access;
 use self::change::{Expected, check_writable, erase, newer_keys, put, set_expiry, touch};
 use self::external::{ExternalAttributes, ExternalItem};
 use self::found::{all, get, list};
-use super::{Budget, Error, Listed, Storage, StorageKind};
+use super::{Budget, Error, Listed, Storage, StorageKind, if_reached};
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
@@ -244,14 +244,9 @@ impl Storage for Keychain {
         if locked == 0 || self.patience.is_zero() {
             return Ok(open);
         }
-        match self
-            .access
-            .ask("list", self.patience, |store| all(store, true))
-        {
-            Ok((all, _)) => Ok(all),
-            Err(Error::Unavailable { .. }) => Ok(open),
-            Err(cause) => Err(cause),
-        }
+        let all = |store: &CredentialStore| all(store, true);
+        let all = if_reached(self.access.ask("list", self.patience, all))?;
+        Ok(all.map_or(open, |(all, _)| all))
     }
 
     fn check(&self) -> Result<(), Error> {

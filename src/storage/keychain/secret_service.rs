@@ -308,7 +308,7 @@ fn translated(error: calls::Error) -> Error {
             Lack::Use,
         ),
     };
-    Error::NoStorageAccess(Box::new(advice(message.to_owned(), hint, lack)))
+    Error::NoStorageAccess(Box::new(Advice::new(message, hint, lack)))
 }
 
 /// `name`: the error's name on the bus. With an error of the bus itself, the service never got the call.
@@ -318,17 +318,8 @@ fn refused(name: &str) -> Error {
         && !name.ends_with(".Failed");
     if is_of_bus {
         let message = format!("the keyring service cannot be asked: {name}");
-        return Error::NoStorageAccess(Box::new(advice(message, RESTART, Lack::Use)));
+        return Error::NoStorageAccess(Box::new(Advice::new(message, RESTART, Lack::Use)));
     }
     let message = format!("the keyring service answered {name}");
-    Error::PlatformFailure(Box::new(advice(message, RESTART, Lack::Use)))
-}
-
-fn advice(message: String, hint: &str, lack: Lack) -> Advice {
-    let hint = hint.to_owned();
-    Advice {
-        message,
-        hint,
-        lack,
-    }
+    Error::PlatformFailure(Box::new(Advice::new(message, RESTART, Lack::Use)))
 }

@@ -32,7 +32,7 @@ use crate::journal::mark::Mark;
 use crate::journal::snapshot::Snapshot;
 use crate::neighbour::registry::Harvest;
 use crate::secret::Secret;
-use crate::storage::{Error, Storage, StorageKind};
+use crate::storage::{Error, Storage, StorageKind, if_reached};
 use crate::time::Now;
 
 /// A keychain counts in seconds: two items that are stored with this pause have different times.
@@ -182,10 +182,9 @@ impl<'a> Import<'a> {
             if !storage.kind().lasts() {
                 continue;
             }
-            match storage.get(&exact) {
-                Ok(Some(found)) if found.has_same_secrets(credential) => return Ok(true),
-                Ok(_) | Err(Error::Unavailable { .. }) => {}
-                Err(cause) => return Err(cause),
+            let found = if_reached(storage.get(&exact))?.flatten();
+            if found.is_some_and(|found| found.has_same_secrets(credential)) {
+                return Ok(true);
             }
         }
         Ok(false)
@@ -276,10 +275,7 @@ impl<'a> Import<'a> {
         let credential = &offer.credential;
         if offer.verdict == Verdict::SameWithExpiry {
             for (storage, _) in &self.storages {
-                match storage.set_expiry(credential, credential.expiry) {
-                    Ok(_) | Err(Error::Unavailable { .. }) => {}
-                    Err(cause) => return Err(cause),
-                }
+                if_reached(storage.set_expiry(credential, credential.expiry))?;
             }
         } else {
             let (target, view) = &self.storages[self.target];
@@ -306,10 +302,7 @@ impl<'a> Import<'a> {
             }
             let _ = self.journal.mark(other, Mark::Superseded, self.now.unix);
             if index < self.target {
-                match storage.erase(&other.as_rejected()) {
-                    Ok(_) | Err(Error::Unavailable { .. }) => {}
-                    Err(cause) => return Err(cause),
-                }
+                if_reached(storage.erase(&other.as_rejected()))?;
             }
         }
         Ok(())
