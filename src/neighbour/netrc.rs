@@ -92,13 +92,6 @@ struct Counted<'a> {
 }
 
 impl<'a> Counted<'a> {
-    fn new(bytes: &'a [u8]) -> Self {
-        Self {
-            rest: bytes,
-            line: 1,
-        }
-    }
-
     /// `rest`: what follows, and is never longer than it was.
     fn at(&mut self, rest: &'a [u8]) -> usize {
         let passed = self.rest.len() - rest.len();
@@ -112,8 +105,11 @@ impl<'a> Counted<'a> {
 /// that is none is passed over. Of an entry that is complete nothing changes any more (seen of libcurl 7.88).
 fn each_entry(bytes: &[u8], mut take: impl FnMut(NetrcEntry)) {
     let mut open: Option<NetrcEntry> = None;
-    let mut lines = Counted::new(bytes);
-    let mut words = Words::of(bytes);
+    let mut lines = Counted {
+        rest: bytes,
+        line: 1,
+    };
+    let mut words = Words { rest: bytes };
     while let Some(mut word) = words.next() {
         word.make_ascii_lowercase();
         match &word[..] {
@@ -211,11 +207,7 @@ struct Words<'a> {
     rest: &'a [u8],
 }
 
-impl<'a> Words<'a> {
-    fn of(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes }
-    }
-
+impl Words<'_> {
     /// To the blank line that ends a macro, or to the end.
     fn skip_macro(&mut self) {
         // In one pass: a file may be nothing but macros.

@@ -280,10 +280,7 @@ impl<'a> Clean<'a> {
 
 /// Whether the credential has expired but has a refresh token.
 fn is_renewable(credential: &Credential, now: Now) -> bool {
-    let is_expired = credential
-        .expiry
-        .is_some_and(|expiry| expiry.is_past(now.unix));
-    is_expired && credential.refresh_token.is_some()
+    credential.is_expired(now.unix) && credential.refresh_token.is_some()
 }
 
 /// Whether both are the same secret of the same user at the same host. The path does not matter.

@@ -38,12 +38,7 @@ impl Outcome {
 impl Finding {
     /// All is well.
     pub fn ok(title: &'static str, says: impl Into<String>) -> Self {
-        Self {
-            title,
-            outcome: Outcome::Ok,
-            says: says.into(),
-            remedy: None,
-        }
+        Self::new(title, Outcome::Ok, says.into(), None)
     }
 
     /// Worth knowing.
@@ -52,12 +47,7 @@ impl Finding {
         says: impl Into<String>,
         remedy: impl Into<Option<String>>,
     ) -> Self {
-        Self {
-            title,
-            outcome: Outcome::Note,
-            says: says.into(),
-            remedy: remedy.into(),
-        }
+        Self::new(title, Outcome::Note, says.into(), remedy.into())
     }
 
     /// In the way, and what to do about it.
@@ -66,11 +56,15 @@ impl Finding {
         says: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
+        Self::new(title, Outcome::Problem, says.into(), Some(remedy.into()))
+    }
+
+    fn new(title: &'static str, outcome: Outcome, says: String, remedy: Option<String>) -> Self {
         Self {
             title,
-            outcome: Outcome::Problem,
-            says: says.into(),
-            remedy: Some(remedy.into()),
+            outcome,
+            says,
+            remedy,
         }
     }
 }

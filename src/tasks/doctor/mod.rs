@@ -181,10 +181,7 @@ impl Doctor<'_> {
         let stored = answer.and_then(|(question, kept)| {
             let kept = kept.as_ref().ok()?.as_ref()?;
             // An expired credential is not given to git.
-            let is_expired = kept
-                .expiry
-                .is_some_and(|expiry| expiry.is_past(self.now.unix));
-            (!is_expired).then_some((question, kept))
+            (!kept.is_expired(self.now.unix)).then_some((question, kept))
         });
         let mut findings = chain::examine(git, self.url, stored);
         findings.extend(header::examine(git, self.url));

@@ -210,10 +210,7 @@ impl Rotation<'_> {
         // Before any storage has the new token: if this process is killed, the next one knows which token to look for.
         let _ = journal.name_successor(old_token, token, self.now.unix);
         for invalid in entries.kept() {
-            let _ = self
-                .helper
-                .journal()
-                .mark(invalid, Mark::Superseded, self.now.unix);
+            let _ = journal.mark(invalid, Mark::Superseded, self.now.unix);
         }
         // With an expiry in the past, a storage would wipe the only copy.
         let expiry = found.end.after(self.now.unix).expiry();
