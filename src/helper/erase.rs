@@ -89,7 +89,9 @@ impl Erase<'_> {
             for listed in storage.list().unwrap_or_default() {
                 if unwanted.matches(&listed.key) {
                     let kept = storage.get(&Query::exact(&listed.key)).ok().flatten();
-                    secrets.extend(kept.filter(Credential::is_complete));
+                    secrets.extend(
+                        kept.filter(|kept| kept.is_complete() && kept.is_named_by(unwanted)),
+                    );
                 }
             }
         }

@@ -20,6 +20,7 @@ mod bounds;
 mod callers;
 mod commands;
 mod completions;
+mod conflicts;
 mod conformance;
 mod corpus;
 mod fallback;
