@@ -13,7 +13,8 @@ pub const KEYS: &str = r"^credential\.(.*\.)?helper$";
 /// The words of a value, as the shell would split them. `None` where that takes a shell: variables other than `HOME`,
 /// substitutions, pipes.
 pub fn words(value: &OsStr) -> Option<Vec<String>> {
-    let home = env::var("HOME").ok().filter(|home| home.starts_with('/'));
+    let home = env::var("HOME").ok();
+    let home = home.filter(|home| Path::new(home).is_absolute());
     split(value.to_str()?, home.as_deref())
 }
 
@@ -102,7 +103,7 @@ pub fn named(value: &OsStr) -> String {
         Some(mut words) if !words.is_empty() => (words.remove(0), words.is_empty()),
         _ => (String::new(), false),
     };
-    let is_path = first.starts_with('/') && !first.contains(['=', '@', ':']);
+    let is_path = Path::new(&first).is_absolute() && !first.contains(['=', '@', ':']);
     let is_whole = is_path || first.chars().all(|c| is_harmless(&c));
     let first = if is_whole && !first.is_empty() {
         first

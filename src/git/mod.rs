@@ -142,8 +142,8 @@ impl Git {
         let mut command = self.command(&["config", "--system", "--edit"]);
         command.env("GIT_EDITOR", "printf %s");
         let (status, output, _) = run(&mut command)?;
-        let is_told = status.success() && output.starts_with(b"/");
-        Ok(is_told.then(|| os_string(output).into()))
+        let path = PathBuf::from(os_string(output));
+        Ok((status.success() && path.is_absolute()).then_some(path))
     }
 
     /// Runs `git config -z` with `arguments`, and returns the values.

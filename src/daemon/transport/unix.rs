@@ -12,10 +12,9 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::Mode;
 use rustix::io::Errno;
-use rustix::net::sockopt::socket_acceptconn;
 use rustix::net::{
-    AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, connect as connect_to,
-    listen as start_listening, socket_with,
+    AddressFamily, SocketAddrUnix, SocketType, bind, connect as connect_to,
+    listen as start_listening,
 };
 use rustix::process::umask;
 
@@ -44,7 +43,7 @@ pub fn connect(path: &Path, deadline: Duration) -> io::Result<Option<Stream>> {
         address_in(&folder, name)?
     };
     loop {
-        let socket = stream_socket(SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
+        let socket = stream_socket(false)?;
         match connect_to(&socket, &address) {
             Ok(()) => return Ok(Some(socket.into())),
             Err(Errno::NOENT | Errno::CONNREFUSED) => return Ok(None),
@@ -74,7 +73,7 @@ pub fn listen(folder: &OpenFolder, at: &Path, name: &OsStr) -> io::Result<Listen
             _ => {}
         }
     }
-    let listener = stream_socket(SocketFlags::CLOEXEC)?;
+    let listener = stream_socket(true)?;
     let address = SocketAddrUnix::new(at.join(&new)).or_else(|_| address_in(folder, &new))?;
     let usual = umask(Mode::from_raw_mode(0o177));
     let bound = bind(&listener, &address);
@@ -113,9 +112,7 @@ pub fn is_bound_to(listener: &Listener, path: &Path) -> bool {
     let is_same_folder = bound_folder.starts_with("/proc/self/fd")
         || fs::canonicalize(bound_folder)
             .is_ok_and(|bound| fs::canonicalize(folder).is_ok_and(|folder| bound == folder));
-    is_same_folder
-        && (bound == name || bound == new_name(name))
-        && socket_acceptconn(listener).unwrap_or(false)
+    is_same_folder && (bound == name || bound == new_name(name)) && is_listening(listener)
 }
 
 /// Waits until a signal comes, a client connects to `listener` or a stream is ready, for reading or, if marked so, for writing.
@@ -157,13 +154,37 @@ pub fn wait_any<'a>(
     Ok(ready)
 }
 
-fn stream_socket(flags: SocketFlags) -> io::Result<OwnedFd> {
-    Ok(socket_with(
-        AddressFamily::UNIX,
-        SocketType::STREAM,
-        flags,
-        None,
-    )?)
+/// Returns a new socket that no child process inherits.
+#[cfg(not(target_os = "macos"))]
+fn stream_socket(blocks: bool) -> io::Result<OwnedFd> {
+    use rustix::net::{SocketFlags, socket_with};
+
+    let mut flags = SocketFlags::CLOEXEC;
+    flags.set(SocketFlags::NONBLOCK, !blocks);
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    Ok(socket)
+}
+
+/// Returns a new socket that no child process inherits, except one that another thread starts at the same moment.
+#[cfg(target_os = "macos")]
+fn stream_socket(blocks: bool) -> io::Result<OwnedFd> {
+    use rustix::io::{FdFlags, fcntl_setfd, ioctl_fionbio};
+
+    let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
+    fcntl_setfd(&socket, FdFlags::CLOEXEC)?;
+    ioctl_fionbio(&socket, !blocks)?;
+    Ok(socket)
+}
+
+#[cfg(not(target_os = "macos"))]
+fn is_listening(socket: &Listener) -> bool {
+    rustix::net::sockopt::socket_acceptconn(socket).unwrap_or(false)
+}
+
+/// macOS does not tell. The name of the socket has to be enough.
+#[cfg(target_os = "macos")]
+fn is_listening(_: &Listener) -> bool {
+    true
 }
 
 /// Returns an address for a path of any length, by way of the open folder. Only Linux has one.

@@ -8,8 +8,8 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 use rustix::fs::{
-    Access, AtFlags, CWD, FileType, Mode, OFlags, RenameFlags, Stat, access, fstat, linkat, openat,
-    renameat, renameat_with, statat, unlinkat,
+    Access, AtFlags, CWD, FileType, Mode, OFlags, RawMode, RenameFlags, Stat, access, fstat,
+    linkat, openat, renameat, renameat_with, statat, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -17,10 +17,10 @@ use super::owners::{is_private_group, is_roots_unmapped};
 use super::process::effective_uid;
 
 /// Mode bits of other users: any use, and writing.
-const ALL_USE: u32 = 0o077;
-const WRITING: u32 = 0o022;
+const ALL_USE: RawMode = 0o077;
+const WRITING: RawMode = 0o022;
 /// Each user removes only their own files from such a folder (chmod(1), restricted deletion flag).
-const STICKY: u32 = 0o1000;
+const STICKY: RawMode = 0o1000;
 
 /// What the system knows about a file, folder or link.
 pub struct FileFacts(pub(super) Stat);

@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use rustix::fs::{Gid, Mode, Uid, fchmod, fchown, fstat};
+use rustix::fs::{Gid, Mode, RawMode, Uid, fchmod, fchown, fstat};
 
 /// The permission bits, without set-user-ID, set-group-ID and sticky bit.
-const ALL: u32 = 0o777;
+const ALL: RawMode = 0o777;
 
 /// Gives `new` the owner, group, mode and access list of `old`, or fewer permissions where the system does not let us give the
 /// file to its owner or group. Never more: a group or user that could not use `old` cannot use `new`.
@@ -38,7 +38,7 @@ pub fn has_access_list(path: &Path) -> bool {
 
 /// The mode of a file that falls into another group. The old group's members count as others now, and others may be members of
 /// the new group: each class gets only what both had.
-fn without_group(mode: u32) -> u32 {
+fn without_group(mode: RawMode) -> RawMode {
     let both = (mode >> 3) & mode & 0o7;
     (mode & 0o700) | (both << 3) | both
 }
