@@ -20,7 +20,7 @@ use crate::credential::token::TokenKind;
 use crate::forge::{self, ForgeExpiry, ForgeKind, MissingScope, TokenFacts, TokenVerdict, http};
 use crate::journal::Journal;
 use crate::journal::known::{self, EVERY, Known};
-use crate::storage::{Error, StorageKind};
+use crate::storage::{Error, StorageKind, if_reached};
 use crate::time::Now;
 
 /// A credential, and where it is kept.
@@ -186,10 +186,9 @@ impl<'a> Lookup<'a> {
     /// writes the end into the entry if its secret is still the same.
     pub fn look_up(&self, key: &Key, now: Now) -> Result<(), Error> {
         for storage in self.storages {
-            let credential = match storage.get(&Query::exact(key)) {
-                Ok(Some(found)) if found.is_complete() => found,
-                Ok(_) | Err(Error::Unavailable { .. }) => continue,
-                Err(cause) => return Err(cause),
+            let found = if_reached(storage.get(&Query::exact(key)))?.flatten();
+            let Some(credential) = found.filter(Credential::is_complete) else {
+                continue;
             };
             let known = self.known(&credential);
             let issuer = self.issuer_of(&credential, known.forge);
@@ -269,10 +268,7 @@ impl<'a> Lookup<'a> {
     /// Gives the entry a new end wherever it is kept with the very secret that was asked about.
     fn set_expiry(&self, credential: &Credential, end: Option<Expiry>) -> Result<(), Error> {
         for storage in self.storages {
-            match storage.set_expiry(credential, end) {
-                Ok(_) | Err(Error::Unavailable { .. }) => {}
-                Err(cause) => return Err(cause),
-            }
+            if_reached(storage.set_expiry(credential, end))?;
         }
         Ok(())
     }

@@ -157,9 +157,7 @@ impl Helper {
         let issuer = self.issuers.issuer(&credential.key, None)?;
         (issuer.forge.kind() == kind).then(|| Lookup::of(self).ask(&credential, now).1)
     }
-}
 
-impl Helper {
     /// Every storage, whether it could be used now.
     pub fn examine_storages(&self, settings: &Settings) -> Vec<Finding> {
         let mut findings = Vec::new();

@@ -70,10 +70,8 @@ impl Rotation<'_> {
         let result = self.rotate_under_lock(old, request, announce);
         if let Err(Error::Lost(_)) = result {
             // git must not get the invalid token again. If it cannot be removed now, `clean` finds it.
-            let _ = self
-                .helper
-                .journal()
-                .mark(old, Mark::Rejected, self.now.unix);
+            let journal = self.helper.journal();
+            let _ = journal.mark(old, Mark::Rejected, self.now.unix);
             if let Ok(entries) = self.entries(old) {
                 entries.remove();
             }

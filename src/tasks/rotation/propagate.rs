@@ -30,6 +30,7 @@ impl Rotation<'_> {
         new: &NewToken<'_>,
         retry: &mut dyn FnMut(&Error) -> bool,
     ) -> Result<Rotated, Error> {
+        let journal = self.helper.journal();
         let expiry = new.expiry.map(|(expiry, _)| expiry);
         let Replaced {
             saved,
@@ -40,16 +41,13 @@ impl Rotation<'_> {
         for old in entries.kept() {
             // A copy of the old token may lie elsewhere, and a client may confirm it late.
             if saved.iter().any(|saved| saved.key == old.key) {
-                let _ = self
-                    .helper
-                    .journal()
-                    .mark(old, Mark::Superseded, self.now.unix);
+                let _ = journal.mark(old, Mark::Superseded, self.now.unix);
             }
         }
         for saved in &saved {
             // The token is saved: a failure of the journal changes nothing, and the next look-up finds the rest.
             let unix_now = self.now.unix;
-            let _ = self.helper.journal().learn(saved, unix_now, |known| {
+            let _ = journal.learn(saved, unix_now, |known| {
                 known.since = Some(unix_now);
                 known.end = new.expiry;
             });
