@@ -713,7 +713,7 @@ def f21(box):
         check(stored.code == 0 or "because" in stored.err or "cannot" in stored.err, f"{error} at store: {stored}")
         check((stored.code == 0) == box.get("two.test").out.endswith(b"=b\n"), f"{error} at store: a wrong status {stored}")
         box.run("--storage memory erase", entry("two.test"))
-    for call in ("socket", "setsockopt", "getsockopt"):
+    for call in ("socket", "getsockopt"):
         for error in ("EMFILE", "ENOMEM"):
             got = box.run(tracer(box.path("log"), f"{call}:error={error}") + box.words("--storage memory get"), entry("one.test"))
             check((got.code, got.out) == (0, b"") and got.seconds < 3, f"{call} {error}: {got}")
