@@ -15,6 +15,7 @@ pub mod precedence;
 mod save;
 pub mod storages;
 mod store;
+mod swap;
 
 use std::time::Duration;
 
@@ -40,9 +41,9 @@ use crate::time::Now;
 /// The storages, the journal, the issuers, and the settings that git's operations need.
 #[derive(Debug)]
 pub struct Helper {
-    pub(crate) storages: Storages,
-    pub(crate) journal: Journal,
-    pub(crate) issuers: Issuers,
+    storages: Storages,
+    journal: Journal,
+    issuers: Issuers,
     lifetime: Lifetime,
     warn: Warn,
     looks_up: bool,

@@ -7,19 +7,20 @@ use super::conflict::Decision::Ignore;
 use super::conflict::{Incoming, Situation, decide};
 use super::guess::Guess;
 use super::issuer::{Issuer, Issuers};
-use super::notice::{Notice, Outcome};
+use super::notice::Outcome;
 use super::storages::Storages;
+use super::swap::{KeptEntry, Swap};
 use crate::config::Warn;
 use crate::credential::Credential;
 use crate::credential::expiry::{Expiry, ExpirySource};
 use crate::credential::query::Query;
 use crate::forge::ForgeKind;
+use crate::journal::Journal;
 use crate::journal::known::Known;
 use crate::journal::mark::Mark;
 use crate::journal::snapshot::Snapshot;
-use crate::journal::{Journal, Topic};
 use crate::storage::memory::Lifetime;
-use crate::storage::{Error, Lack, Storage, StorageKind};
+use crate::storage::{Error, StorageKind};
 use crate::time::Now;
 
 /// Give up after so many lost swaps: each winner is newer than the credential that git confirms.
@@ -54,23 +55,6 @@ pub(super) struct Saved {
     pub(super) issuer: Option<Issuer>,
     /// What the journal knew of it; `None` if the journal cannot be read.
     pub(super) known: Option<Known>,
-}
-
-/// The entry of one storage under the key.
-struct KeptEntry<'a> {
-    storage: &'a dyn Storage,
-    kept: Option<Credential>,
-    /// Why it could not be read.
-    problem: Option<Error>,
-    /// Whether it is to be replaced; in `auto` mode, the entry of memory: removed.
-    changes: bool,
-}
-
-/// What came of the swaps.
-#[derive(Default)]
-struct Swaps {
-    is_lost: bool,
-    notices: Vec<Notice>,
 }
 
 impl Save<'_> {
@@ -109,10 +93,16 @@ impl Save<'_> {
                 .issuers
                 .issuer_of(credential, offered.named, known.forge);
             self.record(offered, &entries, issuer.as_ref(), told, &snapshot);
+            let swap = Swap {
+                new: &merged,
+                by_force,
+                journal: self.journal,
+                now: self.now,
+            };
             let swaps = if self.storages.is_auto() {
-                self.swap_auto(entries, &merged, by_force)?
+                swap.auto(entries, self.lifetime, self.warn)?
             } else {
-                self.swap_all(entries, &merged, by_force)?
+                swap.all(entries)?
             };
             if !swaps.is_lost {
                 let saved = Saved {
@@ -268,22 +258,8 @@ impl Save<'_> {
             return;
         }
         let learn = |known: &mut Known| {
-            if !is_learnt {
-                return;
-            }
-            known.since = known.since.or(Some(self.now.unix));
-            known.forge = issuer.map(|issuer| issuer.forge.kind()).or(known.forge);
-            known.token = issuer.and_then(|issuer| issuer.token).or(known.token);
-            if let Some((expiry, source)) = told
-                && known.end.is_none_or(|(known, _)| known != expiry)
-            {
-                known.end = Some((expiry, source));
-            }
-            if incoming != Incoming::Entered {
-                known.accepted = known.accepted.or(Some(self.now.unix));
-                if told.is_none() {
-                    known.forget_past_end(self.now.unix);
-                }
+            if is_learnt {
+                self.learn(known, offered, issuer, told);
             }
         };
         let _ = self.journal.record(
@@ -294,114 +270,27 @@ impl Save<'_> {
         );
     }
 
-    /// Writes each entry that changes. If one storage fails, the others still get the credential: a list is there for that.
-    fn swap_all(
+    /// Adds what is known of a credential that is stored now.
+    fn learn(
         &self,
-        entries: Vec<KeptEntry<'_>>,
-        new: &Credential,
-        by_force: bool,
-    ) -> Result<Swaps, Error> {
-        let mut swaps = Swaps::default();
-        let mut is_kept = false;
-        let mut unreached = Vec::new();
-        let mut result = Ok(());
-        for mut entry in entries {
-            let stored = match entry.problem.take() {
-                Some(cause) => Err(cause),
-                None if !entry.changes => Ok(true),
-                None => self.swap(&entry, new, by_force),
-            };
-            match stored {
-                Ok(is_stored) => {
-                    is_kept = true;
-                    swaps.is_lost |= !is_stored;
-                }
-                Err(cause @ Error::Unavailable { .. }) => unreached.push(cause),
-                Err(cause) => result = Err(cause),
-            }
-        }
-        result?;
-        if !is_kept && let Some(cause) = unreached.pop() {
-            return Err(cause);
-        }
-        let notices = unreached.into_iter();
-        swaps.notices = notices.map(|cause| Notice::PassedOver { cause }).collect();
-        Ok(swaps)
-    }
-
-    /// Writes to the keychain, and removes the copy in memory, which would be answered first. If the keychain cannot be
-    /// reached, memory keeps the credential.
-    fn swap_auto(
-        &self,
-        entries: Vec<KeptEntry<'_>>,
-        new: &Credential,
-        by_force: bool,
-    ) -> Result<Swaps, Error> {
-        let mut swaps = Swaps::default();
-        let mut entries = entries.into_iter();
-        let (Some(memory), Some(mut keychain)) = (entries.next(), entries.next()) else {
-            return Ok(swaps);
-        };
-        let stored = match keychain.problem.take() {
-            Some(cause) => Err(cause),
-            None if !keychain.changes => Ok(true),
-            None => self.swap(&keychain, new, by_force),
-        };
-        match stored {
-            Ok(false) => swaps.is_lost = true,
-            Ok(true) => {
-                if memory.changes
-                    && let Some(kept) = &memory.kept
-                {
-                    // Compared: another process may have stored a newer one.
-                    match memory.storage.erase(&kept.as_rejected()) {
-                        Ok(_) | Err(Error::Unavailable { .. }) => {}
-                        Err(cause) => return Err(cause),
-                    }
-                }
-            }
-            Err(cause @ Error::Unavailable { .. }) => {
-                if let Some(cause) = memory.problem {
-                    return Err(cause);
-                }
-                swaps.is_lost = !self.swap(&memory, new, by_force)?;
-                swaps.notices.extend(self.fallback(cause));
-            }
-            Err(cause) => return Err(cause),
-        }
-        Ok(swaps)
-    }
-
-    /// Stores `new` in the place of what was read. If that fails, the other secret stays and loses its new mark.
-    fn swap(&self, entry: &KeptEntry<'_>, new: &Credential, by_force: bool) -> Result<bool, Error> {
-        let swapped = if by_force {
-            entry.storage.store(new).map(|()| true)
-        } else {
-            entry.storage.replace(entry.kept.as_ref(), new)
-        };
-        if swapped.is_err()
-            && let Some(kept) = entry
-                .kept
-                .as_ref()
-                .filter(|kept| !kept.has_same_secrets(new))
+        known: &mut Known,
+        offered: &Offered<'_>,
+        issuer: Option<&Issuer>,
+        told: Option<(Expiry, ExpirySource)>,
+    ) {
+        known.since = known.since.or(Some(self.now.unix));
+        known.forge = issuer.map(|issuer| issuer.forge.kind()).or(known.forge);
+        known.token = issuer.and_then(|issuer| issuer.token).or(known.token);
+        if let Some((expiry, source)) = told
+            && known.end.is_none_or(|(known, _)| known != expiry)
         {
-            for mark in [Mark::Superseded, Mark::Displaced] {
-                let _ = self.journal.clear(kept, Some(mark), self.now.unix);
+            known.end = Some((expiry, source));
+        }
+        if offered.incoming != Incoming::Entered {
+            known.accepted = known.accepted.or(Some(self.now.unix));
+            if told.is_none() {
+                known.forget_past_end(self.now.unix);
             }
         }
-        swapped
-    }
-
-    fn fallback(&self, cause: Error) -> Option<Notice> {
-        let is_news = self
-            .journal
-            .is_news(Topic::Fallback, self.warn.every, self.now.unix)
-            .unwrap_or(true);
-        // The bus of another user is told each time: another reason of the same day must not hide it.
-        let is_foreign = cause.lack() == Some(Lack::OwnBus);
-        (is_foreign || is_news).then_some(Notice::FellBack {
-            cause,
-            timeout: self.lifetime.timeout,
-        })
     }
 }

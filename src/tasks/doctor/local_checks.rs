@@ -19,6 +19,7 @@ use crate::helper::Helper;
 use crate::helper::lookup::Lookup;
 use crate::helper::lookup::request::Asked;
 use crate::helper::open;
+use crate::helper::storages::Storages;
 use crate::secret::Secret;
 use crate::storage::{Lack, StorageKind};
 use crate::terminal::escape::shell_word;
@@ -88,7 +89,7 @@ pub fn environment(
             .zip(url)
             .filter(|(_, url)| is_meant_for(name, url.host.as_deref().unwrap_or_default()))
             .and_then(|(helper, url)| {
-                helper.ask_variable(kind, value.as_encoded_bytes(), url, now)
+                ask_variable(helper, kind, value.as_encoded_bytes(), url, now)
             });
         let state = match &asked {
             Some(Asked::Told(TokenVerdict::Good(_))) => {
@@ -136,58 +137,56 @@ fn is_meant_for(name: &str, host: &[u8]) -> bool {
     }
 }
 
-impl Helper {
-    /// Asks the forge at `url` about a token from the environment. `None`: by the host's name, or a `[[host]]` rule, the forge
-    /// there is no `kind`, so the token may be for another host, and is not sent.
-    fn ask_variable(
-        &self,
-        kind: forge::ForgeKind,
-        value: &[u8],
-        url: &Query,
-        now: Now,
-    ) -> Option<Asked> {
-        let described = Query {
-            protocol: url.protocol.clone(),
-            host: url.host.clone(),
-            username: Some(Username::from(b"x-access-token".to_vec())),
-            password: Some(Secret::new(value)),
-            ..Query::default()
-        };
-        let credential = Credential::complete(described)?;
-        let issuer = self.issuers.issuer(&credential.key, None)?;
-        (issuer.forge.kind() == kind).then(|| Lookup::of(self).ask(&credential, now).1)
-    }
+/// Asks the forge at `url` about a token from the environment. `None`: by the host's name, or a `[[host]]` rule, the forge
+/// there is no `kind`, so the token may be for another host, and is not sent.
+fn ask_variable(
+    helper: &Helper,
+    kind: forge::ForgeKind,
+    value: &[u8],
+    url: &Query,
+    now: Now,
+) -> Option<Asked> {
+    let described = Query {
+        protocol: url.protocol.clone(),
+        host: url.host.clone(),
+        username: Some(Username::from(b"x-access-token".to_vec())),
+        password: Some(Secret::new(value)),
+        ..Query::default()
+    };
+    let credential = Credential::complete(described)?;
+    let issuer = helper.issuers().issuer(&credential.key, None)?;
+    (issuer.forge.kind() == kind).then(|| Lookup::of(helper).ask(&credential, now).1)
+}
 
-    /// Every storage, whether it could be used now.
-    pub fn examine_storages(&self, settings: &Settings) -> Vec<Finding> {
-        let mut findings = Vec::new();
-        for storage in &self.storages {
-            let kind = storage.kind();
-            findings.push(match storage.check() {
-                Ok(()) => Finding::ok("storage", format!("{kind} can be used")),
-                Err(error) => {
-                    let says = causes(&error);
-                    let hint = error.hint().map(str::to_owned);
-                    // A keyring that is there and does not answer keeps its tokens from git.
-                    let may_be_away = settings.storage == Choice::Auto
-                        && error.is_absence()
-                        && error.lack() != Some(Lack::OwnBus);
-                    if may_be_away {
-                        Finding::note("storage", says, hint)
-                    } else {
-                        let other = "git credential-pat setup --storage memory".to_owned();
-                        Finding::problem("storage", says, hint.unwrap_or(other))
-                    }
+/// Every storage, whether it could be used now.
+pub(super) fn examine_storages(storages: &Storages, settings: &Settings) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for storage in storages {
+        let kind = storage.kind();
+        findings.push(match storage.check() {
+            Ok(()) => Finding::ok("storage", format!("{kind} can be used")),
+            Err(error) => {
+                let says = causes(&error);
+                let hint = error.hint().map(str::to_owned);
+                // A keyring that is there and does not answer keeps its tokens from git.
+                let may_be_away = settings.storage == Choice::Auto
+                    && error.is_absence()
+                    && error.lack() != Some(Lack::OwnBus);
+                if may_be_away {
+                    Finding::note("storage", says, hint)
+                } else {
+                    let other = "git credential-pat setup --storage memory".to_owned();
+                    Finding::problem("storage", says, hint.unwrap_or(other))
                 }
-            });
-            match kind {
-                StorageKind::File => findings.extend(plaintext(settings)),
-                StorageKind::Memory => findings.push(daemon(settings)),
-                StorageKind::Keychain => {}
             }
+        });
+        match kind {
+            StorageKind::File => findings.extend(plaintext(settings)),
+            StorageKind::Memory => findings.push(daemon(settings)),
+            StorageKind::Keychain => {}
         }
-        findings
     }
+    findings
 }
 
 /// What the plaintext file holds beside entries, and whether a repository may swallow it.

@@ -17,7 +17,7 @@ pub mod token_check;
 
 use self::diagnosis::{Diagnosis, text};
 use self::finding::Finding;
-use self::query::Question;
+use self::query::{Question, answer_to};
 use self::token_check::TITLE;
 use crate::config::{self, Settings};
 use crate::credential::Credential;
@@ -148,7 +148,7 @@ impl Doctor<'_> {
     fn answer(&self) -> Option<UrlAnswer> {
         let (settings, helper) = self.opened.as_ref().ok()?;
         let question = Question::of(self.git(), &settings.accounts, self.url?);
-        let kept = helper.answer_to(&question.wanted, self.now);
+        let kept = answer_to(helper.storages(), &question.wanted, self.now);
         Some((question, kept))
     }
 
@@ -169,7 +169,7 @@ impl Doctor<'_> {
             Ok((settings, helper)) => {
                 let says = "config.toml can be read, or is not there";
                 let mut findings = vec![Finding::ok(TITLE, says)];
-                findings.extend(helper.examine_storages(settings));
+                findings.extend(local_checks::examine_storages(helper.storages(), settings));
                 findings
             }
             Err(error) => vec![Finding::problem(TITLE, error.to_string(), error.hint())],

@@ -3,7 +3,7 @@
 
 use super::diagnosis::text;
 use super::finding::Finding;
-use super::query::Question;
+use super::query::{Question, kept_at_host_of};
 use super::token_check::TITLE;
 use crate::config::account::Account;
 use crate::credential::key::Key;
@@ -78,7 +78,7 @@ pub(super) fn unresolved(site: &ForgeSite) -> Option<Finding> {
 pub(super) fn nothing_stored(helper: &Helper, question: &Question) -> Option<Finding> {
     let wanted = question.wanted.key()?;
     let url = text(&wanted.url());
-    let stored = helper.kept_at_host_of(&question.wanted);
+    let stored = kept_at_host_of(helper.storages(), &question.wanted);
     let whole_host = Query {
         path: None,
         is_pathless: true,
@@ -124,7 +124,7 @@ pub(super) fn of_remote_user(
     let found = if let Some(found) = of_query(question) {
         found
     } else {
-        let stored = helper.kept_at_host_of(&question.wanted);
+        let stored = kept_at_host_of(helper.storages(), &question.wanted);
         let is_stored = stored.iter().any(|key| question.wanted.matches(key));
         of_another_user(&stored, question).filter(|_| !is_stored)?;
         nothing_stored(helper, question)?

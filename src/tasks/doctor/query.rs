@@ -8,8 +8,8 @@ use crate::credential::username::Username;
 use crate::git::Git;
 use crate::git::context::last;
 use crate::git::http_path::HttpPaths;
-use crate::helper::Helper;
 use crate::helper::candidate::{Candidate, Skipped, candidate};
+use crate::helper::storages::Storages;
 use crate::storage::Error;
 use crate::time::Now;
 
@@ -66,42 +66,44 @@ fn username(git: &Git, url: &Query) -> Option<Username> {
     (!name.is_empty()).then(|| name.to_vec().into())
 }
 
-impl Helper {
-    /// What answers `wanted`, as for `get`; if nothing does, what would if it had not ended. Fails if nothing is found and not
-    /// every storage could be asked.
-    pub fn answer_to(&self, wanted: &Query, now: Now) -> Result<Option<Credential>, Error> {
-        let (mut expired, mut unasked) = (None, None);
-        for storage in &self.storages {
-            match candidate(&**storage, wanted, &Skipped::default(), now) {
-                Ok(Some(Candidate::Good(found) | Candidate::Nameless(found))) => {
-                    return Ok(Some(found));
-                }
-                Ok(Some(Candidate::Expired(found))) => expired = expired.or(Some(found)),
-                Ok(None) => {}
-                Err(cause @ Error::Unavailable { .. }) => {
-                    if !cause.is_absence() || self.storages.len() == 1 {
-                        unasked = unasked.or(Some(cause));
-                    }
-                }
-                Err(cause) => return Err(cause),
+/// What answers `wanted`, as for `get`; if nothing does, what would if it had not ended. Fails if nothing is found and not
+/// every storage could be asked.
+pub(super) fn answer_to(
+    storages: &Storages,
+    wanted: &Query,
+    now: Now,
+) -> Result<Option<Credential>, Error> {
+    let (mut expired, mut unasked) = (None, None);
+    for storage in storages {
+        match candidate(&**storage, wanted, &Skipped::default(), now) {
+            Ok(Some(Candidate::Good(found) | Candidate::Nameless(found))) => {
+                return Ok(Some(found));
             }
-        }
-        match unasked.filter(|_| expired.is_none()) {
-            Some(cause) => Err(cause),
-            None => Ok(expired),
+            Ok(Some(Candidate::Expired(found))) => expired = expired.or(Some(found)),
+            Ok(None) => {}
+            Err(cause @ Error::Unavailable { .. }) => {
+                if !cause.is_absence() || storages.len() == 1 {
+                    unasked = unasked.or(Some(cause));
+                }
+            }
+            Err(cause) => return Err(cause),
         }
     }
+    match unasked.filter(|_| expired.is_none()) {
+        Some(cause) => Err(cause),
+        None => Ok(expired),
+    }
+}
 
-    /// The keys of what is kept for the host of `wanted`, whatever the path and the user.
-    pub(crate) fn kept_at_host_of(&self, wanted: &Query) -> Vec<Key> {
-        let anything = Query {
-            protocol: wanted.protocol.clone(),
-            host: wanted.host.clone(),
-            ..Query::default()
-        };
-        let listed = self.storages.list_all().map(|outcome| outcome.value);
-        let keys = listed.unwrap_or_default().into_iter();
-        let keys = keys.map(|(_, listed)| listed.key);
-        keys.filter(|key| anything.matches(key)).collect()
-    }
+/// The keys of what is kept for the host of `wanted`, whatever the path and the user.
+pub(super) fn kept_at_host_of(storages: &Storages, wanted: &Query) -> Vec<Key> {
+    let anything = Query {
+        protocol: wanted.protocol.clone(),
+        host: wanted.host.clone(),
+        ..Query::default()
+    };
+    let listed = storages.list_all().map(|outcome| outcome.value);
+    let keys = listed.unwrap_or_default().into_iter();
+    let keys = keys.map(|(_, listed)| listed.key);
+    keys.filter(|key| anything.matches(key)).collect()
 }

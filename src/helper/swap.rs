@@ -1,0 +1,144 @@
+//! Puts a credential in the place of the entries that were read, unless another process has changed them since.
+
+use super::notice::Notice;
+use crate::config::Warn;
+use crate::credential::Credential;
+use crate::journal::mark::Mark;
+use crate::journal::{Journal, Topic};
+use crate::storage::memory::Lifetime;
+use crate::storage::{Error, Lack, Storage};
+use crate::time::Now;
+
+/// The entry of one storage under the key.
+pub(super) struct KeptEntry<'a> {
+    pub(super) storage: &'a dyn Storage,
+    pub(super) kept: Option<Credential>,
+    /// Why it could not be read.
+    pub(super) problem: Option<Error>,
+    /// Whether it is to be replaced; with `auto`, the entry of memory: removed.
+    pub(super) changes: bool,
+}
+
+/// What came of the swaps.
+#[derive(Default)]
+pub(super) struct Swaps {
+    pub(super) is_lost: bool,
+    pub(super) notices: Vec<Notice>,
+}
+
+/// One try to store `new`.
+pub(super) struct Swap<'a> {
+    pub(super) new: &'a Credential,
+    /// Whether it is stored without comparing.
+    pub(super) by_force: bool,
+    pub(super) journal: &'a Journal,
+    pub(super) now: Now,
+}
+
+impl Swap<'_> {
+    /// Writes each entry that changes. If one storage fails, the others still get the credential: a list is there for that.
+    pub(super) fn all(&self, entries: Vec<KeptEntry<'_>>) -> Result<Swaps, Error> {
+        let mut swaps = Swaps::default();
+        let mut is_kept = false;
+        let mut unreached = Vec::new();
+        let mut result = Ok(());
+        for mut entry in entries {
+            let stored = match entry.problem.take() {
+                Some(cause) => Err(cause),
+                None if !entry.changes => Ok(true),
+                None => self.one(&entry),
+            };
+            match stored {
+                Ok(is_stored) => {
+                    is_kept = true;
+                    swaps.is_lost |= !is_stored;
+                }
+                Err(cause @ Error::Unavailable { .. }) => unreached.push(cause),
+                Err(cause) => result = Err(cause),
+            }
+        }
+        result?;
+        if !is_kept && let Some(cause) = unreached.pop() {
+            return Err(cause);
+        }
+        let notices = unreached.into_iter();
+        swaps.notices = notices.map(|cause| Notice::PassedOver { cause }).collect();
+        Ok(swaps)
+    }
+
+    /// Writes to the keychain, and removes the copy in memory, which would be answered first. If the keychain cannot be
+    /// reached, memory keeps the credential.
+    pub(super) fn auto(
+        &self,
+        entries: Vec<KeptEntry<'_>>,
+        lifetime: Lifetime,
+        warn: Warn,
+    ) -> Result<Swaps, Error> {
+        let mut swaps = Swaps::default();
+        let mut entries = entries.into_iter();
+        let (Some(memory), Some(mut keychain)) = (entries.next(), entries.next()) else {
+            return Ok(swaps);
+        };
+        let stored = match keychain.problem.take() {
+            Some(cause) => Err(cause),
+            None if !keychain.changes => Ok(true),
+            None => self.one(&keychain),
+        };
+        match stored {
+            Ok(false) => swaps.is_lost = true,
+            Ok(true) => {
+                if memory.changes
+                    && let Some(kept) = &memory.kept
+                {
+                    // Compared: another process may have stored a newer one.
+                    match memory.storage.erase(&kept.as_rejected()) {
+                        Ok(_) | Err(Error::Unavailable { .. }) => {}
+                        Err(cause) => return Err(cause),
+                    }
+                }
+            }
+            Err(cause @ Error::Unavailable { .. }) => {
+                if let Some(cause) = memory.problem {
+                    return Err(cause);
+                }
+                swaps.is_lost = !self.one(&memory)?;
+                swaps.notices.extend(self.fallback(cause, lifetime, warn));
+            }
+            Err(cause) => return Err(cause),
+        }
+        Ok(swaps)
+    }
+
+    /// Stores `new` in the place of what was read. If that fails, the other secret stays and loses its new mark.
+    fn one(&self, entry: &KeptEntry<'_>) -> Result<bool, Error> {
+        let swapped = if self.by_force {
+            entry.storage.store(self.new).map(|()| true)
+        } else {
+            entry.storage.replace(entry.kept.as_ref(), self.new)
+        };
+        if swapped.is_err()
+            && let Some(kept) = entry
+                .kept
+                .as_ref()
+                .filter(|kept| !kept.has_same_secrets(self.new))
+        {
+            for mark in [Mark::Superseded, Mark::Displaced] {
+                let _ = self.journal.clear(kept, Some(mark), self.now.unix);
+            }
+        }
+        swapped
+    }
+
+    fn fallback(&self, cause: Error, lifetime: Lifetime, warn: Warn) -> Option<Notice> {
+        let is_news = self
+            .journal
+            .is_news(Topic::Fallback, warn.every, self.now.unix)
+            .unwrap_or(true);
+        // The bus of another user is told each time: another reason of the same day must not hide it.
+        let is_foreign = cause.lack() == Some(Lack::OwnBus);
+        (is_foreign || is_news).then_some(Notice::FellBack {
+            cause,
+            timeout: lifetime.timeout,
+        })
+    }
+}
