@@ -7,7 +7,7 @@ use crate::platform;
 /// What the clocks say at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Now {
-    /// Since the machine started, suspended time included; nobody can set it.
+    /// Since the machine started, suspended time included. This clock cannot be set.
     pub monotonic: Duration,
     /// Seconds since 1970 in UTC; people and network time set it.
     pub unix: u64,
@@ -25,7 +25,7 @@ impl Now {
 }
 
 impl Now {
-    /// What the clocks say by now, if nobody has set them since: a lock or a person may have been waited for.
+    /// Returns the present by the monotonic clock: a lock or a user may have taken time.
     #[must_use]
     pub fn fresh(self) -> Self {
         let boot = platform::monotonic_now().max(self.monotonic);

@@ -6,7 +6,7 @@ use crate::credential::code::code;
 /// What must still be kept under the key of what is to be stored: see [`crate::storage::Storage::replace`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Condition {
-    /// Whatever there is.
+    /// Store in any case.
     None,
     /// No secret.
     Free,

@@ -1,4 +1,4 @@
-//! The socket: where it is, how to reach the daemon behind it, how to start one without a moment in which nobody listens.
+//! The socket: its path, and how to reach the daemon or start one. There is no moment without a listener.
 
 use std::ffi::OsStr;
 use std::io;
@@ -31,7 +31,7 @@ pub enum Error {
     /// It did not take the connection, or did not answer, in time.
     #[error("the daemon does not answer")]
     Silent,
-    /// Somebody else listens there: nothing was sent.
+    /// A process of another user listens there. Nothing was sent.
     #[error("the daemon's socket belongs to another user")]
     Stranger,
     /// The path cannot be a socket's.
@@ -69,7 +69,7 @@ impl Socket {
             .ok_or(Error::Path)
     }
 
-    /// The lock beside it: held by whoever starts or ends a daemon.
+    /// The lock beside it: a process holds it while it starts or ends a daemon.
     pub fn lock_name(&self) -> Result<String, Error> {
         Ok(format!(
             "{}.lock",
@@ -77,7 +77,7 @@ impl Socket {
         ))
     }
 
-    /// Connects to the daemon; `None` if there is none. Waits until `deadline` on the clock that nobody sets.
+    /// Connects to the daemon; `None` if there is none. Waits until `deadline` on the monotonic clock.
     pub fn connect(&self, deadline: Duration) -> Result<Option<Stream>, Error> {
         let connected = transport::connect(&self.path, deadline);
         let Some(stream) = connected.map_err(|cause| match cause.kind() {
@@ -98,8 +98,8 @@ impl Socket {
 
     /// As [`Socket::connect`], starting a daemon if there is none.
     ///
-    /// Many may come at once: one gets the lock, and by the time it lets go of it somebody listens, so that no other
-    /// starts a second one. The listening socket exists before the daemon does; who connects early waits in its queue.
+    /// Of many clients at once, one gets the lock. When it releases the lock, a socket listens, so no other client starts a
+    /// second daemon. The listening socket exists before the daemon does; early clients wait in its queue.
     pub fn connect_or_start(&self, deadline: Duration) -> Result<Stream, Error> {
         if let Some(stream) = self.connect(deadline)? {
             return Ok(stream);
@@ -126,8 +126,8 @@ impl Socket {
     }
 }
 
-/// The system holds whoever starts a program until its file is read in, however slow the disk. A thread can be left to
-/// wait for that; the new process comes into being without us.
+/// The system blocks a parent until the program file of its child is read, however slow the disk. A thread waits for that,
+/// and can be left behind.
 fn spawn_within(mut program: Command, patience: Duration) -> Result<(), Error> {
     let (say, said) = mpsc::channel();
     thread::Builder::new()

@@ -1,4 +1,4 @@
-//! The daemon's own place in the file system, and leaving it without taking anybody else's.
+//! The daemon's socket file, and its removal without removing the socket of another daemon.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind};
@@ -33,13 +33,13 @@ impl Place {
         })
     }
 
-    /// Whether nobody has put another there.
+    /// Whether the file is still our socket.
     pub(crate) fn is_ours(&self) -> bool {
         identity(&self.folder, &self.name) == Some(self.identity)
     }
 
-    /// Takes our socket away, under the lock: who comes now starts another daemon, after us. False if somebody holds
-    /// the lock; with `insists`, goes all the same after a while, and leaves the socket to the next, who replaces it.
+    /// Removes our socket, under the lock. Returns false if a client holds the lock. With `insists`, waits a while and
+    /// returns true without the lock; the next daemon replaces the socket.
     pub(crate) fn give_up(&self, insists: bool) -> bool {
         let patience = if insists {
             Duration::from_secs(1)

@@ -1,4 +1,4 @@
-//! The daemon: one thread, many connections, each with its deadline; nobody can make another wait.
+//! The daemon: one thread and many connections, each with its deadline. No client can make another one wait.
 
 use std::io::{self, ErrorKind};
 use std::panic::{self, AssertUnwindSafe};
@@ -29,8 +29,8 @@ const ROUND: Duration = Duration::from_secs(60);
 /// More than people have commands; each takes a descriptor.
 const MOST_CONNECTIONS: usize = 1024;
 
-/// Runs until nothing is kept, or somebody says stop. Standard input listens at `socket` already. Comes before anything
-/// is opened: every other descriptor is the caller's, and is closed.
+/// Runs until nothing is kept or a client asks it to stop. Standard input listens at `socket` already. Call this before
+/// anything is opened: it closes every other descriptor, since those are the caller's.
 pub fn run(socket: &Path) -> io::Result<()> {
     platform::close_inherited();
     platform::harden();
@@ -109,7 +109,7 @@ impl Daemon {
                 return Ok(());
             }
             if has_lingered {
-                // Somebody holds the lock, to start a daemon or to reach this one: see who comes.
+                // A client holds the lock, to start a daemon or to reach this one: wait for its connection.
                 self.empty_since = now.saturating_sub(LINGER) + SWEEP;
             }
         }
@@ -128,7 +128,7 @@ impl Daemon {
     }
 
     /// Waits until something happens. Marks the connections that are ready; returns whether a signal came and whether
-    /// somebody wants to connect.
+    /// a client wants to connect.
     fn wait(
         &mut self,
         listener: &Listener,

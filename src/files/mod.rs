@@ -108,7 +108,7 @@ enum Ownership {
     NotWritable,
     /// An external file: of this user, with any mode.
     External,
-    /// A file that another program reads, whatever its owner. For messages only.
+    /// A file of any owner that another program reads. For messages only.
     Any,
 }
 

@@ -1,4 +1,4 @@
-//! Folders and files that only their owner can use: refused when they are anything else, replaced whole or not at all.
+//! Owned folders and files: only this user can use them. They are replaced whole or not at all.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -156,8 +156,8 @@ impl Folder {
         read_all(&mut file, &path, most, Ownership::Closed).map(Some)
     }
 
-    /// Puts `pieces` in the place of a file, whole or not at all, and on the disk before it returns. Whatever goes wrong,
-    /// power included, the old bytes or the new ones are there; what a killed process left is taken away by the next.
+    /// Replaces a file by `pieces`, and returns when they are on the disk. After any failure, a power cut included, the file
+    /// has the old bytes or the new ones. The next process removes the leftover of a killed one.
     pub fn replace(
         &self,
         name: impl AsRef<OsStr>,
@@ -243,7 +243,7 @@ fn lock_of(name: &OsStr) -> OsString {
     lock
 }
 
-/// Where the new file is written: hidden, and under a name that nobody else gives.
+/// The hidden name of the new file until it is complete. No other program uses this name.
 fn new_of(name: &OsStr) -> OsString {
     let mut new = OsString::from(".");
     new.push(name);

@@ -79,7 +79,7 @@ impl Foreign {
     }
 }
 
-/// A home that depends on where one happens to be is none: it would lead into a repository that somebody sent.
+/// Refuses a relative home: it depends on the working directory, which may be a hostile repository.
 fn refuse_relative_home(home: Option<&OsStr>) -> Result<(), NoHome> {
     let home = home.filter(|home| !home.is_empty()).map(Path::new);
     if home.is_none_or(Path::is_absolute) {

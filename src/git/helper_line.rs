@@ -79,7 +79,7 @@ fn after_home(text: &str) -> Option<&str> {
     (!goes_on).then_some(rest)
 }
 
-/// Whether a value runs this program, from wherever and with whatever options. Without a path git puts `git credential-`
+/// Whether a value runs this program, from any folder and with any options. Without a path git puts `git credential-`
 /// before it (gitcredentials(7)).
 pub fn is_ours(value: &OsStr) -> bool {
     let words = words(value).unwrap_or_default();

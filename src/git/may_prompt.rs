@@ -9,7 +9,7 @@ use crate::platform::is_graphical;
 /// The time a person has to unlock the keychain.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Returns how long a prompt for the keychain's password may wait; zero if nobody would see it.
+/// Returns how long a prompt for the keychain's password may wait; zero if no user would see it.
 pub fn prompt_patience() -> Duration {
     let terminal_prompt = env::var("GIT_TERMINAL_PROMPT").is_ok_and(|value| is_false(&value));
     let parameters = env::var("GIT_CONFIG_PARAMETERS").unwrap_or_default();

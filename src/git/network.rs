@@ -165,7 +165,7 @@ fn is_changed_here(git: &Git, everywhere: &[(String, Option<String>)]) -> bool {
     deciding(&here) != deciding(everywhere)
 }
 
-/// The proxy for `host`. An empty one means none, whatever comes after it says.
+/// The proxy for `host`. An empty one means none, and later settings do not count.
 fn proxy(host: &str, settings: &HttpSettings<'_>) -> Result<Option<String>, Unmet> {
     // An address that is no text is not passed over: there may be no other way out.
     let first = |names: &[&str]| {

@@ -10,7 +10,7 @@ pub struct Ssh {
 }
 
 impl Ssh {
-    /// Reads `ssh://[USER@]HOST[:PORT]/PATH` and, as git does, whatever has a colon before its first slash: `[USER@]HOST:PATH`
+    /// Reads `ssh://[USER@]HOST[:PORT]/PATH` and, as git does, any text with a colon before its first slash: `[USER@]HOST:PATH`
     /// (git-clone(1), GIT URLS).
     pub fn parse(url: &str) -> Option<Self> {
         let (host, path) = if let Some((scheme, rest)) = url.split_once("://") {

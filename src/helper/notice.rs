@@ -28,9 +28,8 @@ impl<T> Outcome<T> {
 pub enum Next {
     /// The command goes on: another one is answered.
     Answered,
-    /// The command goes on: git asks. Where it was refused in the middle of its command, git does not hand over what is
-    /// typed: it thanks for a credential once in a command (git's `credential.c`, `approved`), and nothing that it tells us
-    /// says whether it has done so.
+    /// The command goes on, and git asks the user. git calls `store` once per command (`credential.c`, `approved`), so a token
+    /// typed after a rejection in mid-command may never reach us.
     Typed,
     /// The command fails. The next one is answered with another one that is kept.
     Another,
@@ -38,7 +37,7 @@ pub enum Next {
     Asks,
     /// The command fails. To look for what the next one is answered with would take too long.
     Unknown,
-    /// The command fails. Only another user's is left, and nobody knows whether the next one asks for anybody.
+    /// The command fails. Only another user's credential is left; whether the next command asks for any user is unknown.
     OfAnother,
 }
 
@@ -63,7 +62,7 @@ pub enum Notice {
         /// When.
         expiry: Expiry,
     },
-    /// The server refused what was answered; it was forgotten.
+    /// The server rejected the answer; it was removed.
     Rejected {
         /// Whose.
         key: Key,
@@ -93,7 +92,7 @@ pub enum Notice {
     FellBack {
         /// Why.
         cause: storage::Error,
-        /// Memory forgets what nobody uses for this long.
+        /// Memory forgets a credential that is unused for this long.
         timeout: Duration,
     },
     /// A storage was passed over.
@@ -111,7 +110,7 @@ pub enum Notice {
 }
 
 impl Notice {
-    /// Another one is answered in the place of what was refused.
+    /// Another credential is answered in place of the rejected one.
     pub(crate) fn goes_on(&mut self) {
         if let Self::Rejected { next, .. } = self {
             *next = Next::Answered;

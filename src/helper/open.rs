@@ -14,8 +14,8 @@ use crate::storage::{Budget, Storage, StorageKind};
 /// The storages of `choice`, in the order in which they are asked. For `auto` memory comes first: asking it costs
 /// nothing where no daemon runs.
 ///
-/// `prompt_patience`: how long a person may take to unlock the keychain; zero where nobody would see the question. `lost`: what
-/// git has been kept waiting for already.
+/// `prompt_patience`: how long a user may take to unlock the keychain; zero where no user would see the prompt. `lost`: the
+/// time that git has waited already.
 pub fn open_all(
     settings: &Settings,
     prompt_patience: Duration,
@@ -27,7 +27,7 @@ pub fn open_all(
         .collect()
 }
 
-/// All the other storages of ours: what is in them is asked for by nobody, and still there.
+/// The storages that the list leaves out. git asks none of them, but they may still have entries.
 pub fn open_rest(settings: &Settings, prompt_patience: Duration) -> Vec<Box<dyn Storage>> {
     let lost = Budget::default();
     [

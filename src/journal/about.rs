@@ -66,7 +66,7 @@ impl Owner {
         }
     }
 
-    /// Whether both are the same user of the same host, whatever the path.
+    /// Whether both are the same user of the same host. The path does not count.
     pub(super) fn is_same_user(&self, other: &Self) -> bool {
         self.place.protocol == other.place.protocol
             && self.place.host == other.place.host
@@ -89,7 +89,7 @@ impl About {
         }
     }
 
-    /// Whether both are about the same secret of the same user of the same host, whatever the path.
+    /// Whether both are about the same secret of the same user of the same host. The path does not count.
     pub(super) fn is_same_secret(&self, other: &Self) -> bool {
         self.owner.is_same_user(&other.owner) && self.secret.is_same(&other.secret)
     }

@@ -28,7 +28,7 @@ pub struct Known {
     pub is_endless: bool,
     /// When it was first stored, in Unix seconds.
     pub since: Option<u64>,
-    /// When git first found it good in our sight, in Unix seconds: only its own word counts, not that somebody stored it.
+    /// When git first confirmed it, in Unix seconds. A `login` or an import does not count.
     pub accepted: Option<u64>,
     /// When its forge was last asked, in Unix seconds.
     pub asked: Option<u64>,
@@ -84,7 +84,7 @@ pub enum Outcome {
     Good,
     /// Its time is over.
     Ended,
-    /// Somebody revoked it.
+    /// It was revoked.
     Revoked,
     /// It is not taken.
     Rejected,
@@ -96,7 +96,7 @@ pub enum Outcome {
     Unclear,
     /// There was no answer.
     Failed,
-    /// Somebody is asking, or was stopped while asking.
+    /// A process is asking, or was stopped while asking.
     Pending,
 }
 

@@ -30,9 +30,9 @@ const NAME: &str = "journal";
 const PATIENCE: Duration = Duration::from_millis(200);
 /// How long for a word without which a token may be lost later.
 const LONG_PATIENCE: Duration = Duration::from_secs(3);
-/// How long for many of them, one after the other: what a crowd does not note, nobody knows afterwards.
+/// How long to wait while other processes take the lock one after the other.
 const CROWD: Duration = Duration::from_secs(3);
-/// What nobody spoke of for so long is forgotten: longer than a token may live at most forges.
+/// An entry without news for so long is dropped: longer than tokens live at most forges.
 const KEPT: u64 = 400 * 86_400;
 const MOST: usize = 2000;
 /// So many lasting marks are kept, the newest ones.
@@ -125,7 +125,7 @@ impl Journal {
         }
     }
 
-    /// Whether nobody spoke of `topic` within `every` before `unix_now`; if so, notes that somebody does now.
+    /// Whether no message was about `topic` within `every` before `unix_now`. If so, notes that one is shown now.
     pub fn is_news(&self, topic: Topic<'_>, every: Duration, unix_now: u64) -> Result<bool, Error> {
         if every.is_zero() {
             return Ok(true);

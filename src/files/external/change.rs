@@ -15,7 +15,7 @@ const ASIDE: &str = "git-credential-pat-";
 
 /// Takes stretches out of a file, and leaves all the other bytes as they are: `choose` is given the bytes, under the
 /// lock, and returns the stretches in order. The file keeps its owner, group and mode, or gets fewer permissions
-/// ([`permissions::carry_over`]), and is the old or the new one whatever happens. Returns how many stretches went; none if
+/// ([`permissions::carry_over`]), and is the old or the new one even after a kill. Returns how many stretches went; none if
 /// another program, which takes no lock, wrote the file meanwhile.
 pub fn cut(path: &Path, choose: impl FnOnce(&[u8]) -> Vec<Range<usize>>) -> Result<usize, Error> {
     let end = followed(path)?;

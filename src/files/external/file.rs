@@ -48,7 +48,7 @@ pub fn followed(path: &Path) -> Result<PathBuf, Error> {
     Err(system("follow", path, circle))
 }
 
-/// Reads a file as its own program does: through links, whatever its owner. For messages and git's
+/// Reads a file as its own program does: through links and for any owner. For messages and git's
 /// configuration, never for an import.
 pub fn read_as_its_reader(path: &Path) -> Result<Option<Buffer>, Error> {
     match open_any(path) {

@@ -182,8 +182,8 @@ impl<'a> Lookup<'a> {
         Ok(outcome)
     }
 
-    /// The background look-up: fetches the token of `key` from where it is kept, asks its forge if nobody did today, and
-    /// writes the end into the entry if its secret is still the same.
+    /// The background look-up: fetches the token of `key` from where it is kept, asks its forge unless that was done today, and
+    /// sets the expiry of the entry if its secret is still the same.
     pub fn look_up(&self, key: &Key, now: Now) -> Result<(), Error> {
         for storage in self.storages {
             let found = if_reached(storage.get(&Query::exact(key)))?.flatten();

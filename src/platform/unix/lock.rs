@@ -1,4 +1,4 @@
-//! Turns: who changes a folder's files waits for whoever does so now, as long as those get on.
+//! Turns: a process that changes the files of a folder waits for others, as long as they make progress.
 
 use std::ffi::OsStr;
 use std::fs::File;
@@ -59,7 +59,7 @@ impl Lock {
     }
 }
 
-/// Those who wait see by the lock file's time that somebody else has it now. A system that does not note it lets them wait less.
+/// Marks a new turn by the lock file's time, which waiting processes watch. Without such times they wait less.
 fn tell_turn(lock: &File) {
     let now = Timespec {
         tv_sec: 0,
@@ -72,7 +72,7 @@ fn tell_turn(lock: &File) {
     let _ = futimens(lock, &times);
 }
 
-/// Another one whenever somebody has taken the lock.
+/// A value that changes whenever a process takes the lock.
 fn turn_of(lock: &File) -> Option<(i64, u64)> {
     let found = fstat(lock).ok()?;
     // The types of these differ between systems.

@@ -69,7 +69,7 @@ impl Pages {
 
 impl Drop for Pages {
     fn drop(&mut self) {
-        // SAFETY: the mapping is ours, whole, and nobody holds a reference into it: `Locked` keeps its block alive.
+        // SAFETY: the mapping is ours, whole, and no reference into it is left: `Locked` keeps its block alive.
         let _ = unsafe { munmap(self.start.as_ptr().cast(), self.len) };
     }
 }

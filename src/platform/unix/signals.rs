@@ -135,8 +135,8 @@ pub fn survive_file_limit() {
     unsafe { libc::signal(libc::SIGXFSZ, handler as libc::sighandler_t) };
 }
 
-/// Whoever starts us hands on which signals it blocks and ignores. With SIGCHLD ignored we would hear nothing of our
-/// children's end (wait(2)), with SIGALRM or SIGTERM blocked nothing would end us.
+/// Resets the signals that the parent process blocked or ignored. With SIGCHLD ignored, waiting for a child fails (wait(2));
+/// with SIGALRM or SIGTERM blocked, the alarm and `kill` have no effect.
 pub fn reset_signals() {
     let mut none = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: `none` is a valid place for a set, and is read only once it is made; no handler is set.
@@ -147,7 +147,7 @@ pub fn reset_signals() {
     }
 }
 
-/// Ends this process after so many seconds, whatever it is doing then.
+/// Ends this process after so many seconds, even in the middle of a call.
 pub fn end_after(seconds: u32) {
     // SAFETY: neither call takes a pointer that is read. The caller may have ignored the signal or blocked it; a handler
     // there is none.

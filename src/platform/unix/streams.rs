@@ -9,7 +9,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::process::monotonic_now;
 
-/// Standard input without the standard library's buffer, which nobody wipes.
+/// Standard input without the standard library's buffer, which is never wiped.
 pub fn stdin() -> io::Result<File> {
     Ok(File::from(io::stdin().as_fd().try_clone_to_owned()?))
 }
@@ -21,7 +21,7 @@ pub fn window_size() -> Option<(usize, usize)> {
     (columns > 0 && lines > 0).then_some((columns, lines))
 }
 
-/// Standard output without the standard library's buffer, which nobody wipes.
+/// Standard output without the standard library's buffer, which is never wiped.
 pub fn stdout() -> io::Result<File> {
     Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
 }
@@ -36,7 +36,7 @@ pub fn wait_readable(source: &impl AsFd, patience: Duration) -> io::Result<bool>
     wait(source.as_fd(), PollFlags::IN, patience)
 }
 
-/// Waits until `sink` takes bytes, or nobody reads them any more; false if `patience` ran out first.
+/// Waits until `sink` takes bytes, or has no reader any more; false if `patience` ran out first.
 pub fn wait_writable(sink: &impl AsFd, patience: Duration) -> io::Result<bool> {
     wait(sink.as_fd(), PollFlags::OUT, patience)
 }

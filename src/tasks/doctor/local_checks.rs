@@ -1,4 +1,4 @@
-//! What can be looked at without asking anybody: git, storages, the daemon, the environment.
+//! Checks without the network: git, storages, the daemon, the environment.
 
 use std::env;
 use std::ffi::OsString;

@@ -1,4 +1,4 @@
-//! What git asks its helpers about a URL: with the path or without, for whom; and what of all that is kept answers.
+//! The query that git sends for a URL, with its path and user or without, and the stored entry that answers.
 
 use crate::config::account::{self, Account};
 use crate::credential::Credential;
@@ -47,7 +47,7 @@ impl Question {
         let mut wanted = asked.duplicate();
         account::apply(accounts, &mut wanted);
         if url.path.is_none() {
-            // About a whole host: whatever there is.
+            // A query about a whole host matches every path.
             wanted.is_pathless = false;
         }
         Self {
@@ -95,7 +95,7 @@ pub(super) fn answer_to(
     }
 }
 
-/// The keys of what is kept for the host of `wanted`, whatever the path and the user.
+/// The keys of the entries for the host of `wanted`, of every path and user.
 pub(super) fn kept_at_host_of(storages: &Storages, wanted: &Query) -> Vec<Key> {
     let anything = Query {
         protocol: wanted.protocol.clone(),
