@@ -9,7 +9,7 @@ use super::guess::Guess;
 use super::issuer::{Issuer, Issuers};
 use super::notice::Outcome;
 use super::storages::Storages;
-use super::swap::{KeptEntry, Swap};
+use super::swap::{KeptEntry, Swap, Swaps};
 use crate::config::Warn;
 use crate::credential::Credential;
 use crate::credential::expiry::{Expiry, ExpirySource};
@@ -93,17 +93,7 @@ impl Save<'_> {
                 .issuers
                 .issuer_of(credential, offered.named, known.forge);
             self.record(offered, &entries, issuer.as_ref(), told, &snapshot);
-            let swap = Swap {
-                new: &merged,
-                by_force,
-                journal: self.journal,
-                now: self.now,
-            };
-            let swaps = if self.storages.is_auto() {
-                swap.auto(entries, self.lifetime, self.warn)?
-            } else {
-                swap.all(entries)?
-            };
+            let swaps = self.swap(entries, &merged, by_force)?;
             if !swaps.is_lost {
                 let saved = Saved {
                     credential: merged,
@@ -120,6 +110,25 @@ impl Save<'_> {
             value: None,
             notices: Vec::new(),
         })
+    }
+
+    fn swap(
+        &self,
+        entries: Vec<KeptEntry<'_>>,
+        new: &Credential,
+        by_force: bool,
+    ) -> Result<Swaps, Error> {
+        let swap = Swap {
+            new,
+            by_force,
+            journal: self.journal,
+            now: self.now,
+        };
+        if self.storages.is_auto() {
+            swap.auto(entries, self.lifetime, self.warn)
+        } else {
+            swap.all(entries)
+        }
     }
 
     /// Reads the entry of each storage. With `auto` the keychain is not asked if memory has all that is offered.

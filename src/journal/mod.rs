@@ -7,23 +7,20 @@ mod learnt;
 pub mod mark;
 pub mod pending;
 pub mod snapshot;
+mod text;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use self::about::{About, Fingerprint, Owner, RotationRecord};
+use self::about::{About, Owner, RotationRecord};
 use self::known::{Known, is_within};
 use self::mark::Mark;
 use crate::credential::Credential;
-use crate::credential::code::hex;
 use crate::credential::key::Key;
-use crate::credential::query::Query;
 use crate::files;
 use crate::files::owned::Folder;
-use crate::protocol::read::{self, AttributeLines};
-use crate::protocol::{self, write};
-use crate::secret::Buffer;
+use crate::protocol;
 
 const NAME: &str = "journal";
 /// `get` may have to wait for another process's journal, but not for long.
@@ -261,103 +258,6 @@ impl Contents {
             Err(cause) => Err(cause.into()),
         }
     }
-
-    fn parse(bytes: &[u8]) -> Option<Self> {
-        let mut lines = AttributeLines::new(bytes);
-        let first = lines.find_map(|line| line.ok().filter(|line| line.key == b"key"))?;
-        let mut contents = Self {
-            key: unhex(first.value)?,
-            entries: Vec::new(),
-            rotations: Vec::new(),
-        };
-        // To the end of the first paragraph.
-        lines.by_ref().for_each(drop);
-        let mut rest = lines.rest();
-        while !rest.is_empty() {
-            let mut lines = AttributeLines::new(rest);
-            let mut secret = None;
-            let mut user = None;
-            let (mut rotation, mut successor) = (None, None);
-            let mut entry = Entry::default();
-            for line in lines.by_ref() {
-                let line = line.ok()?;
-                let Ok(text) = std::str::from_utf8(line.value) else {
-                    continue;
-                };
-                match line.key {
-                    b"token" => secret = Some(Fingerprint(text.to_owned())),
-                    b"user" => user = Some(Fingerprint(text.to_owned())),
-                    b"rotation" => rotation = Some(Fingerprint(text.to_owned())),
-                    b"successor" => successor = Some(Fingerprint(text.to_owned())),
-                    b"said" => entry.said = text.parse().ok(),
-                    key => match Mark::from_key(key) {
-                        Some(mark) => entry.mark = text.parse().ok().map(|at| (mark, at)),
-                        None => entry.known.read(key, text),
-                    },
-                }
-            }
-            if let Some(secret) = secret {
-                let key = read::entry(AttributeLines::new(rest)).ok()?.key()?;
-                // A journal of version 0.1.0 has the name itself.
-                let mut owner = contents.owner(&key);
-                owner.user = user.or(owner.user);
-                entry.about = Some(About { owner, secret });
-            }
-            match rotation {
-                Some(old) => contents.rotations.push(RotationRecord { old, successor }),
-                None => contents.entries.push(entry),
-            }
-            rest = lines.rest();
-        }
-        Some(contents)
-    }
-
-    fn write(&self) -> Result<Buffer, Error> {
-        let mut out = Buffer::with_capacity(4096);
-        out.push(format!("key={}\n\n", hex(&self.key)).as_bytes());
-        for Entry {
-            about,
-            said,
-            mark,
-            known,
-        } in &self.entries
-        {
-            if let Some(About { owner, secret }) = about {
-                write::query(&Query::of(&owner.place), &mut out)?;
-                if let Some(Fingerprint(user)) = &owner.user {
-                    out.push(format!("user={user}\n").as_bytes());
-                }
-                out.push(format!("token={}\n", secret.0).as_bytes());
-            }
-            if let Some(said) = said {
-                out.push(format!("said={said}\n").as_bytes());
-            }
-            if let Some((mark, at)) = mark {
-                out.push(format!("{}={at}\n", mark.key()).as_bytes());
-            }
-            known.write(&mut out);
-            out.push(b"\n");
-        }
-        for RotationRecord { old, successor } in &self.rotations {
-            out.push(format!("rotation={}\n", old.0).as_bytes());
-            if let Some(Fingerprint(new)) = successor {
-                out.push(format!("successor={new}\n").as_bytes());
-            }
-            out.push(b"\n");
-        }
-        Ok(out)
-    }
-}
-
-fn unhex(text: &[u8]) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    if text.len() != 64 {
-        return None;
-    }
-    for (byte, digits) in bytes.iter_mut().zip(text.chunks(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]
@@ -365,6 +265,7 @@ mod tests {
     use super::known::Outcome;
     use super::*;
     use crate::credential::expiry::{Expiry, ExpirySource};
+    use crate::credential::query::Query;
     use crate::credential::token::TokenKind;
     use crate::forge;
     use crate::secret::Secret;

@@ -15,7 +15,7 @@ use self::work::Work;
 use super::failure::Failure;
 use super::streams::Streams;
 use super::{open, patience, ui};
-use crate::config::Flags;
+use crate::config::{Flags, Settings};
 use crate::helper::open::can_use;
 use crate::neighbour::registry::{Neighbours, Source};
 use crate::storage::StorageKind;
@@ -74,15 +74,7 @@ pub(super) fn run(
     }
     let is_answered = work.store_wanted(&import, streams)?;
     if is_answered && arguments.remove_source {
-        let removal = SourceRemoval::of(
-            &import,
-            (&offers, &work.imported),
-            (&neighbours, &harvest),
-            |key| reach.looks_elsewhere(key),
-        )?;
-        let has_keychain = || can_use(StorageKind::Keychain, &settings, patience());
-        warnings::staying(streams, &removal, &harvest, arguments.dry_run, has_keychain);
-        work.remove_sources(removal.removable, streams)?;
+        remove_sources(&mut work, &import, &reach, &settings, streams)?;
     }
     if arguments.json {
         ui::print_json(streams, &json::shown(&work))?;
@@ -92,4 +84,29 @@ pub(super) fn run(
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// Removes the copies in the sources of everything that is stored now, and says why the others stay.
+fn remove_sources(
+    work: &mut Work<'_>,
+    import: &Import<'_>,
+    reach: &Reach<'_>,
+    settings: &Settings,
+    streams: &mut Streams,
+) -> Result<(), Failure> {
+    let removal = SourceRemoval::of(
+        import,
+        (work.offers, &work.imported),
+        (work.neighbours, work.harvest),
+        |key| reach.looks_elsewhere(key),
+    )?;
+    let has_keychain = || can_use(StorageKind::Keychain, settings, patience());
+    warnings::staying(
+        streams,
+        &removal,
+        work.harvest,
+        work.arguments.dry_run,
+        has_keychain,
+    );
+    work.remove_sources(removal.removable, streams)
 }

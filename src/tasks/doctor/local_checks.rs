@@ -197,7 +197,7 @@ fn plaintext(settings: &Settings) -> Vec<Finding> {
     let mut findings = Vec::new();
     if let Ok(count @ 1..) = file.count_unreadable() {
         let says = format!("{count} paragraphs of {shown} are no entries, and passed over");
-        let remedy = format!("look at {shown}, and mend or remove them");
+        let remedy = format!("look at {shown}, and fix or remove them");
         findings.push(Finding::problem("plaintext file", says, remedy));
     }
     let tree = path

@@ -1,0 +1,111 @@
+//! The text of the journal: one paragraph for each entry, in git's attribute lines.
+
+use super::about::{About, Fingerprint, RotationRecord};
+use super::mark::Mark;
+use super::{Contents, Entry, Error};
+use crate::credential::code::hex;
+use crate::credential::query::Query;
+use crate::protocol::read::{self, AttributeLines};
+use crate::protocol::write;
+use crate::secret::Buffer;
+
+impl Contents {
+    /// Reads a whole journal; `None` if it is damaged.
+    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+        let mut lines = AttributeLines::new(bytes);
+        let first = lines.find_map(|line| line.ok().filter(|line| line.key == b"key"))?;
+        let mut contents = Self {
+            key: unhex(first.value)?,
+            entries: Vec::new(),
+            rotations: Vec::new(),
+        };
+        // To the end of the first paragraph.
+        lines.by_ref().for_each(drop);
+        let mut rest = lines.rest();
+        while !rest.is_empty() {
+            let mut lines = AttributeLines::new(rest);
+            let mut secret = None;
+            let mut user = None;
+            let (mut rotation, mut successor) = (None, None);
+            let mut entry = Entry::default();
+            for line in lines.by_ref() {
+                let line = line.ok()?;
+                let Ok(text) = std::str::from_utf8(line.value) else {
+                    continue;
+                };
+                match line.key {
+                    b"token" => secret = Some(Fingerprint(text.to_owned())),
+                    b"user" => user = Some(Fingerprint(text.to_owned())),
+                    b"rotation" => rotation = Some(Fingerprint(text.to_owned())),
+                    b"successor" => successor = Some(Fingerprint(text.to_owned())),
+                    b"said" => entry.said = text.parse().ok(),
+                    key => match Mark::from_key(key) {
+                        Some(mark) => entry.mark = text.parse().ok().map(|at| (mark, at)),
+                        None => entry.known.read(key, text),
+                    },
+                }
+            }
+            if let Some(secret) = secret {
+                let key = read::entry(AttributeLines::new(rest)).ok()?.key()?;
+                // A journal of version 0.1.0 has the name itself.
+                let mut owner = contents.owner(&key);
+                owner.user = user.or(owner.user);
+                entry.about = Some(About { owner, secret });
+            }
+            match rotation {
+                Some(old) => contents.rotations.push(RotationRecord { old, successor }),
+                None => contents.entries.push(entry),
+            }
+            rest = lines.rest();
+        }
+        Some(contents)
+    }
+
+    /// Writes the whole journal.
+    pub(super) fn write(&self) -> Result<Buffer, Error> {
+        let mut out = Buffer::with_capacity(4096);
+        out.push(format!("key={}\n\n", hex(&self.key)).as_bytes());
+        for Entry {
+            about,
+            said,
+            mark,
+            known,
+        } in &self.entries
+        {
+            if let Some(About { owner, secret }) = about {
+                write::query(&Query::of(&owner.place), &mut out)?;
+                if let Some(Fingerprint(user)) = &owner.user {
+                    out.push(format!("user={user}\n").as_bytes());
+                }
+                out.push(format!("token={}\n", secret.0).as_bytes());
+            }
+            if let Some(said) = said {
+                out.push(format!("said={said}\n").as_bytes());
+            }
+            if let Some((mark, at)) = mark {
+                out.push(format!("{}={at}\n", mark.key()).as_bytes());
+            }
+            known.write(&mut out);
+            out.push(b"\n");
+        }
+        for RotationRecord { old, successor } in &self.rotations {
+            out.push(format!("rotation={}\n", old.0).as_bytes());
+            if let Some(Fingerprint(new)) = successor {
+                out.push(format!("successor={new}\n").as_bytes());
+            }
+            out.push(b"\n");
+        }
+        Ok(out)
+    }
+}
+
+fn unhex(text: &[u8]) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if text.len() != 64 {
+        return None;
+    }
+    for (byte, digits) in bytes.iter_mut().zip(text.chunks(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
+    }
+    Some(bytes)
+}
