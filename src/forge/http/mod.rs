@@ -27,6 +27,7 @@ use crate::terminal::escape::shell_word;
 /// The limit of a call.
 pub const PATIENCE: Duration = Duration::from_secs(3);
 /// The limit of an answer's body in bytes. The limit of its headers is half of that.
+#[cfg(feature = "lookup")]
 pub const LARGEST: usize = 64 * 1024;
 
 /// The reason why there is no connection.

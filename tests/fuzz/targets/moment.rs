@@ -1,7 +1,7 @@
 //! Dates and durations, from git and from people: each is read as by hand, or not at all.
 #![no_main]
 
-use git_credential_pat::credential::expiry::{StatedExpiry, Expiry};
+use git_credential_pat::credential::expiry::{Expiry, StatedExpiry};
 use git_credential_pat::time::{in_words, parse_duration};
 use libfuzzer_sys::fuzz_target;
 
