@@ -102,10 +102,29 @@ pub fn said(bytes: &[u8], is_request: bool) -> Option<Said> {
     Some(said)
 }
 
+/// The words of git-config(1), nothing, or a number of C with a unit.
 fn is_boolean(value: &[u8]) -> bool {
-    let words = ["true", "yes", "on", "false", "no", "off"];
-    let text = String::from_utf8_lossy(value).to_lowercase();
-    words.contains(&&text[..]) || text.bytes().all(|byte| (48..58).contains(&byte))
+    let words = ["true", "yes", "on", "false", "no", "off", ""];
+    let text = latin(value).to_ascii_lowercase();
+    if words.contains(&&text[..]) {
+        return true;
+    }
+    let mut number = text.trim_start_matches([' ', '\t', '\n', '\r', '\x0c']);
+    if number.ends_with(['k', 'm', 'g']) {
+        number = &number[..number.len() - 1];
+    }
+    if number.starts_with(['+', '-']) {
+        number = &number[1..];
+    }
+    if let Some(hexadecimal) = number.strip_prefix("0x") {
+        return !hexadecimal.is_empty() && hexadecimal.chars().all(|c| c.is_ascii_hexdigit());
+    }
+    let digits = if number.starts_with('0') {
+        "01234567"
+    } else {
+        "0123456789"
+    };
+    !number.is_empty() && number.chars().all(|c| digits.contains(c))
 }
 
 /// Whether `host` holds nothing that ends or divides one.
