@@ -45,6 +45,7 @@ mod pasted;
 mod pasting;
 mod protocol_corpus;
 mod races;
+mod refreshes;
 mod second_chances;
 mod setup;
 mod shown;
