@@ -274,6 +274,19 @@ mod tests {
     }
 
     #[test]
+    fn a_header_alone_links_to_single_sign_on_of_the_web_host() {
+        for host in ["github.com", "git.corp.test:8443"] {
+            let link = format!("https://{host}/orgs/acme/sso?authorization_request=abc");
+            let header = format!("required; url={link}");
+            let said = answer(403, &[("x-github-sso", &header)], "Forbidden");
+            assert_eq!(GitHub.authorization(&site(host), &said), Some(link));
+        }
+        let api = "required; url=https://api.github.com/orgs/acme/sso?x";
+        let said = answer(403, &[("x-github-sso", api)], "");
+        assert_eq!(GitHub.authorization(&site("github.com"), &said), None);
+    }
+
+    #[test]
     fn both_forms_of_the_date() {
         for (text, unix) in [
             ("2026-11-26 00:00:00 UTC", 1_795_651_200),

@@ -79,3 +79,46 @@ pub(crate) fn candidate(
 pub(crate) fn is_good(credential: &Credential, now: Now) -> bool {
     credential.is_complete() && !credential.is_expired(now.unix)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::credential::expiry::Expiry;
+    use crate::secret::Secret;
+    use crate::storage::file::PlaintextFile;
+
+    fn query(username: Option<&str>) -> Query {
+        Query {
+            protocol: Some(b"https".to_vec()),
+            host: Some(b"one.test".to_vec()),
+            username: username.map(Into::into),
+            ..Query::default()
+        }
+    }
+
+    #[test]
+    fn the_newest_that_still_works_answers_for_an_expired_one() {
+        let now = Now {
+            monotonic: Duration::ZERO,
+            unix: 1_000_000,
+            fraction: 0,
+        };
+        let home = tempfile::tempdir().unwrap();
+        let file = PlaintextFile::in_folder(&home.path().join("data"));
+        for (username, expiry) in [("alice", None), ("bob", None), ("carol", Some(999_999))] {
+            let credential = Credential::complete(Query {
+                password: Some(Secret::new(username.as_bytes())),
+                expiry: expiry.and_then(Expiry::from_unix),
+                ..query(Some(username))
+            });
+            file.store(&credential.unwrap()).unwrap();
+        }
+        let found = candidate(&file, &query(None), &Skipped::default(), now);
+        let Ok(Some(Candidate::Good(found))) = found else {
+            panic!("no good candidate");
+        };
+        assert_eq!(found.key.username, Some("bob".into()));
+    }
+}

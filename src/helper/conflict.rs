@@ -121,6 +121,9 @@ impl Situation {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::credential::query::Query;
+    use crate::journal::Journal;
+    use crate::secret::Secret;
 
     const LIVE: Situation = Unwanted {
         is_another_live: true,
@@ -128,6 +131,35 @@ mod tests {
     const ALONE: Situation = Unwanted {
         is_another_live: false,
     };
+
+    fn token(secret: &str) -> Credential {
+        Credential::complete(Query {
+            protocol: Some(b"https".to_vec()),
+            host: Some(b"one.test".to_vec()),
+            username: Some("alice".into()),
+            password: Some(Secret::new(secret.as_bytes())),
+            ..Query::default()
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn a_rejected_secret_is_not_live() {
+        let home = tempfile::tempdir().unwrap();
+        let journal = Journal::in_folder(&home.path().join("state"));
+        let (old, kept) = (token("A"), token("B"));
+        journal.mark(&old, Mark::Displaced, 1000).unwrap();
+        let decision = || {
+            let snapshot = journal.snapshot().unwrap();
+            let is_unwanted = snapshot.is_invalid_or_displaced(&old, 1000);
+            let kept = [&kept].into_iter();
+            let situation = Situation::of(&old, kept, is_unwanted, &snapshot, 1000);
+            decide(Confirmed, situation)
+        };
+        assert_eq!(decision(), Ignore);
+        journal.mark(&kept, Mark::Rejected, 1000).unwrap();
+        assert_eq!(decision(), Store);
+    }
 
     /// docs/architecture.md, "Which secret wins".
     #[test]
