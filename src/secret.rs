@@ -31,12 +31,16 @@ impl Secret {
     pub fn duplicate(&self) -> Self {
         Self::new(self.expose())
     }
+}
 
-    /// Whether both are the same, in a time that tells nothing but their lengths.
-    pub fn is_same(&self, other: &Self) -> bool {
+/// Compares in a time that depends only on the lengths.
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
         self.expose().ct_eq(other.expose()).into()
     }
 }
+
+impl Eq for Secret {}
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -141,10 +145,10 @@ mod tests {
 
     #[test]
     fn same_is_by_content_and_length() {
-        assert!(Secret::new(b"a\xFFb").is_same(&Secret::new(b"a\xFFb")));
-        assert!(!Secret::new(b"a").is_same(&Secret::new(b"ab")));
-        assert!(!Secret::new(b"").is_same(&Secret::new(b"a")));
-        assert!(Secret::new(b"").duplicate().is_same(&Secret::new(b"")));
+        assert_eq!(Secret::new(b"a\xFFb"), Secret::new(b"a\xFFb"));
+        assert_ne!(Secret::new(b"a"), Secret::new(b"ab"));
+        assert_ne!(Secret::new(b""), Secret::new(b"a"));
+        assert_eq!(Secret::new(b"").duplicate(), Secret::new(b""));
     }
 
     #[test]

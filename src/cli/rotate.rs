@@ -135,7 +135,7 @@ fn by_hand(
     };
     guide::show(streams, &pages, how)?;
     let token = guide::typed_token(streams, &mut dialogue, IfUnfit::Refuse)?;
-    let Some(before) = old.token().filter(|before| !before.is_same(&token)) else {
+    let Some(before) = old.token().filter(|before| **before != token) else {
         let what = "this is the token that is stored already: nothing was changed";
         return Err(Failure::new(what, None));
     };

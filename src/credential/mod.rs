@@ -22,7 +22,7 @@ use crate::secret::Secret;
 
 /// An entry of a storage. [`Credential::complete`] makes one with secrets. A storage may return one whose expired secrets
 /// were wiped, so that the user still learns the expiry.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Credential {
     pub key: Key,
     /// The password or token.
@@ -36,6 +36,7 @@ pub struct Credential {
 }
 
 /// `Authorization: SCHEME PARAMETERS`, git's `authtype` and `credential` (git 2.46).
+#[derive(PartialEq, Eq)]
 pub struct Authorization {
     /// Such as `Bearer`.
     pub scheme: Vec<u8>,
@@ -46,12 +47,6 @@ pub struct Authorization {
 impl std::fmt::Debug for Authorization {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Authorization([REDACTED])")
-    }
-}
-
-impl Authorization {
-    fn is_same(&self, other: &Self) -> bool {
-        self.scheme == other.scheme && self.parameters.is_same(&other.parameters)
     }
 }
 
@@ -110,8 +105,7 @@ impl Credential {
 
     /// Whether both have the same token, under any key.
     pub fn has_token_of(&self, other: &Self) -> bool {
-        let tokens = self.token().zip(other.token());
-        tokens.is_some_and(|(one, two)| one.is_same(two))
+        self.token().is_some() && self.token() == other.token()
     }
 
     /// Returns a copy with `token` in place of its own token, and without the refresh token, which belongs to the old one.
@@ -135,27 +129,7 @@ impl Credential {
 
     /// Whether password and authorization are the same; expiry and refresh token may differ.
     pub fn has_same_secrets(&self, other: &Self) -> bool {
-        is_same_option(
-            self.password.as_ref(),
-            other.password.as_ref(),
-            Secret::is_same,
-        ) && is_same_option(
-            self.authorization.as_ref(),
-            other.authorization.as_ref(),
-            Authorization::is_same,
-        )
-    }
-
-    /// Whether all fields are the same.
-    pub fn is_same(&self, other: &Self) -> bool {
-        self.key == other.key
-            && self.expiry == other.expiry
-            && is_same_option(
-                self.refresh_token.as_ref(),
-                other.refresh_token.as_ref(),
-                Secret::is_same,
-            )
-            && self.has_same_secrets(other)
+        self.password == other.password && self.authorization == other.authorization
     }
 
     /// Copies a missing expiry and refresh token from `known` if both have the same secret: git before 2.40 returns a token
@@ -204,19 +178,6 @@ impl Credential {
     pub fn is_named_by(&self, unwanted: &Query) -> bool {
         unwanted.matches(&self.key)
             && unwanted.names_secret(self.password.as_ref(), self.parameters())
-    }
-}
-
-/// Whether both are absent, or both are present and `is_same`.
-fn is_same_option<T>(
-    one: Option<&T>,
-    two: Option<&T>,
-    is_same: impl FnOnce(&T, &T) -> bool,
-) -> bool {
-    match (one, two) {
-        (Some(one), Some(two)) => is_same(one, two),
-        (None, None) => true,
-        _ => false,
     }
 }
 
@@ -283,7 +244,7 @@ mod tests {
         let known = Credential::complete(described(b"one", Some(500))).unwrap();
         let mut same = Credential::complete(described(b"one", None)).unwrap();
         same.recall(&known);
-        assert!(same.is_same(&known));
+        assert_eq!(same, known);
         let mut other = Credential::complete(described(b"two", None)).unwrap();
         other.recall(&known);
         assert_eq!(other.expiry, None);

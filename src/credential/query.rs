@@ -99,12 +99,8 @@ impl Query {
     /// Whether the given secrets, if any, are `password` and `credential`. A rejected secret may be older than the stored
     /// one, so only the same secret is removed.
     pub fn names_secret(&self, password: Option<&Secret>, credential: Option<&Secret>) -> bool {
-        let same = |given: &Option<Secret>, kept: Option<&Secret>| match (given, kept) {
-            (None, _) => true,
-            (Some(given), Some(kept)) => given.is_same(kept),
-            (Some(_), None) => false,
-        };
-        same(&self.password, password) && same(&self.credential, credential)
+        (self.password.is_none() || self.password.as_ref() == password)
+            && (self.credential.is_none() || self.credential.as_ref() == credential)
     }
 }
 

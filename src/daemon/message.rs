@@ -315,7 +315,7 @@ mod tests {
         );
         let (read, kept) = read_store(&bytes[HEADER..]).unwrap();
         assert!(kept.condition == same && same.is_met(Some(&read)));
-        assert!(read.is_same(&credential()));
+        assert_eq!(read, credential());
         assert_eq!(
             (kept.lifetime.timeout, kept.lifetime.max_age.as_secs()),
             (lifetime.timeout, u64::MAX)

@@ -147,7 +147,7 @@ impl Save<'_> {
             };
             let has_all = kept.as_ref().is_some_and(|kept| {
                 let is_guessed = kept.expiry.is_none() && offered.guess.is_some();
-                !is_guessed && self.completed(offered, [kept].into_iter()).is_same(kept)
+                !is_guessed && self.completed(offered, [kept].into_iter()) == *kept
             });
             entries.push(KeptEntry {
                 storage: &**storage,
@@ -217,7 +217,7 @@ impl Save<'_> {
             let is_memory = entry.storage.kind() == StorageKind::Memory;
             entry.changes = match &entry.kept {
                 None => !(is_kept_below && is_memory),
-                Some(kept) if kept.has_same_secrets(merged) => !kept.is_same(merged),
+                Some(kept) if kept.has_same_secrets(merged) => kept != merged,
                 Some(kept) => {
                     let is_live = kept.is_complete()
                         && !kept.is_expired(self.now.unix)

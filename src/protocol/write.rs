@@ -248,7 +248,7 @@ mod tests {
             prop_assert_eq!(entry(&credential, &mut out).is_ok(), clean);
             if clean {
                 let back = Credential::complete(read::entry(AttributeLines::new(out.as_slice())).unwrap()).unwrap();
-                prop_assert!(back.is_same(&credential));
+                prop_assert_eq!(back, credential);
             }
         }
     }

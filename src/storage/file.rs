@@ -137,10 +137,7 @@ impl PlaintextFile {
         };
         self.rewrite(folder, "store", Patience::Queue, |old| {
             let (replaced, known) = under_key(old, &credential.key);
-            if known
-                .as_ref()
-                .is_some_and(|known| known.is_same(credential))
-            {
+            if known.as_ref() == Some(credential) {
                 return Ok((None, true));
             }
             if !is_expected(known.as_ref()) {
@@ -416,10 +413,10 @@ mod tests {
         for seen in [None, Some(&old)] {
             assert!(!file.replace(seen, &old).unwrap());
         }
-        assert!(kept().is_same(&new));
-        assert!(file.replace(Some(&new), &old).unwrap() && kept().is_same(&old));
+        assert_eq!(kept(), new);
+        assert!(file.replace(Some(&new), &old).unwrap() && kept() == old);
         file.erase(&described("one.test", "alice")).unwrap();
-        assert!(file.replace(Some(&new), &old).unwrap() && kept().is_same(&old));
+        assert!(file.replace(Some(&new), &old).unwrap() && kept() == old);
     }
 
     #[test]
@@ -503,7 +500,7 @@ mod tests {
         for (listed, (same, kept)) in listed.iter().zip(&all) {
             assert_eq!(listed, same);
             let found = file.get(&Query::exact(&listed.key)).unwrap();
-            assert!(found.unwrap().is_same(kept));
+            assert!(found.as_ref() == Some(kept));
         }
     }
 }

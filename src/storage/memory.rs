@@ -375,23 +375,11 @@ mod tests {
         for seen in [None, Some(&old)] {
             assert!(!memory.replace(seen, &old).unwrap());
         }
-        assert!(
-            memory
-                .get(&described("alice"))
-                .unwrap()
-                .unwrap()
-                .is_same(&new)
-        );
+        assert_eq!(memory.get(&described("alice")).unwrap().unwrap(), new);
         assert!(memory.replace(Some(&new), &old).unwrap());
         memory.clear();
         assert!(memory.replace(Some(&new), &old).unwrap());
-        assert!(
-            memory
-                .get(&described("alice"))
-                .unwrap()
-                .unwrap()
-                .is_same(&old)
-        );
+        assert_eq!(memory.get(&described("alice")).unwrap().unwrap(), old);
     }
 
     #[test]
@@ -486,7 +474,7 @@ mod tests {
             username: None,
             ..described("")
         };
-        assert!(memory.get(&anyone).unwrap().unwrap().is_same(&new));
+        assert_eq!(memory.get(&anyone).unwrap().unwrap(), new);
         assert_eq!(order(), ["carol".into(), "bob".into(), "alice".into()]);
     }
 

@@ -387,7 +387,7 @@ fn keeps_everything_that_git_says() {
         let full = Credential::complete(full).unwrap();
         keychain.store(&full).unwrap();
         let found = keychain.get(&Query::of(&full.key)).unwrap().unwrap();
-        assert!(found.is_same(&full));
+        assert_eq!(found, full);
         let listed = keychain.list().unwrap();
         assert_eq!((listed.len(), &listed[0].key), (1, &full.key));
         assert_eq!(listed[0].expiry, full.expiry);
@@ -415,7 +415,7 @@ fn keeps_an_authorization_without_a_password() {
                 .unwrap();
             keychain.store(&bearer).unwrap();
             let found = keychain.get(&wanted("one.test")).unwrap().unwrap();
-            assert!(found.is_same(&bearer));
+            assert_eq!(found, bearer);
             assert_eq!(
                 keychain.list().unwrap().len(),
                 1,
@@ -475,7 +475,7 @@ fn an_entry_with_a_path_outlives_a_store_without_one() {
                 .store(&credential("one.test", "alice", "for-all"))
                 .unwrap();
             let found = keychain.get(&Query::of(&narrow("").key)).unwrap();
-            assert!(found.unwrap().is_same(&narrow("for-a")));
+            assert_eq!(found.unwrap(), narrow("for-a"));
             assert_eq!(keychain.list().unwrap().len(), 2);
         },
     );

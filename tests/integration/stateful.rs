@@ -318,7 +318,7 @@ fn tell(
                 let found = storage.get(&asked.described()).unwrap();
                 let wanted = model.get(&asked);
                 let is_right = match (&found, &wanted) {
-                    (Some(found), Some(wanted)) => found.is_same(&credential(wanted)),
+                    (Some(found), Some(wanted)) => *found == credential(wanted),
                     (found, wanted) => found.is_none() && wanted.is_none(),
                 };
                 prop_assert!(is_right, "{asked:?}: {found:?}, not {wanted:?}");

@@ -70,7 +70,7 @@ fn put_once(
     let (same, other): (Vec<_>, Vec<_>) = found.into_iter().partition(|item| item.schema == schema);
     if let Some(item) = same.first() {
         let known = item.read()?;
-        if !known.is_some_and(|known| known.is_same(credential)) {
+        if known.as_ref() != Some(credential) {
             item.entry.set_secret(text.as_slice())?;
         }
     } else {

@@ -69,7 +69,7 @@ pub(super) fn remove(
         let is_meant = match (told(&entry), entry.get_secret()) {
             (Ok(known), Ok(kept)) => {
                 let kept = Zeroizing::new(kept);
-                known == *attributes && Secret::new(&kept).is_same(secret)
+                known == *attributes && Secret::new(&kept) == *secret
             }
             (Err(keyring::Error::NoEntry), _) | (_, Err(keyring::Error::NoEntry)) => false,
             (Err(error), _) | (_, Err(error)) => return Err(error.into()),

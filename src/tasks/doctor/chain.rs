@@ -204,8 +204,7 @@ fn answer(git: &Git, question: &Question, kept: &Credential) -> Option<Answered>
         Err(_) => return None,
     };
     let answer = read::entry(AttributeLines::new(answer.as_slice())).ok()?;
-    let is_same = answer.password?.is_same(kept.password.as_ref()?);
-    Some(if is_same {
+    Some(if answer.password? == *kept.password.as_ref()? {
         Answered::Stored
     } else {
         Answered::Instead("gets another secret")

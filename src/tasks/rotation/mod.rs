@@ -158,7 +158,7 @@ impl Rotation<'_> {
         );
         let answer = match &sent {
             Ok(answer) if (200..300).contains(&answer.status) => match successor(answer) {
-                Some((new, expiry)) if !new.is_same(token) => return Ok((new, expiry)),
+                Some((new, expiry)) if new != *token => return Ok((new, expiry)),
                 _ => "the forge answered without a new token".to_owned(),
             },
             Ok(answer) => format!("the forge answers {}", answer.status),

@@ -125,12 +125,12 @@ fuzz_target!(|data: &[u8]| {
         .get(&question())
         .expect("looked")
         .expect("what was stored is found");
-    assert!(found.is_same(&credential));
+    assert_eq!(found, credential);
     let after_store = fs::read(&*FILE).expect("read");
     // Without a username a password is nothing; the others of its key went, or it was there already.
     let stays = |paragraph: &&Vec<u8>| !entry(paragraph).is_some_and(|said| has_key(&said, &key));
     let kept: Vec<u8> = old.iter().filter(stays).flatten().copied().collect();
-    if known.is_some_and(|known| known.is_same(&credential)) {
+    if known.as_ref() == Some(&credential) {
         assert_eq!(after_store, contents, "written anew without a change");
     } else {
         let is_kept = after_store.starts_with(&kept);

@@ -28,7 +28,7 @@ fuzz_target!(|data: &[u8]| {
         message::push_store(&credential, terms, &mut out).expect("what was read can be written");
         let (back, kept) =
             message::read_store(out.as_slice()).expect("what was written can be read");
-        assert!(back.is_same(&credential) && kept == terms);
+        assert!(back == credential && kept == terms);
     }
     out.truncate(0);
     if let Ok(query) = message::read_description(body) {

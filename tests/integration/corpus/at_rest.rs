@@ -45,7 +45,7 @@ fn check(case: &Case) {
 
     let is_there = |wanted: &Credential| {
         let found = storage.get(&Query::of(&wanted.key)).unwrap();
-        found.is_some_and(|found| found.is_same(wanted))
+        found.as_ref() == Some(wanted)
     };
     let is_kept = || {
         let file = fs::read(storage.path()).unwrap();
