@@ -7,17 +7,17 @@
 pub mod cli;
 
 // What people ask for.
-pub mod tasks;
+mod tasks;
 
 // What git asks for.
-pub mod helper;
+mod helper;
 
 // Sources of knowledge, and where credentials are kept.
-pub mod config;
+mod config;
 pub mod daemon;
 pub mod forge;
-pub mod journal;
-pub mod neighbour;
+mod journal;
+mod neighbour;
 pub mod storage;
 
 // git's attribute lines, and the values in them.
@@ -25,9 +25,9 @@ pub mod credential;
 pub mod protocol;
 
 // The ground.
-pub mod files;
-pub mod git;
-pub mod platform;
+mod files;
+mod git;
+mod platform;
 pub mod secret;
 pub mod terminal;
 pub mod time;

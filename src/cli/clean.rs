@@ -100,7 +100,7 @@ pub(super) fn run(
     let mut inventory = outcome.value;
 
     let mut neighbours = Neighbours::open(&[], None, &|_| None, patience())?;
-    let harvest = neighbours.read(clean.queries(&inventory));
+    let harvest = neighbours.read(Clean::queries(&inventory));
     for trouble in &harvest.troubles {
         ui::trouble(streams, trouble, trouble.hint());
     }

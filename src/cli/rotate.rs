@@ -162,7 +162,7 @@ fn by_hand(
     guide::warn_of_scopes(streams, issuer, asked.scopes());
     let text = match plan.consent(asked.is_good()) {
         Err(text) => text,
-        Ok(question) if ui::confirm(streams, &question)? => rotation.revoke(before, plan),
+        Ok(question) if ui::confirm(streams, &question)? => plan.revoke(before),
         Ok(_) => "the old token stays good".to_owned(),
     };
     ui::print(streams, &format!("{text}\n"))?;

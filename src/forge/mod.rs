@@ -3,6 +3,7 @@
 //! A forge is knowledge only: it opens no connection and stores nothing. [`http::call`] makes the calls that it describes.
 //! `helper::issuer` names all forges and finds the one that issued a token.
 
+#[cfg_attr(not(feature = "lookup"), allow(dead_code))]
 pub(crate) mod http;
 
 use std::fmt;

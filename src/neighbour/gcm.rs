@@ -367,7 +367,7 @@ mod tests {
         )
         .unwrap();
         let giant = std::fs::File::create(gcm.folders[0].join("git/giant.credential")).unwrap();
-        giant.set_len(external::LARGEST as u64 + 1).unwrap();
+        giant.set_len(1 << 30).unwrap();
         let pipe = gcm.folders[0].join("git/pipe.credential");
         let mode = rustix::fs::Mode::RUSR;
         rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();

@@ -10,7 +10,7 @@ use crate::platform::{FileFacts, OpenFolder, is_kernels, open_any};
 use crate::secret::Buffer;
 
 /// Larger than any file of credentials that a person has.
-pub const LARGEST: usize = 16 * 1024 * 1024;
+const LARGEST: usize = 16 * 1024 * 1024;
 /// More links than these lead in a circle.
 const LINKS: usize = 32;
 

@@ -24,9 +24,9 @@ pub use self::owners::stranger_above;
 pub use self::peer::peer_uid;
 pub use self::process::{
     close_inherited, descriptor_limit, effective_uid, end_group, host_name, leave_session,
-    monotonic_now, own_command, own_group, own_program, signal_of,
+    monotonic_now, own_command, own_group, signal_of,
 };
-pub use self::session::{URL_OPENER, is_graphical, open_url, session_bus};
+pub use self::session::{URL_OPENER, is_graphical, open_url};
 pub use self::signals::{DeferredSignals, Signals, end_after, reset_signals, survive_file_limit};
 pub use self::streams::{stderr, stdin, stdout, wait_readable, wait_writable, window_size};
 pub use self::text::{os_str, os_string};

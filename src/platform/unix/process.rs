@@ -80,7 +80,7 @@ pub fn effective_uid() -> u32 {
 }
 
 /// The running program itself, still right when the file on disk was replaced by an upgrade.
-pub fn own_program() -> io::Result<PathBuf> {
+fn own_program() -> io::Result<PathBuf> {
     let image = PathBuf::from("/proc/self/exe");
     if image.exists() {
         Ok(image)

@@ -9,16 +9,19 @@
 #![cfg(all(unix, not(target_os = "macos")))]
 #![allow(unsafe_code)]
 
-use std::ffi::OsStr;
-use std::fs;
+use std::ffi::{OsStr, OsString};
 use std::os::fd::BorrowedFd;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{env, fs};
 
 use dbus::blocking::Connection;
 use dbus::channel::Channel;
 
-use crate::platform::{effective_uid, peer_uid, session_bus};
+use crate::credential::percent;
+use crate::platform::{effective_uid, peer_uid};
 
 #[derive(Debug)]
 pub(super) enum Error {
@@ -44,6 +47,35 @@ pub(super) fn connect() -> Result<Channel, Error> {
         }
     }
     Err(failure)
+}
+
+/// Returns the address of the user's message bus: `DBUS_SESSION_BUS_ADDRESS`, or else the socket `bus` of this user in
+/// `XDG_RUNTIME_DIR` or `/run/user/UID` (cron, ssh and `sudo -u` set no address). A value and not a variable of the
+/// environment: other threads may read the environment at any time, and `set_var` races with them.
+fn session_bus() -> Option<OsString> {
+    let named = env::var_os("DBUS_SESSION_BUS_ADDRESS").filter(|address| !address.is_empty());
+    if named.is_some() {
+        return named;
+    }
+    let user = effective_uid();
+    let runtime = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+    let usual = PathBuf::from(format!("/run/user/{user}"));
+    for folder in runtime.into_iter().chain([usual]) {
+        let bus = folder.join("bus");
+        let is_ours = bus.is_absolute()
+            && fs::symlink_metadata(&bus)
+                .is_ok_and(|found| found.file_type().is_socket() && found.uid() == user);
+        if is_ours {
+            return Some(bus_address(&bus).into());
+        }
+    }
+    None
+}
+
+/// In a path's name anything may stand, in an address only some characters (D-Bus specification, "Server Addresses").
+fn bus_address(socket: &Path) -> String {
+    let path = percent::encoded(socket.as_os_str().as_bytes(), b"-_/.");
+    format!("unix:path={path}")
 }
 
 /// Whether a keyring service runs. Asks the bus alone: a call to the service would start one.
@@ -115,9 +147,22 @@ fn sockets(addresses: Option<&OsStr>) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::ffi::OsStrExt;
-
     use super::*;
+
+    #[test]
+    fn a_folders_name_adds_nothing_to_an_address() {
+        for (socket, address) in [
+            (&b"/run/user/1000/bus"[..], "unix:path=/run/user/1000/bus"),
+            (
+                b"/a;unixexec:path=/b/bus",
+                "unix:path=/a%3Bunixexec%3Apath%3D/b/bus",
+            ),
+            (b"/a,b%20/\xFF/bus", "unix:path=/a%2Cb%2520/%FF/bus"),
+        ] {
+            let socket = Path::new(OsStr::from_bytes(socket));
+            assert_eq!(bus_address(socket), address);
+        }
+    }
 
     #[test]
     fn only_sockets_are_reached() {

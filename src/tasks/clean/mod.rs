@@ -229,7 +229,7 @@ impl<'a> Clean<'a> {
     }
 
     /// The queries for another helper that answers only queries and lists nothing.
-    pub fn queries(&self, inventory: &Inventory) -> Vec<Query> {
+    pub fn queries(inventory: &Inventory) -> Vec<Query> {
         let live = inventory.live.iter().map(|item| &item.credential);
         let stale = inventory.stale.iter().map(|stale| &stale.credential);
         live.chain(stale)

@@ -45,18 +45,18 @@ impl Rotation<'_> {
         }
         Ok(rotated)
     }
+}
 
+impl Plan {
     /// Has the forge revoke `old`. Returns the outcome in words.
-    pub fn revoke(&self, old: &Secret, plan: &Plan) -> String {
-        match revoke(old, &plan.revocation) {
+    pub fn revoke(&self, old: &Secret) -> String {
+        match revoke(old, &self.revocation) {
             Ok(status) if (200..300).contains(&status) => "the old token is revoked".to_owned(),
             Ok(status) => format!("the old token may still be good: the forge answers {status}"),
             Err(cause) => format!("the old token may still be good: {cause}"),
         }
     }
-}
 
-impl Plan {
     /// Returns the pages that create a token. That for the kind of the old token comes first.
     pub fn pages(&self, wish: &Wish) -> Vec<Page> {
         let mut pages = self.issuer.forge.creation_pages(&self.site, wish);
