@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::failure::Failure;
+use super::failure::CliResult;
+use super::messages::credentials;
 use super::streams::Streams;
 use super::{settings, ui};
 use crate::config::{Flags, Settings};
@@ -46,11 +47,7 @@ struct DaemonJson {
     secret_memory_locked_bytes: Option<u64>,
 }
 
-pub(super) fn run(
-    arguments: &Arguments,
-    flags: Flags,
-    streams: &mut Streams,
-) -> Result<ExitCode, Failure> {
+pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) -> CliResult {
     let settings = settings(flags, None)?;
     let cache = open::cache(&settings);
     let text = match arguments.action {
@@ -64,8 +61,7 @@ pub(super) fn run(
         },
         Action::Clear => match cache.clear()? {
             None => "no daemon is running: nothing to forget\n".to_owned(),
-            Some(1) => "forgot 1 credential\n".to_owned(),
-            Some(count) => format!("forgot {count} credentials\n"),
+            Some(count) => format!("forgot {}\n", credentials(count)),
         },
         Action::Stop if cache.stop()? => "stopped the daemon\n".to_owned(),
         Action::Stop => "no daemon is running\n".to_owned(),
@@ -94,18 +90,14 @@ fn in_lines(settings: &Settings, status: Status) -> String {
         mapped,
         locked,
     } = status;
-    let plural = if entries == 1 {
-        "credential"
-    } else {
-        "credentials"
-    };
+    let entries = credentials(usize::try_from(entries).unwrap_or(usize::MAX));
     let swap = if locked == mapped {
         "none of it can be swapped out"
     } else {
         "some of it can be swapped out"
     };
     format!(
-        "running for {} as process {process}, keeping {entries} {plural}\nsocket: {}\nmemory for secrets: {} KiB, {swap}\n",
+        "running for {} as process {process}, keeping {entries}\nsocket: {}\nmemory for secrets: {} KiB, {swap}\n",
         in_words(age),
         escape::safe(settings.socket.as_os_str().as_encoded_bytes()),
         mapped / 1024,

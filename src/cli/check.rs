@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::failure::{Failure, nothing_known, nothing_stored};
+use super::failure::{CliResult, nothing_known, nothing_stored};
 use super::json::{name, text};
 use super::progress::ProgressLine;
 use super::streams::Streams;
@@ -19,13 +19,11 @@ use crate::helper::lookup::request::Asked;
 use crate::helper::lookup::{Lookup, Report};
 use crate::tasks::check::{TokenState, UNKNOWN};
 use crate::tasks::target;
-use crate::terminal::escape;
+use crate::terminal::{escape, with_causes};
 use crate::time::{self, in_words};
 
 /// Ask the forges whether the stored tokens work, when they expire and what they may do
 #[derive(clap::Args)]
-// clap prints the text as it is.
-#[allow(clippy::doc_markdown)]
 #[command(
     after_help = "Exit status: 0 all is well, 3 a token expires soon, 4 a token has expired or was rejected, 5 unknown: a forge or \
     a storage could not tell. If several apply, 4 comes before 3, and 3 before 5."
@@ -55,11 +53,7 @@ struct ReportJson {
     authorize: Option<String>,
 }
 
-pub(super) fn run(
-    arguments: &Arguments,
-    flags: Flags,
-    streams: &mut Streams,
-) -> Result<ExitCode, Failure> {
+pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) -> CliResult {
     let wanted = arguments.url.as_deref().map(target::parse).transpose()?;
     let repositories = remotes::repositories(wanted.as_ref());
     let (settings, helper) = open(flags, wanted.as_ref())?;
@@ -158,7 +152,7 @@ fn says(report: &Report, state: TokenState, unix_now: u64) -> String {
     let or_date = |says: String| date.clone().unwrap_or(says);
     let verdict = match &report.asked {
         Asked::Told(verdict) => verdict,
-        Asked::Failed(error) => return and_date(ui::with_causes(error)),
+        Asked::Failed(error) => return and_date(with_causes(error)),
         Asked::NotThere(kind) => {
             return and_date(format!("unknown: {kind} is elsewhere at this host"));
         }

@@ -4,14 +4,12 @@ use std::fmt::Write as _;
 use std::io;
 use std::process::ExitCode;
 
-use serde::Serialize;
-
-use super::failure::Failure;
+use super::failure::{CliResult, Failure};
 use super::streams::Streams;
 use super::{open, ui};
 use crate::config::Flags;
 use crate::credential::username::without_tokens;
-use crate::tasks::doctor::finding::{Finding, Outcome};
+use crate::tasks::doctor::finding::{Finding, FindingState};
 use crate::tasks::doctor::{Doctor, Surroundings};
 use crate::tasks::target;
 use crate::terminal::escape;
@@ -19,8 +17,6 @@ use crate::time;
 
 /// Find out why git gets no token, and what to do about it
 #[derive(clap::Args)]
-// clap prints the text as it is.
-#[allow(clippy::doc_markdown)]
 #[command(after_help = "Exit status: 0 no problem was found, 1 a problem was found.")]
 pub(super) struct Arguments {
     /// A URL such as https://github.com/octocat/hello.git, or the name of a remote: asks its forge and its git server, with the stored token
@@ -30,19 +26,7 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-#[derive(Serialize)]
-struct FindingJson {
-    title: &'static str,
-    outcome: &'static str,
-    says: String,
-    remedy: Option<String>,
-}
-
-pub(super) fn run(
-    arguments: &Arguments,
-    flags: Flags,
-    streams: &mut Streams,
-) -> Result<ExitCode, Failure> {
+pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) -> CliResult {
     let surroundings = Surroundings::read();
     let target = arguments.url.as_deref().map(|url| surroundings.target(url));
     let without_token = target
@@ -67,10 +51,9 @@ pub(super) fn run(
         let findings = doctor.examine(arguments.url.as_deref());
         findings.map_err(|_| unknown_target(&surroundings.remote_names()))?
     };
-    print(streams, &findings, arguments.json)?;
-    let has_problem = findings
-        .iter()
-        .any(|finding| finding.outcome == Outcome::Problem);
+    let mut states = findings.iter().map(|finding| finding.outcome);
+    let has_problem = states.any(|state| state == FindingState::Problem);
+    print(streams, findings, arguments.json)?;
     Ok(ExitCode::from(u8::from(has_problem)))
 }
 
@@ -92,23 +75,22 @@ fn unknown_target(remotes: &[&str]) -> Failure {
     }
 }
 
-fn print(streams: &mut Streams, findings: &[Finding], is_json: bool) -> io::Result<()> {
-    let safe = |text: &str| escape::whole(&without_tokens(text));
-    let all: Vec<FindingJson> = findings
-        .iter()
-        .map(|finding| FindingJson {
-            title: finding.title,
-            outcome: finding.outcome.word(),
-            says: safe(&finding.says),
-            remedy: finding.remedy.as_deref().map(safe),
+fn print(streams: &mut Streams, findings: Vec<Finding>, is_json: bool) -> io::Result<()> {
+    let safe = |text: String| escape::whole(&without_tokens(&text));
+    let findings: Vec<Finding> = findings
+        .into_iter()
+        .map(|finding| Finding {
+            says: safe(finding.says),
+            remedy: finding.remedy.map(safe),
+            ..finding
         })
         .collect();
     if is_json {
-        return ui::print_json(streams, &all);
+        return ui::print_json(streams, &findings);
     }
     let mut text = String::new();
-    for finding in all {
-        let (outcome, title) = (finding.outcome, finding.title);
+    for finding in findings {
+        let (outcome, title) = (finding.outcome.word(), finding.title);
         let _ = writeln!(text, "{outcome:<8} {title}: {}", finding.says);
         if let Some(remedy) = finding.remedy {
             let _ = writeln!(text, "{:<8} {remedy}", "  try");

@@ -1,8 +1,6 @@
 //! `expires`: sets the expiry of a token.
 
-use std::process::ExitCode;
-
-use super::failure::{Failure, nothing_known, nothing_stored};
+use super::failure::{CliResult, nothing_known, nothing_stored};
 use super::messages::token_of;
 use super::streams::Streams;
 use super::{open, status_of, ui};
@@ -15,8 +13,6 @@ use crate::time::now;
 
 /// Set the expiry of a token
 #[derive(clap::Args)]
-// clap prints the text as it is.
-#[allow(clippy::doc_markdown)]
 pub(super) struct Arguments {
     /// A URL such as https://gitea.example.com or https://octocat@gitea.example.com
     url: String,
@@ -26,11 +22,7 @@ pub(super) struct Arguments {
     end: StatedExpiry,
 }
 
-pub(super) fn run(
-    arguments: &Arguments,
-    flags: Flags,
-    streams: &mut Streams,
-) -> Result<ExitCode, Failure> {
+pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) -> CliResult {
     let wanted = target::parse(&arguments.url)?;
     let (settings, helper) = open(flags, Some(&wanted))?;
     let mut wanted = target::stored(&settings.accounts, &helper, wanted)?;
@@ -59,7 +51,7 @@ pub(super) fn run(
 }
 
 /// A URL without a path means the tokens of the whole host, if there are any, and no token for a path.
-fn only_of_host(helper: &Helper, wanted: &mut Query) -> Result<(), Failure> {
+fn only_of_host(helper: &Helper, wanted: &mut Query) -> CliResult<()> {
     let listed = helper.storages().list_all()?.value;
     let is_there = listed
         .iter()

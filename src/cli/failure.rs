@@ -1,6 +1,7 @@
 //! The reasons why a command fails, each with a hint.
 
 use std::io;
+use std::process::ExitCode;
 
 use crate::credential::query::Query;
 use crate::files::places::NoHome;
@@ -9,6 +10,9 @@ use crate::tasks::setup::failure::Error as SetupError;
 use crate::tasks::target::TargetError;
 use crate::terminal::prompt;
 use crate::{config, git, storage};
+
+/// The result of a command or of a step of it.
+pub(super) type CliResult<T = ExitCode> = Result<T, Failure>;
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {

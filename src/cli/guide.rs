@@ -8,7 +8,7 @@ use std::io::{self, Read};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 
-use super::failure::Failure;
+use super::failure::{CliResult, Failure};
 use super::streams::Streams;
 use super::ui;
 use crate::credential::Credential;
@@ -57,7 +57,7 @@ pub(super) struct How {
 }
 
 /// Shows the first of `pages` with all its values, and the others by their address.
-pub(super) fn show(streams: &mut Streams, pages: &[Page], how: How) -> Result<(), Failure> {
+pub(super) fn show(streams: &mut Streams, pages: &[Page], how: How) -> CliResult<()> {
     // A closed output is an error here: nothing has been done yet.
     show_all(streams, pages, how)
         .map_err(|_| Failure::new("cannot show the page that creates the token", None))
@@ -169,7 +169,7 @@ pub(super) fn vet(
     given: &Query,
     if_unfit: IfUnfit,
     now: Now,
-) -> Result<(Option<Issuer>, Asked), Failure> {
+) -> CliResult<(Option<Issuer>, Asked)> {
     let vetted = login::vet(helper, credential, given, if_unfit == IfUnfit::Keep, now);
     let (issuer, asked) = vetted.map_err(|error| match if_unfit {
         IfUnfit::MayForce => {
@@ -189,7 +189,7 @@ pub(super) fn keep(
     given: &Query,
     if_unfit: IfUnfit,
     now: Now,
-) -> Result<SavedToken, Failure> {
+) -> CliResult<SavedToken> {
     let (issuer, asked) = vet(streams, helper, credential, given, if_unfit, now)?;
     let saved = login::save(helper, credential, issuer, &asked, now)?;
     ui::notices(streams, &saved.notices, now.unix);
@@ -259,7 +259,7 @@ fn warn_if_unsure(streams: &mut Streams, asked: &Asked, forge: &str, key: &Key) 
 }
 
 /// Turns the echo of the terminal off until the dialogue is dropped.
-pub(super) fn dialogue(streams: &mut Streams) -> Result<Dialogue, Failure> {
+pub(super) fn dialogue(streams: &mut Streams) -> CliResult<Dialogue> {
     ui::dialogue(streams).map_err(|error| match error {
         Error::NoTerminal(_) => Failure::new(
             "there is no terminal to type the token at",
@@ -275,7 +275,7 @@ pub(super) fn typed_token(
     streams: &mut Streams,
     dialogue: &mut Dialogue,
     if_unfit: IfUnfit,
-) -> Result<Secret, Failure> {
+) -> CliResult<Secret> {
     match dialogue.hidden_line("Token (not shown): ") {
         Ok(typed) => token(streams, typed.as_slice(), if_unfit),
         Err(error @ Error::TooLong) => Err(Failure::new(
@@ -287,7 +287,7 @@ pub(super) fn typed_token(
 }
 
 /// Reads the whole of standard input as one token.
-pub(super) fn piped_token(streams: &mut Streams, if_unfit: IfUnfit) -> Result<Secret, Failure> {
+pub(super) fn piped_token(streams: &mut Streams, if_unfit: IfUnfit) -> CliResult<Secret> {
     let mut input = Buffer::with_capacity(1024);
     loop {
         match input.read_from(
@@ -311,7 +311,7 @@ pub(super) fn piped_token(streams: &mut Streams, if_unfit: IfUnfit) -> Result<Se
     token(streams, input.as_slice(), if_unfit)
 }
 
-fn token(streams: &mut Streams, given: &[u8], if_unfit: IfUnfit) -> Result<Secret, Failure> {
+fn token(streams: &mut Streams, given: &[u8], if_unfit: IfUnfit) -> CliResult<Secret> {
     let token = pasted::cleaned(given);
     let flaw = pasted::flaw(token);
     let is_kept = if_unfit == IfUnfit::Keep && flaw.is_some_and(Flaw::can_be_kept);

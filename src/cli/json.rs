@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
 use crate::credential::username::{HIDDEN, Username};
-use crate::journal::known::Outcome;
+use crate::journal::known::LookupOutcome;
 
 /// The key of a credential, flattened into the object that describes it.
 #[derive(Serialize)]
@@ -45,9 +45,9 @@ pub(super) fn moment(unix: Option<u64>) -> Option<String> {
 }
 
 /// The result of the last look-up. The journal's own word for an expired token is older.
-pub(super) fn lookup_word(outcome: Outcome) -> &'static str {
+pub(super) fn lookup_word(outcome: LookupOutcome) -> &'static str {
     match outcome {
-        Outcome::Ended => "expired",
+        LookupOutcome::Ended => "expired",
         outcome => outcome.word(),
     }
 }

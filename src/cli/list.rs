@@ -1,11 +1,10 @@
 //! `list`: prints every credential without its secret.
 
 use std::collections::{HashMap, HashSet};
-use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::failure::{Failure, nothing_known};
+use super::failure::{CliResult, nothing_known};
 use super::json::{ShownKey, lookup_word, moment, text};
 use super::streams::Streams;
 use super::{open, status_of, table, ui};
@@ -16,7 +15,7 @@ use crate::credential::token::TokenKind;
 use crate::credential::username::Username;
 use crate::forge;
 use crate::helper::precedence::answering;
-use crate::journal::known::{Known, Outcome};
+use crate::journal::known::{Known, LookupOutcome};
 use crate::neighbour::configured::path_teller;
 use crate::storage::{Listed, StorageKind};
 use crate::terminal::escape;
@@ -62,11 +61,7 @@ struct ListEntryJson {
     default: bool,
 }
 
-pub(super) fn run(
-    arguments: &Arguments,
-    flags: Flags,
-    streams: &mut Streams,
-) -> Result<ExitCode, Failure> {
+pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) -> CliResult {
     let (settings, helper) = open(flags, None)?;
     let outcome = helper.storages().list_all()?;
     let unix_now = time::now().unix;
@@ -216,10 +211,10 @@ impl ListEntry<'_> {
 
     fn time_left(&self, unix_now: u64) -> String {
         match (self.known.outcome, self.listed.expiry) {
-            (Some(Outcome::Ended), _) => "expired, says the forge".to_owned(),
-            (Some(Outcome::Revoked), _) => "revoked, says the forge".to_owned(),
-            (Some(Outcome::Rejected), _) => "rejected by the forge".to_owned(),
-            (Some(Outcome::Blocked), _) => "blocked by the forge".to_owned(),
+            (Some(LookupOutcome::Ended), _) => "expired, says the forge".to_owned(),
+            (Some(LookupOutcome::Revoked), _) => "revoked, says the forge".to_owned(),
+            (Some(LookupOutcome::Rejected), _) => "rejected by the forge".to_owned(),
+            (Some(LookupOutcome::Blocked), _) => "blocked by the forge".to_owned(),
             (_, None) => String::new(),
             (_, Some(expiry)) if expiry.is_past(unix_now) => table::bar(0),
             (_, Some(expiry)) => {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::builder::NonEmptyStringValueParser;
 
-use super::failure::Failure;
+use super::failure::{CliResult, Failure};
 use super::guide::IfUnfit;
 use super::streams::Streams;
 use super::usage::MISUSE;
@@ -29,8 +29,6 @@ use crate::time;
 
 /// Save a new token for a URL, in the place of an old one
 #[derive(clap::Args)]
-// clap prints the text as it is. Each switch is one of the command line.
-#[allow(clippy::doc_markdown, clippy::struct_excessive_bools)]
 pub(super) struct Arguments {
     /// A URL such as https://github.com or https://octocat@github.com; in a repository by default the URL of its remote
     url: Option<String>,
@@ -54,11 +52,7 @@ pub(super) struct Arguments {
     force: bool,
 }
 
-pub(super) fn run(
-    arguments: &Arguments,
-    flags: &Flags,
-    streams: &mut Streams,
-) -> Result<ExitCode, Failure> {
+pub(super) fn run(arguments: &Arguments, flags: &Flags, streams: &mut Streams) -> CliResult {
     let typed = arguments.url.as_deref().map(target::parse).transpose()?;
     if typed.is_none() && arguments.with_token {
         return Ok(no_target(streams));
@@ -112,7 +106,7 @@ pub(super) fn run(
 }
 
 /// The URL of the usual remote, which is printed: the author of the repository chose it.
-fn from_remote(streams: &mut Streams) -> Result<Option<Query>, Failure> {
+fn from_remote(streams: &mut Streams) -> CliResult<Option<Query>> {
     let Some((name, query)) = login::usual_remote()? else {
         return Ok(None);
     };
@@ -171,7 +165,7 @@ fn with_token(
     helper: &Helper,
     (piped, dialogue): (Option<Secret>, Option<&mut Dialogue>),
     streams: &mut Streams,
-) -> Result<Credential, Failure> {
+) -> CliResult<Credential> {
     let now = time::now();
     let expiry = arguments.expires.and_then(|stated| stated.expiry(now.unix));
     if expiry.is_some_and(|expiry| expiry.is_past(now.unix)) {
@@ -196,7 +190,7 @@ fn show_page(
     helper: &Helper,
     expiry: Option<Expiry>,
     streams: &mut Streams,
-) -> Result<(), Failure> {
+) -> CliResult<()> {
     let Some(key) = query.key() else {
         return Ok(());
     };
@@ -220,7 +214,7 @@ fn known_or_asked_username(
     query: &Query,
     piped: Option<&Secret>,
     dialogue: Option<&mut Dialogue>,
-) -> Result<Username, Failure> {
+) -> CliResult<Username> {
     if let Some(known) = login::known_username(helper, query, piped)? {
         return Ok(known);
     }
@@ -259,7 +253,7 @@ fn report(
     key: &Key,
     more: &str,
     (settings, flags): (&Settings, &Flags),
-) -> Result<(), Failure> {
+) -> CliResult<()> {
     let entries = location::entries(helper, key)?;
     let place = location::in_sentence(&entries, settings.lifetime, time::now().unix);
     let url = escape::safe(&key.url());

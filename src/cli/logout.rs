@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use super::failure::{Failure, nothing_known};
+use super::failure::{CliResult, Failure, nothing_known};
 use super::messages::token_of;
 use super::streams::Streams;
 use super::usage::MISUSE;
@@ -21,8 +21,6 @@ use crate::time::{self, Now};
 
 /// Remove the credentials for a URL from every storage
 #[derive(clap::Args)]
-// clap prints the text as it is.
-#[allow(clippy::doc_markdown)]
 pub(super) struct Arguments {
     /// A URL such as https://github.com or https://octocat@github.com; without a user, the credentials of all users
     url: String,
@@ -34,11 +32,7 @@ pub(super) struct Arguments {
 /// The entries to remove: each once, with the storages that keep it.
 type Entries = BTreeMap<Key, Vec<StorageKind>>;
 
-pub(super) fn run(
-    arguments: &Arguments,
-    flags: Flags,
-    streams: &mut Streams,
-) -> Result<ExitCode, Failure> {
+pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) -> CliResult {
     let unwanted = target::parse(&arguments.url)?;
     let (settings, helper) = open(flags, Some(&unwanted))?;
     let now = time::now();
@@ -103,7 +97,7 @@ fn remove(
     key: &Key,
     kinds: &[StorageKind],
     now: Now,
-) -> Result<Outcome<usize>, Failure> {
+) -> CliResult<Outcome<usize>> {
     let outcome = helper.remove(&Query::exact(key), now)?;
     let token = token_of(key);
     let text = match outcome.value {

@@ -6,7 +6,7 @@ use crate::credential::expiry::ExpirySource;
 use crate::credential::key::Key;
 use crate::helper::notice::{Next, Notice};
 use crate::storage::{self, in_words as places};
-use crate::terminal::escape;
+use crate::terminal::{escape, with_causes};
 use crate::time::in_words;
 
 /// The three parts of a message. An empty cause is not shown.
@@ -134,11 +134,16 @@ pub(super) fn token_of(key: &Key) -> String {
 
 /// The causes of an error in one line, without the error itself.
 pub(super) fn causes(error: &dyn Error) -> String {
-    let mut causes = Vec::new();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        causes.push(cause.to_string());
-        next = cause.source();
-    }
-    causes.join(": ")
+    error.source().map(with_causes).unwrap_or_default()
+}
+
+/// `1 copy`, `2 copies`.
+pub(super) fn counted(count: usize, one: &str, many: &str) -> String {
+    let noun = if count == 1 { one } else { many };
+    format!("{count} {noun}")
+}
+
+/// `1 credential`, `2 credentials`.
+pub(super) fn credentials(count: usize) -> String {
+    counted(count, "credential", "credentials")
 }

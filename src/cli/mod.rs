@@ -1,5 +1,8 @@
 //! The command line: git's operations first, then everything for people.
 
+// clap prints doc comments as they are, and each switch of a command is a `bool`.
+#![allow(clippy::doc_markdown, clippy::struct_excessive_bools)]
+
 mod background;
 mod cache;
 mod check;
@@ -8,7 +11,6 @@ mod completions;
 mod doctor;
 mod expires;
 mod failure;
-mod flags;
 mod guide;
 mod help;
 mod import;
@@ -31,12 +33,10 @@ use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use self::failure::Failure;
-use self::flags::FlagArguments;
+use self::failure::{CliResult, Failure};
 use self::streams::Streams;
 use crate::config::{Flags, Settings};
 use crate::credential::query::Query;
@@ -69,7 +69,7 @@ use crate::terminal::prompt;
 )]
 struct CommandLine {
     #[command(flatten)]
-    flags: FlagArguments,
+    flags: Flags,
     #[command(subcommand)]
     command: Command,
 }
@@ -153,7 +153,6 @@ fn run_with(arguments: Vec<OsString>, streams: &mut Streams) -> ExitCode {
 
 fn carry_out(line: CommandLine, streams: &mut Streams) -> ExitCode {
     let CommandLine { flags, command } = line;
-    let flags = flags.into_flags();
     let result = match command {
         Command::Get => return operation::run(Operation::Get, flags, streams),
         Command::Store => return operation::run(Operation::Store, flags, streams),
@@ -196,19 +195,14 @@ pub fn command_line() -> clap::Command {
 }
 
 /// Settings and the helper over them, for a command.
-fn open(flags: Flags, url: Option<&Query>) -> Result<(Settings, Helper), Failure> {
+fn open(flags: Flags, url: Option<&Query>) -> CliResult<(Settings, Helper)> {
     let settings = settings(flags, url)?;
-    let helper = Helper::new(&settings, patience());
+    let helper = Helper::new(&settings, prompt_patience());
     Ok((settings, helper))
 }
 
-/// How long a person may take to unlock the keychain.
-fn patience() -> Duration {
-    prompt_patience()
-}
-
 /// Settings for a command. Without flags it looks where git would: at those in git's configuration.
-fn settings(flags: Flags, url: Option<&Query>) -> Result<Settings, Failure> {
+fn settings(flags: Flags, url: Option<&Query>) -> CliResult<Settings> {
     platform::harden();
     let flags = if flags == Flags::default() {
         gits_flags(url).unwrap_or_default()
@@ -247,7 +241,7 @@ mod tests {
         ] {
             let (quick, word) = gits_call(&words(line)).unwrap();
             let slow = CommandLine::try_parse_from(words(&format!("x {line}"))).unwrap();
-            assert_eq!(quick, slow.flags.into_flags(), "{line}");
+            assert_eq!(quick, slow.flags, "{line}");
             assert!(Operation::from_word(word.as_encoded_bytes()).is_some());
             let again = [quick.arguments(), vec![word]].concat();
             assert_eq!(gits_call(&again).unwrap().0, quick, "{line}");

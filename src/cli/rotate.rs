@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::failure::{Failure, nothing_known, nothing_stored};
+use super::failure::{CliResult, Failure, nothing_known, nothing_stored};
 use super::guide::IfUnfit;
 use super::streams::Streams;
 use super::{guide, open, ui};
@@ -25,8 +25,6 @@ use crate::time;
 /// GitLab does it by itself. Elsewhere the page that creates a token is shown, the new token read, and on consent the old
 /// one revoked.
 #[derive(clap::Args)]
-// The text is shown to people as it stands.
-#[allow(clippy::doc_markdown)]
 pub(super) struct Arguments {
     /// Such as https://gitlab.com or https://octocat@gitlab.com
     url: String,
@@ -38,11 +36,7 @@ pub(super) struct Arguments {
     no_browser: bool,
 }
 
-pub(super) fn run(
-    arguments: &Arguments,
-    flags: Flags,
-    streams: &mut Streams,
-) -> Result<ExitCode, Failure> {
+pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) -> CliResult {
     let wanted = target::parse(&arguments.url)?;
     let (settings, helper) = open(flags, Some(&wanted))?;
     let wanted = target::stored(&settings.accounts, &helper, wanted)?;
@@ -89,7 +83,7 @@ fn in_place(
     rotation: &Rotation<'_>,
     old: &Credential,
     request: &RotationRequest<'_>,
-) -> Result<ExitCode, Failure> {
+) -> CliResult {
     let url = old.key.argument();
     let login = format!("create a new one with 'git credential-pat login {url}'");
     let shown = escape::safe(&old.key.url());
@@ -121,7 +115,7 @@ fn by_hand(
     plan: &Plan,
     expiry: Expiry,
     arguments: &Arguments,
-) -> Result<ExitCode, Failure> {
+) -> CliResult {
     let now = rotation.now;
     let mut dialogue = guide::dialogue(streams)?;
     if let Renewal::ByHand { page, how } = &plan.renewal {
@@ -176,7 +170,7 @@ fn report(
     result: Result<&Rotated, &Error>,
     old: &Key,
     again: &str,
-) -> Result<ExitCode, Failure> {
+) -> CliResult {
     let rotated = match result {
         Ok(rotated) => rotated,
         Err(error) => {

@@ -4,7 +4,7 @@ use std::env;
 use std::ffi::OsStr;
 use std::process::ExitCode;
 
-use super::failure::Failure;
+use super::failure::{CliResult, Failure};
 use super::streams::Streams;
 use super::ui;
 use crate::config::{self, Flags, Settings};
@@ -29,8 +29,6 @@ use crate::terminal::escape;
 /// Options of the helper that are given here are written down with it: 'git-credential-pat setup --storage memory
 /// --timeout 8h'. Those that are not stay as git's configuration has them.
 #[derive(clap::Args)]
-// A switch of the command line each.
-#[allow(clippy::struct_excessive_bools)]
 pub(super) struct Arguments {
     /// Only for this URL
     url: Option<String>,
@@ -54,11 +52,7 @@ pub(super) struct Arguments {
     local: bool,
 }
 
-pub(super) fn run(
-    arguments: &Arguments,
-    flags: &Flags,
-    streams: &mut Streams,
-) -> Result<ExitCode, Failure> {
+pub(super) fn run(arguments: &Arguments, flags: &Flags, streams: &mut Streams) -> CliResult {
     platform::harden();
     let setup = Setup {
         git: &Git::find()?,
@@ -108,7 +102,7 @@ fn take_back(
     only: Option<&OsStr>,
     is_dry: bool,
     streams: &mut Streams,
-) -> Result<ExitCode, Failure> {
+) -> CliResult {
     let undone = undo(setup, only, is_dry)?;
     let verb = if is_dry {
         "would be restored"
@@ -145,7 +139,7 @@ fn warn(streams: &mut Streams, warnings: Vec<Warning>) {
 }
 
 /// Returns the options of the line that is replaced; for a new line, those with which git calls this program for that URL now.
-fn older_flags(setup: &Setup, key: &OsStr, url: Option<&Query>) -> Result<Flags, Failure> {
+fn older_flags(setup: &Setup, key: &OsStr, url: Option<&Query>) -> CliResult<Flags> {
     let values = setup.values(key)?;
     if let Some(line) = values.iter().rev().find(|value| is_ours(value)) {
         return Ok(line.to_str().and_then(flags_of).unwrap_or_default());
@@ -161,11 +155,7 @@ fn older_flags(setup: &Setup, key: &OsStr, url: Option<&Query>) -> Result<Flags,
 
 /// Fails if git, with all of its settings, does not ask this helper; warns of URLs where git does not. A repository's settings
 /// count only for `--local`.
-fn check_that_git_asks(
-    setup: &Setup,
-    url: Option<&Query>,
-    streams: &mut Streams,
-) -> Result<(), Failure> {
+fn check_that_git_asks(setup: &Setup, url: Option<&Query>, streams: &mut Streams) -> CliResult<()> {
     if setup.scope == "--system" && env::var_os("GIT_CONFIG_NOSYSTEM").is_some() {
         let says = "GIT_CONFIG_NOSYSTEM is set here: git does not read the system's settings";
         ui::warn(streams, says, Some("unset GIT_CONFIG_NOSYSTEM"));

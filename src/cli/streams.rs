@@ -14,8 +14,6 @@ const PIPED_PATIENCE: Duration = Duration::from_secs(300);
 const MESSAGE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The three streams, and what is at their ends.
-// None of them follows from the others.
-#[allow(clippy::struct_excessive_bools)]
 pub struct Streams {
     /// Requests, or a token.
     pub input: Box<dyn Read>,

@@ -15,8 +15,8 @@ use super::table;
 use crate::credential::username::without_tokens;
 use crate::helper::notice::Notice;
 use crate::platform;
-use crate::terminal::escape;
 use crate::terminal::prompt::{self, Dialogue};
+use crate::terminal::{escape, with_causes};
 
 /// The first word of a line on standard error, and its colour.
 type Label = (&'static str, AnsiColor);
@@ -78,16 +78,6 @@ pub fn notices(streams: &mut Streams, notices: &[Notice], unix_now: u64) {
     for notice in notices {
         let Message { what, cause, hint } = message(notice, unix_now);
         report(streams, WARNING, &what, &cause, hint.as_deref());
-    }
-}
-
-/// An error and its causes in one line.
-pub fn with_causes(error: &dyn Error) -> String {
-    let causes = causes(error);
-    if causes.is_empty() {
-        error.to_string()
-    } else {
-        format!("{error}: {causes}")
     }
 }
 

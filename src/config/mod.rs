@@ -9,9 +9,12 @@ mod span;
 mod trust;
 pub mod written;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 use std::time::Duration;
+
+use clap::Args;
+use clap::builder::{OsStringValueParser, TypedValueParser};
 
 use self::account::Account;
 use self::choice::Choice;
@@ -20,16 +23,42 @@ use self::span::Span;
 use crate::files::places::{NoHome, Places};
 use crate::storage::file::PlaintextFile;
 use crate::storage::memory::Lifetime;
+use crate::time::parse_duration;
 
 /// The options of the command line. `None` leaves a setting to `config.toml`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
+#[command(about = None, long_about = None, next_help_heading = "Options of the helper")]
 pub struct Flags {
+    /// The storage: auto (the keychain if it can be reached, else memory), memory, keychain, file (plaintext), or several with
+    /// commas between them, asked in this order
+    #[arg(long, global = true, value_name = "STORAGE", value_parser = str::parse::<Choice>)]
     pub storage: Option<Choice>,
+    /// Memory forgets a credential this long after its last use: seconds, or a number with s, m, h, d or w [default: 1h]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = parse_duration)]
     pub timeout: Option<Duration>,
+    /// Memory forgets a credential this long after it was stored, used or not [default: 12h]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = parse_duration)]
     pub max_age: Option<Duration>,
+    /// The plaintext file of the file storage
+    #[arg(long, global = true, value_name = "PATH", value_parser = absolute_path())]
     pub file: Option<PathBuf>,
+    /// The socket of the memory daemon
+    #[arg(long, global = true, value_name = "PATH", value_parser = absolute_path())]
     pub socket: Option<PathBuf>,
+    /// Another configuration file
+    #[arg(long, global = true, value_name = "PATH", value_parser = absolute_path())]
     pub config: Option<PathBuf>,
+}
+
+/// Parses a path, which need not be UTF-8.
+fn absolute_path() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new()
+        .try_map(|path| absolute(&path).ok_or("write the whole path, from / on"))
+}
+
+/// git runs helpers in the current folder, which may be a repository of another person: a relative path would lead into it.
+pub(crate) fn absolute(path: &OsStr) -> Option<PathBuf> {
+    Some(PathBuf::from(path)).filter(|path| path.is_absolute())
 }
 
 impl Flags {

@@ -33,7 +33,7 @@ pub struct Known {
     /// When its forge was last asked, in Unix seconds.
     pub asked: Option<u64>,
     /// What came of that.
-    pub outcome: Option<Outcome>,
+    pub outcome: Option<LookupOutcome>,
 }
 
 impl Known {
@@ -57,7 +57,9 @@ impl Known {
     /// Whether the forge was asked within `every` before `unix_now`. An answer that told nothing is tried again sooner.
     pub fn was_asked(&self, every: Duration, unix_now: u64) -> bool {
         let pause = match self.outcome {
-            Some(Outcome::Limited | Outcome::Unclear | Outcome::Failed) => every.min(SOON),
+            Some(LookupOutcome::Limited | LookupOutcome::Unclear | LookupOutcome::Failed) => {
+                every.min(SOON)
+            }
             _ => every,
         };
         is_within(self.asked, pause, unix_now)
@@ -79,7 +81,7 @@ pub(super) fn is_within(moment: Option<u64>, every: Duration, unix_now: u64) -> 
 
 /// What came of asking a forge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum LookupOutcome {
     /// The token is good.
     Good,
     /// Its time is over.
@@ -100,7 +102,7 @@ pub enum Outcome {
     Pending,
 }
 
-impl Outcome {
+impl LookupOutcome {
     const ALL: [Self; 9] = [
         Self::Good,
         Self::Ended,
@@ -156,7 +158,7 @@ impl Known {
             b"since" => self.since = text.parse().ok(),
             b"accepted" => self.accepted = text.parse().ok(),
             b"asked" => self.asked = text.parse().ok(),
-            b"outcome" => self.outcome = Outcome::from_word(text),
+            b"outcome" => self.outcome = LookupOutcome::from_word(text),
             _ => {}
         }
     }

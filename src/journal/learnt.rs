@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::known::{Known, Outcome};
+use super::known::{Known, LookupOutcome};
 use super::{Contents, Error, Journal, Topic};
 use crate::credential::Credential;
 use crate::files::owned::Folder;
@@ -54,7 +54,7 @@ impl Journal {
                 return false;
             }
             known.asked = Some(unix_now);
-            known.outcome = Some(Outcome::Pending);
+            known.outcome = Some(LookupOutcome::Pending);
             true
         })
     }

@@ -1,6 +1,6 @@
 //! Why a secret is not used any more.
 
-use super::known::Outcome;
+use super::known::LookupOutcome;
 
 /// What is known against a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,10 +80,10 @@ impl Mark {
     }
 
     /// The mark that a forge's statement about the secret itself amounts to.
-    pub(super) fn told_by(outcome: Outcome) -> Option<Self> {
+    pub(super) fn told_by(outcome: LookupOutcome) -> Option<Self> {
         match outcome {
-            Outcome::Ended => Some(Self::Expired),
-            Outcome::Revoked => Some(Self::Rejected),
+            LookupOutcome::Ended => Some(Self::Expired),
+            LookupOutcome::Revoked => Some(Self::Rejected),
             _ => None,
         }
     }

@@ -262,7 +262,7 @@ impl Contents {
 
 #[cfg(test)]
 mod tests {
-    use super::known::Outcome;
+    use super::known::LookupOutcome;
     use super::*;
     use crate::credential::expiry::{Expiry, ExpirySource};
     use crate::credential::query::Query;
@@ -460,7 +460,7 @@ mod tests {
             since: Some(900),
             accepted: Some(999),
             asked: Some(1000),
-            outcome: Some(Outcome::Good),
+            outcome: Some(LookupOutcome::Good),
         };
         assert_eq!(journal.known(&old).unwrap(), None);
         journal
@@ -508,7 +508,7 @@ mod tests {
         let known = journal.known(&alice).unwrap();
         let known = known.unwrap();
         assert!(known.was_asked(DAY, 1001));
-        assert_eq!(known.outcome, Some(Outcome::Pending));
+        assert_eq!(known.outcome, Some(LookupOutcome::Pending));
         assert!(journal.claim(&alice, DAY, 1000 + 86_400).unwrap());
         assert!(journal.claim(&token("alice", "two"), DAY, 1001).unwrap());
     }

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use super::about::{About, Fingerprint};
-use super::known::{Known, Outcome};
+use super::known::{Known, LookupOutcome};
 use super::mark::Mark;
 use super::{Contents, Entry, Error, Journal, LONG_PATIENCE, PATIENCE};
 use crate::credential::Credential;
@@ -120,7 +120,8 @@ impl Snapshot {
                 outcome,
                 ..
             } = &entry.known;
-            let is_good = since.is_some() || accepted.is_some() || *outcome == Some(Outcome::Good);
+            let is_good =
+                since.is_some() || accepted.is_some() || *outcome == Some(LookupOutcome::Good);
             is_good && entry.is_of(&about)
         })
     }
@@ -455,10 +456,10 @@ mod tests {
         let (_home, journal) = journal();
         let token = token("alice", "one");
         for (said, expected) in [
-            (Outcome::Good, None),
-            (Outcome::Rejected, None),
-            (Outcome::Ended, Some((Mark::Expired, 1000))),
-            (Outcome::Revoked, Some((Mark::Rejected, 1000))),
+            (LookupOutcome::Good, None),
+            (LookupOutcome::Rejected, None),
+            (LookupOutcome::Ended, Some((Mark::Expired, 1000))),
+            (LookupOutcome::Revoked, Some((Mark::Rejected, 1000))),
         ] {
             journal
                 .learn(&token, 1000, |known| {

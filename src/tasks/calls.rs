@@ -1,9 +1,8 @@
 //! How git calls this helper: the flags in the helper lines of git's configuration, and the settings of each call.
 
-use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
+use std::ffi::OsString;
 
-use crate::config::{Flags, Settings};
+use crate::config::{Flags, Settings, absolute};
 use crate::credential::key::Key;
 use crate::credential::query::Query;
 use crate::git::Git;
@@ -47,11 +46,6 @@ pub(crate) fn gits_call(arguments: &[OsString]) -> Option<(Flags, OsString)> {
 fn set_once<T>(option: &mut Option<T>, value: Option<T>) -> Option<()> {
     let is_repeated = option.replace(value?).is_some();
     (!is_repeated).then_some(())
-}
-
-/// git runs helpers in the current folder, which may be a repository of another person: a relative path would lead into it.
-pub(crate) fn absolute(path: &OsStr) -> Option<PathBuf> {
-    Some(PathBuf::from(path)).filter(|path| path.is_absolute())
 }
 
 /// The flags in a value of `credential.helper`. `None`: this program does not accept them.

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use clap_complete::{Shell, generate};
 
-use super::failure::Failure;
+use super::failure::CliResult;
 use super::streams::Streams;
 use super::{command_line, ui};
 
@@ -26,7 +26,7 @@ pub(super) struct Arguments {
     shell: Shell,
 }
 
-pub(super) fn run(arguments: &Arguments, streams: &mut Streams) -> Result<ExitCode, Failure> {
+pub(super) fn run(arguments: &Arguments, streams: &mut Streams) -> CliResult {
     let script = match arguments.shell {
         Shell::Bash => BASH.to_owned(),
         Shell::Zsh => ZSH.to_owned(),

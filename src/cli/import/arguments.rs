@@ -6,8 +6,6 @@ use crate::neighbour::registry::Source;
 ///
 /// Without FROM: of all that are found.
 #[derive(clap::Args)]
-// The text is shown to people as it stands.
-#[allow(clippy::doc_markdown, clippy::struct_excessive_bools)]
 pub(in crate::cli) struct Arguments {
     /// git-store, git-store:PATH, netrc, netrc:PATH, gh, glab, gcm, git-cache, or env:NAME for a token in a variable of
     /// the environment

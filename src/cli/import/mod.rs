@@ -12,10 +12,11 @@ use std::process::ExitCode;
 use self::arguments::Arguments;
 use self::reach::Reach;
 use self::work::Work;
-use super::failure::Failure;
+use super::failure::{CliResult, Failure};
 use super::streams::Streams;
-use super::{open, patience, ui};
+use super::{open, ui};
 use crate::config::{Flags, Settings};
+use crate::git::may_prompt::prompt_patience;
 use crate::helper::open::can_use;
 use crate::neighbour::registry::{Neighbours, Source};
 use crate::storage::StorageKind;
@@ -26,11 +27,7 @@ use crate::tasks::import::sources::{cache_queries, username_of};
 use crate::tasks::target;
 use crate::time;
 
-pub(super) fn run(
-    arguments: &Arguments,
-    flags: &Flags,
-    streams: &mut Streams,
-) -> Result<ExitCode, Failure> {
+pub(super) fn run(arguments: &Arguments, flags: &Flags, streams: &mut Streams) -> CliResult {
     let wanted = arguments.url.as_deref().map(target::parse).transpose()?;
     let names_variable = |source: &Source| matches!(source, Source::Variable(_));
     if wanted.is_none() && arguments.from.iter().any(names_variable) {
@@ -42,8 +39,12 @@ pub(super) fn run(
     let (settings, helper) = open(flags.clone(), wanted.as_ref())?;
     let now = time::now();
     let username_of = |variable: &str| username_of(helper.issuers(), wanted.as_ref(), variable);
-    let mut neighbours =
-        Neighbours::open(&arguments.from, wanted.as_ref(), &username_of, patience())?;
+    let mut neighbours = Neighbours::open(
+        &arguments.from,
+        wanted.as_ref(),
+        &username_of,
+        prompt_patience(),
+    )?;
     let harvest = neighbours.read(cache_queries(helper.storages(), wanted.as_ref()));
     warnings::unread(streams, &harvest);
     let (storages, journal) = (helper.storages(), helper.journal());
@@ -93,14 +94,14 @@ fn remove_sources(
     reach: &Reach<'_>,
     settings: &Settings,
     streams: &mut Streams,
-) -> Result<(), Failure> {
+) -> CliResult<()> {
     let removal = SourceRemoval::of(
         import,
         (work.offers, &work.imported),
         (work.neighbours, work.harvest),
         |key| reach.looks_elsewhere(key),
     )?;
-    let has_keychain = || can_use(StorageKind::Keychain, settings, patience());
+    let has_keychain = || can_use(StorageKind::Keychain, settings, prompt_patience());
     warnings::staying(
         streams,
         &removal,

@@ -1,5 +1,6 @@
 //! The warnings of `import`.
 
+use super::super::messages::counted;
 use super::super::streams::Streams;
 use super::super::ui;
 use super::work::copies;
@@ -18,10 +19,7 @@ pub(super) fn unread(streams: &mut Streams, harvest: &Harvest) {
         ui::trouble(streams, trouble, trouble.hint());
     }
     for (name, skipped) in &harvest.skipped {
-        let entries = match skipped.count {
-            1 => "1 entry".to_owned(),
-            count => format!("{count} entries"),
-        };
+        let entries = counted(skipped.count, "entry", "entries");
         let mut what = format!("skipped {entries} of {name} that cannot be used");
         let named = escape::safe(skipped.to_string().as_bytes());
         if !named.is_empty() {

@@ -2,7 +2,8 @@
 
 use std::thread;
 
-use super::super::failure::Failure;
+use super::super::failure::CliResult;
+use super::super::messages::{counted, credentials};
 use super::super::progress::ProgressLine;
 use super::super::streams::Streams;
 use super::super::ui;
@@ -30,14 +31,14 @@ impl Work<'_> {
     }
 
     /// Prints to people, not to a program that reads JSON.
-    fn say(&self, streams: &mut Streams, text: &str) -> Result<(), Failure> {
+    fn say(&self, streams: &mut Streams, text: &str) -> CliResult<()> {
         if !self.arguments.json {
             ui::print(streams, text)?;
         }
         Ok(())
     }
 
-    pub(super) fn show(&self, streams: &mut Streams) -> Result<(), Failure> {
+    pub(super) fn show(&self, streams: &mut Streams) -> CliResult<()> {
         if self.offers.is_empty() {
             return self.say(streams, "nothing is found\n");
         }
@@ -60,7 +61,7 @@ impl Work<'_> {
         &mut self,
         import: &Import<'_>,
         streams: &mut Streams,
-    ) -> Result<bool, Failure> {
+    ) -> CliResult<bool> {
         let wanted: Vec<usize> = (0..self.offers.len())
             .filter(|&at| self.is_wanted(&self.offers[at]))
             .collect();
@@ -83,7 +84,7 @@ impl Work<'_> {
             );
             return Ok(false);
         }
-        let question = format!("Import {}?", counted(wanted.len()));
+        let question = format!("Import {}?", credentials(wanted.len()));
         if !*yes && !ui::confirm(streams, &question)? {
             ui::print(streams, "nothing was changed\n")?;
             return Ok(true);
@@ -103,11 +104,11 @@ impl Work<'_> {
             self.has_failed = true;
             let what = format!(
                 "{} not imported: another secret was stored meanwhile",
-                counted(stored.len() - count)
+                credentials(stored.len() - count)
             );
             ui::warn(streams, &what, Some("run the command again"));
         }
-        self.say(streams, &format!("imported {}\n", counted(count)))?;
+        self.say(streams, &format!("imported {}\n", credentials(count)))?;
         Ok(true)
     }
 
@@ -116,7 +117,7 @@ impl Work<'_> {
         &mut self,
         meant: Vec<usize>,
         streams: &mut Streams,
-    ) -> Result<(), Failure> {
+    ) -> CliResult<()> {
         let Arguments { dry_run, yes, .. } = self.arguments;
         if meant.is_empty() || *dry_run {
             return Ok(());
@@ -145,16 +146,6 @@ impl Work<'_> {
     }
 }
 
-fn counted(count: usize) -> String {
-    match count {
-        1 => "1 credential".to_owned(),
-        _ => format!("{count} credentials"),
-    }
-}
-
 pub(super) fn copies(count: usize) -> String {
-    match count {
-        1 => "1 copy".to_owned(),
-        _ => format!("{count} copies"),
-    }
+    counted(count, "copy", "copies")
 }

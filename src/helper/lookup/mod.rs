@@ -19,7 +19,7 @@ use crate::credential::query::Query;
 use crate::credential::token::TokenKind;
 use crate::forge::{self, ForgeExpiry, ForgeKind, MissingScope, TokenFacts, TokenVerdict, http};
 use crate::journal::Journal;
-use crate::journal::known::{self, EVERY, Known};
+use crate::journal::known::{EVERY, Known, LookupOutcome};
 use crate::storage::{Error, StorageKind, if_reached};
 use crate::time::Now;
 
@@ -332,16 +332,16 @@ fn is_word_of_person(source: ExpirySource) -> bool {
     matches!(source, ExpirySource::Git | ExpirySource::Person)
 }
 
-fn outcome_of(asked: &Asked) -> Option<known::Outcome> {
+fn outcome_of(asked: &Asked) -> Option<LookupOutcome> {
     Some(match asked {
-        Asked::Told(TokenVerdict::Good(_)) => known::Outcome::Good,
-        Asked::Told(TokenVerdict::Ended) => known::Outcome::Ended,
-        Asked::Told(TokenVerdict::Revoked) => known::Outcome::Revoked,
-        Asked::Told(TokenVerdict::Rejected) => known::Outcome::Rejected,
-        Asked::Told(TokenVerdict::Blocked { .. }) => known::Outcome::Blocked,
-        Asked::Told(TokenVerdict::Limited { .. }) => known::Outcome::Limited,
-        Asked::Told(TokenVerdict::Unclear { .. }) | Asked::NotThere(_) => known::Outcome::Unclear,
-        Asked::Failed(_) => known::Outcome::Failed,
+        Asked::Told(TokenVerdict::Good(_)) => LookupOutcome::Good,
+        Asked::Told(TokenVerdict::Ended) => LookupOutcome::Ended,
+        Asked::Told(TokenVerdict::Revoked) => LookupOutcome::Revoked,
+        Asked::Told(TokenVerdict::Rejected) => LookupOutcome::Rejected,
+        Asked::Told(TokenVerdict::Blocked { .. }) => LookupOutcome::Blocked,
+        Asked::Told(TokenVerdict::Limited { .. }) => LookupOutcome::Limited,
+        Asked::Told(TokenVerdict::Unclear { .. }) | Asked::NotThere(_) => LookupOutcome::Unclear,
+        Asked::Failed(_) => LookupOutcome::Failed,
         Asked::CannotTell | Asked::NoForge | Asked::NotHttps => return None,
     })
 }

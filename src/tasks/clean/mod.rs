@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use self::inventory::{InventoryItem, everything, locked, remove_from, remove_shadowed};
 use self::rules::{Since, StaleRules};
-use self::stale::{Reason, StaleCredential, StaleOwner};
+use self::stale::{CleanStep, Reason, StaleCredential, StaleSource};
 use crate::config::Settings;
 use crate::credential::Credential;
 use crate::credential::key::Key;
@@ -20,7 +20,7 @@ use crate::journal::Journal;
 use crate::journal::mark::Mark;
 use crate::neighbour;
 use crate::neighbour::registry::{Copied, Harvest, Neighbours};
-use crate::storage::{Error, Storage};
+use crate::storage::{Error, Storage, StorageKind};
 use crate::time::Now;
 
 /// Borrows the storages, in use or not, and the journal.
@@ -28,6 +28,8 @@ pub struct Clean<'a> {
     storages: Vec<&'a dyn Storage>,
     journal: &'a Journal,
     rules: StaleRules,
+    /// Only matching credentials are reported.
+    wanted: Option<&'a Query>,
 }
 
 /// The credentials in the storages, sorted.
@@ -64,20 +66,25 @@ impl<'a> Clean<'a> {
         storages: &'a Storages,
         rest: &'a [Box<dyn Storage>],
         journal: &'a Journal,
+        wanted: Option<&'a Query>,
     ) -> Self {
         let all = storages.iter().chain(rest);
         Self {
             storages: all.map(|storage| &**storage).collect(),
             journal,
             rules: StaleRules::new(settings, storages, journal),
+            wanted,
         }
     }
 
-    /// Sorts the credentials of every storage. Reports only the stale ones that match `wanted`.
-    pub fn inventory(&self, wanted: Option<&Query>, now: Now) -> Outcome<Inventory> {
+    fn is_wanted(&self, credential: &Credential) -> bool {
+        self.wanted
+            .is_none_or(|wanted| wanted.matches(&credential.key))
+    }
+
+    /// Sorts the credentials of every storage.
+    pub fn inventory(&self, now: Now) -> Outcome<Inventory> {
         let mut inventory = Inventory::default();
-        let is_wanted =
-            |item: &InventoryItem| wanted.is_none_or(|wanted| wanted.matches(&item.credential.key));
         let Outcome {
             value: all,
             notices,
@@ -85,11 +92,9 @@ impl<'a> Clean<'a> {
         let mut rest = Vec::new();
         for item in all {
             if is_renewable(&item.credential, now) {
-                inventory.renewable += usize::from(is_wanted(&item));
+                inventory.renewable += usize::from(self.is_wanted(&item.credential));
             } else if let Some(since) = self.rules.stale_by_itself(&item.credential, now) {
-                if is_wanted(&item) {
-                    inventory.stale.push(self.stale_item(&item, since));
-                }
+                inventory.stale.push(self.stale_item(&item, since));
             } else {
                 rest.push(item);
             }
@@ -106,10 +111,7 @@ impl<'a> Clean<'a> {
         for (item, since) in rest.into_iter().zip(superseded) {
             match since {
                 None => inventory.live.push(item),
-                Some(since) if is_wanted(&item) => {
-                    inventory.stale.push(self.stale_item(&item, since));
-                }
-                Some(_) => {}
+                Some(since) => inventory.stale.push(self.stale_item(&item, since)),
             }
         }
         for stale in &mut inventory.stale {
@@ -142,27 +144,38 @@ impl<'a> Clean<'a> {
         }
     }
 
-    /// The copies in other helpers with a secret that is stale here, has expired, or is retired. A copy of a live credential
-    /// is not stale.
-    pub fn copies(
+    /// The wanted stale credentials with their labels: those of `inventory`, and the copies in other helpers with a secret that
+    /// is stale here, has expired, or is retired. A copy of a live credential is not stale.
+    pub fn with_copies(
         &self,
+        inventory: Inventory,
+        neighbours: &Neighbours,
         harvest: &Harvest,
-        inventory: &Inventory,
-        wanted: Option<&Query>,
         now: Now,
     ) -> Vec<StaleCredential> {
-        let mut stale = Vec::new();
+        let mut copies = Vec::new();
         for (number, copied) in harvest.copies.iter().enumerate() {
             let copy = &copied.found.credential;
-            let is_wanted = wanted.is_none_or(|wanted| wanted.matches(&copy.key));
-            if !is_wanted || is_renewable(copy, now) {
+            if is_renewable(copy, now) {
                 continue;
             }
-            if let Some(since) = self.stale_copy(copy, inventory, now) {
-                stale.push(self.stale(copy, StaleOwner::Neighbour(number), since));
+            let Some(since) = self.stale_copy(copy, &inventory, now) else {
+                continue;
+            };
+            let mut stale = self.stale(copy, StaleSource::Neighbour(number), since);
+            neighbours.name_of(copied).clone_into(&mut stale.owner);
+            stale.place = Some(copied.found.shown_place());
+            stale.is_plaintext = copied.found.place.is_plaintext();
+            if !neighbours.can_remove(copied) {
+                stale.step = CleanStep::ReadOnly;
             }
+            copies.push(stale);
         }
-        stale
+        let mut all = inventory.stale;
+        all.append(&mut copies);
+        all.retain(|stale| self.is_wanted(&stale.credential));
+        self.label(&mut all, now);
+        all
     }
 
     fn stale_copy(&self, copy: &Credential, inventory: &Inventory, now: Now) -> Option<Since> {
@@ -190,25 +203,31 @@ impl<'a> Clean<'a> {
     fn stale(
         &self,
         credential: &Credential,
-        owner: StaleOwner,
+        source: StaleSource,
         (reason, since): Since,
     ) -> StaleCredential {
         let known = self.rules.snapshot.known(credential);
         StaleCredential {
-            label: None,
-            stored: known.and_then(|known| known.since),
             credential: credential.duplicate(),
-            owner,
+            owner: String::new(),
+            place: None,
+            is_plaintext: false,
             reason,
             since,
+            label: None,
+            stored: known.and_then(|known| known.since),
             items: 1,
+            step: CleanStep::Listed,
+            source,
             has_live_copy: false,
         }
     }
 
     fn stale_item(&self, item: &InventoryItem, since: Since) -> StaleCredential {
-        let stale = self.stale(&item.credential, StaleOwner::Storage(item.kind), since);
+        let stale = self.stale(&item.credential, StaleSource::Storage(item.kind), since);
         StaleCredential {
+            owner: item.kind.to_string(),
+            is_plaintext: item.kind == StorageKind::File,
             stored: item.written.or(stale.stored),
             items: item.items,
             ..stale
@@ -216,15 +235,13 @@ impl<'a> Clean<'a> {
     }
 
     /// Sets the label of each credential, if the journal can be written: otherwise it would have another label next time.
-    pub fn label(&self, stale: &mut [StaleCredential], now: Now) {
-        if stale.is_empty() {
-            return;
-        }
-        let Ok(marked) = self.journal.tagged(now.unix) else {
-            return;
-        };
-        for stale in stale {
-            stale.label = marked.tag(&stale.credential);
+    fn label(&self, stale: &mut [StaleCredential], now: Now) {
+        if !stale.is_empty()
+            && let Ok(marked) = self.journal.tagged(now.unix)
+        {
+            for stale in stale {
+                stale.label = marked.tag(&stale.credential);
+            }
         }
     }
 
@@ -255,9 +272,9 @@ impl<'a> Clean<'a> {
                 return Ok(0);
             }
         }
-        let kind = match stale.owner {
-            StaleOwner::Neighbour(number) => return Ok(neighbours.remove(&copies[number])?),
-            StaleOwner::Storage(kind) => kind,
+        let kind = match stale.source {
+            StaleSource::Neighbour(number) => return Ok(neighbours.remove(&copies[number])?),
+            StaleSource::Storage(kind) => kind,
         };
         let mut removed = 0;
         for storage in &self.storages {

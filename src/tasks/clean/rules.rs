@@ -47,9 +47,8 @@ impl StaleRules {
             return Some((Reason::Expired, Some(expiry.unix())));
         }
         match self.snapshot.mark_of(credential) {
-            Some((Mark::Rejected, at)) => Some((Reason::Rejected, Some(at))),
-            Some((Mark::Expired, at)) => Some((Reason::Expired, Some(at))),
-            Some(_) | None => self.retired(credential),
+            None | Some((Mark::Superseded, _)) => self.retired(credential),
+            Some((mark, at)) => Some((Reason::of(mark), Some(at))),
         }
     }
 

@@ -1,5 +1,7 @@
 //! A stale credential: where it is, and why it no longer works.
 
+use serde::Serialize;
+
 use crate::credential::Credential;
 use crate::journal::mark::Mark;
 use crate::storage::StorageKind;
@@ -8,7 +10,11 @@ use crate::storage::StorageKind;
 pub struct StaleCredential {
     /// As it was found.
     pub credential: Credential,
-    pub owner: StaleOwner,
+    /// The name of the storage or of the other helper.
+    pub owner: String,
+    /// The place in another helper, such as a file and its line. `None`: a storage has the credential.
+    pub place: Option<String>,
+    pub is_plaintext: bool,
     pub reason: Reason,
     /// Since when, in Unix seconds.
     pub since: Option<u64>,
@@ -18,12 +24,30 @@ pub struct StaleCredential {
     pub stored: Option<u64>,
     /// The number of items with this secret. All of them are removed.
     pub items: usize,
+    pub step: CleanStep,
+    pub(super) source: StaleSource,
     /// Another entry with the same secret works.
     pub(super) has_live_copy: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StaleOwner {
+/// The next step for a stale credential, or the result of its removal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CleanStep {
+    /// It is to be removed.
+    Listed,
+    /// The user keeps it.
+    Kept,
+    /// Its helper cannot remove it.
+    ReadOnly,
+    Removed,
+    /// It was removed, or changed, by another program.
+    Changed,
+    Failed,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum StaleSource {
     Storage(StorageKind),
     /// Another helper: the index of its copy in the harvest.
     Neighbour(usize),

@@ -1,31 +1,30 @@
-//! What an examination found, as values: the user interface prints.
+//! The result of one check, as a value: the user interface prints it.
 
-/// One thing that was looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
+use serde::Serialize;
+
+/// The result of one check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// What was looked at, in a word or two.
+    /// The subject, in a word or two.
     pub title: &'static str,
-    /// How it is.
-    pub outcome: Outcome,
-    /// What was found. May hold foreign text.
+    pub outcome: FindingState,
+    /// The result. May hold text from outside.
     pub says: String,
-    /// What to do: one command, or one page. May hold foreign text.
+    /// The fix: one command, or one page. May hold text from outside.
     pub remedy: Option<String>,
 }
 
-/// How something is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// As it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FindingState {
     Ok,
-    /// Worth knowing.
+    /// Git works, but the user should know.
     Note,
-    /// In the way.
+    /// Git fails, or a token is at risk.
     Problem,
 }
 
-impl Outcome {
-    /// For people and machines.
+impl FindingState {
     pub fn word(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -36,30 +35,37 @@ impl Outcome {
 }
 
 impl Finding {
-    /// All is well.
     pub fn ok(title: &'static str, says: impl Into<String>) -> Self {
-        Self::new(title, Outcome::Ok, says.into(), None)
+        Self::new(title, FindingState::Ok, says.into(), None)
     }
 
-    /// Worth knowing.
     pub fn note(
         title: &'static str,
         says: impl Into<String>,
         remedy: impl Into<Option<String>>,
     ) -> Self {
-        Self::new(title, Outcome::Note, says.into(), remedy.into())
+        Self::new(title, FindingState::Note, says.into(), remedy.into())
     }
 
-    /// In the way, and what to do about it.
     pub fn problem(
         title: &'static str,
         says: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
-        Self::new(title, Outcome::Problem, says.into(), Some(remedy.into()))
+        Self::new(
+            title,
+            FindingState::Problem,
+            says.into(),
+            Some(remedy.into()),
+        )
     }
 
-    fn new(title: &'static str, outcome: Outcome, says: String, remedy: Option<String>) -> Self {
+    fn new(
+        title: &'static str,
+        outcome: FindingState,
+        says: String,
+        remedy: Option<String>,
+    ) -> Self {
         Self {
             title,
             outcome,

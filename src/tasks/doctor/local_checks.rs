@@ -23,6 +23,7 @@ use crate::helper::storages::Storages;
 use crate::secret::Secret;
 use crate::storage::{Lack, StorageKind};
 use crate::terminal::escape::shell_word;
+use crate::terminal::with_causes;
 use crate::time::Now;
 
 /// Programs that read these use them in the place of what is kept here.
@@ -166,7 +167,7 @@ pub(super) fn examine_storages(storages: &Storages, settings: &Settings) -> Vec<
         findings.push(match storage.check() {
             Ok(()) => Finding::ok("storage", format!("{kind} can be used")),
             Err(error) => {
-                let says = causes(&error);
+                let says = with_causes(&error);
                 let hint = error.hint().map(str::to_owned);
                 // A keyring that is there and does not answer keeps its tokens from git.
                 let may_be_away = settings.storage == Choice::Auto
@@ -237,16 +238,10 @@ fn daemon(settings: &Settings) -> Finding {
             let hint = "raise the limit of locked memory ('ulimit -l'), then 'git credential-pat cache stop'";
             Finding::note("daemon", says, hint.to_owned())
         }
-        Err(error) => Finding::problem("daemon", causes(&error), "git credential-pat cache stop"),
+        Err(error) => Finding::problem(
+            "daemon",
+            with_causes(&error),
+            "git credential-pat cache stop",
+        ),
     }
-}
-
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
 }

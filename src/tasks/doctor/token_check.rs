@@ -1,7 +1,7 @@
 //! The token check: what the forge says about the stored token, and whether git can use a token of this kind.
 
 use super::diagnosis::Diagnosis;
-use super::finding::{Finding, Outcome};
+use super::finding::{Finding, FindingState};
 use crate::credential::key::Key;
 use crate::credential::token::TokenKind;
 use crate::forge::http;
@@ -30,7 +30,7 @@ impl Diagnosis<'_> {
         // Without a repository, only the forge can tell whether git gets through.
         if key.path.is_none() && !self.git_reaches(&self.site.url("/"), *error) {
             let of_token = Finding {
-                outcome: Outcome::Problem,
+                outcome: FindingState::Problem,
                 ..of_token
             };
             return vec![of_token, of_repository];
