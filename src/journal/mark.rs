@@ -48,17 +48,8 @@ impl Mark {
         self.is_of_copies() || former == Self::Displaced
     }
 
-    /// The name in JSON and in messages.
+    /// The name in the journal's file, in JSON and in messages.
     pub fn word(self) -> &'static str {
-        match self {
-            Self::Rejected => "refused",
-            Self::Expired => "ended",
-            mark => mark.key(),
-        }
-    }
-
-    /// The name in the journal's file.
-    pub(super) fn key(self) -> &'static str {
         match self {
             Self::Rejected => "rejected",
             Self::Superseded => "superseded",
@@ -75,7 +66,7 @@ impl Mark {
             b"ended" => Some(Self::Expired),
             key => Self::ALL
                 .into_iter()
-                .find(|mark| mark.key().as_bytes() == key),
+                .find(|mark| mark.word().as_bytes() == key),
         }
     }
 
@@ -120,7 +111,7 @@ mod tests {
     #[test]
     fn every_key_is_read_back() {
         for mark in Mark::ALL {
-            assert_eq!(Mark::from_key(mark.key().as_bytes()), Some(mark));
+            assert_eq!(Mark::from_key(mark.word().as_bytes()), Some(mark));
         }
         assert_eq!(Mark::from_key(b"refused"), Some(Mark::Rejected));
         assert_eq!(Mark::from_key(b"ended"), Some(Mark::Expired));

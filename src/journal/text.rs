@@ -83,7 +83,7 @@ impl Contents {
                 out.push(format!("said={said}\n").as_bytes());
             }
             if let Some((mark, at)) = mark {
-                out.push(format!("{}={at}\n", mark.key()).as_bytes());
+                out.push(format!("{}={at}\n", mark.word()).as_bytes());
             }
             known.write(&mut out);
             out.push(b"\n");

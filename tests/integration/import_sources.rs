@@ -9,6 +9,7 @@ use git_credential_pat::credential::basic;
 use git_credential_pat::secret::Secret;
 
 use crate::attributes::{Answer, lines};
+use crate::forge::schema;
 use crate::process::{self, Output};
 use crate::sandbox::Sandbox;
 use crate::tool;
@@ -400,6 +401,7 @@ fn a_secret_of_a_kind_that_its_forge_no_longer_accepts_is_not_imported() {
         done.text()
     };
     let json = import("--dry-run --json");
+    schema::check("import", json.as_bytes());
     assert_eq!(
         json.matches("\"verdict\": \"not-taken\"").count(),
         2,
@@ -420,6 +422,7 @@ fn a_secret_of_a_kind_that_its_forge_no_longer_accepts_is_not_imported() {
         .collect();
     assert_eq!(fs::read_to_string(&file).unwrap(), left);
     let stale = sandbox.ask(&format!("{flags} clean --dry-run --json"), b"");
+    schema::check("clean", &stale.stdout);
     assert_eq!(
         stale.text().matches("\"not-taken\"").count(),
         2,

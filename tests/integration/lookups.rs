@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::attributes::lines;
+use crate::forge::schema;
 use crate::process;
 use crate::sandbox::Sandbox;
 
@@ -43,50 +44,8 @@ fn store(sandbox: &Sandbox, host: &str, token: &str, more: &[(&str, &str)]) {
 fn json(sandbox: &Sandbox, command: &str, status: i32) -> Vec<Value> {
     let output = sandbox.ask(&format!("{command} --json"), b"");
     assert_eq!(output.status.code(), Some(status), "{output:?}");
-    let path = format!("{}/docs/{command}.schema.json", env!("CARGO_MANIFEST_DIR"));
-    let schema: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
-    let shown: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
-    for object in &shown {
-        keeps_to(object, &schema["items"]);
-    }
-    shown
-}
-
-/// As much of JSON Schema as ours use.
-#[track_caller]
-fn keeps_to(value: &Value, schema: &Value) {
-    if let Some(allowed) = schema.get("enum") {
-        assert!(
-            allowed.as_array().unwrap().contains(value),
-            "{value}: {schema}"
-        );
-    }
-    let name = match value {
-        Value::Null => "null",
-        Value::Bool(_) => "boolean",
-        Value::Number(_) => "integer",
-        Value::String(_) => "string",
-        Value::Array(_) => "array",
-        Value::Object(_) => "object",
-    };
-    if let Some(kind) = schema.get("type") {
-        let is_kind = kind == name
-            || kind
-                .as_array()
-                .is_some_and(|kinds| kinds.contains(&Value::from(name)));
-        assert!(is_kind, "{value}: {schema}");
-    }
-    for item in value.as_array().into_iter().flatten() {
-        keeps_to(item, &schema["items"]);
-    }
-    if let Some(object) = value.as_object() {
-        let required = schema["required"].as_array().unwrap();
-        assert_eq!(object.len(), required.len(), "{value}");
-        for name in required {
-            let name = name.as_str().unwrap();
-            keeps_to(&object[name], &schema["properties"][name]);
-        }
-    }
+    let json = schema::check(command, &output.stdout);
+    json.as_array().unwrap().clone()
 }
 
 fn journal(sandbox: &Sandbox) -> String {

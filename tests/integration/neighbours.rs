@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use crate::attributes::{Answer, lines};
+use crate::forge::schema;
 use crate::keychain::helper_folder;
 use crate::process::{self, Output};
 use crate::sandbox::{PROGRAM, Sandbox};
@@ -221,6 +222,7 @@ fn keyring_and_files_arrive_and_a_second_import_changes_nothing() {
         .ask(&format!("{keychain} import --json"), b"")
         .succeeded();
     shows_no_secret(&json);
+    schema::check("import", &json.stdout);
     count(&json.text(), "\"verdict\": \"same\"", 11);
     count(&json.text(), "\"imported\": false", 11);
     assert_eq!((listed(), sources(), home()), (before, files, dotfiles));
@@ -349,11 +351,12 @@ fn what_was_refused_is_not_imported_unless_one_insists() {
         answer.get("password").map(str::to_owned)
     };
     let shown = import("--yes");
-    count(&shown, "refused ", 1);
+    count(&shown, "rejected ", 1);
     count(&shown, "superseded ", 1);
     assert!(shown.ends_with("nothing is to be imported\n"), "{shown}");
     let json = import("--json --yes --replace");
-    count(&json, "\"verdict\": \"refused\"", 1);
+    schema::check("import", json.as_bytes());
+    count(&json, "\"verdict\": \"rejected\"", 1);
     count(&json, "\"verdict\": \"superseded\"", 1);
     count(&json, "\"imported\": false", 2);
     assert_eq!(password("one.test", "alice"), None);
@@ -377,7 +380,7 @@ fn what_was_refused_is_not_imported_unless_one_insists() {
         "machine one.test login alice password made-up-good",
     );
     let shown = import("--yes --refused");
-    count(&shown, "refused ", 1);
+    count(&shown, "rejected ", 1);
     assert!(shown.contains(" new"), "{shown}");
     assert_eq!(
         password("one.test", "alice").as_deref(),
@@ -894,6 +897,7 @@ fn keyring_answers_are_taken_over_only_with_replace() {
         Some("made-up-kept")
     );
     let json = import("--json --dry-run");
+    schema::check("import", json.as_bytes());
     count(&json, "\"verdict\": \"shadows\"", 1);
     count(&json, "\"shadows\": null", 1);
     count(&json, "\"username\": \"kept\"", 1);
@@ -1249,6 +1253,7 @@ fn keyring_leftovers_of_gits_own_helper_are_known_by_what_they_are() {
     assert!(stored.iter().all(|day| day.len() > 8), "{stored:?}");
     let json = sandbox.ask("clean --json --dry-run", b"").succeeded();
     shows_no_secret(&json);
+    schema::check("clean", &json.stdout);
     count(&json.text(), "\"reason\": \"not-taken\"", 2);
 
     let done = sandbox.ask("clean --yes", b"").succeeded();
@@ -1413,6 +1418,7 @@ fn the_table_tells_secrets_apart() {
         .ask(&format!("{flags} clean --json --dry-run"), b"")
         .succeeded();
     shows_no_secret(&json);
+    schema::check("clean", &json.stdout);
     count(&json.text(), &format!("\"secret\": \"{}\"", &one[1..]), 2);
 }
 
@@ -1756,6 +1762,7 @@ fn single_ones_are_held_back_at_the_terminal() {
     let json = sandbox
         .ask(&format!("{flags} clean --json --yes"), b"")
         .succeeded();
+    schema::check("clean", &json.stdout);
     count(&json.text(), "\"outcome\": \"removed\"", 2);
     count(&json.text(), "\"reason\": \"expired\"", 2);
     let empty = sandbox

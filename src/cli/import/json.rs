@@ -12,8 +12,8 @@ pub(super) struct ShownOffer {
     #[serde(flatten)]
     key: ShownKey,
     sources: Vec<ShownSource>,
-    ends: Option<String>,
-    ends_unix: Option<u64>,
+    expires_at: Option<String>,
+    expires_at_unix: Option<u64>,
     verdict: &'static str,
     /// The credential that answers now, and no longer would.
     shadows: Option<ShownKey>,
@@ -46,8 +46,8 @@ pub(super) fn shown(work: &Work) -> Vec<ShownOffer> {
         shown.push(ShownOffer {
             key: (&offer.credential.key).into(),
             sources,
-            ends: expiry.and_then(Expiry::rfc3339),
-            ends_unix: expiry.map(Expiry::unix),
+            expires_at: expiry.and_then(Expiry::rfc3339),
+            expires_at_unix: expiry.map(Expiry::unix),
             verdict: offer.verdict.word(),
             shadows: offer.shadowed.as_ref().map(|(_, key)| key.into()),
             imported,

@@ -46,12 +46,12 @@ impl Verdict {
         match self {
             Self::New => "new",
             Self::Same => "same",
-            Self::SameWithExpiry => "same-with-end",
+            Self::SameWithExpiry => "same-with-expiry",
             Self::Different => "different",
             Self::Shadows => "shadows",
             Self::Unknown => "unknown",
             Self::Second => "second",
-            Self::Expired => "ended",
+            Self::Expired => "expired",
             Self::Invalid { why, .. } => why.word(),
         }
     }

@@ -12,7 +12,7 @@ mod http;
 mod proxy;
 mod record;
 mod repository;
-mod schema;
+pub mod schema;
 mod server;
 mod work;
 

@@ -11,6 +11,14 @@ pub fn of(command: &str) -> Value {
     serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
 }
 
+/// Checks the output of a command with `--json` against its schema.
+#[track_caller]
+pub fn check(command: &str, output: &[u8]) -> Value {
+    let json = serde_json::from_slice(output).unwrap();
+    assert_eq!(faults(&of(command), &json), [""; 0], "{json:#}");
+    json
+}
+
 /// Everything that is wrong with `value`, each with its place.
 pub fn faults(schema: &Value, value: &Value) -> Vec<String> {
     let mut judge = Judge {
