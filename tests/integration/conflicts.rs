@@ -70,7 +70,16 @@ struct Client<'a> {
     host: &'a str,
 }
 
-impl Client<'_> {
+impl<'a> Client<'a> {
+    fn new(sandbox: &'a Sandbox, storage: &'a str) -> Self {
+        let host = "one.test";
+        Self {
+            sandbox,
+            storage,
+            host,
+        }
+    }
+
     fn request(&self, more: &[(&str, &str)]) -> Vec<u8> {
         let site = [
             ("capability[]", "state"),
@@ -137,9 +146,8 @@ fn every_row_holds(storage: &str, needs_keyring: bool) {
         for (incoming, kept) in INCOMING.iter().zip(kept) {
             let host = format!("{}-{number}.test", incoming.replace(' ', "-"));
             let client = Client {
-                sandbox: &sandbox,
-                storage,
                 host: &host,
+                ..Client::new(&sandbox, storage)
             };
             for (step, secret) in *before {
                 client.act(step, secret);
@@ -184,11 +192,7 @@ fn every_row_holds_in_a_list() {
 fn an_unusable_journal_stops_nothing() {
     for state in ["missing", "corrupt", "unreadable", "read-only"] {
         let sandbox = Sandbox::new();
-        let client = Client {
-            sandbox: &sandbox,
-            storage: "file",
-            host: "one.test",
-        };
+        let client = Client::new(&sandbox, "file");
         client.act("store", X);
         client.act("store", Y);
         let folder = sandbox.path("state/git-credential-pat");
@@ -221,11 +225,7 @@ fn an_unusable_journal_stops_nothing() {
 #[test]
 fn a_helper_in_front_that_confirms_another_secret_each_time_is_followed() {
     let sandbox = Sandbox::new();
-    let client = Client {
-        sandbox: &sandbox,
-        storage: "file",
-        host: "one.test",
-    };
+    let client = Client::new(&sandbox, "file");
     client.act("login", X);
     for number in 0..3 {
         let secret = format!("tok-{number}");
@@ -241,11 +241,7 @@ fn a_helper_in_front_that_confirms_another_secret_each_time_is_followed() {
 #[test]
 fn a_command_brings_back_what_memory_has_forgotten() {
     let sandbox = Sandbox::new();
-    let client = Client {
-        sandbox: &sandbox,
-        storage: "memory",
-        host: "one.test",
-    };
+    let client = Client::new(&sandbox, "memory");
     for step in ["store what was answered", "store"] {
         client.act("store", X);
         sandbox.ask("cache clear", b"").succeeded();
@@ -259,11 +255,7 @@ fn a_command_brings_back_what_memory_has_forgotten() {
 #[test]
 fn a_false_rejection_is_undone_by_a_user_only() {
     let sandbox = Sandbox::new();
-    let client = Client {
-        sandbox: &sandbox,
-        storage: "file",
-        host: "one.test",
-    };
+    let client = Client::new(&sandbox, "file");
     client.act("store", X);
     client.act("erase", X);
     client.act("store what was answered", X);
