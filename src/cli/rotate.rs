@@ -184,7 +184,7 @@ fn report(
     for (what, hint) in rotated.warnings(again) {
         ui::warn(streams, &what, Some(&hint));
     }
-    if let Some(key) = rotated.saved.first() {
+    if let Some(Credential { key, .. }) = rotated.saved.first() {
         let entries = location::entries(rotation.helper, key)?;
         let lifetime = rotation.helper.lifetime();
         let place = location::in_sentence(&entries, lifetime, time::now().unix);

@@ -1,7 +1,8 @@
-//! The entries that hold the token which is about to be replaced. A forge knows a token, and not the names that it is kept
+//! The entries that hold the token which is about to be rotated. A forge knows a token, and not the names that it is kept
 //! under: every entry of the host counts, in every storage that can be asked. An entry of another host gets no new token,
 //! even if it has the old one: a page may have tricked the user into typing the token there.
 
+use super::outcome::Rotated;
 use super::plan::Rotation;
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
@@ -37,38 +38,26 @@ pub struct StaleEntry {
     pub is_erased: bool,
 }
 
-/// The entries after the new token was offered to each.
-pub(super) struct Replaced {
-    /// These have the new token, each key once.
-    pub(super) saved: Vec<Credential>,
-    pub(super) left: Vec<StaleEntry>,
-    /// These were given another token meanwhile, and keep it.
-    pub(super) displaced: Vec<(StorageKind, Key)>,
-    /// Whether the new token lasts where the old one did.
-    pub(super) is_lasting: bool,
-}
-
 impl Rotation<'_> {
     /// Returns every entry with the token of `old`.
     pub(super) fn entries(&self, old: &Credential) -> Result<TokenEntries<'_>, Error> {
         let (mut all, silent) = self.find(&old.key, &|kept| kept.has_token_of(old))?;
-        all.sort_by_key(TokenEntry::forgets);
+        all.sort_by_key(|entry| !entry.storage.kind().lasts());
         let mut others = Vec::new();
         for storage in self.helper.storages() {
-            if all
-                .iter()
-                .all(|entry| entry.storage.kind() != storage.kind())
-            {
+            let mut kinds = all.iter().map(|entry| entry.storage.kind());
+            if !kinds.any(|kind| kind == storage.kind()) {
                 others.push(&**storage);
             }
         }
-        let silent = silent.into_iter();
+        let mut unasked = Vec::new();
+        for cause in silent {
+            unasked.extend(self.helper.storages().passed_over(cause));
+        }
         Ok(TokenEntries {
             all,
             others,
-            unasked: silent
-                .filter_map(|cause| self.helper.storages().passed_over(cause))
-                .collect(),
+            unasked,
         })
     }
 
@@ -113,10 +102,6 @@ fn find_in<'a>(
 }
 
 impl TokenEntry<'_> {
-    fn forgets(&self) -> bool {
-        self.storage.kind() == StorageKind::Memory
-    }
-
     /// Replaces the old token by `token`. Returns false if another one was stored meanwhile.
     fn swap(&self, token: &Secret, expiry: Option<Expiry>) -> Result<bool, Error> {
         let new = self.kept.with_token(token, expiry);
@@ -157,21 +142,16 @@ impl TokenEntries<'_> {
     /// entry cannot be updated, removes its old token, provided another entry holds the new one. Fails if an entry failed
     /// and no storage at all saved the new token.
     pub(super) fn replace(
-        &self,
+        self,
         token: &Secret,
         expiry: Option<Expiry>,
         retry: &mut dyn FnMut(&Error) -> bool,
-    ) -> Result<Replaced, Error> {
+    ) -> Result<Rotated, Error> {
         let mut tried = Vec::new();
         for entry in &self.all {
             tried.push((entry, entry.swap(token, expiry)));
         }
-        let mut replaced = Replaced {
-            saved: Vec::new(),
-            left: Vec::new(),
-            displaced: Vec::new(),
-            is_lasting: true,
-        };
+        let mut rotated = Rotated::default();
         let (mut failed, mut lasts, mut lasted) = (Vec::new(), false, false);
         for (entry, mut result) in tried {
             while let Err(cause) = &result
@@ -179,59 +159,54 @@ impl TokenEntries<'_> {
             {
                 result = entry.swap(token, expiry);
             }
-            lasts |= matches!(result, Ok(true)) && !entry.forgets();
-            lasted |= !matches!(result, Ok(false)) && !entry.forgets();
+            let is_lasting = entry.storage.kind().lasts();
+            lasts |= is_lasting && matches!(result, Ok(true));
+            lasted |= is_lasting && !matches!(result, Ok(false));
             match result {
-                Ok(true) => replaced.add(entry.kept.with_token(token, expiry)),
+                Ok(true) => rotated.add(entry.kept.with_token(token, expiry)),
                 Ok(false) => {
                     let place = (entry.storage.kind(), entry.kept.key.clone());
-                    replaced.displaced.push(place);
+                    rotated.displaced.push(place);
                 }
                 Err(cause) => failed.push((entry, cause)),
             }
         }
-        if let Some((entry, _)) = failed.first().filter(|_| replaced.saved.is_empty()) {
+        if let Some((entry, _)) = failed.first().filter(|_| rotated.saved.is_empty()) {
             let new = entry.kept.with_token(token, expiry);
             if let Some(kind) = self.rescue(&new) {
-                lasts |= kind != StorageKind::Memory;
-                replaced.add(new);
+                lasts |= kind.lasts();
+                rotated.add(new);
             }
         }
-        replaced.is_lasting = lasts || !lasted;
-        if replaced.saved.is_empty() {
+        rotated.is_lasting = lasts || !lasted;
+        if rotated.saved.is_empty() {
             // A storage that did not answer may have taken the token: this is the cause to report.
             failed.sort_by_key(|(_, cause)| matches!(cause, Error::Unavailable { .. }));
             return match failed.pop() {
                 Some((_, cause)) => Err(cause),
-                None => Ok(replaced),
+                None => Ok(rotated),
             };
         }
         for (entry, cause) in failed {
-            replaced.left.push(StaleEntry {
+            rotated.left.push(StaleEntry {
                 key: entry.kept.key.clone(),
                 kind: entry.storage.kind(),
                 cause,
                 is_erased: entry.erase(),
             });
         }
-        Ok(replaced)
+        rotated.unasked = self.unasked;
+        Ok(rotated)
     }
 
     /// Saves the token in another storage, in memory last. Returns which one.
     fn rescue(&self, new: &Credential) -> Option<StorageKind> {
         let mut others = self.others.clone();
-        others.sort_by_key(|storage| storage.kind() == StorageKind::Memory);
-        let mut others = others.into_iter();
-        let saved = others.find(|storage| storage.store(new).is_ok())?;
-        Some(saved.kind())
-    }
-}
-
-impl Replaced {
-    fn add(&mut self, new: Credential) {
-        if self.saved.iter().all(|other| other.key != new.key) {
-            self.saved.push(new);
-        }
+        others.sort_by_key(|storage| !storage.kind().lasts());
+        let saved = others
+            .into_iter()
+            .find(|storage| storage.store(new).is_ok());
+        saved.map(Storage::kind)
     }
 }
 
@@ -342,8 +317,8 @@ mod tests {
         let failed = holding(&[(&full, &old)], Vec::new()).replace(&token, None, &mut |_| false);
         assert!(failed.is_err() && has(&full, &old));
         let entries = holding(&[(&full, &old)], vec![&memory]);
-        let replaced = entries.replace(&token, None, &mut |_| false).unwrap();
-        assert!(replaced.left[0].is_erased && !replaced.is_lasting);
+        let rotated = entries.replace(&token, None, &mut |_| false).unwrap();
+        assert!(rotated.left[0].is_erased && !rotated.is_lasting);
         assert!(!has(&full, &old) && has(&memory, &new));
     }
 
@@ -356,8 +331,8 @@ mod tests {
         second.store(&old).unwrap();
         let entries = holding(&[(&first, &old), (&second, &old)], Vec::new());
         let token = Secret::new(b"new");
-        let replaced = entries.replace(&token, None, &mut |_| false).unwrap();
-        assert_eq!((replaced.saved.len(), replaced.displaced.len()), (1, 1));
+        let rotated = entries.replace(&token, None, &mut |_| false).unwrap();
+        assert_eq!((rotated.saved.len(), rotated.displaced.len()), (1, 1));
         assert!(has(&first, &other) && has(&second, &new));
     }
 

@@ -9,6 +9,7 @@ use crate::credential::expiry::ExpirySource;
 use crate::credential::token::TokenKind;
 use crate::forge::{ForgeExpiry, Page, Revocation, TokenFacts, TokenVerdict, Wish, http};
 use crate::helper::lookup::request::Asked;
+use crate::journal::mark::Mark;
 use crate::secret::{Buffer, Secret};
 use crate::terminal::escape;
 
@@ -32,7 +33,9 @@ impl Rotation<'_> {
             ForgeExpiry::Never => given,
             ForgeExpiry::Unknown => given.or_else(|| self.helper.guessed_expiry(new, self.now)),
         };
-        let token = new.token().ok_or_else(Error::invalid)?;
+        let (Some(old_token), Some(token)) = (old.token(), new.token()) else {
+            return Err(Error::invalid());
+        };
         let new = NewToken {
             token,
             expiry,
@@ -42,6 +45,14 @@ impl Rotation<'_> {
         let rotated = self.propagate(entries, &old.key, &new, &mut |_| false)?;
         if rotated.saved.is_empty() {
             return Err(Error::Displaced);
+        }
+        for saved in &rotated.saved {
+            // A copy of the old token may lie elsewhere, and a client may confirm it late.
+            let old = saved.with_token(old_token, None);
+            let _ = self
+                .helper
+                .journal()
+                .mark(&old, Mark::Superseded, self.now.unix);
         }
         Ok(rotated)
     }

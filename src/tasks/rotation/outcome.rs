@@ -3,15 +3,17 @@
 use std::fmt::Write as _;
 
 use super::entries::StaleEntry;
+use crate::credential::Credential;
 use crate::credential::key::Key;
 use crate::forge::ForgeExpiry;
 use crate::helper::notice::Notice;
 use crate::storage::{Error, StorageKind};
 use crate::terminal::escape;
 
+#[derive(Default)]
 pub struct Rotated {
-    /// The entries that have the new token. That of the key that was asked for comes first, if it is among them.
-    pub saved: Vec<Key>,
+    /// The entries that have the new token, each key once. That of the key that was asked for comes first, if it is among them.
+    pub saved: Vec<Credential>,
     /// Entries that could not be updated.
     pub left: Vec<StaleEntry>,
     /// Entries that got another token meanwhile. They keep that token.
@@ -27,6 +29,12 @@ pub struct Rotated {
 }
 
 impl Rotated {
+    pub(super) fn add(&mut self, new: Credential) {
+        if self.saved.iter().all(|other| other.key != new.key) {
+            self.saved.push(new);
+        }
+    }
+
     /// Whether each entry with the old token has the new one.
     pub fn is_everywhere(&self) -> bool {
         self.left.is_empty() && self.displaced.is_empty() && self.is_whole()
@@ -53,8 +61,14 @@ impl Rotated {
         if self.expiry == ForgeExpiry::Never {
             text.push_str("the new token never expires\n");
         }
-        for key in self.saved.iter().filter(|saved| *saved != key) {
-            let _ = writeln!(text, "it is also in the old one's place in {}", entry(key));
+        for Credential { key: other, .. } in &self.saved {
+            if other != key {
+                let _ = writeln!(
+                    text,
+                    "it is also in the old one's place in {}",
+                    entry(other)
+                );
+            }
         }
         text
     }
@@ -103,7 +117,8 @@ impl Rotated {
         }
         if !self.is_lasting {
             let what = "only memory has the new token, and it forgets".to_owned();
-            let url = self.saved.first().map(Key::argument).unwrap_or_default();
+            let url = self.saved.first().map(|saved| saved.key.argument());
+            let url = url.unwrap_or_default();
             let login = format!("create a new one with 'git credential-pat login {url}'");
             // `rotate` finds no entry to update where the old token is gone.
             let is_erased = self.left.iter().all(|left| left.is_erased);

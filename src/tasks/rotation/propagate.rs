@@ -1,15 +1,14 @@
 //! Propagating: the new token goes into every entry that has the old one, and the journal learns about it.
 
-use super::entries::{Replaced, TokenEntries};
+use super::entries::TokenEntries;
 use super::outcome::Rotated;
 use super::plan::Rotation;
 
 use crate::credential::expiry::{Expiry, ExpirySource};
 use crate::credential::key::Key;
-use crate::forge::{ForgeExpiry, TokenVerdict};
+use crate::forge::TokenVerdict;
 use crate::helper::lookup::Lookup;
 use crate::helper::lookup::request::Asked;
-use crate::journal::mark::Mark;
 use crate::secret::Secret;
 use crate::storage::Error;
 
@@ -30,43 +29,23 @@ impl Rotation<'_> {
         new: &NewToken<'_>,
         retry: &mut dyn FnMut(&Error) -> bool,
     ) -> Result<Rotated, Error> {
-        let journal = self.helper.journal();
         let expiry = new.expiry.map(|(expiry, _)| expiry);
-        let Replaced {
-            saved,
-            left,
-            displaced,
-            is_lasting,
-        } = entries.replace(new.token, expiry, retry)?;
-        for old in entries.kept() {
-            // A copy of the old token may lie elsewhere, and a client may confirm it late.
-            if saved.iter().any(|saved| saved.key == old.key) {
-                let _ = journal.mark(old, Mark::Superseded, self.now.unix);
-            }
-        }
-        for saved in &saved {
+        let mut rotated = entries.replace(new.token, expiry, retry)?;
+        let lookup = Lookup::of(self.helper);
+        for saved in &rotated.saved {
             // The token is saved: a failure of the journal changes nothing, and the next look-up finds the rest.
             let unix_now = self.now.unix;
-            let _ = journal.learn(saved, unix_now, |known| {
+            let _ = self.helper.journal().learn(saved, unix_now, |known| {
                 known.since = Some(unix_now);
                 known.end = new.expiry;
             });
-            let issuer = Lookup::of(self.helper).issuer_known(saved);
-            let _ = Lookup::of(self.helper).settle(saved, issuer.as_ref(), new.asked, self.now);
+            let issuer = lookup.issuer_known(saved);
+            let _ = lookup.settle(saved, issuer.as_ref(), new.asked, self.now);
         }
-        let mut saved: Vec<Key> = saved.into_iter().map(|saved| saved.key).collect();
-        saved.sort_by_key(|saved| saved != key);
-        Ok(Rotated {
-            saved,
-            left,
-            displaced,
-            unasked: entries.unasked,
-            is_lasting,
-            is_resumed: false,
-            expiry: match new.asked {
-                Asked::Told(TokenVerdict::Good(found)) => found.end,
-                _ => ForgeExpiry::Unknown,
-            },
-        })
+        rotated.saved.sort_by_key(|saved| saved.key != *key);
+        if let Asked::Told(TokenVerdict::Good(found)) = new.asked {
+            rotated.expiry = found.end;
+        }
+        Ok(rotated)
     }
 }
