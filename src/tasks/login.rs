@@ -17,16 +17,16 @@ use crate::helper::lookup::request::Asked;
 use crate::helper::notice::Notice;
 use crate::secret::Secret;
 use crate::storage;
-use crate::tasks::doctor::finding::Finding;
-use crate::tasks::doctor::remotes::of_remote;
-use crate::terminal::escape;
+use crate::terminal::escape::{self, shell_word};
 use crate::time::Now;
 
 /// The reason why there is nothing to log in to, or why a token was not saved.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LoginError {
-    #[error("the remote {says}")]
-    RemoteOverSsh { says: String, hint: Option<String> },
+    #[error(
+        "the remote {name} is reached over SSH: git asks no helper there, tokens serve HTTPS only"
+    )]
+    RemoteOverSsh { name: String, hint: String },
     #[error("the URL of the remote {0} holds a password: git asks no helper")]
     RemoteWithPassword(String),
     #[error("the remote {0} is not reached over HTTPS: no token works there")]
@@ -46,7 +46,7 @@ pub(crate) enum LoginError {
 impl LoginError {
     pub(crate) fn hint(&self) -> Option<&str> {
         match self {
-            Self::RemoteOverSsh { hint, .. } => hint.as_deref(),
+            Self::RemoteOverSsh { hint, .. } => Some(hint),
             Self::RemoteWithPassword(_) => {
                 Some("take it out with 'git remote set-url', and revoke it at its forge")
             }
@@ -68,10 +68,16 @@ pub(crate) fn usual_remote() -> Result<Option<(String, Query)>, LoginError> {
         return Ok(None);
     };
     let name = escape::safe(remote.name.as_bytes());
-    let is_over_ssh = remote.target.ssh().is_some();
-    let over_ssh = of_remote(remote, &remotes).filter(|_| is_over_ssh);
-    if let Some(Finding { says, remedy, .. }) = over_ssh {
-        return Err(LoginError::RemoteOverSsh { says, hint: remedy });
+    if let Some(ssh) = remote.target.ssh() {
+        let is_simple = remote.target.rule.is_none() && !name.starts_with('-');
+        let hint = match ssh.https().filter(|_| is_simple) {
+            Some(url) => {
+                let words = [&remote.name, &url].map(|word| shell_word(word.as_bytes()));
+                format!("git remote set-url {}", words.join(" "))
+            }
+            None => "'git credential-pat doctor' tells how to reach it over HTTPS".to_owned(),
+        };
+        return Err(LoginError::RemoteOverSsh { name, hint });
     }
     let url = &remote.target.url;
     match url::parse(url.as_bytes()) {

@@ -30,6 +30,7 @@ const SIBLINGS: &[(&str, &[&str])] = &[
     ),
     ("forge", &["answer"]),
     ("neighbour", &["registry", "configured", "yaml"]),
+    ("tasks", &[]),
 ];
 
 /// Rooms that may use the operating system directly. `table::SYSTEM_FILES` lists the other files that still do.
