@@ -103,7 +103,7 @@ impl Work<'_> {
         if count < stored.len() {
             self.has_failed = true;
             let what = format!(
-                "{} not imported: another secret was stored meanwhile",
+                "{} not imported: rejected meanwhile, or another secret was stored",
                 credentials(stored.len() - count)
             );
             ui::warn(streams, &what, Some("run the command again"));

@@ -153,7 +153,7 @@ impl<'a> Import<'a> {
     }
 
     /// Stores `offers` and returns which of them were stored. An offer stays out if another secret was stored under its key
-    /// since the preview. `pause` waits; `progress` gets the number of each offer and their count.
+    /// since the preview, or its own was marked as invalid. `pause` waits; `progress` gets the number of each offer and their count.
     ///
     /// The first offer of a host answers before the others, as it does at its source.
     pub fn store(
@@ -163,6 +163,7 @@ impl<'a> Import<'a> {
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Vec<bool>, Error> {
         let mut stored = vec![false; offers.len()];
+        let marks = self.journal.snapshot().unwrap_or_default();
         let mut last_rank = None;
         for (number, (rank, index)) in (1..).zip(self.order(offers)) {
             if last_rank.is_some_and(|last| last != rank) {
@@ -170,7 +171,15 @@ impl<'a> Import<'a> {
             }
             last_rank = Some(rank);
             progress(number, offers.len());
-            stored[index] = self.store_one(offers[index])?;
+            let Offer {
+                verdict,
+                credential,
+                ..
+            } = offers[index];
+            let is_accepted = matches!(verdict, Verdict::Invalid { .. });
+            if is_accepted || marks.mark_of(credential).is_none() {
+                stored[index] = self.store_one(offers[index])?;
+            }
         }
         Ok(stored)
     }
@@ -649,6 +658,20 @@ mod tests {
             let kept = storage.get(&Query::exact(&newer.key)).unwrap().unwrap();
             assert!(kept.has_same_secrets(&newer), "{kind}");
         }
+    }
+
+    #[test]
+    fn a_secret_that_was_rejected_after_the_preview_stays_out() {
+        let home = Home::new(&[StorageKind::File], []);
+        let import = home.begin();
+        let offers = import.preview(&harvest([(0, 0, 1, 0)]), None, &[]);
+        let rejected = &offers[0].credential;
+        home.journal
+            .mark(rejected, Mark::Rejected, NOW.unix)
+            .unwrap();
+        let stored = import.store(&[&offers[0]], &mut |_| {}, &mut |_, _| {});
+        assert_eq!(stored.unwrap(), [false]);
+        assert!(home.storages.list_all().unwrap().value.is_empty());
     }
 
     #[test]
