@@ -262,8 +262,7 @@ fn report(
         &format!("the token for {url} is kept {place}{more}\n"),
     )?;
     let kinds: Vec<StorageKind> = entries.iter().map(|(kind, _)| *kind).collect();
-    let calls = Calls::of(Some(&Query::of(key)));
-    if let Some((what, hint)) = calls.obstacle(key, &kinds, settings, flags) {
+    if let Some((what, hint)) = Calls::read().obstacle(key, &kinds, settings, flags) {
         ui::warn(streams, &what, Some(&hint));
     }
     Ok(())

@@ -142,7 +142,7 @@ fn warn(streams: &mut Streams, warnings: Vec<Warning>) {
 fn older_flags(setup: &Setup, key: &OsStr, url: Option<&Query>) -> CliResult<Flags> {
     let values = setup.values(key)?;
     if let Some(line) = values.iter().rev().find(|value| is_ours(value)) {
-        return Ok(line.to_str().and_then(flags_of).unwrap_or_default());
+        return Ok(flags_of(line).unwrap_or_default());
     }
     // The choice of one user is not for all users.
     if setup.scope == "--system" {

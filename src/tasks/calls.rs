@@ -1,6 +1,7 @@
 //! How git calls this helper: the flags in the helper lines of git's configuration, and the settings of each call.
 
-use std::ffi::OsString;
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
 
 use crate::config::{Flags, Settings, absolute};
 use crate::credential::key::Key;
@@ -49,8 +50,8 @@ fn set_once<T>(option: &mut Option<T>, value: Option<T>) -> Option<()> {
 }
 
 /// The flags in a value of `credential.helper`. `None`: this program does not accept them.
-pub(crate) fn flags_of(value: &str) -> Option<Flags> {
-    let words = helper_line::words(value.as_ref())?;
+pub(crate) fn flags_of(value: &OsStr) -> Option<Flags> {
+    let words = helper_line::words(value)?;
     let mut words: Vec<OsString> = words.into_iter().skip(1).map(OsString::from).collect();
     words.push("get".into());
     gits_call(&words).map(|(flags, _)| flags)
@@ -62,91 +63,56 @@ pub(crate) fn gits_flags(url: Option<&Query>) -> Option<Flags> {
     let git = Git::find().ok()?;
     let mut lines = Vec::new();
     for scope in ["--system", "--global"] {
-        let words = [scope, "-z", "--get-regexp", KEYS];
-        for setting in git.config_values(&words).unwrap_or_default() {
-            let Some((key, value)) = setting.to_str()?.split_once('\n') else {
-                continue;
-            };
-            if is_ours(value.as_ref()) && flags_of(value).is_some() {
-                lines.push(Setting {
-                    scope: scope.to_owned(),
-                    origin: String::new(),
-                    key: key.into(),
-                    value: value.into(),
-                    is_bare: false,
-                });
-            }
-        }
+        let settings = git.settings_at(&[scope.as_ref()], KEYS);
+        lines.extend(settings.unwrap_or_default());
     }
+    lines.retain(|line| is_ours(&line.value) && flags_of(&line.value).is_some());
     let for_every_url = lines.iter().rfind(|line| context_of(&line.key).is_none());
     let line = match url {
         Some(url) => most_specific(&lines, url),
         None => for_every_url.or(lines.last()),
     };
-    flags_of(line?.value.to_str()?)
+    flags_of(&line?.value)
 }
 
-/// The helper lines of git's configuration, read once for several URLs. Without git they are unknown.
-pub(crate) struct Lines(Option<Vec<Setting>>);
-
-impl Lines {
-    pub(crate) fn read() -> Self {
-        let git = Git::find().ok();
-        Self(git.map(|git| helper_lines(&git).unwrap_or_default()))
-    }
-
-    /// The lines that call this helper for `url`; without a URL, those for every URL.
-    pub(crate) fn for_url(&self, url: Option<&Query>) -> OwnLines {
-        let values = |lines: &Vec<Setting>| {
-            let chain = HelperChain::of(lines, url).helpers.into_iter();
-            let values = chain.map(|setting| setting.value);
-            values.filter(|value| is_ours(value)).collect()
-        };
-        OwnLines(self.0.as_ref().map(values))
-    }
+/// The calls that git makes to this helper, by the helper lines of its configuration.
+pub(crate) struct Calls {
+    /// Every helper line. `None`: git does not run, so its calls are unknown.
+    lines: Option<Vec<Setting>>,
+    /// The settings of each line that calls this helper, by its value.
+    settings: HashMap<OsString, Settings>,
 }
-
-/// The helper lines by which git calls this helper for a URL. Equal ones make the same calls.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub(crate) struct OwnLines(Option<Vec<OsString>>);
-
-impl OwnLines {
-    pub(crate) fn calls(&self) -> Calls {
-        let of_line = |line: &OsString| {
-            let flags = line.to_str().and_then(flags_of);
-            Settings::load(flags.unwrap_or_default()).ok()
-        };
-        Calls(
-            self.0
-                .as_ref()
-                .map(|lines| lines.iter().filter_map(of_line).collect()),
-        )
-    }
-}
-
-/// The settings of each call that git makes to this helper.
-pub(crate) struct Calls(Option<Vec<Settings>>);
 
 impl Calls {
-    /// For `url`; without one, the calls for every URL.
-    pub(crate) fn of(url: Option<&Query>) -> Self {
-        Lines::read().for_url(url).calls()
+    pub(crate) fn read() -> Self {
+        let git = Git::find().ok();
+        let lines = git.map(|git| helper_lines(&git).unwrap_or_default());
+        let mut settings = HashMap::new();
+        for Setting { value, .. } in lines.iter().flatten() {
+            if is_ours(value)
+                && let Ok(loaded) = Settings::load(flags_of(value).unwrap_or_default())
+            {
+                settings.insert(value.clone(), loaded);
+            }
+        }
+        Self { lines, settings }
     }
 
-    /// Whether git is known to call this helper.
-    pub(crate) fn are_any(&self) -> bool {
-        self.0.as_ref().is_some_and(|calls| !calls.is_empty())
+    /// The settings of each call for `key`. `None`: unknown.
+    fn for_key(&self, key: &Key) -> Option<Vec<&Settings>> {
+        let chain = HelperChain::of(self.lines.as_ref()?, Some(&Query::of(key)));
+        let values = chain.helpers.iter().map(|line| &line.value);
+        Some(
+            values
+                .filter_map(|value| self.settings.get(value))
+                .collect(),
+        )
     }
 
-    /// Whether git would find an entry in the storages `kept` of `own`.
-    pub(crate) fn find(&self, kept: &[StorageKind], own: &Settings) -> bool {
-        let Some(calls) = &self.0 else {
-            return true;
-        };
-        calls.iter().any(|call| {
-            let mut kinds = kinds(call).iter();
-            kinds.any(|kind| kept.contains(kind) && is_same_place(*kind, call, own))
-        })
+    /// Whether git calls this helper for `key`, but none of the calls uses a storage `kept` of `own`.
+    pub(crate) fn look_elsewhere(&self, key: &Key, kept: &[StorageKind], own: &Settings) -> bool {
+        let calls = self.for_key(key).unwrap_or_default();
+        !calls.is_empty() && !calls.iter().any(|call| uses(call, kept, own))
     }
 
     /// The warning and its hint if git would not find an entry in the storages `kept` of `own`. `flags`: those of the command line.
@@ -157,11 +123,12 @@ impl Calls {
         own: &Settings,
         flags: &Flags,
     ) -> Option<(String, String)> {
-        if self.find(kept, own) {
+        let calls = self.for_key(key)?;
+        if calls.iter().any(|call| uses(call, kept, own)) {
             return None;
         }
         let url = escape::safe(&key.url());
-        let asked = self.0.iter().flatten().flat_map(kinds);
+        let asked = calls.into_iter().flat_map(kinds);
         let asked: Vec<StorageKind> = asked.copied().collect();
         let setup = setup(flags);
         if asked.is_empty() {
@@ -183,12 +150,14 @@ impl Calls {
     }
 }
 
-fn is_same_place(kind: StorageKind, one: &Settings, other: &Settings) -> bool {
-    match kind {
+/// Whether `call` uses one of the storages `kept` of `own`.
+fn uses(call: &Settings, kept: &[StorageKind], own: &Settings) -> bool {
+    let mut common = kinds(call).iter().filter(|kind| kept.contains(kind));
+    common.any(|kind| match kind {
         StorageKind::Keychain => true,
-        StorageKind::Memory => one.socket == other.socket,
-        StorageKind::File => one.file.path() == other.file.path(),
-    }
+        StorageKind::Memory => call.socket == own.socket,
+        StorageKind::File => call.file.path() == own.file.path(),
+    })
 }
 
 /// The command that makes git call this helper with `flags`.

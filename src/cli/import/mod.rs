@@ -2,7 +2,6 @@
 
 pub(super) mod arguments;
 mod json;
-mod reach;
 mod table;
 mod warnings;
 mod work;
@@ -10,16 +9,16 @@ mod work;
 use std::process::ExitCode;
 
 use self::arguments::Arguments;
-use self::reach::Reach;
 use self::work::Work;
 use super::failure::{CliResult, Failure};
 use super::streams::Streams;
 use super::{open, ui};
 use crate::config::{Flags, Settings};
 use crate::git::may_prompt::prompt_patience;
-use crate::helper::open::can_use;
+use crate::helper::open::{can_use, kinds};
 use crate::neighbour::registry::{Neighbours, Source};
 use crate::storage::StorageKind;
+use crate::tasks::calls::Calls;
 use crate::tasks::import::Import;
 use crate::tasks::import::offer::{Offer, Verdict};
 use crate::tasks::import::removal::SourceRemoval;
@@ -69,13 +68,19 @@ pub(super) fn run(arguments: &Arguments, flags: &Flags, streams: &mut Streams) -
     }
     let wanted: Vec<&Offer> = offers.iter().filter(|it| work.is_wanted(it)).collect();
     warnings::unmatched(streams, &wanted, &settings.accounts);
-    let reach = Reach::of(&offers, &settings);
+    let calls = Calls::read();
     if !arguments.dry_run {
-        reach.warn(streams, &wanted, flags);
+        let obstacle = |offer: &&Offer| {
+            let key = &offer.credential.key;
+            calls.obstacle(key, kinds(&settings), &settings, flags)
+        };
+        if let Some((what, hint)) = wanted.iter().find_map(obstacle) {
+            ui::warn(streams, &what, Some(&hint));
+        }
     }
     let is_answered = work.store_wanted(&import, streams)?;
     if is_answered && arguments.remove_source {
-        remove_sources(&mut work, &import, &reach, &settings, streams)?;
+        remove_sources(&mut work, &import, &calls, &settings, streams)?;
     }
     if arguments.json {
         ui::print_json(streams, &json::shown(&work))?;
@@ -91,15 +96,18 @@ pub(super) fn run(arguments: &Arguments, flags: &Flags, streams: &mut Streams) -
 fn remove_sources(
     work: &mut Work<'_>,
     import: &Import<'_>,
-    reach: &Reach<'_>,
+    calls: &Calls,
     settings: &Settings,
     streams: &mut Streams,
 ) -> CliResult<()> {
+    let mut lasting = kinds(settings).to_vec();
+    lasting.retain(|kind| kind.lasts());
     let removal = SourceRemoval::of(
         import,
         (work.offers, &work.imported),
         (work.neighbours, work.harvest),
-        |key| reach.looks_elsewhere(key),
+        // Then git finds only the copy at the source. Before `setup`, git looks nowhere, and a warning is enough.
+        |key| calls.look_elsewhere(key, &lasting, settings),
     )?;
     let has_keychain = || can_use(StorageKind::Keychain, settings, prompt_patience());
     warnings::staying(
