@@ -2,7 +2,7 @@
 //! under: every entry of the host counts, in every storage that can be asked. An entry of another host gets no new token,
 //! even if it has the old one: a page may have tricked the user into typing the token there.
 
-use super::outcome::Rotated;
+use super::outcome::{Rotated, StaleEntry};
 use super::plan::Rotation;
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
@@ -26,16 +26,6 @@ pub(super) struct TokenEntries<'a> {
     others: Vec<&'a dyn Storage>,
     /// Storages that could not be asked, and may hold the token.
     pub(super) unasked: Vec<Notice>,
-}
-
-/// An entry that did not take the new token.
-#[derive(Debug)]
-pub struct StaleEntry {
-    pub key: Key,
-    pub kind: StorageKind,
-    pub cause: Error,
-    /// Whether the old token was removed. If not, the entry still answers with it.
-    pub is_erased: bool,
 }
 
 impl Rotation<'_> {

@@ -3,7 +3,6 @@
 use super::failure::Error;
 use super::outcome::Rotated;
 use super::plan::{Plan, Rotation};
-use super::propagate::NewToken;
 use crate::credential::Credential;
 use crate::credential::expiry::ExpirySource;
 use crate::credential::token::TokenKind;
@@ -36,13 +35,8 @@ impl Rotation<'_> {
         let (Some(old_token), Some(token)) = (old.token(), new.token()) else {
             return Err(Error::invalid());
         };
-        let new = NewToken {
-            token,
-            expiry,
-            asked,
-        };
-        let entries = self.entries(old)?;
-        let rotated = self.propagate(entries, &old.key, &new, &mut |_| false)?;
+        let date = expiry.map(|(expiry, _)| expiry);
+        let mut rotated = self.entries(old)?.replace(token, date, &mut |_| false)?;
         if rotated.saved.is_empty() {
             return Err(Error::Displaced);
         }
@@ -54,6 +48,7 @@ impl Rotation<'_> {
                 .journal()
                 .mark(&old, Mark::Superseded, self.now.unix);
         }
+        self.record(&mut rotated, &old.key, expiry, asked);
         Ok(rotated)
     }
 }

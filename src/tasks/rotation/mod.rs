@@ -21,7 +21,6 @@ use self::failure::Error;
 use self::outcome::Rotated;
 use self::pending::RotationLock;
 use self::plan::Rotation;
-use self::propagate::NewToken;
 use self::successor::{last_day, successor};
 use crate::credential::Credential;
 use crate::credential::expiry::{Expiry, ExpirySource};
@@ -212,13 +211,12 @@ impl Rotation<'_> {
         }
         // With an expiry in the past, a storage would wipe the only copy.
         let expiry = found.end.after(self.now.unix).expiry();
-        let new = NewToken {
-            token,
-            expiry: expiry.map(|expiry| (expiry, ExpirySource::Forge)),
-            asked: &Asked::Told(TokenVerdict::Good(found)),
-        };
-        let rotated = self.propagate(entries, &old.key, &new, retry);
-        let rotated = rotated.map_err(Error::Unsaved)?;
+        let mut rotated = entries
+            .replace(token, expiry, retry)
+            .map_err(Error::Unsaved)?;
+        let source = expiry.map(|expiry| (expiry, ExpirySource::Forge));
+        let asked = Asked::Told(TokenVerdict::Good(found));
+        self.record(&mut rotated, &old.key, source, &asked);
         if rotated.is_finished() {
             let _ = journal.end_rotation(old_token, self.now.unix);
         }

@@ -2,13 +2,22 @@
 
 use std::fmt::Write as _;
 
-use super::entries::StaleEntry;
 use crate::credential::Credential;
 use crate::credential::key::Key;
 use crate::forge::ForgeExpiry;
 use crate::helper::notice::Notice;
 use crate::storage::{Error, StorageKind};
 use crate::terminal::escape;
+
+/// An entry that did not take the new token.
+#[derive(Debug)]
+pub struct StaleEntry {
+    pub key: Key,
+    pub kind: StorageKind,
+    pub cause: Error,
+    /// Whether the old token was removed. If not, the entry still answers with it.
+    pub is_erased: bool,
+}
 
 #[derive(Default)]
 pub struct Rotated {
