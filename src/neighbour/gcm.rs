@@ -236,19 +236,12 @@ fn described(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use keyring::{CredentialStore, mock};
-
     use super::*;
+    use crate::storage::keychain::tests::empty;
 
     fn gcm() -> (tempfile::TempDir, Gcm) {
         let home = tempfile::tempdir().unwrap();
-        let store = mock::Store::new().unwrap() as Arc<CredentialStore>;
-        let gcm = Gcm::at(
-            vec![home.path().join("store")],
-            Rc::new(Keychain::over(&store)),
-        );
+        let gcm = Gcm::at(vec![home.path().join("store")], Rc::new(empty()));
         (home, gcm)
     }
 

@@ -134,11 +134,8 @@ fn active<'a>(document: &'a Document, host: &[u8]) -> &'a [u8] {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use keyring::{CredentialStore, mock};
-
     use super::*;
+    use crate::storage::keychain::tests::empty;
 
     const SEVERAL: &str = "github.com:\n    users:\n        alice:\n            oauth_token: tok-alice\n        bob:\n            oauth_token: tok-bob\n    git_protocol: https\n    user: alice\n    oauth_token: tok-alice\nghe.test:\n    user: carol\n    oauth_token: tok-carol\n    git_protocol: ssh\nkeyring.test:\n    users:\n        dave:\n    user: dave\n";
 
@@ -146,8 +143,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("hosts.yml");
         std::fs::write(&path, text).unwrap();
-        let store = mock::Store::new().unwrap() as Arc<CredentialStore>;
-        let gh = Gh::at(path.clone(), Rc::new(Keychain::over(&store)));
+        let gh = Gh::at(path.clone(), Rc::new(empty()));
         (home, path, gh)
     }
 

@@ -225,15 +225,11 @@ fn minutes_east(zone: &str) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use keyring::{CredentialStore, mock};
-
     use super::*;
+    use crate::storage::keychain::tests::empty;
 
     fn glab_at(path: PathBuf) -> Glab {
-        let store = mock::Store::new().unwrap() as Arc<CredentialStore>;
-        Glab::at(path, Rc::new(Keychain::over(&store)))
+        Glab::at(path, Rc::new(empty()))
     }
 
     const CONFIG: &str = "# What protocol to use when performing Git operations.\ngit_protocol: ssh\neditor:\ncheck_update: true\nhost: gitlab.com\nhosts:\n    gitlab.com:\n        # What protocol to use to access the API endpoint.\n        api_protocol: https\n        api_host: gitlab.com\n        token: !!null tok-one\n        user: alice\n    gl.test:8443:\n        token: tok-two\n        is_oauth2: \"true\"\n        oauth2_expiry_date: 26 Nov 26 00:00 UTC\n    plain.test:\n        api_protocol: http\n        token: tok-three\n    empty.test:\n        token:\n";

@@ -365,9 +365,6 @@ mod samples {
     use std::fs;
     use std::path::{Path, PathBuf};
     use std::rc::Rc;
-    use std::sync::Arc;
-
-    use keyring::{CredentialStore, mock};
 
     use super::gcm::Gcm;
     use super::gh::Gh;
@@ -377,6 +374,7 @@ mod samples {
     use super::{Error, Found, Neighbour, Reading};
     use crate::credential::expiry::Expiry;
     use crate::storage::keychain::Keychain;
+    use crate::storage::keychain::tests::empty;
 
     /// Reads each sample of `name` through the neighbour that `open` makes of a copy of it, at `place` below a folder.
     fn each(name: &str, place: &str, open: impl Fn(PathBuf, &Path) -> Box<dyn Neighbour>) {
@@ -429,8 +427,7 @@ mod samples {
     }
 
     fn keychain() -> Rc<Keychain> {
-        let store = mock::Store::new().unwrap() as Arc<CredentialStore>;
-        Rc::new(Keychain::over(&store))
+        Rc::new(empty())
     }
 
     #[test]

@@ -1,13 +1,12 @@
 //! Calls to the keychain, each with a limit. After a call without an answer there is no other one.
 
 use std::cell::Cell;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-
-use keyring::CredentialStore;
 
 use super::deadline::{Prompts, within};
 use super::failure::KeychainFailure;
+use super::items::ItemStore;
 use super::native;
 use crate::platform::monotonic_now;
 use crate::storage::{Advice, Budget, Error, Lack, StorageKind};
@@ -20,12 +19,13 @@ const LEAST: Duration = Duration::from_millis(700);
 /// A call that failed after this time counts as unanswered.
 const SLOW: Duration = Duration::from_secs(1);
 
-type StoreSlot = Arc<OnceLock<Arc<CredentialStore>>>;
+/// The store, once it is open. Each question has it alone, so that each answer belongs to its call.
+pub(super) type StoreSlot = Arc<Mutex<Option<Box<dyn ItemStore>>>>;
 
 #[derive(Default)]
 pub(super) struct Access {
     may_prompt: StoreSlot,
-    never_prompts: StoreSlot,
+    pub(super) never_prompts: StoreSlot,
     prompts: Arc<Prompts>,
     /// A call was not answered in time: another one would wait as long.
     is_silent: Cell<bool>,
@@ -36,13 +36,6 @@ pub(super) struct Access {
 }
 
 impl Access {
-    /// Uses `store`, which must not prompt.
-    pub(super) fn over(store: &Arc<CredentialStore>) -> Self {
-        let access = Self::default();
-        let _ = access.never_prompts.set(Arc::clone(store));
-        access
-    }
-
     pub(super) fn is_silent(&self) -> bool {
         self.is_silent.get()
     }
@@ -53,7 +46,7 @@ impl Access {
         &self,
         operation: &'static str,
         patience: Duration,
-        question: impl FnOnce(&CredentialStore) -> Result<T, KeychainFailure> + Send + 'static,
+        question: impl FnOnce(&dyn ItemStore) -> Result<T, KeychainFailure> + Send + 'static,
     ) -> Result<T, Error> {
         if self.is_silent.get() {
             return Err(self.silence());
@@ -73,13 +66,12 @@ impl Access {
         let prompts = Arc::clone(&self.prompts);
         let limit = self.lost.remaining(MARGIN).max(LEAST);
         let answer = within(limit, patience, &self.prompts, move || {
-            let store = if let Some(store) = connection.get() {
-                Arc::clone(store)
-            } else {
-                let opened = native::open(patience, &prompts)?;
-                Arc::clone(connection.get_or_init(|| opened))
+            let mut slot = connection.lock().unwrap_or_else(PoisonError::into_inner);
+            let store = match &mut *slot {
+                Some(store) => store,
+                None => slot.insert(native::open(patience, &prompts)?),
             };
-            question(&*store)
+            question(&**store)
         });
         let Ok(answer) = answer else {
             self.is_silent.set(true);

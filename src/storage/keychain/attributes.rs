@@ -1,7 +1,6 @@
-//! The attributes of an item: from the key of its credential and back, and the time when it was stored.
+//! The attributes of an item: from the key of its credential and back.
 
-use std::collections::HashMap;
-
+use super::items::ItemAttributes;
 use crate::credential::key::Key;
 use crate::credential::query::Query;
 use crate::credential::username::Username;
@@ -55,8 +54,9 @@ impl Schema {
 
     /// The searches that find every item of this kind.
     pub(super) fn everything(self) -> Vec<ItemAttributes> {
-        let name = |name: &&str| vec![(SCHEMA, (*name).to_owned())];
-        self.names().iter().map(name).collect()
+        let names = self.names().iter();
+        let name = |&name: &&str| ItemAttributes::from([named(SCHEMA, name)]);
+        names.map(name).collect()
     }
 
     /// The searches that find every item that may match `wanted`; none if no item can. They also find other items, such as
@@ -72,7 +72,7 @@ impl Schema {
             Spelling::Any => self.everything(),
         };
         for attributes in &mut searches {
-            attributes.extend(more.iter().cloned());
+            attributes.extend(more.clone());
         }
         searches
     }
@@ -80,11 +80,12 @@ impl Schema {
     /// The attributes except the host.
     fn more(self, wanted: &Query) -> Option<ItemAttributes> {
         let [protocol, _, path, username] = self.attribute_names();
-        let mut attributes = vec![(protocol, text(wanted.protocol.as_deref()?)?)];
+        let mut attributes =
+            ItemAttributes::from([named(protocol, text(wanted.protocol.as_deref()?)?)]);
         let user = wanted.username.as_ref().map(Username::expose);
         for (name, value) in [(path, wanted.path.as_deref()), (username, user)] {
             if let Some(value) = value {
-                attributes.push((name, text(value)?));
+                attributes.extend([named(name, text(value)?)]);
             }
         }
         Some(attributes)
@@ -92,15 +93,14 @@ impl Schema {
 
     /// The attributes of the item for `key`; `None` if no attribute can hold a part of it.
     pub(super) fn attributes(self, key: &Key) -> Option<ItemAttributes> {
-        let name = (SCHEMA, self.names()[0].to_owned());
-        let rest = self.searches(&Query::of(key), Spelling::AsKept);
-        let rest = rest.into_iter().next()?;
-        Some([name].into_iter().chain(rest).collect())
+        let mut attributes = self.searches(&Query::of(key), Spelling::AsKept).pop()?;
+        attributes.extend([named(SCHEMA, self.names()[0])]);
+        Some(attributes)
     }
 
     /// git-credential-libsecret splits the host at its last colon, which would split `[::1]`. So only a port that it can
     /// write back counts: a number from 1 to 65535.
-    fn host_attributes(self, host: String) -> ItemAttributes {
+    fn host_attributes(self, host: &str) -> ItemAttributes {
         let [_, server_name, ..] = self.attribute_names();
         let cut = host.rsplit_once(':').filter(|(_, port)| {
             port.parse::<u16>()
@@ -108,9 +108,9 @@ impl Schema {
         });
         match cut {
             Some((server, port)) if self == Self::Password => {
-                vec![(server_name, server.to_owned()), ("port", port.to_owned())]
+                ItemAttributes::from([named(server_name, server), named("port", port)])
             }
-            _ => vec![(server_name, host)],
+            _ => ItemAttributes::from([named(server_name, host)]),
         }
     }
 
@@ -118,7 +118,7 @@ impl Schema {
     /// only if the attributes do not identify the program.
     pub(super) fn key<E>(
         self,
-        attributes: &HashMap<String, String>,
+        attributes: &ItemAttributes,
         label: impl FnOnce() -> Result<String, E>,
     ) -> Result<Seen, E> {
         let value = |name: &str| attributes.get(name).map(|value| value.as_bytes().to_vec());
@@ -148,9 +148,6 @@ impl Schema {
     }
 }
 
-/// Names and values.
-pub(super) type ItemAttributes = Vec<(&'static str, String)>;
-
 /// The spelling of the host in a search.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Spelling {
@@ -158,17 +155,6 @@ pub(super) enum Spelling {
     AsKept,
     /// Any case, since git's own helper stores the host as git gives it. The search returns every host of the protocol.
     Any,
-}
-
-/// When an item was stored. The larger value is the later one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(super) struct Stored {
-    /// In Unix seconds.
-    pub(super) modified: u64,
-    /// In Unix seconds.
-    pub(super) created: u64,
-    /// Orders two items of the same second: the higher number is the later one.
-    pub(super) number: u64,
 }
 
 /// The prefix of the labels of git's items.
@@ -184,9 +170,13 @@ pub(super) fn label(key: &Key) -> String {
 }
 
 /// `None` if the service cannot hold `value`: it takes UTF-8 text without NUL.
-fn text(value: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(value).ok()?;
-    (!text.contains('\0')).then(|| text.to_owned())
+fn text(value: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(value).ok();
+    text.filter(|text| !text.contains('\0'))
+}
+
+fn named(name: &str, value: &str) -> (String, String) {
+    (name.to_owned(), value.to_owned())
 }
 
 #[cfg(test)]
@@ -202,14 +192,9 @@ mod tests {
         }
     }
 
-    fn seen(schema: Schema, attributes: &HashMap<String, String>, label: &str) -> Seen {
+    fn seen(schema: Schema, attributes: &ItemAttributes, label: &str) -> Seen {
         let label = || Ok::<_, std::convert::Infallible>(label.to_owned());
         schema.key(attributes, label).unwrap()
-    }
-
-    fn map(attributes: ItemAttributes) -> HashMap<String, String> {
-        let owned = |(name, value): (&str, String)| (name.to_owned(), value);
-        attributes.into_iter().map(owned).collect()
     }
 
     #[test]
@@ -224,10 +209,8 @@ mod tests {
             ("object", "a.git"),
             ("user", ""),
         ];
-        assert_eq!(
-            attributes.unwrap(),
-            expected.map(|(name, value)| (name, value.to_owned()))
-        );
+        let expected = expected.map(|(name, value)| named(name, value));
+        assert_eq!(attributes.unwrap(), ItemAttributes::from(expected));
     }
 
     #[test]
@@ -235,10 +218,9 @@ mod tests {
         let attributes = Schema::Authorization.attributes(&key("one.test:1", Some("a"), Some("b")));
         let theirs = ["protocol", "server", "port", "object", "user"];
         assert!(
-            attributes
-                .unwrap()
-                .iter()
-                .all(|(name, value)| !theirs.contains(name) && value != "org.git.Password")
+            attributes.unwrap().iter().all(
+                |(name, value)| !theirs.contains(&name.as_str()) && value != "org.git.Password"
+            )
         );
     }
 
@@ -259,7 +241,7 @@ mod tests {
         for host in hosts {
             for schema in Schema::ALL {
                 for key in [key(host, None, None), key(host, Some("a/b"), Some("alice"))] {
-                    let attributes = map(schema.attributes(&key).unwrap());
+                    let attributes = schema.attributes(&key).unwrap();
                     assert_eq!(seen(schema, &attributes, ""), Seen::Key(key), "{host}");
                 }
             }
@@ -268,19 +250,19 @@ mod tests {
 
     #[test]
     fn an_ipv6_address_is_not_cut() {
-        let attributes = map(Schema::Password
+        let attributes = Schema::Password
             .attributes(&key("[::1]", None, None))
-            .unwrap());
+            .unwrap();
         assert_eq!(attributes["server"], "[::1]");
         assert!(!attributes.contains_key("port"));
     }
 
     #[test]
     fn other_items_are_foreign_and_locked_ones_hidden() {
-        let mut attributes = map(Schema::Password
+        let mut attributes = Schema::Password
             .attributes(&key("One.TEST", None, None))
-            .unwrap());
-        let seen = |attributes: &HashMap<_, _>, label| seen(Schema::Password, attributes, label);
+            .unwrap();
+        let seen = |attributes: &ItemAttributes, label| seen(Schema::Password, attributes, label);
         let known = || Seen::Key(key("one.test", None, None));
         assert_eq!(seen(&attributes, "whatever"), known());
         attributes.insert(SCHEMA.to_owned(), OLDER.to_owned());

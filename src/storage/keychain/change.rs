@@ -1,19 +1,16 @@
 //! Creates, changes and removes items.
 
-use keyring::CredentialStore;
-
 use super::attributes::{Schema, Spelling, label};
 use super::failure::KeychainFailure;
-use super::found::{FoundItem, delete, find, get, map, newest_first, reveal};
-use super::native;
+use super::found::{FoundItem, find, get, newest_first, reveal};
+use super::items::{ItemStore, if_there};
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
 use crate::credential::query::Query;
-use crate::credential::username::Username;
 use crate::protocol::write;
 use crate::secret::Buffer;
-use crate::storage::is_still;
+use crate::storage::{Advice, Lack, is_still};
 
 /// The secret that an item must have to be changed.
 pub(super) enum Expected {
@@ -30,13 +27,13 @@ const TRIES: usize = 3;
 
 /// Updates the item in its collection, or creates one in the default collection. Returns whether the credential is stored.
 pub(super) fn put(
-    store: &CredentialStore,
+    store: &dyn ItemStore,
     credential: &Credential,
     expected: &Expected,
 ) -> Result<bool, KeychainFailure> {
     for _ in 1..TRIES {
         match put_once(store, credential, expected) {
-            Err(KeychainFailure::Keyring(keyring::Error::NoEntry)) => {}
+            Err(KeychainFailure::Gone) => {}
             done => return done,
         }
     }
@@ -44,7 +41,7 @@ pub(super) fn put(
 }
 
 fn put_once(
-    store: &CredentialStore,
+    store: &dyn ItemStore,
     credential: &Credential,
     expected: &Expected,
 ) -> Result<bool, KeychainFailure> {
@@ -55,13 +52,13 @@ fn put_once(
         Some(_) => Schema::Password,
         None => Schema::Authorization,
     };
-    let attributes = schema.attributes(key).ok_or(KeychainFailure::NotText)?;
-    let found = newest_first(items_of(store, key)?)?;
+    let attributes = schema.attributes(key).ok_or_else(not_text)?;
+    let found = newest_first(store, items_of(store, key)?)?;
     let is_expected = match expected {
         Expected::Anything => true,
-        Expected::Still(known) => is_still(first_whole(&found)?.as_ref(), known.as_ref()),
+        Expected::Still(known) => is_still(first_whole(store, &found)?.as_ref(), known.as_ref()),
         Expected::There(known) => {
-            first_whole(&found)?.is_some_and(|kept| kept.has_same_secrets(known))
+            first_whole(store, &found)?.is_some_and(|kept| kept.has_same_secrets(known))
         }
     };
     if !is_expected {
@@ -69,37 +66,44 @@ fn put_once(
     }
     let (same, other): (Vec<_>, Vec<_>) = found.into_iter().partition(|item| item.schema == schema);
     if let Some(item) = same.first() {
-        let known = item.read()?;
-        if known.as_ref() != Some(credential) {
-            item.entry.set_secret(text.as_slice())?;
+        if item.read(store)?.as_ref() != Some(credential) {
+            store.set_secret(&item.item, text.as_slice())?;
         }
     } else {
-        let user = key.username.as_ref().map(Username::expose);
-        let user = user.unwrap_or_default();
-        let user = String::from_utf8_lossy(user);
-        let new = store.build(&label(key), &user, Some(&map(&attributes)))?;
-        new.set_secret(text.as_slice())?;
+        store.create(&label(key), attributes, text.as_slice())?;
     }
     for item in same.iter().skip(1).chain(&other) {
-        delete(&item.entry)?;
+        if_there(store.delete(&item.item))?;
     }
     Ok(true)
 }
 
+fn not_text() -> KeychainFailure {
+    let advice = Advice::new(
+        "the keychain holds only text, and the entry is not valid UTF-8",
+        "choose another storage with '--storage'",
+        Lack::Use,
+    );
+    KeychainFailure::Failed(advice.into())
+}
+
 /// Returns the credential that answers: the first complete one of `found`, which has the newest item first.
-fn first_whole(found: &[FoundItem]) -> Result<Option<Credential>, KeychainFailure> {
+fn first_whole(
+    store: &dyn ItemStore,
+    found: &[FoundItem],
+) -> Result<Option<Credential>, KeychainFailure> {
     for item in found {
-        if let Some(known) = item.read()?.filter(Credential::is_complete) {
+        if let Some(known) = item.read(store)?.filter(Credential::is_complete) {
             return Ok(Some(known));
         }
     }
     Ok(None)
 }
 
-fn items_of(store: &CredentialStore, key: &Key) -> Result<Vec<FoundItem>, KeychainFailure> {
+fn items_of(store: &dyn ItemStore, key: &Key) -> Result<Vec<FoundItem>, KeychainFailure> {
     let wanted = Query::of(key);
     let mut found = find(store, &wanted, Spelling::AsKept)?;
-    reveal(&mut found, &wanted)?;
+    reveal(store, &mut found, &wanted)?;
     found.retain(|item| item.key() == Some(key));
     if found.is_empty() {
         found = find(store, &wanted, Spelling::Any)?;
@@ -112,14 +116,14 @@ fn items_of(store: &CredentialStore, key: &Key) -> Result<Vec<FoundItem>, Keycha
 const MOST_TOUCHED: usize = 5;
 
 /// The keys of the host's items that are newer than the item under `key`, the newest last.
-pub(super) fn newer_keys(store: &CredentialStore, key: &Key) -> Result<Vec<Key>, KeychainFailure> {
+pub(super) fn newer_keys(store: &dyn ItemStore, key: &Key) -> Result<Vec<Key>, KeychainFailure> {
     let host = Query {
         path: None,
         username: None,
         ..Query::of(key)
     };
     let mut newer = Vec::new();
-    for item in newest_first(find(store, &host, Spelling::AsKept)?)? {
+    for item in newest_first(store, find(store, &host, Spelling::AsKept)?)? {
         let Some(other) = item.key() else { continue };
         if other == key {
             newer.truncate(MOST_TOUCHED);
@@ -134,28 +138,28 @@ pub(super) fn newer_keys(store: &CredentialStore, key: &Key) -> Result<Vec<Key>,
 }
 
 /// Writes the newest item under `key` again, so that it becomes the newest of all.
-pub(super) fn touch(store: &CredentialStore, key: &Key) -> Result<(), KeychainFailure> {
-    if let Some(item) = newest_first(items_of(store, key)?)?.first() {
-        item.write_again()?;
+pub(super) fn touch(store: &dyn ItemStore, key: &Key) -> Result<(), KeychainFailure> {
+    if let Some(item) = newest_first(store, items_of(store, key)?)?.first() {
+        item.write_again(store)?;
     }
     Ok(())
 }
 
 pub(super) fn check_writable(
-    store: &CredentialStore,
+    store: &dyn ItemStore,
     kept: &Credential,
 ) -> Result<bool, KeychainFailure> {
-    for item in newest_first(items_of(store, &kept.key)?)? {
-        let known = item.read()?;
+    for item in newest_first(store, items_of(store, &kept.key)?)? {
+        let known = item.read(store)?;
         if known.is_some_and(|known| known.is_complete() && known.has_same_secrets(kept)) {
-            return item.write_again();
+            return item.write_again(store);
         }
     }
     Ok(false)
 }
 
 pub(super) fn set_expiry(
-    store: &CredentialStore,
+    store: &dyn ItemStore,
     kept: &Credential,
     end: Option<Expiry>,
 ) -> Result<bool, KeychainFailure> {
@@ -168,20 +172,23 @@ pub(super) fn set_expiry(
     }
 }
 
-pub(super) fn erase(store: &CredentialStore, unwanted: &Query) -> Result<usize, KeychainFailure> {
+pub(super) fn erase(store: &dyn ItemStore, unwanted: &Query) -> Result<usize, KeychainFailure> {
     let names_secret = unwanted.password.is_some() || unwanted.credential.is_some();
     // An item with hidden attributes is found only by the exact spelling. Once unlocked, the second search finds it too.
     let mut hidden = find(store, unwanted, Spelling::AsKept)?;
     hidden.retain(FoundItem::is_hidden);
-    reveal(&mut hidden, unwanted)?;
+    reveal(store, &mut hidden, unwanted)?;
     let found = find(store, unwanted, Spelling::Any)?;
     if found.is_empty() {
-        native::check(store, false)?;
+        store.check(false)?;
     }
     let mut erased = 0;
     for item in found.into_iter().filter(|item| !item.is_hidden()) {
-        let is_named = !names_secret || item.read()?.is_some_and(|kept| kept.is_named_by(unwanted));
-        if is_named && delete(&item.entry)? {
+        let is_named = !names_secret
+            || item
+                .read(store)?
+                .is_some_and(|kept| kept.is_named_by(unwanted));
+        if is_named && if_there(store.delete(&item.item))?.is_some() {
             erased += 1;
         }
     }
@@ -192,7 +199,7 @@ pub(super) fn erase(store: &CredentialStore, unwanted: &Query) -> Result<usize, 
 }
 
 /// Removes the rejected items without a username: git asked the user for the name and got the secret from us.
-fn erase_nameless(store: &CredentialStore, unwanted: &Query) -> Result<usize, KeychainFailure> {
+fn erase_nameless(store: &dyn ItemStore, unwanted: &Query) -> Result<usize, KeychainFailure> {
     let anyone = Query {
         username: None,
         ..unwanted.duplicate()
@@ -202,8 +209,10 @@ fn erase_nameless(store: &CredentialStore, unwanted: &Query) -> Result<usize, Ke
         if item.key().is_none_or(|key| key.username.is_some()) {
             continue;
         }
-        let is_named = item.read()?.is_some_and(|kept| kept.is_named_by(&anyone));
-        if is_named && delete(&item.entry)? {
+        let is_named = item
+            .read(store)?
+            .is_some_and(|kept| kept.is_named_by(&anyone));
+        if is_named && if_there(store.delete(&item.item))?.is_some() {
             erased += 1;
         }
     }

@@ -1,14 +1,10 @@
 //! Finds items and reads them.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
 
-use keyring::{CredentialStore, Entry};
-use zeroize::Zeroizing;
-
-use super::attributes::{ItemAttributes, Schema, Seen, Spelling};
+use super::attributes::{Schema, Seen, Spelling};
 use super::failure::KeychainFailure;
-use super::native;
+use super::items::{Item, ItemAttributes, ItemStore, if_there};
 use crate::credential::Credential;
 use crate::credential::key::Key;
 use crate::credential::query::Query;
@@ -18,7 +14,7 @@ use crate::storage::Listed;
 
 /// The result of a search.
 pub(super) struct FoundItem {
-    pub(super) entry: Entry,
+    pub(super) item: Item,
     pub(super) schema: Schema,
     /// The modification time in Unix seconds, if [`newest_first`] has read it.
     pub(super) written: Option<u64>,
@@ -38,11 +34,12 @@ impl FoundItem {
     }
 
     /// Reads the item, complete or not; `None` if it is unreadable, or was removed meanwhile.
-    pub(super) fn read(&self) -> Result<Option<Credential>, KeychainFailure> {
-        let text = match self.entry.get_secret() {
-            Ok(text) => Zeroizing::new(text),
-            Err(keyring::Error::NoEntry) => return Ok(None),
-            Err(error) => return Err(error.into()),
+    pub(super) fn read(
+        &self,
+        store: &dyn ItemStore,
+    ) -> Result<Option<Credential>, KeychainFailure> {
+        let Some(text) = if_there(store.secret(&self.item))? else {
+            return Ok(None);
         };
         let (Some(key), Ok(mut body)) = (self.key(), read::body(&text)) else {
             return Ok(None);
@@ -72,10 +69,10 @@ impl FoundItem {
     }
 
     /// Returns the item without secrets; `None` if its key is unknown. `known`: the credential, if it could be read.
-    fn listed(&self, known: Option<&Credential>) -> Option<Listed> {
+    fn listed(&self, store: &dyn ItemStore, known: Option<&Credential>) -> Option<Listed> {
         let key = self.key()?.clone();
         // `newest_first` does not read the time of a single item.
-        let stored = || native::stored(&self.entry).ok();
+        let stored = || store.stored(&self.item).ok();
         let written = self.written.or_else(|| Some(stored()?.modified));
         let unknown = Listed {
             key,
@@ -95,24 +92,22 @@ impl FoundItem {
     ///
     /// gnome-keyring ignores a write of the same secret, so the first of two writes adds an empty line. The line is harmless
     /// if the process is killed between the two.
-    pub(super) fn write_again(&self) -> Result<bool, KeychainFailure> {
-        let text = match self.entry.get_secret() {
-            Ok(text) => Zeroizing::new(text),
-            Err(keyring::Error::NoEntry) => return Ok(false),
-            Err(error) => return Err(error.into()),
+    pub(super) fn write_again(&self, store: &dyn ItemStore) -> Result<bool, KeychainFailure> {
+        let Some(text) = if_there(store.secret(&self.item))? else {
+            return Ok(false);
         };
         let mut longer = Buffer::with_capacity(text.len() + 1);
         longer.push(&text);
         longer.push(b"\n");
-        self.entry.set_secret(longer.as_slice())?;
-        self.entry.set_secret(&text)?;
+        store.set_secret(&self.item, longer.as_slice())?;
+        store.set_secret(&self.item, &text)?;
         Ok(true)
     }
 }
 
 /// Returns the matching items, and hidden ones that may match. The service only narrows the search: [`Query::matches`] decides.
 pub(super) fn find(
-    store: &CredentialStore,
+    store: &dyn ItemStore,
     wanted: &Query,
     spelling: Spelling,
 ) -> Result<Vec<FoundItem>, KeychainFailure> {
@@ -132,36 +127,37 @@ pub(super) fn find(
 }
 
 pub(super) fn search(
-    store: &CredentialStore,
+    store: &dyn ItemStore,
     schema: Schema,
     attributes: &ItemAttributes,
 ) -> Result<Vec<FoundItem>, KeychainFailure> {
     let mut found = Vec::new();
-    for entry in store.search(&map(attributes))? {
-        match seen(schema, &entry) {
-            Ok(seen) => found.push(FoundItem {
+    for item in store.search(attributes)? {
+        if let Some(seen) = if_there(seen(store, schema, &item))? {
+            found.push(FoundItem {
                 written: None,
                 seen,
-                entry,
+                item,
                 schema,
-            }),
-            // Removed meanwhile.
-            Err(keyring::Error::NoEntry) => {}
-            Err(error) => return Err(error.into()),
+            });
         }
     }
     Ok(found)
 }
 
-fn seen(schema: Schema, entry: &Entry) -> keyring::Result<Seen> {
-    schema.key(&entry.get_attributes()?, || native::label(entry))
+fn seen(store: &dyn ItemStore, schema: Schema, item: &Item) -> Result<Seen, KeychainFailure> {
+    schema.key(&store.attributes(item)?, || store.label(item))
 }
 
 /// Unlocks the hidden items and keeps the matching ones. Fails if one stays locked, since it may match.
-pub(super) fn reveal(found: &mut Vec<FoundItem>, wanted: &Query) -> Result<(), KeychainFailure> {
-    for item in found.iter_mut().filter(|item| item.is_hidden()) {
-        drop(Zeroizing::new(item.entry.get_secret()?));
-        item.seen = seen(item.schema, &item.entry)?;
+pub(super) fn reveal(
+    store: &dyn ItemStore,
+    found: &mut Vec<FoundItem>,
+    wanted: &Query,
+) -> Result<(), KeychainFailure> {
+    for found in found.iter_mut().filter(|found| found.is_hidden()) {
+        store.secret(&found.item)?;
+        found.seen = seen(store, found.schema, &found.item)?;
     }
     found.retain(|item| item.key().is_some_and(|key| wanted.matches(key)));
     Ok(())
@@ -169,52 +165,48 @@ pub(super) fn reveal(found: &mut Vec<FoundItem>, wanted: &Query) -> Result<(), K
 
 /// Returns the newest complete credential that matches.
 pub(super) fn get(
-    store: &CredentialStore,
+    store: &dyn ItemStore,
     wanted: &Query,
 ) -> Result<Option<Credential>, KeychainFailure> {
     let mut found = find(store, wanted, Spelling::AsKept)?;
     if found.iter().all(FoundItem::is_hidden) {
-        reveal(&mut found, wanted)?;
+        reveal(store, &mut found, wanted)?;
     }
     if found.is_empty() {
         found = find(store, wanted, Spelling::Any)?;
     }
     let mut locked = None;
-    let mut found = newest_first(found)?;
+    let mut found = newest_first(store, found)?;
     // Items without a username come last: git has to ask the user for the name.
     found.sort_by_key(|item| item.key().is_some_and(|key| key.username.is_none()));
     for item in found {
-        match item.read() {
+        match item.read(store) {
             Ok(Some(credential)) if credential.is_complete() => return Ok(Some(credential)),
             Ok(_) => {}
             // Another item may be in an open keyring.
-            Err(KeychainFailure::Keyring(error @ keyring::Error::NoStorageAccess(_))) => {
-                locked = locked.or(Some(error));
-            }
+            Err(failure @ KeychainFailure::Unavailable(_)) => locked = locked.or(Some(failure)),
             Err(failure) => return Err(failure),
         }
     }
-    if let Some(error) = locked {
-        return Err(error.into());
+    match locked {
+        Some(failure) => Err(failure),
+        None => store.check(false).map(|()| None),
     }
-    native::check(store, false)?;
-    Ok(None)
 }
 
 /// Sorts the items. Reads their times only if there are several.
-pub(super) fn newest_first(found: Vec<FoundItem>) -> Result<Vec<FoundItem>, KeychainFailure> {
+pub(super) fn newest_first(
+    store: &dyn ItemStore,
+    found: Vec<FoundItem>,
+) -> Result<Vec<FoundItem>, KeychainFailure> {
     if found.len() < 2 {
         return Ok(found);
     }
     let mut dated = Vec::with_capacity(found.len());
     for mut item in found {
-        match native::stored(&item.entry) {
-            Ok(stored) => {
-                item.written = (stored.modified > 0).then_some(stored.modified);
-                dated.push((stored, item));
-            }
-            Err(keyring::Error::NoEntry) => {}
-            Err(error) => return Err(error.into()),
+        if let Some(stored) = if_there(store.stored(&item.item))? {
+            item.written = (stored.modified > 0).then_some(stored.modified);
+            dated.push((stored, item));
         }
     }
     dated.sort_by_key(|(stored, _)| Reverse(*stored));
@@ -222,20 +214,20 @@ pub(super) fn newest_first(found: Vec<FoundItem>) -> Result<Vec<FoundItem>, Keyc
 }
 
 /// Returns every entry, the newest last. The expiry of a locked one stays unknown.
-pub(super) fn list(store: &CredentialStore) -> Result<Vec<Listed>, KeychainFailure> {
+pub(super) fn list(store: &dyn ItemStore) -> Result<Vec<Listed>, KeychainFailure> {
     let mut listed = Vec::new();
     for item in everything(store)? {
-        let known = match item.read() {
+        let known = match item.read(store) {
             Err(failure) if failure.is_locked() && !item.is_hidden() => None,
             known => known?,
         };
-        listed.extend(item.listed(known.as_ref()));
+        listed.extend(item.listed(store, known.as_ref()));
     }
     Ok(listed)
 }
 
 /// Returns the key of every entry, without reading a secret.
-pub(super) fn keys(store: &CredentialStore) -> Result<Vec<Key>, KeychainFailure> {
+pub(super) fn keys(store: &dyn ItemStore) -> Result<Vec<Key>, KeychainFailure> {
     let items = everything(store)?;
     Ok(items
         .iter()
@@ -246,12 +238,12 @@ pub(super) fn keys(store: &CredentialStore) -> Result<Vec<Key>, KeychainFailure>
 /// Returns every complete item in the order of [`list`], with several under one key too, and the number of locked items.
 /// Fails on a locked item if `must_be_open`.
 pub(super) fn all(
-    store: &CredentialStore,
+    store: &dyn ItemStore,
     must_be_open: bool,
 ) -> Result<(Vec<(Listed, Credential)>, usize), KeychainFailure> {
     let (mut all, mut locked) = (Vec::new(), 0);
     for item in everything(store)? {
-        let known = match item.read() {
+        let known = match item.read(store) {
             Err(failure) if failure.is_locked() && !item.is_hidden() && !must_be_open => {
                 locked += 1;
                 None
@@ -259,7 +251,7 @@ pub(super) fn all(
             known => known?,
         };
         if let Some(known) = known.filter(Credential::is_complete)
-            && let Some(listed) = item.listed(Some(&known))
+            && let Some(listed) = item.listed(store, Some(&known))
         {
             all.push((listed, known));
         }
@@ -268,7 +260,7 @@ pub(super) fn all(
 }
 
 /// Returns every item that may belong to git, the newest last.
-fn everything(store: &CredentialStore) -> Result<Vec<FoundItem>, KeychainFailure> {
+fn everything(store: &dyn ItemStore) -> Result<Vec<FoundItem>, KeychainFailure> {
     let mut found = Vec::new();
     for schema in Schema::ALL {
         for attributes in schema.everything() {
@@ -277,28 +269,11 @@ fn everything(store: &CredentialStore) -> Result<Vec<FoundItem>, KeychainFailure
     }
     if found.is_empty() {
         // A keyring that was never open does not show which items belong to git.
-        native::check(store, true)?;
+        store.check(true)?;
     }
     // Never read the secrets of other programs.
     found.retain(|item| item.seen != Seen::Foreign);
-    let mut found = newest_first(found)?;
+    let mut found = newest_first(store, found)?;
     found.reverse();
     Ok(found)
-}
-
-/// Returns false if the item was removed meanwhile.
-pub(super) fn delete(entry: &Entry) -> Result<bool, KeychainFailure> {
-    match entry.delete_credential() {
-        Ok(()) => Ok(true),
-        Err(keyring::Error::NoEntry) => Ok(false),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Turns attributes into the form of the keyring interface.
-pub(super) fn map(attributes: &ItemAttributes) -> HashMap<&str, &str> {
-    let attributes = attributes.iter();
-    attributes
-        .map(|(name, value)| (*name, value.as_str()))
-        .collect()
 }

@@ -5,33 +5,24 @@
 
 mod access;
 mod attributes;
-mod bus;
-mod calls;
 mod change;
-mod content;
 mod deadline;
 pub(crate) mod external;
 mod failure;
 mod found;
+mod items;
 mod native;
-mod program;
-mod prompt;
-mod secret_service;
-mod service;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use keyring::CredentialStore;
-
 use self::access::Access;
 use self::change::{Expected, check_writable, erase, newer_keys, put, set_expiry, touch};
-use self::external::{ExternalAttributes, ExternalItem};
+use self::external::ExternalItem;
 use self::found::{all, get, list};
+use self::items::{ItemAttributes, ItemStore};
 use super::{Budget, Error, Listed, Storage, StorageKind, if_reached};
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
@@ -88,16 +79,12 @@ impl Keychain {
         }
     }
 
-    /// Uses a given store, which must not prompt.
-    pub fn over(store: &Arc<CredentialStore>) -> Self {
-        Self {
-            access: Access::over(store),
-            ..Self::open(Duration::ZERO)
-        }
-    }
-
     /// Returns the items of another program that have these attributes.
-    pub fn external(&self, attributes: ExternalAttributes) -> Result<Vec<ExternalItem>, Error> {
+    pub fn external(&self, spec: Vec<(&str, String)>) -> Result<Vec<ExternalItem>, Error> {
+        let owned = spec
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), value));
+        let attributes: ItemAttributes = owned.collect();
         self.access.ask("look", self.patience, move |store| {
             external::find(store, &attributes)
         })
@@ -106,7 +93,7 @@ impl Keychain {
     /// Removes the items of another program with exactly these attributes that still have `secret`. Returns their number.
     pub fn remove_external(
         &self,
-        attributes: &HashMap<String, String>,
+        attributes: &ItemAttributes,
         secret: &Secret,
     ) -> Result<usize, Error> {
         let (attributes, secret) = (attributes.clone(), secret.duplicate());
@@ -122,7 +109,7 @@ impl Keychain {
             return Vec::new();
         }
         let keys = self.access.ask("list", Duration::ZERO, |store| {
-            native::check(store, true)?;
+            store.check(true)?;
             found::keys(store)
         });
         keys.unwrap_or_default()
@@ -138,31 +125,28 @@ impl Keychain {
         })
     }
 
-    /// Takes the lock for changes. Fails if another process keeps it.
-    fn take_turn(&self) -> Result<ChangeTurn, files::Error> {
+    /// Takes the lock for changes; `None`: no process can take it. Fails if another process keeps it.
+    fn take_turn(&self) -> Result<Option<Lock>, files::Error> {
         let Some(folder) = self.turns.as_deref().filter(|_| !self.access.is_silent()) else {
-            return Ok(ChangeTurn(None));
+            return Ok(None);
         };
         let lost = &self.access.lost;
         let patience = lost.remaining(TURN);
         let Ok(own) = Folder::make(folder) else {
-            return Ok(ChangeTurn(None));
+            return Ok(None);
         };
         match own.lock_in_turn(CHANGES, patience, CROWD) {
-            Ok(Some(lock)) => Ok(ChangeTurn(Some(lock))),
+            Ok(Some(lock)) => Ok(Some(lock)),
             Ok(None) => {
                 lost.add(patience);
                 let path = folder.join(CHANGES);
                 Err(files::Error::Busy { path })
             }
             // No process can take the lock.
-            Err(_) => Ok(ChangeTurn(None)),
+            Err(_) => Ok(None),
         }
     }
 }
-
-/// The lock for changes; `None`: no process takes it.
-struct ChangeTurn(#[expect(dead_code, reason = "held until it is dropped")] Option<Lock>);
 
 fn busy(operation: &'static str, cause: files::Error) -> Error {
     Error::Failed {
@@ -205,7 +189,7 @@ impl Storage for Keychain {
         })?;
         for key in newer.into_iter().filter(|_| is_done) {
             thread::sleep(SECOND);
-            let touched = move |store: &CredentialStore| touch(store, &key);
+            let touched = move |store: &dyn ItemStore| touch(store, &key);
             self.access.ask("store", self.patience, touched)?;
         }
         Ok(is_done)
@@ -244,15 +228,14 @@ impl Storage for Keychain {
         if locked == 0 || self.patience.is_zero() {
             return Ok(open);
         }
-        let all = |store: &CredentialStore| all(store, true);
+        let all = |store: &dyn ItemStore| all(store, true);
         let all = if_reached(self.access.ask("list", self.patience, all))?;
         Ok(all.map_or(open, |(all, _)| all))
     }
 
     fn check(&self) -> Result<(), Error> {
-        self.access.ask("read", Duration::ZERO, |store| {
-            Ok(native::check(store, true)?)
-        })
+        self.access
+            .ask("read", Duration::ZERO, |store| store.check(true))
     }
 }
 
@@ -263,12 +246,90 @@ impl fmt::Debug for Keychain {
 }
 
 #[cfg(test)]
-mod tests {
-    use keyring::api::CredentialStoreApi;
-    use keyring::{Error as KeyringError, mock};
+pub(crate) mod tests {
+    use std::cell::Cell;
 
+    use zeroize::Zeroizing;
+
+    use super::attributes::Schema;
+    use super::failure::KeychainFailure;
+    use super::items::{Item, Stored};
     use super::*;
     use crate::storage::{Advice, Lack};
+
+    type Result<T> = std::result::Result<T, KeychainFailure>;
+
+    /// A keychain without items, or with one of git's whose use fails.
+    struct Fake(Option<fn() -> KeychainFailure>);
+
+    impl Fake {
+        fn fail<T>(&self) -> Result<T> {
+            Err(self.0.map_or(KeychainFailure::Gone, |failure| failure()))
+        }
+    }
+
+    impl ItemStore for Fake {
+        fn search(&self, wanted: &ItemAttributes) -> Result<Vec<Item>> {
+            let item = Item {
+                id: String::new(),
+                is_locked: Cell::new(false),
+            };
+            let attributes = self.attributes(&item)?;
+            let is_found = wanted
+                .iter()
+                .all(|(name, value)| attributes.get(name) == Some(value));
+            let found = self.0.filter(|_| is_found).map(|_| item);
+            Ok(found.into_iter().collect())
+        }
+
+        fn attributes(&self, _: &Item) -> Result<ItemAttributes> {
+            let key = wanted().key().unwrap();
+            Ok(Schema::Password.attributes(&key).unwrap())
+        }
+
+        fn label(&self, _: &Item) -> Result<String> {
+            self.fail()
+        }
+
+        fn stored(&self, _: &Item) -> Result<Stored> {
+            Ok(Stored::default())
+        }
+
+        fn secret(&self, _: &Item) -> Result<Zeroizing<Vec<u8>>> {
+            self.fail()
+        }
+
+        fn set_secret(&self, _: &Item, _: &[u8]) -> Result<()> {
+            self.fail()
+        }
+
+        fn create(&self, _: &str, _: ItemAttributes, _: &[u8]) -> Result<()> {
+            self.fail()
+        }
+
+        fn delete(&self, _: &Item) -> Result<()> {
+            self.fail()
+        }
+
+        fn check(&self, _: bool) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    fn over(store: Fake) -> Keychain {
+        let keychain = Keychain::open(Duration::ZERO);
+        *keychain.access.never_prompts.lock().unwrap() = Some(Box::new(store));
+        keychain
+    }
+
+    fn failing(failure: fn() -> KeychainFailure) -> Keychain {
+        over(Fake(Some(failure)))
+    }
+
+    /// A keychain without items.
+    pub(crate) fn empty() -> Keychain {
+        over(Fake(None))
+    }
 
     fn wanted() -> Query {
         Query {
@@ -278,72 +339,57 @@ mod tests {
         }
     }
 
-    /// Over a store with one item, which answers with `error` when it is first asked.
-    fn failing(error: KeyringError) -> Keychain {
-        let store = mock::Store::new().unwrap();
-        let entry = store.build("one.test", "alice", None).unwrap();
-        entry.set_secret(b"made-up").unwrap();
-        let mocked = entry.as_any().downcast_ref::<mock::Cred>().unwrap();
-        mocked.set_error(error);
-        Keychain::over(&(store as Arc<CredentialStore>))
-    }
-
     #[test]
     fn no_access_is_unavailable_and_keeps_its_advice() {
-        let advice = || Advice {
-            message: "locked".to_owned(),
-            hint: "unlock it".to_owned(),
-            lack: Lack::Locked,
+        let locked = || {
+            failing(|| {
+                KeychainFailure::Unavailable(Advice::new("locked", "unlock it", Lack::Locked))
+            })
         };
-        let locked = || failing(KeyringError::NoStorageAccess(Box::new(advice())));
-        let errors = [
+        let unwanted = Query {
+            password: Some(Secret::new(b"made-up")),
+            ..wanted()
+        };
+        for error in [
             locked().get(&wanted()).unwrap_err(),
-            locked().erase(&wanted()).unwrap_err(),
-            locked().list().unwrap_err(),
-        ];
-        for error in errors {
+            locked().erase(&unwanted).unwrap_err(),
+        ] {
             assert!(matches!(error, Error::Unavailable { .. }));
             assert_eq!(error.hint(), Some("unlock it"));
         }
+        let listed = locked().list().unwrap();
+        assert_eq!(listed.len(), 1, "its name is known, its expiry is not");
     }
 
     #[test]
-    fn other_errors_are_failures_and_hold_no_secret() {
-        for error in [
-            KeyringError::PlatformFailure("disk full".into()),
-            KeyringError::BadEncoding(b"made-up".to_vec()),
-            KeyringError::BadDataFormat(b"made-up".to_vec(), "made-up".into()),
-            KeyringError::Invalid("made-up".to_owned(), "made-up".to_owned()),
-        ] {
-            let error = failing(error).get(&wanted()).unwrap_err();
-            assert!(matches!(
-                error,
-                Error::Failed {
-                    operation: "look",
-                    ..
-                }
-            ));
-            let said = format!("{error:?}");
-            let bytes = format!("{:?}", b"made-up");
-            assert!(!said.contains("made-up") && !said.contains(bytes.trim_matches(['[', ']'])));
-        }
+    fn other_errors_are_failures() {
+        let error = failing(|| KeychainFailure::Failed("disk full".into()))
+            .get(&wanted())
+            .unwrap_err();
+        assert!(matches!(
+            error,
+            Error::Failed {
+                operation: "look",
+                ..
+            }
+        ));
     }
 
     #[test]
-    fn what_has_gone_is_not_found() {
-        let gone = || failing(KeyringError::NoEntry);
+    fn a_removed_item_is_not_found() {
+        let gone = || failing(|| KeychainFailure::Gone);
         assert!(gone().get(&wanted()).unwrap().is_none());
         assert_eq!(gone().erase(&wanted()).unwrap(), 0);
-        assert!(gone().list().unwrap().is_empty());
+        let listed = gone().all().unwrap();
+        assert!(listed.is_empty());
     }
 
     #[test]
-    fn what_is_not_text_is_kept_nowhere() {
-        let store = mock::Store::new().unwrap();
-        let keychain = Keychain::over(&(store as Arc<CredentialStore>));
+    fn text_that_is_not_utf8_is_not_stored() {
+        let keychain = empty();
         let strange = Query {
             username: Some(b"\xFF".to_vec().into()),
-            password: Some(crate::secret::Secret::new(b"made-up")),
+            password: Some(Secret::new(b"made-up")),
             ..wanted()
         };
         assert!(keychain.get(&strange).unwrap().is_none());

@@ -1,5 +1,4 @@
 //! The content type of a secret.
-#![cfg(all(unix, not(target_os = "macos")))]
 
 /// The type that libsecret gives its passwords, and that git's own helper reads.
 const TEXT: &str = "text/plain";

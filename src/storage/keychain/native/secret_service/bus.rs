@@ -6,7 +6,6 @@
 //! when it registers.
 //!
 //! Root's bus does not count either: it may let other users own names, and a session bus accepts only its own user.
-#![cfg(all(unix, not(target_os = "macos")))]
 #![allow(unsafe_code)]
 
 use std::ffi::{OsStr, OsString};
@@ -14,28 +13,16 @@ use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 use std::{env, fs};
 
-use dbus::blocking::Connection;
 use dbus::channel::Channel;
 
+use super::calls::{Error, Result};
 use crate::credential::percent;
 use crate::platform::{effective_uid, peer_uid};
 
-#[derive(Debug)]
-pub(super) enum Error {
-    /// No socket is known, or no process listens there.
-    Absent,
-    /// The process at the other end runs as another user, or does not let this user connect.
-    Foreign,
-    /// The user's own bus closed the connection at once.
-    Closed,
-    Library(dbus::Error),
-}
-
 /// Connects to the first known bus that runs as this user. Sends nothing to any other bus.
-pub(super) fn connect() -> Result<Channel, Error> {
+pub(super) fn connect() -> Result<Channel> {
     let addresses = session_bus();
     let mut failure = Error::Absent;
     for address in sockets(addresses.as_deref()) {
@@ -78,40 +65,25 @@ fn bus_address(socket: &Path) -> String {
     format!("unix:path={path}")
 }
 
-/// Whether a keyring service runs. Asks the bus alone: a call to the service would start one.
-pub(super) fn is_service_running(patience: Duration) -> bool {
-    let Ok(channel) = connect() else {
-        return false;
-    };
-    let connection = Connection::from(channel);
-    let bus = connection.with_proxy("org.freedesktop.DBus", "/org/freedesktop/DBus", patience);
-    let answer: Result<(bool,), dbus::Error> = bus.method_call(
-        "org.freedesktop.DBus",
-        "NameHasOwner",
-        ("org.freedesktop.secrets",),
-    );
-    answer.is_ok_and(|(is_running,)| is_running)
-}
-
-fn connect_to(address: &str) -> Result<Channel, Error> {
+fn connect_to(address: &str) -> Result<Channel> {
     if is_foreign_path(address) {
-        return Err(Error::Foreign);
+        return Err(Error::ForeignBus);
     }
     let mut channel = Channel::open_private(address).map_err(|error| match error.name() {
-        Some("org.freedesktop.DBus.Error.AccessDenied") => Error::Foreign,
+        Some("org.freedesktop.DBus.Error.AccessDenied") => Error::ForeignBus,
         // This process has too few descriptors, or too little memory.
         Some(
             "org.freedesktop.DBus.Error.LimitsExceeded" | "org.freedesktop.DBus.Error.NoMemory",
-        ) => Error::Library(error),
+        ) => error.into(),
         _ => Error::Absent,
     })?;
     if !is_own(&mut channel) {
-        return Err(Error::Foreign);
+        return Err(Error::ForeignBus);
     }
     match channel.register() {
         Ok(()) => Ok(channel),
-        Err(_) if !channel.is_connected() => Err(Error::Closed),
-        Err(error) => Err(Error::Library(error)),
+        Err(_) if !channel.is_connected() => Err(Error::ClosedBus),
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -1,5 +1,4 @@
 //! Calls to the keyring service over D-Bus, and their errors.
-#![cfg(all(unix, not(target_os = "macos")))]
 
 use std::cell::OnceCell;
 use std::time::Duration;
@@ -7,21 +6,24 @@ use std::time::Duration;
 use dbus::Message;
 use dbus::arg::{AppendAll, Get, ReadAll, Variant};
 use dbus::blocking::{BlockingSender, Connection};
+use dbus::channel::Channel;
 use dbus::strings::BusName;
 
-use super::bus;
+use crate::storage::keychain::failure::KeychainFailure;
+use crate::storage::{Advice, Lack};
 
 /// After this long one call counts as unanswered.
 pub(super) const REPLY: Duration = Duration::from_secs(2);
 
 const NAME: &str = "org.freedesktop.secrets";
+const RESTART: &str = "restart it, or choose another storage with '--storage'";
 pub(super) const BUS: &str = "org.freedesktop.DBus";
 
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Error {
-    /// There is no bus, or no such service on it.
+    /// There is no bus, no process listens at its socket, or no such service is on it.
     Absent,
-    /// The bus belongs to another user.
+    /// The bus belongs to another user, or does not let this user connect.
     ForeignBus,
     /// The bus closed the connection at once.
     ClosedBus,
@@ -40,17 +42,6 @@ pub(super) enum Error {
     Odd,
     /// The name of another error. Its text is left out: it may repeat the request.
     Refused(String),
-}
-
-impl From<bus::Error> for Error {
-    fn from(error: bus::Error) -> Self {
-        match error {
-            bus::Error::Absent => Self::Absent,
-            bus::Error::Foreign => Self::ForeignBus,
-            bus::Error::Closed => Self::ClosedBus,
-            bus::Error::Library(error) => error.into(),
-        }
-    }
 }
 
 impl From<dbus::Error> for Error {
@@ -91,6 +82,71 @@ impl Error {
     }
 }
 
+impl From<Error> for KeychainFailure {
+    fn from(error: Error) -> Self {
+        let (message, hint, lack) = match error {
+            Error::NoObject => return Self::Gone,
+            Error::Refused(name) => return refused(&name),
+            Error::Unconfirmed => (
+                "the keyring asks for confirmation, and no prompt is allowed here",
+                "run the command in a desktop session, or switch the confirmation off in the password manager",
+                Lack::Locked,
+            ),
+            Error::Declined => (
+                "the access to the keyring was not confirmed",
+                "run the command again, and confirm it",
+                Lack::Locked,
+            ),
+            Error::Locked => (
+                "the keyring is locked",
+                "unlock it in the desktop's password manager, or sign in to the desktop again",
+                Lack::Locked,
+            ),
+            Error::NoDefault => (
+                "the keyring service has no default keyring",
+                "create one in the desktop's password manager, or open a database there that shows a group to clients",
+                Lack::Absent,
+            ),
+            Error::Absent => (
+                "no keyring service answers on the user's message bus",
+                "start one, such as gnome-keyring, or choose another storage with '--storage'",
+                Lack::Absent,
+            ),
+            Error::ForeignBus => (
+                "the session bus belongs to another user",
+                "run 'unset DBUS_SESSION_BUS_ADDRESS' in this shell, or choose another storage with '--storage'",
+                Lack::OwnBus,
+            ),
+            Error::ClosedBus => (
+                "the session bus closed the connection",
+                "sign in to the desktop again, or choose another storage with '--storage'",
+                Lack::Use,
+            ),
+            Error::Mute => ("the keyring service does not answer", RESTART, Lack::Use),
+            Error::Odd => (
+                "the keyring service gave an answer that does not read",
+                RESTART,
+                Lack::Use,
+            ),
+        };
+        Self::Unavailable(Advice::new(message, hint, lack))
+    }
+}
+
+/// `name`: the error's name on the bus. With an error of the bus itself, the service never got the call.
+fn refused(name: &str) -> KeychainFailure {
+    let is_of_bus = name.starts_with("org.freedesktop.DBus.Error.")
+        && !name.ends_with(".InvalidArgs")
+        && !name.ends_with(".Failed");
+    let advice = |message: String| Advice::new(message, RESTART, Lack::Use);
+    if is_of_bus {
+        let message = format!("the keyring service cannot be asked: {name}");
+        return KeychainFailure::Unavailable(advice(message));
+    }
+    let message = format!("the keyring service answered {name}");
+    KeychainFailure::Failed(advice(message).into())
+}
+
 pub(super) type Result<T> = std::result::Result<T, Error>;
 
 /// A connection to the service.
@@ -101,12 +157,12 @@ pub(super) struct ServiceCalls {
 }
 
 impl ServiceCalls {
-    /// Connects to the user's own session bus.
-    pub(super) fn connect() -> Result<Self> {
-        Ok(Self {
-            connection: Connection::from(bus::connect()?),
+    /// `bus`: the user's own session bus.
+    pub(super) fn over(bus: Channel) -> Self {
+        Self {
+            connection: Connection::from(bus),
             owner: OnceCell::new(),
-        })
+        }
     }
 
     pub(super) fn connection(&self) -> &Connection {
@@ -195,5 +251,24 @@ impl ServiceCalls {
         message.append_all((name,));
         let answer = self.connection.send_with_reply_and_block(message, REPLY);
         answer.ok()?.get1()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_text_of_an_error_is_left_out() {
+        for name in [
+            "org.freedesktop.Secret.Error.IsLocked",
+            "org.freedesktop.DBus.Error.NoReply",
+            "org.freedesktop.DBus.Error.InvalidArgs",
+            "org.freedesktop.DBus.Error.AccessDenied",
+        ] {
+            let error = Error::from(dbus::Error::new_custom(name, "made-up"));
+            let failure = KeychainFailure::from(error);
+            assert!(!format!("{failure:?}").contains("made-up"), "{name}");
+        }
     }
 }

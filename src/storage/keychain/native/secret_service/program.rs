@@ -1,5 +1,4 @@
 //! The program behind the keyring service: the effects of some calls depend on it.
-#![cfg(all(unix, not(target_os = "macos")))]
 
 use super::calls::ServiceCalls;
 

@@ -1,33 +1,25 @@
-//! The Secret Service (freedesktop.org's Secret Service API).
-//!
-//! The first message of a connection asks whether the default collection is locked, as libsecret does. gnome-keyring registers
-//! a client with its first message, and may drop it again when another client disconnects. If an unregistered client opens a
-//! session, the service crashes and locks all keyrings (seen with 42.1, with some thousand clients at once).
-//!
-//! A call may return a prompt in place of a result. If prompts are not allowed, it runs only if it shows no dialog: see
-//! [`Service::delete`], [`Service::create`], [`Service::unlock`].
-#![cfg(all(unix, not(target_os = "macos")))]
+//! A connection to the service: sessions, searches and prompts.
 
 use std::cell::{Cell, OnceCell};
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dbus::arg::{PropMap, RefArg, Variant};
+use dbus::arg::{RefArg, Variant};
 use dbus::strings::Path;
 
+use super::bus;
 use super::calls::{Error, REPLY, Result, ServiceCalls};
 use super::content;
-use super::deadline::Prompts;
 use super::program::{self, Program};
 use super::prompt;
 use crate::platform::monotonic_now;
+use crate::storage::keychain::deadline::Prompts;
+use crate::storage::keychain::items::{Item, ItemAttributes};
 
 const ROOT: &str = "/org/freedesktop/secrets";
 const DEFAULT: &str = "/org/freedesktop/secrets/aliases/default";
 const SERVICE: &str = "org.freedesktop.Secret.Service";
-const COLLECTION: &str = "org.freedesktop.Secret.Collection";
-const ITEM: &str = "org.freedesktop.Secret.Item";
+pub(super) const COLLECTION: &str = "org.freedesktop.Secret.Collection";
 
 /// No object: no item was created, or no prompt is needed.
 const NONE: &str = "/";
@@ -36,12 +28,10 @@ const NONE: &str = "/";
 const FRESH: Duration = Duration::from_secs(1);
 
 /// The session, its parameters (empty in a plain one), the secret, and its content type.
-type WireSecret<Value, Text> = (Path<'static>, Vec<u8>, Value, Text);
+pub(super) type WireSecret<Value, Text> = (Path<'static>, Vec<u8>, Value, Text);
 
-pub(super) struct SearchResult {
-    pub(super) unlocked: Vec<Path<'static>>,
-    pub(super) locked: Vec<Path<'static>>,
-}
+/// Unlocked and locked items.
+pub(super) type SearchResult = (Vec<Path<'static>>, Vec<Path<'static>>);
 
 /// The state of the default collection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +44,7 @@ enum DefaultCollection {
 
 /// A connection to the service. Every call ends within [`REPLY`] and the time that a prompt may wait.
 pub(super) struct Service {
-    calls: ServiceCalls,
+    pub(super) calls: ServiceCalls,
     session: OnceCell<Path<'static>>,
     patience: Duration,
     prompts: Arc<Prompts>,
@@ -69,7 +59,7 @@ impl Service {
     /// Connects to the user's own session bus. `patience`: how long a prompt may wait for the user; zero: no prompt. `prompts`
     /// measures the time of prompts.
     pub(super) fn connect(patience: Duration, prompts: Arc<Prompts>) -> Result<Self> {
-        let calls = ServiceCalls::connect()?;
+        let calls = ServiceCalls::over(bus::connect()?);
         prompts.note_bus();
         let service = Self {
             calls,
@@ -109,7 +99,8 @@ impl Service {
         *self.program.get_or_init(|| program::of(&self.calls))
     }
 
-    pub(super) fn search(&self, attributes: &HashMap<&str, &str>) -> Result<SearchResult> {
+    /// Finds items, unlocked and locked ones.
+    pub(super) fn find(&self, attributes: &ItemAttributes) -> Result<SearchResult> {
         let (default, seen) = self.default.get();
         let is_fresh = monotonic_now().saturating_sub(seen) < FRESH;
         let default = if is_fresh {
@@ -127,15 +118,11 @@ impl Service {
             self.calls.call(ROOT, SERVICE, "SearchItems", (attributes,))
         };
         // Another program may own the name without implementing the service.
-        let (unlocked, locked) = found.map_err(|error| error.unknown_is(Error::Absent))?;
-        Ok(SearchResult { unlocked, locked })
+        found.map_err(|error| error.unknown_is(Error::Absent))
     }
 
     /// An unknown service may ask the user for the password before it answers, so it gets the time of a prompt.
-    fn search_locked(
-        &self,
-        attributes: &HashMap<&str, &str>,
-    ) -> Result<(Vec<Path<'static>>, Vec<Path<'static>>)> {
+    fn search_locked(&self, attributes: &ItemAttributes) -> Result<SearchResult> {
         let limit = self.patience.max(REPLY);
         let wait = || {
             self.calls
@@ -177,15 +164,15 @@ impl Service {
         Ok(path)
     }
 
-    pub(super) fn is_locked(&self, collection: &Path<'_>) -> Result<bool> {
+    pub(super) fn is_locked(&self, collection: &str) -> Result<bool> {
         self.calls.property(collection, COLLECTION, "Locked")
     }
 
     /// Unlocks an item or a collection. Fails if that needs a prompt and none is allowed.
-    pub(super) fn unlock(&self, object: &Path<'static>) -> Result<()> {
+    pub(super) fn unlock(&self, object: &str) -> Result<()> {
+        let objects = vec![Path::new(object).map_err(|_| Error::Odd)?];
         let (_, prompt): (Vec<Path<'_>>, Path<'static>) =
-            self.calls
-                .call(ROOT, SERVICE, "Unlock", (vec![object.clone()],))?;
+            self.calls.call(ROOT, SERVICE, "Unlock", (objects,))?;
         if &*prompt == NONE {
             return Ok(());
         }
@@ -205,8 +192,17 @@ impl Service {
         }
     }
 
+    /// Unlocks an item whose secret cannot be used yet.
+    pub(super) fn unlock_item(&self, item: &Item) -> Result<()> {
+        if item.is_locked.get() {
+            self.unlock(&item.id)?;
+            item.is_locked.set(false);
+        }
+        Ok(())
+    }
+
     /// Whether `object` is in an open wallet of `KWallet`: then its prompt shows no dialog.
-    fn is_open_wallet(&self, object: &Path<'static>) -> bool {
+    fn is_open_wallet(&self, object: &str) -> bool {
         let Program::KWallet(wallets) = self.program() else {
             return false;
         };
@@ -221,64 +217,8 @@ impl Service {
         is_open.is_ok_and(|(is_open,): (bool,)| is_open)
     }
 
-    /// Creates an item, even if another one has these attributes. No known service shows a dialog in an open collection, so
-    /// `KeePassXC`'s prompt runs even if no dialog is allowed.
-    pub(super) fn create(
-        &self,
-        collection: &Path<'_>,
-        label: &str,
-        attributes: HashMap<String, String>,
-        secret: &[u8],
-    ) -> Result<()> {
-        let mut properties = PropMap::new();
-        let label: Box<dyn RefArg> = Box::new(label.to_owned());
-        properties.insert(format!("{ITEM}.Label"), Variant(label));
-        properties.insert(format!("{ITEM}.Attributes"), Variant(Box::new(attributes)));
-        let arguments = (properties, self.sealed(secret)?, false);
-        let (_, prompt): (Path<'_>, Path<'static>) =
-            self.calls
-                .call(collection, COLLECTION, "CreateItem", arguments)?;
-        self.run(&prompt)
-    }
-
-    pub(super) fn attributes(&self, item: &Path<'_>) -> Result<HashMap<String, String>> {
-        of_item(self.calls.property(item, ITEM, "Attributes"))
-    }
-
-    pub(super) fn label(&self, item: &Path<'_>) -> Result<String> {
-        of_item(self.calls.property(item, ITEM, "Label"))
-    }
-
-    /// Seconds since 1970.
-    pub(super) fn created(&self, item: &Path<'_>) -> Result<u64> {
-        of_item(self.calls.property(item, ITEM, "Created"))
-    }
-
-    /// Seconds since 1970.
-    pub(super) fn modified(&self, item: &Path<'_>) -> Result<u64> {
-        of_item(self.calls.property(item, ITEM, "Modified"))
-    }
-
-    pub(super) fn secret(&self, item: &Path<'_>) -> Result<Vec<u8>> {
-        let session = self.session()?.clone();
-        let (secret,): (WireSecret<Vec<u8>, String>,) =
-            of_item(self.calls.call(item, ITEM, "GetSecret", (session,)))?;
-        Ok(secret.2)
-    }
-
-    pub(super) fn set_secret(&self, item: &Path<'_>, secret: &[u8]) -> Result<()> {
-        let secret = self.sealed(secret)?;
-        of_item(self.calls.call(item, ITEM, "SetSecret", (secret,)))
-    }
-
-    /// Deletes an item of an open collection. `KeePassXC`'s prompt moves it to the recycle bin without a dialog.
-    pub(super) fn delete(&self, item: &Path<'_>) -> Result<()> {
-        let (prompt,): (Path<'static>,) = of_item(self.calls.call(item, ITEM, "Delete", ()))?;
-        self.run(&prompt)
-    }
-
     /// The plain session. Opens it on first use.
-    fn session(&self) -> Result<&Path<'static>> {
+    pub(super) fn session(&self) -> Result<&Path<'static>> {
         if let Some(session) = self.session.get() {
             return Ok(session);
         }
@@ -293,13 +233,16 @@ impl Service {
         Ok(self.session.get_or_init(|| session))
     }
 
-    fn sealed<'a>(&self, secret: &'a [u8]) -> Result<WireSecret<&'a [u8], &'static str>> {
+    pub(super) fn sealed<'a>(
+        &self,
+        secret: &'a [u8],
+    ) -> Result<WireSecret<&'a [u8], &'static str>> {
         let session = self.session()?.clone();
         Ok((session, Vec::new(), secret, content::kind(secret)))
     }
 
     /// Runs a prompt, unless none is needed. Waits for the user if prompts are allowed, else as long as for a call.
-    fn run(&self, prompt: &Path<'static>) -> Result<()> {
+    pub(super) fn run(&self, prompt: &Path<'static>) -> Result<()> {
         if &**prompt == NONE {
             return Ok(());
         }
@@ -321,15 +264,7 @@ impl Service {
 }
 
 /// The collection of an item, or the collection itself: `/org/freedesktop/secrets/collection/NAME/ITEM`.
-fn collection_of(object: &Path<'static>) -> Path<'static> {
-    let parts: Vec<&str> = object.splitn(7, '/').collect();
-    let collection = parts.get(..6).map(|parts| parts.join("/"));
-    collection
-        .and_then(|path| Path::new(path).ok())
-        .unwrap_or_else(|| object.clone())
-}
-
-/// A removed item has no path on the bus.
-fn of_item<T>(answer: Result<T>) -> Result<T> {
-    answer.map_err(|error| error.unknown_is(Error::NoObject))
+fn collection_of(object: &str) -> String {
+    let parts: Vec<&str> = object.splitn(7, '/').take(6).collect();
+    parts.join("/")
 }

@@ -1,5 +1,4 @@
 //! Prompts of the keyring service: objects that finish an operation, with or without a dialog.
-#![cfg(all(unix, not(target_os = "macos")))]
 
 use std::time::Duration;
 
