@@ -37,5 +37,5 @@ fn look_up(flags: Flags) -> Option<()> {
     }
     // No user would see a prompt of the keychain.
     let helper = Helper::new(&settings, Duration::ZERO);
-    Lookup::of(&helper).look_up(&key, time::now()).ok()
+    Lookup(&helper).look_up(&key, time::now()).ok()
 }

@@ -62,7 +62,7 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
         .transpose()?;
     let now = time::now();
     let mut progress = ProgressLine::of("asking about token", streams);
-    let outcome = Lookup::of(&helper).check(
+    let outcome = Lookup(&helper).check(
         wanted.as_ref(),
         &repositories,
         &mut |at, of| progress.comes_to(at, of),

@@ -8,6 +8,7 @@ use crate::config::Flags;
 use crate::credential::expiry::StatedExpiry;
 use crate::credential::query::Query;
 use crate::helper::Helper;
+use crate::helper::expiry::set_expiry;
 use crate::tasks::target;
 use crate::time::now;
 
@@ -30,7 +31,7 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
     let now = now();
     let unix_now = now.unix;
     let expiry = arguments.end.expiry(unix_now);
-    let outcome = helper.set_expiry(&wanted, expiry, now)?;
+    let outcome = set_expiry(&helper, &wanted, expiry, now)?;
     ui::notices(streams, &outcome.notices, unix_now);
     let is_whole = outcome.is_whole();
     if outcome.value.is_empty() && !is_whole {

@@ -81,7 +81,7 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
     for ((kind, listed), is_default) in outcome.value.iter().zip(defaults) {
         let key = &listed.key;
         let mut known = knowledge.latest(key).cloned().unwrap_or_default();
-        let issuer = helper.issuers().issuer(key, None);
+        let issuer = helper.issuers().issuer(key, None, None);
         known.forge = known.forge.or(issuer.map(|issuer| issuer.forge.kind()));
         entries.push(ListEntry {
             kind: *kind,

@@ -18,6 +18,7 @@ use crate::credential::username::Username;
 use crate::git::Git;
 use crate::git::http_path::HttpPaths;
 use crate::helper::Helper;
+use crate::helper::expiry::set_expiry;
 use crate::secret::Secret;
 use crate::storage::StorageKind;
 use crate::tasks::calls::Calls;
@@ -98,7 +99,7 @@ pub(super) fn run(arguments: &Arguments, flags: &Flags, streams: &mut Streams) -
     let is_certain =
         matches!(saved.end, Some((_, source)) if !ExpirySource::Forge.outranks(source));
     if arguments.expires == Some(StatedExpiry::Never) && !is_certain {
-        helper.set_expiry(&Query::exact(key), None, now)?;
+        set_expiry(&helper, &Query::exact(key), None, now)?;
     }
     let more = expiry_advice(&saved, arguments.expires, key);
     report(streams, &helper, key, &more, (&settings, flags))?;
@@ -195,7 +196,7 @@ fn show_page(
         return Ok(());
     };
     let (Some(issuer), Some(site)) = (
-        helper.issuers().issuer(&key, None),
+        helper.issuers().issuer(&key, None, None),
         helper.issuers().site(&key),
     ) else {
         return Ok(());

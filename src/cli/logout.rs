@@ -14,6 +14,7 @@ use crate::config::account::{self, Account};
 use crate::credential::key::Key;
 use crate::credential::query::Query;
 use crate::helper::Helper;
+use crate::helper::erase;
 use crate::helper::notice::Outcome;
 use crate::storage::{Listed, StorageKind};
 use crate::tasks::target;
@@ -98,7 +99,7 @@ fn remove(
     kinds: &[StorageKind],
     now: Now,
 ) -> CliResult<Outcome<usize>> {
-    let outcome = helper.remove(&Query::exact(key), now)?;
+    let outcome = erase::remove(helper, &Query::exact(key), now)?;
     let token = token_of(key);
     let text = match outcome.value {
         0 => format!("{token} was already removed\n"),

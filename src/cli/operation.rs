@@ -8,9 +8,11 @@ use super::ui;
 use crate::config::{Flags, Settings, account};
 use crate::git::may_prompt::prompt_patience;
 use crate::helper::Helper;
-use crate::helper::get::Answer;
+use crate::helper::erase::erase;
+use crate::helper::get::{self, Answer};
 use crate::helper::lookup::background;
 use crate::helper::notice::Notice;
+use crate::helper::store::store;
 use crate::protocol::Operation;
 use crate::protocol::read::{self, Request};
 use crate::protocol::write::{self, AnswerState};
@@ -48,7 +50,7 @@ pub(super) fn run(operation: Operation, flags: Flags, streams: &mut Streams) -> 
     let now = time::now();
     let result = match operation {
         Operation::Get => return get(&helper, &request, now, streams),
-        Operation::Store => helper.store(request, now).map(|outcome| {
+        Operation::Store => store(&helper, request, now).map(|outcome| {
             if let Some(key) = outcome.value {
                 // A date that is not found out today is found out tomorrow.
                 let _ = background::start(&again, &key);
@@ -56,7 +58,7 @@ pub(super) fn run(operation: Operation, flags: Flags, streams: &mut Streams) -> 
             outcome.notices
         }),
         Operation::Erase => {
-            let outcome = helper.erase(&request, streams.error_is_terminal, now);
+            let outcome = erase(&helper, &request, streams.error_is_terminal, now);
             ui::notices(streams, &outcome.notices, now.unix);
             outcome.value.map(|()| Vec::new())
         }
@@ -75,7 +77,7 @@ pub(super) fn run(operation: Operation, flags: Flags, streams: &mut Streams) -> 
 }
 
 fn get(helper: &Helper, request: &Request, now: time::Now, streams: &mut Streams) -> ExitCode {
-    let outcome = match helper.get(request, now) {
+    let outcome = match get::get(helper, request, now) {
         Ok(outcome) => outcome,
         Err(error) => {
             ui::error(streams, &error, error.hint());

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::Helper;
 use super::attempt::Attempt;
 use super::candidate::{Candidate, Skipped, candidate};
 use super::notice::{Next, Notice, Outcome};
@@ -9,7 +10,6 @@ use super::storages::Storages;
 use crate::credential::Credential;
 use crate::credential::key::Key;
 use crate::credential::query::Query;
-use crate::journal::Journal;
 use crate::journal::mark::Mark;
 use crate::platform::monotonic_now;
 use crate::protocol::read::Request;
@@ -24,131 +24,108 @@ const SLOW: Duration = Duration::from_millis(300);
 /// After this long the helper does not look for what the next command will be answered.
 const LATE: Duration = Duration::from_secs(2);
 
-/// One `erase`.
-pub(super) struct Erase<'a> {
-    pub(super) storages: &'a Storages,
-    pub(super) journal: &'a Journal,
-    pub(super) now: Now,
+/// Erases what `request` describes. With a secret it is a rejection by the server: the secret is marked, so that `clean`
+/// finds its copies, and only entries with this very secret go. Without one, a user wants the entries removed.
+///
+/// git does not ask again in this command, so the notice also says what the next command will do. It is given
+/// `at_terminal`, and where our state came back, since a command of git is then running. Otherwise a script has rejected
+/// the credential and expects silence, as from git's own helpers (git's `t/lib-credential.sh`).
+pub fn erase(
+    helper: &Helper,
+    request: &Request,
+    at_terminal: bool,
+    now: Now,
+) -> Outcome<Result<(), Error>> {
+    let rejected = &request.query;
+    let Some(credential) = Credential::complete(rejected.duplicate()) else {
+        return remove_each(helper, rejected, now).0;
+    };
+    // A journal that cannot be written stops nothing.
+    let _ = helper.journal().mark(&credential, Mark::Rejected, now.unix);
+    let began = monotonic_now();
+    let mut kinds = Vec::new();
+    let mut outcome = helper.storages().each(|storage| {
+        if storage.erase(rejected)? > 0 {
+            kinds.push(storage.kind());
+        }
+        Ok(())
+    });
+    let took = count_slow(helper.storages(), began);
+    let attempt = Attempt::among(&request.state);
+    if !kinds.is_empty() && (at_terminal || attempt.is_some()) {
+        let key = credential.key;
+        let next = if took > LATE {
+            Next::Unknown
+        } else {
+            next(helper, rejected, &key, attempt.as_ref(), now)
+        };
+        outcome.notices.push(Notice::Rejected { key, kinds, next });
+    }
+    outcome
 }
 
-impl Erase<'_> {
-    /// Erases what `request` describes. With a secret it is a rejection by the server: the secret is marked, so that `clean`
-    /// finds its copies, and only entries with this very secret go. Without one, a user wants the entries removed.
-    ///
-    /// git does not ask again in this command, so the notice also says what the next command will do. It is given
-    /// `at_terminal`, and where our state came back, since a command of git is then running. Otherwise a script has rejected
-    /// the credential and expects silence, as from git's own helpers (git's `t/lib-credential.sh`).
-    pub(super) fn erase(&self, request: &Request, at_terminal: bool) -> Outcome<Result<(), Error>> {
-        let rejected = &request.query;
-        let Some(credential) = Credential::complete(rejected.duplicate()) else {
-            return match self.remove(rejected) {
-                Ok(Outcome { notices, .. }) => Outcome {
-                    value: Ok(()),
-                    notices,
-                },
-                Err(cause) => Outcome {
-                    value: Err(cause),
-                    notices: Vec::new(),
-                },
-            };
-        };
-        // A journal that cannot be written stops nothing.
-        let _ = self
-            .journal
-            .mark(&credential, Mark::Rejected, self.now.unix);
-        let began = monotonic_now();
-        let mut kinds = Vec::new();
-        let mut outcome = self.storages.each(|storage| {
-            if storage.erase(rejected)? > 0 {
-                kinds.push(storage.kind());
-            }
-            Ok(())
-        });
-        let took = count_slow(self.storages, began);
-        let attempt = Attempt::among(&request.state);
-        if !kinds.is_empty() && (at_terminal || attempt.is_some()) {
-            let next = if took > LATE {
-                Next::Unknown
-            } else {
-                self.next(rejected, &credential.key, attempt.as_ref())
-            };
-            outcome.notices.push(Notice::Rejected {
-                key: credential.key,
-                kinds,
-                next,
-            });
-        }
-        outcome
-    }
+/// Removes every entry that matches `unwanted`, and marks each secret as removed, so that a command that still uses it
+/// does not bring it back. Returns how many entries went. Fails if the only storage cannot be reached.
+pub fn remove(helper: &Helper, unwanted: &Query, now: Now) -> Result<Outcome<usize>, Error> {
+    let (outcome, count) = remove_each(helper, unwanted, now);
+    outcome.with(count)
+}
 
-    /// Removes every entry that matches `unwanted`, and marks each secret as removed, so that a command that still uses it
-    /// does not bring it back. Returns how many entries went. Fails if the only storage cannot be reached.
-    pub(super) fn remove(&self, unwanted: &Query) -> Result<Outcome<usize>, Error> {
-        let mut secrets = Vec::new();
-        for storage in self.storages {
-            for listed in storage.list().unwrap_or_default() {
-                if unwanted.matches(&listed.key) {
-                    let kept = storage.get(&Query::exact(&listed.key)).ok().flatten();
-                    secrets.extend(
-                        kept.filter(|kept| kept.is_complete() && kept.is_named_by(unwanted)),
-                    );
-                }
+fn remove_each(helper: &Helper, unwanted: &Query, now: Now) -> (Outcome<Result<(), Error>>, usize) {
+    let mut secrets = Vec::new();
+    for storage in helper.storages() {
+        for listed in storage.list().unwrap_or_default() {
+            if unwanted.matches(&listed.key) {
+                let kept = storage.get(&Query::exact(&listed.key)).ok().flatten();
+                secrets
+                    .extend(kept.filter(|kept| kept.is_complete() && kept.is_named_by(unwanted)));
             }
         }
-        let _ = self
-            .journal
-            .mark_all(&secrets, Mark::Removed, self.now.unix);
-        let mut count = 0;
-        let outcome = self.storages.each(|storage| {
-            count += storage.erase(unwanted)?;
-            Ok(())
-        });
-        outcome.value.map(|()| Outcome {
-            value: count,
-            notices: outcome.notices,
-        })
     }
+    let _ = helper.journal().mark_all(&secrets, Mark::Removed, now.unix);
+    let mut count = 0;
+    let outcome = helper.storages().each(|storage| {
+        count += storage.erase(unwanted)?;
+        Ok(())
+    });
+    (outcome, count)
+}
 
-    /// What the next command will do. git before 2.46 does not tell whether this one was for any user, so the next one may
-    /// be for any user or for one.
-    fn next(&self, rejected: &Query, key: &Key, attempt: Option<&Attempt>) -> Next {
-        let of_user = Query {
-            is_pathless: rejected.is_pathless,
-            ..Query::of(key)
-        };
-        let of_any_user = Query {
-            username: None,
-            ..of_user.duplicate()
-        };
-        match attempt.map(Attempt::is_for_any_user) {
-            Some(false) if self.has_good(&of_user) => Next::Another,
-            Some(false) => Next::Asks,
-            _ if !self.has_good(&of_any_user) => Next::Asks,
-            None if !self.has_good(&of_user) => Next::OfAnother,
-            Some(true) | None => Next::Another,
-        }
-    }
-
-    fn has_good(&self, wanted: &Query) -> bool {
-        let skipped = Skipped::default();
-        self.storages.iter().any(|storage| {
-            let found = candidate(&**storage, wanted, &skipped, self.now)
-                .ok()
-                .flatten();
-            matches!(found, Some(Candidate::Good(_) | Candidate::Nameless(_)))
+/// What the next command will do. git before 2.46 does not tell whether this one was for any user, so the next one may
+/// be for any user or for one.
+fn next(helper: &Helper, rejected: &Query, key: &Key, attempt: Option<&Attempt>, now: Now) -> Next {
+    let of_user = Query {
+        is_pathless: rejected.is_pathless,
+        ..Query::of(key)
+    };
+    let of_any_user = Query {
+        username: None,
+        ..of_user.duplicate()
+    };
+    let has_good = |wanted| {
+        helper.storages().iter().any(|storage| {
+            let found = candidate(&**storage, wanted, &Skipped::default(), now);
+            matches!(found, Ok(Some(Candidate::Good(_) | Candidate::Nameless(_))))
         })
+    };
+    match attempt.map(Attempt::is_for_any_user) {
+        Some(false) if has_good(&of_user) => Next::Another,
+        Some(false) => Next::Asks,
+        _ if !has_good(&of_any_user) => Next::Asks,
+        None if !has_good(&of_user) => Next::OfAnother,
+        Some(true) | None => Next::Another,
     }
 }
 
 /// Erases the secret of `rejected` where `get` would answer it: a newer one that was stored meanwhile stays. A storage that
 /// fails gets a notice, and the others are still searched.
 pub(super) fn erase_rejected(
-    storages: &Storages,
-    journal: &Journal,
+    helper: &Helper,
     wanted: &Query,
     rejected: &Attempt,
     now: Now,
 ) -> Vec<Notice> {
+    let storages = helper.storages();
     let mut erased: Vec<(Key, Vec<StorageKind>)> = Vec::new();
     let mut failed = Vec::new();
     let began = monotonic_now();
@@ -165,7 +142,7 @@ pub(super) fn erase_rejected(
             };
             let known = erased.iter_mut().find(|(key, _)| *key == found.key);
             if known.is_none() {
-                let _ = journal.mark(&found, Mark::Rejected, now.unix);
+                let _ = helper.journal().mark(&found, Mark::Rejected, now.unix);
             }
             match storage.erase(&found.as_rejected()) {
                 Ok(0) => break,

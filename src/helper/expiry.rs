@@ -1,24 +1,22 @@
 //! Sets the expiry that a user states.
 
+use super::Helper;
 use super::notice::{Notice, Outcome};
-use super::storages::Storages;
 use crate::credential::expiry::{Expiry, ExpirySource};
 use crate::credential::key::Key;
 use crate::credential::query::Query;
-use crate::journal::Journal;
 use crate::storage::Error;
 use crate::time::Now;
 
 /// Gives every entry that matches `wanted` this expiry, in every storage. Returns their keys.
-pub(super) fn set_expiry(
-    storages: &Storages,
-    journal: &Journal,
+pub fn set_expiry(
+    helper: &Helper,
     wanted: &Query,
     expiry: Option<Expiry>,
     now: Now,
 ) -> Result<Outcome<Vec<Key>>, Error> {
     let (mut keys, mut gone) = (Vec::new(), Vec::new());
-    let outcome = storages.each(|storage| {
+    let mut outcome = helper.storages().each(|storage| {
         for listed in storage.list()? {
             if !wanted.matches(&listed.key) {
                 continue;
@@ -33,7 +31,7 @@ pub(super) fn set_expiry(
             }
             if storage.set_expiry(&kept, expiry)? {
                 // The storage keeps the date; the journal keeps its source.
-                let _ = journal.learn(&kept, now.unix, |known| {
+                let _ = helper.journal().learn(&kept, now.unix, |known| {
                     known.since = known.since.or(Some(now.unix));
                     known.end = expiry.map(|expiry| (expiry, ExpirySource::Person));
                 });
@@ -42,8 +40,6 @@ pub(super) fn set_expiry(
         }
         Ok(())
     });
-    outcome.value.map(|()| Outcome {
-        value: keys,
-        notices: outcome.notices.into_iter().chain(gone).collect(),
-    })
+    outcome.notices.append(&mut gone);
+    outcome.with(keys)
 }

@@ -1,17 +1,15 @@
 //! `get`: which credential git is answered.
 
+use super::Helper;
 use super::attempt::{Attempt, forge_state};
 use super::candidate::{Candidate, Skipped, candidate};
 use super::erase::erase_rejected;
-use super::issuer::Issuers;
 use super::notice::{Notice, Outcome};
-use super::storages::Storages;
-use crate::config::Warn;
 use crate::credential::Credential;
 use crate::credential::expiry::ExpirySource;
 use crate::credential::query::Query;
+use crate::journal::Topic;
 use crate::journal::snapshot::Snapshot;
-use crate::journal::{Journal, Topic};
 use crate::protocol::read::Request;
 use crate::storage::Error;
 use crate::time::Now;
@@ -29,23 +27,24 @@ pub struct Answer {
 }
 
 /// One `get`.
-pub(super) struct Get<'a> {
-    pub(super) storages: &'a Storages,
-    pub(super) journal: &'a Journal,
-    pub(super) issuers: &'a Issuers,
-    pub(super) warn: Warn,
-    pub(super) now: Now,
+struct Get<'a> {
+    helper: &'a Helper,
+    now: Now,
+}
+
+/// Answers `request`. If our state came back, the server has rejected the first answer of this command: that secret is
+/// erased, and the next one is answered.
+pub fn get(helper: &Helper, request: &Request, now: Now) -> Result<Outcome<Answer>, Error> {
+    Get { helper, now }.answer(request)
 }
 
 impl Get<'_> {
-    /// Answers `request`. If our state came back, the server has rejected the first answer of this command: that secret is
-    /// erased, and the next one is answered.
-    pub(super) fn answer(&self, request: &Request) -> Result<Outcome<Answer>, Error> {
+    fn answer(&self, request: &Request) -> Result<Outcome<Answer>, Error> {
         let rejected = Attempt::among(&request.state).filter(|attempt| !attempt.is_last());
         let mut notices = Vec::new();
         let mut wanted = request.query.duplicate();
         if let Some(rejected) = &rejected {
-            notices = erase_rejected(self.storages, self.journal, &wanted, rejected, self.now);
+            notices = erase_rejected(self.helper, &wanted, rejected, self.now);
             if rejected.is_for_any_user() {
                 wanted.username = None;
             }
@@ -76,13 +75,13 @@ impl Get<'_> {
         let skipped = Skipped {
             rejected,
             marks: match rejected {
-                Some(_) => self.journal.snapshot().unwrap_or_default(),
+                Some(_) => self.helper.journal().snapshot().unwrap_or_default(),
                 None => Snapshot::default(),
             },
         };
         let mut told = Vec::new();
         let (mut nameless, mut renewable) = (None, None);
-        let mut outcome = self.storages.get_first(|storage| {
+        let mut outcome = self.helper.storages().get_first(|storage| {
             match candidate(storage, wanted, &skipped, self.now)? {
                 Some(Candidate::Good(found)) => return Ok(Some(found)),
                 Some(Candidate::Nameless(found)) => nameless = nameless.take().or(Some(found)),
@@ -123,22 +122,25 @@ impl Get<'_> {
 
     fn expires_soon(&self, found: &Credential) -> Option<Notice> {
         let expiry = found.expiry?;
-        let is_soon = expiry.left(self.now.unix) <= self.warn.before.as_secs();
+        let is_soon = expiry.left(self.now.unix) <= self.helper.warn().before.as_secs();
         if !is_soon || !self.is_news(Topic::ExpiresSoon(found)) {
             return None;
         }
-        let known = self.journal.known(found).ok().flatten();
+        let known = self.helper.journal().known(found).ok().flatten();
         Some(Notice::ExpiresSoon {
             key: found.key.clone(),
             expiry,
-            can_rotate: self.issuers.can_rotate(found, known.as_ref()),
+            can_rotate: self.helper.issuers().can_rotate(found, known.as_ref()),
             source: known.map_or(ExpirySource::Unknown, |known| known.source_of(expiry)),
         })
     }
 
     /// A journal that cannot be written silences nothing.
     fn is_news(&self, topic: Topic<'_>) -> bool {
-        let is_news = self.journal.is_news(topic, self.warn.every, self.now.unix);
+        let is_news = self
+            .helper
+            .journal()
+            .is_news(topic, self.helper.warn().every, self.now.unix);
         is_news.unwrap_or(true)
     }
 }

@@ -2,12 +2,23 @@
 
 use std::time::Duration;
 
+use super::Helper;
 use super::issuer::Issuers;
 use crate::credential::Credential;
 use crate::credential::expiry::{Expiry, ExpirySource};
 use crate::credential::jwt;
 use crate::journal::known::Known;
 use crate::secret::Secret;
+use crate::time::Now;
+
+/// The expiry that is assumed for a token that is new at `now`, and comes without one.
+pub fn guessed_expiry(
+    helper: &Helper,
+    credential: &Credential,
+    now: Now,
+) -> Option<(Expiry, ExpirySource)> {
+    Guess::about(helper.issuers(), credential)?.expiry(&Known::default(), now.unix)
+}
 
 /// When a token may expire.
 #[derive(Debug, Clone, Copy)]

@@ -34,28 +34,6 @@ impl Issuer {
     }
 }
 
-/// The evidence for an issuer.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Evidence<'a> {
-    /// The `[[host]]` rules.
-    pub rules: &'a [HostRule],
-    /// The forge in the server's realm: see [`by_realms`].
-    pub named: Option<ForgeKind>,
-    /// The forge in the journal.
-    pub known: Option<ForgeKind>,
-    pub token: Option<&'a [u8]>,
-}
-
-impl<'a> Evidence<'a> {
-    #[must_use]
-    pub fn with_token_of(self, credential: &'a Credential) -> Self {
-        Self {
-            token: credential.token().map(Secret::expose),
-            ..self
-        }
-    }
-}
-
 /// Finds the issuer of a token: by the user's rules, the host's name, the journal and the token itself.
 #[derive(Debug)]
 pub struct Issuers {
@@ -73,35 +51,44 @@ impl Issuers {
         HostRule::find(&self.hosts, key)
     }
 
-    /// The issuer of tokens for `key`'s host, and the kind of `token`. For `login`, before there is a credential.
-    pub fn issuer(&self, key: &Key, token: Option<&[u8]>) -> Option<Issuer> {
-        let clues = Evidence {
-            rules: &self.hosts,
-            token,
-            ..Evidence::default()
-        };
-        issuer(key, clues)
+    /// Returns the issuer of tokens for `key`'s host. The first of these decides: a `[[host]]` rule, a public host, the forge
+    /// that the server's realm or the journal has `told`, the token's prefix. The token's length and letters never count.
+    pub fn issuer(
+        &self,
+        key: &Key,
+        told: Option<ForgeKind>,
+        token: Option<&[u8]>,
+    ) -> Option<Issuer> {
+        let ruled = self.rule(key).and_then(|rule| rule.forge).map(forge);
+        let certain = ruled.or_else(|| at_public_host(key));
+        let forge = certain
+            .or_else(|| told.map(forge))
+            .or_else(|| by_prefix(token?))?;
+        Some(Issuer {
+            forge,
+            token: token.and_then(|token| forge.token_kind(token)),
+            is_certain: certain.is_some(),
+        })
     }
 
-    /// The issuer of the token of `credential`. `named`: the forge in the server's own words; `known`: the journal's.
-    pub fn issuer_of(
-        &self,
-        credential: &Credential,
-        named: Option<ForgeKind>,
-        known: Option<ForgeKind>,
-    ) -> Option<Issuer> {
-        let clues = Evidence {
-            rules: &self.hosts,
-            named,
-            known,
-            token: None,
-        };
-        issuer(&credential.key, clues.with_token_of(credential))
+    /// As [`Issuers::issuer`], for the token of `credential`.
+    pub fn issuer_of(&self, credential: &Credential, told: Option<ForgeKind>) -> Option<Issuer> {
+        let token = credential.token().map(Secret::expose);
+        self.issuer(&credential.key, told, token)
     }
 
     /// The username for `token` at `key`'s host if the user names none; `variable`: its environment variable.
     pub fn username(&self, key: &Key, token: &Secret, variable: Option<&str>) -> DefaultUsername {
-        username(self.issuer(key, Some(token.expose())), variable)
+        // Older jobs have tokens without a prefix (docs.gitlab.com, "CI/CD job token").
+        let name = if variable == Some("CI_JOB_TOKEN") {
+            forge(ForgeKind::GitLab).default_username(Some(TokenKind::Job))
+        } else {
+            let Some(issuer) = self.issuer(key, None, Some(token.expose())) else {
+                return DefaultUsername::Unknown;
+            };
+            issuer.forge.default_username(issuer.token)
+        };
+        name.map_or(DefaultUsername::Own, DefaultUsername::Known)
     }
 
     /// The site of the forge of `key`, by the rules; `None` if it is not reached over HTTPS.
@@ -118,7 +105,7 @@ impl Issuers {
         let Some(known) = known.filter(|known| known.token != Some(TokenKind::OAuth)) else {
             return false;
         };
-        let issuer = self.issuer_of(credential, None, known.forge);
+        let issuer = self.issuer_of(credential, known.forge);
         let Some((issuer, site)) = issuer.zip(self.site(&credential.key)) else {
             return false;
         };
@@ -133,9 +120,22 @@ impl Issuers {
     }
 }
 
-pub fn forge(kind: ForgeKind) -> &'static dyn Forge {
+fn forge(kind: ForgeKind) -> &'static dyn Forge {
     let mut all = ALL.into_iter();
     all.find(|forge| forge.kind() == kind).unwrap_or(&GitHub)
+}
+
+/// Returns the forge whose public host is `key`'s.
+fn at_public_host(key: &Key) -> Option<&'static dyn Forge> {
+    let host = std::str::from_utf8(&key.host).ok()?;
+    let is_web = key.protocol == b"https";
+    ALL.into_iter().find(|forge| is_web && forge.is_at(host))
+}
+
+/// Returns the forge whose tokens begin as `token` does.
+pub fn by_prefix(token: &[u8]) -> Option<&'static dyn Forge> {
+    let mut all = ALL.into_iter();
+    all.find(|forge| forge.token_kind(token).is_some())
 }
 
 /// Returns why the public host of a forge no longer accepts `credential`. Rules and realms do not count here.
@@ -149,16 +149,8 @@ pub fn retired_reason(credential: &Credential) -> Option<&'static str> {
     else {
         return None;
     };
-    let host = std::str::from_utf8(&key.host).ok()?;
-    let is_web = key.protocol == b"https";
-    let forge = ALL.into_iter().find(|forge| is_web && forge.is_at(host))?;
-    forge.retired_reason(
-        key.username
-            .as_ref()
-            .map(Username::expose)
-            .unwrap_or_default(),
-        password.expose(),
-    )
+    let name = key.username.as_ref().map(Username::expose);
+    at_public_host(key)?.retired_reason(name.unwrap_or_default(), password.expose())
 }
 
 /// As [`retired_reason`], but `None` for a credential that this helper saved or git confirmed.
@@ -179,24 +171,6 @@ pub enum DefaultUsername {
     Unknown,
 }
 
-/// Returns the username for a token of `issuer`. `variable`: the environment variable of the token.
-pub fn username(issuer: Option<Issuer>, variable: Option<&str>) -> DefaultUsername {
-    // Older jobs have tokens without a prefix (docs.gitlab.com, "CI/CD job token").
-    if variable == Some("CI_JOB_TOKEN") {
-        return DefaultUsername::Known(
-            forge(ForgeKind::GitLab)
-                .default_username(Some(TokenKind::Job))
-                .unwrap_or_default(),
-        );
-    }
-    let Some(Issuer { forge, token, .. }) = issuer else {
-        return DefaultUsername::Unknown;
-    };
-    forge
-        .default_username(token)
-        .map_or(DefaultUsername::Own, DefaultUsername::Known)
-}
-
 /// Returns the forge with one of `realms`, which come from the server's challenges.
 pub fn by_realms(realms: &[Vec<u8>]) -> Option<ForgeKind> {
     let is_named = |forge: &&dyn Forge| {
@@ -204,40 +178,6 @@ pub fn by_realms(realms: &[Vec<u8>]) -> Option<ForgeKind> {
         names.any(|name| realms.iter().any(|realm| realm == name.as_bytes()))
     };
     ALL.into_iter().find(is_named).map(Forge::kind)
-}
-
-/// Returns the issuer of tokens for `key`'s host. The first of these decides: a `[[host]]` rule, a public host, the realm, the
-/// journal, the token's prefix. The token's length and letters never count.
-pub fn issuer(key: &Key, clues: Evidence<'_>) -> Option<Issuer> {
-    let Evidence {
-        rules,
-        named,
-        known,
-        token,
-    } = clues;
-    let ruled = || {
-        let rule = HostRule::find(rules, key)?;
-        rule.forge.map(forge)
-    };
-    let famous = || {
-        let host = std::str::from_utf8(&key.host).ok()?;
-        let is_web = key.protocol == b"https";
-        ALL.into_iter().find(|forge| is_web && forge.is_at(host))
-    };
-    let marked = || {
-        let token = token?;
-        ALL.into_iter()
-            .find(|forge| forge.token_kind(token).is_some())
-    };
-    let certain = ruled().or_else(famous);
-    let forge = certain
-        .or_else(|| named.or(known).map(forge))
-        .or_else(marked)?;
-    Some(Issuer {
-        forge,
-        token: token.and_then(|token| forge.token_kind(token)),
-        is_certain: certain.is_some(),
-    })
 }
 
 #[cfg(test)]
@@ -253,8 +193,9 @@ mod tests {
         }
     }
 
-    fn found(host: &str, clues: Evidence<'_>) -> Option<ForgeKind> {
-        issuer(&key("https", host), clues).map(|issuer| issuer.forge.kind())
+    fn found(host: &str, told: Option<ForgeKind>, token: Option<&[u8]>) -> Option<ForgeKind> {
+        let issuer = Issuers::new(Vec::new()).issuer(&key("https", host), told, token);
+        issuer.map(|issuer| issuer.forge.kind())
     }
 
     #[test]
@@ -267,30 +208,26 @@ mod tests {
 
     #[test]
     fn the_persons_word_comes_first_and_the_tokens_last() {
-        let rules = [HostRule {
+        let issuers = Issuers::new(vec![HostRule {
             protocol: b"https".to_vec(),
             host: b"one.test".to_vec(),
             path: None,
             forge: Some(ForgeKind::GitLab),
             lifetime: None,
-        }];
-        let all = Evidence {
-            rules: &rules,
-            named: by_realms(&[b"Forgejo".to_vec()]),
-            known: Some(ForgeKind::Azure),
-            token: Some(b"ghp_x"),
-        };
-        assert_eq!(found("one.test", all), Some(ForgeKind::GitLab));
-        assert_eq!(found("gitlab.com", all), Some(ForgeKind::GitLab));
-        assert_eq!(found("two.test", all), Some(ForgeKind::Gitea));
-        let no_realm = Evidence { named: None, ..all };
-        assert_eq!(found("two.test", no_realm), Some(ForgeKind::Azure));
-        let only_token = Evidence {
-            known: None,
-            ..no_realm
-        };
-        assert_eq!(found("two.test", only_token), Some(ForgeKind::GitHub));
-        assert_eq!(found("two.test", Evidence::default()), None);
+        }]);
+        let azure = Some(ForgeKind::Azure);
+        let github = Some(&b"ghp_x"[..]);
+        for (host, told, token, expected) in [
+            ("one.test", azure, github, Some(ForgeKind::GitLab)),
+            ("gitlab.com", azure, github, Some(ForgeKind::GitLab)),
+            ("two.test", azure, github, azure),
+            ("two.test", None, github, Some(ForgeKind::GitHub)),
+            ("two.test", None, None, None),
+        ] {
+            let issuer = issuers.issuer(&key("https", host), told, token);
+            assert_eq!(issuer.map(|issuer| issuer.forge.kind()), expected, "{host}");
+        }
+        assert_eq!(by_realms(&[b"Forgejo".to_vec()]), Some(ForgeKind::Gitea));
     }
 
     #[test]
@@ -303,26 +240,19 @@ mod tests {
             "github.com:8443",
             "xn--github-.com",
         ] {
-            assert_eq!(found(host, Evidence::default()), None, "{host}");
+            assert_eq!(found(host, None, None), None, "{host}");
         }
-        let clear = issuer(&key("http", "github.com"), Evidence::default());
-        assert!(clear.is_none());
+        assert!(at_public_host(&key("http", "github.com")).is_none());
     }
 
     #[test]
     fn neither_length_nor_letters_nor_half_a_realm_tell() {
-        let token = |token| Evidence {
-            token: Some(token),
-            ..Evidence::default()
-        };
-        assert_eq!(
-            found(
-                "one.test",
-                token(b"0123456789abcdef0123456789abcdef01234567")
-            ),
-            None
-        );
-        assert_eq!(found("one.test", token(&[b'a'; 52])), None);
+        for token in [
+            &b"0123456789abcdef0123456789abcdef01234567"[..],
+            &[b'a'; 52],
+        ] {
+            assert_eq!(found("one.test", None, Some(token)), None);
+        }
         for realm in ["gitea", "Gitea ", "My Gitea", ""] {
             assert_eq!(by_realms(&[realm.as_bytes().to_vec()]), None, "{realm}");
         }
@@ -338,6 +268,7 @@ mod tests {
     #[test]
     fn the_issuer_knows_the_username() {
         use DefaultUsername::{Known, Own, Unknown};
+        let issuers = Issuers::new(Vec::new());
         for (host, token, expected) in [
             ("github.com", "ghp_made-up", Known("x-access-token")),
             ("ghe.test", "ghs_made-up", Known("x-access-token")),
@@ -356,14 +287,12 @@ mod tests {
             ("dev.azure.com", "made-up", Known("x-access-token")),
             ("one.test", "made-up", Unknown),
         ] {
-            let clues = Evidence {
-                token: Some(token.as_bytes()),
-                ..Evidence::default()
-            };
-            let issuer = issuer(&key("https", host), clues);
-            assert_eq!(username(issuer, None), expected, "{host} {token}");
+            let token = Secret::new(token.as_bytes());
+            let name = issuers.username(&key("https", host), &token, None);
+            assert_eq!(name, expected, "{host}");
         }
-        let job = username(None, Some("CI_JOB_TOKEN"));
+        let token = Secret::new(b"made-up");
+        let job = issuers.username(&key("https", "one.test"), &token, Some("CI_JOB_TOKEN"));
         assert_eq!(job, Known("gitlab-ci-token"));
     }
 

@@ -16,6 +16,14 @@ pub struct Outcome<T> {
 }
 
 impl<T> Outcome<T> {
+    /// A value without notices.
+    pub fn silent(value: T) -> Self {
+        Self {
+            value,
+            notices: Vec::new(),
+        }
+    }
+
     /// Whether every storage answered. A storage that this system does not have counts as an empty one; a locked or silent
     /// storage may hold what the value lacks.
     pub fn is_whole(&self) -> bool {
@@ -23,7 +31,17 @@ impl<T> Outcome<T> {
     }
 }
 
-/// What follows a refusal.
+impl<E> Outcome<Result<(), E>> {
+    /// Returns `value` with the notices, unless the operation failed.
+    pub fn with<T>(self, value: T) -> Result<Outcome<T>, E> {
+        self.value.map(|()| Outcome {
+            value,
+            notices: self.notices,
+        })
+    }
+}
+
+/// What follows a rejection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
     /// The command goes on: another one is answered.

@@ -3,23 +3,20 @@
 //! The order is: read the storages, read the journal, write the marks, swap. A process that sees the new secret therefore
 //! also sees the marks of the old one. A swap that is lost to another process starts again from the storages.
 
+use super::Helper;
 use super::conflict::Decision::Ignore;
 use super::conflict::{Incoming, Situation, decide};
 use super::guess::Guess;
-use super::issuer::{Issuer, Issuers};
+use super::issuer::Issuer;
 use super::notice::Outcome;
-use super::storages::Storages;
-use super::swap::{KeptEntry, Swap, Swaps};
-use crate::config::Warn;
+use super::swap::{KeptEntry, Swap};
 use crate::credential::Credential;
 use crate::credential::expiry::{Expiry, ExpirySource};
 use crate::credential::query::Query;
 use crate::forge::ForgeKind;
-use crate::journal::Journal;
 use crate::journal::known::Known;
 use crate::journal::mark::Mark;
 use crate::journal::snapshot::Snapshot;
-use crate::storage::memory::Lifetime;
 use crate::storage::{Error, StorageKind};
 use crate::time::Now;
 
@@ -28,11 +25,7 @@ const TRIES: usize = 4;
 
 /// Saves credentials.
 pub(super) struct Save<'a> {
-    pub(super) storages: &'a Storages,
-    pub(super) journal: &'a Journal,
-    pub(super) issuers: &'a Issuers,
-    pub(super) lifetime: Lifetime,
-    pub(super) warn: Warn,
+    pub(super) helper: &'a Helper,
     pub(super) now: Now,
 }
 
@@ -72,7 +65,7 @@ impl Save<'_> {
                 break;
             }
             let mut entries = self.read(offered, trusts_keychain);
-            let journal = self.journal.snapshot();
+            let journal = self.helper.journal().snapshot();
             let is_readable = journal.is_ok();
             let snapshot = journal.unwrap_or_default();
             if trusts_keychain && snapshot.is_marked(credential, None) {
@@ -90,10 +83,17 @@ impl Save<'_> {
             let (merged, told) = self.merged(offered, &entries, &known);
             self.plan(&mut entries, offered.incoming, &merged, &snapshot);
             let issuer = self
-                .issuers
-                .issuer_of(credential, offered.named, known.forge);
+                .helper
+                .issuers()
+                .issuer_of(credential, offered.named.or(known.forge));
             self.record(offered, &entries, issuer.as_ref(), told, &snapshot);
-            let swaps = self.swap(entries, &merged, by_force)?;
+            let swap = Swap {
+                helper: self.helper,
+                new: &merged,
+                by_force,
+                now: self.now,
+            };
+            let swaps = swap.run(entries)?;
             if !swaps.is_lost {
                 let saved = Saved {
                     credential: merged,
@@ -106,29 +106,7 @@ impl Save<'_> {
                 });
             }
         }
-        Ok(Outcome {
-            value: None,
-            notices: Vec::new(),
-        })
-    }
-
-    fn swap(
-        &self,
-        entries: Vec<KeptEntry<'_>>,
-        new: &Credential,
-        by_force: bool,
-    ) -> Result<Swaps, Error> {
-        let swap = Swap {
-            new,
-            by_force,
-            journal: self.journal,
-            now: self.now,
-        };
-        if self.storages.is_auto() {
-            swap.auto(entries, self.lifetime, self.warn)
-        } else {
-            swap.all(entries)
-        }
+        Ok(Outcome::silent(None))
     }
 
     /// Reads the entry of each storage. With `auto` the keychain is not asked if memory has all that is offered.
@@ -136,7 +114,7 @@ impl Save<'_> {
         let credential = offered.credential;
         let key = Query::exact(&credential.key);
         let mut entries = Vec::new();
-        for storage in self.storages {
+        for storage in self.helper.storages() {
             let found = match storage.kind() {
                 StorageKind::Keychain if trusts_keychain => Ok(Some(credential.duplicate())),
                 _ => storage.get(&key),
@@ -155,7 +133,7 @@ impl Save<'_> {
                 problem,
                 changes: false,
             });
-            if self.storages.is_auto() && has_all {
+            if self.helper.storages().is_auto() && has_all {
                 break;
             }
         }
@@ -212,7 +190,7 @@ impl Save<'_> {
         let has_keychain = |entry: &KeptEntry<'_>| {
             entry.storage.kind() == StorageKind::Keychain && entry.problem.is_none()
         };
-        let is_kept_below = self.storages.is_auto() && entries.iter().any(has_keychain);
+        let is_kept_below = self.helper.storages().is_auto() && entries.iter().any(has_keychain);
         for entry in entries {
             let is_memory = entry.storage.kind() == StorageKind::Memory;
             entry.changes = match &entry.kept {
@@ -271,7 +249,7 @@ impl Save<'_> {
                 self.learn(known, offered, issuer, told);
             }
         };
-        let _ = self.journal.record(
+        let _ = self.helper.journal().record(
             (&others, mark.unwrap_or(Mark::Displaced)),
             (credential, incoming.clears_only()),
             learn,

@@ -105,10 +105,7 @@ impl Storages {
         &self,
         mut visit: impl FnMut(&dyn Storage) -> Result<(), Error>,
     ) -> Outcome<Result<(), Error>> {
-        let mut outcome = Outcome {
-            value: Ok(()),
-            notices: Vec::new(),
-        };
+        let mut outcome = Outcome::silent(Ok(()));
         for storage in &self.list {
             match visit(&**storage) {
                 Ok(()) => {}
@@ -135,10 +132,7 @@ impl Storages {
             all[start..].reverse();
             Ok(())
         });
-        outcome.value.map(|()| Outcome {
-            value: all,
-            notices: outcome.notices,
-        })
+        outcome.with(all)
     }
 
     /// The notice of a storage that was passed over. With `auto`, a system without a keychain needs none.

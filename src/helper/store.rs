@@ -1,5 +1,6 @@
 //! `store`: git confirms a credential; and what a user enters.
 
+use super::Helper;
 use super::attempt::{self, Attempt};
 use super::conflict::Incoming;
 use super::guess::Guess;
@@ -12,27 +13,18 @@ use crate::credential::key::Key;
 use crate::journal::known::EVERY;
 use crate::protocol::read::Request;
 use crate::storage::Error;
+use crate::time::Now;
 
 /// Stores what git confirms, unless it is incomplete, not to be kept, or expired. Returns the key of a token that a forge
 /// should be asked about, in the background.
-pub(super) fn store(
-    save: &Save<'_>,
-    request: Request,
-    looks_up: bool,
-) -> Result<Outcome<Option<Key>>, Error> {
-    let mut outcome = Outcome {
-        value: None,
-        notices: Vec::new(),
-    };
+pub fn store(helper: &Helper, request: Request, now: Now) -> Result<Outcome<Option<Key>>, Error> {
+    let mut outcome = Outcome::silent(None);
     let credential = Credential::complete(request.query).filter(|_| !request.is_ephemeral);
     let Some(credential) = credential else {
         return Ok(outcome);
     };
     let key = || credential.key.clone();
-    if let Some(expiry) = credential
-        .expiry
-        .filter(|expiry| expiry.is_past(save.now.unix))
-    {
+    if let Some(expiry) = credential.expiry.filter(|expiry| expiry.is_past(now.unix)) {
         let key = key();
         outcome
             .notices
@@ -50,8 +42,8 @@ pub(super) fn store(
     } else {
         Incoming::Confirmed
     };
-    let guess = Guess::about(save.issuers, &credential);
-    let mut saved = save.save(&Offered {
+    let guess = Guess::about(helper.issuers(), &credential);
+    let mut saved = Save { helper, now }.save(&Offered {
         credential: &credential,
         incoming,
         source: ExpirySource::Git,
@@ -61,13 +53,13 @@ pub(super) fn store(
     outcome.notices.append(&mut saved.notices);
     let is_told_by_git = credential.expiry.is_some() && guess.is_none();
     if let Some(saved) = saved.value
-        && looks_up
+        && helper.looks_up()
         && !is_told_by_git
         // Without a journal, every store would ask.
         && let Some(known) = saved.known
         && known.wants_lookup(saved.credential.expiry)
         && saved.issuer.is_some_and(|issuer| issuer.can_tell(&credential.key))
-        && !known.was_asked(EVERY, save.now.unix)
+        && !known.was_asked(EVERY, now.unix)
     {
         outcome.value = Some(credential.key);
     }
@@ -75,14 +67,15 @@ pub(super) fn store(
 }
 
 /// Stores what a user enters or imports. `source`: who told its expiry, if it has one.
-pub(super) fn enter(
-    save: &Save<'_>,
+pub fn enter(
+    helper: &Helper,
     credential: &Credential,
     source: ExpirySource,
+    now: Now,
 ) -> Result<Outcome<()>, Error> {
     let is_persons = source == ExpirySource::Person;
-    let guess = Guess::about(save.issuers, credential).filter(|_| is_persons);
-    let saved = save.save(&Offered {
+    let guess = Guess::about(helper.issuers(), credential).filter(|_| is_persons);
+    let saved = Save { helper, now }.save(&Offered {
         credential,
         incoming: Incoming::Entered,
         source,

@@ -1,11 +1,10 @@
 //! Puts a credential in the place of the entries that were read, unless another process has changed them since.
 
+use super::Helper;
 use super::notice::Notice;
-use crate::config::Warn;
 use crate::credential::Credential;
+use crate::journal::Topic;
 use crate::journal::mark::Mark;
-use crate::journal::{Journal, Topic};
-use crate::storage::memory::Lifetime;
 use crate::storage::{Error, Lack, Storage};
 use crate::time::Now;
 
@@ -28,16 +27,24 @@ pub(super) struct Swaps {
 
 /// One try to store `new`.
 pub(super) struct Swap<'a> {
+    pub(super) helper: &'a Helper,
     pub(super) new: &'a Credential,
     /// Whether it is stored without comparing.
     pub(super) by_force: bool,
-    pub(super) journal: &'a Journal,
     pub(super) now: Now,
 }
 
 impl Swap<'_> {
+    pub(super) fn run(&self, entries: Vec<KeptEntry<'_>>) -> Result<Swaps, Error> {
+        if self.helper.storages().is_auto() {
+            self.auto(entries)
+        } else {
+            self.all(entries)
+        }
+    }
+
     /// Writes each entry that changes. If one storage fails, the others still get the credential: a list is there for that.
-    pub(super) fn all(&self, entries: Vec<KeptEntry<'_>>) -> Result<Swaps, Error> {
+    fn all(&self, entries: Vec<KeptEntry<'_>>) -> Result<Swaps, Error> {
         let mut swaps = Swaps::default();
         let mut is_kept = false;
         let mut unreached = Vec::new();
@@ -68,12 +75,7 @@ impl Swap<'_> {
 
     /// Writes to the keychain, and removes the copy in memory, which would be answered first. If the keychain cannot be
     /// reached, memory keeps the credential.
-    pub(super) fn auto(
-        &self,
-        entries: Vec<KeptEntry<'_>>,
-        lifetime: Lifetime,
-        warn: Warn,
-    ) -> Result<Swaps, Error> {
+    fn auto(&self, entries: Vec<KeptEntry<'_>>) -> Result<Swaps, Error> {
         let mut swaps = Swaps::default();
         let mut entries = entries.into_iter();
         let (Some(memory), Some(mut keychain)) = (entries.next(), entries.next()) else {
@@ -102,7 +104,7 @@ impl Swap<'_> {
                     return Err(cause);
                 }
                 swaps.is_lost = !self.one(&memory)?;
-                swaps.notices.extend(self.fallback(cause, lifetime, warn));
+                swaps.notices.extend(self.fallback(cause));
             }
             Err(cause) => return Err(cause),
         }
@@ -123,22 +125,21 @@ impl Swap<'_> {
                 .filter(|kept| !kept.has_same_secrets(self.new))
         {
             for mark in [Mark::Superseded, Mark::Displaced] {
-                let _ = self.journal.clear(kept, Some(mark), self.now.unix);
+                let _ = self.helper.journal().clear(kept, Some(mark), self.now.unix);
             }
         }
         swapped
     }
 
-    fn fallback(&self, cause: Error, lifetime: Lifetime, warn: Warn) -> Option<Notice> {
-        let is_news = self
-            .journal
-            .is_news(Topic::Fallback, warn.every, self.now.unix)
-            .unwrap_or(true);
+    fn fallback(&self, cause: Error) -> Option<Notice> {
+        let every = self.helper.warn().every;
+        let journal = self.helper.journal();
+        let is_news = journal.is_news(Topic::Fallback, every, self.now.unix);
         // The bus of another user is told each time: another reason of the same day must not hide it.
         let is_foreign = cause.lack() == Some(Lack::OwnBus);
-        (is_foreign || is_news).then_some(Notice::FellBack {
+        (is_foreign || is_news.unwrap_or(true)).then_some(Notice::FellBack {
             cause,
-            timeout: lifetime.timeout,
+            timeout: self.helper.lifetime().timeout,
         })
     }
 }

@@ -15,6 +15,7 @@ use crate::helper::issuer::{DefaultUsername, Issuer, retired_reason};
 use crate::helper::lookup::Lookup;
 use crate::helper::lookup::request::Asked;
 use crate::helper::notice::Notice;
+use crate::helper::store::enter;
 use crate::secret::Secret;
 use crate::storage;
 use crate::terminal::escape::{self, shell_word};
@@ -178,7 +179,7 @@ pub(crate) fn vet(
         return Err(LoginError::Retired(reason));
     }
     let repositories = remotes::repositories(Some(given));
-    let (issuer, asked) = Lookup::of(helper).ask_with(credential, &repositories, now);
+    let (issuer, asked) = Lookup(helper).ask_with(credential, &repositories, now);
     if asked.is_rejection() && !is_forced {
         let reason = match asked {
             Asked::Told(TokenVerdict::Ended) => "it has expired",
@@ -199,12 +200,12 @@ pub(crate) fn save(
     asked: &Asked,
     now: Now,
 ) -> Result<SavedToken, LoginError> {
-    let outcome = helper.keep(credential, ExpirySource::Person, now)?;
+    let outcome = enter(helper, credential, ExpirySource::Person, now)?;
     // The expiry and scopes that were known of the same token stay.
     let saved = helper.storages().kept_for(&Query::exact(&credential.key))?;
     let saved = saved.filter(|saved| saved.has_same_secrets(credential));
     let saved = saved.as_ref().unwrap_or(credential);
-    let known = Lookup::of(helper).settle(saved, issuer.as_ref(), asked, now)?;
+    let known = Lookup(helper).settle(saved, issuer.as_ref(), asked, now)?;
     Ok(SavedToken {
         end: known.end,
         is_endless: known.is_endless,

@@ -9,16 +9,14 @@ pub mod request;
 
 use self::request::Asked;
 use super::Helper;
-use super::issuer::{Issuer, Issuers};
+use super::issuer::Issuer;
 use super::notice::Outcome;
-use super::storages::Storages;
 use crate::credential::Credential;
 use crate::credential::expiry::{Expiry, ExpirySource};
 use crate::credential::key::Key;
 use crate::credential::query::Query;
 use crate::credential::token::TokenKind;
 use crate::forge::{self, ForgeExpiry, ForgeKind, MissingScope, TokenFacts, TokenVerdict, http};
-use crate::journal::Journal;
 use crate::journal::known::{EVERY, Known, LookupOutcome};
 use crate::storage::{Error, StorageKind, if_reached};
 use crate::time::Now;
@@ -49,34 +47,21 @@ pub struct Report {
 
 /// Asks forges about tokens.
 #[derive(Debug, Clone, Copy)]
-pub struct Lookup<'a> {
-    storages: &'a Storages,
-    journal: &'a Journal,
-    issuers: &'a Issuers,
-}
+pub struct Lookup<'a>(pub &'a Helper);
 
-impl<'a> Lookup<'a> {
-    /// Over the storages, the journal and the issuers of `helper`.
-    pub fn of(helper: &'a Helper) -> Self {
-        Self {
-            storages: helper.storages(),
-            journal: helper.journal(),
-            issuers: helper.issuers(),
-        }
-    }
-
+impl Lookup<'_> {
     /// Asks about one credential, in the foreground, and writes nothing down.
-    pub fn ask(&self, credential: &Credential, now: Now) -> (Option<Issuer>, Asked) {
+    pub fn ask(self, credential: &Credential, now: Now) -> (Option<Issuer>, Asked) {
         let known = self.known(credential);
         let issuer = self.issuer_of(credential, known.forge);
         (issuer, self.ask_issuer(credential, issuer.as_ref(), now))
     }
 
-    fn ask_issuer(&self, credential: &Credential, issuer: Option<&Issuer>, now: Now) -> Asked {
+    fn ask_issuer(self, credential: &Credential, issuer: Option<&Issuer>, now: Now) -> Asked {
         let Some(issuer) = issuer else {
             return Asked::NoForge;
         };
-        match self.issuers.site(&credential.key) {
+        match self.0.issuers().site(&credential.key) {
             Some(site) => request::ask(credential, issuer, &site, now),
             None => Asked::NotHttps,
         }
@@ -85,7 +70,7 @@ impl<'a> Lookup<'a> {
     /// Asks about a credential; where its forge cannot be asked, git's endpoint of one of `repositories` at its host is.
     /// Writes nothing down.
     pub fn ask_with(
-        &self,
+        self,
         credential: &Credential,
         repositories: &[Query],
         now: Now,
@@ -95,7 +80,7 @@ impl<'a> Lookup<'a> {
         (issuer, asked)
     }
 
-    fn or_ask_git(&self, asked: Asked, credential: &Credential, repositories: &[Query]) -> Asked {
+    fn or_ask_git(self, asked: Asked, credential: &Credential, repositories: &[Query]) -> Asked {
         let is_known = !matches!(asked, Asked::NoForge);
         // GitLab answers 401 for a token without a mark that only git can use, and its API may be elsewhere.
         let is_open = matches!(
@@ -115,7 +100,7 @@ impl<'a> Lookup<'a> {
         };
         let mut at_host = repositories.iter().filter(is_at_host);
         let path = at_host.find_map(|repository| repository.path.as_ref());
-        match path.or(key.path.as_ref()).zip(self.issuers.site(key)) {
+        match path.or(key.path.as_ref()).zip(self.0.issuers().site(key)) {
             Some((path, site)) => match repository::ask(&site, credential, path, is_known) {
                 // The path may be an owner's, which no endpoint is at.
                 Asked::Told(TokenVerdict::Unclear { status: 404 }) => asked,
@@ -135,7 +120,7 @@ impl<'a> Lookup<'a> {
     /// the journal. `repositories`: where git's endpoint can be asked. `comes_to`: the number of the
     /// next credential, and how many there are.
     pub fn check(
-        &self,
+        self,
         wanted: Option<&Query>,
         repositories: &[Query],
         comes_to: &mut dyn FnMut(usize, usize),
@@ -184,8 +169,8 @@ impl<'a> Lookup<'a> {
 
     /// The background look-up: fetches the token of `key` from where it is kept, asks its forge unless that was done today, and
     /// sets the expiry of the entry if its secret is still the same.
-    pub fn look_up(&self, key: &Key, now: Now) -> Result<(), Error> {
-        for storage in self.storages {
+    pub fn look_up(self, key: &Key, now: Now) -> Result<(), Error> {
+        for storage in self.0.storages() {
             let found = if_reached(storage.get(&Query::exact(key)))?.flatten();
             let Some(credential) = found.filter(Credential::is_complete) else {
                 continue;
@@ -196,7 +181,8 @@ impl<'a> Lookup<'a> {
             if can_tell
                 && known.wants_lookup(credential.expiry)
                 && self
-                    .journal
+                    .0
+                    .journal()
                     .claim(&credential, EVERY, now.unix)
                     .unwrap_or(false)
             {
@@ -211,7 +197,7 @@ impl<'a> Lookup<'a> {
     /// Writes down what came of asking about `credential`, and returns what is known now; its end is the one that holds.
     /// A date changes only where the secret is still the same, and only by a source that is not less reliable.
     pub fn settle(
-        &self,
+        self,
         credential: &Credential,
         issuer: Option<&Issuer>,
         asked: &Asked,
@@ -255,7 +241,7 @@ impl<'a> Lookup<'a> {
         let learnt = known.clone();
         let (since, accepted) = (known.since, known.accepted);
         // What cannot be remembered is asked for again.
-        let _ = self.journal.learn(credential, now.unix, |known| {
+        let _ = self.0.journal().learn(credential, now.unix, |known| {
             *known = Known {
                 since: known.since.or(since),
                 accepted: known.accepted.or(accepted),
@@ -266,23 +252,23 @@ impl<'a> Lookup<'a> {
     }
 
     /// Gives the entry a new end wherever it is kept with the very secret that was asked about.
-    fn set_expiry(&self, credential: &Credential, end: Option<Expiry>) -> Result<(), Error> {
-        for storage in self.storages {
+    fn set_expiry(self, credential: &Credential, end: Option<Expiry>) -> Result<(), Error> {
+        for storage in self.0.storages() {
             if_reached(storage.set_expiry(credential, end))?;
         }
         Ok(())
     }
 
     /// Everything that fits and is complete, each secret once, with the storages it is in.
-    fn all_fitting(&self, wanted: Option<&Query>) -> Result<Outcome<Vec<Kept>>, Error> {
-        let listed = self.storages.list_all()?;
+    fn all_fitting(self, wanted: Option<&Query>) -> Result<Outcome<Vec<Kept>>, Error> {
+        let listed = self.0.storages().list_all()?;
         let mut notices = listed.notices;
         let mut all: Vec<Kept> = Vec::new();
         for (kind, listed) in listed.value {
             if wanted.is_some_and(|wanted| !wanted.matches(&listed.key)) {
                 continue;
             }
-            let Some(storage) = self.storages.of_kind(kind) else {
+            let Some(storage) = self.0.storages().of_kind(kind) else {
                 continue;
             };
             let found = match storage.get(&Query::exact(&listed.key)) {
@@ -290,7 +276,7 @@ impl<'a> Lookup<'a> {
                 Err(cause @ Error::Unavailable { .. }) => {
                     // Once for all that it has.
                     if !notices.iter().any(|notice| notice.is_about(kind)) {
-                        notices.extend(self.storages.passed_over(cause));
+                        notices.extend(self.0.storages().passed_over(cause));
                     }
                     None
                 }
@@ -313,16 +299,16 @@ impl<'a> Lookup<'a> {
     }
 
     /// Who issued the token of `credential`, by all that is known.
-    pub fn issuer_known(&self, credential: &Credential) -> Option<Issuer> {
+    pub fn issuer_known(self, credential: &Credential) -> Option<Issuer> {
         self.issuer_of(credential, self.known(credential).forge)
     }
 
-    fn issuer_of(&self, credential: &Credential, known: Option<ForgeKind>) -> Option<Issuer> {
-        self.issuers.issuer_of(credential, None, known)
+    fn issuer_of(self, credential: &Credential, known: Option<ForgeKind>) -> Option<Issuer> {
+        self.0.issuers().issuer_of(credential, known)
     }
 
-    fn known(&self, credential: &Credential) -> Known {
-        let known = self.journal.known(credential);
+    fn known(self, credential: &Credential) -> Known {
+        let known = self.0.journal().known(credential);
         known.ok().flatten().unwrap_or_default()
     }
 }

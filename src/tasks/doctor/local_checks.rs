@@ -155,8 +155,8 @@ fn ask_variable(
         ..Query::default()
     };
     let credential = Credential::complete(described)?;
-    let issuer = helper.issuers().issuer(&credential.key, None)?;
-    (issuer.forge.kind() == kind).then(|| Lookup::of(helper).ask(&credential, now).1)
+    let issuer = helper.issuers().issuer(&credential.key, None, None)?;
+    (issuer.forge.kind() == kind).then(|| Lookup(helper).ask(&credential, now).1)
 }
 
 /// Every storage, whether it could be used now.

@@ -252,7 +252,7 @@ impl Doctor<'_> {
             let says = format!("the kept token expired on {day}: git does not get it");
             return vec![Finding::problem(TITLE, says, login)];
         }
-        let (issuer, asked) = Lookup::of(helper).ask(credential, self.now);
+        let (issuer, asked) = Lookup(helper).ask(credential, self.now);
         let diagnosis = Diagnosis {
             credential,
             issuer,

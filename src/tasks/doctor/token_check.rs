@@ -6,7 +6,7 @@ use crate::credential::key::Key;
 use crate::credential::token::TokenKind;
 use crate::forge::http;
 use crate::forge::{ForgeExpiry, ForgeKind, TokenFacts, TokenVerdict};
-use crate::helper::issuer::{Evidence, issuer};
+use crate::helper::issuer::by_prefix;
 use crate::helper::lookup::request::Asked;
 use crate::time::{Now, in_words};
 
@@ -148,7 +148,7 @@ impl Diagnosis<'_> {
             Some(_) => return None,
             None => {
                 let own = self.issuer?.forge.kind();
-                let other = issuer_of(self.credential.token()?.expose())?;
+                let other = by_prefix(self.credential.token()?.expose())?.kind();
                 return (other != own)
                     .then(|| format!("the kept token is of {other}, but this is {own}"));
             }
@@ -182,27 +182,13 @@ impl Diagnosis<'_> {
     }
 }
 
-/// The forge whose tokens begin as `token` does.
-fn issuer_of(token: &[u8]) -> Option<ForgeKind> {
-    let nowhere = Key {
-        protocol: Vec::new(),
-        host: Vec::new(),
-        path: None,
-        username: None,
-    };
-    let clues = Evidence {
-        token: Some(token),
-        ..Evidence::default()
-    };
-    Some(issuer(&nowhere, clues)?.forge.kind())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::credential::Credential;
     use crate::credential::query::Query;
     use crate::forge::ForgeSite;
+    use crate::helper::issuer::Issuers;
     use crate::secret::Secret;
     use crate::tasks::doctor::query::Question;
 
@@ -219,7 +205,7 @@ mod tests {
         let credential = Credential::complete(described).unwrap();
         let diagnosis = Diagnosis {
             site: ForgeSite::of(&credential.key).unwrap(),
-            issuer: issuer(&credential.key, Evidence::default()),
+            issuer: Issuers::new(Vec::new()).issuer_of(&credential, None),
             asked: Asked::Failed(http::Error::Unreachable(http::Obstacle::Refused)),
             question: &question,
             git: None,

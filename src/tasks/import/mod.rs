@@ -321,7 +321,7 @@ impl<'a> Import<'a> {
     fn note(&self, credential: &Credential) {
         let key = &credential.key;
         let token = credential.token().map(Secret::expose);
-        let issuer = self.issuers.issuer(key, token);
+        let issuer = self.issuers.issuer(key, None, token);
         if issuer.is_none() && credential.expiry.is_none() && !self.marks.knows_user_of(key) {
             return;
         }

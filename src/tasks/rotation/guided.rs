@@ -7,6 +7,7 @@ use crate::credential::Credential;
 use crate::credential::expiry::ExpirySource;
 use crate::credential::token::TokenKind;
 use crate::forge::{ForgeExpiry, Page, Revocation, TokenFacts, TokenVerdict, Wish, http};
+use crate::helper::guess::guessed_expiry;
 use crate::helper::lookup::request::Asked;
 use crate::journal::mark::Mark;
 use crate::secret::{Buffer, Secret};
@@ -30,7 +31,7 @@ impl Rotation<'_> {
         let expiry = match told {
             ForgeExpiry::At(expiry) => Some((expiry, ExpirySource::Forge)),
             ForgeExpiry::Never => given,
-            ForgeExpiry::Unknown => given.or_else(|| self.helper.guessed_expiry(new, self.now)),
+            ForgeExpiry::Unknown => given.or_else(|| guessed_expiry(self.helper, new, self.now)),
         };
         let (Some(old_token), Some(token)) = (old.token(), new.token()) else {
             return Err(Error::invalid());

@@ -102,7 +102,7 @@ impl Rotation<'_> {
         if let Some(rotated) = self.resume_from_successor(old, &pending)? {
             return Ok(rotated);
         }
-        let found = match Lookup::of(self.helper).ask(old, self.now).1 {
+        let found = match Lookup(self.helper).ask(old, self.now).1 {
             asked if asked.is_rejection() => return self.resume(old, entries, &pending),
             // While the forge may be at work on an earlier request, a good token proves nothing.
             asked => match lock.guards_for(self.now.fresh().unix)? {
@@ -168,7 +168,7 @@ impl Rotation<'_> {
             Err(_) => "the forge's answer was lost".to_owned(),
         };
         // To look is no reuse.
-        let asked = Lookup::of(self.helper).ask(old, self.now).1;
+        let asked = Lookup(self.helper).ask(old, self.now).1;
         match sent {
             Ok(answer) if is_refusal(answer.status) && asked.scopes().is_some() => {
                 self.forget(token, lock);

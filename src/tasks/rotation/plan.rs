@@ -50,7 +50,7 @@ impl Plan {
 impl Rotation<'_> {
     /// Returns how the token of `credential` is renewed. `None`: its forge is unknown.
     pub fn plan(&self, credential: &Credential) -> Option<Plan> {
-        let issuer = Lookup::of(self.helper).issuer_known(credential)?;
+        let issuer = Lookup(self.helper).issuer_known(credential)?;
         let site = self.helper.issuers().site(&credential.key)?;
         Some(Plan {
             renewal: issuer.forge.renewal(&site, issuer.token),

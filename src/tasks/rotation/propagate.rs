@@ -17,7 +17,7 @@ impl Rotation<'_> {
         expiry: Option<(Expiry, ExpirySource)>,
         asked: &Asked,
     ) {
-        let lookup = Lookup::of(self.helper);
+        let lookup = Lookup(self.helper);
         for saved in &rotated.saved {
             // The token is saved: a failure of the journal changes nothing, and the next look-up finds the rest.
             let unix_now = self.now.unix;

@@ -51,7 +51,7 @@ impl Rotation<'_> {
             return Err(Error::cut_off());
         };
         let what = "the forge cannot tell now whether the new token of an earlier rotation is good";
-        let mut found = match Lookup::of(self.helper).ask(&new, self.now).1 {
+        let mut found = match Lookup(self.helper).ask(&new, self.now).1 {
             Asked::Told(TokenVerdict::Good(found)) if found.scopes.is_some() => found,
             asked if asked.is_rejection() => return Err(Error::invalid()),
             Asked::Failed(cause) => return Err(cause.into()),
