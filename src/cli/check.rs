@@ -19,7 +19,7 @@ use crate::helper::lookup::request::Asked;
 use crate::helper::lookup::{Lookup, Report};
 use crate::tasks::check::{TokenState, UNKNOWN};
 use crate::tasks::target;
-use crate::terminal::{escape, with_causes};
+use crate::terminal::escape;
 use crate::time::{self, in_words};
 
 /// Ask the forges whether the stored tokens work, when they expire and what they may do
@@ -117,17 +117,29 @@ fn print(
         .map(|(report, state)| row(report, *state, unix_now))
         .collect();
     ui::table(streams, &["URL", "USER", "FORGE", "STATE", "SCOPES"], &rows)?;
-    let mut hints = Vec::new();
+    let mut settings = Vec::new();
     for (report, _) in states {
-        advise(streams, report);
-        if let Asked::Failed(error) = &report.asked {
-            hints.extend(error.setting_hint());
+        let url = escape::safe(&report.key.url());
+        if let Some(lack) = report.lack {
+            ui::warn(streams, &format!("{url}: {lack}"), None);
+        }
+        match &report.asked {
+            Asked::Told(TokenVerdict::Blocked {
+                authorize: Some(page),
+                ..
+            }) => {
+                let what = format!("the token for {url} must be authorized for single sign-on");
+                let hint = format!("open {} within the hour", escape::safe(page.as_bytes()));
+                ui::warn(streams, &what, Some(&hint));
+            }
+            Asked::NoForge => {}
+            asked => settings.extend(asked.setting_hint()),
         }
     }
-    hints.sort();
-    hints.dedup();
-    for hint in hints {
-        ui::warn(streams, "a setting of git prevents look-ups", Some(&hint));
+    settings.sort();
+    settings.dedup();
+    for hint in settings {
+        ui::warn(streams, "a setting prevents look-ups", Some(&hint));
     }
     Ok(())
 }
@@ -145,72 +157,25 @@ fn says(report: &Report, state: TokenState, unix_now: u64) -> String {
             format!("expires in {left} ({day})")
         }
     });
-    let and_date = |says: String| match &date {
-        Some(date) => format!("{says}; {date}"),
-        None => says,
-    };
-    let or_date = |says: String| date.clone().unwrap_or(says);
-    let verdict = match &report.asked {
-        Asked::Told(verdict) => verdict,
-        Asked::Failed(error) => return and_date(with_causes(error)),
-        Asked::NotThere(kind) => {
-            return and_date(format!("unknown: {kind} is elsewhere at this host"));
-        }
-        Asked::CannotTell => return or_date(format!("unknown: {forge} cannot tell")),
-        Asked::NoForge => return or_date("unknown: the forge is unknown".to_owned()),
-        Asked::NotHttps => return or_date("unknown: not over HTTPS".to_owned()),
-    };
-    match verdict {
-        TokenVerdict::Good(found) => or_date(match found.end {
+    let unclear = report.asked.unclear(&forge).unwrap_or_default();
+    match &report.asked {
+        Asked::Told(TokenVerdict::Good(found)) => date.unwrap_or_else(|| match found.end {
             ForgeExpiry::Never => "good, never expires".to_owned(),
             ForgeExpiry::Unknown | ForgeExpiry::At(_) => "good, expiry unknown".to_owned(),
         }),
-        TokenVerdict::Ended => format!("expired, says {forge}"),
-        TokenVerdict::Revoked => format!("revoked, says {forge}"),
-        TokenVerdict::Rejected if state == TokenState::Expired => date.unwrap_or_default(),
-        TokenVerdict::Rejected => format!("rejected by {forge}"),
-        TokenVerdict::Blocked { words, .. } => {
-            let words = words.as_ref().map(|words| format!(": {words}"));
-            and_date(format!("blocked by {forge}{}", words.unwrap_or_default()))
+        Asked::Told(TokenVerdict::Ended) => format!("expired, says {forge}"),
+        Asked::Told(TokenVerdict::Revoked) => format!("revoked, says {forge}"),
+        Asked::Told(TokenVerdict::Rejected) if state == TokenState::Expired => {
+            date.unwrap_or_default()
         }
-        TokenVerdict::Limited { status, wait } => {
-            let wait = wait.map(|wait| format!(", try again in {}", in_words(wait)));
-            let wait = wait.unwrap_or_default();
-            and_date(format!("unknown: {forge} limits requests ({status}){wait}"))
+        Asked::Told(TokenVerdict::Rejected) => format!("rejected by {forge}"),
+        Asked::CannotTell | Asked::NoForge | Asked::NotHttps => {
+            date.unwrap_or_else(|| format!("unknown: {unclear}"))
         }
-        TokenVerdict::Unclear { status } => and_date(format!("unclear: {forge} answered {status}")),
-    }
-}
-
-fn advise(streams: &mut Streams, report: &Report) {
-    let url = escape::safe(&report.key.url());
-    if let Some(lack) = report.lack {
-        let what = format!(
-            "the token for {url} lacks the scope '{}': {}",
-            lack.scope, lack.consequence
-        );
-        ui::warn(streams, &what, None);
-    }
-    match &report.asked {
-        Asked::NotThere(kind) => {
-            let what = format!(
-                "{kind} does not answer at the root of this host: the token for {url} was not sent"
-            );
-            let hint = format!(
-                "name its URL in config.toml: [[host]] url = \"https://HOST/PATH\", forge = \"{}\"",
-                kind.word()
-            );
-            ui::warn(streams, &what, Some(&hint));
-        }
-        Asked::Told(TokenVerdict::Blocked {
-            authorize: Some(page),
-            ..
-        }) => {
-            let what = format!("the token for {url} must be authorized for single sign-on");
-            let hint = format!("open {} within the hour", escape::safe(page.as_bytes()));
-            ui::warn(streams, &what, Some(&hint));
-        }
-        _ => {}
+        _ => match date {
+            Some(date) => format!("{unclear}; {date}"),
+            None => unclear,
+        },
     }
 }
 

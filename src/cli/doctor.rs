@@ -19,7 +19,8 @@ use crate::time;
 #[derive(clap::Args)]
 #[command(after_help = "Exit status: 0 no problem was found, 1 a problem was found.")]
 pub(super) struct Arguments {
-    /// A URL such as https://github.com/octocat/hello.git, or the name of a remote: asks its forge and its git server, with the stored token
+    /// A URL such as https://github.com/octocat/hello.git, or the name of a remote. Its forge and its git server are
+    /// asked with the stored token
     url: Option<String>,
     /// Print JSON
     #[arg(long)]

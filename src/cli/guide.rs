@@ -1,9 +1,9 @@
-//! Guides a user to a new token: shows the forge's page that creates it, reads the token, and saves it.
+//! Guides a user to a new token: shows the forge's page that creates it, reads the token, and warns about it.
 
 use std::env;
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::io::{self, Read};
+use std::io::Read;
 
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
@@ -11,22 +11,18 @@ use qrcode::render::unicode::Dense1x2;
 use super::failure::{CliResult, Failure};
 use super::streams::Streams;
 use super::ui;
-use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
-use crate::credential::pasted::{self, Flaw};
-use crate::credential::query::Query;
+use crate::credential::pasted;
 use crate::forge::{Page, TokenVerdict, Wish};
 use crate::git::Git;
-use crate::helper::Helper;
 use crate::helper::issuer::Issuer;
 use crate::helper::lookup::request::Asked;
 use crate::platform::{self, URL_OPENER, is_graphical, open_url};
 use crate::secret::{Buffer, Secret};
-use crate::tasks::login::{self, SavedToken};
+use crate::tasks::login;
 use crate::terminal::escape;
 use crate::terminal::prompt::{Dialogue, Error};
-use crate::time::{Now, in_words};
 
 /// Longer than any token.
 const LONGEST: usize = 64 * 1024;
@@ -47,34 +43,33 @@ pub(super) fn wish(end: Option<Expiry>, unix_now: u64) -> Wish {
     }
 }
 
-/// How a page is shown, besides by its address.
-#[derive(Clone, Copy)]
-pub(super) struct How {
-    /// In a browser, where there is one.
-    pub(super) may_open: bool,
-    /// As a QR code.
-    pub(super) wants_code: bool,
+/// The options of the page that creates a token.
+#[derive(clap::Args)]
+pub(super) struct PageArguments {
+    /// Show the page that creates the token, but open no browser
+    #[arg(long)]
+    no_browser: bool,
+    /// Also show the page's address as a QR code
+    #[arg(long)]
+    qr: bool,
 }
 
 /// Shows the first of `pages` with all its values, and the others by their address.
-pub(super) fn show(streams: &mut Streams, pages: &[Page], how: How) -> CliResult<()> {
-    // A closed output is an error here: nothing has been done yet.
-    show_all(streams, pages, how)
-        .map_err(|_| Failure::new("cannot show the page that creates the token", None))
-}
-
-fn show_all(streams: &mut Streams, pages: &[Page], how: How) -> io::Result<()> {
+pub(super) fn show(
+    streams: &mut Streams,
+    pages: &[Page],
+    options: &PageArguments,
+) -> CliResult<()> {
     let Some((first, others)) = pages.split_first() else {
         return Ok(());
     };
     let mut text = String::new();
-    if how.wants_code {
+    if options.qr {
         text.push_str(&code(&first.url, platform::window_size()));
     }
     let _ = writeln!(
         text,
-        "create {} {} here:\n  {}",
-        article(first.title),
+        "create a new {} here:\n  {}",
         first.title,
         escape::whole(&first.url)
     );
@@ -85,15 +80,16 @@ fn show_all(streams: &mut Streams, pages: &[Page], how: How) -> io::Result<()> {
     for other in others {
         let _ = writeln!(
             text,
-            "or {} {}:\n  {}",
-            article(other.title),
+            "or a new {}:\n  {}",
             other.title,
             escape::whole(&other.url)
         );
     }
-    ui::print(streams, &text)?;
-    if how.may_open && is_graphical() && browse(&first.url) {
-        return ui::print(streams, "the page opens in your browser\n");
+    // A closed output is an error here: nothing has been done yet.
+    let unseen = |_| Failure::new("cannot show the page that creates the token", None);
+    ui::print(streams, &text).map_err(unseen)?;
+    if !options.no_browser && is_graphical() && browse(&first.url) {
+        ui::print(streams, "the page opens in your browser\n").map_err(unseen)?;
     }
     Ok(())
 }
@@ -124,14 +120,6 @@ fn code(url: &str, window: Option<(usize, usize)>) -> String {
     }
 }
 
-fn article(title: &str) -> &'static str {
-    if title.starts_with(['A', 'E', 'I', 'O', 'a', 'e', 'i', 'o']) {
-        "an"
-    } else {
-        "a"
-    }
-}
-
 /// Whether the terminal shows blocks, which only UTF-8 has (locale(7)).
 fn draws_blocks(variable: impl Fn(&str) -> Option<OsString>) -> bool {
     let mut locales = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter();
@@ -149,54 +137,6 @@ fn browse(url: &str) -> bool {
     Git::on_path(URL_OPENER).is_some_and(|program| open_url(&program, url))
 }
 
-/// Tells whether a token is saved that the forge does not accept, or a text that cannot be sent as one.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum IfUnfit {
-    /// Yes: the person gave `--force`.
-    Keep,
-    /// No, but `--force` would.
-    MayForce,
-    /// No.
-    Refuse,
-}
-
-/// Asks the forge about the token of `credential`, and warns if the forge gives no clear answer. Fails if the token is invalid, unless
-/// it is saved all the same. `given`: the URL on the command line, which may name a repository.
-pub(super) fn vet(
-    streams: &mut Streams,
-    helper: &Helper,
-    credential: &Credential,
-    given: &Query,
-    if_unfit: IfUnfit,
-    now: Now,
-) -> CliResult<(Option<Issuer>, Asked)> {
-    let vetted = login::vet(helper, credential, given, if_unfit == IfUnfit::Keep, now);
-    let (issuer, asked) = vetted.map_err(|error| match if_unfit {
-        IfUnfit::MayForce => {
-            Failure::new(error.to_string(), "--force saves the token all the same")
-        }
-        _ => error.into(),
-    })?;
-    warn_if_unsure(streams, &asked, &login::forge_name(issuer), &credential.key);
-    Ok((issuer, asked))
-}
-
-/// Vets the token of `credential`, and saves it.
-pub(super) fn keep(
-    streams: &mut Streams,
-    helper: &Helper,
-    credential: &Credential,
-    given: &Query,
-    if_unfit: IfUnfit,
-    now: Now,
-) -> CliResult<SavedToken> {
-    let (issuer, asked) = vet(streams, helper, credential, given, if_unfit, now)?;
-    let saved = login::save(helper, credential, issuer, &asked, now)?;
-    ui::notices(streams, &saved.notices, now.unix);
-    warn_of_scopes(streams, issuer, saved.scopes.as_deref());
-    Ok(saved)
-}
-
 /// Warns if the token lacks a scope that git needs.
 pub(super) fn warn_of_scopes(
     streams: &mut Streams,
@@ -207,60 +147,41 @@ pub(super) fn warn_of_scopes(
         .zip(scopes)
         .and_then(|(issuer, scopes)| issuer.forge.missing_scope(issuer.token, scopes));
     if let Some(lack) = lack {
-        let what = format!(
-            "the token lacks the scope '{}': {}",
-            lack.scope, lack.consequence
-        );
-        ui::warn(streams, &what, None);
+        ui::warn(streams, &lack.to_string(), None);
     }
 }
 
 /// Warns if the forge blocks the token, or gave no clear answer about it.
-fn warn_if_unsure(streams: &mut Streams, asked: &Asked, forge: &str, key: &Key) {
-    match asked {
-        Asked::Told(TokenVerdict::Blocked { authorize, words }) => {
-            let hint = authorize
-                .as_ref()
-                .map(|page| format!("for single sign-on open {page} within the hour"));
-            let words = words.as_deref().unwrap_or("no reason given");
-            let what = format!("{forge} knows this token but blocks it: {words}");
-            ui::warn(streams, &what, hint.as_deref());
+pub(super) fn warn_if_unsure(
+    streams: &mut Streams,
+    asked: &Asked,
+    issuer: Option<Issuer>,
+    key: &Key,
+) {
+    let Some(reason) = asked.unclear(&login::forge_name(issuer)) else {
+        return;
+    };
+    let hint = match asked {
+        Asked::CannotTell | Asked::NoForge | Asked::NotHttps => return,
+        Asked::Told(TokenVerdict::Blocked { authorize, .. }) => {
+            let page = authorize.as_ref();
+            let hint = page.map(|page| format!("for single sign-on open {page} within the hour"));
+            return ui::warn(streams, &reason, hint.as_deref());
         }
-        Asked::Told(TokenVerdict::Limited { status, wait }) => {
-            let what = format!(
-                "cannot tell whether the token works: {forge} limits requests for now ({status})"
-            );
-            let hint = wait.map(|wait| {
-                let url = key.argument();
-                let wait = in_words(wait);
-                format!("in {wait}, ask again with 'git credential-pat check {url}'")
-            });
-            ui::warn(streams, &what, hint.as_deref());
-        }
-        Asked::Told(TokenVerdict::Unclear { status }) => {
-            let what = format!(
-                "cannot tell whether the token works: {forge} answers {status}, which says nothing about it"
-            );
-            ui::warn(streams, &what, None);
-        }
-        Asked::NotThere(kind) => {
-            let what = format!(
-                "cannot tell whether the token works: {kind} is not at the root of this host, so the token was not sent"
-            );
-            let hint = "name the forge's URL in a [[host]] rule in config.toml";
-            ui::warn(streams, &what, Some(hint));
-        }
-        Asked::Failed(error) => {
-            let what = "cannot tell whether the token works";
-            ui::warn_of(streams, what, error, error.setting_hint().as_deref());
-        }
-        _ => {}
-    }
+        Asked::Told(TokenVerdict::Limited { .. }) => Some(format!(
+            "ask again with 'git credential-pat check {}'",
+            key.argument()
+        )),
+        asked => asked.setting_hint(),
+    };
+    let what = "cannot tell whether the token works";
+    ui::warn_of(streams, what, &reason, hint.as_deref());
 }
 
 /// Turns the echo of the terminal off until the dialogue is dropped.
 pub(super) fn dialogue(streams: &mut Streams) -> CliResult<Dialogue> {
-    ui::dialogue(streams).map_err(|error| match error {
+    let _ = streams.error.flush();
+    Dialogue::open().map_err(|error| match error {
         Error::NoTerminal(_) => Failure::new(
             "there is no terminal to type the token at",
             "give it to 'git credential-pat login URL --with-token' on standard input",
@@ -274,10 +195,10 @@ pub(super) fn dialogue(streams: &mut Streams) -> CliResult<Dialogue> {
 pub(super) fn typed_token(
     streams: &mut Streams,
     dialogue: &mut Dialogue,
-    if_unfit: IfUnfit,
+    is_forced: bool,
 ) -> CliResult<Secret> {
     match dialogue.hidden_line("Token (not shown): ") {
-        Ok(typed) => token(streams, typed.as_slice(), if_unfit),
+        Ok(typed) => token(streams, typed.as_slice(), is_forced),
         Err(error @ Error::TooLong) => Err(Failure::new(
             format!("cannot read this token here: {error}"),
             "give it to 'git credential-pat login URL --with-token' on standard input",
@@ -287,7 +208,7 @@ pub(super) fn typed_token(
 }
 
 /// Reads the whole of standard input as one token.
-pub(super) fn piped_token(streams: &mut Streams, if_unfit: IfUnfit) -> CliResult<Secret> {
+pub(super) fn piped_token(streams: &mut Streams, is_forced: bool) -> CliResult<Secret> {
     let mut input = Buffer::with_capacity(1024);
     loop {
         match input.read_from(
@@ -308,24 +229,19 @@ pub(super) fn piped_token(streams: &mut Streams, if_unfit: IfUnfit) -> CliResult
             }
         }
     }
-    token(streams, input.as_slice(), if_unfit)
+    token(streams, input.as_slice(), is_forced)
 }
 
-fn token(streams: &mut Streams, given: &[u8], if_unfit: IfUnfit) -> CliResult<Secret> {
+fn token(streams: &mut Streams, given: &[u8], is_forced: bool) -> CliResult<Secret> {
     let token = pasted::cleaned(given);
-    let flaw = pasted::flaw(token);
-    let is_kept = if_unfit == IfUnfit::Keep && flaw.is_some_and(Flaw::can_be_kept);
-    if let Some(flaw) = flaw.filter(|_| !is_kept) {
-        let hint = match if_unfit {
-            IfUnfit::MayForce if flaw.can_be_kept() => {
-                "give the token alone; --force saves this all the same"
-            }
-            _ => "give the token alone",
+    if let Some(flaw) = pasted::flaw(token).filter(|flaw| !(is_forced && flaw.can_be_kept())) {
+        let what = format!("this cannot be sent as a token ({flaw}): nothing was changed");
+        let hint = if flaw.can_be_kept() {
+            "give the token alone; 'git credential-pat login --force' saves this all the same"
+        } else {
+            "give the token alone"
         };
-        return Err(Failure::Plain {
-            what: format!("this cannot be sent as a token ({flaw}): nothing was changed"),
-            hint: Some(hint.to_owned()),
-        });
+        return Err(Failure::new(what, hint));
     }
     if token.len() < given.trim_ascii().len() {
         let what = "left out the text around the token, such as quotes, 'Bearer' or 'NAME='";
@@ -350,13 +266,5 @@ mod tests {
         assert!(drawn(&[usual]) && drawn(&[("LC_ALL", ""), ("LC_CTYPE", "C.utf8")]));
         assert!(!drawn(&[]) && !drawn(&[usual, ("LC_ALL", "C")]));
         assert!(!drawn(&[usual, ("TERM", "dumb")]));
-    }
-
-    #[test]
-    fn articles() {
-        assert_eq!(
-            ["API token", "access token", "classic token"].map(article),
-            ["an", "an", "a"]
-        );
     }
 }

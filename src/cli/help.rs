@@ -1,4 +1,4 @@
-//! `help`: the text of `--help`, under the word that people try first.
+//! `help`: prints the text of `--help`.
 
 use std::process::ExitCode;
 
@@ -9,7 +9,7 @@ use clap::Parser;
 /// Print the help of the program or of a command
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// Such as login, or cache status
+    /// A command, such as login or cache status
     #[arg(value_name = "COMMAND")]
     command: Vec<String>,
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::builder::NonEmptyStringValueParser;
 
 use super::failure::{CliResult, Failure};
-use super::guide::IfUnfit;
+use super::guide::PageArguments;
 use super::streams::Streams;
 use super::usage::MISUSE;
 use super::{guide, open, ui};
@@ -28,7 +28,7 @@ use crate::terminal::escape;
 use crate::terminal::prompt::Dialogue;
 use crate::time;
 
-/// Save a new token for a URL, in the place of an old one
+/// Save a new token for a URL; it replaces the stored one
 #[derive(clap::Args)]
 pub(super) struct Arguments {
     /// A URL such as https://github.com or https://octocat@github.com; in a repository by default the URL of its remote
@@ -42,12 +42,8 @@ pub(super) struct Arguments {
     /// When the token expires: its last day (2026-11-26), a time, or a duration from now (90d)
     #[arg(long, value_name = "DATE|DURATION|never", value_parser = StatedExpiry::parse)]
     expires: Option<StatedExpiry>,
-    /// Show the page that creates the token, and open no browser
-    #[arg(long)]
-    no_browser: bool,
-    /// Also show the page's address as a QR code
-    #[arg(long)]
-    qr: bool,
+    #[command(flatten)]
+    page: PageArguments,
     /// Save the token even if the forge rejects it, or if it does not look like a token
     #[arg(long)]
     force: bool,
@@ -55,18 +51,18 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, flags: &Flags, streams: &mut Streams) -> CliResult {
     let typed = arguments.url.as_deref().map(target::parse).transpose()?;
-    if typed.is_none() && arguments.with_token {
-        return Ok(no_target(streams));
-    }
-    let mut dialogue = if arguments.with_token {
-        None
-    } else {
-        Some(guide::dialogue(streams)?)
-    };
+    let is_dialogue = !arguments.with_token;
+    let mut dialogue = is_dialogue.then(|| guide::dialogue(streams)).transpose()?;
     let is_typed = typed.is_some();
-    let Some(mut query) = typed.map_or_else(|| from_remote(streams), |typed| Ok(Some(typed)))?
-    else {
-        return Ok(no_target(streams));
+    let target = match typed {
+        // Without a dialogue the user does not see where a repository sends the token.
+        None if is_dialogue => from_remote(streams)?,
+        typed => typed,
+    };
+    let Some(mut query) = target else {
+        let hint = "give its URL, such as 'git credential-pat login https://github.com'";
+        ui::complain(streams, "which host is the token for?", Some(hint));
+        return Ok(ExitCode::from(MISUSE));
     };
     if query.protocol.as_deref() == Some(b"http") {
         let what = "git sends a token for http:// unencrypted";
@@ -79,10 +75,10 @@ pub(super) fn run(arguments: &Arguments, flags: &Flags, streams: &mut Streams) -
     }
     let given = query.duplicate();
     let mut query = as_git_will_ask(query, &settings, is_typed, streams);
-    let piped = match dialogue {
-        Some(_) => None,
-        None => Some(guide::piped_token(streams, if_unfit(arguments))?),
-    };
+    let piped = arguments
+        .with_token
+        .then(|| guide::piped_token(streams, arguments.force));
+    let piped = piped.transpose()?;
     if query.username.is_none() {
         let name = known_or_asked_username(&helper, &query, piped.as_ref(), dialogue.as_mut())?;
         query.username = Some(name);
@@ -91,8 +87,11 @@ pub(super) fn run(arguments: &Arguments, flags: &Flags, streams: &mut Streams) -
     let credential = with_token(arguments, query, &helper, source, streams)?;
     // The user may have spent a while at the forge's page.
     let now = time::now();
-    let if_unfit = if_unfit(arguments);
-    let saved = guide::keep(streams, &helper, &credential, &given, if_unfit, now)?;
+    let (issuer, asked) = login::vet(&helper, &credential, &given, arguments.force, now)?;
+    guide::warn_if_unsure(streams, &asked, issuer, &credential.key);
+    let saved = login::save(&helper, &credential, issuer, &asked, now)?;
+    ui::notices(streams, &saved.notices, now.unix);
+    guide::warn_of_scopes(streams, issuer, saved.scopes.as_deref());
     drop(dialogue);
     let key = &credential.key;
     // `never` withdraws an expiry that the user gave before, but not the forge's.
@@ -140,14 +139,6 @@ fn as_git_will_ask(
     query
 }
 
-fn if_unfit(arguments: &Arguments) -> IfUnfit {
-    if arguments.force {
-        IfUnfit::Keep
-    } else {
-        IfUnfit::MayForce
-    }
-}
-
 fn expiry_advice(saved: &SavedToken, stated: Option<StatedExpiry>, key: &Key) -> String {
     match (saved.end, stated) {
         (None, None) if saved.is_endless => "; it never expires".to_owned(),
@@ -173,13 +164,12 @@ fn with_token(
         let what = "this token has already expired";
         return Err(Failure::new(what, "create a new one, and give its expiry"));
     }
-    query.password = match (piped, dialogue) {
-        (Some(piped), _) => Some(piped),
-        (None, Some(dialogue)) => {
+    query.password = match dialogue {
+        None => piped,
+        Some(dialogue) => {
             show_page(arguments, &query, helper, expiry, streams)?;
-            Some(guide::typed_token(streams, dialogue, if_unfit(arguments))?)
+            Some(guide::typed_token(streams, dialogue, arguments.force)?)
         }
-        (None, None) => None,
     };
     query.expiry = expiry;
     Credential::complete(query).ok_or_else(|| Failure::new("a token needs a user and a host", None))
@@ -192,22 +182,16 @@ fn show_page(
     expiry: Option<Expiry>,
     streams: &mut Streams,
 ) -> CliResult<()> {
+    let issuers = helper.issuers();
     let Some(key) = query.key() else {
         return Ok(());
     };
-    let (Some(issuer), Some(site)) = (
-        helper.issuers().issuer(&key, None, None),
-        helper.issuers().site(&key),
-    ) else {
-        return Ok(());
-    };
-    let wish = guide::wish(expiry, time::now().unix);
-    let pages = issuer.forge.creation_pages(&site, &wish);
-    let how = guide::How {
-        may_open: !arguments.no_browser,
-        wants_code: arguments.qr,
-    };
-    guide::show(streams, &pages, how)
+    if let Some((issuer, site)) = issuers.issuer(&key, None, None).zip(issuers.site(&key)) {
+        let wish = guide::wish(expiry, time::now().unix);
+        let pages = issuer.forge.creation_pages(&site, &wish);
+        guide::show(streams, &pages, &arguments.page)?;
+    }
+    Ok(())
 }
 
 fn known_or_asked_username(
@@ -287,13 +271,4 @@ fn warn_of_path(streams: &mut Streams, given: &Query, settings: &Settings) {
     for line in account::rule(given) {
         ui::show(streams, &format!("  {line}"));
     }
-}
-
-fn no_target(streams: &mut Streams) -> ExitCode {
-    ui::complain(
-        streams,
-        "which host is the token for?",
-        Some("give its URL, such as 'git credential-pat login https://github.com'"),
-    );
-    ExitCode::from(MISUSE)
 }

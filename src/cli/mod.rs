@@ -64,8 +64,8 @@ use crate::terminal::prompt;
     max_term_width = 100
 )]
 #[command(
-    after_help = "Set it up with 'git-credential-pat setup'. git then calls get, store and erase by itself \
-    (gitcredentials(7)); options for them go before the operation, in git's configuration."
+    after_help = "Set it up with 'git-credential-pat setup'. git then calls get, store and erase \
+    (gitcredentials(7)). In git's configuration, options go before the operation."
 )]
 struct CommandLine {
     #[command(flatten)]

@@ -1,9 +1,9 @@
-//! `rotate`: a new token in the place of an old one, made by the forge itself or brought by a person.
+//! `rotate`: replaces a token with a new one, which the forge or the user creates.
 
 use std::process::ExitCode;
 
 use super::failure::{CliResult, Failure, nothing_known, nothing_stored};
-use super::guide::IfUnfit;
+use super::guide::PageArguments;
 use super::streams::Streams;
 use super::{guide, open, ui};
 use crate::config::Flags;
@@ -16,24 +16,23 @@ use crate::tasks::rotation::failure::Error;
 use crate::tasks::rotation::outcome::Rotated;
 use crate::tasks::rotation::plan::{Plan, Rotation};
 use crate::tasks::rotation::{RotationRequest, RotationStep};
-use crate::tasks::{location, target};
+use crate::tasks::{location, login, target};
 use crate::terminal::escape;
 use crate::time;
 
-/// Replace a token by a new one, and end the old one
+/// Replace a token with a new one, and revoke the old one
 ///
-/// GitLab does it by itself. Elsewhere the page that creates a token is shown, the new token read, and on consent the old
-/// one revoked.
+/// GitLab replaces the token itself. For other forges, the command shows the page that creates a token, reads the new token,
+/// and offers to revoke the old one.
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// Such as https://gitlab.com or https://octocat@gitlab.com
+    /// A URL such as https://gitlab.com or https://octocat@gitlab.com
     url: String,
-    /// When the new one ends: the last day it is good (2026-11-26), a moment, or how long from now [default: 90d]
+    /// When the new token expires: its last day (2026-11-26), a time, or a duration from now [default: 90d]
     #[arg(long, value_name = "DATE|DURATION|never", value_parser = StatedExpiry::parse)]
     expires: Option<StatedExpiry>,
-    /// Show the page that creates the token, and open no browser
-    #[arg(long)]
-    no_browser: bool,
+    #[command(flatten)]
+    page: PageArguments,
 }
 
 pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) -> CliResult {
@@ -123,12 +122,8 @@ fn by_hand(
         ui::print(streams, &text)?;
     }
     let pages = plan.pages(&guide::wish(Some(expiry), now.unix));
-    let how = guide::How {
-        may_open: !arguments.no_browser,
-        wants_code: false,
-    };
-    guide::show(streams, &pages, how)?;
-    let token = guide::typed_token(streams, &mut dialogue, IfUnfit::Refuse)?;
+    guide::show(streams, &pages, &arguments.page)?;
+    let token = guide::typed_token(streams, &mut dialogue, false)?;
     let Some(before) = old.token().filter(|before| **before != token) else {
         let what = "this is the token that is stored already: nothing was changed";
         return Err(Failure::new(what, None));
@@ -143,8 +138,8 @@ fn by_hand(
     let mut repository = target::parse(&arguments.url)?;
     repository.path = repository.path.or_else(|| old.key.path.clone());
     let (helper, now) = (rotation.helper, rotation.now);
-    let vetted = guide::vet(streams, helper, &new, &repository, IfUnfit::Refuse, now);
-    let (issuer, asked) = vetted?;
+    let (issuer, asked) = login::vet(helper, &new, &repository, false, now)?;
+    guide::warn_if_unsure(streams, &asked, issuer, &new.key);
     drop(dialogue);
     let result = rotation.replace_by_hand(old, &new, &asked);
     let url = old.key.argument();

@@ -24,30 +24,30 @@ use crate::tasks::setup::undo::undo;
 use crate::tasks::target;
 use crate::terminal::escape;
 
-/// Have git ask this helper, or (--undo) no longer
+/// Make git call this helper; --undo takes that back
 ///
-/// Options of the helper that are given here are written down with it: 'git-credential-pat setup --storage memory
-/// --timeout 8h'. Those that are not stay as git's configuration has them.
+/// Options of the helper become part of its line in git's configuration: 'git-credential-pat setup --storage memory
+/// --timeout 8h'. An option that is not given keeps its value there.
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// Only for this URL
+    /// Call the helper for this URL only, such as https://github.com
     url: Option<String>,
-    /// Take back what setup wrote, and every other line that runs this helper; without a URL, for every URL
+    /// Undo setup, and remove every other line that calls this helper; without a URL, for every URL
     #[arg(long)]
     undo: bool,
-    /// Have git ask no helper that stands before this one
+    /// Make git ignore the helpers that come before this one
     #[arg(long, conflicts_with = "undo")]
     replace: bool,
-    /// Show what would be done, and do nothing
+    /// Show the changes, and make none
     #[arg(long)]
     dry_run: bool,
-    /// For every user of this system
+    /// Change the configuration of every user of this system
     #[arg(long, group = "scope")]
     system: bool,
-    /// For you, wherever you are (the default)
+    /// Change your own configuration (the default)
     #[arg(long, group = "scope")]
     global: bool,
-    /// For the repository you are in
+    /// Change the configuration of the current repository
     #[arg(long, group = "scope")]
     local: bool,
 }

@@ -15,8 +15,7 @@ use super::table;
 use crate::credential::username::without_tokens;
 use crate::helper::notice::Notice;
 use crate::platform;
-use crate::terminal::prompt::{self, Dialogue};
-use crate::terminal::{escape, with_causes};
+use crate::terminal::escape;
 
 /// The first word of a line on standard error, and its colour.
 type Label = (&'static str, AnsiColor);
@@ -64,8 +63,8 @@ pub fn warn(streams: &mut Streams, what: &str, hint: Option<&str>) {
 }
 
 /// Prints a warning and its cause.
-pub fn warn_of(streams: &mut Streams, what: &str, cause: &dyn Error, hint: Option<&str>) {
-    report(streams, WARNING, what, &with_causes(cause), hint);
+pub fn warn_of(streams: &mut Streams, what: &str, cause: &str, hint: Option<&str>) {
+    report(streams, WARNING, what, cause, hint);
 }
 
 /// Prints an error that does not stop the command as a warning.
@@ -164,10 +163,4 @@ pub fn ask(streams: &mut Streams, question: &str) -> io::Result<String> {
         line.push(byte[0]);
     }
     Ok(String::from_utf8_lossy(&line).trim().to_owned())
-}
-
-/// Turns the echo of the terminal off until the dialogue is dropped.
-pub fn dialogue(streams: &mut Streams) -> Result<Dialogue, prompt::Error> {
-    let _ = streams.error.flush();
-    Dialogue::open()
 }

@@ -10,6 +10,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use super::streams::Streams;
 use super::ui;
 use crate::credential::username::{HIDDEN, may_hold_token};
+use crate::protocol::Operation;
 use crate::terminal::escape;
 
 /// Exit status for a wrong command line.
@@ -93,9 +94,9 @@ fn unknown_command(error: &clap::Error) -> (String, String) {
         shown(text(error, ContextKind::InvalidSubcommand))
     );
     let nearest = match error.get(ContextKind::SuggestedSubcommand) {
-        // clap sorts by likeness, the nearest last.
-        Some(ContextValue::Strings(nearest)) => nearest.last().map(String::as_str),
-        Some(ContextValue::String(nearest)) => Some(nearest.as_str()),
+        // clap sorts by likeness, the nearest last. A user does not type git's operations.
+        Some(ContextValue::Strings(similar)) => similar.iter().rfind(|word| is_for_users(word)),
+        Some(ContextValue::String(similar)) => Some(similar).filter(|word| is_for_users(word)),
         _ => None,
     };
     let command = command_of(error);
@@ -104,6 +105,10 @@ fn unknown_command(error: &clap::Error) -> (String, String) {
         None => format!("{} lists the commands", help_of(&command)),
     };
     (what, hint)
+}
+
+fn is_for_users(command: &str) -> bool {
+    Operation::from_word(command.as_bytes()).is_none()
 }
 
 fn unexpected_argument(error: &clap::Error) -> (String, String) {

@@ -29,8 +29,8 @@ use crate::time::parse_duration;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
 #[command(about = None, long_about = None, next_help_heading = "Options of the helper")]
 pub struct Flags {
-    /// The storage: auto (the keychain if it can be reached, else memory), memory, keychain, file (plaintext), or several with
-    /// commas between them, asked in this order
+    /// The storage: auto (the keychain if it can be reached, else memory), memory, keychain, file (plaintext), or several,
+    /// separated by commas and asked in this order
     #[arg(long, global = true, value_name = "STORAGE", value_parser = str::parse::<Choice>)]
     pub storage: Option<Choice>,
     /// Memory forgets a credential this long after its last use: seconds, or a number with s, m, h, d or w [default: 1h]

@@ -292,7 +292,8 @@ pub enum ForgeExpiry {
 }
 
 /// A scope that git needs and a token lacks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the token lacks the scope '{scope}': {consequence}")]
 pub struct MissingScope {
     /// The forge's name for it.
     pub scope: &'static str,

@@ -56,7 +56,10 @@ impl LoginError {
             }
             Self::Git(error) => error.hint(),
             Self::Storage(error) => error.hint(),
-            Self::Retired(_) | Self::Rejected { .. } | Self::Url(_) => None,
+            Self::Retired(_) | Self::Rejected { .. } => {
+                Some("'git credential-pat login --force' saves it all the same")
+            }
+            Self::Url(_) => None,
         }
     }
 }

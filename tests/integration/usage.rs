@@ -51,6 +51,11 @@ fn a_usage_error_shows_the_wrong_word() {
             "did you mean 'git credential-pat check'?",
         ),
         (
+            "token x",
+            "unknown command 'token'",
+            "'git credential-pat help' lists the commands",
+        ),
+        (
             "help lgin",
             "unknown command 'lgin'",
             "did you mean 'git credential-pat login'?",

@@ -1,4 +1,4 @@
-//! `completions`: for the shell.
+//! `completions`: prints the completions for a shell, and answers its questions.
 //!
 //! The scripts for bash, zsh and fish hand the words of the command line to a hidden command of this program
 //! ([`words::COMMAND`]), so that all three complete alike, and stored URLs too.
@@ -22,7 +22,7 @@ const FISH: &str = include_str!("fish");
 /// Print the completions for a shell
 #[derive(clap::Args)]
 pub(super) struct Arguments {
-    /// Which shell
+    /// The shell
     shell: Shell,
 }
 

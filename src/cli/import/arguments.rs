@@ -2,35 +2,35 @@
 
 use crate::neighbour::registry::Source;
 
-/// Take over the credentials of other helpers: shows them first, and asks
+/// Import credentials from other helpers
 ///
-/// Without FROM: of all that are found.
+/// Shows them first, and asks. Without FROM, imports from every helper that it finds.
 #[derive(clap::Args)]
 pub(in crate::cli) struct Arguments {
-    /// git-store, git-store:PATH, netrc, netrc:PATH, gh, glab, gcm, git-cache, or env:NAME for a token in a variable of
-    /// the environment
+    /// git-store, git-store:PATH, netrc, netrc:PATH, gh, glab, gcm, git-cache, or env:NAME for a token in an environment
+    /// variable
     #[arg(value_name = "FROM", value_parser = str::parse::<Source>)]
     pub(super) from: Vec<Source>,
-    /// Only what is for this URL, such as https://github.com or https://octocat@github.com; for env:NAME: what the token
-    /// is for
+    /// Import only the credentials for this URL, such as https://github.com or https://octocat@github.com; with env:NAME, the
+    /// URL that the token is for
     #[arg(long, value_name = "URL")]
     pub(super) url: Option<String>,
-    /// Show what would be taken over, and do nothing
+    /// Show the credentials that would be imported, and import none
     #[arg(long)]
     pub(super) dry_run: bool,
     /// Do not ask
     #[arg(long)]
     pub(super) yes: bool,
-    /// Import even where another secret is stored here, or another credential answers now
+    /// Also import a credential that replaces a stored secret, or that would answer in place of another one
     #[arg(long)]
     pub(super) replace: bool,
-    /// Import even credentials that are known to be rejected or superseded, or whose kind their forge no longer accepts
+    /// Also import credentials that were rejected or superseded, or whose kind their forge no longer accepts
     #[arg(long)]
     pub(super) refused: bool,
-    /// Then take what is kept here for good out of where it came from
+    /// Then remove the credentials from their source, if they are kept here permanently
     #[arg(long)]
     pub(super) remove_source: bool,
-    /// For machines
+    /// Print JSON
     #[arg(long)]
     pub(super) json: bool,
 }

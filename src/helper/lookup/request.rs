@@ -6,8 +6,8 @@ use crate::forge::{
 };
 use crate::helper::issuer::Issuer;
 use crate::secret::Secret;
-use crate::terminal::escape;
-use crate::time::Now;
+use crate::terminal::{escape, with_causes};
+use crate::time::{Now, in_words};
 
 /// The outcome of a request to a forge about a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +36,45 @@ impl Asked {
     pub fn scopes(&self) -> Option<&[String]> {
         match self {
             Self::Told(TokenVerdict::Good(found)) => found.scopes.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The reason why it is unknown whether the token works, or why a working one cannot be used.
+    pub fn unclear(&self, forge: &str) -> Option<String> {
+        Some(match self {
+            Self::Told(TokenVerdict::Blocked { words, .. }) => {
+                let words = words.as_deref().unwrap_or("no reason given");
+                format!("{forge} knows the token but blocks it: {words}")
+            }
+            Self::Told(TokenVerdict::Limited { status, wait }) => {
+                let wait = wait.map(|wait| format!(", try again in {}", in_words(wait)));
+                let wait = wait.unwrap_or_default();
+                format!("{forge} limits requests for now ({status}){wait}")
+            }
+            Self::Told(TokenVerdict::Unclear { status }) => {
+                format!("{forge} answers {status}, which says nothing about the token")
+            }
+            Self::Told(_) => return None,
+            Self::Failed(error) => with_causes(error),
+            Self::NotThere(kind) => {
+                format!("{kind} is not at the root of this host, so the token was not sent")
+            }
+            Self::CannotTell => format!("{forge} tells nothing about a token"),
+            Self::NoForge => "the forge is unknown".to_owned(),
+            Self::NotHttps => "a token is sent over HTTPS only".to_owned(),
+        })
+    }
+
+    /// The setting to change, so that the forge can be asked.
+    pub fn setting_hint(&self) -> Option<String> {
+        match self {
+            Self::Failed(error) => error.setting_hint(),
+            Self::NotThere(kind) => Some(format!(
+                "name its URL in config.toml: [[host]] url = \"https://HOST/PATH\", forge = \"{}\"",
+                kind.word()
+            )),
+            Self::NoForge => Some("name it in a [[host]] rule in config.toml".to_owned()),
             _ => None,
         }
     }

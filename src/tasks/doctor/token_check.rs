@@ -51,58 +51,31 @@ impl Diagnosis<'_> {
             return Err(self.invalid(wrong));
         }
         let forge = self.forge();
-        let says = match &self.asked {
-            Asked::Told(verdict) => return self.of_verdict(verdict, now),
+        let invalid = match &self.asked {
+            Asked::Told(TokenVerdict::Good(found)) => return self.of_good(found, now),
+            Asked::Told(TokenVerdict::Ended) => format!("{forge} says that the token has expired"),
+            Asked::Told(TokenVerdict::Revoked) => {
+                format!("{forge} says that the token was revoked")
+            }
             // No token has characters that a header cannot hold.
-            Asked::Failed(http::Error::Token) => return Err(self.invalid(self.rejected())),
-            Asked::Failed(error) => {
-                let host = self.api_host();
-                return Ok(Finding::note(
-                    TITLE,
-                    format!("{host}: {error}"),
-                    error.hint(&host),
-                ));
+            Asked::Told(TokenVerdict::Rejected) | Asked::Failed(http::Error::Token) => {
+                self.rejected()
             }
-            Asked::CannotTell => format!("{forge} tells nothing about a token"),
-            Asked::NoForge => {
-                "the forge is unknown: a [[host]] rule in config.toml can name it".to_owned()
-            }
-            Asked::NotThere(kind) => format!(
-                "{} is not the address of {kind}: the token was not sent; a [[host]] rule in config.toml can name the forge's URL",
-                self.site.url("/")
-            ),
-            Asked::NotHttps => "a token is sent over HTTPS only".to_owned(),
-        };
-        Ok(Finding::note(TITLE, says, None))
-    }
-
-    fn of_verdict(&self, verdict: &TokenVerdict, now: Now) -> TokenFinding {
-        let forge = self.forge();
-        let says = match verdict {
-            TokenVerdict::Good(found) => return self.of_good(found, now),
-            TokenVerdict::Ended => {
-                return Err(self.invalid(format!("{forge} says that the token has expired")));
-            }
-            TokenVerdict::Revoked => {
-                return Err(self.invalid(format!("{forge} says that the token was revoked")));
-            }
-            TokenVerdict::Rejected => return Err(self.invalid(self.rejected())),
-            TokenVerdict::Blocked {
+            Asked::Told(TokenVerdict::Blocked {
                 authorize: Some(link),
                 ..
-            } => return Err(self.sso(TITLE, Some(link))),
-            TokenVerdict::Blocked { words, .. } => {
-                let words = words.as_deref().unwrap_or("no reason given");
-                format!("{forge} knows the token but blocks it: {words}")
+            }) => return Err(self.sso(TITLE, Some(link))),
+            Asked::Failed(error) => {
+                let host = self.api_host();
+                let says = format!("{host}: {error}");
+                return Ok(Finding::note(TITLE, says, error.hint(&host)));
             }
-            TokenVerdict::Limited { status, .. } => format!(
-                "{forge} answers {status}: it limits requests for now; this says nothing about the token"
-            ),
-            TokenVerdict::Unclear { status } => {
-                format!("{forge} answers {status} to a request about the token; this tells nothing")
+            asked => {
+                let says = asked.unclear(&forge).unwrap_or_default();
+                return Ok(Finding::note(TITLE, says, asked.setting_hint()));
             }
         };
-        Ok(Finding::note(TITLE, says, None))
+        Err(self.invalid(invalid))
     }
 
     /// A token that the forge accepts: its scopes and its expiry.
@@ -111,11 +84,7 @@ impl Diagnosis<'_> {
         let page = format!("visit: {}", self.page());
         let lack = scopes.and_then(|scopes| self.issuer?.forge.missing_scope(kind, scopes));
         if let Some(lack) = lack {
-            let says = format!(
-                "the token lacks the scope '{}': {}",
-                lack.scope, lack.consequence
-            );
-            return Err(Finding::problem(TITLE, says, page));
+            return Err(Finding::problem(TITLE, lack.to_string(), page));
         }
         let mut says = format!("{} accepts it", self.forge());
         if let ForgeExpiry::At(expiry) = found.end {

@@ -385,7 +385,7 @@ fn a_page_in_the_forges_place_changes_nothing() {
             work.forge.answer(Manner::Body(body.into()));
             let (output, json) = check(&work, 3);
             assert!(is_said(&json, "expires-soon"), "{body}: {json:#}");
-            assert!(output.text().contains("answered 200"), "{output:?}");
+            assert!(output.text().contains("answers 200"), "{output:?}");
             assert_eq!(work.only_one()["expires_at_unix"], ends, "{body}");
         }
     }
