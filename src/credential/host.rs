@@ -3,10 +3,17 @@
 /// In bytes: longer than any DNS name with a port (RFC 1035: 253), with room for tests and intranets.
 const LONGEST_HOST: usize = 1024;
 
+/// Whether `text` is one or more ASCII letters, digits and bytes of `more`.
+pub fn consists_of(text: &[u8], more: &[u8]) -> bool {
+    let is_usual = |byte: &u8| byte.is_ascii_alphanumeric() || more.contains(byte);
+    !text.is_empty() && text.iter().all(is_usual)
+}
+
 /// Whether `text` is a URL scheme (RFC 3986 §3.1).
 pub fn is_protocol(text: &[u8]) -> bool {
-    let rest = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
-    text.first().is_some_and(u8::is_ascii_alphabetic) && text.len() <= 64 && text.iter().all(rest)
+    text.first().is_some_and(u8::is_ascii_alphabetic)
+        && text.len() <= 64
+        && consists_of(text, b"+-.")
 }
 
 /// Splits `HOST:PORT`. The port may be empty.

@@ -3,7 +3,7 @@
 
 use std::cell::LazyCell;
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use crate::config::choice::Choice;
@@ -14,41 +14,30 @@ use crate::git::helper_line;
 use crate::git::http_path::HttpPaths;
 use crate::storage::StorageKind;
 
-/// The paths that git's configuration names for one of git's own helpers.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Configured {
-    /// Absolute.
-    pub(crate) paths: Vec<PathBuf>,
-    /// Helpers whose path only a shell can expand, or is relative, as they may be shown.
-    pub(crate) untold: Vec<String>,
-}
-
-/// The paths that git's configuration gives to its own helper `name` with `flag`.
-pub(crate) fn configured(name: &str, flag: &str, home: &Path) -> Configured {
-    let mut configured = Configured::default();
+/// The absolute paths that git's configuration gives to its own helper `name` with `flag`. Adds to `untold` each helper whose
+/// path is relative, or only a shell can expand it.
+pub(crate) fn configured(
+    name: &str,
+    flag: &str,
+    home: &Path,
+    untold: &mut Vec<String>,
+) -> Vec<PathBuf> {
+    let mut paths = Vec::new();
     for value in helper_lines() {
-        configured.add(&value, name, flag, home);
-    }
-    configured
-}
-
-impl Configured {
-    fn add(&mut self, value: &OsString, name: &str, flag: &str, home: &Path) {
-        let untold = || helper_line::named(value);
-        let Some(words) = helper_line::words_at(value, home) else {
-            if may_run(&value.to_string_lossy(), name) {
-                self.untold.push(untold());
-            }
-            return;
-        };
-        let Some(arguments) = arguments_of(name, &words) else {
-            return;
-        };
-        match git_option(arguments, flag).map(PathBuf::from) {
-            Some(path) if path.is_absolute() => self.paths.push(path),
-            Some(_) => self.untold.push(untold()),
+        match path_in(&value, name, flag, home) {
+            Some(path) if path.is_absolute() => paths.push(path),
+            Some(_) => untold.push(helper_line::named(&value)),
             None => {}
         }
+    }
+    paths
+}
+
+/// The path that a value gives to the helper `name`; empty if only a shell can expand it.
+fn path_in(value: &OsStr, name: &str, flag: &str, home: &Path) -> Option<PathBuf> {
+    match helper_line::words_at(value, home) {
+        Some(words) => option(arguments_of(name, &words)?, flag).map(PathBuf::from),
+        None => may_run(&value.to_string_lossy(), name).then(PathBuf::new),
     }
 }
 
@@ -60,9 +49,8 @@ fn may_run(value: &str, name: &str) -> bool {
 
 /// The arguments of the helper `name` in `words`, if they run it by its name, by its path or through `git`.
 fn arguments_of<'a>(name: &str, words: &'a [String]) -> Option<&'a [String]> {
-    let program = |word: &String| word.rsplit('/').next().map(str::to_owned);
     let (first, rest) = words.split_first()?;
-    let file_name = program(first)?;
+    let file_name = first.rsplit('/').next()?;
     if first == name || file_name.strip_prefix("git-credential-") == Some(name) {
         return Some(rest);
     }
@@ -71,8 +59,9 @@ fn arguments_of<'a>(name: &str, words: &'a [String]) -> Option<&'a [String]> {
     is_it.then_some(rest)
 }
 
-/// The value of a flag, as git's own programs read it: it may be abbreviated, and the last one counts.
-fn git_option<'a>(words: &'a [String], flag: &str) -> Option<&'a str> {
+/// The value of a flag, as git's own programs read it: it may be abbreviated, and the last one counts. This program takes
+/// neither, so for its own lines that makes no difference.
+fn option<'a>(words: &'a [String], flag: &str) -> Option<&'a str> {
     let is_flag = |word: &str| word.len() > "--".len() && flag.starts_with(word);
     let mut found = None;
     let mut words = words.iter();
@@ -100,21 +89,6 @@ pub(crate) fn kinds_in_git_config() -> Vec<StorageKind> {
         }
     }
     kinds
-}
-
-/// The value of a flag of ours.
-fn option<'a>(words: &'a [String], flag: &str) -> Option<&'a str> {
-    let mut words = words.iter();
-    while let Some(word) = words.next() {
-        if word == flag {
-            return words.next().map(String::as_str);
-        }
-        let value = word.strip_prefix(flag);
-        if let Some(value) = value.and_then(|rest| rest.strip_prefix('=')) {
-            return Some(value);
-        }
-    }
-    None
 }
 
 /// Whether git tells the path of what is kept under a key, by its own settings. Asks git at the first key.
@@ -198,11 +172,8 @@ mod tests {
             ("!f() { cat ~/c; }; f", None),
             ("!echo \"$HOME\"", None),
         ] {
-            let mut found = Configured::default();
-            found.add(&value.into(), "store", "--file", "/home/a b".as_ref());
-            let paths = path.map(PathBuf::from).into_iter().collect();
-            let untold = Vec::new();
-            assert_eq!(found, Configured { paths, untold }, "{value}");
+            let found = path_in(value.as_ref(), "store", "--file", "/home/a b".as_ref());
+            assert_eq!(found, path.map(PathBuf::from), "{value}");
         }
     }
 
@@ -219,11 +190,10 @@ mod tests {
             "store --file made-up",
             "!git credential-store --file \"$X\"",
         ] {
-            let mut found = Configured::default();
-            found.add(&value.into(), "store", "--file", "/home/a b".as_ref());
-            assert!(found.paths.is_empty(), "{value}: {found:?}");
-            assert_eq!(found.untold.len(), 1, "{value}");
-            assert!(!found.untold[0].contains("made-up"), "{found:?}");
+            let found = path_in(value.as_ref(), "store", "--file", "/home/a b".as_ref());
+            assert!(found.is_some_and(|path| !path.is_absolute()), "{value}");
+            let shown = helper_line::named(value.as_ref());
+            assert!(!shown.contains("made-up"), "{shown}");
         }
     }
 }

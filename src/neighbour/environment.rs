@@ -12,25 +12,16 @@ use crate::secret::Secret;
 /// A variable and the query of its token.
 #[derive(Debug)]
 pub struct Environment {
-    variable: String,
-    wanted: Query,
-}
-
-impl Environment {
-    /// `variable` holds the token of `wanted`'s user for its URL. Without a user it is not read.
-    pub fn variable(variable: String, wanted: Query) -> Self {
-        Self { variable, wanted }
-    }
+    pub(super) variable: String,
+    /// The URL and the user of the token. Without a user it is not read.
+    pub(super) wanted: Query,
 }
 
 /// The token in `variable`, without what a paste puts around it.
 pub fn token(variable: &str) -> Result<Secret, Error> {
     let unset = || Error::Unset(variable.to_owned());
-    let value = Zeroizing::new(
-        env::var_os(variable)
-            .ok_or_else(unset)?
-            .into_encoded_bytes(),
-    );
+    let value = env::var_os(variable).ok_or_else(unset)?;
+    let value = Zeroizing::new(value.into_encoded_bytes());
     let token = pasted::cleaned(&value);
     match pasted::flaw(token) {
         None => Ok(Secret::new(token)),
@@ -51,8 +42,9 @@ impl Neighbour for Environment {
         let mut reading = Reading::default();
         match token(&self.variable) {
             Ok(_) if self.wanted.username.is_none() => {
-                let variable = self.variable.clone();
-                reading.troubles.push(Error::Nameless(variable));
+                reading
+                    .troubles
+                    .push(Error::Nameless(self.variable.clone()));
             }
             Ok(token) => {
                 let said = Query {
@@ -60,7 +52,7 @@ impl Neighbour for Environment {
                     ..self.wanted.duplicate()
                 };
                 let place = Place::Variable(self.variable.clone());
-                reading.take(Found::new(said, place.clone()), &place, None);
+                reading.take(Some(said), &place, None);
             }
             Err(error) => reading.troubles.push(error),
         }
@@ -77,18 +69,28 @@ mod tests {
     use super::*;
     use crate::credential::url;
 
+    /// Reads the variable. Its token is only read, never removed.
+    fn reading(variable: &str, wanted: Query) -> Reading {
+        let variable = variable.to_owned();
+        let environment = Environment { variable, wanted };
+        let reading = environment.read();
+        for found in &reading.found {
+            assert!(environment.remove(found).is_err());
+        }
+        reading
+    }
+
     #[test]
     fn a_variable_that_is_not_set_is_said() {
         let wanted = url::parse(b"https://alice@one.test").unwrap();
-        let unset = Environment::variable("SURELY_NOT_SET".to_owned(), wanted);
-        assert!(matches!(unset.read().troubles[..], [Error::Unset(_)]));
+        let unset = reading("SURELY_NOT_SET", wanted);
+        assert!(matches!(unset.troubles[..], [Error::Unset(_)]));
     }
 
     #[test]
     fn a_token_without_its_user_is_not_taken() {
         let wanted = url::parse(b"https://one.test").unwrap();
-        let nameless = Environment::variable("CARGO_PKG_NAME".to_owned(), wanted);
-        let reading = nameless.read();
+        let reading = reading("CARGO_PKG_NAME", wanted);
         assert!(reading.found.is_empty());
         assert!(matches!(reading.troubles[..], [Error::Nameless(_)]));
     }
@@ -97,12 +99,10 @@ mod tests {
     fn a_variable_is_a_token_for_one_url() {
         // Set by cargo for every test.
         let wanted = url::parse(b"https://alice@one.test").unwrap();
-        let set = Environment::variable("CARGO_PKG_NAME".to_owned(), wanted);
-        let reading = set.read();
+        let reading = reading("CARGO_PKG_NAME", wanted);
         assert_eq!(
             reading.found[0].secret().unwrap().expose(),
             b"git-credential-pat"
         );
-        assert!(set.remove(&reading.found[0]).is_err());
     }
 }

@@ -25,33 +25,21 @@ pub struct Gcm {
     folders: Vec<PathBuf>,
     keychain: Rc<Keychain>,
     namespaces: Vec<Vec<u8>>,
-    encrypted: Option<PathBuf>,
+    /// Its store of gpg files, which only gpg reads.
+    pub(super) encrypted: Option<PathBuf>,
 }
 
 impl Gcm {
     /// With `folders` for its plaintext store: which one it reads may depend on the URL.
-    pub fn at(folders: Vec<PathBuf>, keychain: Rc<Keychain>) -> Self {
+    /// `namespaces`: those that were set, the one that counts first.
+    pub fn at(folders: Vec<PathBuf>, keychain: Rc<Keychain>, mut namespaces: Vec<Vec<u8>>) -> Self {
+        namespaces.push(NAMESPACE.into());
         Self {
             folders,
             keychain,
-            namespaces: vec![NAMESPACE.into()],
+            namespaces,
             encrypted: None,
         }
-    }
-
-    /// Adds namespaces that were set, the one that counts first.
-    #[must_use]
-    pub fn with_namespaces(mut self, mut namespaces: Vec<Vec<u8>>) -> Self {
-        namespaces.append(&mut self.namespaces);
-        self.namespaces = namespaces;
-        self
-    }
-
-    /// With `store` for its store of gpg files: only gpg reads it.
-    #[must_use]
-    pub fn with_gpg(mut self, store: Option<PathBuf>) -> Self {
-        self.encrypted = store;
-        self
     }
 
     /// The folders of gpg files that are there: `STORE/NAMESPACE/https`, and for `http`.
@@ -67,10 +55,6 @@ impl Gcm {
         folders
     }
 
-    fn said(&self, bytes: &[u8]) -> Said {
-        said(bytes, &self.namespaces)
-    }
-
     fn read_folder(&self, folder: &Path, depth: usize, left: &mut usize, reading: &mut Reading) {
         let names = external::names(folder, *left).unwrap_or_else(|error| {
             reading.troubles.push(error.into());
@@ -80,30 +64,19 @@ impl Gcm {
             let path = folder.join(&name);
             *left = left.saturating_sub(1);
             let is_credential = name.as_encoded_bytes().ends_with(SUFFIX);
-            if sort == Sort::Folder {
-                if depth < DEEPEST {
+            match sort {
+                Sort::Folder if depth < DEEPEST => {
                     self.read_folder(&path, depth + 1, left, reading);
-                } else {
-                    reading.skipped.add(&Place::File(path), None);
                 }
-            } else if is_credential {
-                // The error says what it is if it is no plain file.
-                match external::read(&path) {
-                    Ok(Some(bytes)) => {
-                        let place = Place::File(path);
-                        match self.said(bytes.as_slice()) {
-                            Said::Token(said) => {
-                                reading.take(Found::new(said, place.clone()), &place, None);
-                            }
-                            Said::Strange => reading.skipped.add(&place, None),
-                            Said::Renewal => {}
-                        }
+                // If it is no plain file, the error tells that.
+                Sort::File | Sort::Other if is_credential => {
+                    if let Some(bytes) = reading.open(&path) {
+                        let said = said(bytes.as_slice(), &self.namespaces);
+                        take(said, &Place::File(path), reading);
                     }
-                    Ok(None) => {}
-                    Err(error) => reading.troubles.push(error.into()),
                 }
-            } else if sort == Sort::Other {
-                reading.skipped.add(&Place::File(path), None);
+                Sort::File => {}
+                Sort::Folder | Sort::Other => reading.skipped.add(&Place::File(path), None),
             }
         }
     }
@@ -116,34 +89,28 @@ impl Neighbour for Gcm {
 
     fn read(&self) -> Reading {
         let mut reading = Reading::default();
-        match self
-            .keychain
-            .external(vec![(SCHEMA.0, SCHEMA.1.to_owned())])
-        {
-            Ok(items) => {
-                for item in items {
-                    let text = |name: &str| item.attributes.get(name).map(String::as_bytes);
-                    let place = Place::Keychain(item.attributes.clone());
-                    let (service, account) = (text("service"), text("account"));
-                    let secret = item.secret.duplicate();
-                    match described(service, account, secret, &self.namespaces) {
-                        Said::Token(said) => {
-                            reading.take(Found::new(said, place.clone()), &place, None);
-                        }
-                        Said::Strange => reading.skipped.add(&place, None),
-                        Said::Renewal => {}
-                    }
-                }
-            }
-            Err(error) => reading.troubles.push(error.into()),
+        let schema = vec![(SCHEMA.0, SCHEMA.1.to_owned())];
+        let items = self.keychain.external(schema).unwrap_or_else(|error| {
+            reading.troubles.push(error.into());
+            Vec::new()
+        });
+        for item in items {
+            let text = |name: &str| item.attributes.get(name).map(String::as_bytes);
+            let (service, account) = (text("service"), text("account"));
+            let said = described(service, account, item.secret, &self.namespaces);
+            take(said, &Place::Keychain(item.attributes), &mut reading);
         }
         let mut left = MOST;
         for folder in &self.folders {
             self.read_folder(folder, 0, &mut left, &mut reading);
         }
-        let encrypted = self.encrypted().into_iter();
-        let encrypted = encrypted.map(|path| Error::EncryptedByGcm { path });
-        reading.troubles.extend(encrypted);
+        for path in self.encrypted() {
+            reading.troubles.push(Error::Encrypted {
+                path,
+                problem: "Git Credential Manager encrypts its files with gpg",
+                hint: "the first line that 'pass show' prints of an entry is its token: give that to 'git credential-pat login'",
+            });
+        }
         reading
     }
 
@@ -154,29 +121,24 @@ impl Neighbour for Gcm {
         match &found.place {
             Place::Keychain(attributes) => Ok(self.keychain.remove_external(attributes, secret)?),
             Place::File(path) => {
-                let is_gone = external::remove(path, |bytes| match self.said(bytes) {
-                    Said::Token(said) => Found::new(said, found.place.clone())
-                        .is_some_and(|kept| kept.is_same(found)),
-                    Said::Renewal | Said::Strange => false,
-                })?;
-                Ok(usize::from(is_gone))
+                let is_meant = |bytes: &[u8]| found.is_in(said(bytes, &self.namespaces));
+                Ok(usize::from(external::remove(path, is_meant)?))
             }
             _ => Ok(0),
         }
     }
 }
 
-/// The meaning of an item or a file.
-enum Said {
-    Token(Query),
-    /// A refresh token, which GCM keeps as an entry of its own, and only GCM can use.
-    Renewal,
-    Strange,
+/// Takes an item or a file, unless it is a refresh token: GCM keeps one as an entry of its own, and only GCM can use it.
+fn take(said: Option<Query>, place: &Place, reading: &mut Reading) {
+    if !said.as_ref().is_some_and(is_renewal) {
+        reading.take(said, place, None);
+    }
 }
 
 /// A file: the secret on the first line, `service=` and `account=` on others before a blank one. As for GCM, their case does
 /// not matter, and the last of two counts.
-fn said(bytes: &[u8], namespaces: &[Vec<u8>]) -> Said {
+fn said(bytes: &[u8], namespaces: &[Vec<u8>]) -> Option<Query> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut lines = bytes
         .split(|&byte| byte == b'\n')
@@ -202,36 +164,28 @@ fn described(
     account: Option<&[u8]>,
     secret: Secret,
     namespaces: &[Vec<u8>],
-) -> Said {
-    let (Some(service), Some(account)) = (service, account) else {
-        return Said::Strange;
-    };
+) -> Option<Query> {
+    let service = service?;
     let mut namespaces = namespaces.iter();
     let url = namespaces.find_map(|name| service.strip_prefix(&name[..])?.strip_prefix(b":"));
-    let Ok(said) = url::parse(url.unwrap_or(service)) else {
-        return Said::Strange;
-    };
+    let said = url::parse(url.unwrap_or(service)).ok()?;
     // Without the namespace, only the URL shows that an entry is git's.
     let is_web = matches!(said.protocol.as_deref(), Some(b"https" | b"http"));
-    if url.is_none() && !is_web {
-        return Said::Strange;
-    }
-    let host = said.host.as_deref().unwrap_or_default();
-    let is_renewal = host.starts_with(b"oauth-refresh-token.")
-        || host.starts_with(b"refresh_token.")
-        || said
-            .path
-            .as_deref()
-            .is_some_and(|path| path.ends_with(b"refresh_token"));
-    if is_renewal {
-        return Said::Renewal;
-    }
-    Said::Token(Query {
+    (url.is_some() || is_web).then_some(())?;
+    Some(Query {
         // GCM names the account in its own attribute. A user in the URL is ignored.
-        username: Some(account.into()),
+        username: Some(account?.into()),
         password: Some(secret),
         ..said
     })
+}
+
+fn is_renewal(said: &Query) -> bool {
+    let host = said.host.as_deref().unwrap_or_default();
+    let path = said.path.as_deref().unwrap_or_default();
+    host.starts_with(b"oauth-refresh-token.")
+        || host.starts_with(b"refresh_token.")
+        || path.ends_with(b"refresh_token")
 }
 
 #[cfg(test)]
@@ -241,7 +195,8 @@ mod tests {
 
     fn gcm() -> (tempfile::TempDir, Gcm) {
         let home = tempfile::tempdir().unwrap();
-        let gcm = Gcm::at(vec![home.path().join("store")], Rc::new(empty()));
+        let folders = vec![home.path().join("store")];
+        let gcm = Gcm::at(folders, Rc::new(empty()), Vec::new());
         (home, gcm)
     }
 
@@ -301,21 +256,22 @@ mod tests {
         let text = "tok-one\nservice=acme:https://one.test\naccount=alice\n";
         write(&gcm, "acme/https/one.test/alice.credential", text);
         assert_eq!(gcm.read().skipped.count, 1);
-        let reading = gcm.with_namespaces(vec![b"acme".to_vec()]).read();
+        let namespaces = vec![b"acme".to_vec()];
+        let reading = Gcm::at(gcm.folders, gcm.keychain, namespaces).read();
         assert_eq!(reading.found[0].credential.key.url(), b"https://one.test");
     }
 
     #[test]
     fn a_store_of_gpg_files_is_named() {
-        let (home, gcm) = gcm();
+        let (home, mut gcm) = gcm();
         let store = home.path().join("pass");
         std::fs::create_dir_all(store.join("git/notes")).unwrap();
-        let gcm = gcm.with_gpg(Some(store.clone()));
+        gcm.encrypted = Some(store.clone());
         assert!(gcm.read().troubles.is_empty(), "entries of the user's own");
         let folder = store.join("git/https");
         std::fs::create_dir(&folder).unwrap();
         let troubles = gcm.read().troubles;
-        let [trouble @ Error::EncryptedByGcm { path }] = &troubles[..] else {
+        let [trouble @ Error::Encrypted { path, .. }] = &troubles[..] else {
             panic!("{troubles:?}");
         };
         assert_eq!(path, &folder);

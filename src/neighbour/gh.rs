@@ -4,11 +4,13 @@ use std::path::PathBuf;
 use std::rc::Rc;
 
 use super::yaml::document::{Document, Leaf};
-use super::{Error, Found, Neighbour, Place, Reading, read_yaml, remove_token};
+use super::{Error, Found, Neighbour, Place, Reading, https, remove_token};
 use crate::credential::host::is_host;
 use crate::credential::key::Key;
+use crate::credential::query::Query;
 use crate::credential::username::Username;
 use crate::storage::keychain::Keychain;
+use crate::storage::keychain::external::ExternalItem;
 
 /// gh's default host. It may have an item for this host that its file does not name.
 const GITHUB: &[u8] = b"github.com";
@@ -21,41 +23,29 @@ const DEFAULT_USER: &[u8] = b"x-access-token";
 /// gh's file and items.
 #[derive(Debug)]
 pub struct Gh {
-    file: PathBuf,
-    keychain: Rc<Keychain>,
+    /// Its `hosts.yml`.
+    pub(super) file: PathBuf,
+    pub(super) keychain: Rc<Keychain>,
 }
 
 impl Gh {
-    /// With `file` for its `hosts.yml`.
-    pub fn at(file: PathBuf, keychain: Rc<Keychain>) -> Self {
-        Self { file, keychain }
-    }
-
-    /// The active user's token may be there twice: below its user and below the host (gh 2.40).
-    fn read_file(&self, document: &Document, reading: &mut Reading) {
-        let place = Place::File(self.file.clone());
-        for leaf in document.leaves.iter().filter(|leaf| is_token(leaf)) {
-            reading.take(found(document, leaf, &place), &place, Some(leaf.line));
-        }
-    }
-
     /// The item of the active user is there twice, with and without the name.
     fn read_items(&self, host: &[u8], active: &[u8], reading: &mut Reading) -> Result<(), Error> {
         let Ok(name) = std::str::from_utf8(host) else {
             return Ok(());
         };
-        let items = self
-            .keychain
-            .external(vec![("service", format!("gh:{name}"))])?;
-        let (unnamed, named): (Vec<_>, Vec<_>) = items
-            .into_iter()
-            .partition(|item| item.attributes.get("username").is_none_or(String::is_empty));
-        for item in named.into_iter().chain(unnamed) {
-            let user = item.attributes.get("username").map(String::as_bytes);
-            let user = user.filter(|user| !user.is_empty()).unwrap_or(active);
-            let place = Place::Keychain(item.attributes.clone());
-            let found = Found::for_host(host, user, item.secret.expose(), None, place.clone());
-            reading.take(found, &place, None);
+        let service = vec![("service", format!("gh:{name}"))];
+        let mut items = self.keychain.external(service)?;
+        let is_unnamed =
+            |item: &ExternalItem| item.attributes.get("username").is_none_or(String::is_empty);
+        items.sort_by_key(is_unnamed);
+        for item in items {
+            let user = match item.attributes.get("username") {
+                Some(user) if !user.is_empty() => user.as_bytes(),
+                _ => active,
+            };
+            let said = https(host, user, item.secret.expose());
+            reading.take(Some(said), &Place::Keychain(item.attributes), None);
         }
         Ok(())
     }
@@ -68,13 +58,14 @@ impl Neighbour for Gh {
 
     fn read(&self) -> Reading {
         let mut reading = Reading::default();
-        let document = read_yaml(&self.file).unwrap_or_else(|error| {
-            reading.troubles.push(error);
-            Document::default()
-        });
-        self.read_file(&document, &mut reading);
+        let document = reading.open_yaml(&self.file);
+        let place = Place::File(self.file.clone());
         let mut hosts: Vec<&[u8]> = Vec::new();
         for leaf in &document.leaves {
+            if is_token(leaf) {
+                // The active user's token may be there twice: below its user and below the host (gh 2.40).
+                reading.take(said(&document, leaf), &place, Some(leaf.line));
+            }
             if leaf.path.len() == 1 && is_host(&leaf.path[0]) {
                 hosts.push(&leaf.path[0]);
             }
@@ -102,8 +93,7 @@ impl Neighbour for Gh {
 
     fn remove(&self, meant: &Found) -> Result<usize, Error> {
         remove_token(&self.keychain, meant, |document, leaf| {
-            let leaf = Some(leaf).filter(|leaf| is_token(leaf))?;
-            found(document, leaf, &meant.place)
+            said(document, Some(leaf).filter(|leaf| is_token(leaf))?)
         })
     }
 }
@@ -118,13 +108,13 @@ fn is_token(leaf: &Leaf) -> bool {
     is_there && (leaf.is_alias || !leaf.value.is_empty())
 }
 
-fn found(document: &Document, token: &Leaf, place: &Place) -> Option<Found> {
+fn said(document: &Document, token: &Leaf) -> Option<Query> {
     let host = token.path.first()?;
     let user = match &token.path[..] {
         [_, _, user, _] => user,
         _ => active(document, host),
     };
-    Found::for_host(host, user, &token.value, None, place.clone())
+    Some(https(host, user, &token.value))
 }
 
 /// The user whose token gh itself answers with.
@@ -143,7 +133,10 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("hosts.yml");
         std::fs::write(&path, text).unwrap();
-        let gh = Gh::at(path.clone(), Rc::new(empty()));
+        let gh = Gh {
+            file: path.clone(),
+            keychain: Rc::new(empty()),
+        };
         (home, path, gh)
     }
 

@@ -12,7 +12,7 @@ use crate::files::owned::Folder;
 use crate::platform::monotonic_now;
 use crate::protocol::read::{self, AttributeLines};
 use crate::protocol::write;
-use crate::secret::Buffer;
+use crate::secret::{Buffer, Secret};
 
 /// The daemon answers one client at a time, and waits for each without a limit.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -22,16 +22,12 @@ const LARGEST: usize = 256 * 1024;
 /// The socket and the queries.
 #[derive(Debug)]
 pub struct GitCache {
-    socket: PathBuf,
-    known: Vec<Query>,
+    pub(super) socket: PathBuf,
+    /// The daemon is asked for each of them.
+    pub(super) known: Vec<Query>,
 }
 
 impl GitCache {
-    /// The daemon behind `socket`, which is asked for each of `known`.
-    pub fn behind(socket: PathBuf, known: Vec<Query>) -> Self {
-        Self { socket, known }
-    }
-
     fn strange(&self, problem: &'static str) -> Error {
         Error::Daemon {
             path: self.socket.clone(),
@@ -67,9 +63,9 @@ impl GitCache {
         question.push(format!("action={action}\ntimeout=900\n").as_bytes());
         write::query(about, &mut question).map_err(|_| self.strange("cannot ask for this"))?;
         let silent = |_| self.strange("it does not answer");
-        let left = until
-            .saturating_sub(monotonic_now())
-            .max(Duration::from_millis(1));
+        let left = until.saturating_sub(monotonic_now());
+        // A socket takes no timeout of zero.
+        let left = left.max(Duration::from_millis(1));
         stream.set_read_timeout(Some(left)).map_err(silent)?;
         stream.set_write_timeout(Some(left)).map_err(silent)?;
         stream.write_all(question.as_slice()).map_err(silent)?;
@@ -124,11 +120,7 @@ impl Neighbour for GitCache {
         let until = monotonic_now().saturating_add(PATIENCE);
         for wanted in &self.known {
             match self.get(wanted, until) {
-                Ok(Some(found)) => {
-                    let place = found.place.clone();
-                    reading.take(Some(found), &place, None);
-                }
-                Ok(None) => {}
+                Ok(found) => found.into_iter().for_each(|found| reading.add(found)),
                 Err(error) => {
                     reading.troubles.push(error);
                     break;
@@ -141,17 +133,19 @@ impl Neighbour for GitCache {
     /// Compares the secret here, too: git before 2.41 erases each match, also one with another secret.
     fn remove(&self, found: &Found) -> Result<usize, Error> {
         let until = monotonic_now().saturating_add(PATIENCE);
-        let mut wanted = Query::of(&found.credential.key);
-        let is_there = |wanted: &Query| {
-            let kept = self.get(wanted, until)?;
+        let wanted = Query::of(&found.credential.key);
+        let is_there = || {
+            let kept = self.get(&wanted, until)?;
             Ok::<_, Error>(kept.is_some_and(|kept| kept.is_same(found)))
         };
-        if !is_there(&wanted)? {
+        if !is_there()? {
             return Ok(0);
         }
-        let asked = wanted.duplicate();
-        wanted.password = found.secret().map(crate::secret::Secret::duplicate);
-        self.ask("erase", &wanted, until)?;
-        Ok(usize::from(!is_there(&asked)?))
+        let unwanted = Query {
+            password: found.secret().map(Secret::duplicate),
+            ..wanted.duplicate()
+        };
+        self.ask("erase", &unwanted, until)?;
+        Ok(usize::from(!is_there()?))
     }
 }

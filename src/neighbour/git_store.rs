@@ -7,7 +7,7 @@ use super::{Error, Found, Neighbour, Place, Reading};
 use crate::credential::percent::decode;
 use crate::credential::query::Query;
 use crate::files::external;
-use crate::secret::{Buffer, Secret};
+use crate::secret::Secret;
 
 /// git's own limit for a line of a credential.
 const LONGEST: usize = 64 * 1024;
@@ -15,13 +15,7 @@ const LONGEST: usize = 64 * 1024;
 /// Its files in its own order.
 #[derive(Debug)]
 pub struct GitStore {
-    files: Vec<PathBuf>,
-}
-
-impl GitStore {
-    pub fn over(files: Vec<PathBuf>) -> Self {
-        Self { files }
-    }
+    pub(super) files: Vec<PathBuf>,
 }
 
 impl Neighbour for GitStore {
@@ -32,21 +26,16 @@ impl Neighbour for GitStore {
     fn read(&self) -> Reading {
         let mut reading = Reading::default();
         for path in &self.files {
-            match external::read(path) {
-                Ok(bytes) => {
-                    let bytes = bytes.as_ref().map_or(&b""[..], Buffer::as_slice);
-                    let place = Place::File(path.clone());
-                    for (number, line) in (1..).zip(lines(bytes)) {
-                        let text = &bytes[line];
-                        // git ignores these lines, too.
-                        if text.trim_ascii().is_empty() || text[0] == b'#' {
-                            continue;
-                        }
-                        let found = said(text).and_then(|said| Found::new(said, place.clone()));
-                        reading.take(found, &place, Some(number));
-                    }
+            let Some(bytes) = reading.open(path) else {
+                continue;
+            };
+            let place = Place::File(path.clone());
+            for (number, line) in (1..).zip(lines(bytes.as_slice())) {
+                let text = &bytes.as_slice()[line];
+                // git ignores these lines, too.
+                if !text.trim_ascii().is_empty() && text[0] != b'#' {
+                    reading.take(said(text), &place, Some(number));
                 }
-                Err(error) => reading.troubles.push(error.into()),
             }
         }
         reading
@@ -56,16 +45,11 @@ impl Neighbour for GitStore {
         let Place::File(path) = &found.place else {
             return Ok(0);
         };
-        let removed = external::cut(path, |bytes| {
-            let is_meant = |line: &Range<usize>| {
-                said(&bytes[line.clone()])
-                    .and_then(|said| Found::new(said, found.place.clone()))
-                    .is_some_and(|kept| kept.is_same(found))
-            };
+        Ok(external::cut(path, |bytes| {
+            let is_meant = |line: &Range<usize>| found.is_in(said(&bytes[line.clone()]));
             let with_end = |line: Range<usize>| line.start..(line.end + 1).min(bytes.len());
             lines(bytes).filter(is_meant).map(with_end).collect()
-        })?;
-        Ok(removed)
+        })?)
     }
 }
 
@@ -132,7 +116,8 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join(".git-credentials");
         std::fs::write(&path, text).unwrap();
-        let store = GitStore::over(vec![home.path().join("none"), path.clone()]);
+        let files = vec![home.path().join("none"), path.clone()];
+        let store = GitStore { files };
         (home, path, store)
     }
 

@@ -10,8 +10,9 @@ use time::macros::format_description;
 use time::{OffsetDateTime, PrimitiveDateTime};
 
 use super::yaml::document::{Document, Leaf};
-use super::{Error, Found, Neighbour, Place, Reading, read_yaml, remove_token};
+use super::{Error, Found, Neighbour, Place, Reading, https, remove_token};
 use crate::credential::expiry::Expiry;
+use crate::credential::query::Query;
 use crate::storage::keychain::Keychain;
 
 /// The user for an OAuth token, and the one that glab answers for it (docs.gitlab.com, "OAuth 2.0", Git over HTTPS). For a
@@ -27,25 +28,20 @@ const MOST_HOSTS: usize = 20;
 /// glab's file and items.
 #[derive(Debug)]
 pub struct Glab {
-    file: PathBuf,
-    keychain: Rc<Keychain>,
+    /// Its `config.yml`.
+    pub(super) file: PathBuf,
+    pub(super) keychain: Rc<Keychain>,
 }
 
 impl Glab {
-    /// With `file` for its `config.yml`.
-    pub fn at(file: PathBuf, keychain: Rc<Keychain>) -> Self {
-        Self { file, keychain }
-    }
-
     fn read_file(&self, document: &Document, host: &[u8], reading: &mut Reading) {
         let place = Place::File(self.file.clone());
         for key in keys(document, host) {
-            let Some(leaf) = document.get(&[b"hosts", host, key.as_bytes()]) else {
-                continue;
-            };
-            if is_token(leaf) {
-                let found = found(document, host, key, &leaf.value, place.clone());
-                reading.take(found, &place, Some(leaf.line));
+            if let Some(leaf) = document.get(&[b"hosts", host, key.as_bytes()])
+                && is_token(leaf)
+            {
+                let said = said(document, host, key, &leaf.value);
+                reading.take(said, &place, Some(leaf.line));
             }
         }
     }
@@ -67,10 +63,8 @@ impl Glab {
             }
             for service in services {
                 for item in self.keychain.external(vec![("service", service)])? {
-                    let place = Place::Keychain(item.attributes.clone());
-                    let secret = item.secret.expose();
-                    let found = found(document, host, key, secret, place.clone());
-                    reading.take(found, &place, None);
+                    let said = said(document, host, key, item.secret.expose());
+                    reading.take(said, &Place::Keychain(item.attributes), None);
                 }
             }
         }
@@ -85,10 +79,7 @@ impl Neighbour for Glab {
 
     fn read(&self) -> Reading {
         let mut reading = Reading::default();
-        let document = read_yaml(&self.file).unwrap_or_else(|error| {
-            reading.troubles.push(error);
-            Document::default()
-        });
+        let document = reading.open_yaml(&self.file);
         let mut hosts: Vec<&[u8]> = Vec::new();
         for leaf in &document.leaves {
             if let [hosts_key, host] = &leaf.path[..]
@@ -127,7 +118,7 @@ impl Neighbour for Glab {
             if hosts != b"hosts" || !KEYS.contains(&key) || !is_token(leaf) {
                 return None;
             }
-            found(document, host, key, &leaf.value, meant.place.clone())
+            said(document, host, key, &leaf.value)
         })
     }
 }
@@ -153,27 +144,21 @@ fn is_token(leaf: &Leaf) -> bool {
     leaf.is_alias || !leaf.value.is_empty()
 }
 
-fn found(
-    document: &Document,
-    host: &[u8],
-    key: &str,
-    secret: &[u8],
-    place: Place,
-) -> Option<Found> {
-    let said = |name: &[u8]| document.value(&[b"hosts", host, name]);
+fn said(document: &Document, host: &[u8], key: &str, secret: &[u8]) -> Option<Query> {
+    let value = |name: &[u8]| document.value(&[b"hosts", host, name]);
     // A token for an API without HTTPS is not for https://HOST.
-    if said(b"api_protocol").is_some_and(|protocol| protocol != b"https") {
+    if value(b"api_protocol").is_some_and(|protocol| protocol != b"https") {
         return None;
     }
     if key == "job_token" {
-        return Found::for_host(host, JOB, secret, None, place);
+        return Some(https(host, JOB, secret));
     }
-    let named = said(b"user").or(said(b"username"));
-    let user = named
-        .filter(|_| !is_oauth(document, host))
-        .unwrap_or(DEFAULT_USER);
-    let expiry = said(b"oauth2_expiry_date").and_then(expiry);
-    Found::for_host(host, user, secret, expiry, place)
+    let named = value(b"user").or(value(b"username"));
+    let named = named.filter(|_| !is_oauth(document, host));
+    Some(Query {
+        expiry: value(b"oauth2_expiry_date").and_then(expiry),
+        ..https(host, named.unwrap_or(DEFAULT_USER), secret)
+    })
 }
 
 /// When an OAuth token expires: RFC 3339 or, of an older glab, as Go's `time.RFC822` writes the local time. A zone
@@ -229,7 +214,10 @@ mod tests {
     use crate::storage::keychain::tests::empty;
 
     fn glab_at(path: PathBuf) -> Glab {
-        Glab::at(path, Rc::new(empty()))
+        Glab {
+            file: path,
+            keychain: Rc::new(empty()),
+        }
     }
 
     const CONFIG: &str = "# What protocol to use when performing Git operations.\ngit_protocol: ssh\neditor:\ncheck_update: true\nhost: gitlab.com\nhosts:\n    gitlab.com:\n        # What protocol to use to access the API endpoint.\n        api_protocol: https\n        api_host: gitlab.com\n        token: !!null tok-one\n        user: alice\n    gl.test:8443:\n        token: tok-two\n        is_oauth2: \"true\"\n        oauth2_expiry_date: 26 Nov 26 00:00 UTC\n    plain.test:\n        api_protocol: http\n        token: tok-three\n    empty.test:\n        token:\n";

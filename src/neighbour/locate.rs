@@ -49,8 +49,7 @@ pub(super) fn git_cache(folders: &Foreign, told: Vec<PathBuf>) -> PathBuf {
     } else {
         folders.cache.join("git").join("credential")
     };
-    let named = told.into_iter().next();
-    named.unwrap_or_else(|| usual.join("socket"))
+    told.into_iter().next().unwrap_or(usual.join("socket"))
 }
 
 /// The folders of GCM's plaintext store: the one in the environment, or all that git's configuration names, since it may name
@@ -76,15 +75,7 @@ pub(super) fn gcm_gpg(home: &Path) -> Option<PathBuf> {
     if !kinds.iter().any(|kind| kind.eq_ignore_ascii_case("gpg")) {
         return None;
     }
-    let named = named_folder("PASSWORD_STORE_DIR");
-    let told = || {
-        gcm_folders_in_git("gpgPassStorePath", home)
-            .into_iter()
-            .next()
-    };
-    Some(
-        named
-            .or_else(told)
-            .unwrap_or_else(|| home.join(".password-store")),
-    )
+    let told = || gcm_folders_in_git("gpgPassStorePath", home).into_iter();
+    let named = named_folder("PASSWORD_STORE_DIR").or_else(|| told().next());
+    Some(named.unwrap_or_else(|| home.join(".password-store")))
 }

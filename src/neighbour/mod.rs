@@ -13,7 +13,6 @@ use std::path::{Path, PathBuf};
 
 use self::yaml::document::{self, Document, Leaf};
 use crate::credential::Credential;
-use crate::credential::expiry::Expiry;
 use crate::credential::host::{is_host, is_path, is_protocol};
 use crate::credential::key::Key;
 use crate::credential::pasted::Flaw;
@@ -96,41 +95,25 @@ pub struct Found {
 impl Found {
     /// The credential in `said`, if it is complete and well-formed: with the host grammar of git's protocol, and without a
     /// character that would begin another line.
-    pub fn new(said: Query, place: Place) -> Option<Self> {
-        let mut said = said;
+    pub fn new(mut said: Query, place: Place) -> Option<Self> {
         let host = said.host.as_mut()?;
         host.make_ascii_lowercase();
         let is_line = |text: &[u8]| text.len() <= LONGEST && is_path(text);
+        let password = said.password.as_ref()?.expose();
         let is_sound = is_protocol(said.protocol.as_deref()?)
             && is_host(host)
             && said.path.as_deref().is_none_or(is_line)
-            && said
-                .username
-                .as_ref()
-                .is_some_and(|name| is_line(name.expose()));
-        let password = said.password.as_ref()?.expose();
-        let is_secret = !password.is_empty() && is_line(password);
-        let credential = Credential::complete(said).filter(|_| is_sound && is_secret)?;
+            && is_line(said.username.as_ref()?.expose())
+            && is_line(password)
+            && !password.is_empty();
+        let credential = Credential::complete(said).filter(|_| is_sound)?;
         Some(Self { credential, place })
     }
 
-    /// A credential for HTTPS.
-    pub fn for_host(
-        host: &[u8],
-        username: &[u8],
-        secret: &[u8],
-        expiry: Option<Expiry>,
-        place: Place,
-    ) -> Option<Self> {
-        let said = Query {
-            protocol: Some(b"https".to_vec()),
-            host: Some(host.to_vec()),
-            username: Some(username.into()),
-            password: Some(Secret::new(secret)),
-            expiry,
-            ..Query::default()
-        };
-        Self::new(said, place)
+    /// Whether `said`, read in the same place, is this credential.
+    fn is_in(&self, said: Option<Query>) -> bool {
+        let found = said.and_then(|said| Self::new(said, self.place.clone()));
+        found.is_some_and(|found| found.is_same(self))
     }
 
     /// Whether both have the same key and the same secret.
@@ -171,12 +154,17 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// Adds `found`, or counts the entry in `line` of `place` as skipped. Equal entries in one place are added once.
-    pub fn take(&mut self, found: Option<Found>, place: &Place, line: Option<usize>) {
-        let Some(found) = found else {
+    /// Adds the credential in `said`, or counts the entry in `line` of `place` as skipped.
+    pub fn take(&mut self, said: Option<Query>, place: &Place, line: Option<usize>) {
+        let Some(found) = said.and_then(|said| Found::new(said, place.clone())) else {
             self.skipped.add(place, line);
             return;
         };
+        self.add(found);
+    }
+
+    /// Adds `found`, unless its place is known to hold it.
+    fn add(&mut self, found: Found) {
         let key = found.credential.key.clone();
         let same_key = self.by_key.entry(key).or_default();
         let is_known = same_key.iter().any(|&at| {
@@ -192,6 +180,36 @@ impl Reading {
         } else {
             self.surplus += 1;
         }
+    }
+
+    /// Returns the bytes of a file; `None`: it does not exist, or it cannot be read, which is noted.
+    fn open(&mut self, path: &Path) -> Option<Buffer> {
+        external::read(path).unwrap_or_else(|error| {
+            self.troubles.push(error.into());
+            None
+        })
+    }
+
+    /// Reads a YAML file, which is empty if it does not exist or cannot be read.
+    fn open_yaml(&mut self, path: &Path) -> Document {
+        let bytes = self.open(path);
+        let bytes = bytes.as_ref().map_or(&b""[..], Buffer::as_slice);
+        yaml::read(bytes).unwrap_or_else(|cause| {
+            let path = path.to_path_buf();
+            self.troubles.push(Error::Wording { path, cause });
+            Document::default()
+        })
+    }
+}
+
+/// A query for a token over HTTPS.
+fn https(host: &[u8], username: &[u8], secret: &[u8]) -> Query {
+    Query {
+        protocol: Some(b"https".to_vec()),
+        host: Some(host.to_vec()),
+        username: Some(username.into()),
+        password: Some(Secret::new(secret)),
+        ..Query::default()
     }
 }
 
@@ -239,48 +257,32 @@ impl fmt::Display for Skipped {
     }
 }
 
-/// Reads a YAML file of another program. A file that is not there is an empty one.
-fn read_yaml(path: &Path) -> Result<Document, Error> {
-    let bytes = external::read(path)?;
-    let bytes = bytes.as_ref().map_or(&b""[..], Buffer::as_slice);
-    yaml::read(bytes).map_err(|cause| Error::Wording {
-        path: path.to_path_buf(),
-        cause,
-    })
-}
-
 /// Removes every copy of `meant`, from the keychain or from a YAML file. `token` reads the token in a leaf.
 fn remove_token(
     keychain: &Keychain,
     meant: &Found,
-    token: impl Fn(&Document, &Leaf) -> Option<Found>,
+    token: impl Fn(&Document, &Leaf) -> Option<Query>,
 ) -> Result<usize, Error> {
     match (&meant.place, meant.secret()) {
         (Place::Keychain(attributes), Some(secret)) => {
             Ok(keychain.remove_external(attributes, secret)?)
         }
-        (Place::File(path), Some(_)) => cut_yaml(path, |document, leaf| {
-            token(document, leaf).is_some_and(|kept| kept.is_same(meant))
-        }),
+        (Place::File(path), Some(_)) => {
+            let mut is_fixed = false;
+            let count = external::cut(path, |bytes| {
+                let document = yaml::read(bytes).unwrap_or_default();
+                let is_meant = |leaf: &Leaf| meant.is_in(token(&document, leaf));
+                let stretches = yaml::stretches(&document, bytes, is_meant);
+                is_fixed = stretches.is_none();
+                stretches.unwrap_or_default()
+            })?;
+            let path = path.to_path_buf();
+            Some(count)
+                .filter(|_| !is_fixed)
+                .ok_or(Error::Entangled { path })
+        }
         _ => Ok(0),
     }
-}
-
-/// Removes the entries `is_meant` from a YAML file. Returns their number.
-fn cut_yaml(path: &Path, is_meant: impl Fn(&Document, &Leaf) -> bool) -> Result<usize, Error> {
-    let mut is_fixed = false;
-    let count = external::cut(path, |bytes| {
-        let document = yaml::read(bytes).unwrap_or_default();
-        let stretches = yaml::stretches(&document, bytes, |leaf| is_meant(&document, leaf));
-        is_fixed = stretches.is_none();
-        stretches.unwrap_or_default()
-    })?;
-    if is_fixed {
-        return Err(Error::Entangled {
-            path: path.to_path_buf(),
-        });
-    }
-    Ok(count)
 }
 
 /// Why a neighbour was not read, or not changed.
@@ -307,11 +309,12 @@ pub enum Error {
         problem: &'static str,
     },
     /// Only another program can read its file.
-    #[error("cannot read {}: it is encrypted", path.display())]
-    Encrypted { path: PathBuf },
-    /// Git Credential Manager keeps its entries in files of gpg.
-    #[error("cannot read {}: Git Credential Manager encrypts its files with gpg", path.display())]
-    EncryptedByGcm { path: PathBuf },
+    #[error("cannot read {}: {problem}", path.display())]
+    Encrypted {
+        path: PathBuf,
+        problem: &'static str,
+        hint: &'static str,
+    },
     /// git's configuration names a path that only a shell can expand.
     #[error("cannot tell where a helper of git's keeps credentials: {helper}")]
     Untold {
@@ -337,12 +340,7 @@ impl Error {
     pub fn hint(&self) -> Option<&str> {
         match self {
             Self::Keychain(error) => error.hint(),
-            Self::Encrypted { .. } => {
-                Some("decrypt it to a file of its own, and name that with 'netrc:PATH'")
-            }
-            Self::EncryptedByGcm { .. } => Some(
-                "the first line that 'pass show' prints of an entry is its token: give that to 'git credential-pat login'",
-            ),
+            Self::Encrypted { hint, .. } => Some(hint),
             Self::Nameless(_) => Some("name its user in the URL, as in '--url https://USER@HOST'"),
             Self::Entangled { .. } => Some("remove it there yourself"),
             Self::Untold { .. } => {
@@ -433,33 +431,35 @@ mod samples {
     #[test]
     fn files_of_gh_are_read_as_gh_reads_them() {
         each("gh", "hosts.yml", |file, _| {
-            Box::new(Gh::at(file, keychain()))
+            let keychain = keychain();
+            Box::new(Gh { file, keychain })
         });
     }
 
     #[test]
     fn files_of_glab_are_read_as_glab_reads_them() {
         each("glab", "config.yml", |file, _| {
-            Box::new(Glab::at(file, keychain()))
+            let keychain = keychain();
+            Box::new(Glab { file, keychain })
         });
     }
 
     #[test]
     fn files_of_git_credential_store_are_read_as_git_reads_them() {
         each("git-store", "credentials", |file, _| {
-            Box::new(GitStore::over(vec![file]))
+            Box::new(GitStore { files: vec![file] })
         });
     }
 
     #[test]
     fn files_of_netrc_are_read_as_libcurl_reads_them() {
-        each("netrc", ".netrc", |file, _| Box::new(Netrc::at(file)));
+        each("netrc", ".netrc", |file, _| Box::new(Netrc { file }));
     }
 
     #[test]
     fn files_of_gcm_are_read_as_gcm_reads_them() {
         each("gcm", "git/https/host/user.credential", |_, folder| {
-            Box::new(Gcm::at(vec![folder.to_path_buf()], keychain()))
+            Box::new(Gcm::at(vec![folder.to_path_buf()], keychain(), Vec::new()))
         });
     }
 }

@@ -4,33 +4,15 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
-use super::{Error, Found, Neighbour, Place, Reading};
+use super::{Error, Found, LONGEST, Neighbour, Place, Reading, https};
 use crate::credential::query::Query;
-use crate::files::external;
-use crate::secret::{Buffer, Secret};
-
-/// Longer than any word that is a name or a secret.
-const LONGEST: usize = 16 * 1024;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Its file, and what may stand beside it, encrypted.
 #[derive(Debug)]
 pub struct Netrc {
-    file: PathBuf,
-}
-
-impl Netrc {
-    /// In `file`.
-    pub fn at(file: PathBuf) -> Self {
-        Self { file }
-    }
-
-    fn encrypted(&self) -> PathBuf {
-        let mut path = self.file.clone().into_os_string();
-        path.push(".gpg");
-        path.into()
-    }
+    pub(super) file: PathBuf,
 }
 
 impl Neighbour for Netrc {
@@ -40,26 +22,26 @@ impl Neighbour for Netrc {
 
     fn read(&self) -> Reading {
         let mut reading = Reading::default();
-        match external::read(&self.file) {
-            Ok(bytes) => {
-                let bytes = bytes.as_ref().map_or(&b""[..], Buffer::as_slice);
-                let place = Place::File(self.file.clone());
-                // libcurl takes the mark and the word behind it for one word, and so loses the entry.
-                if bytes.starts_with(BYTE_ORDER_MARK) {
-                    reading.skipped.add(&place, Some(1));
-                }
-                each_entry(bytes, |entry| {
-                    let line = Some(entry.line);
-                    let said = entry.said();
-                    let found = said.and_then(|said| Found::new(said, place.clone()));
-                    reading.take(found, &place, line);
-                });
+        if let Some(bytes) = reading.open(&self.file) {
+            let place = Place::File(self.file.clone());
+            // libcurl takes the mark and the word behind it for one word, and so loses the entry.
+            if bytes.as_slice().starts_with(BYTE_ORDER_MARK) {
+                reading.skipped.add(&place, Some(1));
             }
-            Err(error) => reading.troubles.push(error.into()),
+            each_entry(bytes.as_slice(), |entry| {
+                let line = Some(entry.line);
+                reading.take(entry.said(), &place, line);
+            });
         }
-        let path = self.encrypted();
+        let mut path = self.file.clone().into_os_string();
+        path.push(".gpg");
+        let path = PathBuf::from(path);
         if path.symlink_metadata().is_ok() {
-            reading.troubles.push(Error::Encrypted { path });
+            reading.troubles.push(Error::Encrypted {
+                path,
+                problem: "it is encrypted",
+                hint: "decrypt it to a file of its own, and name that with 'netrc:PATH'",
+            });
         }
         reading
     }
@@ -85,42 +67,23 @@ pub fn first_entry(bytes: &[u8], host: Option<&[u8]>, user: Option<&[u8]>) -> Op
     first
 }
 
-/// In which line one is, the first being 1.
-struct Counted<'a> {
-    rest: &'a [u8],
-    line: usize,
-}
-
-impl<'a> Counted<'a> {
-    /// `rest`: what follows, and is never longer than it was.
-    fn at(&mut self, rest: &'a [u8]) -> usize {
-        let passed = self.rest.len() - rest.len();
-        self.line += self.rest[..passed].split(|&byte| byte == b'\n').count() - 1;
-        self.rest = rest;
-        self.line
-    }
-}
-
 /// Gives each entry to `take`. Keywords are those of libcurl, in any case, and those of git's netrc helper besides; a word
 /// that is none is passed over. Of an entry that is complete nothing changes any more (seen of libcurl 7.88).
 fn each_entry(bytes: &[u8], mut take: impl FnMut(NetrcEntry)) {
     let mut open: Option<NetrcEntry> = None;
-    let mut lines = Counted {
+    let mut words = Words {
         rest: bytes,
         line: 1,
     };
-    let mut words = Words { rest: bytes };
     while let Some(mut word) = words.next() {
         word.make_ascii_lowercase();
         match &word[..] {
             keyword @ (b"machine" | b"default") => {
-                let line = lines.at(words.rest);
                 let is_default = keyword == b"default";
-                let host = if is_default { None } else { words.next() };
                 let next = NetrcEntry {
-                    line,
+                    line: words.line,
                     is_default,
-                    host,
+                    host: if is_default { None } else { words.next() },
                     ..NetrcEntry::default()
                 };
                 open.replace(next).into_iter().for_each(&mut take);
@@ -179,25 +142,18 @@ impl NetrcEntry {
     /// `None` if it cannot be used: the default, which is for no host of its own, and an entry without a user or a password.
     fn said(self) -> Option<Query> {
         let mut host = self.host?.to_vec();
-        match self.port {
-            Some(port) if port.iter().all(u8::is_ascii_digit) => {
-                host.push(b':');
-                host.extend_from_slice(&port);
-            }
+        if let Some(port) = self.port {
             // git's netrc helper takes a word there for the protocol.
-            Some(_) => return None,
-            None => {}
+            if !port.iter().all(u8::is_ascii_digit) {
+                return None;
+            }
+            host.extend([b":", &port[..]].concat());
         }
-        let protocol = self
-            .protocol
-            .map_or_else(|| b"https".to_vec(), |said| said.to_vec());
-        Some(Query {
-            protocol: Some(protocol),
-            host: Some(host),
-            username: Some(self.login?.to_vec().into()),
-            password: Some(Secret::new(&self.password?)),
-            ..Query::default()
-        })
+        let mut said = https(&host, &self.login?, &self.password?);
+        if let Some(protocol) = self.protocol {
+            said.protocol = Some(protocol.to_vec());
+        }
+        Some(said)
     }
 }
 
@@ -205,9 +161,19 @@ impl NetrcEntry {
 /// that its line does not end is the end of the file: libcurl reads no further.
 struct Words<'a> {
     rest: &'a [u8],
+    /// The line where `rest` begins, from 1.
+    line: usize,
 }
 
 impl Words<'_> {
+    /// Moves on by `count` bytes, or to the end.
+    fn skip(&mut self, count: Option<usize>) {
+        let count = count.unwrap_or(usize::MAX).min(self.rest.len());
+        let (passed, rest) = self.rest.split_at(count);
+        self.line += passed.iter().filter(|byte| **byte == b'\n').count();
+        self.rest = rest;
+    }
+
     /// To the blank line that ends a macro, or to the end.
     fn skip_macro(&mut self) {
         // In one pass: a file may be nothing but macros.
@@ -221,7 +187,7 @@ impl Words<'_> {
             [b'\r', b'\n', ..] => Some(at + 3),
             _ => None,
         });
-        self.rest = end.map_or(&[], |end| &self.rest[end..]);
+        self.skip(end);
     }
 }
 
@@ -230,13 +196,11 @@ impl Iterator for Words<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let start = self.rest.iter().position(|&byte| !is_space(byte))?;
-            self.rest = &self.rest[start..];
-            if self.rest[0] != b'#' {
+            self.skip(self.rest.iter().position(|&byte| !is_space(byte)));
+            if *self.rest.first()? != b'#' {
                 break;
             }
-            let end = self.rest.iter().position(|&byte| byte == b'\n');
-            self.rest = end.map_or(&[], |end| &self.rest[end..]);
+            self.skip(self.rest.iter().position(|&byte| byte == b'\n'));
         }
         let is_quoted = self.rest[0] == b'"';
         let most = self.rest.len().min(LONGEST);
@@ -270,12 +234,8 @@ impl Iterator for Words<'_> {
                 _ => {}
             }
         }
-        if is_open {
-            self.rest = &[];
-            return None;
-        }
-        self.rest = self.rest.get(at..).unwrap_or_default();
-        Some(word)
+        self.skip(Some(at).filter(|_| !is_open));
+        (!is_open).then_some(word)
     }
 }
 
@@ -292,7 +252,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join(".netrc");
         std::fs::write(&path, text).unwrap();
-        let reading = Netrc::at(path).read();
+        let reading = Netrc { file: path }.read();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let shown = |found: &Found| {
             let key = &found.credential.key;
@@ -448,7 +408,7 @@ mod tests {
         let path = home.path().join(".netrc");
         std::fs::write(&path, "machine one.test login a password b").unwrap();
         std::fs::write(home.path().join(".netrc.gpg"), "x").unwrap();
-        let netrc = Netrc::at(path);
+        let netrc = Netrc { file: path };
         let reading = netrc.read();
         assert!(matches!(reading.troubles[..], [Error::Encrypted { .. }]));
         assert!(netrc.remove(&reading.found[0]).is_err());

@@ -1,11 +1,12 @@
 //! From the name of a neighbour to the neighbour: the one file that names them all.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::configured::{Configured, configured};
+use super::configured::configured;
 use super::environment::Environment;
 use super::gcm::Gcm;
 use super::gh::Gh;
@@ -14,6 +15,7 @@ use super::git_store::GitStore;
 use super::glab::Glab;
 use super::netrc::Netrc;
 use super::{Error, Found, Neighbour, Skipped, locate};
+use crate::credential::host::consists_of;
 use crate::credential::query::Query;
 use crate::credential::url;
 use crate::credential::username::Username;
@@ -73,32 +75,23 @@ impl FromStr for Source {
     type Err = SourceError;
 
     fn from_str(text: &str) -> Result<Self, SourceError> {
-        let path = |path: &str| {
-            let path = PathBuf::from(path);
-            path.is_absolute().then_some(path).ok_or(SourceError)
+        let (name, detail) = match text.split_once(':') {
+            Some((name, detail)) => (name, Some(detail)),
+            None => (text, None),
         };
-        match text.split_once(':') {
-            None => Ok(match text {
-                "git-store" => Self::GitStore(None),
-                "netrc" => Self::Netrc(None),
-                "gh" => Self::Gh,
-                "glab" => Self::Glab,
-                "gcm" => Self::Gcm,
-                "git-cache" => Self::GitCache,
-                _ => return Err(SourceError),
-            }),
-            Some(("git-store", file)) => Ok(Self::GitStore(Some(path(file)?))),
-            Some(("netrc", file)) => Ok(Self::Netrc(Some(path(file)?))),
-            Some(("env", name)) => {
-                let is_name = !name.is_empty()
-                    && name
-                        .bytes()
-                        .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-                is_name
-                    .then(|| Self::Variable(name.to_owned()))
-                    .ok_or(SourceError)
+        let file = detail.map(PathBuf::from);
+        let is_place = file.as_ref().is_none_or(|file| file.is_absolute());
+        match (name, detail) {
+            ("git-store", _) if is_place => Ok(Self::GitStore(file)),
+            ("netrc", _) if is_place => Ok(Self::Netrc(file)),
+            ("gh", None) => Ok(Self::Gh),
+            ("glab", None) => Ok(Self::Glab),
+            ("gcm", None) => Ok(Self::Gcm),
+            ("git-cache", None) => Ok(Self::GitCache),
+            ("env", Some(variable)) if consists_of(variable.as_bytes(), b"_") => {
+                Ok(Self::Variable(variable.to_owned()))
             }
-            Some(_) => Err(SourceError),
+            _ => Err(SourceError),
         }
     }
 }
@@ -109,8 +102,8 @@ pub struct Neighbours {
     all: Vec<Box<dyn Neighbour>>,
     /// git's cache, and its place among the others.
     cache: Option<(PathBuf, usize)>,
-    /// Helpers of git's whose files are unknown.
-    untold: Vec<Error>,
+    /// Helpers of git's whose files are unknown, as they may be shown.
+    untold: Vec<String>,
 }
 
 /// A credential of a neighbour's.
@@ -159,34 +152,45 @@ impl Neighbours {
         for source in chosen {
             let keychain = Rc::clone(&keychain);
             let neighbour: Box<dyn Neighbour> = match source {
-                Source::GitStore(Some(file)) => Box::new(GitStore::over(vec![file.clone()])),
-                Source::GitStore(None) => {
-                    let told = neighbours.told(configured("store", "--file", home));
-                    Box::new(GitStore::over(locate::git_store(&folders, told)))
+                Source::GitStore(file) => {
+                    let files = file.clone().map(|file| vec![file]);
+                    let files = files.unwrap_or_else(|| {
+                        let told = configured("store", "--file", home, &mut neighbours.untold);
+                        locate::git_store(&folders, told)
+                    });
+                    Box::new(GitStore { files })
                 }
-                Source::Netrc(Some(file)) => Box::new(Netrc::at(file.clone())),
-                Source::Netrc(None) => Box::new(Netrc::at(locate::netrc(&folders))),
-                Source::Gh => Box::new(Gh::at(locate::gh(&folders), keychain)),
-                Source::Glab => Box::new(Glab::at(locate::glab(&folders), keychain)),
-                Source::Gcm => Box::new(
-                    Gcm::at(locate::gcm(home), keychain)
-                        .with_namespaces(locate::gcm_namespaces())
-                        .with_gpg(locate::gcm_gpg(home)),
-                ),
+                Source::Netrc(file) => {
+                    let file = file.clone().unwrap_or_else(|| locate::netrc(&folders));
+                    Box::new(Netrc { file })
+                }
+                Source::Gh => {
+                    let file = locate::gh(&folders);
+                    Box::new(Gh { file, keychain })
+                }
+                Source::Glab => {
+                    let file = locate::glab(&folders);
+                    Box::new(Glab { file, keychain })
+                }
+                Source::Gcm => {
+                    let mut gcm = Gcm::at(locate::gcm(home), keychain, locate::gcm_namespaces());
+                    gcm.encrypted = locate::gcm_gpg(home);
+                    Box::new(gcm)
+                }
                 Source::GitCache => {
-                    let told = neighbours.told(configured("cache", "--socket", home));
+                    let told = configured("cache", "--socket", home, &mut neighbours.untold);
                     let socket = locate::git_cache(&folders, told);
                     neighbours.cache = Some((socket, neighbours.all.len()));
                     continue;
                 }
-                Source::Variable(name) => {
+                Source::Variable(variable) => {
                     let mut wanted = wanted.map(Query::duplicate).unwrap_or_default();
-                    let is_named = |user: &Username| !user.expose().is_empty();
-                    wanted.username = wanted
-                        .username
-                        .filter(is_named)
-                        .or_else(|| username_of(name).map(Username::from));
-                    Box::new(Environment::variable(name.clone(), wanted))
+                    wanted.username = wanted.username.filter(|user| !user.is_empty());
+                    if wanted.username.is_none() {
+                        wanted.username = username_of(variable).map(Username::from);
+                    }
+                    let variable = variable.clone();
+                    Box::new(Environment { variable, wanted })
                 }
             };
             neighbours.all.push(neighbour);
@@ -194,40 +198,31 @@ impl Neighbours {
         Ok(neighbours)
     }
 
-    /// The paths of a helper of git's. Notes the helpers whose path is unknown.
-    fn told(&mut self, configured: Configured) -> Vec<PathBuf> {
-        for helper in configured.untold {
-            self.untold.push(Error::Untold { helper });
-        }
-        configured.paths
-    }
-
     /// Reads all neighbours. git's cache is asked for `known`, for the keys of the other neighbours and for known forges.
     pub fn read(&mut self, known: Vec<Query>) -> Harvest {
-        let mut harvest = Harvest {
-            troubles: std::mem::take(&mut self.untold),
-            ..Harvest::default()
-        };
+        let mut harvest = Harvest::default();
+        for helper in std::mem::take(&mut self.untold) {
+            harvest.troubles.push(Error::Untold { helper });
+        }
         for (owner, neighbour) in self.all.iter().enumerate() {
             harvest.add(owner, &**neighbour);
         }
         if let Some((socket, place)) = self.cache.take() {
-            let mut questions: Vec<Query> = Vec::new();
-            let forges = FORGES
-                .iter()
-                .filter_map(|url| url::parse(url.as_bytes()).ok());
-            let others = harvest
-                .copies
-                .iter()
-                .map(|copied| Query::of(&copied.found.credential.key));
-            for question in known.into_iter().chain(forges).chain(others) {
-                if questions.len() < MOST_KNOWN
-                    && !questions.iter().any(|asked| asked.key() == question.key())
-                {
-                    questions.push(question);
-                }
-            }
-            let cache = GitCache::behind(socket, questions);
+            let forges = FORGES.map(|url| url::parse(url.as_bytes()).ok());
+            let copies = harvest.copies.iter();
+            let others = copies.map(|copied| Query::of(&copied.found.credential.key));
+            let mut asked = HashSet::new();
+            let mut questions: Vec<Query> = known
+                .into_iter()
+                .chain(forges.into_iter().flatten())
+                .chain(others)
+                .filter(|question| asked.insert(question.key()))
+                .collect();
+            questions.truncate(MOST_KNOWN);
+            let cache = GitCache {
+                socket,
+                known: questions,
+            };
             let count = harvest.copies.len();
             harvest.add(self.all.len(), &cache);
             self.all.push(Box::new(cache));
