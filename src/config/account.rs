@@ -6,58 +6,23 @@
 use serde::Deserialize;
 use serde::de::Error as _;
 
+use crate::credential::key::Key;
 use crate::credential::query::Query;
 use crate::credential::url::{self, is_at_or_below};
 use crate::credential::username::Username;
 
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
-    /// As in the rule's URL.
-    pub protocol: Vec<u8>,
-    /// As in the rule's URL, in lower case.
-    pub host: Vec<u8>,
-    /// `None`: the whole host.
-    pub path: Option<Vec<u8>>,
-    /// `None`: any user.
-    pub username: Option<Username>,
-}
-
-impl std::fmt::Debug for Account {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "Account(path: {}, username: {})",
-            self.path.is_some(),
-            self.username.is_some()
-        )
-    }
+    /// Under which the account's token is stored. Without a path the rule is for the whole host, without a user for any.
+    pub key: Key,
 }
 
 impl Account {
-    pub fn of(url: Query, username: Option<Username>) -> Option<Self> {
-        Some(Self {
-            protocol: url.protocol?,
-            host: url.host?,
-            path: url.path,
-            username: username.or(url.username),
-        })
-    }
-
-    /// The rule's URL, without its user.
-    pub fn url(&self) -> Vec<u8> {
-        let path = self
-            .path
-            .as_ref()
-            .map(|path| [b"/", &path[..]].concat())
-            .unwrap_or_default();
-        [&self.protocol[..], b"://", &self.host, &path].concat()
-    }
-
     /// Returns every URL that needs `credential.useHttpPath`. For git, `acme/two` does not cover `acme/two.git` (git-config(1),
     /// `http.<url>.*`). A path with one segment belongs to an owner.
     pub fn urls(&self) -> Vec<Vec<u8>> {
-        let url = self.url();
-        let path = self.path.as_deref().unwrap_or_default();
+        let url = self.key.url();
+        let path = self.key.path.as_deref().unwrap_or_default();
         if path.ends_with(b".git") {
             vec![url[..url.len() - b".git".len()].to_vec(), url]
         } else if path.contains(&b'/') {
@@ -69,17 +34,16 @@ impl Account {
 
     /// Whether the rule is for this host, with any path.
     fn is_at(&self, said: &Query) -> bool {
-        said.protocol.as_ref() == Some(&self.protocol) && said.host.as_ref() == Some(&self.host)
+        said.protocol.as_ref() == Some(&self.key.protocol)
+            && said.host.as_ref() == Some(&self.key.host)
     }
 
     /// Whether the rule covers `said`. Compares paths by whole segments. A path with `.` or `..` belongs to no account: the
     /// request to the server has another path.
     pub fn covers(&self, said: &Query) -> bool {
-        let is_same_user = match (&self.username, &said.username) {
-            (Some(rule), Some(said)) => rule == said,
-            _ => true,
-        };
-        let covers_path = match (&self.path, &said.path) {
+        let users = self.key.username.as_ref().zip(said.username.as_ref());
+        let is_same_user = users.is_none_or(|(rule, said)| rule == said);
+        let covers_path = match (&self.key.path, &said.path) {
             (None, _) => true,
             (Some(_), None) => false,
             (Some(rule), Some(said)) => {
@@ -101,15 +65,15 @@ struct WrittenAccount {
 impl<'de> Deserialize<'de> for Account {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let WrittenAccount { url, username } = WrittenAccount::deserialize(deserializer)?;
-        let said = url::parse(url.as_bytes()).map_err(D::Error::custom)?;
+        let mut said = url::parse(url.as_bytes()).map_err(D::Error::custom)?;
         if said.path.as_deref().is_some_and(|path| !is_plain(path)) {
-            return Err(D::Error::custom(
-                "the path of an account has no '.', '..' or empty part",
-            ));
+            let problem = "the path of an account has no '.', '..' or empty part";
+            return Err(D::Error::custom(problem));
         }
-        let username = username.map(Username::from);
-        Self::of(said, username)
-            .ok_or_else(|| D::Error::custom("an account needs a URL with a host"))
+        said.username = username.map(Username::from).or(said.username);
+        let key = said.key();
+        let key = key.ok_or_else(|| D::Error::custom("an account needs a URL with a host"))?;
+        Ok(Self { key })
     }
 }
 
@@ -117,21 +81,19 @@ impl<'de> Deserialize<'de> for Account {
 /// with the longest path decides.
 pub fn apply(accounts: &[Account], said: &mut Query) {
     let covering = accounts.iter().filter(|account| account.covers(said));
-    let length = |account: &&Account| account.path.as_ref().map_or(0, Vec::len);
-    // A query without a path matches no account: the entries of an account are for its paths only.
-    let has_accounts = accounts
-        .iter()
-        .any(|account| account.path.is_some() && account.is_at(said));
-    let is_pathless = said.path.is_none() && has_accounts;
+    let length = |account: &&Account| account.key.path.as_ref().map_or(0, Vec::len);
     // Of two paths with the same length, the first in the file decides.
     let account = covering.rev().max_by_key(length);
-    said.is_pathless = is_pathless;
-    let Some(account) = account else {
+    // A query without a path matches no account: the entries of an account are for its paths only.
+    let is_pathless = said.path.is_none();
+    let has_path = |account: &Account| account.key.path.is_some() && account.is_at(said);
+    said.is_pathless = is_pathless && accounts.iter().any(has_path);
+    let Some(Account { key }) = account else {
         return;
     };
-    said.path.clone_from(&account.path);
+    said.path.clone_from(&key.path);
     if said.username.is_none() {
-        said.username.clone_from(&account.username);
+        said.username.clone_from(&key.username);
     }
 }
 
@@ -182,12 +144,11 @@ mod tests {
         ]
         .into_iter()
         .map(|(rule, name)| {
-            let name = name.map(|name: &str| name.as_bytes().to_vec());
-            Account::of(
-                url::parse(rule.as_bytes()).unwrap(),
-                name.map(Username::from),
-            )
-            .unwrap()
+            let mut said = url::parse(rule.as_bytes()).unwrap();
+            said.username = name.map(Username::from);
+            Account {
+                key: said.key().unwrap(),
+            }
         })
         .collect()
     }
@@ -227,7 +188,8 @@ mod tests {
     fn a_repository_is_the_same_with_and_without_its_ending() {
         let covers = |rule: &str, path: &str| {
             let rule = format!("https://one.test/{rule}");
-            let account = Account::of(url::parse(rule.as_bytes()).unwrap(), None).unwrap();
+            let key = url::parse(rule.as_bytes()).unwrap().key().unwrap();
+            let account = Account { key };
             let mut said = url::parse(b"https://one.test").unwrap();
             said.path = Some(path.as_bytes().to_vec());
             account.covers(&said)

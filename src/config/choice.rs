@@ -20,37 +20,27 @@ pub enum Choice {
 #[error("not a storage: use auto, or a list of memory, keychain and file with commas between")]
 pub struct ChoiceError;
 
-impl Choice {
-    fn from_words<'a>(words: impl Iterator<Item = &'a str>) -> Result<Self, ChoiceError> {
-        let words: Vec<&str> = words.map(str::trim).collect();
-        if words == ["auto"] {
-            return Ok(Self::Auto);
-        }
-        let mut kinds = Vec::new();
-        for word in words {
-            let mut all = [
-                StorageKind::Memory,
-                StorageKind::Keychain,
-                StorageKind::File,
-            ]
-            .into_iter();
-            match all.find(|kind| kind.to_string() == word) {
-                Some(kind) if !kinds.contains(&kind) => kinds.push(kind),
-                _ => return Err(ChoiceError),
-            }
-        }
-        if kinds.is_empty() {
-            return Err(ChoiceError);
-        }
-        Ok(Self::These(kinds))
-    }
-}
-
 impl FromStr for Choice {
     type Err = ChoiceError;
 
     fn from_str(text: &str) -> Result<Self, ChoiceError> {
-        Self::from_words(text.split(','))
+        if text.trim() == "auto" {
+            return Ok(Self::Auto);
+        }
+        let mut kinds = Vec::new();
+        for word in text.split(',').map(str::trim) {
+            let kind = match word {
+                "memory" => StorageKind::Memory,
+                "keychain" => StorageKind::Keychain,
+                "file" => StorageKind::File,
+                _ => return Err(ChoiceError),
+            };
+            if kinds.contains(&kind) {
+                return Err(ChoiceError);
+            }
+            kinds.push(kind);
+        }
+        Ok(Self::These(kinds))
     }
 }
 
@@ -77,7 +67,7 @@ impl<'de> Deserialize<'de> for Choice {
         }
         let choice = match OneOrMore::deserialize(deserializer)? {
             OneOrMore::One(word) => word.parse(),
-            OneOrMore::More(words) => Self::from_words(words.iter().map(String::as_str)),
+            OneOrMore::More(words) => words.join(",").parse(),
         };
         choice.map_err(D::Error::custom)
     }

@@ -7,19 +7,15 @@ use serde::de::{Deserializer, Error as _};
 use toml::Spanned;
 
 use super::span::Span;
+use crate::credential::host::consists_of;
 use crate::credential::key::Key;
 use crate::credential::url::{self, is_at_or_below};
-use crate::forge;
+use crate::forge::ForgeKind;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostRule {
-    /// Such as `https`.
-    pub protocol: Vec<u8>,
-    /// With its port, except the default one.
-    pub host: Vec<u8>,
-    /// The path of the forge, such as `gitlab`, without a slash at either end.
-    pub path: Option<String>,
-    pub forge: Option<forge::ForgeKind>,
+    pub url: HostUrl,
+    pub forge: Option<ForgeKind>,
     /// The lifetime of a token with unknown expiry, from the day when it is first stored.
     pub lifetime: Option<Duration>,
 }
@@ -29,27 +25,25 @@ impl HostRule {
     ///
     /// A key without a path belongs to the rule for the whole host, or to the host's only rule.
     pub fn find<'a>(rules: &'a [Self], key: &Key) -> Option<&'a Self> {
-        let of_host = |rule: &&Self| rule.protocol == key.protocol && rule.host == key.host;
-        let mut covering: Vec<&Self> = rules.iter().filter(of_host).collect();
-        if let Some(path) = &key.path {
-            covering.retain(|rule| rule.covers(path));
-            return covering
-                .into_iter()
-                .max_by_key(|rule| rule.path.as_ref().map(String::len));
+        let mut covering: Vec<&Self> = Vec::new();
+        for rule in rules {
+            let url = &rule.url;
+            let covers_path = match (&url.path, &key.path) {
+                (Some(base), Some(path)) => is_at_or_below(path, base.as_bytes()),
+                _ => true,
+            };
+            if url.protocol == key.protocol && url.host == key.host && covers_path {
+                covering.push(rule);
+            }
         }
-        let whole = covering.iter().position(|rule| rule.path.is_none());
-        match (whole, &covering[..]) {
-            (Some(at), _) => Some(covering[at]),
-            (None, [only]) => Some(only),
-            (None, _) => None,
+        covering.sort_by_key(|rule| rule.url.path.as_ref().map(String::len));
+        match &covering[..] {
+            [whole, _, ..] if key.path.is_none() => {
+                Some(whole).filter(|rule| rule.url.path.is_none())
+            }
+            covering => covering.last(),
         }
-    }
-
-    fn covers(&self, path: &[u8]) -> bool {
-        let Some(base) = &self.path else {
-            return true;
-        };
-        is_at_or_below(path, base.as_bytes())
+        .copied()
     }
 }
 
@@ -58,22 +52,16 @@ impl HostRule {
 pub(super) struct WrittenHost {
     /// With its position in the file.
     pub(super) url: Spanned<HostUrl>,
-    forge: Option<ForgeWord>,
+    #[serde(default, deserialize_with = "forge_kind")]
+    forge: Option<ForgeKind>,
     lifetime: Option<Span>,
 }
 
 impl WrittenHost {
     pub(super) fn into_rule(self) -> HostRule {
-        let HostUrl {
-            protocol,
-            host,
-            path,
-        } = self.url.into_inner();
         HostRule {
-            protocol,
-            host,
-            path,
-            forge: self.forge.map(|word| word.0),
+            url: self.url.into_inner(),
+            forge: self.forge,
             lifetime: self.lifetime.map(|span| span.0),
         }
     }
@@ -81,10 +69,13 @@ impl WrittenHost {
 
 /// The URL of a host, or of a forge below a path of the host.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(super) struct HostUrl {
-    protocol: Vec<u8>,
-    host: Vec<u8>,
-    path: Option<String>,
+pub struct HostUrl {
+    /// Such as `https`.
+    pub protocol: Vec<u8>,
+    /// With its port, except the default one.
+    pub host: Vec<u8>,
+    /// The path of the forge, such as `gitlab`, without a slash at either end.
+    pub path: Option<String>,
 }
 
 impl<'de> Deserialize<'de> for HostUrl {
@@ -108,25 +99,16 @@ impl<'de> Deserialize<'de> for HostUrl {
 /// Returns the path of a forge without a slash at its end, empty for the whole host; `None` if no request may use the path.
 fn base(path: &[u8]) -> Option<String> {
     let path = str::from_utf8(path).ok()?.trim_end_matches('/');
-    let is_plain = |part: &str| {
-        let mut bytes = part.bytes();
-        !matches!(part, "" | "." | "..")
-            && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte))
-    };
+    let is_plain =
+        |part: &str| !matches!(part, "." | "..") && consists_of(part.as_bytes(), b"-._~");
     let is_base = path.is_empty() || path.split('/').all(is_plain);
     is_base.then(|| path.to_owned())
 }
 
-#[derive(Debug, Clone, Copy)]
-struct ForgeWord(forge::ForgeKind);
-
-impl<'de> Deserialize<'de> for ForgeWord {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let word = String::deserialize(deserializer)?;
-        forge::ForgeKind::from_word(&word).map(Self).ok_or_else(|| {
-            D::Error::custom("not a forge: write github, gitlab, gitea, bitbucket or azure")
-        })
-    }
+fn forge_kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ForgeKind>, D::Error> {
+    let kind = ForgeKind::from_word(&String::deserialize(deserializer)?);
+    let unknown = "not a forge: write github, gitlab, gitea, bitbucket or azure";
+    kind.map(Some).ok_or_else(|| D::Error::custom(unknown))
 }
 
 #[cfg(test)]
@@ -135,9 +117,11 @@ mod tests {
 
     fn rule(path: Option<&str>) -> HostRule {
         HostRule {
-            protocol: b"https".to_vec(),
-            host: b"one.test".to_vec(),
-            path: path.map(str::to_owned),
+            url: HostUrl {
+                protocol: b"https".to_vec(),
+                host: b"one.test".to_vec(),
+                path: path.map(str::to_owned),
+            },
             forge: None,
             lifetime: None,
         }
@@ -152,7 +136,7 @@ mod tests {
             username: None,
         };
         let rule = HostRule::find(&rules, &key)?;
-        Some(rule.path.clone().unwrap_or_default())
+        Some(rule.url.path.clone().unwrap_or_default())
     }
 
     #[test]

@@ -4,12 +4,13 @@ pub mod account;
 pub mod choice;
 pub mod host;
 mod redact;
-pub mod source;
+mod source;
 mod span;
 mod trust;
-pub mod written;
+mod written;
 
 use std::ffi::{OsStr, OsString};
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ use self::account::Account;
 use self::choice::Choice;
 use self::host::{HostRule, WrittenHost};
 use self::span::Span;
+use self::trust::Doubt;
+use self::written::Written;
 use crate::files::places::{NoHome, Places};
 use crate::storage::file::PlaintextFile;
 use crate::storage::memory::Lifetime;
@@ -129,17 +132,52 @@ pub struct Warn {
 pub enum Error {
     #[error(transparent)]
     NoHome(#[from] NoHome),
-    #[error(transparent)]
-    Written(#[from] written::Error),
+    #[error("cannot read {}", path.display())]
+    Unreadable {
+        path: PathBuf,
+        #[source]
+        cause: io::Error,
+    },
+    /// Another user could have written it, and it decides where tokens are kept and for how long.
+    #[error("cannot trust {}", path.display())]
+    NotOurs {
+        path: PathBuf,
+        /// The part of the path that another user can change.
+        #[source]
+        cause: Doubt,
+        hint: String,
+    },
+    /// Line and column count from 1, the column in characters.
+    #[error("{}:{line}:{column}: {message}", path.display())]
+    Wrong {
+        path: PathBuf,
+        line: usize,
+        column: usize,
+        message: String,
+    },
     #[error("{} cannot be the plaintext file", path.display())]
     NoFile { path: PathBuf },
 }
 
 impl Error {
+    /// Whether there is no `config.toml`.
+    fn is_absence(&self) -> bool {
+        matches!(self, Self::Unreadable { cause, .. } if cause.kind() == io::ErrorKind::NotFound)
+    }
+
     pub fn hint(&self) -> &str {
         match self {
             Self::NoHome(_) => "or pass a file with --config and a socket with --socket",
-            Self::Written(error) => error.hint(),
+            Self::Unreadable { .. } if self.is_absence() => {
+                "write the file, or leave out --config; until then the helper answers nothing"
+            }
+            Self::Unreadable { .. } => {
+                "make the file readable, or remove it; until then the helper answers nothing"
+            }
+            Self::NotOurs { hint, .. } => hint,
+            Self::Wrong { .. } => {
+                "fix that line; until then the helper answers nothing. git-credential-pat(1) lists every setting"
+            }
             Self::NoFile { .. } => {
                 "pass a file with --file or file.path, not a folder, '..' or a half-written file; until then the helper answers nothing"
             }
@@ -151,9 +189,11 @@ impl Settings {
     /// Reads `config.toml`, if there is one, and applies `flags` over it.
     pub fn load(flags: Flags) -> Result<Self, Error> {
         let places = Places::find()?;
-        let written = match &flags.config {
-            Some(path) => written::read(path)?,
-            None => written::read_if_there(&places.config.join("config.toml"))?,
+        let is_named = flags.config.is_some();
+        let path = flags.config.unwrap_or(places.config.join("config.toml"));
+        let written = match source::read(&path) {
+            Err(error) if error.is_absence() && !is_named => Written::default(),
+            text => written::parse(&text?, &path)?,
         };
         let path = written.file.path.map(toml::Spanned::into_inner);
         let file = match flags.file.or(path) {

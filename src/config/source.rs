@@ -1,52 +1,15 @@
 //! Reads the text of `config.toml`, if it is a plain file that only this user and root can write.
 
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::trust::{self, Doubt};
+use super::Error;
+use super::trust::{self, Doubt, doubt};
 use crate::platform::{FileFacts, is_kernels, open_any};
 use crate::terminal::escape::shell_word;
 
 /// In bytes.
 const LARGEST: u64 = 1024 * 1024;
-
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    #[error("cannot read {}", path.display())]
-    Unreadable {
-        path: PathBuf,
-        #[source]
-        cause: io::Error,
-    },
-    /// Another user could have written it, and it decides where tokens are kept and for how long.
-    #[error("cannot trust {}", path.display())]
-    NotOurs {
-        path: PathBuf,
-        /// The part of the path that another user can change.
-        #[source]
-        cause: Doubt,
-        hint: String,
-    },
-}
-
-impl Error {
-    /// Whether there is no such file.
-    pub fn is_absence(&self) -> bool {
-        matches!(self, Self::Unreadable { cause, .. } if cause.kind() == io::ErrorKind::NotFound)
-    }
-
-    pub fn hint(&self) -> &str {
-        match self {
-            Self::Unreadable { .. } if self.is_absence() => {
-                "write the file, or leave out --config; until then the helper answers nothing"
-            }
-            Self::Unreadable { .. } => {
-                "make the file readable, or remove it; until then the helper answers nothing"
-            }
-            Self::NotOurs { hint, .. } => hint,
-        }
-    }
-}
 
 /// Reads the file. Follows links: the file, and each folder and link on the way to it, must be trusted ([`trust`]).
 pub(super) fn read(path: &Path) -> Result<String, Error> {
@@ -61,13 +24,9 @@ pub(super) fn read(path: &Path) -> Result<String, Error> {
         return Err(unreadable(io::Error::other("it is not a plain file")));
     }
     let doubt = if is_kernels(&file) {
-        Some(Doubt {
-            path: path.to_path_buf(),
-            problem: "leads to a file that the kernel makes up",
-            is_mode: false,
-        })
+        doubt(path, "leads to a file that the kernel makes up", false)
     } else {
-        trust::check(path, &found).map_err(unreadable)?.err()
+        trust::check(path, &found).map_err(unreadable)?
     };
     if let Some(cause) = doubt {
         return Err(not_ours(path, cause));
@@ -83,12 +42,9 @@ pub(super) fn read(path: &Path) -> Result<String, Error> {
 
 fn not_ours(path: &Path, cause: Doubt) -> Error {
     let hint = if cause.is_mode {
-        let command = format!(
-            "chmod go-w {}",
-            shell_word(cause.path.as_os_str().as_encoded_bytes())
-        );
+        let word = shell_word(cause.path.as_os_str().as_encoded_bytes());
         format!(
-            "until then the helper answers nothing: check the file's content, then run: {command}"
+            "until then the helper answers nothing: check the file's content, then run: chmod go-w {word}"
         )
     } else {
         "use a file and folders of your own; until then the helper answers nothing".to_owned()

@@ -1,10 +1,9 @@
 //! Durations in `config.toml`.
 
-use std::fmt;
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Unexpected, Visitor};
+use serde::de::{Deserializer, Error as _};
 
 use crate::time::parse_duration;
 
@@ -14,26 +13,18 @@ pub(super) struct Span(pub(super) Duration);
 
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct SpanVisitor;
-        impl Visitor<'_> for SpanVisitor {
-            type Value = Span;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a duration such as \"8h\" or \"7d\", or a number of seconds")
-            }
-
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Span, E> {
-                parse_duration(text)
-                    .map(Span)
-                    .map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
-            }
-
-            fn visit_i64<E: serde::de::Error>(self, seconds: i64) -> Result<Span, E> {
-                let whole = u64::try_from(seconds)
-                    .map_err(|_| E::invalid_value(Unexpected::Signed(seconds), &self))?;
-                Ok(Span(Duration::from_secs(whole)))
-            }
+        #[derive(Deserialize)]
+        #[serde(
+            untagged,
+            expecting = "not a duration: write text such as 8h, or seconds"
+        )]
+        enum SecondsOrText {
+            Seconds(u64),
+            Text(String),
         }
-        deserializer.deserialize_any(SpanVisitor)
+        match SecondsOrText::deserialize(deserializer)? {
+            SecondsOrText::Seconds(seconds) => Ok(Self(Duration::from_secs(seconds))),
+            SecondsOrText::Text(text) => parse_duration(&text).map(Self).map_err(D::Error::custom),
+        }
     }
 }

@@ -42,55 +42,39 @@ enum Role {
 }
 
 /// Follows `path` and checks everything on the way to `opened`, the file that was opened by that path.
-pub(super) fn check(path: &Path, opened: &FileFacts) -> io::Result<Result<(), Doubt>> {
+pub(super) fn check(path: &Path, opened: &FileFacts) -> io::Result<Option<Doubt>> {
     let mut parts: VecDeque<OsString> = VecDeque::new();
-    let mut at = prepend(&mut parts, path, &PathBuf::from("/"));
-    let mut folder = look_at(&at)?;
+    let mut at = prepend(&mut parts, path, Path::new("/"));
+    let mut folder = FileFacts::of_path(&at)?;
     let mut links = 0;
-    if let Some(doubt) = doubt_of(&at, &folder, Role::Above) {
-        return Ok(Err(doubt));
-    }
-    while let Some(part) = parts.pop_front() {
+    let mut found_doubt = doubt_of(&at, &folder, Role::Above);
+    while found_doubt.is_none() {
+        let part = parts.pop_front().ok_or(io::ErrorKind::IsADirectory)?;
         let next = at.join(&part);
-        let found = look_at(&next)?;
+        let found = FileFacts::of_path(&next)?;
         if part == ".." || found.is_folder() {
-            if let Some(doubt) = doubt_of(&next, &found, Role::Above) {
-                return Ok(Err(doubt));
-            }
+            found_doubt = doubt_of(&next, &found, Role::Above);
             (at, folder) = (next, found);
             continue;
         }
-        let doubt = doubt_of(&at, &folder, Role::Holder);
-        let role = if found.is_link() {
-            Role::Above
-        } else {
-            Role::File
-        };
-        let doubt = doubt.or_else(|| doubt_of(&next, &found, role));
-        if let Some(doubt) = doubt {
-            return Ok(Err(doubt));
-        }
-        if found.is_link() {
+        let is_link = found.is_link();
+        let role = if is_link { Role::Above } else { Role::File };
+        found_doubt =
+            doubt_of(&at, &folder, Role::Holder).or_else(|| doubt_of(&next, &found, role));
+        if is_link && found_doubt.is_none() {
             links += 1;
             if links > LINKS {
                 return Err(io::Error::other("too many levels of symbolic links"));
             }
             at = prepend(&mut parts, &std::fs::read_link(&next)?, &at);
-            folder = look_at(&at)?;
+            folder = FileFacts::of_path(&at)?;
             continue;
         }
-        let is_opened = found.identity() == opened.identity();
-        return Ok(if is_opened && parts.is_empty() {
-            Ok(())
-        } else {
-            Err(Doubt {
-                path: next,
-                problem: "was replaced while it was read",
-                is_mode: false,
-            })
-        });
+        let is_opened = found.identity() == opened.identity() && parts.is_empty();
+        let replaced = || doubt(&next, "was replaced while it was read", false);
+        return Ok(found_doubt.or_else(|| replaced().filter(|_| !is_opened)));
     }
-    Err(io::ErrorKind::IsADirectory.into())
+    Ok(found_doubt)
 }
 
 /// Puts the parts of `path` before the others. Returns the folder where they start.
@@ -107,21 +91,19 @@ fn prepend(parts: &mut VecDeque<OsString>, path: &Path, from: &Path) -> PathBuf 
     }
 }
 
-fn look_at(path: &Path) -> io::Result<FileFacts> {
-    FileFacts::of_path(path)
+/// A doubt about `path`.
+pub(super) fn doubt(path: &Path, problem: &'static str, is_mode: bool) -> Option<Doubt> {
+    Some(Doubt {
+        path: path.to_path_buf(),
+        problem,
+        is_mode,
+    })
 }
 
 fn doubt_of(path: &Path, found: &FileFacts, role: Role) -> Option<Doubt> {
-    let doubt = |problem, is_mode| {
-        Some(Doubt {
-            path: path.to_path_buf(),
-            problem,
-            is_mode,
-        })
-    };
     let is_roots_above = role == Role::Above && found.is_unmapped_roots();
     if !found.is_ours_or_roots() && !is_roots_above {
-        return doubt("belongs to another user", false);
+        return doubt(path, "belongs to another user", false);
     }
     // The mode of a link means nothing.
     if found.is_link() {
@@ -129,12 +111,12 @@ fn doubt_of(path: &Path, found: &FileFacts, role: Role) -> Option<Doubt> {
     }
     let is_sticky = found.is_sticky() && role != Role::File;
     if found.is_writable_by_all() && !(is_sticky && role == Role::Above) {
-        return doubt("can be written by other users", true);
+        return doubt(path, "can be written by other users", true);
     }
     let is_open_to_group = found.is_writable_by_group() && !is_sticky;
     // With an access list these bits are its mask, and the list may name any user.
     if is_open_to_group && (!found.has_private_group() || permissions::has_access_list(path)) {
-        return doubt("can be written by other users", true);
+        return doubt(path, "can be written by other users", true);
     }
     None
 }
@@ -183,7 +165,6 @@ mod tests {
             let opened = FileFacts::of(&fs::File::open(self.path(name)).unwrap()).unwrap();
             check(&self.path(name), &opened)
                 .unwrap()
-                .err()
                 .map(|doubt| doubt.path)
         }
     }
@@ -242,7 +223,7 @@ mod tests {
         fs::rename(world.path("other"), world.path("a/b/config.toml")).unwrap();
         let doubt = check(&world.path("a/b/config.toml"), &opened)
             .unwrap()
-            .unwrap_err();
+            .unwrap();
         assert!(doubt.problem.contains("replaced"), "{doubt}");
     }
 }

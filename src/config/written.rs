@@ -6,37 +6,12 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::Spanned;
 
+use super::Error;
 use super::account::Account;
 use super::choice::Choice;
 use super::host::WrittenHost;
 use super::redact::without_values;
-use super::source;
 use super::span::Span;
-
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    #[error(transparent)]
-    Source(#[from] source::Error),
-    /// Line and column count from 1, the column in characters.
-    #[error("{}:{line}:{column}: {message}", path.display())]
-    Wrong {
-        path: PathBuf,
-        line: usize,
-        column: usize,
-        message: String,
-    },
-}
-
-impl Error {
-    pub fn hint(&self) -> &str {
-        match self {
-            Self::Source(error) => error.hint(),
-            Self::Wrong { .. } => {
-                "fix that line; until then the helper answers nothing. git-credential-pat(1) lists every setting"
-            }
-        }
-    }
-}
 
 /// The whole file. An unknown name is an error: a setting without effect would be worse.
 #[derive(Debug, Default, Deserialize)]
@@ -77,18 +52,8 @@ pub(super) struct WrittenLookup {
     pub(super) enabled: Option<bool>,
 }
 
-pub(super) fn read_if_there(path: &Path) -> Result<Written, Error> {
-    match read(path) {
-        Err(Error::Source(error)) if error.is_absence() => Ok(Written::default()),
-        result => result,
-    }
-}
-
-pub(super) fn read(path: &Path) -> Result<Written, Error> {
-    parse(&source::read(path)?, path)
-}
-
-fn parse(text: &str, path: &Path) -> Result<Written, Error> {
+/// Reads the `text` of the file at `path`.
+pub(super) fn parse(text: &str, path: &Path) -> Result<Written, Error> {
     let wrong = |at: usize, message: &str| {
         let before = text.get(..at).unwrap_or_default();
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
@@ -123,7 +88,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::config::host::HostRule;
+    use crate::config::host::{HostRule, HostUrl};
     use crate::forge;
     use crate::storage::StorageKind;
 
@@ -163,9 +128,11 @@ mod tests {
             .map(WrittenHost::into_rule)
             .collect();
         let full = HostRule {
-            protocol: b"https".to_vec(),
-            host: b"git.corp.test:8443".to_vec(),
-            path: None,
+            url: HostUrl {
+                protocol: b"https".to_vec(),
+                host: b"git.corp.test:8443".to_vec(),
+                path: None,
+            },
             forge: Some(forge::ForgeKind::GitLab),
             lifetime: Some(Duration::from_secs(90 * 86_400)),
         };
@@ -183,11 +150,11 @@ mod tests {
             ),
             (
                 "[memory]\ntimeout = 'soon'",
-                "config.toml:2:11: invalid value: string \"soon\", expected a duration",
+                "config.toml:2:11: not a duration: write",
             ),
             (
                 "[memory]\ntimeout = -1",
-                "config.toml:2:11: invalid value: integer `-1`",
+                "config.toml:2:11: not a duration: write",
             ),
             ("storage = 'disk'", "config.toml:1:11: not a storage"),
             (

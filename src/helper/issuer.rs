@@ -94,10 +94,12 @@ impl Issuers {
     /// The site of the forge of `key`, by the rules; `None` if it is not reached over HTTPS.
     pub fn site(&self, key: &Key) -> Option<ForgeSite> {
         let site = ForgeSite::of(key)?;
-        Some(match self.rule(key).and_then(|rule| rule.path.as_deref()) {
-            Some(path) => site.below(path),
-            None => site,
-        })
+        Some(
+            match self.rule(key).and_then(|rule| rule.url.path.as_deref()) {
+                Some(path) => site.below(path),
+                None => site,
+            },
+        )
     }
 
     /// Whether the forge replaces the token of `credential` by one call, as far as the journal knows.
@@ -183,6 +185,7 @@ pub fn by_realms(realms: &[Vec<u8>]) -> Option<ForgeKind> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::host::HostUrl;
 
     fn key(protocol: &str, host: &str) -> Key {
         Key {
@@ -209,9 +212,11 @@ mod tests {
     #[test]
     fn the_persons_word_comes_first_and_the_tokens_last() {
         let issuers = Issuers::new(vec![HostRule {
-            protocol: b"https".to_vec(),
-            host: b"one.test".to_vec(),
-            path: None,
+            url: HostUrl {
+                protocol: b"https".to_vec(),
+                host: b"one.test".to_vec(),
+                path: None,
+            },
             forge: Some(ForgeKind::GitLab),
             lifetime: None,
         }]);

@@ -99,7 +99,7 @@ fn query_for(key: &Key, accounts: &[Account], tells_path: impl Fn(&Key) -> bool)
     };
     let has_rule = accounts
         .iter()
-        .any(|account| account.path.is_some() && account.covers(&query));
+        .any(|account| account.key.path.is_some() && account.covers(&query));
     if key.path.is_some() && !has_rule && !tells_path(key) {
         query.path = None;
     }

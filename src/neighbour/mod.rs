@@ -276,7 +276,7 @@ fn remove_token(
                 is_fixed = stretches.is_none();
                 stretches.unwrap_or_default()
             })?;
-            let path = path.to_path_buf();
+            let path = path.clone();
             Some(count)
                 .filter(|_| !is_fixed)
                 .ok_or(Error::Entangled { path })

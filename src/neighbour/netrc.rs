@@ -170,7 +170,7 @@ impl Words<'_> {
     fn skip(&mut self, count: Option<usize>) {
         let count = count.unwrap_or(usize::MAX).min(self.rest.len());
         let (passed, rest) = self.rest.split_at(count);
-        self.line += passed.iter().filter(|byte| **byte == b'\n').count();
+        self.line += passed.split(|&byte| byte == b'\n').count() - 1;
         self.rest = rest;
     }
 

@@ -108,7 +108,7 @@ pub(crate) fn as_git_will_ask(
     tells_path: impl FnOnce(&Query) -> bool,
 ) -> (Query, Option<PathProblem>) {
     let mut accounts = settings.accounts.iter();
-    let has_rule = accounts.any(|account| account.path.is_some() && account.covers(&query));
+    let has_rule = accounts.any(|account| account.key.path.is_some() && account.covers(&query));
     let mut problem = None;
     if !tells_path(&query) {
         if has_rule {

@@ -42,12 +42,10 @@ pub(super) fn of_accounts(git: &Git, accounts: &[Account]) -> Option<Finding> {
     let paths = HttpPaths::of(git);
     for account in accounts {
         let url = Query {
-            protocol: Some(account.protocol.clone()),
-            host: Some(account.host.clone()),
-            path: account.path.clone(),
-            ..Query::default()
+            username: None,
+            ..Query::of(&account.key)
         };
-        if account.path.is_some() && !paths.are_told(&url) {
+        if url.path.is_some() && !paths.are_told(&url) {
             return Some(path_not_sent(account));
         }
     }
@@ -57,7 +55,7 @@ pub(super) fn of_accounts(git: &Git, accounts: &[Account]) -> Option<Finding> {
 fn path_not_sent(account: &Account) -> Finding {
     let says = format!(
         "git does not send the path that the [[account]] for {} needs: its token is not found",
-        text(&account.url())
+        text(&account.key.url())
     );
     Finding::problem(TITLE, says, "git credential-pat setup")
 }

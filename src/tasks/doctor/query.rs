@@ -36,8 +36,8 @@ impl Question {
         }
         let ruling = accounts
             .iter()
-            .filter(|account| account.path.is_some() && account.covers(&asked));
-        let longest = ruling.max_by_key(|account| account.path.as_ref().map_or(0, Vec::len));
+            .filter(|account| account.key.path.is_some() && account.covers(&asked));
+        let longest = ruling.max_by_key(|account| account.key.path.as_ref().map_or(0, Vec::len));
         // Without git, assume the settings that `setup` writes.
         let is_told = git.map_or(longest.is_some(), |git| HttpPaths::of(git).are_told(url));
         let untold = longest.filter(|_| !is_told).cloned();

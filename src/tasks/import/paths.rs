@@ -23,7 +23,7 @@ pub fn unmatched_urls(
         let query = Query::of(key);
         let has_rule = accounts
             .iter()
-            .any(|account| account.path.is_some() && account.covers(&query));
+            .any(|account| account.key.path.is_some() && account.covers(&query));
         if !has_rule && sends_path(key) {
             urls.push(key.url());
         }

@@ -115,8 +115,8 @@ pub fn path_changes(
 ) -> Result<Vec<Change>, Error> {
     let mut changes = Vec::new();
     for account in accounts {
-        let is_meant = only.is_none_or(|only| only.host.as_ref() == Some(&account.host));
-        if account.path.is_none() || !is_meant {
+        let is_meant = only.is_none_or(|only| only.host.as_ref() == Some(&account.key.host));
+        if account.key.path.is_none() || !is_meant {
             continue;
         }
         for url in account.urls() {
