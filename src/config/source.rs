@@ -24,7 +24,11 @@ pub(super) fn read(path: &Path) -> Result<String, Error> {
         return Err(unreadable(io::Error::other("it is not a plain file")));
     }
     let doubt = if is_kernels(&file) {
-        doubt(path, "leads to a file that the kernel makes up", false)
+        Some(doubt(
+            path,
+            "leads to a file that the kernel makes up",
+            false,
+        ))
     } else {
         trust::check(path, &found).map_err(unreadable)?
     };

@@ -72,7 +72,7 @@ pub(super) fn check(path: &Path, opened: &FileFacts) -> io::Result<Option<Doubt>
         }
         let is_opened = found.identity() == opened.identity() && parts.is_empty();
         let replaced = || doubt(&next, "was replaced while it was read", false);
-        return Ok(found_doubt.or_else(|| replaced().filter(|_| !is_opened)));
+        return Ok(found_doubt.or_else(|| (!is_opened).then(replaced)));
     }
     Ok(found_doubt)
 }
@@ -92,18 +92,18 @@ fn prepend(parts: &mut VecDeque<OsString>, path: &Path, from: &Path) -> PathBuf 
 }
 
 /// A doubt about `path`.
-pub(super) fn doubt(path: &Path, problem: &'static str, is_mode: bool) -> Option<Doubt> {
-    Some(Doubt {
+pub(super) fn doubt(path: &Path, problem: &'static str, is_mode: bool) -> Doubt {
+    Doubt {
         path: path.to_path_buf(),
         problem,
         is_mode,
-    })
+    }
 }
 
 fn doubt_of(path: &Path, found: &FileFacts, role: Role) -> Option<Doubt> {
     let is_roots_above = role == Role::Above && found.is_unmapped_roots();
     if !found.is_ours_or_roots() && !is_roots_above {
-        return doubt(path, "belongs to another user", false);
+        return Some(doubt(path, "belongs to another user", false));
     }
     // The mode of a link means nothing.
     if found.is_link() {
@@ -111,12 +111,12 @@ fn doubt_of(path: &Path, found: &FileFacts, role: Role) -> Option<Doubt> {
     }
     let is_sticky = found.is_sticky() && role != Role::File;
     if found.is_writable_by_all() && !(is_sticky && role == Role::Above) {
-        return doubt(path, "can be written by other users", true);
+        return Some(doubt(path, "can be written by other users", true));
     }
     let is_open_to_group = found.is_writable_by_group() && !is_sticky;
     // With an access list these bits are its mask, and the list may name any user.
     if is_open_to_group && (!found.has_private_group() || permissions::has_access_list(path)) {
-        return doubt(path, "can be written by other users", true);
+        return Some(doubt(path, "can be written by other users", true));
     }
     None
 }

@@ -4,8 +4,8 @@ use std::fmt;
 
 use time::format_description::BorrowedFormatItem;
 use time::format_description::well_known::Rfc3339;
-use time::macros::format_description;
-use time::{Date, OffsetDateTime, Time};
+use time::macros::{format_description, time};
+use time::{Date, OffsetDateTime};
 
 use crate::time::parse_duration;
 
@@ -30,10 +30,8 @@ impl Expiry {
         if text.is_empty() || text.len() > 12 || !text.iter().all(u8::is_ascii_digit) {
             return None;
         }
-        Self::from_unix(
-            text.iter()
-                .fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0')),
-        )
+        let digits = text.iter().map(|digit| u64::from(digit - b'0'));
+        Self::from_unix(digits.fold(0, |sum, digit| sum * 10 + digit))
     }
 
     /// Unix seconds.
@@ -53,18 +51,17 @@ impl Expiry {
 
     /// The day in UTC, such as `26 Nov 2026`.
     pub fn day(self) -> String {
-        let moment = i64::try_from(self.0)
-            .ok()
-            .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok());
-        moment
-            .and_then(|moment| moment.format(DAY).ok())
-            .unwrap_or_else(|| "after the year 9999".to_owned())
+        let day = self.moment().and_then(|moment| moment.format(DAY).ok());
+        day.unwrap_or_else(|| "after the year 9999".to_owned())
     }
 
     /// RFC 3339 in UTC, for JSON; `None` after the year 9999, which the format cannot express.
     pub fn rfc3339(self) -> Option<String> {
-        let moment = OffsetDateTime::from_unix_timestamp(i64::try_from(self.0).ok()?).ok()?;
-        moment.format(&Rfc3339).ok()
+        self.moment()?.format(&Rfc3339).ok()
+    }
+
+    fn moment(self) -> Option<OffsetDateTime> {
+        OffsetDateTime::from_unix_timestamp(i64::try_from(self.0).ok()?).ok()
     }
 }
 
@@ -93,29 +90,26 @@ pub enum ExpirySource {
 }
 
 impl ExpirySource {
-    const ALL: [Self; 6] = [
-        Self::Git,
-        Self::Forge,
-        Self::Person,
-        Self::Lifetime,
-        Self::Token,
-        Self::Unknown,
+    /// The words in messages, JSON and the journal.
+    const WORDS: [(Self, &str); 6] = [
+        (Self::Git, "git"),
+        (Self::Forge, "forge"),
+        (Self::Person, "person"),
+        (Self::Lifetime, "lifetime"),
+        (Self::Token, "token"),
+        (Self::Unknown, "unknown"),
     ];
 
-    /// The word in messages, JSON and the journal.
     pub fn word(self) -> &'static str {
-        match self {
-            Self::Git => "git",
-            Self::Forge => "forge",
-            Self::Person => "person",
-            Self::Lifetime => "lifetime",
-            Self::Token => "token",
-            Self::Unknown => "unknown",
-        }
+        let mut words = Self::WORDS.into_iter();
+        words
+            .find(|row| row.0 == self)
+            .map_or("unknown", |row| row.1)
     }
 
     pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|source| source.word() == word)
+        let mut words = Self::WORDS.into_iter();
+        words.find(|row| row.1 == word).map(|row| row.0)
     }
 
     /// Whether an expiry from this source stays when `other` gives a different one.
@@ -152,14 +146,12 @@ impl StatedExpiry {
             return Ok(Self::Never);
         }
         // The library accepts a sign before the year, and any character between date and time.
-        let day = Some(text).filter(|text| !text.starts_with('+'));
-        let day = day
-            .and_then(|text| Date::parse(text, format_description!("[year]-[month]-[day]")).ok());
-        let day = day.map(|day| day.with_time(last_second()).assume_utc());
-        let moment =
-            Some(text).filter(|text| matches!(text.as_bytes().get(10), Some(b'T' | b't' | b' ')));
-        let moment = moment.and_then(|text| OffsetDateTime::parse(text, &Rfc3339).ok());
-        if let Some(moment) = day.or(moment) {
+        let (is_signed, middle) = (text.starts_with('+'), text.as_bytes().get(10));
+        let day = Date::parse(text, format_description!("[year]-[month]-[day]")).ok();
+        let day = day.map(|day| day.with_time(time!(23:59:59)).assume_utc());
+        let moment = OffsetDateTime::parse(text, &Rfc3339).ok();
+        let moment = moment.filter(|_| matches!(middle, Some(b'T' | b't' | b' ')));
+        if let Some(moment) = day.filter(|_| !is_signed).or(moment) {
             let seconds = u64::try_from(moment.unix_timestamp()).map_err(|_| WRONG)?;
             return Expiry::from_unix(seconds).map(Self::At).ok_or(WRONG);
         }
@@ -172,10 +164,6 @@ impl StatedExpiry {
             _ => Err(WRONG),
         }
     }
-}
-
-fn last_second() -> Time {
-    Time::from_hms(23, 59, 59).unwrap_or(Time::MIDNIGHT)
 }
 
 #[cfg(test)]

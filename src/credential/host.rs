@@ -9,6 +9,12 @@ pub fn consists_of(text: &[u8], more: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(is_usual)
 }
 
+/// Splits `text` at the first `separator`, if there is one, and drops it.
+pub fn split_at(text: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
+    let mut parts = text.splitn(2, |&byte| byte == separator);
+    (parts.next().unwrap_or_default(), parts.next())
+}
+
 /// Whether `text` is a URL scheme (RFC 3986 §3.1).
 pub fn is_protocol(text: &[u8]) -> bool {
     text.first().is_some_and(u8::is_ascii_alphabetic)
@@ -36,36 +42,20 @@ pub fn is_host(text: &[u8]) -> bool {
     if text.is_empty() || text.len() > LONGEST_HOST {
         return false;
     }
-    let name = match text.strip_prefix(b"[") {
-        None => text,
-        Some(rest) => {
-            let Some(end) = rest.iter().position(|&byte| byte == b']') else {
-                return false;
-            };
-            let (address, port) = (&rest[..end], &rest[end + 1..]);
-            let address_byte = |byte: &u8| {
-                byte.is_ascii_hexdigit() || b":.%".contains(byte) || byte.is_ascii_alphanumeric()
-            };
-            if !address.contains(&b':') || !address.iter().all(address_byte) {
-                return false;
-            }
-            match port.strip_prefix(b":") {
-                _ if port.is_empty() => return true,
-                Some(digits) => return digits.iter().all(u8::is_ascii_digit),
-                None => return false,
-            }
-        }
-    };
+    if let Some((address, port)) = text.strip_prefix(b"[").map(|rest| split_at(rest, b']')) {
+        let is_port = match port {
+            Some([b':', digits @ ..]) => digits.iter().all(u8::is_ascii_digit),
+            port => port.is_some_and(<[u8]>::is_empty),
+        };
+        return address.contains(&b':') && consists_of(address, b":.%") && is_port;
+    }
     // U+2028, U+2029 and U+0085 in UTF-8: some languages read them as line ends.
     let breaks: [&[u8]; 3] = [b"\xE2\x80\xA8", b"\xE2\x80\xA9", b"\xC2\x85"];
+    let has = |line_end: &&[u8]| text.windows(line_end.len()).any(|part| part == *line_end);
     let is_name_byte = |byte: &u8| {
         byte.is_ascii_alphanumeric() || !byte.is_ascii() || b"-._~%:*+,=".contains(byte)
     };
-    name.iter().all(is_name_byte)
-        && !breaks.iter().any(|line_end| {
-            name.windows(line_end.len())
-                .any(|window| window == *line_end)
-        })
+    text.iter().all(is_name_byte) && !breaks.iter().any(has)
 }
 
 /// Whether `text` is a path as git passes it: no control characters.

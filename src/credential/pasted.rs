@@ -18,6 +18,7 @@
 //! | a token with such a mark has `~`, `+`, `/` or `=` | `ghp_…/` |
 //! | two tokens follow each other | `ghp_…ghp_…` |
 
+use super::host::consists_of;
 use super::username::{mark, prefix};
 use crate::terminal::escape::is_plain;
 
@@ -98,31 +99,24 @@ pub fn flaw(token: &[u8]) -> Option<Flaw> {
     let has = |part: &[u8]| token.windows(part.len()).any(|window| window == part);
     let first = token.split(u8::is_ascii_whitespace).next()?;
     let has_space = first.len() < token.len();
-    if token.is_empty() {
-        Some(Flaw::Empty)
-    } else if has(b"-----BEGIN ") || has_space && is_key_type(first) {
-        Some(Flaw::SshKey)
-    } else if has(b"://") || token.starts_with(b"git@") {
-        Some(Flaw::Url)
-    } else if has_space && PROGRAMS.contains(&first) {
-        Some(Flaw::Command)
-    } else if is_placeholder(token) {
-        Some(Flaw::Placeholder)
-    } else if token.iter().any(|byte| b"\r\n".contains(byte)) {
-        Some(Flaw::Lines)
-    } else if has_space {
-        Some(Flaw::Space)
-    } else if token.iter().any(u8::is_ascii_control) {
-        Some(Flaw::Control)
-    } else if !token.is_ascii() {
-        Some(Flaw::NotAscii)
-    } else if is_file(token) {
-        Some(Flaw::File)
-    } else if is_surrounded(token) {
-        Some(Flaw::Surrounded)
-    } else {
-        None
-    }
+    let rules = [
+        (token.is_empty(), Flaw::Empty),
+        (
+            has(b"-----BEGIN ") || has_space && is_key_type(first),
+            Flaw::SshKey,
+        ),
+        (has(b"://") || token.starts_with(b"git@"), Flaw::Url),
+        (has_space && PROGRAMS.contains(&first), Flaw::Command),
+        (is_placeholder(token), Flaw::Placeholder),
+        (token.iter().any(|byte| b"\r\n".contains(byte)), Flaw::Lines),
+        (has_space, Flaw::Space),
+        (token.iter().any(u8::is_ascii_control), Flaw::Control),
+        (!token.is_ascii(), Flaw::NotAscii),
+        (is_file(token), Flaw::File),
+        (is_surrounded(token), Flaw::Surrounded),
+    ];
+    let first = rules.into_iter().find(|(holds, _)| *holds);
+    first.map(|(_, flaw)| flaw)
 }
 
 /// Whether `word` is the first word of a public key (sshd(8), on the file `authorized_keys`).
@@ -146,9 +140,8 @@ fn is_file(token: &[u8]) -> bool {
 
 /// The rules of the second table at the top of this file.
 fn is_surrounded(token: &[u8]) -> bool {
-    let is_known = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.~+/=".contains(byte);
     let is_odd_end = |byte: Option<&u8>| byte.is_some_and(|byte| b".~".contains(byte));
-    !token.iter().all(is_known)
+    !consists_of(token, b"-_.~+/=")
         || is_odd_end(token.first())
         || is_odd_end(token.last())
         || has_odd_equals_sign(token)
@@ -181,11 +174,10 @@ fn has_odd_mark(token: &[u8]) -> bool {
     let Some(at) = (0..token.len()).find(|&at| mark(&token[at..]).is_some()) else {
         return false;
     };
-    let is_usual = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
     let is_instance = token[0].is_ascii_alphanumeric()
         && token[..at].ends_with(b"-")
         && token[at..].starts_with(b"gl");
-    at > 0 && !is_instance || !token.iter().all(is_usual)
+    at > 0 && !is_instance || !consists_of(token, b"-_.")
 }
 
 /// Whether a token was pasted twice, or after another one.
@@ -219,12 +211,7 @@ fn is_placeholder(token: &[u8]) -> bool {
     let is_bare = is_variable(token) && token.contains(&b'_') && tells_of_token(token);
     let mut words = token.split(|byte| b"-_".contains(byte));
     let is_request = words.any(|word| word.eq_ignore_ascii_case(b"your"));
-    let name = token.strip_prefix(b"$").map(|name| {
-        let inner = name.strip_prefix(b"{");
-        inner
-            .and_then(|name| name.strip_suffix(b"}"))
-            .unwrap_or(name)
-    });
+    let name = within(b"${", b"}").or(token.strip_prefix(b"$"));
     is_nothing || is_named || is_masked || is_bare || is_request || name.is_some_and(is_variable)
 }
 
@@ -267,13 +254,9 @@ fn without_label(text: &[u8]) -> &[u8] {
         return text;
     };
     let (label, rest) = (&text[..at], text[at..].trim_ascii_start());
-    let is_scheme = SCHEMES
-        .iter()
-        .any(|scheme| label.eq_ignore_ascii_case(scheme.as_bytes()));
-    let is_name = |name: &[u8]| {
-        let mut bytes = name.iter();
-        !name.is_empty() && bytes.all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(byte))
-    };
+    let mut schemes = SCHEMES.iter();
+    let is_scheme = schemes.any(|scheme| label.eq_ignore_ascii_case(scheme.as_bytes()));
+    let is_name = |name: &[u8]| consists_of(name, b"-_");
     if is_scheme || label.strip_suffix(b":").is_some_and(is_name) {
         rest
     } else {
@@ -291,18 +274,14 @@ fn without_assignment(text: &[u8]) -> &[u8] {
     let Some(at) = rest.iter().position(|&byte| byte == b'=') else {
         return text;
     };
-    let (name, value) = (
-        rest[..at].trim_ascii_end(),
-        rest[at + 1..].trim_ascii_start(),
-    );
+    let name = rest[..at].trim_ascii_end();
+    let value = rest[at + 1..].trim_ascii_start();
     if has_checksum(rest, at) || value.iter().all(|&byte| byte == b'=') {
         return text;
     }
-    let is_name = !name.is_empty()
-        && name
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
-    if is_name && (is_exported || tells_of_token(name) || is_variable(name) && name.len() > 2) {
+    if consists_of(name, b"_")
+        && (is_exported || tells_of_token(name) || is_variable(name) && name.len() > 2)
+    {
         value
     } else {
         text
@@ -311,15 +290,8 @@ fn without_assignment(text: &[u8]) -> &[u8] {
 
 fn tells_of_token(name: &[u8]) -> bool {
     let name = name.to_ascii_lowercase();
-    let words: [&[u8]; 6] = [
-        b"token",
-        b"pat",
-        b"password",
-        b"passwd",
-        b"secret",
-        b"apikey",
-    ];
-    words.iter().any(|word| name.ends_with(word))
+    let words = ["token", "pat", "password", "passwd", "secret", "apikey"];
+    words.iter().any(|word| name.ends_with(word.as_bytes()))
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! Scopes of a token: a check before they are saved and shown.
 
+use super::host::consists_of;
+
 /// No forge has more scopes, or longer ones.
 const MOST_SCOPES: usize = 64;
 const LONGEST_SCOPE: usize = 64;
@@ -15,13 +17,8 @@ pub fn scopes_of(text: &str) -> Option<Vec<String>> {
 
 /// Returns `scopes` if each of them is valid.
 pub fn checked_scopes(scopes: Vec<String>) -> Option<Vec<String>> {
-    let is_scope = |scope: &String| {
-        !scope.is_empty()
-            && scope.len() <= LONGEST_SCOPE
-            && scope
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b":_-./*".contains(&byte))
-    };
+    let is_scope =
+        |scope: &String| scope.len() <= LONGEST_SCOPE && consists_of(scope.as_bytes(), b":_-./*");
     (scopes.len() <= MOST_SCOPES && scopes.iter().all(is_scope)).then_some(scopes)
 }
 

@@ -29,41 +29,30 @@ pub enum TokenKind {
 }
 
 impl TokenKind {
-    const ALL: [Self; 12] = [
-        Self::Classic,
-        Self::FineGrained,
-        Self::OAuth,
-        Self::App,
-        Self::Installation,
-        Self::Refresh,
-        Self::Access,
-        Self::Deploy,
-        Self::Job,
-        Self::Service,
-        Self::AppPassword,
-        Self::Api,
+    /// The words in messages, JSON and the journal.
+    const WORDS: [(Self, &str); 12] = [
+        (Self::Classic, "classic"),
+        (Self::FineGrained, "fine-grained"),
+        (Self::OAuth, "oauth"),
+        (Self::App, "app"),
+        (Self::Installation, "installation"),
+        (Self::Refresh, "refresh"),
+        (Self::Access, "access"),
+        (Self::Deploy, "deploy"),
+        (Self::Job, "job"),
+        (Self::Service, "service"),
+        (Self::AppPassword, "app-password"),
+        (Self::Api, "api"),
     ];
 
-    /// The word in messages, JSON and the journal.
     pub fn word(self) -> &'static str {
-        match self {
-            Self::Classic => "classic",
-            Self::FineGrained => "fine-grained",
-            Self::OAuth => "oauth",
-            Self::App => "app",
-            Self::Installation => "installation",
-            Self::Refresh => "refresh",
-            Self::Access => "access",
-            Self::Deploy => "deploy",
-            Self::Job => "job",
-            Self::Service => "service",
-            Self::AppPassword => "app-password",
-            Self::Api => "api",
-        }
+        let mut words = Self::WORDS.into_iter();
+        words.find(|row| row.0 == self).map_or("", |row| row.1)
     }
 
     pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.word() == word)
+        let mut words = Self::WORDS.into_iter();
+        words.find(|row| row.1 == word).map(|row| row.0)
     }
 }
 
@@ -73,8 +62,9 @@ mod tests {
 
     #[test]
     fn words_are_read_back() {
-        for kind in TokenKind::ALL {
-            assert_eq!(TokenKind::from_word(kind.word()), Some(kind));
+        for (kind, word) in TokenKind::WORDS {
+            assert_eq!(kind.word(), word);
+            assert_eq!(TokenKind::from_word(word), Some(kind));
         }
         assert_eq!(TokenKind::from_word(""), None);
     }

@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 
-use super::host::{is_host, is_path, is_protocol};
+use super::host::{is_host, is_path, is_protocol, split_at};
 use super::percent;
 use super::query::Query;
 use super::username::{HIDDEN, Username};
@@ -31,11 +31,7 @@ pub enum Error {
 /// Stricter than git (`credential.c`): fails for a password, a query, a fragment, a backslash, and an encoded control
 /// character in the host or the path.
 pub fn parse(url: &[u8]) -> Result<Query, Error> {
-    let scheme_end = url
-        .windows(3)
-        .position(|window| window == b"://")
-        .ok_or(Error::Protocol)?;
-    let (protocol, rest) = (&url[..scheme_end], &url[scheme_end + 3..]);
+    let (protocol, rest) = split_scheme(url).ok_or(Error::Protocol)?;
     if !is_protocol(protocol) {
         return Err(Error::Protocol);
     }
@@ -45,10 +41,8 @@ pub fn parse(url: &[u8]) -> Result<Query, Error> {
     if rest.contains(&b'\\') {
         return Err(Error::Encoding);
     }
-    let (authority, path) = match rest.iter().position(|&byte| byte == b'/') {
-        Some(slash) => (&rest[..slash], &rest[slash..]),
-        None => (rest, &b""[..]),
-    };
+    let (authority, path) = split_at(rest, b'/');
+    let path = path.unwrap_or_default();
     let (user, host) = match authority.iter().rposition(|&byte| byte == b'@') {
         Some(at) => (Some(&authority[..at]), &authority[at + 1..]),
         None => (None, authority),
@@ -64,7 +58,7 @@ pub fn parse(url: &[u8]) -> Result<Query, Error> {
     }
     // `cert` has the path of a file: `cert:////p/cc.pem` means `/p/cc.pem`.
     let path = if protocol.eq_ignore_ascii_case(b"cert") {
-        decode(path.strip_prefix(b"/").unwrap_or(path))?
+        decode(path)?
     } else {
         decode(without_slashes(path))?
     };
@@ -77,23 +71,23 @@ pub fn parse(url: &[u8]) -> Result<Query, Error> {
     })
 }
 
+/// Splits `SCHEME://REST`.
+pub(crate) fn split_scheme(url: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = url.windows(3).position(|three| three == b"://")?;
+    Some((&url[..at], &url[at + 3..]))
+}
+
 /// Returns `text` without the secrets of its first URL: the password, and a user that may be a token. For keys and values of
 /// git's configuration, such as `credential.https://octocat@github.com.helper`.
 pub fn without_secrets(text: &OsStr) -> OsString {
     let bytes = text.as_encoded_bytes();
     let hidden = || {
-        let start = bytes.windows(3).position(|three| three == b"://")? + 3;
-        let rest = &bytes[start..];
-        let end = rest.iter().position(|byte| b"/?#".contains(byte));
-        let user = &rest[..end.unwrap_or(rest.len())];
-        let at = user.iter().rposition(|&byte| byte == b'@')?;
-        let (before, after) = (&bytes[..start], &rest[at..]);
-        let user = &user[..at];
-        let colon = user.iter().position(|&byte| byte == b':');
-        let (name, password) = match colon {
-            Some(colon) => (&user[..colon], Some(&user[colon + 1..])),
-            None => (user, None),
-        };
+        let (_, rest) = split_scheme(bytes)?;
+        let before = &bytes[..bytes.len() - rest.len()];
+        let authority = rest.split(|byte| b"/?#".contains(byte)).next()?;
+        let at = authority.iter().rposition(|&byte| byte == b'@')?;
+        let (user, after) = rest.split_at(at);
+        let (name, password) = split_at(user, b':');
         let plain = |text: &[u8]| decode(text).unwrap_or_else(|_| text.to_vec());
         let mut username = Username::from(plain(name));
         if let Some(password) = password {
@@ -114,14 +108,12 @@ pub fn is_at_or_below(path: &[u8], folder: &[u8]) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
 }
 
-fn without_slashes(path: &[u8]) -> &[u8] {
-    let is_other = |byte: &u8| *byte != b'/';
-    let start = path.iter().position(is_other).unwrap_or(path.len());
-    let end = path
-        .iter()
-        .rposition(is_other)
-        .map_or(start, |last| last + 1);
-    &path[start..end]
+/// Returns `path` without the slashes at both ends.
+pub(crate) fn without_slashes(mut path: &[u8]) -> &[u8] {
+    while let [b'/', rest @ ..] | [rest @ .., b'/'] = path {
+        path = rest;
+    }
+    path
 }
 
 /// Reads a user. git passes every byte except NUL, LF and CR (`credential.c`), so a username may hold a tab.
@@ -136,11 +128,7 @@ fn read_user(text: &[u8]) -> Result<Username, Error> {
 /// Decodes percent-encoding. Fails if the result holds a control character.
 pub fn decode(text: &[u8]) -> Result<Vec<u8>, Error> {
     let plain = percent::decode_strictly(text).ok_or(Error::Encoding)?;
-    if is_path(&plain) {
-        Ok(plain)
-    } else {
-        Err(Error::Encoding)
-    }
+    is_path(&plain).then_some(plain).ok_or(Error::Encoding)
 }
 
 #[cfg(test)]

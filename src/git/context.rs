@@ -15,9 +15,9 @@
 use std::ffi::OsStr;
 
 use super::setting::Setting;
-use crate::credential::host::split_port;
+use crate::credential::host::{split_at, split_port};
 use crate::credential::query::Query;
-use crate::credential::url::{self, is_at_or_below};
+use crate::credential::url::{self, is_at_or_below, split_scheme};
 
 /// Returns CONTEXT of a key `SECTION.CONTEXT.NAME`; `None`: the key has none, and applies to every URL.
 pub fn context_of(key: &OsStr) -> Option<&[u8]> {
@@ -90,12 +90,8 @@ impl Context {
             let is_partial = false;
             return Some(Self { parts, is_partial });
         }
-        let end = context.windows(3).position(|three| three == b"://");
-        let (protocol, rest) = match end {
-            Some(end) => (
-                Some(context[..end].to_ascii_lowercase()),
-                &context[end + 3..],
-            ),
+        let (protocol, rest) = match split_scheme(&context) {
+            Some((protocol, rest)) => (Some(protocol.to_ascii_lowercase()), rest),
             None => (None, &context[..]),
         };
         let parts = match rest {
@@ -177,24 +173,12 @@ fn place(url: &Query) -> (&[u8], &[u8]) {
 
 /// A password in a context does not count.
 fn without_password(context: &[u8]) -> Vec<u8> {
-    let start = context
-        .windows(3)
-        .position(|three| three == b"://")
-        .map_or(0, |at| at + 3);
-    let rest = &context[start..];
-    let end = rest
-        .iter()
-        .position(|&byte| byte == b'/')
-        .unwrap_or(rest.len());
-    let user = rest[..end]
-        .iter()
-        .rposition(|&byte| byte == b'@')
-        .unwrap_or(0);
-    let colon = rest[..user]
-        .iter()
-        .position(|&byte| byte == b':')
-        .unwrap_or(user);
-    [&context[..start + colon], &rest[user..]].concat()
+    let rest = split_scheme(context).map_or(context, |(_, rest)| rest);
+    let start = &context[..context.len() - rest.len()];
+    let authority = split_at(rest, b'/').0;
+    let end = authority.iter().rposition(|&byte| byte == b'@');
+    let (user, host) = rest.split_at(end.unwrap_or(0));
+    [start, split_at(user, b':').0, host].concat()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use super::{Error, Found, MOST, Neighbour, Place, Reading};
+use crate::credential::host::split_at;
 use crate::credential::query::Query;
 use crate::credential::url;
 use crate::files::external::{self, Sort};
@@ -146,14 +147,11 @@ fn said(bytes: &[u8], namespaces: &[Vec<u8>]) -> Option<Query> {
     let secret = Secret::new(lines.next().unwrap_or_default());
     let (mut service, mut account) = (None, None);
     for line in lines.take_while(|line| !line.trim_ascii().is_empty()) {
-        let Some(equals) = line.iter().position(|&byte| byte == b'=') else {
-            continue;
-        };
-        let (name, value) = (&line[..equals], &line[equals + 1..]);
-        if name.eq_ignore_ascii_case(b"service") {
-            service = Some(value);
-        } else if name.eq_ignore_ascii_case(b"account") {
-            account = Some(value);
+        let (name, value) = split_at(line, b'=');
+        match &name.to_ascii_lowercase()[..] {
+            b"service" => service = value.or(service),
+            b"account" => account = value.or(account),
+            _ => {}
         }
     }
     described(service, account, secret, namespaces)

@@ -4,8 +4,10 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use super::{Error, Found, Neighbour, Place, Reading};
+use crate::credential::host::split_at;
 use crate::credential::percent::decode;
 use crate::credential::query::Query;
+use crate::credential::url::{split_scheme, without_slashes};
 use crate::files::external;
 use crate::secret::Secret;
 
@@ -75,37 +77,27 @@ fn said(line: &[u8]) -> Option<Query> {
     if line.len() > LONGEST {
         return None;
     }
-    let scheme = line.windows(3).position(|three| three == b"://")?;
-    let (protocol, rest) = (&line[..scheme], &line[scheme + 3..]);
+    let (protocol, rest) = split_scheme(line)?;
     // git compares protocols with their case, and has none in capitals.
     if protocol.iter().any(u8::is_ascii_uppercase) {
         return None;
     }
     let end = rest.iter().position(|byte| b"/?#".contains(byte));
     let (authority, path) = rest.split_at(end.unwrap_or(rest.len()));
-    let at = authority.iter().position(|&byte| byte == b'@')?;
-    let (user, host) = (&authority[..at], &authority[at + 1..]);
-    let colon = user.iter().position(|&byte| byte == b':')?;
+    let (user, host) = split_at(authority, b'@');
+    let (name, secret) = split_at(user, b':');
     if !path.is_empty() && !path.starts_with(b"/") {
         return None;
     }
-    let path = trimmed(path.strip_suffix(b"\r").unwrap_or(path));
+    let path = without_slashes(path.strip_suffix(b"\r").unwrap_or(path));
     Some(Query {
         protocol: Some(protocol.to_vec()),
-        host: Some(decode(host).0.to_vec()),
+        host: Some(decode(host?).0.to_vec()),
         path: (!path.is_empty()).then(|| decode(path).0.to_vec()),
-        username: Some(decode(&user[..colon]).0.to_vec().into()),
-        password: Some(Secret::new(&decode(&user[colon + 1..]).0)),
+        username: Some(decode(name).0.to_vec().into()),
+        password: Some(Secret::new(&decode(secret?).0)),
         ..Query::default()
     })
-}
-
-/// Without the slashes at both ends.
-fn trimmed(mut path: &[u8]) -> &[u8] {
-    while let [b'/', rest @ ..] | [rest @ .., b'/'] = path {
-        path = rest;
-    }
-    path
 }
 
 #[cfg(test)]
