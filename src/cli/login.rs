@@ -19,10 +19,12 @@ use crate::git::Git;
 use crate::git::http_path::HttpPaths;
 use crate::helper::Helper;
 use crate::helper::expiry::set_expiry;
+use crate::helper::notice::Outcome;
+use crate::journal::known::Known;
 use crate::secret::Secret;
 use crate::storage::StorageKind;
 use crate::tasks::calls::Calls;
-use crate::tasks::login::{self, PathProblem, SavedToken};
+use crate::tasks::login::{self, PathProblem};
 use crate::tasks::{location, target};
 use crate::terminal::escape;
 use crate::terminal::prompt::Dialogue;
@@ -89,8 +91,11 @@ pub(super) fn run(arguments: &Arguments, flags: &Flags, streams: &mut Streams) -
     let now = time::now();
     let (issuer, asked) = login::vet(&helper, &credential, &given, arguments.force, now)?;
     guide::warn_if_unsure(streams, &asked, issuer, &credential.key);
-    let saved = login::save(&helper, &credential, issuer, &asked, now)?;
-    ui::notices(streams, &saved.notices, now.unix);
+    let Outcome {
+        value: saved,
+        notices,
+    } = login::save(&helper, &credential, issuer, &asked, now)?;
+    ui::notices(streams, &notices, now.unix);
     guide::warn_of_scopes(streams, issuer, saved.scopes.as_deref());
     drop(dialogue);
     let key = &credential.key;
@@ -139,7 +144,7 @@ fn as_git_will_ask(
     query
 }
 
-fn expiry_advice(saved: &SavedToken, stated: Option<StatedExpiry>, key: &Key) -> String {
+fn expiry_advice(saved: &Known, stated: Option<StatedExpiry>, key: &Key) -> String {
     match (saved.end, stated) {
         (None, None) if saved.is_endless => "; it never expires".to_owned(),
         (None, None) => {

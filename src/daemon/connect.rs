@@ -107,7 +107,7 @@ impl Socket {
         let folder = Folder::make(self.folder()?)?;
         let patience = deadline.saturating_sub(monotonic_now());
         let _lock = folder
-            .lock_within(&self.lock_name()?, patience)?
+            .lock_in_turn(&self.lock_name()?, patience, patience)?
             .ok_or(Error::Silent)?;
         if let Some(stream) = self.connect(deadline)? {
             return Ok(stream);

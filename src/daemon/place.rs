@@ -46,7 +46,9 @@ impl Place {
         } else {
             Duration::ZERO
         };
-        let lock = self.folder.lock_within(&self.lock_name, patience);
+        let lock = self
+            .folder
+            .lock_in_turn(&self.lock_name, patience, patience);
         if matches!(lock, Ok(None)) && !insists {
             return false;
         }

@@ -83,7 +83,7 @@ impl Error {
     }
 }
 
-fn system(action: &'static str, path: &Path, cause: io::Error) -> Error {
+pub fn system(action: &'static str, path: &Path, cause: io::Error) -> Error {
     Error::System {
         action,
         path: path.to_path_buf(),
@@ -113,6 +113,14 @@ enum Ownership {
 }
 
 impl Ownership {
+    fn check_folder(self, folder: &OpenFolder, path: &Path) -> Result<(), Error> {
+        let found = folder.facts();
+        self.check(
+            &found.map_err(|cause| system("look at", path, cause))?,
+            path,
+        )
+    }
+
     fn check(self, found: &FileFacts, path: &Path) -> Result<(), Error> {
         if self == Self::Any {
             return Ok(());

@@ -81,12 +81,11 @@ impl Foreign {
 
 /// Refuses a relative home: it depends on the working directory, which may be a hostile repository.
 fn refuse_relative_home(home: Option<&OsStr>) -> Result<(), NoHome> {
-    let home = home.filter(|home| !home.is_empty()).map(Path::new);
-    if home.is_none_or(Path::is_absolute) {
-        Ok(())
-    } else {
-        Err(NoHome)
+    let is_relative = |home: &OsStr| !home.is_empty() && !Path::new(home).is_absolute();
+    if home.is_some_and(is_relative) {
+        return Err(NoHome);
     }
+    Ok(())
 }
 
 /// A folder that an environment variable names; `None` if it is none, or depends on where one happens to be.
@@ -107,9 +106,7 @@ fn runtime_folder() -> Option<PathBuf> {
 /// Short, and the same for the same host.
 fn host_tag() -> String {
     let digest = Sha256::digest(host_name().as_encoded_bytes());
-    let short = digest
-        .iter()
-        .take(6)
-        .fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
-    format!("{short:012x}")
+    let mut short = [0; 8];
+    short[2..].copy_from_slice(&digest[..6]);
+    format!("{:012x}", u64::from_be_bytes(short))
 }

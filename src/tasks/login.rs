@@ -3,7 +3,7 @@
 use crate::config::Settings;
 use crate::config::account;
 use crate::credential::Credential;
-use crate::credential::expiry::{Expiry, ExpirySource};
+use crate::credential::expiry::ExpirySource;
 use crate::credential::query::Query;
 use crate::credential::url;
 use crate::credential::username::Username;
@@ -14,8 +14,9 @@ use crate::helper::Helper;
 use crate::helper::issuer::{DefaultUsername, Issuer, retired_reason};
 use crate::helper::lookup::Lookup;
 use crate::helper::lookup::request::Asked;
-use crate::helper::notice::Notice;
+use crate::helper::notice::Outcome;
 use crate::helper::store::enter;
+use crate::journal::known::Known;
 use crate::secret::Secret;
 use crate::storage;
 use crate::terminal::escape::{self, shell_word};
@@ -152,15 +153,6 @@ pub(crate) fn known_username(
     })
 }
 
-/// A token that was saved, and what is known about it.
-pub(crate) struct SavedToken {
-    pub(crate) end: Option<(Expiry, ExpirySource)>,
-    /// The forge says that the token never expires.
-    pub(crate) is_endless: bool,
-    pub(crate) scopes: Option<Vec<String>>,
-    pub(crate) notices: Vec<Notice>,
-}
-
 /// The name of the forge in a sentence.
 pub(crate) fn forge_name(issuer: Option<Issuer>) -> String {
     issuer.map_or_else(
@@ -195,24 +187,21 @@ pub(crate) fn vet(
     Ok((issuer, asked))
 }
 
-/// Saves a token with the answer of its forge.
+/// Saves a token with the answer of its forge. Returns what is known about the token now.
 pub(crate) fn save(
     helper: &Helper,
     credential: &Credential,
     issuer: Option<Issuer>,
     asked: &Asked,
     now: Now,
-) -> Result<SavedToken, LoginError> {
+) -> Result<Outcome<Known>, LoginError> {
     let outcome = enter(helper, credential, ExpirySource::Person, now)?;
     // The expiry and scopes that were known of the same token stay.
     let saved = helper.storages().kept_for(&Query::exact(&credential.key))?;
     let saved = saved.filter(|saved| saved.has_same_secrets(credential));
     let saved = saved.as_ref().unwrap_or(credential);
-    let known = Lookup(helper).settle(saved, issuer.as_ref(), asked, now)?;
-    Ok(SavedToken {
-        end: known.end,
-        is_endless: known.is_endless,
-        scopes: known.scopes,
+    Ok(Outcome {
+        value: Lookup(helper).settle(saved, issuer.as_ref(), asked, now)?,
         notices: outcome.notices,
     })
 }

@@ -82,9 +82,7 @@ pub fn names(path: &Path, most: usize) -> Result<Vec<(OsString, Sort)>, Error> {
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(cause) => return Err(behind(system("open", &end, cause), path, &end)),
     };
-    let found = folder.facts();
-    let found = found.map_err(|cause| system("look at", &end, cause))?;
-    let checked = Ownership::External.check(&found, &end);
+    let checked = Ownership::External.check_folder(&folder, &end);
     checked.map_err(|error| behind(error, path, &end))?;
     let mut names = Vec::new();
     let entries = fs::read_dir(&end).map_err(|cause| system("list", &end, cause))?;

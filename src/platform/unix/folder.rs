@@ -96,11 +96,6 @@ impl FileFacts {
         self.0.st_mode & STICKY != 0
     }
 
-    /// Whether the file has exactly one name.
-    pub fn has_one_name(&self) -> bool {
-        self.0.st_nlink == 1
-    }
-
     pub fn length(&self) -> usize {
         usize::try_from(self.0.st_size).unwrap_or(0)
     }

@@ -5,8 +5,8 @@ use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use super::failure::Error;
-use crate::files;
 use crate::files::external::{GitLock, followed, read_as_its_reader};
+use crate::files::system;
 use crate::platform::permissions;
 
 /// git's lock `FILE.lock`, which holds the next content of FILE. Without [`Draft::put`] the file stays as it was.
@@ -24,8 +24,7 @@ impl Draft {
         let target = followed(path)?;
         let is_new = read(&target)?.is_none();
         let lock = GitLock::take(&target, is_new)?;
-        let missing = || failed("lock", path)(io::ErrorKind::NotFound.into());
-        let lock = lock.ok_or_else(missing)?;
+        let lock = lock.ok_or_else(|| system("lock", path, io::ErrorKind::NotFound.into()))?;
         let before = read(&target)?;
         let mut draft = Self {
             target,
@@ -54,7 +53,7 @@ impl Draft {
             .set_len(0)
             .and_then(|()| file.rewind())
             .and_then(|()| file.write_all(bytes));
-        written.map_err(failed("write", &self.path()))
+        Ok(written.map_err(|cause| system("write", &self.path(), cause))?)
     }
 
     /// Replaces the file. The new one has the owner, group and mode of the old one, or fewer permissions. Signals stay deferred
@@ -71,7 +70,7 @@ impl Draft {
             }
             file.sync_all()
         })();
-        written.map_err(failed("write", &path))?;
+        written.map_err(|cause| system("write", &path, cause))?;
         self.sweep();
         self.is_put = true;
         Ok(self.lock.take_the_place()?)
@@ -79,7 +78,8 @@ impl Draft {
 
     /// Removes the file itself.
     pub(super) fn remove(&self) -> Result<(), Error> {
-        fs::remove_file(&self.target).map_err(failed("remove", &self.target))
+        let removed = fs::remove_file(&self.target);
+        Ok(removed.map_err(|cause| system("remove", &self.target, cause))?)
     }
 
     /// Removes git's lock on the draft, which a git that crashed leaves. The lock on the file excludes every other writer.
@@ -102,15 +102,4 @@ impl Drop for Draft {
 pub(super) fn read(path: &Path) -> Result<Option<Vec<u8>>, Error> {
     let bytes = read_as_its_reader(path)?;
     Ok(bytes.map(|bytes| bytes.as_slice().to_vec()))
-}
-
-pub(super) fn failed(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error + use<> {
-    let path = path.to_path_buf();
-    move |cause| {
-        Error::External(files::Error::System {
-            action,
-            path,
-            cause,
-        })
-    }
 }

@@ -3,19 +3,18 @@
 use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::change::Change;
-use super::draft::failed;
 use super::failure::Error;
 use super::others::EVERYWHERE;
-use super::record::{Edit, Record, Records, digest, keep_effective};
+use super::record::{Edit, Record, Records, digest};
 use super::scope::Setup;
 use crate::config::Flags;
 use crate::config::account::Account;
 use crate::credential::query::Query;
-use crate::files;
 use crate::files::owned::Folder;
+use crate::files::{self, system};
 use crate::git::helper_line::{PROGRAM, is_ours};
 use crate::git::key_of;
 use crate::platform::stranger_above;
@@ -69,8 +68,8 @@ pub fn helper_value(flags: &Flags) -> Result<OsString, Error> {
 
 /// Returns a path to this program that an upgrade keeps: the one on PATH if it leads here, else where the program is.
 fn program() -> Result<PathBuf, Error> {
-    let own = env::current_exe().map_err(failed("find", Path::new(PROGRAM)))?;
-    let real = fs::canonicalize(&own).map_err(failed("find", &own))?;
+    let own = env::current_exe().map_err(|cause| system("find", PROGRAM.as_ref(), cause))?;
+    let real = fs::canonicalize(&own).map_err(|cause| system("find", &own, cause))?;
     let path = env::var_os("PATH").unwrap_or_default();
     for folder in env::split_paths(&path) {
         let program = folder.join(PROGRAM);
@@ -163,10 +162,8 @@ pub fn install(
     };
     // Before the change: a record of a change that was not made is harmless.
     let recorded = records.and_then(|mut records| {
-        let mut of_file = records.of(&file);
-        keep_effective(&mut of_file, draft.before.as_deref());
-        of_file.push(record);
-        records.replace(&file, of_file)
+        records.all.push(record);
+        records.save()
     });
     draft.put()?;
     Ok(recorded.err())

@@ -98,22 +98,11 @@ pub(super) fn digest(content: Option<&[u8]>) -> State {
     content.map(|bytes| Sha256::digest(bytes).into())
 }
 
-/// Drops the records that are not in effect where the file is `now`: a process that was killed between record and change
-/// leaves one. All stay if another program has changed the file.
-pub(super) fn keep_effective(records: &mut Vec<Record>, now: Option<&[u8]>) {
-    let now = digest(now);
-    let left = records.iter().rposition(|record| record.after == now);
-    let begun = records.iter().position(|record| record.before == now);
-    if let Some(count) = left.map(|at| at + 1).or(begun) {
-        records.truncate(count);
-    }
-}
-
 /// The records of one scope, locked.
 pub(super) struct Records {
     folder: Folder,
     lock: Lock,
-    all: Vec<Record>,
+    pub(super) all: Vec<Record>,
 }
 
 impl Records {
@@ -134,9 +123,7 @@ impl Records {
         all.filter(|record| record.file == file).cloned().collect()
     }
 
-    pub(super) fn replace(&mut self, file: &Path, records: Vec<Record>) -> Result<(), Error> {
-        self.all.retain(|record| record.file != file);
-        self.all.extend(records);
+    pub(super) fn save(&self) -> Result<(), Error> {
         // Lists of numbers and texts are always written.
         let text = serde_json::to_vec(&self.all).unwrap_or_default();
         self.folder.replace(NAME, &[&text], &self.lock)
@@ -227,22 +214,5 @@ mod tests {
         let none = record(&[Some(before), Some(after)]);
         assert!(!undone(&none, after).0);
         assert!(Edit::between(b"a\nours\nb\n", b"a\nb\n").is_some());
-    }
-
-    /// As a process leaves them that is killed between record and change, or between change and record.
-    #[test]
-    fn records_that_are_not_in_effect_are_dropped() {
-        let one = record(&[None, Some(b"one")]);
-        let two = record(&[Some(b"one"), Some(b"two")]);
-        for (now, count) in [
-            (Some(&b"two"[..]), 2),
-            (Some(b"one"), 1),
-            (None, 0),
-            (Some(b"changed"), 2),
-        ] {
-            let mut records = vec![one.clone(), two.clone()];
-            keep_effective(&mut records, now);
-            assert_eq!(records.len(), count, "{now:?}");
-        }
     }
 }

@@ -14,7 +14,7 @@ use super::change::{Change, Warning};
 use super::draft::{Draft, read};
 use super::failure::Error;
 use super::others::still_asked;
-use super::record::{Record, Records, keep_effective};
+use super::record::{Record, Records};
 use super::scope::Setup;
 use crate::credential::url::without_secrets;
 use crate::files;
@@ -70,11 +70,12 @@ pub fn undo(setup: &Setup, only: Option<&OsStr>, is_dry: bool) -> Result<Undone,
             plan.carry_out(setup.git, &mut draft)?;
         }
         // After the change: a record that outlives its change is harmless.
-        if let Some(records) = &mut records
-            && !is_dry
-            && let Err(error) = records.replace(&file, plan.records.clone())
-        {
-            undone.warnings.push(without_records(&error));
+        if let Some(records) = records.as_mut().filter(|_| !is_dry) {
+            records.all.retain(|record| record.file != file);
+            records.all.append(&mut plan.records);
+            if let Err(error) = records.save() {
+                undone.warnings.push(without_records(&error));
+            }
         }
         undone.warnings.append(&mut plan.stays);
         if plan.is_change() {
@@ -149,7 +150,6 @@ impl<'a> FilePlan<'a> {
         mut content: Option<Vec<u8>>,
         mut records: Vec<Record>,
     ) -> Self {
-        keep_effective(&mut records, content.as_deref());
         let is_chosen = |record: &Record| only.is_none_or(|only| only == record.key);
         let mut is_restored = false;
         while records

@@ -13,7 +13,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
     ("tasks/clean", &["config", "credential", "helper", "helper/issuer", "journal", "neighbour", "neighbour/configured", "neighbour/registry", "storage", "time"]),
     ("tasks/import", &["config", "credential", "helper", "helper/issuer", "journal", "neighbour", "neighbour/registry", "secret", "storage", "time"]),
     ("tasks/location", &["credential", "helper", "storage", "storage/memory", "time"]),
-    ("tasks/login", &["config", "credential", "forge", "git", "helper", "helper/issuer", "helper/lookup", "secret", "storage", "terminal", "time"]),
+    ("tasks/login", &["config", "credential", "forge", "git", "helper", "helper/issuer", "helper/lookup", "journal", "secret", "storage", "terminal", "time"]),
     ("tasks/rotation", &["credential", "files", "forge", "forge/http", "git", "helper", "helper/issuer", "helper/lookup", "journal", "platform", "secret", "storage", "terminal", "time"]),
     ("tasks/setup", &["config", "credential", "files", "git", "platform", "terminal"]),
     ("tasks/target", &["config", "credential", "helper", "storage"]),
