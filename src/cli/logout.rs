@@ -1,7 +1,6 @@
 //! `logout`: removes the credentials for a URL, and only those that it has named first.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use super::failure::{CliResult, Failure, nothing_known};
@@ -13,12 +12,10 @@ use crate::config::Flags;
 use crate::config::account::{self, Account};
 use crate::credential::key::Key;
 use crate::credential::query::Query;
-use crate::helper::Helper;
 use crate::helper::erase;
-use crate::helper::notice::Outcome;
 use crate::storage::{Listed, StorageKind};
 use crate::tasks::target;
-use crate::time::{self, Now};
+use crate::time;
 
 /// Remove the credentials for a URL from every storage
 #[derive(clap::Args)]
@@ -41,21 +38,20 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
     ui::notices(streams, &listed.notices, now.unix);
     let is_whole = listed.is_whole();
     let entries = matching(&listed.value, &unwanted);
-    if entries.is_empty() && is_whole {
-        return Err(nothing_to_remove(
-            &unwanted,
-            &listed.value,
-            &settings.accounts,
-        ));
-    }
     if entries.is_empty() {
-        return Err(nothing_known());
+        return Err(if is_whole {
+            nothing_to_remove(&unwanted, &listed.value, &settings.accounts)
+        } else {
+            nothing_known()
+        });
     }
     if entries.len() > 1 && !arguments.yes {
         if !streams.input_is_terminal {
             return Ok(needs_yes(streams, &unwanted, &entries));
         }
-        ui::print(streams, &named(&entries))?;
+        for (key, kinds) in &entries {
+            ui::print(streams, &format!("{}\n", named(key, kinds)))?;
+        }
         let question = format!("Remove these {} credentials?", entries.len());
         if !ui::confirm(streams, &question)? {
             ui::print(streams, "nothing was removed\n")?;
@@ -64,21 +60,27 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
     }
     let mut failed = Vec::new();
     for (key, kinds) in &entries {
-        let outcome = remove(streams, &helper, key, kinds, now)?;
+        // By its whole key: an entry that was stored since, and not named, stays.
+        let outcome = erase::remove(&helper, &Query::exact(key), now)?;
+        let text = match outcome.value {
+            0 => format!("{} was already removed\n", token_of(key)),
+            _ => format!("removed {}\n", named(key, kinds)),
+        };
+        ui::print(streams, &text)?;
         if !outcome.is_whole() {
             failed = outcome.notices;
         }
     }
     // The list has told already which storage could not be asked.
-    let is_done = failed.is_empty();
     if is_whole {
         ui::notices(streams, &failed, now.unix);
     }
-    if !(is_whole && is_done) {
+    let is_done = is_whole && failed.is_empty();
+    if !is_done {
         let what = "more may be kept: not every storage could be asked";
         ui::complain(streams, what, None);
     }
-    Ok(status_of(is_whole && is_done))
+    Ok(status_of(is_done))
 }
 
 fn matching(listed: &[(StorageKind, Listed)], unwanted: &Query) -> Entries {
@@ -91,35 +93,9 @@ fn matching(listed: &[(StorageKind, Listed)], unwanted: &Query) -> Entries {
     entries
 }
 
-/// Removes one entry by its whole key: an entry that was stored since, and not named, stays.
-fn remove(
-    streams: &mut Streams,
-    helper: &Helper,
-    key: &Key,
-    kinds: &[StorageKind],
-    now: Now,
-) -> CliResult<Outcome<usize>> {
-    let outcome = erase::remove(helper, &Query::exact(key), now)?;
-    let token = token_of(key);
-    let text = match outcome.value {
-        0 => format!("{token} was already removed\n"),
-        _ => format!("removed {token} ({})\n", words(kinds)),
-    };
-    ui::print(streams, &text)?;
-    Ok(outcome)
-}
-
-fn named(entries: &Entries) -> String {
-    let mut text = String::new();
-    for (key, kinds) in entries {
-        let _ = writeln!(text, "{} ({})", token_of(key), words(kinds));
-    }
-    text
-}
-
-fn words(kinds: &[StorageKind]) -> String {
-    let words: Vec<String> = kinds.iter().map(ToString::to_string).collect();
-    words.join(", ")
+fn named(key: &Key, kinds: &[StorageKind]) -> String {
+    let kinds: Vec<String> = kinds.iter().map(ToString::to_string).collect();
+    format!("{} ({})", token_of(key), kinds.join(", "))
 }
 
 fn needs_yes(streams: &mut Streams, unwanted: &Query, entries: &Entries) -> ExitCode {
@@ -159,12 +135,8 @@ fn nothing_to_remove(
     let mut of_host = unwanted.duplicate();
     of_host.path = None;
     of_host.is_pathless = true;
-    let wider = [of_account, of_host];
-    let wider = wider.iter().find_map(|wider| {
-        let entries = matching(listed, wider);
-        entries.into_keys().next()
-    });
-    let hint = match wider {
+    let mut wider = [of_account, of_host].into_iter();
+    let hint = match wider.find_map(|wider| matching(listed, &wider).into_keys().next()) {
         Some(key) => format!(
             "{} answers there: remove it with {}",
             token_of(&key),
@@ -179,7 +151,6 @@ fn nothing_to_remove(
 }
 
 fn url_of(unwanted: &Query) -> String {
-    unwanted
-        .key()
-        .map_or_else(String::new, |key| key.argument())
+    let key = unwanted.key();
+    key.map(|key| key.argument()).unwrap_or_default()
 }

@@ -31,7 +31,7 @@ struct ShownSource {
 /// Every offer and its outcome.
 pub(super) fn shown(work: &Work) -> Vec<ShownOffer> {
     let mut shown = Vec::new();
-    for (offer, &imported) in work.offers.iter().zip(&work.imported) {
+    for offer in &work.offers {
         let mut sources = Vec::new();
         for &copy in &offer.copies {
             let copied = &work.harvest.copies[copy];
@@ -50,7 +50,7 @@ pub(super) fn shown(work: &Work) -> Vec<ShownOffer> {
             expires_at_unix: expiry.map(Expiry::unix),
             verdict: offer.verdict.word(),
             shadows: offer.shadowed.as_ref().map(|(_, key)| key.into()),
-            imported,
+            imported: offer.is_imported,
         });
     }
     shown

@@ -6,22 +6,18 @@ mod table;
 mod warnings;
 mod work;
 
-use std::process::ExitCode;
-
 use self::arguments::Arguments;
 use self::work::Work;
 use super::failure::{CliResult, Failure};
 use super::streams::Streams;
-use super::{open, ui};
-use crate::config::{Flags, Settings};
+use super::{open, status_of, ui};
+use crate::config::Flags;
 use crate::git::may_prompt::prompt_patience;
-use crate::helper::open::{can_use, kinds};
+use crate::helper::open::kinds;
 use crate::neighbour::registry::{Neighbours, Source};
-use crate::storage::StorageKind;
 use crate::tasks::calls::Calls;
 use crate::tasks::import::Import;
 use crate::tasks::import::offer::{Offer, Verdict};
-use crate::tasks::import::removal::SourceRemoval;
 use crate::tasks::import::sources::{cache_queries, username_of};
 use crate::tasks::target;
 use crate::time;
@@ -55,18 +51,17 @@ pub(super) fn run(arguments: &Arguments, flags: &Flags, streams: &mut Streams) -
     let is_unknown = |offer: &Offer| offer.verdict == Verdict::Unknown;
     let mut work = Work {
         arguments,
+        settings: &settings,
         neighbours: &neighbours,
         harvest: &harvest,
-        offers: &offers,
-        imported: vec![false; offers.len()],
         removed: vec![false; harvest.copies.len()],
         has_failed: (!arguments.from.is_empty() && !harvest.troubles.is_empty())
             || offers.iter().any(is_unknown),
+        offers,
     };
-    if !arguments.json {
-        work.show(streams)?;
-    }
-    let wanted: Vec<&Offer> = offers.iter().filter(|it| work.is_wanted(it)).collect();
+    work.show(streams)?;
+    let wanted = work.offers.iter().filter(|offer| work.is_wanted(offer));
+    let wanted: Vec<&Offer> = wanted.collect();
     warnings::unmatched(streams, &wanted, &settings.accounts);
     let calls = Calls::read();
     if !arguments.dry_run {
@@ -80,42 +75,10 @@ pub(super) fn run(arguments: &Arguments, flags: &Flags, streams: &mut Streams) -
     }
     let is_answered = work.store_wanted(&import, streams)?;
     if is_answered && arguments.remove_source {
-        remove_sources(&mut work, &import, &calls, &settings, streams)?;
+        work.remove_sources(&import, &calls, streams)?;
     }
     if arguments.json {
         ui::print_json(streams, &json::shown(&work))?;
     }
-    Ok(if is_answered && !work.has_failed {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
-}
-
-/// Removes the copies in the sources of everything that is stored now, and says why the others stay.
-fn remove_sources(
-    work: &mut Work<'_>,
-    import: &Import<'_>,
-    calls: &Calls,
-    settings: &Settings,
-    streams: &mut Streams,
-) -> CliResult<()> {
-    let mut lasting = kinds(settings).to_vec();
-    lasting.retain(|kind| kind.lasts());
-    let removal = SourceRemoval::of(
-        import,
-        (work.offers, &work.imported),
-        (work.neighbours, work.harvest),
-        // Then git finds only the copy at the source. Before `setup`, git looks nowhere, and a warning is enough.
-        |key| calls.look_elsewhere(key, &lasting, settings),
-    )?;
-    let has_keychain = || can_use(StorageKind::Keychain, settings, prompt_patience());
-    warnings::staying(
-        streams,
-        &removal,
-        work.harvest,
-        work.arguments.dry_run,
-        has_keychain,
-    );
-    work.remove_sources(removal.removable, streams)
+    Ok(status_of(is_answered && !work.has_failed))
 }

@@ -8,18 +8,24 @@ use super::super::progress::ProgressLine;
 use super::super::streams::Streams;
 use super::super::ui;
 use super::arguments::Arguments;
-use super::table;
+use super::{table, warnings};
+use crate::config::Settings;
+use crate::git::may_prompt::prompt_patience;
+use crate::helper::open::{can_use, kinds};
 use crate::neighbour::registry::{Harvest, Neighbours};
+use crate::storage::StorageKind;
+use crate::tasks::calls::Calls;
 use crate::tasks::import::Import;
 use crate::tasks::import::offer::Offer;
+use crate::tasks::import::removal::SourceRemoval;
 
 /// The offers and what became of them so far.
 pub(super) struct Work<'a> {
     pub(super) arguments: &'a Arguments,
+    pub(super) settings: &'a Settings,
     pub(super) neighbours: &'a Neighbours,
     pub(super) harvest: &'a Harvest,
-    pub(super) offers: &'a [Offer],
-    pub(super) imported: Vec<bool>,
+    pub(super) offers: Vec<Offer>,
     /// By copy.
     pub(super) removed: Vec<bool>,
     pub(super) has_failed: bool,
@@ -42,18 +48,21 @@ impl Work<'_> {
         if self.offers.is_empty() {
             return self.say(streams, "nothing is found\n");
         }
+        if self.arguments.json {
+            return Ok(());
+        }
         let sources = (self.neighbours, self.harvest);
-        let row = |offer| {
-            table::row(
+        let mut rows = Vec::new();
+        for offer in &self.offers {
+            let is_wanted = self.is_wanted(offer);
+            rows.push(table::row(
                 offer,
                 sources,
                 self.arguments.replace,
-                self.is_wanted(offer),
-            )
-        };
-        let rows: Vec<Vec<String>> = self.offers.iter().map(row).collect();
-        ui::table(streams, &table::HEADING, &rows)?;
-        Ok(())
+                is_wanted,
+            ));
+        }
+        Ok(ui::table(streams, &table::HEADING, &rows)?)
     }
 
     /// Asks, and stores. Returns false if there is no terminal to ask at.
@@ -62,20 +71,25 @@ impl Work<'_> {
         import: &Import<'_>,
         streams: &mut Streams,
     ) -> CliResult<bool> {
-        let wanted: Vec<usize> = (0..self.offers.len())
-            .filter(|&at| self.is_wanted(&self.offers[at]))
-            .collect();
-        let Arguments { dry_run, yes, .. } = self.arguments;
-        if *dry_run {
+        let Arguments {
+            dry_run,
+            yes,
+            replace,
+            refused,
+            ..
+        } = *self.arguments;
+        if dry_run || self.offers.is_empty() {
             return Ok(true);
         }
-        if wanted.is_empty() {
-            if !self.offers.is_empty() {
-                self.say(streams, "nothing is to be imported\n")?;
-            }
+        let offers = self.offers.iter_mut();
+        let wanted = offers.filter(|offer| offer.is_wanted(replace, refused));
+        let mut wanted: Vec<&mut Offer> = wanted.collect();
+        let count = wanted.len();
+        if count == 0 {
+            self.say(streams, "nothing is to be imported\n")?;
             return Ok(true);
         }
-        if !*yes && !streams.input_is_terminal {
+        if !yes && !streams.input_is_terminal {
             let hint = "look at what is shown, and add --yes";
             ui::complain(
                 streams,
@@ -84,46 +98,54 @@ impl Work<'_> {
             );
             return Ok(false);
         }
-        let question = format!("Import {}?", credentials(wanted.len()));
-        if !*yes && !ui::confirm(streams, &question)? {
+        let question = format!("Import {}?", credentials(count));
+        if !yes && !ui::confirm(streams, &question)? {
             ui::print(streams, "nothing was changed\n")?;
             return Ok(true);
         }
-        let offers: Vec<&Offer> = wanted.iter().map(|&at| &self.offers[at]).collect();
         let mut progress = ProgressLine::of("storing credential", streams);
-        let stored = import.store(&offers, &mut thread::sleep, &mut |at, of| {
+        let stored = import.store(&mut wanted, &mut thread::sleep, &mut |at, of| {
             progress.comes_to(at, of);
         });
         drop(progress);
-        let stored = stored?;
-        for (&at, &is_stored) in wanted.iter().zip(&stored) {
-            self.imported[at] = is_stored;
-        }
-        let count = stored.iter().filter(|&&is_stored| is_stored).count();
-        if count < stored.len() {
+        stored?;
+        let stored = wanted.iter().filter(|offer| offer.is_imported).count();
+        if stored < count {
             self.has_failed = true;
             let what = format!(
                 "{} not imported: rejected meanwhile, or another secret was stored",
-                credentials(stored.len() - count)
+                credentials(count - stored)
             );
             ui::warn(streams, &what, Some("run the command again"));
         }
-        self.say(streams, &format!("imported {}\n", credentials(count)))?;
+        self.say(streams, &format!("imported {}\n", credentials(stored)))?;
         Ok(true)
     }
 
-    /// Asks, and removes the copies `meant` from their sources.
+    /// Asks, and removes the copies in the sources of every credential that is stored now. Says why the others stay.
     pub(super) fn remove_sources(
         &mut self,
-        meant: Vec<usize>,
+        import: &Import<'_>,
+        calls: &Calls,
         streams: &mut Streams,
     ) -> CliResult<()> {
-        let Arguments { dry_run, yes, .. } = self.arguments;
-        if meant.is_empty() || *dry_run {
+        let Arguments { dry_run, yes, .. } = *self.arguments;
+        let mut lasting = kinds(self.settings).to_vec();
+        lasting.retain(|kind| kind.lasts());
+        let sources = (self.neighbours, self.harvest);
+        let removal = SourceRemoval::of(import, &self.offers, sources, |key| {
+            // Then git finds only the copy at the source. Before `setup`, git looks nowhere, and a warning is enough.
+            calls.look_elsewhere(key, &lasting, self.settings)
+        })?;
+        warnings::staying(streams, &removal, self.harvest, dry_run, || {
+            can_use(StorageKind::Keychain, self.settings, prompt_patience())
+        });
+        let meant = removal.removable;
+        if meant.is_empty() || dry_run {
             return Ok(());
         }
         let question = format!("Remove {} from where they came from?", copies(meant.len()));
-        if !*yes && !ui::confirm(streams, &question)? {
+        if !yes && !ui::confirm(streams, &question)? {
             return Ok(());
         }
         let mut count = 0;
@@ -139,10 +161,8 @@ impl Work<'_> {
                 }
             }
         }
-        self.say(
-            streams,
-            &format!("removed {} at the source\n", copies(count)),
-        )
+        let text = format!("removed {} at the source\n", copies(count));
+        self.say(streams, &text)
     }
 }
 

@@ -69,17 +69,16 @@ impl<'a> Import<'a> {
             let view = match StorageView::read(&**storage) {
                 Ok(view) => view,
                 Err(cause @ Error::Unavailable { .. }) => {
-                    let is_target = index == target;
-                    let is_silent = is_target || !cause.is_absence();
-                    notices.extend(if is_target {
-                        Some(Notice::PassedOver { cause })
-                    } else {
-                        list.passed_over(cause)
-                    });
-                    StorageView {
-                        is_silent,
+                    let view = StorageView {
+                        is_silent: index == target || !cause.is_absence(),
                         ..StorageView::default()
+                    };
+                    if index == target {
+                        notices.push(Notice::PassedOver { cause });
+                    } else {
+                        notices.extend(list.passed_over(cause));
                     }
+                    view
                 }
                 Err(cause) => return Err(cause),
             };
@@ -109,10 +108,10 @@ impl<'a> Import<'a> {
         accounts: &[Account],
     ) -> Vec<Offer> {
         let mut offers = merged(harvest, wanted, accounts);
-        let invalid: Vec<_> = offers
+        let invalid = offers
             .iter()
-            .map(|offer| self.invalid_reason(&offer.credential))
-            .collect();
+            .map(|offer| self.invalid_reason(&offer.credential));
+        let invalid: Vec<_> = invalid.collect();
         // An invalid secret takes no place from a valid one.
         let mut order: Vec<usize> = (0..offers.len()).collect();
         order.sort_by_key(|&index| invalid[index].is_some());
@@ -152,17 +151,16 @@ impl<'a> Import<'a> {
         offers
     }
 
-    /// Stores `offers` and returns which of them were stored. An offer stays out if another secret was stored under its key
+    /// Stores `offers`, and says in each whether it was stored. An offer stays out if another secret was stored under its key
     /// since the preview, or its own was marked as invalid. `pause` waits; `progress` gets the number of each offer and their count.
     ///
     /// The first offer of a host answers before the others, as it does at its source.
     pub fn store(
         &self,
-        offers: &[&Offer],
+        offers: &mut [&mut Offer],
         pause: &mut dyn FnMut(Duration),
         progress: &mut dyn FnMut(usize, usize),
-    ) -> Result<Vec<bool>, Error> {
-        let mut stored = vec![false; offers.len()];
+    ) -> Result<(), Error> {
         let marks = self.journal.snapshot().unwrap_or_default();
         let mut last_rank = None;
         for (number, (rank, index)) in (1..).zip(self.order(offers)) {
@@ -171,17 +169,13 @@ impl<'a> Import<'a> {
             }
             last_rank = Some(rank);
             progress(number, offers.len());
-            let Offer {
-                verdict,
-                credential,
-                ..
-            } = offers[index];
-            let is_accepted = matches!(verdict, Verdict::Invalid { .. });
-            if is_accepted || marks.mark_of(credential).is_none() {
-                stored[index] = self.store_one(offers[index])?;
+            let offer = &mut *offers[index];
+            let is_accepted = matches!(offer.verdict, Verdict::Invalid { .. });
+            if is_accepted || marks.mark_of(&offer.credential).is_none() {
+                offer.is_imported = self.store_one(offer)?;
             }
         }
-        Ok(stored)
+        Ok(())
     }
 
     /// Whether a storage that lasts has `credential` now.
@@ -259,7 +253,7 @@ impl<'a> Import<'a> {
     }
 
     /// The indices of `offers` in the order of storing, each with its rank. A pause separates two ranks.
-    fn order(&self, offers: &[&Offer]) -> Vec<(usize, usize)> {
+    fn order(&self, offers: &[&mut Offer]) -> Vec<(usize, usize)> {
         let mut order: Vec<usize> = (0..offers.len()).collect();
         // A credential for all paths answers before one for a single path.
         order.sort_by_key(|&index| offers[index].credential.key.path.is_some());
@@ -537,14 +531,15 @@ mod tests {
         /// Imports with these flags. Returns the pauses.
         fn import(&self, harvest: &Harvest, replace: bool) -> usize {
             let import = self.begin();
-            let offers = import.preview(harvest, None, &[]);
-            let wanted: Vec<&Offer> = offers
-                .iter()
+            let mut offers = import.preview(harvest, None, &[]);
+            let mut wanted: Vec<&mut Offer> = offers
+                .iter_mut()
                 .filter(|offer| offer.is_wanted(replace, false))
                 .collect();
             let mut pauses = 0;
-            let stored = import.store(&wanted, &mut |_| pauses += 1, &mut |_, _| {});
-            assert!(stored.unwrap().iter().all(|&is_stored| is_stored));
+            let stored = import.store(&mut wanted, &mut |_| pauses += 1, &mut |_, _| {});
+            stored.unwrap();
+            assert!(wanted.iter().all(|offer| offer.is_imported));
             pauses
         }
     }
@@ -649,12 +644,13 @@ mod tests {
         ] {
             let home = Home::new(&[kind], []);
             let import = home.begin();
-            let offers = import.preview(&harvest([(0, 0, 1, 0)]), None, &[]);
+            let mut offers = import.preview(&harvest([(0, 0, 1, 0)]), None, &[]);
             let newer = credential((0, 0, 2, 0));
             let storage = home.storages.iter().next().unwrap();
             storage.store(&newer).unwrap();
-            let stored = import.store(&[&offers[0]], &mut |_| {}, &mut |_, _| {});
-            assert_eq!(stored.unwrap(), [false]);
+            let stored = import.store(&mut [&mut offers[0]], &mut |_| {}, &mut |_, _| {});
+            stored.unwrap();
+            assert!(!offers[0].is_imported);
             let kept = storage.get(&Query::exact(&newer.key)).unwrap().unwrap();
             assert!(kept.has_same_secrets(&newer), "{kind}");
         }
@@ -664,13 +660,14 @@ mod tests {
     fn a_secret_that_was_rejected_after_the_preview_stays_out() {
         let home = Home::new(&[StorageKind::File], []);
         let import = home.begin();
-        let offers = import.preview(&harvest([(0, 0, 1, 0)]), None, &[]);
+        let mut offers = import.preview(&harvest([(0, 0, 1, 0)]), None, &[]);
         let rejected = &offers[0].credential;
         home.journal
             .mark(rejected, Mark::Rejected, NOW.unix)
             .unwrap();
-        let stored = import.store(&[&offers[0]], &mut |_| {}, &mut |_, _| {});
-        assert_eq!(stored.unwrap(), [false]);
+        let stored = import.store(&mut [&mut offers[0]], &mut |_| {}, &mut |_, _| {});
+        stored.unwrap();
+        assert!(!offers[0].is_imported);
         assert!(home.storages.list_all().unwrap().value.is_empty());
     }
 

@@ -87,6 +87,8 @@ pub struct Offer {
     pub verdict: Verdict,
     /// A credential that answers now, and no longer would after the import.
     pub shadowed: Option<(StorageKind, Key)>,
+    /// Whether it was stored by this import.
+    pub is_imported: bool,
 }
 
 impl Offer {
@@ -142,6 +144,7 @@ pub(super) fn merged(
                 copies: vec![number],
                 verdict: Verdict::New,
                 shadowed: None,
+                is_imported: false,
             });
         }
     }

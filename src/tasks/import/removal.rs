@@ -20,16 +20,16 @@ pub struct SourceRemoval {
 }
 
 impl SourceRemoval {
-    /// `imported`: whether each offer was stored. `is_unseen`: whether git asks only storages that do not have the key.
+    /// `is_unseen`: whether git asks only storages that do not have the key.
     pub fn of(
         import: &Import<'_>,
-        (offers, imported): (&[Offer], &[bool]),
+        offers: &[Offer],
         (neighbours, harvest): (&Neighbours, &Harvest),
         is_unseen: impl Fn(&Key) -> bool,
     ) -> Result<Self, Error> {
         let mut removal = Self::default();
-        for (offer, imported) in offers.iter().zip(imported) {
-            if !imported && !offer.is_stored() {
+        for offer in offers {
+            if !offer.is_imported && !offer.is_stored() {
                 continue;
             }
             if !import.is_kept(&offer.credential)? {
