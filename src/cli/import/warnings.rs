@@ -3,7 +3,6 @@
 use super::super::messages::counted;
 use super::super::streams::Streams;
 use super::super::ui;
-use super::work::copies;
 use crate::config::account::Account;
 use crate::neighbour::MOST;
 use crate::neighbour::configured::path_teller;
@@ -81,4 +80,9 @@ pub(super) fn staying(
         let what = format!("{place} is only read: remove the token there yourself");
         ui::warn(streams, &what, None);
     }
+}
+
+/// A number of copies in words.
+pub(super) fn copies(count: usize) -> String {
+    counted(count, "copy", "copies")
 }

@@ -3,12 +3,13 @@
 use std::thread;
 
 use super::super::failure::CliResult;
-use super::super::messages::{counted, credentials};
+use super::super::messages::credentials;
 use super::super::progress::ProgressLine;
 use super::super::streams::Streams;
 use super::super::ui;
 use super::arguments::Arguments;
-use super::{table, warnings};
+use super::table;
+use super::warnings::{self, copies};
 use crate::config::Settings;
 use crate::git::may_prompt::prompt_patience;
 use crate::helper::open::{can_use, kinds};
@@ -164,8 +165,4 @@ impl Work<'_> {
         let text = format!("removed {} at the source\n", copies(count));
         self.say(streams, &text)
     }
-}
-
-pub(super) fn copies(count: usize) -> String {
-    counted(count, "copy", "copies")
 }
