@@ -9,7 +9,7 @@ use crate::tasks::login::LoginError;
 use crate::tasks::setup::failure::Error as SetupError;
 use crate::tasks::target::TargetError;
 use crate::terminal::prompt;
-use crate::{config, git, storage};
+use crate::{config, git, protocol, storage};
 
 /// The result of a command or of a step of it.
 pub(super) type CliResult<T = ExitCode> = Result<T, Failure>;
@@ -18,6 +18,8 @@ pub(super) type CliResult<T = ExitCode> = Result<T, Failure>;
 pub(super) enum Failure {
     #[error(transparent)]
     Config(#[from] config::Error),
+    #[error(transparent)]
+    Request(#[from] protocol::Error),
     #[error(transparent)]
     Storage(#[from] storage::Error),
     #[error(transparent)]
@@ -55,7 +57,7 @@ impl Failure {
             Self::Setup(error) => error.hint(),
             Self::Plain { hint, .. } => hint.as_deref(),
             Self::Git(error) => error.hint(),
-            Self::NoHome(_) | Self::Prompt(_) | Self::Output(_) => None,
+            Self::NoHome(_) | Self::Request(_) | Self::Prompt(_) | Self::Output(_) => None,
         }
     }
 }

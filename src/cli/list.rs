@@ -18,6 +18,7 @@ use crate::helper::precedence::answering;
 use crate::journal::known::{Known, LookupOutcome};
 use crate::neighbour::configured::path_teller;
 use crate::storage::{Listed, StorageKind};
+use crate::tasks::check::TokenState;
 use crate::terminal::escape;
 use crate::time::{self, in_words};
 
@@ -51,7 +52,7 @@ struct ListEntryJson {
     expires_at: Option<String>,
     expires_at_unix: Option<u64>,
     expires_from: Option<&'static str>,
-    state: &'static str,
+    state: TokenState,
     forgotten: Option<String>,
     forge: Option<&'static str>,
     kind: Option<&'static str>,
@@ -235,12 +236,7 @@ impl ListEntry<'_> {
             expires_at: expiry.and_then(Expiry::rfc3339),
             expires_at_unix: expiry.map(Expiry::unix),
             expires_from: expiry.map(|expiry| self.known.source_of(expiry).word()),
-            state: match expiry {
-                None => "unknown",
-                Some(expiry) if expiry.is_past(unix_now) => "expired",
-                Some(expiry) if expiry.left(unix_now) <= warn.before.as_secs() => "expires-soon",
-                Some(_) => "good",
-            },
+            state: TokenState::by_date(*expiry, warn, unix_now),
             forgotten: moment(self.listed.forgotten),
             forge: self.known.forge.map(forge::ForgeKind::word),
             kind: self.known.token.map(TokenKind::word),

@@ -134,7 +134,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn run_with(arguments: Vec<OsString>, streams: &mut Streams) -> ExitCode {
     if let Some((flags, word)) = gits_call(&arguments) {
         if let Some(operation) = Operation::from_word(word.as_encoded_bytes()) {
-            return operation::run(operation, flags, streams);
+            let result = operation::run(operation, flags, streams);
+            return finish(result, streams);
         }
         let is_ours = CommandLine::command()
             .get_subcommands()
@@ -154,10 +155,10 @@ fn run_with(arguments: Vec<OsString>, streams: &mut Streams) -> ExitCode {
 fn carry_out(line: CommandLine, streams: &mut Streams) -> ExitCode {
     let CommandLine { flags, command } = line;
     let result = match command {
-        Command::Get => return operation::run(Operation::Get, flags, streams),
-        Command::Store => return operation::run(Operation::Store, flags, streams),
-        Command::Erase => return operation::run(Operation::Erase, flags, streams),
-        Command::Capability => return operation::run(Operation::Capability, flags, streams),
+        Command::Get => operation::run(Operation::Get, flags, streams),
+        Command::Store => operation::run(Operation::Store, flags, streams),
+        Command::Erase => operation::run(Operation::Erase, flags, streams),
+        Command::Capability => operation::run(Operation::Capability, flags, streams),
         Command::Setup(arguments) => setup::run(&arguments, &flags, streams),
         Command::Login(arguments) => login::run(&arguments, &flags, streams),
         Command::List(arguments) => list::run(&arguments, flags, streams),
@@ -170,8 +171,13 @@ fn carry_out(line: CommandLine, streams: &mut Streams) -> ExitCode {
         Command::Clean(arguments) => clean::run(&arguments, flags, streams),
         Command::Cache(arguments) => cache::run(&arguments, flags, streams),
         Command::Completions(arguments) => completions::run(&arguments, streams),
-        Command::Help(arguments) => return help::run(&arguments, streams),
+        Command::Help(arguments) => Ok(help::run(&arguments, streams)),
     };
+    finish(result, streams)
+}
+
+/// Prints why a command failed. A reader that closed its end has what it wanted.
+fn finish(result: CliResult, streams: &mut Streams) -> ExitCode {
     match result {
         Ok(code) => code,
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {

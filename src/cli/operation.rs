@@ -1,8 +1,9 @@
 //! git's four operations: one request in, one answer out, in one write.
 
-use std::io::{self, Write};
+use std::io::Write;
 use std::process::ExitCode;
 
+use super::failure::CliResult;
 use super::streams::Streams;
 use super::ui;
 use crate::config::{Flags, Settings, account};
@@ -19,75 +20,45 @@ use crate::protocol::write::{self, AnswerState};
 use crate::secret::Buffer;
 use crate::{platform, time};
 
-/// Carries out `operation`. git ignores how we end; people and scripts do not.
-pub(super) fn run(operation: Operation, flags: Flags, streams: &mut Streams) -> ExitCode {
+/// Carries out `operation`. git ignores our exit status; people and scripts do not.
+pub(super) fn run(operation: Operation, flags: Flags, streams: &mut Streams) -> CliResult {
     platform::harden();
     if operation == Operation::Capability {
-        return finish(
-            streams,
-            b"version 0\ncapability authtype\ncapability state\n",
-        );
+        let capabilities = b"version 0\ncapability authtype\ncapability state\n";
+        streams.output.write_all(capabilities)?;
+        return Ok(ExitCode::SUCCESS);
     }
-    let request =
-        read::receive(&mut *streams.input).and_then(|bytes| read::request(bytes.as_slice()));
-    let mut request = match request {
-        Ok(request) => request,
-        Err(error) => {
-            ui::error(streams, &error, None);
-            return ExitCode::FAILURE;
-        }
-    };
+    let bytes = read::receive(&mut *streams.input)?;
+    let mut request = read::request(bytes.as_slice())?;
     let again = flags.clone();
-    let settings = match Settings::load(flags) {
-        Ok(settings) => settings,
-        Err(error) => {
-            ui::error(streams, &error, Some(error.hint()));
-            return ExitCode::FAILURE;
-        }
-    };
+    let settings = Settings::load(flags)?;
     account::apply(&settings.accounts, &mut request.query);
     let helper = Helper::new(&settings, prompt_patience());
     let now = time::now();
-    let result = match operation {
-        Operation::Get => return get(&helper, &request, now, streams),
-        Operation::Store => store(&helper, request, now).map(|outcome| {
+    match operation {
+        Operation::Get => get(&helper, &request, now, streams)?,
+        Operation::Store => {
+            let outcome = store(&helper, request, now)?;
             if let Some(key) = outcome.value {
-                // A date that is not found out today is found out tomorrow.
+                // The expiry may still be looked up after a later `store`.
                 let _ = background::start(&again, &key);
             }
-            outcome.notices
-        }),
+            ui::notices(streams, &outcome.notices, now.unix);
+        }
         Operation::Erase => {
             let outcome = erase(&helper, &request, streams.error_is_terminal, now);
             ui::notices(streams, &outcome.notices, now.unix);
-            outcome.value.map(|()| Vec::new())
+            outcome.value?;
         }
-        Operation::Capability => Ok(Vec::new()),
-    };
-    match result {
-        Ok(notices) => {
-            ui::notices(streams, &notices, now.unix);
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            ui::error(streams, &error, error.hint());
-            ExitCode::FAILURE
-        }
+        Operation::Capability => {}
     }
+    Ok(ExitCode::SUCCESS)
 }
 
-fn get(helper: &Helper, request: &Request, now: time::Now, streams: &mut Streams) -> ExitCode {
-    let outcome = match get::get(helper, request, now) {
-        Ok(outcome) => outcome,
-        Err(error) => {
-            ui::error(streams, &error, error.hint());
-            return ExitCode::FAILURE;
-        }
-    };
+fn get(helper: &Helper, request: &Request, now: time::Now, streams: &mut Streams) -> CliResult<()> {
+    let outcome = get::get(helper, request, now)?;
     let mut answer = Buffer::with_capacity(512);
     let mut notices = outcome.notices;
-    // What can only be said with authtype is not there for who does not understand it: git would be left with neither
-    // a credential nor a prompt.
     let Answer {
         credential,
         state,
@@ -95,6 +66,7 @@ fn get(helper: &Helper, request: &Request, now: time::Now, streams: &mut Streams
         forge,
     } = outcome.value;
     let state = state.as_deref().map(|state| AnswerState { state, is_last });
+    // A client without the capability `authtype` cannot use an answer that needs it: git would get neither a credential nor a prompt.
     let found = credential.filter(|found| {
         request.understands.authtype || found.password.is_some() || found.refresh_token.is_some()
     });
@@ -109,16 +81,6 @@ fn get(helper: &Helper, request: &Request, now: time::Now, streams: &mut Streams
     }
     write::notes(forge.as_slice(), &mut answer);
     ui::notices(streams, &notices, now.unix);
-    finish(streams, answer.as_slice())
-}
-
-/// A reader that went away is no failure: it has what it wanted.
-fn finish(streams: &mut Streams, answer: &[u8]) -> ExitCode {
-    match streams.output.write_all(answer) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            ui::complain(streams, "cannot write the answer", None);
-            ExitCode::FAILURE
-        }
-        _ => ExitCode::SUCCESS,
-    }
+    streams.output.write_all(answer.as_slice())?;
+    Ok(())
 }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::config::Warn;
+use crate::credential::expiry::Expiry;
 use crate::forge::TokenVerdict;
 use crate::helper::lookup::Report;
 use crate::helper::lookup::request::Asked;
@@ -31,15 +32,18 @@ pub(crate) enum TokenState {
 }
 
 impl TokenState {
-    pub(crate) fn of(report: &Report, warn: Warn, unix_now: u64) -> Self {
-        let by_date = match report.end {
+    /// The state by the expiry alone.
+    pub(crate) fn by_date(expiry: Option<Expiry>, warn: Warn, unix_now: u64) -> Self {
+        match expiry {
             None => Self::Unknown,
-            Some((expiry, _)) if expiry.is_past(unix_now) => Self::Expired,
-            Some((expiry, _)) if expiry.left(unix_now) <= warn.before.as_secs() => {
-                Self::ExpiresSoon
-            }
+            Some(expiry) if expiry.is_past(unix_now) => Self::Expired,
+            Some(expiry) if expiry.left(unix_now) <= warn.before.as_secs() => Self::ExpiresSoon,
             Some(_) => Self::Good,
-        };
+        }
+    }
+
+    pub(crate) fn of(report: &Report, warn: Warn, unix_now: u64) -> Self {
+        let by_date = Self::by_date(report.end.map(|(expiry, _)| expiry), warn, unix_now);
         let verdict = match &report.asked {
             Asked::Told(verdict) => verdict,
             Asked::CannotTell | Asked::NoForge | Asked::NotHttps => return by_date,

@@ -14,7 +14,7 @@ use crate::tasks::calls::gits_flags;
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The URLs that begin with `word`, with their users. A host alone may be typed without `https://`.
-pub(super) fn stored(word: &str) -> Vec<(String, String)> {
+pub(super) fn stored(word: &str) -> Vec<String> {
     platform::harden();
     let (sender, keys) = mpsc::channel();
     // A storage that does not answer keeps its thread, which ends with the process.
@@ -28,18 +28,14 @@ pub(super) fn stored(word: &str) -> Vec<(String, String)> {
     });
     let until = platform::monotonic_now() + PATIENCE;
     let mut all = Vec::new();
-    loop {
-        let left = until.saturating_sub(platform::monotonic_now());
-        let Ok(keys) = keys.recv_timeout(left) else {
-            break;
-        };
+    while let Ok(keys) = keys.recv_timeout(until.saturating_sub(platform::monotonic_now())) {
         for key in keys {
             all.extend(urls(&key, word));
         }
     }
     all.sort_unstable();
     all.dedup();
-    all.into_iter().map(|url| (url, String::new())).collect()
+    all.into_iter().map(|url| format!("{url}\t")).collect()
 }
 
 fn urls(key: &Key, word: &str) -> Vec<String> {

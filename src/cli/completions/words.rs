@@ -1,7 +1,6 @@
 //! The candidates for the last word of a command line.
 
-use std::fmt::Write as _;
-
+use clap::builder::PossibleValue;
 use clap::{Arg, ArgAction, Command};
 
 use super::super::command_line;
@@ -12,7 +11,7 @@ use crate::terminal::escape;
 /// The hidden command that shells run: the words after the program's name follow, the last one is to be completed.
 pub(super) const COMMAND: &str = "complete-words";
 /// Stands for the names of files, which the shell itself completes.
-const FILES: &str = ":files\n";
+const FILES: &str = ":files";
 const STORAGES: [&str; 4] = ["auto", "memory", "keychain", "file"];
 const SOURCES: [&str; 9] = [
     "gh",
@@ -38,18 +37,17 @@ pub(super) fn candidates(words: &[String]) -> String {
         place.pass(word);
     }
     let mut text = String::new();
-    for (candidate, what) in place.candidates(last) {
-        if candidate == FILES {
-            return FILES.to_owned();
-        }
-        if candidate.starts_with(&last[..]) {
-            let _ = writeln!(text, "{candidate}\t{what}");
+    for candidate in place.candidates(last) {
+        if candidate == FILES || candidate.starts_with(&last[..]) {
+            text.push_str(&candidate);
+            text.push('\n');
         }
     }
     text
 }
 
-type Candidates = Vec<(String, String)>;
+/// A candidate is a word and, after a tab, its help.
+type Candidates = Vec<String>;
 
 /// Where a word stands.
 struct WordPlace<'a> {
@@ -113,20 +111,15 @@ impl<'a> WordPlace<'a> {
         if self.command.has_subcommands() {
             return commands(self.command);
         }
-        let mut positionals: Vec<&Arg> = self.command.get_positionals().collect();
-        positionals.sort_by_key(|argument| argument.get_index());
-        let at = self.positionals.min(positionals.len().saturating_sub(1));
-        let Some(argument) = positionals.get(at) else {
-            return Vec::new();
+        let mut positionals = self.command.get_positionals();
+        let takes_more = |last: &&Arg| {
+            let range = last.get_num_args();
+            range.is_some_and(|range| range.max_values() > 1)
         };
-        let takes_more = argument
-            .get_num_args()
-            .is_some_and(|range| range.max_values() > 1);
-        if self.positionals < positionals.len() || takes_more {
-            values(argument, word)
-        } else {
-            Vec::new()
-        }
+        let argument = positionals.nth(self.positionals);
+        let argument =
+            argument.or_else(|| self.command.get_positionals().last().filter(takes_more));
+        argument.map_or_else(Vec::new, |argument| values(argument, word))
     }
 
     /// `--storage=memory`.
@@ -135,10 +128,8 @@ impl<'a> WordPlace<'a> {
             return Vec::new();
         };
         let mut all = values(option, value);
-        for (candidate, _) in &mut all {
-            if candidate != FILES {
-                *candidate = format!("{name}={candidate}");
-            }
+        for candidate in all.iter_mut().filter(|candidate| *candidate != FILES) {
+            candidate.insert_str(0, &format!("{name}="));
         }
         all
     }
@@ -147,7 +138,7 @@ impl<'a> WordPlace<'a> {
         let mut all = Vec::new();
         for option in self.command.get_arguments() {
             if let Some(name) = option.get_long().filter(|_| !option.is_hide_set()) {
-                all.push((format!("--{name}"), first_line(option.get_help())));
+                all.push(format!("--{name}\t{}", first_line(option.get_help())));
             }
         }
         all
@@ -161,32 +152,23 @@ fn commands(of: &Command) -> Candidates {
         let name = command.get_name();
         let is_for_git = Operation::from_word(name.as_bytes()).is_some();
         if !is_for_git && !command.is_hide_set() {
-            all.push((name.to_owned(), first_line(command.get_about())));
+            all.push(format!("{name}\t{}", first_line(command.get_about())));
         }
     }
     all
 }
 
 fn values(argument: &Arg, word: &str) -> Candidates {
-    let fixed = |words: &[&str]| {
-        let words = words.iter();
-        words
-            .map(|word| ((*word).to_owned(), String::new()))
-            .collect()
-    };
     let possible = argument.get_possible_values();
     if !possible.is_empty() && !matches!(argument.get_action(), ArgAction::SetTrue) {
-        let names: Vec<&str> = possible
-            .iter()
-            .map(clap::builder::PossibleValue::get_name)
-            .collect();
-        return fixed(&names);
+        let names = possible.iter().map(PossibleValue::get_name);
+        return names.map(|name| format!("{name}\t")).collect();
     }
     match argument.get_id().as_str() {
         "storage" => storages(word),
-        "from" => fixed(&SOURCES),
+        "from" => SOURCES.map(|source| format!("{source}\t")).to_vec(),
         "url" => urls::stored(word),
-        "file" | "socket" | "config" => vec![(FILES.to_owned(), String::new())],
+        "file" | "socket" | "config" => vec![FILES.to_owned()],
         _ => Vec::new(),
     }
 }
@@ -198,9 +180,9 @@ fn storages(word: &str) -> Candidates {
     let mut all = Vec::new();
     for storage in STORAGES {
         if named.is_empty() {
-            all.push((storage.to_owned(), String::new()));
+            all.push(format!("{storage}\t"));
         } else if storage != "auto" && !named.contains(&storage) {
-            all.push((format!("{before},{storage}"), String::new()));
+            all.push(format!("{before},{storage}\t"));
         }
     }
     all

@@ -1,6 +1,8 @@
 //! Whether git verifies the server that it hands the token to: `http.sslVerify` and `GIT_SSL_NO_VERIFY`.
 
+use std::collections::BTreeMap;
 use std::env;
+use std::ffi::OsString;
 
 use super::finding::Finding;
 use super::removal::removal;
@@ -28,9 +30,9 @@ pub fn examine(git: Option<&Git>, url: Option<&Query>) -> Vec<Finding> {
     }
     let settings = git.map(|git| git.settings(r"^http\.(.*\.)?sslverify$"));
     let settings = settings.and_then(Result::ok).unwrap_or_default();
-    let counting = match url {
+    let counting: Vec<&Setting> = match url {
         Some(url) => most_specific(&settings, url).into_iter().collect(),
-        None => last_of_each_key(&settings),
+        None => by_key(&settings).into_values().collect(),
     };
     let off = counting
         .into_iter()
@@ -39,14 +41,10 @@ pub fn examine(git: Option<&Git>, url: Option<&Query>) -> Vec<Finding> {
     findings
 }
 
-fn last_of_each_key(settings: &[Setting]) -> Vec<&Setting> {
-    let mut last: Vec<&Setting> = Vec::new();
-    for setting in settings.iter().rev() {
-        if last.iter().all(|known| known.key != setting.key) {
-            last.push(setting);
-        }
-    }
-    last
+/// The last value of each key.
+fn by_key(settings: &[Setting]) -> BTreeMap<&OsString, &Setting> {
+    let pairs = settings.iter().map(|setting| (&setting.key, setting));
+    pairs.collect()
 }
 
 fn turned_off(setting: &Setting) -> Finding {
@@ -81,8 +79,8 @@ mod tests {
             setting("http.sslverify", "1"),
             setting(one, "false"),
         ];
-        let last: Vec<_> = last_of_each_key(&settings)
-            .into_iter()
+        let last: Vec<_> = by_key(&settings)
+            .into_values()
             .map(|setting| (setting.key.to_str().unwrap(), setting.is_on()))
             .collect();
         assert_eq!(last, [(one, Some(false)), ("http.sslverify", Some(true))]);

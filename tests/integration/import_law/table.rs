@@ -9,7 +9,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
     ("tasks", &[]),
     ("cli", &["config", "credential", "daemon", "files", "forge", "git", "helper", "helper/issuer", "helper/lookup", "journal", "neighbour", "neighbour/configured", "neighbour/registry", "platform", "protocol", "secret", "storage", "tasks/calls", "tasks/check", "tasks/clean", "tasks/doctor", "tasks/import", "tasks/location", "tasks/login", "tasks/rotation", "tasks/setup", "tasks/target", "terminal", "time"]),
     ("tasks/calls", &["config", "credential", "git", "helper", "platform", "storage", "terminal", "time"]),
-    ("tasks/check", &["config", "forge", "helper/lookup"]),
+    ("tasks/check", &["config", "credential", "forge", "helper/lookup"]),
     ("tasks/clean", &["config", "credential", "helper", "helper/issuer", "journal", "neighbour", "neighbour/configured", "neighbour/registry", "storage", "time"]),
     ("tasks/doctor", &["config", "credential", "files", "forge", "forge/http", "git", "helper", "helper/issuer", "helper/lookup", "neighbour", "platform", "protocol", "secret", "storage", "terminal", "time"]),
     ("tasks/import", &["config", "credential", "helper", "helper/issuer", "journal", "neighbour", "neighbour/registry", "secret", "storage", "time"]),
