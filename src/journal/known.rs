@@ -1,11 +1,12 @@
 //! What is known of one token, beside what its storage keeps.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use crate::credential::expiry::{Expiry, ExpirySource};
 use crate::credential::scopes::checked_scopes;
 use crate::credential::token::TokenKind;
-use crate::forge;
+use crate::forge::ForgeKind;
 use crate::secret::Buffer;
 
 /// How often a forge is asked about one token in the background.
@@ -17,7 +18,7 @@ const SOON: Duration = Duration::from_secs(3600);
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Known {
     /// Who issued it.
-    pub forge: Option<forge::ForgeKind>,
+    pub forge: Option<ForgeKind>,
     /// What sort of token it is.
     pub token: Option<TokenKind>,
     /// What it may do.
@@ -140,7 +141,7 @@ impl Known {
     /// Takes over what one line says; what another version wrote, and we cannot read, is not known.
     pub(super) fn read(&mut self, key: &[u8], text: &str) {
         match key {
-            b"forge" => self.forge = forge::ForgeKind::from_word(text),
+            b"forge" => self.forge = ForgeKind::from_word(text),
             b"kind" => self.token = TokenKind::from_word(text),
             b"scopes" => {
                 let words = text.split(',').filter(|word| !word.is_empty());
@@ -163,38 +164,30 @@ impl Known {
         }
     }
 
-    /// As lines.
+    /// Writes the lines.
     pub(super) fn write(&self, out: &mut Buffer) {
-        let Self {
-            forge,
-            token,
-            scopes,
-            end,
-            is_endless,
-            since,
-            accepted,
-            asked,
-            outcome,
-        } = self;
-        let lines = [
-            ("forge", forge.map(|forge| forge.word().to_owned())),
-            ("kind", token.map(|token| token.word().to_owned())),
-            ("scopes", scopes.as_ref().map(|scopes| scopes.join(","))),
-            (
-                "end",
-                end.map(|(end, source)| format!("{end} {}", source.word())),
-            ),
-            ("endless", is_endless.then(|| "forge".to_owned())),
-            ("since", since.map(|since| since.to_string())),
-            ("accepted", accepted.map(|accepted| accepted.to_string())),
-            ("asked", asked.map(|asked| asked.to_string())),
-            ("outcome", outcome.map(|outcome| outcome.word().to_owned())),
-        ];
-        for (key, value) in lines {
-            if let Some(value) = value {
-                out.push(format!("{key}={value}\n").as_bytes());
-            }
-        }
+        let scopes = self.scopes.as_ref().map(|scopes| scopes.join(","));
+        let end = self.end;
+        push(out, "forge", self.forge.map(ForgeKind::word));
+        push(out, "kind", self.token.map(TokenKind::word));
+        push(out, "scopes", scopes);
+        push(
+            out,
+            "end",
+            end.map(|(end, source)| format!("{end} {}", source.word())),
+        );
+        push(out, "endless", self.is_endless.then_some("forge"));
+        push(out, "since", self.since);
+        push(out, "accepted", self.accepted);
+        push(out, "asked", self.asked);
+        push(out, "outcome", self.outcome.map(LookupOutcome::word));
+    }
+}
+
+/// Writes a line of the journal if there is a value.
+pub(super) fn push(out: &mut Buffer, key: &str, value: Option<impl Display>) {
+    if let Some(value) = value {
+        out.push(format!("{key}={value}\n").as_bytes());
     }
 }
 

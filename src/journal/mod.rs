@@ -87,18 +87,12 @@ struct Entry {
 impl Entry {
     /// When anything of it was written.
     fn moment(&self) -> u64 {
-        let Known {
-            since,
-            accepted,
-            asked,
-            ..
-        } = self.known;
         let marked = self.mark.map(|(_, at)| at);
-        [self.said, since, accepted, asked, marked]
-            .into_iter()
-            .flatten()
-            .max()
-            .unwrap_or(0)
+        let Known {
+            since, accepted, ..
+        } = self.known;
+        let moments = [self.said, since, accepted, self.known.asked, marked];
+        moments.into_iter().max().flatten().unwrap_or(0)
     }
 
     /// Whether it has a mark that counts for as long as the entry is kept.
@@ -108,6 +102,7 @@ impl Entry {
 }
 
 /// All of it.
+#[derive(Default)]
 struct Contents {
     key: [u8; 32],
     entries: Vec<Entry>,
@@ -138,10 +133,7 @@ impl Journal {
             is_within(said, every, unix_now)
         };
         // Without the lock first: on most days this is all.
-        if let Some(folder) = Folder::open(&self.folder)?
-            && let Some(contents) = Contents::read(&folder)?
-            && is_recent(&contents)
-        {
+        if self.contents()?.is_some_and(|known| is_recent(&known)) {
             return Ok(false);
         }
         self.change(unix_now, |contents| {
@@ -151,6 +143,14 @@ impl Journal {
             contents.entry(contents.about(topic)).said = Some(unix_now);
             true
         })
+    }
+
+    /// Returns the journal as it is now; `None` if there is none.
+    fn contents(&self) -> Result<Option<Contents>, Error> {
+        match Folder::open(&self.folder)? {
+            Some(folder) => Contents::read(&folder),
+            None => Ok(None),
+        }
     }
 
     /// Under the lock; written if `change` says so, which is returned.
@@ -185,47 +185,32 @@ impl Journal {
 
 impl Contents {
     fn new() -> Result<Self, Error> {
-        let mut key = [0; 32];
-        getrandom::fill(&mut key).map_err(|_| Error::Random)?;
-        Ok(Self {
-            key,
-            entries: Vec::new(),
-            rotations: Vec::new(),
-        })
+        let mut contents = Self::default();
+        getrandom::fill(&mut contents.key).map_err(|_| Error::Random)?;
+        Ok(contents)
     }
 
     /// The entry about this, now the last: what is oldest goes first when there is too much.
     fn entry(&mut self, about: Option<About>) -> &mut Entry {
-        let mut found = Entry {
-            about,
-            ..Entry::default()
-        };
-        if let Some(at) = self
-            .entries
-            .iter()
-            .position(|entry| entry.about == found.about)
-        {
-            found = self.entries.remove(at);
-        }
-        self.entries.push(found);
+        let known = self.entries.iter().position(|entry| entry.about == about);
+        let mut entry = known.map_or_else(Entry::default, |at| self.entries.remove(at));
+        entry.about = about;
+        self.entries.push(entry);
         let last = self.entries.len() - 1;
         &mut self.entries[last]
     }
 
     /// Drops entries that are too old, or too many. Marks and other entries do not drive each other out.
     fn forget(&mut self, unix_now: u64) {
-        self.entries
-            .retain(|entry| unix_now.saturating_sub(entry.moment()) < KEPT);
-        for (is_marked, most) in [(true, MOST_MARKED), (false, MOST)] {
-            let is_such = |entry: &Entry| entry.has_lasting_mark() == is_marked;
-            let count = self.entries.iter().filter(|entry| is_such(entry)).count();
-            let mut surplus = count.saturating_sub(most);
-            self.entries.retain(|entry| {
-                let goes = surplus > 0 && is_such(entry);
-                surplus -= usize::from(goes);
-                !goes
-            });
-        }
+        let mut room = [MOST, MOST_MARKED];
+        self.entries.reverse();
+        self.entries.retain(|entry| {
+            let room = &mut room[usize::from(entry.has_lasting_mark())];
+            let stays = *room > 0 && unix_now.saturating_sub(entry.moment()) < KEPT;
+            *room -= usize::from(stays);
+            stays
+        });
+        self.entries.reverse();
     }
 
     fn about(&self, topic: Topic<'_>) -> Option<About> {

@@ -9,7 +9,6 @@ use super::{Contents, Entry, Error, Journal, LONG_PATIENCE, PATIENCE};
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
-use crate::files::owned::Folder;
 
 /// How long a displacement counts: a slow command that still uses the other secret has finished by then.
 pub(super) const DISPLACED: u64 = 12 * 3600;
@@ -80,18 +79,12 @@ impl Snapshot {
     pub fn latest(&self, key: &Key) -> Option<&Known> {
         let contents = self.0.as_ref()?;
         let owner = contents.owner(key);
-        let is_of = |entry: &&Entry| {
-            entry
-                .about
-                .as_ref()
-                .is_some_and(|about| about.owner == owner)
-        };
-        let known = contents
-            .entries
-            .iter()
-            .filter(is_of)
-            .map(|entry| &entry.known);
-        known.max_by_key(|known| known.since.max(known.asked))
+        let is_of = |about: &About| about.owner == owner;
+        let entries = contents.entries.iter();
+        entries
+            .filter(|entry| entry.about.as_ref().is_some_and(is_of))
+            .map(|entry| &entry.known)
+            .max_by_key(|known| known.since.max(known.asked))
     }
 
     /// Whether the journal has an entry about the user of `key` at its host.
@@ -100,10 +93,7 @@ impl Snapshot {
             return false;
         };
         let owner = contents.owner(key);
-        let mut known = contents
-            .entries
-            .iter()
-            .filter_map(|entry| entry.about.as_ref());
+        let mut known = contents.entries.iter().flat_map(|entry| &entry.about);
         known.any(|about| about.owner.is_same_user(&owner))
     }
 
@@ -114,15 +104,9 @@ impl Snapshot {
         };
         let about = contents.about_secret(credential);
         contents.entries.iter().any(|entry| {
-            let Known {
-                since,
-                accepted,
-                outcome,
-                ..
-            } = &entry.known;
-            let is_good =
-                since.is_some() || accepted.is_some() || *outcome == Some(LookupOutcome::Good);
-            is_good && entry.is_of(&about)
+            let known = &entry.known;
+            let was_kept = known.since.or(known.accepted).is_some();
+            (was_kept || known.outcome == Some(LookupOutcome::Good)) && entry.is_of(&about)
         })
     }
 
@@ -190,14 +174,7 @@ impl Journal {
                 contents.mark(other, mark, unix_now);
             }
             let is_cleared = contents.clear(stored, only);
-            let about = contents.about_secret(stored);
-            let mut known = contents.known(&about).cloned().unwrap_or_default();
-            let before = known.clone();
-            learn(&mut known);
-            let is_learnt = known != before;
-            if is_learnt {
-                contents.entry(Some(about)).known = known;
-            }
+            let is_learnt = contents.learn(stored, learn);
             !displaced.is_empty() || is_cleared || is_learnt
         })
         .map(drop)
@@ -205,11 +182,7 @@ impl Journal {
 
     /// The journal as it is now.
     pub fn snapshot(&self) -> Result<Snapshot, Error> {
-        let contents = match Folder::open(&self.folder)? {
-            Some(folder) => Contents::read(&folder)?,
-            None => None,
-        };
-        Ok(Snapshot(contents))
+        Ok(Snapshot(self.contents()?))
     }
 
     /// The same, with a key that gives one secret the same tag tomorrow: if there is no journal yet, one is begun.
@@ -257,6 +230,23 @@ impl Contents {
         is_cleared
     }
 
+    /// Returns whether anything was learnt.
+    pub(super) fn learn(
+        &mut self,
+        credential: &Credential,
+        learn: impl FnOnce(&mut Known),
+    ) -> bool {
+        let about = self.about_secret(credential);
+        let mut known = self.known(&about).cloned().unwrap_or_default();
+        let before = known.clone();
+        learn(&mut known);
+        let is_learnt = known != before;
+        if is_learnt {
+            self.entry(Some(about)).known = known;
+        }
+        is_learnt
+    }
+
     fn known(&self, about: &About) -> Option<&Known> {
         let mut entries = self.entries.iter();
         let found = entries.find(|entry| entry.about.as_ref() == Some(about))?;
@@ -268,10 +258,8 @@ impl Contents {
         let about = self.about_secret(credential);
         self.entries.iter().any(|entry| {
             let is_other = entry.about.as_ref() != Some(&about);
-            let Known {
-                since, accepted, ..
-            } = entry.known;
-            is_other && since.max(accepted) > end && end.is_some() && entry.is_of(&about)
+            let stored = entry.known.since.max(entry.known.accepted);
+            is_other && stored > end && end.is_some() && entry.is_of(&about)
         })
     }
 }

@@ -1,6 +1,7 @@
 //! The text of the journal: one paragraph for each entry, in git's attribute lines.
 
 use super::about::{About, Fingerprint, RotationRecord};
+use super::known::push;
 use super::mark::Mark;
 use super::{Contents, Entry, Error};
 use crate::credential::code::hex;
@@ -16,8 +17,7 @@ impl Contents {
         let first = lines.find_map(|line| line.ok().filter(|line| line.key == b"key"))?;
         let mut contents = Self {
             key: unhex(first.value)?,
-            entries: Vec::new(),
-            rotations: Vec::new(),
+            ..Self::default()
         };
         // To the end of the first paragraph.
         lines.by_ref().for_each(drop);
@@ -65,34 +65,22 @@ impl Contents {
     pub(super) fn write(&self) -> Result<Buffer, Error> {
         let mut out = Buffer::with_capacity(4096);
         out.push(format!("key={}\n\n", hex(&self.key)).as_bytes());
-        for Entry {
-            about,
-            said,
-            mark,
-            known,
-        } in &self.entries
-        {
-            if let Some(About { owner, secret }) = about {
+        for entry in &self.entries {
+            if let Some(About { owner, secret }) = &entry.about {
                 write::query(&Query::of(&owner.place), &mut out)?;
-                if let Some(Fingerprint(user)) = &owner.user {
-                    out.push(format!("user={user}\n").as_bytes());
-                }
-                out.push(format!("token={}\n", secret.0).as_bytes());
+                push(&mut out, "user", owner.user.as_ref().map(|user| &user.0));
+                push(&mut out, "token", Some(&secret.0));
             }
-            if let Some(said) = said {
-                out.push(format!("said={said}\n").as_bytes());
+            push(&mut out, "said", entry.said);
+            if let Some((mark, at)) = entry.mark {
+                push(&mut out, mark.word(), Some(at));
             }
-            if let Some((mark, at)) = mark {
-                out.push(format!("{}={at}\n", mark.word()).as_bytes());
-            }
-            known.write(&mut out);
+            entry.known.write(&mut out);
             out.push(b"\n");
         }
         for RotationRecord { old, successor } in &self.rotations {
-            out.push(format!("rotation={}\n", old.0).as_bytes());
-            if let Some(Fingerprint(new)) = successor {
-                out.push(format!("successor={new}\n").as_bytes());
-            }
+            push(&mut out, "rotation", Some(&old.0));
+            push(&mut out, "successor", successor.as_ref().map(|new| &new.0));
             out.push(b"\n");
         }
         Ok(out)

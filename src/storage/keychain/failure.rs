@@ -7,6 +7,7 @@ use crate::storage::{Advice, Cause, Error, Lack, StorageKind};
 #[derive(Debug)]
 pub(super) enum KeychainFailure {
     /// The item was removed meanwhile.
+    #[cfg_attr(target_os = "macos", allow(dead_code, reason = "no store yet"))]
     Gone,
     /// The keychain cannot be used now.
     Unavailable(Advice),

@@ -1,4 +1,5 @@
 //! The items of a keychain, seen through one narrow trait.
+#![cfg_attr(target_os = "macos", allow(dead_code, reason = "no store yet"))]
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -10,7 +11,7 @@ use super::failure::KeychainFailure;
 /// The names and values of an item's attributes.
 pub(super) type ItemAttributes = HashMap<String, String>;
 
-type Result<T> = std::result::Result<T, KeychainFailure>;
+pub(super) type ItemResult<T> = Result<T, KeychainFailure>;
 
 /// An item that a search has found.
 pub(super) struct Item {
@@ -24,26 +25,26 @@ pub(super) struct Item {
 /// `secret`, `set_secret`, `create` and `delete` unlock anything.
 pub(super) trait ItemStore: Send {
     /// Finds the items with these attributes, locked ones too.
-    fn search(&self, attributes: &ItemAttributes) -> Result<Vec<Item>>;
+    fn search(&self, attributes: &ItemAttributes) -> ItemResult<Vec<Item>>;
 
-    fn attributes(&self, item: &Item) -> Result<ItemAttributes>;
+    fn attributes(&self, item: &Item) -> ItemResult<ItemAttributes>;
 
     /// The label in the user's keyring.
-    fn label(&self, item: &Item) -> Result<String>;
+    fn label(&self, item: &Item) -> ItemResult<String>;
 
-    fn stored(&self, item: &Item) -> Result<Stored>;
+    fn stored(&self, item: &Item) -> ItemResult<Stored>;
 
-    fn secret(&self, item: &Item) -> Result<Zeroizing<Vec<u8>>>;
+    fn secret(&self, item: &Item) -> ItemResult<Zeroizing<Vec<u8>>>;
 
-    fn set_secret(&self, item: &Item, secret: &[u8]) -> Result<()>;
+    fn set_secret(&self, item: &Item, secret: &[u8]) -> ItemResult<()>;
 
     /// Creates an item, even if another one has these attributes.
-    fn create(&self, label: &str, attributes: ItemAttributes, secret: &[u8]) -> Result<()>;
+    fn create(&self, label: &str, attributes: ItemAttributes, secret: &[u8]) -> ItemResult<()>;
 
-    fn delete(&self, item: &Item) -> Result<()>;
+    fn delete(&self, item: &Item) -> ItemResult<()>;
 
     /// Fails if there is no place for new items, or if it is locked and `must_be_open`. Changes nothing.
-    fn check(&self, must_be_open: bool) -> Result<()>;
+    fn check(&self, must_be_open: bool) -> ItemResult<()>;
 }
 
 /// When an item was stored. The larger value is the later one.
@@ -58,7 +59,7 @@ pub(super) struct Stored {
 }
 
 /// Returns `None` if the item was removed meanwhile.
-pub(super) fn if_there<T>(result: Result<T>) -> Result<Option<T>> {
+pub(super) fn if_there<T>(result: ItemResult<T>) -> ItemResult<Option<T>> {
     match result {
         Err(KeychainFailure::Gone) => Ok(None),
         result => result.map(Some),

@@ -29,16 +29,13 @@ use zeroize::Zeroizing;
 use self::calls::Error;
 use self::service::{COLLECTION, Service, WireSecret};
 use crate::storage::keychain::deadline::Prompts;
-use crate::storage::keychain::failure::KeychainFailure;
-use crate::storage::keychain::items::{Item, ItemAttributes, ItemStore, Stored};
+use crate::storage::keychain::items::{Item, ItemAttributes, ItemResult, ItemStore, Stored};
 
 const ITEM: &str = "org.freedesktop.Secret.Item";
 
-type Result<T> = std::result::Result<T, KeychainFailure>;
-
 /// Connects to the user's own session bus. `patience`: how long a prompt may wait for the user; zero: no prompt. `prompts`
 /// measures the time of prompts.
-pub(crate) fn open(patience: Duration, prompts: &Arc<Prompts>) -> Result<Box<dyn ItemStore>> {
+pub(crate) fn open(patience: Duration, prompts: &Arc<Prompts>) -> ItemResult<Box<dyn ItemStore>> {
     let service = Service::connect(patience, Arc::clone(prompts))?;
     Ok(Box::new(service))
 }
@@ -50,7 +47,7 @@ pub(crate) fn is_running(patience: Duration) -> bool {
     };
     let connection = Connection::from(channel);
     let bus = connection.with_proxy("org.freedesktop.DBus", "/org/freedesktop/DBus", patience);
-    let answer: std::result::Result<(bool,), dbus::Error> = bus.method_call(
+    let answer: Result<(bool,), dbus::Error> = bus.method_call(
         "org.freedesktop.DBus",
         "NameHasOwner",
         ("org.freedesktop.secrets",),
@@ -59,7 +56,7 @@ pub(crate) fn is_running(patience: Duration) -> bool {
 }
 
 impl ItemStore for Service {
-    fn search(&self, attributes: &ItemAttributes) -> Result<Vec<Item>> {
+    fn search(&self, attributes: &ItemAttributes) -> ItemResult<Vec<Item>> {
         let (unlocked, locked) = self.find(attributes)?;
         let item = |path: Path<'_>, is_locked| Item {
             id: path.to_string(),
@@ -70,15 +67,15 @@ impl ItemStore for Service {
         Ok(open.chain(locked).collect())
     }
 
-    fn attributes(&self, item: &Item) -> Result<ItemAttributes> {
+    fn attributes(&self, item: &Item) -> ItemResult<ItemAttributes> {
         of_item(self.calls.property(&item.id, ITEM, "Attributes"))
     }
 
-    fn label(&self, item: &Item) -> Result<String> {
+    fn label(&self, item: &Item) -> ItemResult<String> {
         of_item(self.calls.property(&item.id, ITEM, "Label"))
     }
 
-    fn stored(&self, item: &Item) -> Result<Stored> {
+    fn stored(&self, item: &Item) -> ItemResult<Stored> {
         let number = item.id.rsplit('/').next();
         Ok(Stored {
             modified: of_item(self.calls.property(&item.id, ITEM, "Modified"))?,
@@ -87,7 +84,7 @@ impl ItemStore for Service {
         })
     }
 
-    fn secret(&self, item: &Item) -> Result<Zeroizing<Vec<u8>>> {
+    fn secret(&self, item: &Item) -> ItemResult<Zeroizing<Vec<u8>>> {
         self.unlock_item(item)?;
         let session = self.session()?.clone();
         let (secret,): (WireSecret<Vec<u8>, String>,) =
@@ -95,7 +92,7 @@ impl ItemStore for Service {
         Ok(Zeroizing::new(secret.2))
     }
 
-    fn set_secret(&self, item: &Item, secret: &[u8]) -> Result<()> {
+    fn set_secret(&self, item: &Item, secret: &[u8]) -> ItemResult<()> {
         self.unlock_item(item)?;
         let secret = self.sealed(secret)?;
         of_item(self.calls.call(&item.id, ITEM, "SetSecret", (secret,)))
@@ -105,7 +102,7 @@ impl ItemStore for Service {
     /// service shows a dialog, so `KeePassXC`'s prompt runs even if no dialog is allowed.
     ///
     /// Replaces no item: gnome-keyring would replace one that has these attributes and also a path.
-    fn create(&self, label: &str, attributes: ItemAttributes, secret: &[u8]) -> Result<()> {
+    fn create(&self, label: &str, attributes: ItemAttributes, secret: &[u8]) -> ItemResult<()> {
         let collection = self.default_collection()?;
         if self.is_locked(&collection)? {
             self.unlock(&collection)?;
@@ -122,13 +119,13 @@ impl ItemStore for Service {
     }
 
     /// Deletes an item of an open collection. `KeePassXC`'s prompt moves it to the recycle bin without a dialog.
-    fn delete(&self, item: &Item) -> Result<()> {
+    fn delete(&self, item: &Item) -> ItemResult<()> {
         self.unlock_item(item)?;
         let (prompt,): (Path<'static>,) = of_item(self.calls.call(&item.id, ITEM, "Delete", ()))?;
         Ok(self.run(&prompt)?)
     }
 
-    fn check(&self, must_be_open: bool) -> Result<()> {
+    fn check(&self, must_be_open: bool) -> ItemResult<()> {
         let collection = self.default_collection()?;
         if must_be_open && self.is_locked(&collection)? {
             return Err(Error::Locked.into());
@@ -138,6 +135,6 @@ impl ItemStore for Service {
 }
 
 /// A removed item has no path on the bus.
-fn of_item<T>(answer: calls::Result<T>) -> Result<T> {
+fn of_item<T>(answer: calls::Result<T>) -> ItemResult<T> {
     Ok(answer.map_err(|error| error.unknown_is(Error::NoObject))?)
 }
