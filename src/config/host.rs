@@ -10,6 +10,7 @@ use super::span::Span;
 use crate::credential::host::consists_of;
 use crate::credential::key::Key;
 use crate::credential::url::{self, is_at_or_below};
+use crate::credential::word::from_word;
 use crate::forge::ForgeKind;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,7 +107,7 @@ fn base(path: &[u8]) -> Option<String> {
 }
 
 fn forge_kind<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ForgeKind>, D::Error> {
-    let kind = ForgeKind::from_word(&String::deserialize(deserializer)?);
+    let kind = from_word(&String::deserialize(deserializer)?);
     let unknown = "not a forge: write github, gitlab, gitea, bitbucket or azure";
     kind.map(Some).ok_or_else(|| D::Error::custom(unknown))
 }

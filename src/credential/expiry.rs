@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use serde::Deserialize;
 use time::format_description::BorrowedFormatItem;
 use time::format_description::well_known::Rfc3339;
 use time::macros::{format_description, time};
@@ -73,7 +74,8 @@ impl fmt::Display for Expiry {
 }
 
 /// The source of an expiry, the most reliable first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ExpirySource {
     /// git's `password_expiry_utc`: it comes from the helper that issued the token.
     Git,
@@ -90,26 +92,16 @@ pub enum ExpirySource {
 }
 
 impl ExpirySource {
-    /// The words in messages, JSON and the journal.
-    const WORDS: [(Self, &str); 6] = [
-        (Self::Git, "git"),
-        (Self::Forge, "forge"),
-        (Self::Person, "person"),
-        (Self::Lifetime, "lifetime"),
-        (Self::Token, "token"),
-        (Self::Unknown, "unknown"),
-    ];
-
+    /// The word in messages, JSON and the journal.
     pub fn word(self) -> &'static str {
-        let mut words = Self::WORDS.into_iter();
-        words
-            .find(|row| row.0 == self)
-            .map_or("unknown", |row| row.1)
-    }
-
-    pub fn from_word(word: &str) -> Option<Self> {
-        let mut words = Self::WORDS.into_iter();
-        words.find(|row| row.1 == word).map(|row| row.0)
+        match self {
+            Self::Git => "git",
+            Self::Forge => "forge",
+            Self::Person => "person",
+            Self::Lifetime => "lifetime",
+            Self::Token => "token",
+            Self::Unknown => "unknown",
+        }
     }
 
     /// Whether an expiry from this source stays when `other` gives a different one.

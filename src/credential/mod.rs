@@ -13,6 +13,7 @@ pub(crate) mod scopes;
 pub mod token;
 pub mod url;
 pub mod username;
+pub(crate) mod word;
 
 use self::expiry::Expiry;
 use self::key::Key;

@@ -8,6 +8,8 @@ pub(crate) mod http;
 
 use std::fmt;
 
+use serde::Deserialize;
+
 use self::answer::HttpAnswer;
 use crate::credential::expiry::Expiry;
 use crate::credential::host::is_host;
@@ -22,13 +24,15 @@ pub mod github;
 pub mod gitlab;
 pub mod reading;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum ForgeKind {
     /// github.com and Enterprise Server.
     GitHub,
     /// gitlab.com and self-managed instances.
     GitLab,
-    /// Gitea and Forgejo.
+    /// Gitea and Forgejo, which have the same API.
+    #[serde(alias = "forgejo")]
     Gitea,
     /// Bitbucket Cloud.
     Bitbucket,
@@ -37,14 +41,6 @@ pub enum ForgeKind {
 }
 
 impl ForgeKind {
-    pub const ALL: [Self; 5] = [
-        Self::GitHub,
-        Self::GitLab,
-        Self::Gitea,
-        Self::Bitbucket,
-        Self::Azure,
-    ];
-
     /// The word in the configuration, the journal and JSON.
     pub fn word(self) -> &'static str {
         match self {
@@ -54,12 +50,6 @@ impl ForgeKind {
             Self::Bitbucket => "bitbucket",
             Self::Azure => "azure",
         }
-    }
-
-    /// Reads the word. Forgejo has the same API as Gitea.
-    pub fn from_word(word: &str) -> Option<Self> {
-        let word = if word == "forgejo" { "gitea" } else { word };
-        Self::ALL.into_iter().find(|kind| kind.word() == word)
     }
 }
 
@@ -377,14 +367,15 @@ pub mod recorded {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::credential::word::from_word;
 
     #[test]
     fn words_are_read_back() {
-        for kind in ForgeKind::ALL {
-            assert_eq!(ForgeKind::from_word(kind.word()), Some(kind));
+        for word in ["github", "gitlab", "gitea", "bitbucket", "azure"] {
+            assert_eq!(from_word(word).map(ForgeKind::word), Some(word));
         }
-        assert_eq!(ForgeKind::from_word("forgejo"), Some(ForgeKind::Gitea));
-        assert_eq!(ForgeKind::from_word("GitHub"), None);
+        assert_eq!(from_word("forgejo"), Some(ForgeKind::Gitea));
+        assert_eq!(from_word::<ForgeKind>("GitHub"), None);
     }
 
     #[test]

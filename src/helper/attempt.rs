@@ -15,6 +15,7 @@ use subtle::ConstantTimeEq;
 use super::issuer::by_realms;
 use crate::credential::Credential;
 use crate::credential::code::code;
+use crate::credential::word::from_word;
 use crate::forge::ForgeKind;
 
 /// Every helper's state begins with its name.
@@ -116,7 +117,7 @@ pub(crate) fn forge_state(realms: &[Vec<u8>]) -> Option<Vec<u8>> {
 /// The forge that one of the states tells.
 pub(crate) fn forge(states: &[Vec<u8>]) -> Option<ForgeKind> {
     let mut told = states.iter().filter_map(|state| state.strip_prefix(FORGE));
-    told.find_map(|word| ForgeKind::from_word(str::from_utf8(word).ok()?))
+    told.find_map(|word| from_word(str::from_utf8(word).ok()?))
 }
 
 fn unhex(digits: &[u8]) -> Option<[u8; 16]> {

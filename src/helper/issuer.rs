@@ -265,8 +265,8 @@ mod tests {
 
     #[test]
     fn every_kind_has_its_forge() {
-        for kind in ForgeKind::ALL {
-            assert_eq!(forge(kind).kind(), kind);
+        for known in ALL {
+            assert_eq!(forge(known.kind()).kind(), known.kind());
         }
     }
 

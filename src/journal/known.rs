@@ -3,9 +3,12 @@
 use std::fmt::Display;
 use std::time::Duration;
 
+use serde::Deserialize;
+
 use crate::credential::expiry::{Expiry, ExpirySource};
 use crate::credential::scopes::checked_scopes;
 use crate::credential::token::TokenKind;
+use crate::credential::word::from_word;
 use crate::forge::ForgeKind;
 use crate::secret::Buffer;
 
@@ -81,7 +84,8 @@ pub(super) fn is_within(moment: Option<u64>, every: Duration, unix_now: u64) -> 
 }
 
 /// What came of asking a forge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum LookupOutcome {
     /// The token is good.
     Good,
@@ -104,18 +108,6 @@ pub enum LookupOutcome {
 }
 
 impl LookupOutcome {
-    const ALL: [Self; 9] = [
-        Self::Good,
-        Self::Ended,
-        Self::Revoked,
-        Self::Rejected,
-        Self::Blocked,
-        Self::Limited,
-        Self::Unclear,
-        Self::Failed,
-        Self::Pending,
-    ];
-
     /// For the journal and machines.
     pub fn word(self) -> &'static str {
         match self {
@@ -130,36 +122,28 @@ impl LookupOutcome {
             Self::Pending => "pending",
         }
     }
-
-    /// By its word.
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|outcome| outcome.word() == word)
-    }
 }
 
 impl Known {
     /// Takes over what one line says; what another version wrote, and we cannot read, is not known.
     pub(super) fn read(&mut self, key: &[u8], text: &str) {
         match key {
-            b"forge" => self.forge = ForgeKind::from_word(text),
-            b"kind" => self.token = TokenKind::from_word(text),
+            b"forge" => self.forge = from_word(text),
+            b"kind" => self.token = from_word(text),
             b"scopes" => {
                 let words = text.split(',').filter(|word| !word.is_empty());
                 self.scopes = checked_scopes(words.map(str::to_owned).collect());
             }
             b"end" => {
                 self.end = text.split_once(' ').and_then(|(end, source)| {
-                    Some((
-                        Expiry::parse(end.as_bytes())?,
-                        ExpirySource::from_word(source)?,
-                    ))
+                    Some((Expiry::parse(end.as_bytes())?, from_word(source)?))
                 });
             }
             b"endless" => self.is_endless = text == "forge",
             b"since" => self.since = text.parse().ok(),
             b"accepted" => self.accepted = text.parse().ok(),
             b"asked" => self.asked = text.parse().ok(),
-            b"outcome" => self.outcome = LookupOutcome::from_word(text),
+            b"outcome" => self.outcome = from_word(text),
             _ => {}
         }
     }

@@ -1,15 +1,20 @@
 //! Why a secret is not used any more.
 
+use serde::Deserialize;
+
 use super::known::LookupOutcome;
 
 /// What is known against a secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Mark {
-    /// The server rejected it.
+    /// The server rejected it. Version 0.1.0 wrote `refused`.
+    #[serde(alias = "refused")]
     Rejected,
     /// A user put another secret in its place.
     Superseded,
-    /// Its expiry passed, and it was cleaned away.
+    /// Its expiry passed, and it was cleaned away. Version 0.1.0 wrote `ended`.
+    #[serde(alias = "ended")]
     Expired,
     /// A user removed it. That says nothing against the secret itself, so only a conflict counts it.
     Removed,
@@ -19,14 +24,6 @@ pub enum Mark {
 }
 
 impl Mark {
-    const ALL: [Self; 5] = [
-        Self::Rejected,
-        Self::Superseded,
-        Self::Expired,
-        Self::Removed,
-        Self::Displaced,
-    ];
-
     /// Whether this mark, set under the path `marked`, also counts under the path `kept`.
     pub(super) fn reaches(self, marked: Option<&[u8]>, kept: Option<&[u8]>) -> bool {
         match (self, marked, kept) {
@@ -59,17 +56,6 @@ impl Mark {
         }
     }
 
-    /// The mark of this key. Version 0.1.0 wrote `refused` and `ended`.
-    pub(super) fn from_key(key: &[u8]) -> Option<Self> {
-        match key {
-            b"refused" => Some(Self::Rejected),
-            b"ended" => Some(Self::Expired),
-            key => Self::ALL
-                .into_iter()
-                .find(|mark| mark.word().as_bytes() == key),
-        }
-    }
-
     /// The mark that a forge's statement about the secret itself amounts to.
     pub(super) fn told_by(outcome: LookupOutcome) -> Option<Self> {
         match outcome {
@@ -83,6 +69,7 @@ impl Mark {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::credential::word::from_word;
 
     #[test]
     fn a_mark_counts_only_where_it_is_sure() {
@@ -110,11 +97,17 @@ mod tests {
 
     #[test]
     fn every_key_is_read_back() {
-        for mark in Mark::ALL {
-            assert_eq!(Mark::from_key(mark.word().as_bytes()), Some(mark));
+        for (word, written) in [
+            ("rejected", "rejected"),
+            ("superseded", "superseded"),
+            ("expired", "expired"),
+            ("removed", "removed"),
+            ("displaced", "displaced"),
+            ("refused", "rejected"),
+            ("ended", "expired"),
+        ] {
+            assert_eq!(from_word(word).map(Mark::word), Some(written));
         }
-        assert_eq!(Mark::from_key(b"refused"), Some(Mark::Rejected));
-        assert_eq!(Mark::from_key(b"ended"), Some(Mark::Expired));
-        assert_eq!(Mark::from_key(b"died"), None);
+        assert_eq!(from_word::<Mark>("died"), None);
     }
 }

@@ -6,6 +6,7 @@ use super::mark::Mark;
 use super::{Contents, Entry, Error};
 use crate::credential::code::hex;
 use crate::credential::query::Query;
+use crate::credential::word::from_word;
 use crate::protocol::read::{self, AttributeLines};
 use crate::protocol::write;
 use crate::secret::Buffer;
@@ -39,7 +40,7 @@ impl Contents {
                     b"rotation" => rotation = Some(Fingerprint(text.to_owned())),
                     b"successor" => successor = Some(Fingerprint(text.to_owned())),
                     b"said" => entry.said = text.parse().ok(),
-                    key => match Mark::from_key(key) {
+                    key => match str::from_utf8(key).ok().and_then(from_word::<Mark>) {
                         Some(mark) => entry.mark = text.parse().ok().map(|at| (mark, at)),
                         None => entry.known.read(key, text),
                     },
