@@ -79,7 +79,12 @@ impl Forge for GitHub {
         answers::recognizes(answer)
     }
 
-    fn read(&self, answer: &HttpAnswer, token: Option<TokenKind>, unix_now: u64) -> TokenVerdict {
+    fn read(
+        &self,
+        answer: &HttpAnswer,
+        token: Option<TokenKind>,
+        unix_now: u64,
+    ) -> Option<TokenVerdict> {
         answers::read(answer, token, unix_now)
     }
 
@@ -105,16 +110,12 @@ impl Forge for GitHub {
     }
 
     fn creation_pages(&self, site: &ForgeSite, wish: &Wish) -> Vec<Page> {
-        let Wish {
-            name,
-            days,
-            last_day,
-        } = wish;
+        let (name, days) = (&wish.name, wish.days);
         let is_public = self.is_at(site.host());
-        let days_or_day = if *days <= 366 {
+        let days_or_day = if days <= 366 {
             format!("{days} days")
         } else {
-            format!("until {last_day}")
+            format!("until {}", wish.last_day)
         };
         let classic = Page {
             title: "classic token",
@@ -136,7 +137,7 @@ impl Forge for GitHub {
             format!(
                 "?name={}&expires_in={}&contents=write&workflows=write",
                 query_value(&short),
-                (*days).clamp(1, 366)
+                days.clamp(1, 366)
             )
         } else {
             String::new()
@@ -230,10 +231,16 @@ mod tests {
 
     fn told(headers: &[(&str, &str)]) -> ForgeExpiry {
         let body = r#"{"login":"octocat","id":1}"#;
-        match GitHub.read(&answer(200, headers, body), Some(TokenKind::Classic), NOW) {
+        match verdict(&answer(200, headers, body), Some(TokenKind::Classic), NOW) {
             TokenVerdict::Good(found) => found.end,
             other => panic!("{other:?}"),
         }
+    }
+
+    fn verdict(answer: &HttpAnswer, token: Option<TokenKind>, unix_now: u64) -> TokenVerdict {
+        let status = answer.status;
+        let verdict = GitHub.read(answer, token, unix_now);
+        verdict.unwrap_or(TokenVerdict::Unclear { status })
     }
 
     #[test]
@@ -353,7 +360,7 @@ mod tests {
             &[DATE, ("x-oauth-scopes", "repo, workflow")],
             r#"{"login":"octocat","id":1}"#,
         );
-        let TokenVerdict::Good(found) = GitHub.read(&good, None, NOW) else {
+        let TokenVerdict::Good(found) = verdict(&good, None, NOW) else {
             panic!()
         };
         assert_eq!(found.user.as_deref(), Some("octocat"));
@@ -362,7 +369,7 @@ mod tests {
             r#"{"login":"a\u001bb","id":1}"#,
             r#"{"resources":{"core":{}}}"#,
         ] {
-            let TokenVerdict::Good(found) = GitHub.read(&answer(200, &[], body), None, NOW) else {
+            let TokenVerdict::Good(found) = verdict(&answer(200, &[], body), None, NOW) else {
                 panic!("{body}")
             };
             assert_eq!((found.user, found.scopes), (None, None), "{body}");
@@ -377,7 +384,7 @@ mod tests {
             r#"{"resources":{}}"#,
             "null",
         ] {
-            let said = GitHub.read(&answer(200, &[DATE], body), None, NOW);
+            let said = verdict(&answer(200, &[DATE], body), None, NOW);
             assert_eq!(said, TokenVerdict::Unclear { status: 200 }, "{body}");
         }
     }
@@ -386,7 +393,7 @@ mod tests {
         let body = format!(
             r#"{{"message":"{message}","documentation_url":"https://docs.github.com/rest"}}"#
         );
-        GitHub.read(&answer(status, headers, &body), None, NOW)
+        verdict(&answer(status, headers, &body), None, NOW)
     }
 
     #[test]
@@ -397,7 +404,7 @@ mod tests {
         let springs = r#"{"status":401,"error":"Unauthorized","message":"Bad credentials","path":"/api/v3/user"}"#;
         let portals = r#"{"message":"Bad credentials","documentation_url":"https://docs.github.com.corp.test/"}"#;
         for body in ["{}", r#"{"message":"Unauthorized"}"#, springs, portals] {
-            let said = GitHub.read(&answer(401, &[], body), None, NOW);
+            let said = verdict(&answer(401, &[], body), None, NOW);
             assert_eq!(said, unclear, "{body}");
         }
     }
@@ -436,7 +443,7 @@ mod tests {
         let route = "Resource not accessible by integration";
         assert_eq!(refused(403, &[], route), unclear);
         let gateway = answer(403, &[], r#"{"message":"Forbidden"}"#);
-        assert_eq!(GitHub.read(&gateway, None, NOW), unclear);
+        assert_eq!(verdict(&gateway, None, NOW), unclear);
         for status in [204, 302, 404, 500] {
             assert_eq!(refused(status, &[], "x"), TokenVerdict::Unclear { status });
         }

@@ -32,24 +32,15 @@ struct Myself {
     scopes: Vec<String>,
     active: bool,
     revoked: bool,
-    #[serde(default)]
-    expires_at: LastDay,
+    /// A day, or `null`: never. A missing one is unknown.
+    #[serde(default = "unknown_day")]
+    expires_at: Option<String>,
 }
 
-/// Missing means unknown, and `null` means never.
-#[derive(Default, Deserialize)]
-#[serde(from = "Option<String>")]
-enum LastDay {
-    #[default]
-    Missing,
-    Never,
-    Day(String),
-}
-
-impl From<Option<String>> for LastDay {
-    fn from(day: Option<String>) -> Self {
-        day.map_or(Self::Never, Self::Day)
-    }
+/// No day: [`start_of`] does not read it.
+#[expect(clippy::unnecessary_wraps, reason = "the field's type")]
+fn unknown_day() -> Option<String> {
+    Some(String::new())
 }
 
 /// An error: `message` comes from GitLab's API, the other fields from its OAuth library (RFC 6750 §3).
@@ -167,17 +158,18 @@ impl Forge for GitLab {
         })
     }
 
-    fn read(&self, answer: &HttpAnswer, token: Option<TokenKind>, unix_now: u64) -> TokenVerdict {
-        let unclear = TokenVerdict::Unclear {
-            status: answer.status,
-        };
-        let verdict = match answer.status {
+    fn read(
+        &self,
+        answer: &HttpAnswer,
+        token: Option<TokenKind>,
+        unix_now: u64,
+    ) -> Option<TokenVerdict> {
+        match answer.status {
             200 => myself(answer).or_else(|| token_info(answer, unix_now)),
             401 => unauthorized(answer, token),
             403 => forbidden(answer),
             _ => None,
-        };
-        verdict.unwrap_or(unclear)
+        }
     }
 
     fn missing_scope(&self, token: Option<TokenKind>, scopes: &[String]) -> Option<MissingScope> {
@@ -246,34 +238,25 @@ fn call(site: &ForgeSite, method: Method, path: &str) -> Call {
 
 /// `None` for the JSON of another program.
 fn myself(answer: &HttpAnswer) -> Option<TokenVerdict> {
-    let Myself {
-        scopes,
-        active,
-        revoked,
-        expires_at,
-    } = answer.json()?;
-    Some(match (revoked, active) {
+    let said: Myself = answer.json()?;
+    Some(match (said.revoked, said.active) {
         (true, _) => TokenVerdict::Revoked,
         (false, false) => TokenVerdict::Ended,
         (false, true) => TokenVerdict::Good(TokenFacts {
-            end: match expires_at {
-                LastDay::Missing => ForgeExpiry::Unknown,
-                LastDay::Never => ForgeExpiry::Never,
-                LastDay::Day(day) => start_of(&day).map_or(ForgeExpiry::Unknown, ForgeExpiry::At),
+            end: match said.expires_at {
+                None => ForgeExpiry::Never,
+                Some(day) => start_of(&day).map_or(ForgeExpiry::Unknown, ForgeExpiry::At),
             },
-            scopes: checked_scopes(scopes),
-            user: None,
-            kind: None,
+            scopes: checked_scopes(said.scopes),
+            ..TokenFacts::default()
         }),
     })
 }
 
 /// `None` for the JSON of another program. `expires_in` is `null` if the administrator lets OAuth tokens live forever.
 fn token_info(answer: &HttpAnswer, unix_now: u64) -> Option<TokenVerdict> {
-    let TokenInfo {
-        scope, expires_in, ..
-    } = answer.json()?;
-    let end = match expires_in {
+    let said: TokenInfo = answer.json()?;
+    let end = match said.expires_in {
         Value::Null => ForgeExpiry::Never,
         // With any other value, only the expiry is unknown.
         value => value
@@ -283,9 +266,9 @@ fn token_info(answer: &HttpAnswer, unix_now: u64) -> Option<TokenVerdict> {
     };
     Some(TokenVerdict::Good(TokenFacts {
         end,
-        scopes: checked_scopes(scope),
-        user: None,
+        scopes: checked_scopes(said.scope),
         kind: Some(TokenKind::OAuth),
+        ..TokenFacts::default()
     }))
 }
 
@@ -348,7 +331,7 @@ mod tests {
     use crate::credential::key::Key;
 
     fn read(status: u16, body: &str) -> TokenVerdict {
-        GitLab.read(&answer(status, &[], body), Some(TokenKind::Access), 0)
+        verdict(&answer(status, &[], body), Some(TokenKind::Access), 0)
     }
 
     fn told(expires_at: &str) -> ForgeExpiry {
@@ -359,6 +342,12 @@ mod tests {
             TokenVerdict::Good(found) => found.end,
             other => panic!("{other:?}"),
         }
+    }
+
+    fn verdict(answer: &HttpAnswer, token: Option<TokenKind>, unix_now: u64) -> TokenVerdict {
+        let status = answer.status;
+        let verdict = GitLab.read(answer, token, unix_now);
+        verdict.unwrap_or(TokenVerdict::Unclear { status })
     }
 
     #[test]
@@ -474,7 +463,7 @@ mod tests {
         assert_eq!(second(Some(TokenKind::Access), message), None);
         assert_eq!(second(None, r#"{"message":"no"}"#), None);
         let info = r#"{"resource_owner_id":1,"scope":["api"],"expires_in":7200,"application":{"uid":"x"},"created_at":1}"#;
-        let TokenVerdict::Good(found) = GitLab.read(&answer(200, &[], info), None, 1000) else {
+        let TokenVerdict::Good(found) = verdict(&answer(200, &[], info), None, 1000) else {
             panic!()
         };
         let end = ForgeExpiry::At(Expiry::from_unix(8200).unwrap());
@@ -491,8 +480,7 @@ mod tests {
             let info = format!(
                 r#"{{"resource_owner_id":1,"scope":["api"],"expires_in":{expires_in},"application":{{"uid":"x"}}}}"#
             );
-            let TokenVerdict::Good(found) = GitLab.read(&answer(200, &[], &info), None, 1000)
-            else {
+            let TokenVerdict::Good(found) = verdict(&answer(200, &[], &info), None, 1000) else {
                 panic!("{expires_in}")
             };
             assert_eq!(found.end, end, "{expires_in}");
@@ -502,7 +490,7 @@ mod tests {
     #[test]
     fn a_token_without_a_mark_may_be_of_a_kind_that_only_git_can_use() {
         let unknown = answer(401, &[], r#"{"message":"401 Unauthorized"}"#);
-        let said = GitLab.read(&unknown, None, 0);
+        let said = verdict(&unknown, None, 0);
         assert_eq!(said, TokenVerdict::Unclear { status: 401 });
     }
 

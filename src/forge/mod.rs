@@ -117,11 +117,15 @@ pub trait Forge: fmt::Debug + Sync {
     }
 
     /// Reads the forge's own forms of an answer to [`Forge::token_request`]. Call [`reading::read`] instead: it handles limits
-    /// and answers that are not JSON. `unix_now`: Unix seconds, used if the answer has no date.
-    fn read(&self, answer: &HttpAnswer, _token: Option<TokenKind>, _unix_now: u64) -> TokenVerdict {
-        TokenVerdict::Unclear {
-            status: answer.status,
-        }
+    /// and answers that are not JSON. `unix_now`: Unix seconds, used if the answer has no date. `None`: the answer is not
+    /// about the token.
+    fn read(
+        &self,
+        _answer: &HttpAnswer,
+        _token: Option<TokenKind>,
+        _unix_now: u64,
+    ) -> Option<TokenVerdict> {
+        None
     }
 
     /// Returns the page where the owner can authorize a token for an organization, within one hour. Reads it from an answer of

@@ -11,7 +11,7 @@
 //! Only *rejected* makes a token invalid. Each forge reads its own forms ([`Forge::read`]); this file handles the common part.
 
 use super::answer::HttpAnswer;
-use super::{Forge, ForgeExpiry, TokenFacts, TokenVerdict};
+use super::{Forge, ForgeExpiry, TokenVerdict};
 use crate::credential::expiry::Expiry;
 use crate::credential::token::TokenKind;
 
@@ -28,19 +28,16 @@ pub fn read(
             wait: answer.wait(unix_now),
         };
     }
-    if !is_json(answer) {
-        return TokenVerdict::Unclear {
-            status: answer.status,
-        };
-    }
-    match forge.read(answer, token, unix_now) {
-        TokenVerdict::Good(found) => TokenVerdict::Good(TokenFacts {
-            end: found
-                .end
-                .after(answer.date().unwrap_or(unix_now).max(unix_now)),
-            ..found
-        }),
-        verdict => verdict,
+    let status = answer.status;
+    let verdict = Some(answer).filter(|answer| is_json(answer));
+    match verdict.and_then(|answer| forge.read(answer, token, unix_now)) {
+        Some(TokenVerdict::Good(mut found)) => {
+            let now = answer.date().unwrap_or(unix_now).max(unix_now);
+            found.end = found.end.after(now);
+            TokenVerdict::Good(found)
+        }
+        Some(verdict) => verdict,
+        None => TokenVerdict::Unclear { status },
     }
 }
 

@@ -68,15 +68,16 @@ pub(super) fn recognizes(answer: &HttpAnswer) -> bool {
     matches!(answer.status, 401 | 403 | 404) && is_own || limits.is_some()
 }
 
-pub(super) fn read(answer: &HttpAnswer, token: Option<TokenKind>, unix_now: u64) -> TokenVerdict {
-    let unclear = TokenVerdict::Unclear {
-        status: answer.status,
-    };
+pub(super) fn read(
+    answer: &HttpAnswer,
+    token: Option<TokenKind>,
+    unix_now: u64,
+) -> Option<TokenVerdict> {
     match answer.status {
-        200 => good(answer, token, unix_now).unwrap_or(unclear),
-        401 if is_bad_credentials(answer) => TokenVerdict::Rejected,
-        403 => forbidden(answer, unix_now).unwrap_or(unclear),
-        _ => unclear,
+        200 => good(answer, token, unix_now),
+        401 => is_bad_credentials(answer).then_some(TokenVerdict::Rejected),
+        403 => forbidden(answer, unix_now),
+        _ => None,
     }
 }
 

@@ -7,8 +7,6 @@ mod address;
 #[cfg(feature = "lookup")]
 mod https;
 #[cfg(feature = "lookup")]
-mod pem;
-#[cfg(feature = "lookup")]
 mod pin;
 #[cfg(feature = "lookup")]
 mod tls;
@@ -185,7 +183,8 @@ mod https {
     }
 }
 
-#[cfg(all(test, feature = "lookup"))]
+#[cfg(test)]
+#[cfg(feature = "lookup")]
 mod tests {
     use super::https::outliving;
     use super::*;

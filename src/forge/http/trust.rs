@@ -1,6 +1,7 @@
 //! The trusted certificates, and the fault of one that is not trusted.
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::sync::Arc;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -12,9 +13,10 @@ use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, ProtocolVersion, RootCertStore,
     SignatureScheme,
 };
+use rustls_native_certs::{load_certs_from_paths, load_native_certs};
 
-use super::pem::{certificates, in_folder, of_system};
-use super::{Error, pin};
+use super::Error;
+use super::pin::{self, is_plain};
 use crate::git::network::Network;
 
 /// The error for a key that is not pinned; [`why_tls`] compares it.
@@ -22,12 +24,9 @@ const NOT_PINNED: &str = "the key is not pinned";
 
 /// Returns the TLS settings for the forge.
 pub(crate) fn to_forge(network: &Network) -> Result<Arc<ClientConfig>, Error> {
-    let in_folder = network.folder.as_deref().map(in_folder).unwrap_or_default();
-    let mut trusted = match &network.authorities {
-        Some(path) => certificates(path)?,
-        None => of_system(),
-    };
-    trusted.extend(in_folder);
+    let mut trusted = certificates(network.authorities.as_deref())?;
+    // As git does, skip files of the folder that cannot be read.
+    trusted.extend(load_certs_from_paths(None, network.folder.as_deref()).certs);
     let pinned = network.pinned.clone();
     client(trusted, network.trusts_all, pinned, network.is_tls13_only)
 }
@@ -35,11 +34,22 @@ pub(crate) fn to_forge(network: &Network) -> Result<Arc<ClientConfig>, Error> {
 /// Returns the TLS settings for an HTTPS proxy. `http.sslVerify` and `http.pinnedPubkey` do not apply to it (curl's
 /// `CURLOPT_PROXY_SSL_VERIFYPEER`).
 pub(crate) fn to_proxy(network: &Network) -> Result<Arc<ClientConfig>, Error> {
-    let trusted = match &network.proxy_authorities {
-        Some(path) => certificates(path)?,
-        None => of_system(),
-    };
+    let trusted = certificates(network.proxy_authorities.as_deref())?;
     client(trusted, false, None, false)
+}
+
+/// Returns the certificates in `file`, or those that the system trusts (or `SSL_CERT_FILE` and `SSL_CERT_DIR`). Fails if the
+/// file has none.
+fn certificates(file: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, Error> {
+    let Some(file) = file else {
+        return Ok(load_native_certs().certs);
+    };
+    let file = Some(file).filter(|file| is_plain(file));
+    let found = load_certs_from_paths(file, None).certs;
+    if found.is_empty() {
+        return Err(Error::Authorities);
+    }
+    Ok(found)
 }
 
 fn client(
@@ -179,30 +189,22 @@ pub(crate) fn why_tls(error: &rustls::Error) -> Error {
 }
 
 /// The fault of a certificate, for a message to its administrator.
-#[allow(deprecated)]
 fn fault(cause: &CertificateError) -> &'static str {
     match cause {
         CertificateError::UnknownIssuer => {
             "is issued by an authority that this system does not trust: name its authority in http.sslCAInfo if it is your own"
         }
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "is for another name"
-        }
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            "has expired, if this computer's clock is right"
-        }
-        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+        CertificateError::NotValidForNameContext { .. } => "is for another name",
+        CertificateError::ExpiredContext { .. } => "has expired, if this computer's clock is right",
+        CertificateError::NotValidYetContext { .. } => {
             "is not valid yet, if this computer's clock is right"
         }
         CertificateError::Revoked => "is revoked",
-        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
-            "is not one for servers"
-        }
+        CertificateError::InvalidPurposeContext { .. } => "is not one for servers",
         CertificateError::BadSignature => {
             "is signed with another key than the trusted authority of that name has"
         }
-        CertificateError::UnsupportedSignatureAlgorithm
-        | CertificateError::UnsupportedSignatureAlgorithmContext { .. }
+        CertificateError::UnsupportedSignatureAlgorithmContext { .. }
         | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
             "is signed in a way that is not trusted, such as with SHA-1"
         }

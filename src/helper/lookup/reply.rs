@@ -78,7 +78,7 @@ pub(crate) fn page(answer: &HttpAnswer) -> Option<&'static str> {
         200..=299 => true,
         // git follows a way to the same file elsewhere, and stops at any other.
         300..=399 => {
-            let path = location.split(['?', '#']).next().unwrap_or_default();
+            let path = location_path(answer);
             !location.is_empty() && !path.ends_with("/info/refs") && kind(location).is_some()
         }
         // A server that takes tokens says how.
@@ -99,6 +99,24 @@ pub(crate) fn page(answer: &HttpAnswer) -> Option<&'static str> {
         "something that is not git"
     };
     Some(kind(location).or_else(|| kind(shown)).unwrap_or(other))
+}
+
+/// Whether Azure DevOps asks the user to sign in, which means that it rejects the token. It redirects to `/_signin`, or sends
+/// that page with status 203. Another page may come from a proxy, and tells nothing about a token.
+pub(crate) fn asks_to_sign_in(answer: &HttpAnswer) -> bool {
+    match answer.status {
+        203 if is_html(answer) => {
+            let said = String::from_utf8_lossy(answer.body.as_slice()).to_ascii_lowercase();
+            said.contains("_signin") || said.contains("azure devops") && said.contains("sign in")
+        }
+        300..=399 => location_path(answer).ends_with("/_signin"),
+        _ => false,
+    }
+}
+
+fn location_path(answer: &HttpAnswer) -> &str {
+    let location = answer.header("location").unwrap_or_default();
+    location.split(['?', '#']).next().unwrap_or_default()
 }
 
 fn kind(text: &str) -> Option<&'static str> {
@@ -363,5 +381,35 @@ mod tests {
         assert_eq!(said(HTML, "No."), None);
         assert_eq!(said(TEXT, &"x".repeat(201)), None);
         assert_eq!(said(TEXT, ""), None);
+    }
+
+    #[test]
+    fn a_page_to_sign_in_is_recognized_by_its_own_words() {
+        let html = ("content-type", "text/html; charset=utf-8");
+        let location = |place| ("location", place);
+        for (given, is_one) in [
+            (
+                answer(302, &[location("https://one.test/_signin?realm=x")], ""),
+                true,
+            ),
+            (
+                answer(302, &[location("https://one.test/acme/r.git")], ""),
+                false,
+            ),
+            (
+                answer(
+                    203,
+                    &[html],
+                    "<title>Azure DevOps Services | Sign In</title>",
+                ),
+                true,
+            ),
+            (answer(203, &[html], "<title>Welcome</title>"), false),
+            (answer(203, &[html], "<title>Proxy: Sign In</title>"), false),
+            (answer(200, &[html], "Sign In"), false),
+            (answer(302, &[], ""), false),
+        ] {
+            assert_eq!(asks_to_sign_in(&given), is_one, "{given:?}");
+        }
     }
 }

@@ -5,7 +5,7 @@
 //! | git's answer | 401, 403, 404, a redirect | | good: the token opens what is closed |
 //! | git's answer | git's answer | git's answer | good |
 //! | git's answer | git's answer | 401 | rejected |
-//! | 401 | | | rejected |
+//! | 401, or Azure DevOps asks to sign in | | | rejected |
 //! | anything else | | | limited or unclear |
 
 use super::request::Asked;
@@ -62,6 +62,7 @@ fn refusal(answer: &HttpAnswer, is_known: bool) -> TokenVerdict {
     let status = answer.status;
     match status {
         401 if is_of_git(answer, is_known) => TokenVerdict::Rejected,
+        _ if is_known && reply::asks_to_sign_in(answer) => TokenVerdict::Rejected,
         429 | 503 => TokenVerdict::Limited {
             status,
             wait: answer.wait(0),
@@ -121,6 +122,15 @@ fn is_of_forge(realm: &[u8]) -> bool {
 mod tests {
     use super::*;
     use crate::forge::recorded::answer;
+
+    #[test]
+    fn a_sign_in_page_of_azure_is_a_rejection() {
+        let sign_in = [("location", "https://dev.azure.com/acme/_signin?realm=x")];
+        let portal = [("location", "https://sso.corp.test/login")];
+        assert!(refusal(&answer(302, &sign_in, ""), true).is_rejection());
+        assert!(!refusal(&answer(302, &sign_in, ""), false).is_rejection());
+        assert!(!refusal(&answer(302, &portal, ""), true).is_rejection());
+    }
 
     #[test]
     fn only_a_401_that_is_for_git_is_a_rejection() {

@@ -45,7 +45,7 @@ impl Diagnosis<'_> {
             }
             Ok(answer)
                 if matches!(answer.status, 401 | 403 | 404 | 410)
-                    || asks_to_sign_in(&answer)
+                    || reply::asks_to_sign_in(&answer)
                     || reply::page(&answer).is_some() =>
             {
                 self.denial(&answer, path, ONLY_FETCH)
@@ -66,7 +66,7 @@ impl Diagnosis<'_> {
     /// Explains an answer that denies access. `before`: [`ONLY_FETCH`], or empty if git may not even fetch.
     fn denial(&self, answer: &HttpAnswer, path: &[u8], before: &str) -> Finding {
         let status = answer.status;
-        if asks_to_sign_in(answer) {
+        if reply::asks_to_sign_in(answer) {
             let forge = self.forge();
             let says = format!("{status}: {before}{forge} asks to sign in: it rejects the token");
             return Finding::problem(TITLE, says, self.login.clone());
@@ -230,62 +230,5 @@ impl Diagnosis<'_> {
     fn own_name(&self) -> String {
         let name = self.credential.key.username.as_ref();
         name.map(Username::shown).unwrap_or_default()
-    }
-}
-
-/// Whether the answer is, or leads to, a page that asks a user to sign in. Azure DevOps redirects to `/_signin`, or sends that page
-/// with status 203.
-fn asks_to_sign_in(answer: &HttpAnswer) -> bool {
-    let leads_there = || {
-        let location = answer.header("location").unwrap_or_default();
-        let location = location.split(['?', '#']).next().unwrap_or_default();
-        location.ends_with("/_signin")
-    };
-    let is_page = || {
-        let is_html = answer
-            .header("content-type")
-            .is_some_and(|kind| kind.starts_with("text/html"));
-        let said = String::from_utf8_lossy(answer.body.as_slice()).to_ascii_lowercase();
-        is_html && (said.contains("sign in") || said.contains("_signin"))
-    };
-    match answer.status {
-        203 => is_page(),
-        300..=399 => leads_there(),
-        _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::forge::recorded::answer;
-
-    #[test]
-    fn a_page_to_sign_in_is_recognized_by_its_own_words() {
-        let html = ("content-type", "text/html; charset=utf-8");
-        let location = |place| ("location", place);
-        for (given, is_one) in [
-            (
-                answer(302, &[location("https://one.test/_signin?realm=x")], ""),
-                true,
-            ),
-            (
-                answer(302, &[location("https://one.test/acme/r.git")], ""),
-                false,
-            ),
-            (
-                answer(
-                    203,
-                    &[html],
-                    "<title>Azure DevOps Services | Sign In</title>",
-                ),
-                true,
-            ),
-            (answer(203, &[html], "<title>Welcome</title>"), false),
-            (answer(200, &[html], "Sign In"), false),
-            (answer(302, &[], ""), false),
-        ] {
-            assert_eq!(asks_to_sign_in(&given), is_one, "{given:?}");
-        }
     }
 }
