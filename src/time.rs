@@ -22,9 +22,7 @@ impl Now {
             .saturating_mul(1000)
             .saturating_add(u64::from(self.fraction))
     }
-}
 
-impl Now {
     /// Returns the present by the monotonic clock: a lock or a user may have taken time.
     #[must_use]
     pub fn fresh(self) -> Self {
@@ -76,9 +74,9 @@ const UNITS: [(&str, u64); 7] = [
 /// Reads `90`, `90s`, `15m`, `8h`, `7d`, `2w`, `6mo`, `1y` and sums such as `1h30m`. A bare number is
 /// seconds, as in git's own cache.
 pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
-    if let Ok(seconds) = text.parse::<u64>().map_err(|_| DurationError)
-        && text.bytes().all(|byte| byte.is_ascii_digit())
-    {
+    // `parse` would take a sign.
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        let seconds = text.parse().map_err(|_| DurationError)?;
         return Ok(Duration::from_secs(seconds));
     }
     let mut total: u64 = 0;
@@ -95,11 +93,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
         total = total.checked_add(part).ok_or(DurationError)?;
         rest = &tail[unit.len()..];
     }
-    if text.is_empty() {
-        Err(DurationError)
-    } else {
-        Ok(Duration::from_secs(total))
-    }
+    Ok(Duration::from_secs(total))
 }
 
 /// Says a span in a unit that fits it, rounded down: `5 days`, `1 hour`, `40 minutes`.

@@ -49,7 +49,7 @@ struct DaemonJson {
 
 pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) -> CliResult {
     let settings = settings(flags, None)?;
-    let cache = open::cache(&settings);
+    let cache = open::memory(&settings);
     let text = match arguments.action {
         Action::Status { json: true } => {
             ui::print_json(streams, &shown(&settings, cache.status()?))?;

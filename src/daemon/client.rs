@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::condition::Condition;
 use super::connect::{self, Socket};
-use super::exchange::{ExchangeError, exchange};
+use super::exchange::exchange;
 use super::header::{HEADER, Word, compose, compose_word};
 use super::message::{self, Status, Terms};
 use crate::credential::Credential;
@@ -40,22 +40,13 @@ enum Start {
 }
 
 impl Cache {
-    /// Asks at `socket`; what is stored is kept for `lifetime`.
-    pub fn new(socket: Socket, lifetime: Lifetime) -> Self {
+    /// Asks at `socket`. An entry is kept for `lifetime`. `lost`: counts the time that git has waited in vain.
+    pub fn new(socket: Socket, lifetime: Lifetime, lost: &Budget) -> Self {
         Self {
             socket,
             lifetime,
             waited: Budget::default(),
-            lost: Budget::default(),
-        }
-    }
-
-    /// Tells those who are asked later what was waited in vain here.
-    #[must_use]
-    pub fn counting(self, lost: &Budget) -> Self {
-        Self {
             lost: lost.clone(),
-            ..self
         }
     }
 
@@ -98,14 +89,14 @@ impl Cache {
         &self,
         start: Start,
         question: &Buffer,
-    ) -> Result<Option<Buffer>, ExchangeError> {
+    ) -> Result<Option<Buffer>, connect::Error> {
         let patience = self.waited.remaining(match start {
             Start::IfNeeded => STORE_PATIENCE,
             Start::Never => PATIENCE,
         });
         let began = monotonic_now();
         let answer = self.ask_before(began.saturating_add(patience), start, question);
-        if let Err(ExchangeError::Connect(connect::Error::Silent)) = answer {
+        if let Err(connect::Error::Silent) = answer {
             let took = monotonic_now().saturating_sub(began);
             self.waited.add(took);
             self.lost.add(took);
@@ -120,7 +111,7 @@ impl Cache {
         deadline: Duration,
         start: Start,
         question: &Buffer,
-    ) -> Result<Option<Buffer>, ExchangeError> {
+    ) -> Result<Option<Buffer>, connect::Error> {
         for _ in 0..8 {
             let stream = match start {
                 Start::Never => self.socket.connect(deadline)?,
@@ -134,19 +125,19 @@ impl Cache {
             };
             match word {
                 Some(Word::Done) => return Ok(Some(answer)),
-                Some(Word::Busy) => return Err(ExchangeError::Busy),
+                Some(Word::Busy) => return Err(connect::Error::Busy),
                 Some(Word::OtherVersion) | None if start == Start::IfNeeded => {
                     self.replace(deadline)?;
                 }
-                Some(Word::OtherVersion) | None => return Err(ExchangeError::OtherVersion),
-                Some(_) => return Err(ExchangeError::Refused),
+                Some(Word::OtherVersion) | None => return Err(connect::Error::OtherVersion),
+                Some(_) => return Err(connect::Error::Refused),
             }
         }
-        Err(connect::Error::Silent.into())
+        Err(connect::Error::Silent)
     }
 
     /// Has a daemon of another version leave: it would keep answering to what it does not understand.
-    fn replace(&self, deadline: Duration) -> Result<(), ExchangeError> {
+    fn replace(&self, deadline: Duration) -> Result<(), connect::Error> {
         if let Some(stream) = self.socket.connect(deadline)? {
             exchange(stream, &compose_word(Word::Stop)?, deadline)?;
         }
@@ -201,12 +192,12 @@ fn read<T>(
     read.transpose().map_err(|error| failed(operation, error))
 }
 
-fn unavailable(failure: ExchangeError) -> Error {
+fn unavailable(failure: connect::Error) -> Error {
     Error::Unavailable {
         kind: StorageKind::Memory,
         cause: match failure {
             // As it is: it knows what to do about it.
-            ExchangeError::Connect(connect::Error::Folder(error)) => Box::new(error),
+            connect::Error::Folder(error) => Box::new(error),
             failure => Box::new(failure),
         },
     }
@@ -226,11 +217,11 @@ impl Storage for Cache {
     }
 
     fn get(&self, wanted: &Query) -> Result<Option<Credential>, Error> {
-        let question = compose(Word::Get, |out| message::push_description(wanted, out));
+        let question = compose(Word::Get, |out| message::push_query(wanted, out));
         let question = question.map_err(|error| failed("look", error))?;
         let answer = match self.ask_until_answered(Start::Never, &question) {
             // What it keeps is not for us to read: as good as nothing. The `store` that follows replaces it.
-            Err(ExchangeError::OtherVersion) => None,
+            Err(connect::Error::OtherVersion) => None,
             answer => answer.map_err(unavailable)?,
         };
         let Some(answer) = answer.filter(|answer| !lines(answer).is_empty()) else {
@@ -259,14 +250,14 @@ impl Storage for Cache {
     }
 
     fn set_expiry(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {
-        let question = compose(Word::Redate, |out| message::push_redate(kept, end, out));
+        let question = compose(Word::SetExpiry, |out| message::push_expiry(kept, end, out));
         let answer = self.ask(Start::Never, "store", question)?;
         let count = read("store", answer, message::read_count)?;
         Ok(count.is_some_and(|count| count > 0))
     }
 
     fn erase(&self, unwanted: &Query) -> Result<usize, Error> {
-        let question = compose(Word::Erase, |out| message::push_description(unwanted, out));
+        let question = compose(Word::Erase, |out| message::push_query(unwanted, out));
         let answer = self.ask(Start::Never, "erase", question)?;
         Ok(read("erase", answer, message::read_count)?.unwrap_or(0))
     }

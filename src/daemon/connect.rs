@@ -1,6 +1,6 @@
 //! The socket: its path, and how to reach the daemon or start one. There is no moment without a listener.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,6 +12,7 @@ use super::message;
 use super::transport::{self, Stream};
 use crate::files::{self, owned::Folder};
 use crate::platform::{monotonic_now, own_command};
+use crate::protocol;
 
 /// Why the daemon cannot be talked to.
 #[derive(Debug, thiserror::Error)]
@@ -19,15 +20,8 @@ pub enum Error {
     /// The socket's folder or lock.
     #[error(transparent)]
     Folder(#[from] files::Error),
-    /// The system said no.
-    #[error("cannot {action} the daemon's socket")]
-    System {
-        /// What was to be done.
-        action: &'static str,
-        /// Why not.
-        #[source]
-        cause: io::Error,
-    },
+    #[error("cannot {0} the daemon's socket")]
+    System(&'static str, #[source] io::Error),
     /// It did not take the connection, or did not answer, in time.
     #[error("the daemon does not answer")]
     Silent,
@@ -40,6 +34,14 @@ pub enum Error {
     /// The daemon could not be started.
     #[error("cannot start the daemon")]
     Start(#[source] io::Error),
+    #[error("cannot compose or read a message")]
+    Message(#[from] protocol::Error),
+    #[error("the daemon is of another version: end it with 'git-credential-pat cache stop'")]
+    OtherVersion,
+    #[error("the daemon is busy")]
+    Busy,
+    #[error("the daemon did not understand")]
+    Refused,
 }
 
 /// Where the daemon listens.
@@ -56,25 +58,17 @@ impl Socket {
         }
     }
 
-    /// The name of the socket in its folder.
-    pub fn name(&self) -> Result<&OsStr, Error> {
-        self.path.file_name().ok_or(Error::Path)
-    }
-
-    /// The folder it is in.
-    pub fn folder(&self) -> Result<&Path, Error> {
-        self.path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty())
-            .ok_or(Error::Path)
-    }
-
-    /// The lock beside it: a process holds it while it starts or ends a daemon.
-    pub fn lock_name(&self) -> Result<String, Error> {
-        Ok(format!(
-            "{}.lock",
-            self.name()?.to_str().ok_or(Error::Path)?
-        ))
+    /// The folder of the socket, its name there, and the name of the lock that a process holds while it starts or ends a
+    /// daemon.
+    pub fn parts(&self) -> Result<(&Path, &OsStr, OsString), Error> {
+        let parts = self.path.parent().zip(self.path.file_name());
+        let (folder, name) = parts.ok_or(Error::Path)?;
+        if folder.as_os_str().is_empty() {
+            return Err(Error::Path);
+        }
+        let mut lock_name = name.to_os_string();
+        lock_name.push(".lock");
+        Ok((folder, name, lock_name))
     }
 
     /// Connects to the daemon; `None` if there is none. Waits until `deadline` on the monotonic clock.
@@ -83,13 +77,13 @@ impl Socket {
         let Some(stream) = connected.map_err(|cause| match cause.kind() {
             io::ErrorKind::TimedOut => Error::Silent,
             io::ErrorKind::InvalidInput => Error::Path,
-            _ => system("reach", cause),
+            _ => Error::System("reach", cause),
         })?
         else {
             return Ok(None);
         };
         let is_us = transport::peer_is_us(&stream);
-        if is_us.map_err(|cause| system("identify", cause))? {
+        if is_us.map_err(|cause| Error::System("identify", cause))? {
             Ok(Some(stream))
         } else {
             Err(Error::Stranger)
@@ -104,21 +98,22 @@ impl Socket {
         if let Some(stream) = self.connect(deadline)? {
             return Ok(stream);
         }
-        let folder = Folder::make(self.folder()?)?;
+        let (folder, name, lock_name) = self.parts()?;
+        let folder = Folder::make(folder)?;
         let patience = deadline.saturating_sub(monotonic_now());
         let _lock = folder
-            .lock_in_turn(&self.lock_name()?, patience, patience)?
+            .lock_in_turn(&lock_name, patience, patience)?
             .ok_or(Error::Silent)?;
         if let Some(stream) = self.connect(deadline)? {
             return Ok(stream);
         }
-        self.start(&folder, deadline)?;
+        self.start(&folder, name, deadline)?;
         self.connect(deadline)?.ok_or(Error::Silent)
     }
 
-    fn start(&self, folder: &Folder, deadline: Duration) -> Result<(), Error> {
-        let listener = transport::listen(folder.handle(), folder.path(), self.name()?)
-            .map_err(|cause| system("listen on", cause))?;
+    fn start(&self, folder: &Folder, name: &OsStr, deadline: Duration) -> Result<(), Error> {
+        let listener = transport::listen(folder.handle(), folder.path(), name)
+            .map_err(|cause| Error::System("listen on", cause))?;
         // The daemon reads no variable.
         let mut program = own_command(listener).map_err(Error::Start)?;
         program.arg(message::COMMAND).arg(&self.path);
@@ -137,8 +132,4 @@ fn spawn_within(mut program: Command, patience: Duration) -> Result<(), Error> {
         Ok(spawned) => spawned.map_err(Error::Start),
         Err(_) => Err(Error::Silent),
     }
-}
-
-fn system(action: &'static str, cause: io::Error) -> Error {
-    Error::System { action, cause }
 }

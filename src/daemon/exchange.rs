@@ -3,34 +3,18 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::Duration;
 
-use super::connect;
+use super::connect::Error;
 use super::header::{ANSWER_LIMIT, HEADER, Header, Word};
 use super::transport::Stream;
 use crate::platform::{monotonic_now, wait_readable, wait_writable};
-use crate::protocol;
 use crate::secret::Buffer;
-
-/// The reason why a request got no answer.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum ExchangeError {
-    #[error(transparent)]
-    Connect(#[from] connect::Error),
-    #[error("cannot compose or read a message")]
-    Message(#[from] protocol::Error),
-    #[error("the daemon is of another version: end it with 'git-credential-pat cache stop'")]
-    OtherVersion,
-    #[error("the daemon is busy")]
-    Busy,
-    #[error("the daemon did not understand")]
-    Refused,
-}
 
 /// Sends the request and reads the answer. `None` if the daemon closed the connection before it answered.
 pub(super) fn exchange(
     mut stream: Stream,
     request: &Buffer,
     deadline: Duration,
-) -> Result<Option<(Option<Word>, Buffer)>, ExchangeError> {
+) -> Result<Option<(Option<Word>, Buffer)>, Error> {
     send(&mut stream, request.as_slice(), deadline)?;
     let mut answer = Buffer::with_capacity(1024);
     let mut wanted = HEADER;
@@ -45,12 +29,12 @@ pub(super) fn exchange(
             Ok(_) => {}
             Err(error) if is_temporary(error.kind()) => {}
             Err(error) if went_away(error.kind()) => return Ok(None),
-            Err(_) => return Err(connect::Error::Silent.into()),
+            Err(_) => return Err(Error::Silent),
         }
         if wanted == HEADER && answer.as_slice().len() == HEADER {
             let header = answer.as_slice().try_into().ok();
             let header = header.and_then(|bytes| Header::parse(bytes, ANSWER_LIMIT));
-            let Header { word: sent, length } = header.ok_or(ExchangeError::OtherVersion)?;
+            let Header { word: sent, length } = header.ok_or(Error::OtherVersion)?;
             word = sent;
             wanted += length;
         }
@@ -59,13 +43,13 @@ pub(super) fn exchange(
 }
 
 /// Sends the whole request, or as much as the daemon reads: it may have answered already.
-fn send(stream: &mut Stream, mut request: &[u8], deadline: Duration) -> Result<(), ExchangeError> {
+fn send(stream: &mut Stream, mut request: &[u8], deadline: Duration) -> Result<(), Error> {
     while !request.is_empty() {
         match stream.write(request) {
             Ok(count) => request = &request[count..],
             Err(error) if is_temporary(error.kind()) => wait(stream, wait_writable, deadline)?,
             Err(error) if went_away(error.kind()) => break,
-            Err(_) => return Err(connect::Error::Silent.into()),
+            Err(_) => return Err(Error::Silent),
         }
     }
     Ok(())
@@ -76,10 +60,10 @@ fn wait(
     stream: &Stream,
     until_ready: fn(&Stream, Duration) -> io::Result<bool>,
     deadline: Duration,
-) -> Result<(), ExchangeError> {
+) -> Result<(), Error> {
     match until_ready(stream, deadline.saturating_sub(monotonic_now())) {
         Ok(true) => Ok(()),
-        Ok(false) | Err(_) => Err(connect::Error::Silent.into()),
+        Ok(false) | Err(_) => Err(Error::Silent),
     }
 }
 

@@ -25,7 +25,7 @@ pub enum Word {
     Status = 6,
     /// Understood from every version, so that a newer program can replace an older daemon.
     Stop = 7,
-    Redate = 8,
+    SetExpiry = 8,
     /// Answer: done; the lines hold the result.
     Done = 128,
     /// Answer: the request could not be read.
@@ -45,7 +45,7 @@ impl Word {
         Self::Clear,
         Self::Status,
         Self::Stop,
-        Self::Redate,
+        Self::SetExpiry,
         Self::Done,
         Self::Refused,
         Self::OtherVersion,

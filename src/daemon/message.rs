@@ -16,24 +16,22 @@ use crate::storage::{Listed, Position};
 
 /// The word of the command line that becomes the daemon. Only [`super::connect`] says it.
 pub const COMMAND: &str = "serve-memory";
+
 /// What follows [`Word::Get`] and [`Word::Erase`].
-pub fn push_description(query: &Query, out: &mut Buffer) -> Result<(), Error> {
+pub fn push_query(query: &Query, out: &mut Buffer) -> Result<(), Error> {
     push_number("exact", u64::from(query.is_exact), out);
     push_number("pathless", u64::from(query.is_pathless), out);
     out.push(b"\n");
     write::query(query, out)
 }
 
-/// Reads what [`push_description`] wrote.
-pub fn read_description(bytes: &[u8]) -> Result<Query, Error> {
-    let mut lines = AttributeLines::new(bytes);
-    let numbers = numbers(&mut lines)?;
-    let is_exact = number(&numbers, "exact").ok_or(Error::Missing { key: "exact" })? == 1;
-    let is_pathless = number(&numbers, "pathless") == Some(1);
+/// Reads what [`push_query`] wrote.
+pub fn read_query(bytes: &[u8]) -> Result<Query, Error> {
+    let (numbers, rest) = Numbers::split(bytes)?;
     Ok(Query {
-        is_exact,
-        is_pathless,
-        ..entry(lines.rest())?
+        is_exact: numbers.get("exact")? == 1,
+        is_pathless: numbers.find("pathless") == Some(1),
+        ..entry(rest)?
     })
 }
 
@@ -47,6 +45,10 @@ fn entry(bytes: &[u8]) -> Result<Query, Error> {
         return Err(Error::TooLarge);
     }
     read::entry(AttributeLines::new(bytes))
+}
+
+fn credential(bytes: &[u8]) -> Result<Credential, Error> {
+    Credential::complete(entry(bytes)?).ok_or(Error::Missing { key: "password" })
 }
 
 /// How a credential is to be stored.
@@ -86,48 +88,45 @@ pub fn push_store(credential: &Credential, terms: Terms, out: &mut Buffer) -> Re
 
 /// Reads what [`push_store`] wrote.
 pub fn read_store(bytes: &[u8]) -> Result<(Credential, Terms), Error> {
-    let mut lines = AttributeLines::new(bytes);
-    let numbers = numbers(&mut lines)?;
-    let seconds = |key| number(&numbers, key).map(Duration::from_secs);
+    let (numbers, rest) = Numbers::split(bytes)?;
     let lifetime = Lifetime {
-        timeout: seconds("timeout").ok_or(Error::Missing { key: "timeout" })?,
-        max_age: seconds("max_age").ok_or(Error::Missing { key: "max_age" })?,
+        timeout: Duration::from_secs(numbers.get("timeout")?),
+        max_age: Duration::from_secs(numbers.get("max_age")?),
     };
-    let same = number(&numbers, "nonce").zip(number(&numbers, "code"));
-    let condition = match (number(&numbers, "free"), same) {
+    let same = numbers.find("nonce").zip(numbers.find("code"));
+    let condition = match (numbers.find("free"), same) {
         (Some(_), _) => Condition::Free,
         (None, Some((nonce, code))) => Condition::Same { nonce, code },
         (None, None) => Condition::None,
     };
-    let position = match number(&numbers, "behind") {
+    let position = match numbers.find("behind") {
         Some(_) => Position::Behind,
         None => Position::Newest,
     };
-    let query = entry(lines.rest())?;
-    let credential = Credential::complete(query).ok_or(Error::Missing { key: "password" })?;
     let terms = Terms {
         lifetime,
         condition,
         position,
     };
-    Ok((credential, terms))
+    Ok((credential(rest)?, terms))
 }
 
-/// What follows [`Word::Redate`]: the new end, 0 for none, and the credential as it was.
-pub fn push_redate(kept: &Credential, end: Option<Expiry>, out: &mut Buffer) -> Result<(), Error> {
-    push_number("end", end.map_or(0, Expiry::unix), out);
+/// What follows [`Word::SetExpiry`]: the new expiry, 0 for none, and the credential as it was.
+pub fn push_expiry(
+    kept: &Credential,
+    expiry: Option<Expiry>,
+    out: &mut Buffer,
+) -> Result<(), Error> {
+    push_number("end", expiry.map_or(0, Expiry::unix), out);
     out.push(b"\n");
     write::entry(kept, out)
 }
 
-/// Reads what [`push_redate`] wrote.
-pub fn read_redate(bytes: &[u8]) -> Result<(Credential, Option<Expiry>), Error> {
-    let mut lines = AttributeLines::new(bytes);
-    let numbers = numbers(&mut lines)?;
-    let end = number(&numbers, "end").ok_or(Error::Missing { key: "end" })?;
-    let query = entry(lines.rest())?;
-    let kept = Credential::complete(query).ok_or(Error::Missing { key: "password" })?;
-    Ok((kept, Expiry::from_unix(end)))
+/// Reads what [`push_expiry`] wrote.
+pub fn read_expiry(bytes: &[u8]) -> Result<(Credential, Option<Expiry>), Error> {
+    let (numbers, rest) = Numbers::split(bytes)?;
+    let expiry = Expiry::from_unix(numbers.get("end")?);
+    Ok((credential(rest)?, expiry))
 }
 
 /// What follows the answer to [`Word::List`], entry by entry.
@@ -162,22 +161,19 @@ pub fn push_listed(listed: &Listed, out: &mut Buffer) -> Result<(), Error> {
 pub fn read_listed(mut bytes: &[u8]) -> Result<Vec<Listed>, Error> {
     let mut all = Vec::new();
     while !bytes.is_empty() {
-        let Query {
-            authtype, expiry, ..
-        } = read::entry(AttributeLines::new(bytes))?;
-        let key = read::entry(AttributeLines::new(bytes))?.key();
-        let mut key = key.ok_or(Error::Missing { key: "host" })?;
-        let mut lines = AttributeLines::new(bytes);
-        let numbers = numbers(&mut lines)?;
-        bytes = lines.rest();
-        let is_alone = number(&numbers, "user_is_token") == Some(1);
+        let mut query = read::entry(AttributeLines::new(bytes))?;
+        let (expiry, scheme) = (query.expiry.take(), query.authtype.take());
+        let mut key = query.key().ok_or(Error::Missing { key: "host" })?;
+        let (numbers, rest) = Numbers::split(bytes)?;
+        bytes = rest;
+        let is_alone = numbers.find("user_is_token") == Some(1);
         key.username = key.username.map(|name| name.alone(is_alone));
         all.push(Listed {
             key,
             expiry,
-            scheme: authtype,
-            is_renewable: number(&numbers, "renewable") == Some(1),
-            forgotten: number(&numbers, "forgotten"),
+            scheme,
+            is_renewable: numbers.find("renewable") == Some(1),
+            forgotten: numbers.find("forgotten"),
             written: None,
         });
     }
@@ -215,14 +211,13 @@ pub fn push_status(status: &Status, out: &mut Buffer) {
 
 /// Reads what [`push_status`] wrote.
 pub fn read_status(bytes: &[u8]) -> Result<Status, Error> {
-    let numbers = numbers(&mut AttributeLines::new(bytes))?;
-    let value = |key| number(&numbers, key).ok_or(Error::Missing { key });
+    let (numbers, _) = Numbers::split(bytes)?;
     Ok(Status {
-        process: value("process")?,
-        entries: value("entries")?,
-        age: value("age")?,
-        mapped: value("mapped")?,
-        locked: value("locked")?,
+        process: numbers.get("process")?,
+        entries: numbers.get("entries")?,
+        age: numbers.get("age")?,
+        mapped: numbers.get("mapped")?,
+        locked: numbers.get("locked")?,
     })
 }
 
@@ -236,9 +231,8 @@ pub fn compose_count(count: usize) -> Result<Buffer, Error> {
 
 /// Reads the lines that [`compose_count`] wrote.
 pub fn read_count(bytes: &[u8]) -> Result<usize, Error> {
-    let numbers = numbers(&mut AttributeLines::new(bytes))?;
-    let count = number(&numbers, "count").and_then(|count| usize::try_from(count).ok());
-    count.ok_or(Error::Missing { key: "count" })
+    let (numbers, _) = Numbers::split(bytes)?;
+    usize::try_from(numbers.get("count")?).map_err(|_| Error::TooLarge)
 }
 
 fn push_number(key: &str, value: u64, out: &mut Buffer) {
@@ -246,23 +240,31 @@ fn push_number(key: &str, value: u64, out: &mut Buffer) {
     out.push(format!("={value}\n").as_bytes());
 }
 
-/// Every line of the paragraph whose value is a number.
-fn numbers<'a>(lines: &mut AttributeLines<'a>) -> Result<Vec<(&'a [u8], u64)>, Error> {
-    let mut all = Vec::new();
-    for line in lines {
-        let line = line?;
-        let value = std::str::from_utf8(line.value).ok();
-        let value = value.and_then(|value| value.parse().ok());
-        all.extend(value.map(|value| (line.key, value)));
-    }
-    Ok(all)
-}
+/// The numbers of a paragraph, by their keys.
+struct Numbers<'a>(Vec<(&'a [u8], u64)>);
 
-fn number(numbers: &[(&[u8], u64)], key: &str) -> Option<u64> {
-    numbers
-        .iter()
-        .find(|(name, _)| *name == key.as_bytes())
-        .map(|(_, value)| *value)
+impl<'a> Numbers<'a> {
+    /// Reads a paragraph, whose other values count for nothing. Returns what follows it too.
+    fn split(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), Error> {
+        let mut lines = AttributeLines::new(bytes);
+        let mut all = Vec::new();
+        for line in &mut lines {
+            let line = line?;
+            let value = std::str::from_utf8(line.value).unwrap_or_default();
+            all.extend(value.parse().map(|value| (line.key, value)));
+        }
+        Ok((Self(all), lines.rest()))
+    }
+
+    fn find(&self, key: &str) -> Option<u64> {
+        let mut all = self.0.iter();
+        all.find(|(name, _)| *name == key.as_bytes())
+            .map(|(_, value)| *value)
+    }
+
+    fn get(&self, key: &'static str) -> Result<u64, Error> {
+        self.find(key).ok_or(Error::Missing { key })
+    }
 }
 
 #[cfg(test)]
@@ -333,14 +335,14 @@ mod tests {
         };
         for asked in [exact, wide] {
             let mut out = Buffer::with_capacity(64);
-            push_description(&asked, &mut out).unwrap();
-            let read = read_description(out.as_slice()).unwrap();
+            push_query(&asked, &mut out).unwrap();
+            let read = read_query(out.as_slice()).unwrap();
             assert_eq!(
                 (read.is_exact, read.username, read.host),
                 (asked.is_exact, asked.username, asked.host)
             );
         }
-        assert!(read_description(b"").is_err() && read_description(b"exact=1\n\n").is_err());
+        assert!(read_query(b"").is_err() && read_query(b"exact=1\n\n").is_err());
     }
 
     #[test]

@@ -11,23 +11,20 @@ use crate::files::owned::Folder;
 pub(crate) struct Place {
     folder: Folder,
     name: OsString,
-    lock_name: String,
+    lock_name: OsString,
     identity: (u64, u64),
 }
 
 impl Place {
     /// Where the daemon's socket is now.
     pub(crate) fn of(socket: &Socket) -> io::Result<Self> {
-        let folder = socket.folder().map_err(io::Error::other)?;
-        let folder = Folder::open(folder)
-            .map_err(io::Error::other)?
-            .ok_or(ErrorKind::NotFound)?;
-        let name = socket.name().map_err(io::Error::other)?.to_os_string();
-        let lock_name = socket.lock_name().map_err(io::Error::other)?;
-        let identity = identity(&folder, &name).ok_or(ErrorKind::NotFound)?;
+        let (folder, name, lock_name) = socket.parts().map_err(io::Error::other)?;
+        let folder = Folder::open(folder).map_err(io::Error::other)?;
+        let folder = folder.ok_or(ErrorKind::NotFound)?;
+        let identity = identity(&folder, name).ok_or(ErrorKind::NotFound)?;
         Ok(Self {
             folder,
-            name,
+            name: name.to_os_string(),
             lock_name,
             identity,
         })
@@ -49,13 +46,14 @@ impl Place {
         let lock = self
             .folder
             .lock_in_turn(&self.lock_name, patience, patience);
-        if matches!(lock, Ok(None)) && !insists {
-            return false;
+        match lock {
+            Ok(None) => insists,
+            Ok(Some(_lock)) if self.is_ours() => {
+                let _ = self.folder.handle().remove(&self.name);
+                true
+            }
+            _ => true,
         }
-        if matches!(lock, Ok(Some(_))) && self.is_ours() {
-            let _ = self.folder.handle().remove(&self.name);
-        }
-        true
     }
 }
 

@@ -226,7 +226,7 @@ impl Daemon {
             Word::Get => self.get(lines),
             Word::Store => self.store(lines),
             Word::Erase => self.erase(lines),
-            Word::Redate => self.set_expiry(lines),
+            Word::SetExpiry => self.set_expiry(lines),
             Word::List => self.list(),
             Word::Clear => message::compose_count(self.memory.clear()),
             Word::Status => self.status(),
@@ -242,7 +242,7 @@ impl Daemon {
     }
 
     fn get(&self, lines: &[u8]) -> Result<Buffer, Error> {
-        let wanted = message::read_description(lines)?;
+        let wanted = message::read_query(lines)?;
         let found = self.memory.get(&wanted).ok().flatten();
         compose(Word::Done, |out| {
             found.map_or(Ok(()), |credential| write::entry(&credential, out))
@@ -264,14 +264,14 @@ impl Daemon {
     }
 
     fn set_expiry(&mut self, lines: &[u8]) -> Result<Buffer, Error> {
-        let (kept, end) = message::read_redate(lines)?;
+        let (kept, end) = message::read_expiry(lines)?;
         let is_done = self.memory.set_expiry(&kept, end).unwrap_or(false);
         self.next_sweep = self.next_sweep.min(monotonic_now() + SWEEP);
         message::compose_count(usize::from(is_done))
     }
 
     fn erase(&self, lines: &[u8]) -> Result<Buffer, Error> {
-        let unwanted = message::read_description(lines)?;
+        let unwanted = message::read_query(lines)?;
         message::compose_count(self.memory.erase(&unwanted).unwrap_or(0))
     }
 

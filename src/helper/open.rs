@@ -56,7 +56,7 @@ fn open(
     lost: &Budget,
 ) -> Box<dyn Storage> {
     match kind {
-        StorageKind::Memory => Box::new(cache(settings).counting(lost)),
+        StorageKind::Memory => Box::new(cache(settings, lost)),
         StorageKind::Keychain => {
             let keychain = Keychain::open(prompt_patience).after(lost);
             Box::new(keychain.taking_turns_in(&settings.places.state))
@@ -70,7 +70,7 @@ fn open(
 pub fn keys_at_hand(settings: &Settings, mut take: impl FnMut(Vec<Key>)) {
     for kind in kinds(settings) {
         let listed = match kind {
-            StorageKind::Memory => cache(settings).list(),
+            StorageKind::Memory => memory(settings).list(),
             StorageKind::File => settings.file.list(),
             StorageKind::Keychain => {
                 let keychain = Keychain::open(Duration::ZERO);
@@ -95,6 +95,10 @@ pub fn can_use(kind: StorageKind, settings: &Settings, prompt_patience: Duration
 }
 
 /// The memory daemon's client, for what only it can do.
-pub fn cache(settings: &Settings) -> Cache {
-    Cache::new(Socket::at(&settings.socket), settings.lifetime)
+pub fn memory(settings: &Settings) -> Cache {
+    cache(settings, &Budget::default())
+}
+
+fn cache(settings: &Settings, lost: &Budget) -> Cache {
+    Cache::new(Socket::at(&settings.socket), settings.lifetime, lost)
 }

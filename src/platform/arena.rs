@@ -25,7 +25,6 @@ static ARENA: Mutex<Arena> = Mutex::new(Arena { blocks: Vec::new() });
 pub struct Locked {
     start: NonNull<u8>,
     len: usize,
-    block: usize,
 }
 
 // SAFETY: a `Locked` is the only one that reaches its slots, as a `Box<[u8]>` is of its bytes.
@@ -73,12 +72,12 @@ impl Zeroize for Locked {
 impl Drop for Locked {
     fn drop(&mut self) {
         self.zeroize();
-        arena().give_back(self.block, self.start, self.len);
+        arena().give_back(self.start, self.len);
     }
 }
 
 /// What the arena holds, for `cache status`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Bytes mapped.
     pub mapped: usize,
@@ -88,34 +87,23 @@ pub struct Usage {
 
 /// How much is mapped and locked now.
 pub fn usage() -> Usage {
-    let arena = arena();
-    let blocks = arena.blocks.iter().flatten();
-    blocks.fold(
-        Usage {
-            mapped: 0,
-            locked: 0,
-        },
-        |sum, block| Usage {
-            mapped: sum.mapped + block.pages.len(),
-            locked: sum.locked
-                + if block.pages.is_locked() {
-                    block.pages.len()
-                } else {
-                    0
-                },
-        },
-    )
+    let mut usage = Usage::default();
+    for Block { pages, .. } in &arena().blocks {
+        usage.mapped += pages.len();
+        if pages.is_locked() {
+            usage.locked += pages.len();
+        }
+    }
+    usage
 }
 
 struct Arena {
-    /// A block keeps its place for life, so that a `Locked` can name it.
-    blocks: Vec<Option<Block>>,
+    blocks: Vec<Block>,
 }
 
 struct Block {
     pages: Pages,
     taken: Vec<bool>,
-    free: usize,
     /// Below this slot nothing is free.
     first_free: usize,
 }
@@ -127,72 +115,62 @@ fn arena() -> MutexGuard<'static, Arena> {
 
 impl Arena {
     fn take(&mut self, len: usize) -> Locked {
-        let slots = len.div_ceil(SLOT).max(1);
-        for (index, block) in self.blocks.iter_mut().enumerate() {
-            if let Some(start) = block.as_mut().and_then(|block| block.take(slots)) {
-                return Locked {
-                    start,
-                    len,
-                    block: index,
-                };
-            }
-        }
-        let usual = if self.blocks.is_empty() {
-            FIRST_BLOCK
-        } else {
-            BLOCK
-        };
-        let mut block = Block::new(usual.max(slots * SLOT));
-        let start = block.take(slots).expect("a new block is large enough");
-        let index = self
-            .blocks
-            .iter()
-            .position(Option::is_none)
-            .unwrap_or_else(|| {
-                self.blocks.push(None);
-                self.blocks.len() - 1
-            });
-        self.blocks[index] = Some(block);
-        Locked {
-            start,
-            len,
-            block: index,
-        }
+        let slots = slots_of(len);
+        let free = self.blocks.iter_mut().find_map(|block| block.take(slots));
+        let start = free.unwrap_or_else(|| {
+            let usual = if self.blocks.is_empty() {
+                FIRST_BLOCK
+            } else {
+                BLOCK
+            };
+            let mut block = Block::new(usual.max(slots * SLOT));
+            let start = block.take(slots).expect("a new block is large enough");
+            self.blocks.push(block);
+            start
+        });
+        Locked { start, len }
     }
 
-    fn give_back(&mut self, index: usize, start: NonNull<u8>, len: usize) {
-        let slot = &mut self.blocks[index];
-        let block = slot.as_mut().expect("a taken slot's block stays");
-        block.give_back(start, len.div_ceil(SLOT).max(1));
-        if index > 0 && block.free == block.taken.len() {
-            *slot = None;
+    /// Unmaps a block that becomes free, except the first.
+    fn give_back(&mut self, start: NonNull<u8>, len: usize) {
+        for (index, block) in self.blocks.iter_mut().enumerate() {
+            let offset = start.as_ptr() as usize;
+            let offset = offset.wrapping_sub(block.pages.start().as_ptr() as usize);
+            if offset >= block.pages.len() {
+                continue;
+            }
+            let first = offset / SLOT;
+            block.taken[first..first + slots_of(len)].fill(false);
+            block.first_free = block.first_free.min(first);
+            if index > 0 && !block.taken.contains(&true) {
+                self.blocks.swap_remove(index);
+            }
+            return;
         }
     }
+}
+
+fn slots_of(len: usize) -> usize {
+    len.div_ceil(SLOT).max(1)
 }
 
 impl Block {
     fn new(bytes: usize) -> Self {
         let pages = Pages::new(bytes);
-        let slots = pages.len() / SLOT;
         Self {
+            taken: vec![false; pages.len() / SLOT],
             pages,
-            taken: vec![false; slots],
-            free: slots,
             first_free: 0,
         }
     }
 
     fn take(&mut self, slots: usize) -> Option<NonNull<u8>> {
-        if self.free < slots {
-            return None;
-        }
         let mut run = 0;
         for at in self.first_free..self.taken.len() {
             run = if self.taken[at] { 0 } else { run + 1 };
             if run == slots {
                 let first = at + 1 - slots;
                 self.taken[first..=at].fill(true);
-                self.free -= slots;
                 if first == self.first_free {
                     self.first_free = at + 1;
                 }
@@ -201,13 +179,6 @@ impl Block {
             }
         }
         None
-    }
-
-    fn give_back(&mut self, start: NonNull<u8>, slots: usize) {
-        let first = (start.as_ptr() as usize - self.pages.start().as_ptr() as usize) / SLOT;
-        self.taken[first..first + slots].fill(false);
-        self.free += slots;
-        self.first_free = self.first_free.min(first);
     }
 }
 

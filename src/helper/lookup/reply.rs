@@ -33,42 +33,29 @@ pub(crate) fn is_dumb(answer: &HttpAnswer) -> bool {
 }
 
 /// Words on a page, or in the address that leads to it, and what it then is. The first that fits.
-const PAGES: [(&[&str], &str); 4] = [
+const PAGES: [(&str, &str); 4] = [
     (
-        &[
-            "saml",
-            "single sign",
-            "/sso",
-            "sso.",
-            "adfs",
-            "oauth2/authorize",
-        ],
+        "saml|single sign|/sso|sso.|adfs|oauth2/authorize",
         "a page of single sign-on",
     ),
     (
-        &["captive", "hotspot", "wi-fi", "wifi"],
+        "captive|hotspot|wi-fi|wifi",
         "a page of the network you are in",
     ),
     (
-        &[
-            "sign in", "sign-in", "signin", "sign_in", "log in", "log-in", "login", "password",
-        ],
+        "sign in|sign-in|signin|sign_in|log in|log-in|login|password",
         "a page to sign in",
     ),
     (
-        &[
-            "proxy",
-            "gateway",
-            "firewall",
-            "blocked",
-            "access denied",
-            "captcha",
-            "cloudflare",
-            "checking your browser",
-        ],
+        "proxy|gateway|firewall|blocked|access denied|captcha|cloudflare|checking your browser",
         "a page of a proxy or a firewall",
     ),
 ];
+
+/// Whether `text` contains one of `words`, which `|` separates.
+fn has_one_of(text: &str, words: &str) -> bool {
+    words.split('|').any(|word| text.contains(word))
+}
 
 /// The program that answers instead of git, if the reply cannot come from a git server.
 pub(crate) fn page(answer: &HttpAnswer) -> Option<&'static str> {
@@ -122,13 +109,13 @@ fn location_path(answer: &HttpAnswer) -> &str {
 fn kind(text: &str) -> Option<&'static str> {
     let text = text.to_ascii_lowercase();
     let mut pages = PAGES.iter();
-    let found = pages.find(|(words, _)| words.iter().any(|word| text.contains(word)));
+    let found = pages.find(|(words, _)| has_one_of(&text, words));
     found.map(|(_, kind)| *kind)
 }
 
 /// A refusal that the server explains.
 pub(crate) struct Refusal {
-    words: &'static [&'static str],
+    words: &'static str,
     pub(crate) says: &'static str,
     /// What to do; empty: look at the token's page.
     pub(crate) remedy: &'static str,
@@ -137,47 +124,37 @@ pub(crate) struct Refusal {
 /// As forges word them in 403 (seen at GitHub, GitLab and Bitbucket).
 const REFUSALS: [Refusal; 7] = [
     Refusal {
-        words: &[
-            "suspended",
-            "account is blocked",
-            "account has been blocked",
-            "user is blocked",
-        ],
+        words: "suspended|account is blocked|account has been blocked|user is blocked",
         says: "the account is suspended",
         remedy: "ask the forge's support, or use a token of another account",
     },
     Refusal {
-        words: &["rate limit", "too many requests", "abuse detection"],
+        words: "rate limit|too many requests|abuse detection",
         says: "the server limits requests for now, which says nothing about the token",
         remedy: "try again in some minutes",
     },
     Refusal {
-        words: &["ip allow list", "ip address", "allowed ip"],
+        words: "ip allow list|ip address|allowed ip",
         says: "the organization does not allow this computer's address (IP allow list)",
         remedy: "use a network that is on the list, or ask an owner of the organization",
     },
     Refusal {
-        words: &["archived", "read-only", "read only"],
+        words: "archived|read-only|read only",
         says: "the repository is archived or read-only",
         remedy: "have an owner of the repository unarchive it",
     },
     Refusal {
-        words: &["forbids access via a personal access token (classic)"],
+        words: "forbids access via a personal access token (classic)",
         says: "the organization takes no classic tokens",
         remedy: "create a fine-grained token for the organization",
     },
     Refusal {
-        words: &["access restrictions"],
+        words: "access restrictions",
         says: "the organization has not approved the application that issued the token",
         remedy: "ask an owner of the organization to approve it",
     },
     Refusal {
-        words: &[
-            "has been disabled",
-            "access blocked",
-            "dmca",
-            "unavailable for legal",
-        ],
+        words: "has been disabled|access blocked|dmca|unavailable for legal",
         says: "the forge has disabled the repository",
         remedy: "ask the forge's support",
     },
@@ -195,7 +172,7 @@ pub(crate) fn refusal(answer: &HttpAnswer) -> Option<&'static Refusal> {
     }
     let said = String::from_utf8_lossy(answer.body.as_slice()).to_ascii_lowercase();
     let mut all = REFUSALS.iter();
-    all.find(|refusal| refusal.words.iter().any(|word| said.contains(word)))
+    all.find(|refusal| has_one_of(&said, refusal.words))
 }
 
 /// The first line that the server says in plain text, unless it repeats the token. Foreign text.

@@ -1,14 +1,11 @@
 //! Turns: a process that changes the files of a folder waits for others, as long as they make progress.
 
 use std::ffi::OsStr;
-use std::fs::File;
-use std::io;
-use std::time::Duration;
+use std::fs::{File, TryLockError};
+use std::io::{self, ErrorKind};
+use std::time::{Duration, SystemTime};
 
-use rustix::fs::{
-    FlockOperation, Mode, OFlags, Timespec, Timestamps, UTIME_NOW, flock, fstat, futimens, openat,
-};
-use rustix::io::Errno;
+use rustix::fs::{Mode, OFlags, openat};
 
 use super::folder::OpenFolder;
 use super::process::monotonic_now;
@@ -36,14 +33,16 @@ impl Lock {
         let mut pause = Duration::from_millis(1);
         let mut seen = None;
         loop {
-            match flock(&held, FlockOperation::NonBlockingLockExclusive) {
+            match held.try_lock() {
                 Ok(()) => {
-                    tell_turn(&held);
+                    // A new turn: waiting processes watch the file's time. On a file system without such times they wait less.
+                    let _ = held.set_modified(SystemTime::now());
                     return Ok(Some(Self { _held: held }));
                 }
-                Err(Errno::INTR) => {}
-                Err(Errno::WOULDBLOCK) => {
-                    let turn = turn_of(&held);
+                Err(TryLockError::Error(cause)) if cause.kind() == ErrorKind::Interrupted => {}
+                Err(TryLockError::Error(cause)) => return Err(cause),
+                Err(TryLockError::WouldBlock) => {
+                    let turn = held.metadata().and_then(|found| found.modified()).ok();
                     if seen.replace(turn).is_some_and(|seen| seen != turn) {
                         until = monotonic_now().saturating_add(patience).min(end);
                     }
@@ -53,29 +52,7 @@ impl Lock {
                     std::thread::sleep(pause);
                     pause = (pause * 2).min(Duration::from_millis(10));
                 }
-                Err(cause) => return Err(cause.into()),
             }
         }
     }
-}
-
-/// Marks a new turn by the lock file's time, which waiting processes watch. Without such times they wait less.
-fn tell_turn(lock: &File) {
-    let now = Timespec {
-        tv_sec: 0,
-        tv_nsec: UTIME_NOW,
-    };
-    let times = Timestamps {
-        last_access: now,
-        last_modification: now,
-    };
-    let _ = futimens(lock, &times);
-}
-
-/// A value that changes whenever a process takes the lock.
-fn turn_of(lock: &File) -> Option<(i64, u64)> {
-    let found = fstat(lock).ok()?;
-    // The types of these differ between systems.
-    #[allow(clippy::unnecessary_cast, clippy::cast_sign_loss)]
-    Some((found.st_mtime as i64, found.st_mtime_nsec as u64))
 }

@@ -1,4 +1,4 @@
-//! Unix.
+//! Unix. All that is public here is the face of this room: another system needs the same names.
 
 mod echo;
 mod folder;

@@ -46,14 +46,12 @@ fn is_private(users: &str, groups: &str, user: u32, group: u32) -> bool {
         let [name, _, number, primary, ..] = fields[..] else {
             continue;
         };
-        let is_primary = primary.parse() == Ok(group);
-        if number.parse() == Ok(user) {
-            if !is_primary {
-                return false;
-            }
-            own_names.push(name);
-        } else if is_primary {
+        let is_own = number.parse() == Ok(user);
+        if is_own != (primary.parse() == Ok(group)) {
             return false;
+        }
+        if is_own {
+            own_names.push(name);
         }
     }
     let mut is_known = false;

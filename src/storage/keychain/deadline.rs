@@ -29,7 +29,6 @@ struct Taken {
     open: Option<Duration>,
 }
 
-#[cfg_attr(target_os = "macos", allow(dead_code, reason = "no store yet"))]
 impl Prompts {
     /// Waits for the user at a prompt. If `is_answer` is false for the outcome, the time counts against the service.
     pub(super) fn during<T>(

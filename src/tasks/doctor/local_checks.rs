@@ -224,7 +224,7 @@ fn plaintext(settings: &Settings) -> Vec<Finding> {
 }
 
 fn daemon(settings: &Settings) -> Finding {
-    match open::cache(settings).status() {
+    match open::memory(settings).status() {
         Ok(None) => Finding::ok("daemon", "not running: it starts when something is stored"),
         Ok(Some(status)) => {
             let process = format!("running as process {}", status.process);

@@ -31,13 +31,13 @@ fuzz_target!(|data: &[u8]| {
         assert!(back == credential && kept == terms);
     }
     out.truncate(0);
-    if let Ok(query) = message::read_description(body) {
+    if let Ok(query) = message::read_query(body) {
         assert!(
             query.protocol.is_some() && query.host.is_some(),
             "fits everything"
         );
-        message::push_description(&query, &mut out).expect("what was read can be written");
-        let back = message::read_description(out.as_slice()).expect("what was written can be read");
+        message::push_query(&query, &mut out).expect("what was read can be written");
+        let back = message::read_query(out.as_slice()).expect("what was written can be read");
         assert!(back.key() == query.key() && back.is_exact == query.is_exact);
     }
     out.truncate(0);
