@@ -111,6 +111,19 @@ impl Buffer {
         self.len += read;
         Ok(read)
     }
+
+    /// Reads to the end, at most `most` bytes in all: fails with `FileTooLarge` if there are more.
+    pub fn read_to_end(&mut self, source: &mut dyn Read, most: usize) -> io::Result<()> {
+        loop {
+            match self.read_from(source, most + 1 - self.len) {
+                Ok(0) => return Ok(()),
+                Ok(_) if self.len > most => return Err(io::ErrorKind::FileTooLarge.into()),
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
 }
 
 impl Write for Buffer {

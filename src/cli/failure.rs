@@ -17,7 +17,7 @@ pub(super) type CliResult<T = ExitCode> = Result<T, Failure>;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     #[error(transparent)]
-    Config(#[from] config::Error),
+    Config(#[from] config::failure::Error),
     #[error(transparent)]
     Request(#[from] protocol::Error),
     #[error(transparent)]

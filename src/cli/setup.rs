@@ -56,7 +56,7 @@ pub(super) fn run(arguments: &Arguments, flags: &Flags, streams: &mut Streams) -
     platform::harden();
     let setup = Setup {
         git: &Git::find()?,
-        places: &Places::find().map_err(config::Error::from)?,
+        places: &Places::find().map_err(config::failure::Error::from)?,
         scope: match arguments {
             Arguments { system: true, .. } => "--system",
             Arguments { local: true, .. } => "--local",

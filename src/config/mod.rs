@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod choice;
+pub mod failure;
 pub mod host;
 mod redact;
 mod source;
@@ -10,7 +11,6 @@ mod trust;
 mod written;
 
 use std::ffi::{OsStr, OsString};
-use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,11 +19,11 @@ use clap::builder::{OsStringValueParser, TypedValueParser};
 
 use self::account::Account;
 use self::choice::Choice;
+use self::failure::Error;
 use self::host::{HostRule, WrittenHost};
 use self::span::Span;
-use self::trust::Doubt;
 use self::written::Written;
-use crate::files::places::{NoHome, Places};
+use crate::files::places::Places;
 use crate::storage::file::PlaintextFile;
 use crate::storage::memory::Lifetime;
 use crate::time::parse_duration;
@@ -126,63 +126,6 @@ pub struct Warn {
     pub before: Duration,
     /// At most once in this time for each token; zero: every time.
     pub every: Duration,
-}
-
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    #[error(transparent)]
-    NoHome(#[from] NoHome),
-    #[error("cannot read {}", path.display())]
-    Unreadable {
-        path: PathBuf,
-        #[source]
-        cause: io::Error,
-    },
-    /// Another user could have written it, and it decides where tokens are kept and for how long.
-    #[error("cannot trust {}", path.display())]
-    NotOurs {
-        path: PathBuf,
-        /// The part of the path that another user can change.
-        #[source]
-        cause: Doubt,
-        hint: String,
-    },
-    /// Line and column count from 1, the column in characters.
-    #[error("{}:{line}:{column}: {message}", path.display())]
-    Wrong {
-        path: PathBuf,
-        line: usize,
-        column: usize,
-        message: String,
-    },
-    #[error("{} cannot be the plaintext file", path.display())]
-    NoFile { path: PathBuf },
-}
-
-impl Error {
-    /// Whether there is no `config.toml`.
-    fn is_absence(&self) -> bool {
-        matches!(self, Self::Unreadable { cause, .. } if cause.kind() == io::ErrorKind::NotFound)
-    }
-
-    pub fn hint(&self) -> &str {
-        match self {
-            Self::NoHome(_) => "or pass a file with --config and a socket with --socket",
-            Self::Unreadable { .. } if self.is_absence() => {
-                "write the file, or leave out --config; until then the helper answers nothing"
-            }
-            Self::Unreadable { .. } => {
-                "make the file readable, or remove it; until then the helper answers nothing"
-            }
-            Self::NotOurs { hint, .. } => hint,
-            Self::Wrong { .. } => {
-                "fix that line; until then the helper answers nothing. git-credential-pat(1) lists every setting"
-            }
-            Self::NoFile { .. } => {
-                "pass a file with --file or file.path, not a folder, '..' or a half-written file; until then the helper answers nothing"
-            }
-        }
-    }
 }
 
 impl Settings {

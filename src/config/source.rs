@@ -1,15 +1,16 @@
 //! Reads the text of `config.toml`, if it is a plain file that only this user and root can write.
 
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
-use super::Error;
+use super::failure::Error;
 use super::trust::{self, Doubt, doubt};
 use crate::platform::{FileFacts, is_kernels, open_any};
+use crate::secret::Buffer;
 use crate::terminal::escape::shell_word;
 
 /// In bytes.
-const LARGEST: u64 = 1024 * 1024;
+const LARGEST: usize = 1024 * 1024;
 
 /// Reads the file. Follows links: the file, and each folder and link on the way to it, must be trusted ([`trust`]).
 pub(super) fn read(path: &Path) -> Result<String, Error> {
@@ -18,7 +19,7 @@ pub(super) fn read(path: &Path) -> Result<String, Error> {
         cause,
     };
     // Never wait for a pipe or a device.
-    let file = open_any(path).map_err(unreadable)?;
+    let mut file = open_any(path).map_err(unreadable)?;
     let found = FileFacts::of(&file).map_err(unreadable)?;
     if !found.is_file() {
         return Err(unreadable(io::Error::other("it is not a plain file")));
@@ -35,13 +36,11 @@ pub(super) fn read(path: &Path) -> Result<String, Error> {
     if let Some(cause) = doubt {
         return Err(not_ours(path, cause));
     }
-    let mut text = String::new();
     // Ignores the file's length: some file systems report a wrong one.
-    let read = file.take(LARGEST + 1).read_to_string(&mut text);
-    if read.map_err(unreadable)? as u64 > LARGEST {
-        return Err(unreadable(io::Error::other("it is far too large")));
-    }
-    Ok(text)
+    let mut text = Buffer::with_capacity(4096);
+    text.read_to_end(&mut file, LARGEST).map_err(unreadable)?;
+    let text = str::from_utf8(text.as_slice()).map(str::to_owned);
+    text.map_err(|cause| unreadable(io::Error::other(cause)))
 }
 
 fn not_ours(path: &Path, cause: Doubt) -> Error {

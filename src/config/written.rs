@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::Error;
 use super::account::Account;
 use super::choice::Choice;
+use super::failure::Error;
 use super::host::WrittenHost;
 use super::redact::without_values;
 use super::span::Span;

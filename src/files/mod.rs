@@ -176,16 +176,11 @@ fn read_all(
         return Err(unusable(path, "is not a plain file", None));
     }
     ownership.check(&found, path)?;
-    let mut bytes = Buffer::with_capacity(found.length().min(most) + 1);
-    loop {
-        if found.length().max(bytes.as_slice().len()) > most {
-            return Err(system("read", path, io::ErrorKind::FileTooLarge.into()));
-        }
-        match bytes.read_from(file, most + 1 - bytes.as_slice().len()) {
-            Ok(0) => return Ok(bytes),
-            Ok(_) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(cause) => return Err(system("read", path, cause)),
-        }
+    if found.length() > most {
+        return Err(system("read", path, io::ErrorKind::FileTooLarge.into()));
     }
+    let mut bytes = Buffer::with_capacity(found.length() + 1);
+    let read = bytes.read_to_end(file, most);
+    read.map_err(|cause| system("read", path, cause))?;
+    Ok(bytes)
 }

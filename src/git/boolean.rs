@@ -1,7 +1,7 @@
 //! git's booleans (git-config(1), boolean; `git_parse_maybe_bool` in git's `config.c`).
 
 /// Reads a boolean: `true`, `yes`, `on`, `false`, `no`, `off`, nothing, or a number in C's notation with an optional `k`, `m` or
-/// `g`. Returns `None` for anything else: git then stops with an error.
+/// `g`, within C's `int`. Returns `None` for anything else: git then stops with an error.
 pub fn parse(text: &[u8]) -> Option<bool> {
     let text = text.to_ascii_lowercase();
     match &text[..] {
@@ -12,25 +12,27 @@ pub fn parse(text: &[u8]) -> Option<bool> {
 }
 
 fn number_is_not_zero(text: &[u8]) -> Option<bool> {
-    let text = text.trim_ascii_start();
-    let text = text
-        .strip_suffix(b"k")
-        .or(text.strip_suffix(b"m"))
-        .or(text.strip_suffix(b"g"))
-        .unwrap_or(text);
-    let text = text
-        .strip_prefix(b"+")
-        .or(text.strip_prefix(b"-"))
-        .unwrap_or(text);
-    let (digits, radix) = match text {
-        [b'0', b'x', digits @ ..] => (digits, 16),
-        [b'0', digits @ ..] if !digits.is_empty() => (digits, 8),
-        digits => (digits, 10),
+    // The spaces of C's `isspace`.
+    let text = str::from_utf8(text)
+        .ok()?
+        .trim_start_matches([' ', '\t', '\n', '\x0b', '\x0c', '\r']);
+    let (number, factor) = match text.as_bytes() {
+        [.., b'k'] => (&text[..text.len() - 1], 1 << 10),
+        [.., b'm'] => (&text[..text.len() - 1], 1 << 20),
+        [.., b'g'] => (&text[..text.len() - 1], 1 << 30),
+        _ => (text, 1),
     };
-    let are_digits = digits
-        .iter()
-        .all(|&digit| char::from(digit).is_digit(radix));
-    (!digits.is_empty() && are_digits).then(|| digits.iter().any(|&digit| digit != b'0'))
+    let number = number.strip_prefix(['+', '-']).unwrap_or(number);
+    let (digits, radix) = match number.as_bytes() {
+        [b'0', b'x', ..] => (&number[2..], 16),
+        [b'0', _, ..] => (&number[1..], 8),
+        _ => (number, 10),
+    };
+    // Rust would read another sign.
+    let number = i32::from_str_radix(digits, radix)
+        .ok()
+        .filter(|_| !digits.starts_with(['+', '-']))?;
+    Some(number.checked_mul(factor)? != 0)
 }
 
 #[cfg(test)]
@@ -39,7 +41,19 @@ mod tests {
 
     #[test]
     fn booleans_are_read_as_git_reads_them() {
-        for text in ["true", "Yes", "ON", "1", "-1", "10k", "0x10", "010", " 2G"] {
+        for text in [
+            "true",
+            "Yes",
+            "ON",
+            "1",
+            "-1",
+            "10k",
+            "0x10",
+            "010",
+            " 1G",
+            "\x0b1",
+            "2147483647",
+        ] {
             assert_eq!(parse(text.as_bytes()), Some(true), "{text:?}");
         }
         for text in [
@@ -47,7 +61,21 @@ mod tests {
         ] {
             assert_eq!(parse(text.as_bytes()), Some(false), "{text:?}");
         }
-        for text in ["never", "maybe", "k", "-", "0x", "08", "1 ", "1kk", "true "] {
+        for text in [
+            "never",
+            "maybe",
+            "k",
+            "-",
+            "0x",
+            "08",
+            "1 ",
+            "1kk",
+            "true ",
+            "--1",
+            "0x-1",
+            "2g",
+            "2147483648",
+        ] {
             assert_eq!(parse(text.as_bytes()), None, "{text:?}");
         }
     }

@@ -117,7 +117,13 @@ impl Context {
         is_user && parts.protocol == url.protocol && self.is_at_host(url) && covers_path(parts, url)
     }
 
-    pub(super) fn is_at_host(&self, url: &Query) -> bool {
+    /// Whether it is for a path or a user at the host of `url`.
+    pub(super) fn is_for_part_of(&self, url: &Query) -> bool {
+        let has_part = self.parts.path.is_some() || self.parts.username.is_some();
+        !self.is_partial && has_part && self.parts.protocol == url.protocol && self.is_at_host(url)
+    }
+
+    fn is_at_host(&self, url: &Query) -> bool {
         let ((pattern, port), (host, other_port)) = (place(&self.parts), place(url));
         let labels = |host: &[u8]| -> Vec<Vec<u8>> {
             let labels = host.split(|&byte| byte == b'.');

@@ -103,7 +103,7 @@ impl Unmet {
 /// The settings of git's configuration and the environment for one URL.
 pub(crate) struct HttpSettings<'a> {
     /// By name in lower case; `None` for a name alone.
-    pub(crate) configured: &'a [(String, Option<String>)],
+    pub(crate) configured: &'a [(String, Option<OsString>)],
     pub(crate) variable: &'a dyn Fn(&str) -> Option<OsString>,
 }
 
@@ -123,14 +123,14 @@ impl HttpSettings<'_> {
             None => Ok(None),
             Some(Some(text)) => Ok(Some(HttpValue {
                 name,
-                text: text.into(),
+                text: text.clone(),
             })),
             Some(None) => Err(Unmet::Invalid(name)),
         }
     }
 
     /// The last value of `name` in git's configuration; `Some(None)`: the name stands alone.
-    fn last(&self, name: &str) -> Option<&Option<String>> {
+    fn last(&self, name: &str) -> Option<&Option<OsString>> {
         let mut all = self.configured.iter().rev();
         all.find(|(key, _)| key == name).map(|(_, value)| value)
     }
@@ -140,8 +140,8 @@ impl HttpSettings<'_> {
         let Some(value) = self.last(&name.to_ascii_lowercase()) else {
             return Ok(None);
         };
-        let word = value.as_deref().unwrap_or("true");
-        let is_on = boolean::parse(word.as_bytes()).ok_or(Unmet::Invalid(name))?;
+        let word = value.as_deref().unwrap_or("true".as_ref());
+        let is_on = boolean::parse(word.as_encoded_bytes()).ok_or(Unmet::Invalid(name))?;
         Ok(Some(is_on))
     }
 

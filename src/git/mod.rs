@@ -25,6 +25,7 @@ use std::process::Command;
 use self::command::run;
 use self::failure::Error;
 use self::setting::Setting;
+use crate::credential::host::split_at;
 use crate::platform::{is_readable, os_string, signal_of};
 use crate::secret::Buffer;
 
@@ -61,57 +62,45 @@ impl Git {
 
     /// Runs `git config` with `arguments`. Returns its output; `None`: the setting does not exist (status 1, or 5 on removal).
     pub fn config<I: AsRef<OsStr>>(&self, arguments: &[I]) -> Result<Option<Vec<u8>>, Error> {
-        let mut command = self.command(&["config"]);
-        let (status, output, complaint) = run(command.args(arguments))?;
-        match status.code() {
-            Some(0) => Ok(Some(output)),
-            Some(1 | 5) => Ok(None),
-            None => Err(Error::Ended(signal_of(status))),
-            _ => Err(Error::Refused(
-                String::from_utf8_lossy(&complaint).trim().to_owned(),
-            )),
-        }
+        answered(self.command(&["config"]).args(arguments))
     }
 
     /// Returns the configuration file of the current repository; `None` outside of one.
     pub fn local_config(&self) -> Result<Option<PathBuf>, Error> {
-        let mut command = self.command(&["rev-parse", "--git-path", "config"]);
-        let (status, mut output, _) = run(&mut command)?;
-        if output.last() == Some(&b'\n') {
-            output.pop();
-        }
-        Ok(status.success().then(|| PathBuf::from(os_string(output))))
+        let path = self.line(&["rev-parse", "--git-path", "config"])?;
+        Ok(path.map(PathBuf::from))
     }
 
     /// Returns the files that git may write for `scope`, such as `--global` (git-config(1), FILES); `None`: the scope is that of a
     /// repository, and there is none.
     pub fn config_files(&self, scope: &str) -> Result<Option<Vec<PathBuf>>, Error> {
-        let named = |variable| env::var_os(variable).filter(|path| !path.is_empty());
-        let home = named("HOME").map(PathBuf::from);
-        let files: Vec<PathBuf> = match scope {
-            "--local" => match self.local_config()? {
-                Some(path) => vec![path],
-                None => return Ok(None),
-            },
-            "--system" => match named("GIT_CONFIG_SYSTEM") {
-                Some(path) => vec![path.into()],
-                None => match self.system_config()? {
-                    Some(path) => vec![path],
-                    None => vec!["/etc/gitconfig".into(), "/usr/local/etc/gitconfig".into()],
-                },
-            },
-            _ => {
-                if let Some(path) = named("GIT_CONFIG_GLOBAL") {
-                    vec![path.into()]
-                } else {
-                    let settings = named("XDG_CONFIG_HOME").map(PathBuf::from);
-                    let settings = settings.or_else(|| Some(home.as_ref()?.join(".config")));
-                    let files = [
-                        home.as_ref().map(|home| home.join(".gitconfig")),
-                        settings.map(|folder| folder.join("git/config")),
-                    ];
-                    files.into_iter().flatten().collect()
-                }
+        let variable = match scope {
+            "--local" => "",
+            "--system" => "GIT_CONFIG_SYSTEM",
+            _ => "GIT_CONFIG_GLOBAL",
+        };
+        let named = |variable| {
+            let path = env::var_os(variable).filter(|path| !path.is_empty());
+            path.map(PathBuf::from)
+        };
+        let only = match scope {
+            "--local" => self.local_config()?,
+            "--system" if named(variable).is_none() => self.system_config()?,
+            _ => named(variable),
+        };
+        let files = match (only, scope) {
+            (Some(path), _) => vec![path],
+            (None, "--local") => return Ok(None),
+            (None, "--system") => vec!["/etc/gitconfig".into(), "/usr/local/etc/gitconfig".into()],
+            (None, _) => {
+                let home = named("HOME");
+                let in_home = home.as_ref().map(|home| home.join(".config"));
+                let folder = named("XDG_CONFIG_HOME").or(in_home);
+                let files = [
+                    home.map(|home| home.join(".gitconfig")),
+                    folder.map(|folder| folder.join("git/config")),
+                ];
+                files.into_iter().flatten().collect()
             }
         };
         let files: io::Result<Vec<_>> = files.iter().map(std::path::absolute).collect();
@@ -130,11 +119,9 @@ impl Git {
             let what = "it does not say where the system's settings are";
             return Err(Error::Refused(what.to_owned()));
         }
-        let is_readable = |path: &PathBuf| is_readable(path);
-        Ok(files.and_then(|files| {
-            let found = files.iter().find(|path| is_readable(path));
-            found.or(files.first()).cloned()
-        }))
+        let files = files.unwrap_or_default();
+        let readable = files.iter().find(|path| is_readable(path));
+        Ok(readable.or(files.first()).cloned())
     }
 
     /// Returns the system's file. Its path is built into git, which passes it to an editor.
@@ -160,17 +147,17 @@ impl Git {
     /// Returns the values of every global and system setting whose name matches the pattern. git runs outside of any repository:
     /// another person may have written the current one.
     pub fn own_values(&self, pattern: &str) -> Result<Vec<OsString>, Error> {
-        let output = run(&mut self.config_from_nowhere(&["-z", "--get-regexp", pattern], false))?.1;
-        let lines = output.split(|&byte| byte == 0);
-        let value = |line: &[u8]| {
-            let end = line.iter().position(|&byte| byte == b'\n')?;
-            Some(os_string(line[end + 1..].to_vec()))
-        };
-        Ok(lines.filter_map(value).collect())
+        let settings = self.own_settings(pattern)?.into_iter();
+        Ok(settings.filter_map(|(_, value)| value).collect())
     }
 
-    /// `is_handed_on`: whether the settings count that a hook or an outer git hands on.
-    fn config_from_nowhere(&self, arguments: &[&str], is_handed_on: bool) -> Command {
+    /// Runs `git config` outside of any repository. Returns its output. `is_handed_on`: whether the settings count that a hook
+    /// or an outer git hands on.
+    fn config_from_nowhere(
+        &self,
+        arguments: &[&str],
+        is_handed_on: bool,
+    ) -> Result<Vec<u8>, Error> {
         let mut command = self.command(&["config"]);
         command.args(arguments);
         leave_repository(&mut command);
@@ -180,28 +167,29 @@ impl Git {
                 command.env_remove(name);
             }
         }
-        command
+        Ok(answered(&mut command)?.unwrap_or_default())
     }
 
     /// Returns a line such as `git version 2.47.3`.
     pub fn version(&self) -> Result<String, Error> {
-        let (_, output, _) = run(&mut self.command(&["--version"]))?;
-        Ok(String::from_utf8_lossy(&output).trim().to_owned())
+        let line = self.line(&["--version"])?.unwrap_or_default();
+        Ok(line.to_string_lossy().into_owned())
     }
 
     /// Returns the current branch; `None`: none, or there is no repository.
     pub fn branch(&self) -> Result<Option<String>, Error> {
-        self.line(&["symbolic-ref", "--quiet", "--short", "HEAD"])
+        let line = self.line(&["symbolic-ref", "--quiet", "--short", "HEAD"])?;
+        Ok(line.and_then(|line| line.into_string().ok()))
     }
 
     /// Returns the line that git prints; `None`: it fails.
-    fn line(&self, arguments: &[&str]) -> Result<Option<String>, Error> {
-        let (status, output, _) = run(&mut self.command(arguments))?;
-        let text = String::from_utf8(output).ok();
-        Ok(text
-            .filter(|_| status.success())
-            .map(|text| text.trim_end_matches('\n').to_owned())
-            .filter(|text| !text.is_empty()))
+    fn line(&self, arguments: &[&str]) -> Result<Option<OsString>, Error> {
+        let (status, mut output, _) = run(&mut self.command(arguments))?;
+        if output.last() == Some(&b'\n') {
+            output.pop();
+        }
+        let is_line = status.success() && !output.is_empty();
+        Ok(is_line.then(|| os_string(output)))
     }
 
     /// Returns every setting whose name matches the pattern, in the order in which git reads them, those of the repository too.
@@ -222,15 +210,13 @@ impl Git {
         let values = self.config_values(&words)?;
         let text = |value: &OsString| value.to_string_lossy().into_owned();
         let settings = values.chunks_exact(3).map(|three| {
-            let line = three[2].clone().into_encoded_bytes();
-            let end = line.iter().position(|&byte| byte == b'\n');
-            let (key, value) = line.split_at(end.unwrap_or(line.len()));
+            let (key, value) = split_at(three[2].as_encoded_bytes(), b'\n');
             Setting {
-                is_bare: end.is_none(),
+                is_bare: value.is_none(),
                 scope: text(&three[0]),
                 origin: text(&three[1]).trim_start_matches("file:").to_owned(),
                 key: os_string(key.to_vec()),
-                value: os_string(value.get(1..).unwrap_or_default().to_vec()),
+                value: os_string(value.unwrap_or_default().to_vec()),
             }
         });
         Ok(settings.collect())
@@ -272,6 +258,18 @@ impl Git {
         command.env_remove("GIT_ASKPASS").env_remove("SSH_ASKPASS");
         command.env("GIT_TERMINAL_PROMPT", "0");
         command
+    }
+}
+
+/// Runs `git config`. Returns its output; `None`: the setting does not exist (status 1, or 5 on removal).
+fn answered(command: &mut Command) -> Result<Option<Vec<u8>>, Error> {
+    let (status, output, complaint) = run(command)?;
+    let complaint = String::from_utf8_lossy(&complaint);
+    match status.code() {
+        Some(0) => Ok(Some(output)),
+        Some(1 | 5) => Ok(None),
+        None => Err(Error::Ended(signal_of(status))),
+        _ => Err(Error::Refused(complaint.trim().to_owned())),
     }
 }
 

@@ -6,10 +6,14 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
+use super::context::{Context, context_of};
 use super::failure::Error;
+use super::http::NamedValues;
 use super::http_settings::{HttpSettings, HttpValue, Unmet, decides};
 use super::no_proxy::is_exempt;
 use super::{Git, HANDED_ON};
+use crate::credential::query::Query;
+use crate::credential::url;
 
 /// The way to a host, as git would go.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -67,7 +71,9 @@ impl Network {
         };
         let network = read(url, false)?;
         if let Some(git) = &git {
-            let all = git.own_http_settings().map_err(|_| Unmet::Unread)?;
+            let all = git
+                .own_settings(r"^(http|includeif)\.")
+                .map_err(|_| Unmet::Unread)?;
             // A token may be for any part of the host.
             for part in parts(url, &all)? {
                 if read(&part, false)? != network {
@@ -120,31 +126,26 @@ fn host_of(url: &str) -> &str {
 
 /// The URLs at the host of `url` for whose path `settings` may have some of their own: `http.https://host/acme.proxy`.
 /// Fails for a context with a user, who may be a token: every user of the system sees git's arguments.
-fn parts(url: &str, settings: &[(String, Option<String>)]) -> Result<Vec<String>, Unmet> {
-    let host = host_of(url);
-    let name_of = |host: &str| {
-        host.strip_suffix(":443")
-            .unwrap_or(host)
-            .to_ascii_lowercase()
-    };
+///
+/// A context that this program cannot read may be for any URL.
+fn parts(url: &str, settings: &NamedValues) -> Result<Vec<String>, Unmet> {
+    let host = format!("https://{}", host_of(url));
+    let url = url::parse(host.as_bytes()).map_err(|_| Unmet::Part)?;
     let mut parts: Vec<String> = Vec::new();
     for (name, _) in settings.iter().filter(|(name, _)| decides(name)) {
-        let context = name
-            .strip_prefix("http.")
-            .and_then(|rest| rest.rsplit_once('.'));
-        let Some((_, rest)) = context.and_then(|(context, _)| context.split_once("://")) else {
+        let Some(context) = context_of(name.as_ref()) else {
             continue;
         };
-        let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-        let (user, place) = authority.rsplit_once('@').unwrap_or(("", authority));
-        let may_be_host = place.contains('*') || name_of(place) == name_of(host);
-        if !may_be_host || user.is_empty() && path.is_empty() {
+        let context = Context::parse(context).ok_or(Unmet::Part)?;
+        if !context.is_for_part_of(&url) {
             continue;
         }
-        if !user.is_empty() {
-            return Err(Unmet::Part);
-        }
-        let part = format!("https://{host}/{path}");
+        let part = Query {
+            host: url.host.clone(),
+            ..context.parts
+        };
+        let part = part.key().filter(|part| part.username.is_none());
+        let part = part.ok_or(Unmet::Part)?.encoded();
         if !parts.contains(&part) {
             parts.push(part);
         }
@@ -153,12 +154,12 @@ fn parts(url: &str, settings: &[(String, Option<String>)]) -> Result<Vec<String>
 }
 
 /// Whether a conditional include (git-config(1)) gives this folder other settings than `everywhere`.
-fn is_changed_here(git: &Git, everywhere: &[(String, Option<String>)]) -> bool {
+fn is_changed_here(git: &Git, everywhere: &NamedValues) -> bool {
     let Ok(here) = git.http_settings_here() else {
         // git itself stops here.
         return true;
     };
-    let deciding = |all: &[(String, Option<String>)]| -> Vec<_> {
+    let deciding = |all: &NamedValues| -> Vec<_> {
         let deciding = all.iter().filter(|(name, _)| decides(name));
         deciding.cloned().collect()
     };
@@ -231,7 +232,7 @@ mod tests {
     ) -> Result<Network, Unmet> {
         let configured: Vec<_> = settings
             .iter()
-            .map(|(name, value)| ((*name).to_owned(), value.map(str::to_owned)))
+            .map(|(name, value)| ((*name).to_owned(), value.map(OsString::from)))
             .collect();
         let variable = |name: &str| {
             let found = variables.iter().find(|(known, _)| *known == name);

@@ -109,22 +109,32 @@ fn is_boolean(value: &[u8]) -> bool {
     if words.contains(&&text[..]) {
         return true;
     }
-    let mut number = text.trim_start_matches([' ', '\t', '\n', '\r', '\x0c']);
-    if number.ends_with(['k', 'm', 'g']) {
-        number = &number[..number.len() - 1];
+    let mut number = text.trim_start_matches([' ', '\t', '\n', '\r', '\x0b', '\x0c']);
+    let mut unit: u128 = 1;
+    for (suffix, size) in [('k', 1024), ('m', 1024 * 1024), ('g', 1024 * 1024 * 1024)] {
+        if unit == 1 && number.ends_with(suffix) {
+            number = &number[..number.len() - 1];
+            unit = size;
+        }
     }
     if number.starts_with(['+', '-']) {
         number = &number[1..];
     }
-    if let Some(hexadecimal) = number.strip_prefix("0x") {
-        return !hexadecimal.is_empty() && hexadecimal.chars().all(|c| c.is_ascii_hexdigit());
-    }
-    let digits = if number.starts_with('0') {
-        "01234567"
+    let (digits, base) = if let Some(hexadecimal) = number.strip_prefix("0x") {
+        (hexadecimal, 16)
+    } else if number.starts_with('0') {
+        (number, 8)
     } else {
-        "0123456789"
+        (number, 10)
     };
-    !number.is_empty() && number.chars().all(|c| digits.contains(c))
+    let mut sum: u128 = 0;
+    for digit in digits.chars() {
+        let Some(value) = digit.to_digit(base) else {
+            return false;
+        };
+        sum = (sum * u128::from(base) + u128::from(value)).min(1 << 64);
+    }
+    !digits.is_empty() && sum * unit <= 0x7fff_ffff
 }
 
 /// Whether `host` holds nothing that ends or divides one.

@@ -110,7 +110,7 @@ pub(crate) struct Doctor<'a> {
     pub(crate) surroundings: &'a Surroundings,
     /// `None`: only the checks that need no URL.
     pub(crate) url: Option<&'a Query>,
-    pub(crate) opened: &'a Result<(Settings, Helper), config::Error>,
+    pub(crate) opened: &'a Result<(Settings, Helper), config::failure::Error>,
     pub(crate) now: Now,
 }
 

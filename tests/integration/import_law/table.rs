@@ -28,7 +28,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
     ("neighbour/configured", &["config", "credential", "git", "storage"]),
     ("neighbour/yaml", &[]),
     ("storage/keychain", &["credential", "files", "platform", "protocol", "secret", "storage"]),
-    ("config", &["credential", "files", "forge", "platform", "storage", "storage/file", "storage/memory", "terminal", "time"]),
+    ("config", &["credential", "files", "forge", "platform", "secret", "storage", "storage/file", "storage/memory", "terminal", "time"]),
     ("journal", &["credential", "files", "forge", "protocol", "secret"]),
     ("forge", &["credential", "secret"]),
     ("storage/file", &["credential", "files", "protocol", "secret", "storage"]),
