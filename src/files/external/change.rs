@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::ops::Range;
 use std::path::Path;
 
-use super::file::{Located, behind, followed};
+use super::file::{Located, at_end};
 use super::lock::GitLock;
 use crate::files::Error;
 use crate::platform::{DeferredSignals, permissions};
@@ -18,8 +18,7 @@ const ASIDE: &str = "git-credential-pat-";
 /// ([`permissions::carry_over`]), and is the old or the new one even after a kill. Returns how many stretches went; none if
 /// another program, which takes no lock, wrote the file meanwhile.
 pub fn cut(path: &Path, choose: impl FnOnce(&[u8]) -> Vec<Range<usize>>) -> Result<usize, Error> {
-    let end = followed(path)?;
-    cut_at(&end, choose).map_err(|error| behind(error, path, &end))
+    at_end(path, |end| cut_at(end, choose))
 }
 
 fn cut_at(end: &Path, choose: impl FnOnce(&[u8]) -> Vec<Range<usize>>) -> Result<usize, Error> {
@@ -56,8 +55,7 @@ fn cut_at(end: &Path, choose: impl FnOnce(&[u8]) -> Vec<Range<usize>>) -> Result
 /// name is taken by then. A process that is killed between leaves a file with the same extension in the same folder: GCM
 /// (which reads `*.credential`) and the next `clean` find it like any other.
 pub fn remove(path: &Path, is_meant: impl Fn(&[u8]) -> bool) -> Result<bool, Error> {
-    let end = followed(path)?;
-    remove_at(&end, is_meant).map_err(|error| behind(error, path, &end))
+    at_end(path, |end| remove_at(end, is_meant))
 }
 
 fn remove_at(end: &Path, is_meant: impl Fn(&[u8]) -> bool) -> Result<bool, Error> {

@@ -16,13 +16,11 @@ const LINKS: usize = 32;
 
 /// Returns the bytes of a file, or of the file at the end of a link; `None` if there is none.
 pub fn read(path: &Path) -> Result<Option<Buffer>, Error> {
-    let end = followed(path)?;
-    let read = || match Located::find(&end)? {
+    let read = at_end(path, |end| match Located::find(end)? {
         Some(located) => located.read(),
         None => Ok(None),
-    };
-    let read = read().map_err(|error| behind(error, path, &end))?;
-    Ok(read.map(|(bytes, _)| bytes))
+    });
+    Ok(read?.map(|(bytes, _)| bytes))
 }
 
 /// Follows links to the end, which need not exist. Each link must belong to this user or to root: another user may change
@@ -76,18 +74,20 @@ pub enum Sort {
 
 /// Returns the names in a folder of this user, in order, at most `most`; none if the folder does not exist.
 pub fn names(path: &Path, most: usize) -> Result<Vec<(OsString, Sort)>, Error> {
-    let end = followed(path)?;
-    let folder = match OpenFolder::open_no_link(&end) {
+    at_end(path, |end| names_at(end, most))
+}
+
+fn names_at(end: &Path, most: usize) -> Result<Vec<(OsString, Sort)>, Error> {
+    let folder = match OpenFolder::open_no_link(end) {
         Ok(folder) => folder,
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(cause) => return Err(behind(system("open", &end, cause), path, &end)),
+        Err(cause) => return Err(system("open", end, cause)),
     };
-    let checked = Ownership::External.check_folder(&folder, &end);
-    checked.map_err(|error| behind(error, path, &end))?;
+    Ownership::External.check_folder(&folder, end)?;
     let mut names = Vec::new();
-    let entries = fs::read_dir(&end).map_err(|cause| system("list", &end, cause))?;
-    for entry in entries.take(most) {
-        let entry = entry.map_err(|cause| system("list", &end, cause))?;
+    let failed = |cause| system("list", end, cause);
+    for entry in fs::read_dir(end).map_err(failed)?.take(most) {
+        let entry = entry.map_err(failed)?;
         let sort = match entry.file_type() {
             Ok(kind) if kind.is_dir() => Sort::Folder,
             Ok(kind) if kind.is_file() => Sort::File,
@@ -149,15 +149,19 @@ impl Located {
     }
 }
 
-/// Names the link in an error about its end.
-pub(crate) fn behind(error: Error, link: &Path, end: &Path) -> Error {
-    match error {
+/// Acts on the end of a link, and names the link in an error about its end.
+pub(super) fn at_end<T>(
+    link: &Path,
+    act: impl FnOnce(&Path) -> Result<T, Error>,
+) -> Result<T, Error> {
+    let end = followed(link)?;
+    act(&end).map_err(|error| match error {
         Error::Unusable { .. } | Error::System { .. } if link != end => Error::Linked {
             link: link.to_path_buf(),
             cause: Box::new(error),
         },
         error => error,
-    }
+    })
 }
 
 #[cfg(test)]
