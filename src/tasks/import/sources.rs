@@ -25,13 +25,9 @@ pub fn username_of(
 /// The queries for git's cache, which does not list its contents: `wanted`, and the keys of the storages.
 pub fn cache_queries(storages: &Storages, wanted: Option<&Query>) -> Vec<Query> {
     let mut queries: Vec<Query> = wanted.map(Query::duplicate).into_iter().collect();
-    if let Ok(outcome) = storages.list_all() {
-        queries.extend(
-            outcome
-                .value
-                .iter()
-                .map(|(_, listed)| Query::of(&listed.key)),
-        );
+    let listed = storages.list_all().map(|outcome| outcome.value);
+    for (_, listed) in listed.unwrap_or_default() {
+        queries.push(Query::of(&listed.key));
     }
     queries
 }

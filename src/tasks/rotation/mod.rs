@@ -24,6 +24,7 @@ use self::plan::Rotation;
 use self::successor::{last_day, successor};
 use crate::credential::Credential;
 use crate::credential::expiry::{Expiry, ExpirySource};
+use crate::credential::key::Key;
 use crate::forge::http;
 use crate::forge::{Call, ForgeExpiry, TokenFacts, TokenVerdict};
 use crate::git::network::Network;
@@ -102,7 +103,7 @@ impl Rotation<'_> {
         if let Some(rotated) = self.resume_from_successor(old, &pending)? {
             return Ok(rotated);
         }
-        let found = match Lookup(self.helper).ask(old, self.now).1 {
+        let mut found = match Lookup(self.helper).ask(old, self.now).1 {
             asked if asked.is_rejection() => return self.resume(old, entries, &pending),
             // While the forge may be at work on an earlier request, a good token proves nothing.
             asked => match lock.guards_for(self.now.fresh().unix)? {
@@ -120,12 +121,9 @@ impl Rotation<'_> {
         self.helper.journal().begin_rotation(token, self.now.unix)?;
         lock.guard(self.now.fresh().unix)?;
         announce(RotationStep::Asks(&entries.unasked));
-        let (new, expiry) =
+        let new;
+        (new, found.end) =
             self.request_successor(old, token, (request.call, &body, &network), &lock)?;
-        let found = TokenFacts {
-            end: expiry,
-            ..found
-        };
         let mut until = None;
         let mut retry = |cause: &storage::Error| {
             let wait = || monotonic_now().saturating_add(STORE_PATIENCE);
@@ -134,7 +132,7 @@ impl Rotation<'_> {
             }
             cause.is_busy() && monotonic_now() < *until.get_or_insert_with(wait)
         };
-        let result = self.save(old, &new, found, entries, &mut retry);
+        let result = self.save(&old.key, token, &new, found, entries, &mut retry);
         lock.end_guard();
         result
     }
@@ -191,34 +189,32 @@ impl Rotation<'_> {
         lock.end_guard();
     }
 
-    /// Saves the successor of `old` in its place, and removes the record of the rotation if nothing is left to do.
+    /// Saves the successor `token` in the place of `old`, and removes the record of the rotation if nothing is left to do. `key`:
+    /// the entry that was asked for.
     fn save(
         &self,
-        old: &Credential,
+        key: &Key,
+        old: &Secret,
         token: &Secret,
         found: TokenFacts,
         entries: TokenEntries<'_>,
         retry: &mut dyn FnMut(&storage::Error) -> bool,
     ) -> Result<Rotated, Error> {
-        let Some(old_token) = old.token() else {
-            return Err(Error::invalid());
-        };
         let journal = self.helper.journal();
         // Before any storage has the new token: if this process is killed, the next one knows which token to look for.
-        let _ = journal.name_successor(old_token, token, self.now.unix);
+        let _ = journal.name_successor(old, token, self.now.unix);
         for invalid in entries.kept() {
             let _ = journal.mark(invalid, Mark::Superseded, self.now.unix);
         }
         // With an expiry in the past, a storage would wipe the only copy.
         let expiry = found.end.after(self.now.unix).expiry();
-        let mut rotated = entries
-            .replace(token, expiry, retry)
-            .map_err(Error::Unsaved)?;
+        let rotated = entries.replace(token, expiry, retry);
+        let mut rotated = rotated.map_err(Error::Unsaved)?;
         let source = expiry.map(|expiry| (expiry, ExpirySource::Forge));
         let asked = Asked::Told(TokenVerdict::Good(found));
-        self.record(&mut rotated, &old.key, source, &asked);
+        self.record(&mut rotated, key, source, &asked);
         if rotated.is_finished() {
-            let _ = journal.end_rotation(old_token, self.now.unix);
+            let _ = journal.end_rotation(old, self.now.unix);
         }
         if rotated.saved.is_empty() {
             return Err(Error::Displaced);

@@ -10,6 +10,7 @@ use crate::forge::{ForgeExpiry, TokenVerdict};
 use crate::helper::lookup::Lookup;
 use crate::helper::lookup::request::Asked;
 use crate::journal::pending::PendingRotations;
+use crate::secret::Secret;
 
 impl Rotation<'_> {
     /// Finishes a pending rotation that made the token of `new`, if an entry still has the old token. The storage that is
@@ -22,10 +23,7 @@ impl Rotation<'_> {
         let Some(token) = new.token().filter(|token| pending.has_made(token)) else {
             return Ok(None);
         };
-        let is_old = |kept: &Credential| {
-            kept.token()
-                .is_some_and(|kept| pending.has_made_from(kept, token))
-        };
+        let is_old = |kept: &Secret| pending.has_made_from(kept, token);
         let Some(old) = self.first(&new.key, &is_old)? else {
             return Ok(None);
         };
@@ -40,13 +38,10 @@ impl Rotation<'_> {
         entries: TokenEntries<'_>,
         pending: &PendingRotations,
     ) -> Result<Rotated, Error> {
-        let Some(token) = old.token().filter(|token| pending.has_begun(token)) else {
+        let Some(old_token) = old.token().filter(|token| pending.has_begun(token)) else {
             return Err(Error::invalid());
         };
-        let is_new = |kept: &Credential| {
-            kept.token()
-                .is_some_and(|kept| pending.has_made_from(token, kept))
-        };
+        let is_new = |kept: &Secret| pending.has_made_from(old_token, kept);
         let Some(new) = self.first(&old.key, &is_new)? else {
             return Err(Error::cut_off());
         };
@@ -63,20 +58,19 @@ impl Rotation<'_> {
         }
         let token = new.token().ok_or_else(Error::cut_off)?;
         // The new token lasts somewhere already, so the next run can wait for a storage that is busy.
-        let rotated = self.save(old, token, found, entries, &mut |_| false)?;
-        Ok(Rotated {
-            is_resumed: true,
-            ..rotated
-        })
+        let key = &old.key;
+        let mut rotated = self.save(key, old_token, token, found, entries, &mut |_| false)?;
+        rotated.is_resumed = true;
+        Ok(rotated)
     }
 
-    /// Returns the first entry of the host that `is_wanted`. Fails if there is none, and a storage did not answer.
+    /// Returns the first entry of the host whose token `is_wanted`. Fails if there is none, and a storage did not answer.
     fn first(
         &self,
         key: &Key,
-        is_wanted: &dyn Fn(&Credential) -> bool,
+        is_wanted: &dyn Fn(&Secret) -> bool,
     ) -> Result<Option<Credential>, Error> {
-        let (entries, silent) = self.find(key, is_wanted)?;
+        let (entries, silent) = self.find(key, &|kept| kept.token().is_some_and(is_wanted))?;
         if let Some(entry) = entries.into_iter().next() {
             return Ok(Some(entry.kept));
         }

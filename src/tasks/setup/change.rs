@@ -35,33 +35,31 @@ impl Change {
         }
     }
 
-    fn options(&self) -> &'static [&'static str] {
+    /// The arguments of `git config`; `place` names the file or scope.
+    fn words<'a>(&'a self, place: &[&'a OsStr], key: &'a OsStr) -> Vec<&'a OsStr> {
+        let mut words = place.to_vec();
         if self.is_removal {
-            &["--fixed-value", "--unset-all"]
+            words.extend(["--fixed-value", "--unset-all"].map(OsStr::new));
         } else {
-            &["--add"]
+            words.push("--add".as_ref());
         }
+        words.extend([key, &self.value]);
+        words
     }
 
     pub(super) fn make(&self, git: &Git, file: &Path) -> Result<(), Error> {
-        let mut words = vec![OsStr::new("--file"), file.as_os_str()];
-        words.extend(self.options().iter().map(OsStr::new));
-        words.extend([&*self.key, &*self.value]);
-        git.config(&words)?;
+        git.config(&self.words(&["--file".as_ref(), file.as_os_str()], &self.key))?;
         Ok(())
     }
 
     /// Returns the command for a shell; `place` names the file or scope. A secret in the key is hidden.
     pub fn command(&self, place: &[&OsStr]) -> String {
-        let key = without_secrets(&self.key);
-        let mut words = place.to_vec();
-        words.extend(self.options().iter().map(OsStr::new));
-        words.extend([&*key, &*self.value]);
-        let words: Vec<String> = words
-            .iter()
-            .map(|word| shell_word(word.as_encoded_bytes()))
-            .collect();
-        format!("git config {}", words.join(" "))
+        let mut command = "git config".to_owned();
+        for word in self.words(place, &without_secrets(&self.key)) {
+            command.push(' ');
+            command.push_str(&shell_word(word.as_encoded_bytes()));
+        }
+        command
     }
 }
 
