@@ -113,10 +113,8 @@ fn take_back(
         let file = changed.file.as_os_str();
         if changed.is_restored {
             let shown = escape::safe(file.as_encoded_bytes());
-            ui::print(
-                streams,
-                &format!("{shown}: {verb} as it was before setup\n"),
-            )?;
+            let says = format!("{shown}: {verb} as it was before setup\n");
+            ui::print(streams, &says)?;
         }
         for removal in &changed.removals {
             let command = removal.command(&["--file".as_ref(), file]);
@@ -166,14 +164,13 @@ fn check_that_git_asks(setup: &Setup, url: Option<&Query>, streams: &mut Streams
         |setting: &Setting| is_local || !matches!(&setting.scope[..], "local" | "worktree");
     if let Some(found) = chain::not_called(setup.git, url, counts)? {
         return Err(Failure::Plain {
-            what: escape::whole(&found.says),
-            hint: found.remedy.map(|remedy| escape::whole(&remedy)),
+            what: found.says,
+            hint: found.remedy,
         });
     }
     if url.is_none() {
         for found in chain::contexts_without_ours(setup.git) {
-            let remedy = found.remedy.as_deref().map(escape::whole);
-            ui::warn(streams, &escape::whole(&found.says), remedy.as_deref());
+            ui::warn(streams, &found.says, found.remedy.as_deref());
         }
     }
     Ok(())

@@ -99,7 +99,7 @@ impl Folder {
         patience: Duration,
         limit: Duration,
     ) -> Result<Lock, Error> {
-        let lock_name = lock_of(name);
+        let lock_name = OsString::from_iter([name, ".lock".as_ref()]);
         let lock = self.lock_in_turn(&lock_name, patience, limit)?;
         lock.ok_or_else(|| Error::Busy {
             path: self.path.join(lock_name),
@@ -200,18 +200,9 @@ pub fn is_reserved(name: &OsStr) -> bool {
     name.starts_with(b".") && name.ends_with(NEW.as_bytes())
 }
 
-fn lock_of(name: &OsStr) -> OsString {
-    let mut lock = name.to_owned();
-    lock.push(".lock");
-    lock
-}
-
 /// The hidden name of the new file until it is complete. No other program uses this name.
 fn new_of(name: &OsStr) -> OsString {
-    let mut new = OsString::from(".");
-    new.push(name);
-    new.push(NEW);
-    new
+    OsString::from_iter([".".as_ref(), name, NEW.as_ref()])
 }
 
 /// The home folder, if `path` lies in it and there is none.

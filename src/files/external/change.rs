@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::file::{Located, at_end};
 use super::lock::GitLock;
@@ -96,14 +96,11 @@ fn aside_of(name: &OsStr) -> io::Result<OsString> {
     let mut random = [0; 8];
     getrandom::fill(&mut random)
         .map_err(|_| io::Error::other("the system gives no random bytes"))?;
-    let name = Path::new(name);
-    let mut aside = OsString::from(ASIDE);
-    aside.push(format!("{:016x}", u64::from_ne_bytes(random)));
-    if let Some(extension) = name.extension() {
-        aside.push(".");
-        aside.push(extension);
+    let mut aside = PathBuf::from(format!("{ASIDE}{:016x}", u64::from_ne_bytes(random)));
+    if let Some(extension) = Path::new(name).extension() {
+        aside.set_extension(extension);
     }
-    Ok(aside)
+    Ok(aside.into_os_string())
 }
 
 #[cfg(test)]

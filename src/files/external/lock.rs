@@ -34,8 +34,7 @@ impl GitLock {
         let Some(located) = Located::find(path)? else {
             return Ok(None);
         };
-        let mut name = located.name.clone();
-        name.push(".lock");
+        let name = OsString::from_iter([&*located.name, ".lock".as_ref()]);
         let until = monotonic_now().saturating_add(PATIENCE);
         loop {
             let deferred = DeferredSignals::begin();
