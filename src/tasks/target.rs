@@ -27,7 +27,7 @@ impl TargetError {
             Self::Token => Some(
                 "give the forge's URL, such as https://github.com; tokens are read from the terminal or standard input",
             ),
-            Self::Host => Some(
+            Self::Host | Self::Url(url::Error::Host) => Some(
                 "a name has letters, digits, '-' and '.': 'github.com', 'https://git.example.com:8443'",
             ),
             Self::Url(_) => None,
@@ -47,21 +47,10 @@ pub(crate) fn parse(typed: &str) -> Result<Query, TargetError> {
     let query = url::parse(format!("{protocol}://{rest}").as_bytes())?;
     match query.host.as_deref() {
         Some(host) if is_token_as_host(host) => Err(TargetError::Token),
-        Some(host) if is_host(host) => Ok(query),
+        // A URL may hold these bytes, and the name of a host does not.
+        Some(host) if !host.iter().any(|byte| b"*+,=~".contains(byte)) => Ok(query),
         _ => Err(TargetError::Host),
     }
-}
-
-fn is_host(host: &[u8]) -> bool {
-    for byte in host {
-        let is_usual = byte.is_ascii_alphanumeric() || b"-.:[]_".contains(byte);
-        // `%` comes before the zone of an IPv6 address.
-        let is_zone = *byte == b'%' && host[0] == b'[';
-        if !is_usual && !is_zone && byte.is_ascii() {
-            return false;
-        }
-    }
-    true
 }
 
 /// The query for the stored entries that `wanted` means: those under its own path, else those of the `[[account]]` for the path,
