@@ -1,4 +1,5 @@
 //! Waits with a limit, and longer only while the user is at a prompt.
+#![cfg_attr(target_os = "macos", allow(dead_code, reason = "no store yet"))]
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};

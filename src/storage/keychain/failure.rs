@@ -1,4 +1,5 @@
 //! Failures of the keychain, and the part of them that a message may show.
+#![cfg_attr(target_os = "macos", allow(dead_code, reason = "no store yet"))]
 
 use crate::protocol;
 use crate::storage::{Advice, Cause, Error, Lack, StorageKind};

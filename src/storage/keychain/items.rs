@@ -1,5 +1,6 @@
 //! The items of a keychain, seen through one narrow trait.
 #![cfg_attr(target_os = "macos", allow(dead_code, reason = "no store yet"))]
+#![cfg_attr(target_os = "macos", allow(dead_code, reason = "no store yet"))]
 
 use std::cell::Cell;
 use std::collections::HashMap;

@@ -2,7 +2,6 @@
 //!
 //! git-credential-libsecret and this storage share their items. The service may be locked, hung or absent: each operation ends
 //! within 3 s and the time that a prompt may wait.
-#![cfg_attr(target_os = "macos", allow(dead_code, reason = "no store yet"))]
 
 mod access;
 mod attributes;
