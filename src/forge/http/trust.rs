@@ -195,7 +195,9 @@ fn fault(cause: &CertificateError) -> &'static str {
             "is issued by an authority that this system does not trust: name its authority in http.sslCAInfo if it is your own"
         }
         CertificateError::NotValidForNameContext { .. } => "is for another name",
-        CertificateError::ExpiredContext { .. } => "has expired, if this computer's clock is right",
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "has expired, if this computer's clock is right"
+        }
         CertificateError::NotValidYetContext { .. } => {
             "is not valid yet, if this computer's clock is right"
         }
