@@ -67,9 +67,8 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
         &repositories,
         &mut |at, of| progress.comes_to(at, of),
         now,
-    );
+    )?;
     drop(progress);
-    let outcome = outcome?;
     ui::notices(streams, &outcome.notices, now.unix);
     let is_whole = outcome.is_whole();
     let reports = outcome.value;
@@ -81,23 +80,22 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
     if let (true, Some(wanted)) = (reports.is_empty(), &wanted) {
         return Err(nothing_stored(wanted));
     }
-    let mut worst = if is_whole {
+    let state = |report| TokenState::of(report, settings.warn, now.unix);
+    let states: Vec<(&Report, TokenState)> = reports
+        .iter()
+        .map(|report| (report, state(report)))
+        .collect();
+    let by_storages = if is_whole {
         TokenState::Good
     } else {
         TokenState::Unknown
     };
-    let mut states = Vec::new();
-    for report in &reports {
-        let state = TokenState::of(report, settings.warn, now.unix);
-        worst = worst.max(state);
-        states.push((report, state));
-    }
+    let by_tokens = states.iter().map(|(_, state)| *state);
+    let worst = by_tokens.fold(by_storages, TokenState::max);
     if arguments.json {
         let shown = states.iter();
-        let shown: Vec<ReportJson> = shown
-            .map(|(report, state)| json(report, *state, now.unix))
-            .collect();
-        ui::print_json(streams, &shown)?;
+        let shown = shown.map(|(report, state)| json(report, *state, now.unix));
+        ui::print_json(streams, &shown.collect::<Vec<_>>())?;
     } else if reports.is_empty() {
         let places = helper.storages().places();
         ui::print(streams, &format!("nothing is kept in {places}\n"))?;
@@ -107,16 +105,11 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
     Ok(ExitCode::from(worst.exit_code()))
 }
 
-fn print(
-    streams: &mut Streams,
-    states: &[(&Report, TokenState)],
-    unix_now: u64,
-) -> std::io::Result<()> {
-    let rows: Vec<Vec<String>> = states
-        .iter()
-        .map(|(report, state)| row(report, *state, unix_now))
-        .collect();
-    ui::table(streams, &["URL", "USER", "FORGE", "STATE", "SCOPES"], &rows)?;
+fn print(streams: &mut Streams, states: &[(&Report, TokenState)], unix_now: u64) -> CliResult<()> {
+    let rows = states.iter();
+    let rows = rows.map(|(report, state)| row(report, *state, unix_now));
+    let heading = ["URL", "USER", "FORGE", "STATE", "SCOPES"];
+    ui::table(streams, &heading, &rows.collect::<Vec<_>>())?;
     let mut settings = Vec::new();
     for (report, _) in states {
         let url = escape::safe(&report.key.url());

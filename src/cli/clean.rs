@@ -1,7 +1,5 @@
 //! `clean`: shows the credentials that no longer work, asks, and removes them.
 
-use std::io;
-
 use serde::Serialize;
 
 use super::failure::CliResult;
@@ -17,7 +15,7 @@ use crate::git::may_prompt::prompt_patience;
 use crate::helper::open::open_rest;
 use crate::neighbour::registry::Neighbours;
 use crate::tasks::clean::Clean;
-use crate::tasks::clean::stale::{CleanStep, Reason, StaleCredential};
+use crate::tasks::clean::stale::{CleanStep, Reason, StaleCredential, keep_numbers};
 use crate::tasks::target;
 use crate::terminal::escape;
 use crate::time;
@@ -82,14 +80,9 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
         let what = format!("{count} expired but can be renewed: not removed");
         ui::warn(streams, &what, None);
     }
-    let mut all = clean.with_copies(inventory, &neighbours, &harvest, now);
-    for stale in &mut all {
-        if keep.iter().any(|keep| keep.matches(&stale.credential.key)) {
-            stale.step = CleanStep::Kept;
-        }
-    }
+    let mut all = clean.with_copies(inventory, &neighbours, &harvest, &keep, now);
     if !arguments.json {
-        show(streams, &all, is_whole, harvest.is_whole())?;
+        show(streams, &all, (is_whole, harvest.is_whole()))?;
     }
     let is_answered = choose(arguments, &mut all, streams)?;
     if is_answered && !arguments.dry_run {
@@ -161,27 +154,22 @@ fn json(stale: &StaleCredential) -> StaleJson<'_> {
     }
 }
 
-/// `are_storages_whole`, `are_helpers_whole`: false if one of them could not be read.
-fn show(
-    streams: &mut Streams,
-    all: &[StaleCredential],
-    are_storages_whole: bool,
-    are_helpers_whole: bool,
-) -> io::Result<()> {
+/// `are_whole`: false if a storage, or another helper, could not be read.
+fn show(streams: &mut Streams, all: &[StaleCredential], are_whole: (bool, bool)) -> CliResult<()> {
     if all.is_empty() {
-        let text = match (are_storages_whole, are_helpers_whole) {
+        let text = match are_whole {
             (true, true) => "nothing is stale\n",
             (true, false) => "nothing is stale in what could be read\n",
             (false, _) => "nothing is stale in the storages that could be asked\n",
         };
-        return ui::print(streams, text);
+        return Ok(ui::print(streams, text)?);
     }
     let rows = all
         .iter()
         .zip(1..)
         .map(|(stale, number)| row(stale, number));
     let heading = ["NO", "URL", "USER", "KEPT IN", "SECRET", "STORED", "WHY"];
-    ui::table(streams, &heading, &rows.collect::<Vec<_>>())
+    Ok(ui::table(streams, &heading, &rows.collect::<Vec<_>>())?)
 }
 
 /// Asks which credentials to keep. Returns false if there is no terminal to ask at.
@@ -189,7 +177,7 @@ fn choose(
     arguments: &Arguments,
     all: &mut [StaleCredential],
     streams: &mut Streams,
-) -> io::Result<bool> {
+) -> CliResult<bool> {
     let removable = count(all, CleanStep::Listed);
     if removable == 0 || arguments.dry_run || arguments.yes {
         return Ok(true);
@@ -204,19 +192,7 @@ fn choose(
         credentials(removable)
     );
     let answer = ui::ask(streams, &question)?.to_ascii_lowercase();
-    if ["y", "yes"].contains(&&answer[..]) {
-        return Ok(true);
-    }
-    let words = answer.split([',', ' ']).filter(|word| !word.is_empty());
-    let numbers: Option<Vec<usize>> = words.map(|word| word.parse().ok()).collect();
-    let numbers = numbers.unwrap_or_default();
-    let are_valid = numbers
-        .iter()
-        .all(|number| (1..=all.len()).contains(number));
-    if !numbers.is_empty() && are_valid {
-        for number in numbers {
-            all[number - 1].step = CleanStep::Kept;
-        }
+    if ["y", "yes"].contains(&&answer[..]) || keep_numbers(all, &answer) {
         return Ok(true);
     }
     for stale in all {
@@ -227,7 +203,7 @@ fn choose(
 }
 
 /// Prints the results.
-fn report(streams: &mut Streams, all: &[StaleCredential], is_json: bool) -> io::Result<()> {
+fn report(streams: &mut Streams, all: &[StaleCredential], is_json: bool) -> CliResult<()> {
     let removed = count(all, CleanStep::Removed);
     let changed = count(all, CleanStep::Changed);
     if is_json {

@@ -1,7 +1,5 @@
 //! `list`: prints every credential without its secret.
 
-use std::collections::{HashMap, HashSet};
-
 use serde::Serialize;
 
 use super::failure::{CliResult, nothing_known};
@@ -71,11 +69,6 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
     if outcome.value.is_empty() && !is_whole {
         return Err(nothing_known());
     }
-    let mut by_host: HashMap<_, HashSet<&Key>> = HashMap::new();
-    for (_, Listed { key, .. }) in &outcome.value {
-        let host = (&key.protocol, &key.host);
-        by_host.entry(host).or_default().insert(key);
-    }
     let knowledge = helper.journal().snapshot().unwrap_or_default();
     let defaults = answering(&outcome.value, &settings.accounts, unix_now, path_teller());
     let mut entries = Vec::new();
@@ -89,62 +82,51 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
             listed,
             known,
             is_default,
-            has_rivals: by_host[&(&key.protocol, &key.host)].len() > 1,
+            has_rivals: outcome
+                .value
+                .iter()
+                .any(|(_, other)| is_rival(&other.key, key)),
         });
     }
     if arguments.json {
-        let json: Vec<ListEntryJson> = entries
+        let json = entries
             .iter()
-            .map(|entry| entry.json(settings.warn, unix_now))
-            .collect();
-        ui::print_json(streams, &json)?;
-    } else if entries.is_empty() {
-        ui::print(
-            streams,
-            &format!("nothing is kept in {}\n", helper.storages().places()),
-        )?;
+            .map(|entry| entry.json(settings.warn, unix_now));
+        ui::print_json(streams, &json.collect::<Vec<_>>())?;
+    } else if let Some(first) = entries.first() {
+        let heading = first.row(unix_now).map(|(heading, _)| heading);
+        let rows = entries.iter().map(|entry| entry.row(unix_now));
+        let rows = rows.map(|row| row.map(|(_, cell)| cell).to_vec());
+        ui::table(streams, &heading, &rows.collect::<Vec<_>>())?;
     } else {
-        print_table(streams, &entries, unix_now)?;
+        let places = helper.storages().places();
+        ui::print(streams, &format!("nothing is kept in {places}\n"))?;
     }
     Ok(status_of(is_whole))
 }
 
-/// A column: its heading, its cells, and whether it is left out if all its cells are empty.
-type Column = (&'static str, fn(&ListEntry, u64) -> String, bool);
-
-const COLUMNS: [Column; 9] = [
-    (
-        "URL",
-        |entry, _| escape::safe(&entry.listed.key.url()),
-        false,
-    ),
-    ("USER", |entry, _| entry.user(), false),
-    ("DEFAULT", |entry, _| entry.default_mark(), true),
-    ("STORAGE", |entry, now| entry.storage(now), false),
-    ("TOKEN", |entry, _| entry.token(), true),
-    ("SCOPES", |entry, _| entry.scopes(), true),
-    ("EXPIRES", |entry, now| entry.expires(now), false),
-    ("SOURCE", |entry, _| entry.source().to_owned(), true),
-    ("TIME LEFT", |entry, now| entry.time_left(now), false),
-];
-
-fn print_table(streams: &mut Streams, entries: &[ListEntry], unix_now: u64) -> std::io::Result<()> {
-    let mut heads = Vec::new();
-    let mut rows: Vec<Vec<String>> = vec![Vec::new(); entries.len()];
-    for (head, cell, may_be_left_out) in COLUMNS {
-        let cells: Vec<String> = entries.iter().map(|entry| cell(entry, unix_now)).collect();
-        if may_be_left_out && cells.iter().all(String::is_empty) {
-            continue;
-        }
-        heads.push(head);
-        for (row, cell) in rows.iter_mut().zip(cells) {
-            row.push(cell);
-        }
-    }
-    ui::table(streams, &heads, &rows)
+/// Whether both are different entries of one host.
+fn is_rival(one: &Key, other: &Key) -> bool {
+    (&one.protocol, &one.host) == (&other.protocol, &other.host) && one != other
 }
 
 impl ListEntry<'_> {
+    /// The heading and the text of each cell.
+    fn row(&self, unix_now: u64) -> [(&'static str, String); 9] {
+        let is_marked = self.is_default && self.has_rivals;
+        [
+            ("URL", escape::safe(&self.listed.key.url())),
+            ("USER", self.user()),
+            ("DEFAULT", if is_marked { "yes" } else { "" }.to_owned()),
+            ("STORAGE", self.storage(unix_now)),
+            ("TOKEN", self.token()),
+            ("SCOPES", self.scopes()),
+            ("EXPIRES", self.expires(unix_now)),
+            ("SOURCE", self.source().to_owned()),
+            ("TIME LEFT", self.time_left(unix_now)),
+        ]
+    }
+
     fn user(&self) -> String {
         let user = self.listed.key.username.as_ref();
         let user = user.map_or_else(|| "-".to_owned(), Username::shown);
@@ -152,11 +134,6 @@ impl ListEntry<'_> {
             Some(scheme) => format!("{user} ({})", escape::safe(scheme)),
             None => user,
         }
-    }
-
-    fn default_mark(&self) -> String {
-        let is_marked = self.is_default && self.has_rivals;
-        if is_marked { "yes" } else { "" }.to_owned()
     }
 
     fn storage(&self, unix_now: u64) -> String {
@@ -196,11 +173,8 @@ impl ListEntry<'_> {
 
     /// The source of the expiry.
     fn source(&self) -> &'static str {
-        match self
-            .listed
-            .expiry
-            .map(|expiry| self.known.source_of(expiry))
-        {
+        let expiry = self.listed.expiry;
+        match expiry.map(|expiry| self.known.source_of(expiry)) {
             None | Some(ExpirySource::Unknown) => "",
             Some(ExpirySource::Git) => "git",
             Some(ExpirySource::Forge) => "the forge",

@@ -5,21 +5,17 @@ use std::process::ExitCode;
 use clap::builder::NonEmptyStringValueParser;
 
 use super::failure::{CliResult, Failure};
-use super::guide::PageArguments;
+use super::page::PageArguments;
 use super::streams::Streams;
 use super::usage::MISUSE;
-use super::{guide, open, ui};
+use super::{guide, open, page, ui};
 use crate::config::{Flags, Settings, account};
 use crate::credential::Credential;
-use crate::credential::expiry::{Expiry, ExpirySource, StatedExpiry};
+use crate::credential::expiry::StatedExpiry;
 use crate::credential::key::Key;
 use crate::credential::query::Query;
 use crate::credential::username::Username;
-use crate::git::Git;
-use crate::git::http_path::HttpPaths;
 use crate::helper::Helper;
-use crate::helper::expiry::set_expiry;
-use crate::helper::notice::Outcome;
 use crate::journal::known::Known;
 use crate::secret::Secret;
 use crate::storage::StorageKind;
@@ -82,8 +78,18 @@ pub(super) fn run(arguments: &Arguments, flags: &Flags, streams: &mut Streams) -
         .then(|| guide::piped_token(streams, arguments.force));
     let piped = piped.transpose()?;
     if query.username.is_none() {
-        let name = known_or_asked_username(&helper, &query, piped.as_ref(), dialogue.as_mut())?;
-        query.username = Some(name);
+        let known = login::known_username(&helper, &query, piped.as_ref())?;
+        query.username = Some(match (known, &mut dialogue) {
+            (Some(known), _) => known,
+            (None, Some(dialogue)) => guide::typed_username(dialogue, &query)?,
+            (None, None) => {
+                let what = "cannot tell the username of this token";
+                return Err(Failure::new(
+                    what,
+                    "give --username, or the user in the URL",
+                ));
+            }
+        });
     }
     let source = (piped, dialogue.as_mut());
     let credential = with_token(arguments, query, &helper, source, streams)?;
@@ -91,20 +97,12 @@ pub(super) fn run(arguments: &Arguments, flags: &Flags, streams: &mut Streams) -
     let now = time::now();
     let (issuer, asked) = login::vet(&helper, &credential, &given, arguments.force, now)?;
     guide::warn_if_unsure(streams, &asked, issuer, &credential.key);
-    let Outcome {
-        value: saved,
-        notices,
-    } = login::save(&helper, &credential, issuer, &asked, now)?;
-    ui::notices(streams, &notices, now.unix);
+    let outcome = login::save(&helper, &credential, issuer, &asked, arguments.expires, now)?;
+    ui::notices(streams, &outcome.notices, now.unix);
+    let saved = outcome.value;
     guide::warn_of_scopes(streams, issuer, saved.scopes.as_deref());
     drop(dialogue);
     let key = &credential.key;
-    // `never` withdraws an expiry that the user gave before, but not the forge's.
-    let is_certain =
-        matches!(saved.end, Some((_, source)) if !ExpirySource::Forge.outranks(source));
-    if arguments.expires == Some(StatedExpiry::Never) && !is_certain {
-        set_expiry(&helper, &Query::exact(key), None, now)?;
-    }
     let more = expiry_advice(&saved, arguments.expires, key);
     report(streams, &helper, key, &more, (&settings, flags))?;
     Ok(ExitCode::SUCCESS)
@@ -129,9 +127,7 @@ fn as_git_will_ask(
     streams: &mut Streams,
 ) -> Query {
     let given = query.duplicate();
-    let tells_path =
-        |query: &Query| Git::find().is_ok_and(|git| HttpPaths::of(&git).are_told(query));
-    let (query, problem) = login::as_git_will_ask(query, settings, tells_path);
+    let (query, problem) = login::as_git_will_ask(query, settings);
     match problem {
         Some(PathProblem::RuleWithoutPath) => ui::warn(
             streams,
@@ -172,68 +168,14 @@ fn with_token(
     query.password = match dialogue {
         None => piped,
         Some(dialogue) => {
-            show_page(arguments, &query, helper, expiry, streams)?;
+            let wish = page::wish(expiry, now.unix);
+            let pages = login::creation_pages(helper, &query, &wish);
+            page::show(streams, &pages, &arguments.page)?;
             Some(guide::typed_token(streams, dialogue, arguments.force)?)
         }
     };
     query.expiry = expiry;
     Credential::complete(query).ok_or_else(|| Failure::new("a token needs a user and a host", None))
-}
-
-fn show_page(
-    arguments: &Arguments,
-    query: &Query,
-    helper: &Helper,
-    expiry: Option<Expiry>,
-    streams: &mut Streams,
-) -> CliResult<()> {
-    let issuers = helper.issuers();
-    let Some(key) = query.key() else {
-        return Ok(());
-    };
-    if let Some((issuer, site)) = issuers.issuer(&key, None, None).zip(issuers.site(&key)) {
-        let wish = guide::wish(expiry, time::now().unix);
-        let pages = issuer.forge.creation_pages(&site, &wish);
-        guide::show(streams, &pages, &arguments.page)?;
-    }
-    Ok(())
-}
-
-fn known_or_asked_username(
-    helper: &Helper,
-    query: &Query,
-    piped: Option<&Secret>,
-    dialogue: Option<&mut Dialogue>,
-) -> CliResult<Username> {
-    if let Some(known) = login::known_username(helper, query, piped)? {
-        return Ok(known);
-    }
-    let dialogue = dialogue.ok_or_else(|| {
-        Failure::new(
-            "cannot tell the username of this token",
-            "give --username, or the user in the URL",
-        )
-    })?;
-    let url = query.key().map(|key| key.url()).unwrap_or_default();
-    let line = dialogue.shown_line(&format!("Username for {}: ", escape::safe(&url)))?;
-    let name = str::from_utf8(line.as_slice()).unwrap_or("\0").trim();
-    if name.is_empty() {
-        return Err(Failure::new("a token needs a user", None));
-    }
-    // An arrow key, for example, sends an escape sequence.
-    if !name.chars().all(escape::is_plain) {
-        let what = "the username contains characters that a terminal does not show";
-        return Err(Failure::new(what, "type it again, or give --username"));
-    }
-    let name = Username::from(name);
-    if name.may_be_token() {
-        // A username is shown in every list.
-        return Err(Failure::new(
-            "this is a token, not a username: nothing was changed",
-            "it was shown on the terminal: revoke it at its forge",
-        ));
-    }
-    Ok(name)
 }
 
 /// Prints where the token is and for how long, and warns if git does not look there.

@@ -20,6 +20,7 @@ mod login;
 mod logout;
 mod messages;
 mod operation;
+mod page;
 mod progress;
 mod rotate;
 mod setup;

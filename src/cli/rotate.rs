@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use super::failure::{CliResult, Failure, nothing_known, nothing_stored};
-use super::guide::PageArguments;
+use super::page::PageArguments;
 use super::streams::Streams;
-use super::{guide, open, ui};
+use super::{guide, open, page, ui};
 use crate::config::Flags;
 use crate::credential::Credential;
 use crate::credential::expiry::{Expiry, StatedExpiry};
@@ -121,8 +121,8 @@ fn by_hand(
         let text = format!("either {how}:\n  {}\nor ", escape::whole(page));
         ui::print(streams, &text)?;
     }
-    let pages = plan.pages(&guide::wish(Some(expiry), now.unix));
-    guide::show(streams, &pages, &arguments.page)?;
+    let pages = plan.pages(&page::wish(Some(expiry), now.unix));
+    page::show(streams, &pages, &arguments.page)?;
     let token = guide::typed_token(streams, &mut dialogue, false)?;
     let Some(before) = old.token().filter(|before| **before != token) else {
         let what = "this is the token that is stored already: nothing was changed";

@@ -12,21 +12,30 @@ const GAP: usize = 2;
 const FULL_BAR: u64 = 30 * 86_400;
 
 /// Lays out a heading and rows in columns as wide as they need to be, without a frame. If `columns`, the width of the terminal,
-/// is smaller, each row is a paragraph with a line for each cell. `bold`: the style of the heading.
+/// is smaller, each row is a paragraph with a line for each cell. An empty column is left out. `bold`: the style of the heading.
 pub(super) fn laid_out(
     heading: &[&str],
     rows: &[Vec<String>],
     columns: Option<usize>,
     bold: Style,
 ) -> String {
-    let mut widths: Vec<usize> = heading.iter().map(|cell| width(cell)).collect();
+    // A column without any text keeps the width 0, and is left out.
+    let mut widths = vec![0; heading.len()];
     for row in rows {
         for (widest, cell) in widths.iter_mut().zip(row) {
             *widest = (*widest).max(width(cell));
         }
     }
-    let whole = widths.iter().map(|width| width + GAP).sum::<usize>() - GAP;
-    if columns.is_none_or(|columns| whole <= columns) {
+    for (widest, head) in widths
+        .iter_mut()
+        .zip(heading)
+        .filter(|(widest, _)| **widest > 0)
+    {
+        *widest = (*widest).max(width(head));
+    }
+    let shown = widths.iter().filter(|width| **width > 0);
+    let whole: usize = shown.map(|width| width + GAP).sum();
+    if columns.is_none_or(|columns| whole <= columns + GAP) {
         in_columns(heading, rows, &widths, bold)
     } else {
         in_paragraphs(heading, rows, bold)
@@ -36,7 +45,7 @@ pub(super) fn laid_out(
 fn in_columns(heading: &[&str], rows: &[Vec<String>], widths: &[usize], bold: Style) -> String {
     let lay = |cells: &mut dyn Iterator<Item = &str>| {
         let mut text = String::new();
-        for (cell, widest) in cells.zip(widths) {
+        for (cell, widest) in cells.zip(widths).filter(|(_, widest)| **widest > 0) {
             let gap = " ".repeat(widest.saturating_sub(width(cell)) + GAP);
             let _ = write!(text, "{cell}{gap}");
         }

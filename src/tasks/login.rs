@@ -3,14 +3,16 @@
 use crate::config::Settings;
 use crate::config::account;
 use crate::credential::Credential;
-use crate::credential::expiry::ExpirySource;
+use crate::credential::expiry::{ExpirySource, StatedExpiry};
 use crate::credential::query::Query;
 use crate::credential::url;
 use crate::credential::username::Username;
-use crate::forge::TokenVerdict;
+use crate::forge::{Page, TokenVerdict, Wish};
+use crate::git::http_path::HttpPaths;
 use crate::git::remotes::{self, Remotes};
 use crate::git::{self, Git};
 use crate::helper::Helper;
+use crate::helper::expiry::set_expiry;
 use crate::helper::issuer::{DefaultUsername, Issuer, retired_reason};
 use crate::helper::lookup::Lookup;
 use crate::helper::lookup::request::Asked;
@@ -106,12 +108,11 @@ pub(crate) enum PathProblem {
 pub(crate) fn as_git_will_ask(
     mut query: Query,
     settings: &Settings,
-    tells_path: impl FnOnce(&Query) -> bool,
 ) -> (Query, Option<PathProblem>) {
     let mut accounts = settings.accounts.iter();
     let has_rule = accounts.any(|account| account.key.path.is_some() && account.covers(&query));
     let mut problem = None;
-    if !tells_path(&query) {
+    if !Git::find().is_ok_and(|git| HttpPaths::of(&git).are_told(&query)) {
         if has_rule {
             problem = Some(PathProblem::RuleWithoutPath);
         } else if query.path.take().is_some() {
@@ -187,12 +188,24 @@ pub(crate) fn vet(
     Ok((issuer, asked))
 }
 
+/// The pages that create a token for `query`, the first choice first.
+pub(crate) fn creation_pages(helper: &Helper, query: &Query, wish: &Wish) -> Vec<Page> {
+    let issuers = helper.issuers();
+    let found = query
+        .key()
+        .and_then(|key| issuers.issuer(&key, None, None).zip(issuers.site(&key)));
+    found.map_or_else(Vec::new, |(issuer, site)| {
+        issuer.forge.creation_pages(&site, wish)
+    })
+}
+
 /// Saves a token with the answer of its forge. Returns what is known about the token now.
 pub(crate) fn save(
     helper: &Helper,
     credential: &Credential,
     issuer: Option<Issuer>,
     asked: &Asked,
+    stated: Option<StatedExpiry>,
     now: Now,
 ) -> Result<Outcome<Known>, LoginError> {
     let outcome = enter(helper, credential, ExpirySource::Person, now)?;
@@ -200,8 +213,15 @@ pub(crate) fn save(
     let saved = helper.storages().kept_for(&Query::exact(&credential.key))?;
     let saved = saved.filter(|saved| saved.has_same_secrets(credential));
     let saved = saved.as_ref().unwrap_or(credential);
+    let known = Lookup(helper).settle(saved, issuer.as_ref(), asked, now)?;
+    // `never` withdraws an expiry that the user gave before, but not the forge's.
+    let is_certain =
+        matches!(known.end, Some((_, source)) if !ExpirySource::Forge.outranks(source));
+    if stated == Some(StatedExpiry::Never) && !is_certain {
+        set_expiry(helper, &Query::exact(&credential.key), None, now)?;
+    }
     Ok(Outcome {
-        value: Lookup(helper).settle(saved, issuer.as_ref(), asked, now)?,
+        value: known,
         notices: outcome.notices,
     })
 }

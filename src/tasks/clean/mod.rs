@@ -144,13 +144,14 @@ impl<'a> Clean<'a> {
         }
     }
 
-    /// The wanted stale credentials with their labels: those of `inventory`, and the copies in other helpers with a secret that
+    /// The wanted stale credentials with their labels, marked as kept if they match `keep`: those of `inventory`, and the copies in other helpers with a secret that
     /// is stale here, has expired, or is retired. A copy of a live credential is not stale.
     pub fn with_copies(
         &self,
         inventory: Inventory,
         neighbours: &Neighbours,
         harvest: &Harvest,
+        keep: &[Query],
         now: Now,
     ) -> Vec<StaleCredential> {
         let mut copies = Vec::new();
@@ -174,6 +175,11 @@ impl<'a> Clean<'a> {
         let mut all = inventory.stale;
         all.append(&mut copies);
         all.retain(|stale| self.is_wanted(&stale.credential));
+        for stale in &mut all {
+            if keep.iter().any(|keep| keep.matches(&stale.credential.key)) {
+                stale.step = CleanStep::Kept;
+            }
+        }
         self.label(&mut all, now);
         all
     }

@@ -85,3 +85,21 @@ impl Reason {
         }
     }
 }
+
+/// Marks the credentials as kept whose numbers, from 1 on, stand in `answer`. Returns false, and keeps none, if it is no list of
+/// their numbers.
+pub fn keep_numbers(all: &mut [StaleCredential], answer: &str) -> bool {
+    let words = answer.split([',', ' ']).filter(|word| !word.is_empty());
+    let numbers: Option<Vec<usize>> = words.map(|word| word.parse().ok()).collect();
+    let numbers = numbers.unwrap_or_default();
+    let are_valid = numbers
+        .iter()
+        .all(|number| (1..=all.len()).contains(number));
+    if numbers.is_empty() || !are_valid {
+        return false;
+    }
+    for number in numbers {
+        all[number - 1].step = CleanStep::Kept;
+    }
+    true
+}

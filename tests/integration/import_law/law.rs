@@ -15,17 +15,8 @@ const SIBLINGS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "ui",
-            "json",
-            "messages",
-            "progress",
-            "streams",
-            "failure",
-            "flags",
-            "guide",
-            "table",
+            "ui", "json", "messages", "progress", "streams", "failure", "guide", "page", "table",
             "usage",
-            "whereabouts",
         ],
     ),
     ("forge", &["answer"]),
