@@ -26,6 +26,12 @@ impl Secret {
         self.0.expose_secret()
     }
 
+    /// Whether `text` contains it. Every text contains an empty one.
+    pub fn is_in(&self, text: &[u8]) -> bool {
+        let secret = self.expose();
+        secret.is_empty() || text.windows(secret.len()).any(|part| part == secret)
+    }
+
     /// A second copy, named so that it is seen.
     #[must_use]
     pub fn duplicate(&self) -> Self {

@@ -1,4 +1,4 @@
-//! What a person should hear, as values: the helper decides, the user interface prints.
+//! Messages to the user, as values: the helper decides, the user interface prints.
 
 use std::time::Duration;
 
@@ -9,7 +9,6 @@ use crate::storage::{self, StorageKind};
 /// The value of an operation, and the notices to print.
 #[derive(Debug)]
 pub struct Outcome<T> {
-    /// What was asked for.
     pub value: T,
     /// In the order in which they are printed.
     pub notices: Vec<Notice>,
@@ -44,85 +43,58 @@ impl<E> Outcome<Result<(), E>> {
 /// What follows a rejection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
-    /// The command goes on: another one is answered.
+    /// The command goes on with another credential.
     Answered,
     /// The command goes on, and git asks the user. git calls `store` once per command (`credential.c`, `approved`), so a token
     /// typed after a rejection in mid-command may never reach us.
     Typed,
-    /// The command fails. The next one is answered with another one that is kept.
+    /// The command fails. The next one gets another credential.
     Another,
     /// The command fails. In the next one git asks.
     Asks,
-    /// The command fails. To look for what the next one is answered with would take too long.
+    /// The command fails. A search for the next answer would take too long.
     Unknown,
     /// The command fails. Only another user's credential is left; whether the next command asks for any user is unknown.
     OfAnother,
 }
 
-/// Something worth saying on standard error.
+/// A message on standard error.
 #[derive(Debug)]
 pub enum Notice {
-    /// The token that was answered ends soon.
+    /// The token that was answered expires soon.
     ExpiresSoon {
-        /// Whose.
         key: Key,
-        /// When.
         expiry: Expiry,
-        /// Who told so.
         source: ExpirySource,
-        /// Whether its forge can replace it by itself.
+        /// Whether `rotate` can replace it without the user.
         can_rotate: bool,
     },
-    /// A token fits and is not answered, for it has ended.
-    Expired {
-        /// Whose.
-        key: Key,
-        /// When.
-        expiry: Expiry,
-    },
+    /// A token matches and has expired, so it is not answered.
+    Expired { key: Key, expiry: Expiry },
     /// The server rejected the answer; it was removed.
     Rejected {
-        /// Whose.
         key: Key,
-        /// Where it was kept.
+        /// The storages that had it.
         kinds: Vec<StorageKind>,
-        /// What comes of it.
         next: Next,
     },
-    /// Its secret has ended and was wiped.
-    Gone {
-        /// Whose.
-        key: Key,
-    },
-    /// Something that has ended was to be stored, and was not.
-    ExpiredBeforeStored {
-        /// Whose.
-        key: Key,
-        /// When.
-        expiry: Expiry,
-    },
-    /// The end that came with it could not be read; stored without one.
-    UnreadableExpiry {
-        /// Whose.
-        key: Key,
-    },
+    /// Its secret has expired and was wiped.
+    Gone { key: Key },
+    /// An expired credential was not stored.
+    ExpiredBeforeStored { key: Key, expiry: Expiry },
+    /// It came with an expiry that cannot be read, and is stored without one.
+    UnreadableExpiry { key: Key },
     /// The keychain could not be reached; memory keeps it instead.
     FellBack {
-        /// Why.
         cause: storage::Error,
         /// Memory forgets a credential that is unused for this long.
         timeout: Duration,
     },
     /// A storage was passed over.
-    PassedOver {
-        /// Why.
-        cause: storage::Error,
-    },
-    /// What is kept holds a character that would become another attribute; it was not answered.
+    PassedOver { cause: storage::Error },
+    /// The entry holds a character that would become another attribute, so it is not answered.
     Unwritable {
-        /// Whose.
         key: Key,
-        /// Which attribute.
         cause: crate::protocol::Error,
     },
 }
@@ -135,7 +107,7 @@ impl Notice {
         }
     }
 
-    /// Whether it tells of a storage that may keep what is not shown.
+    /// Whether it names a storage that may have entries that are not shown.
     pub fn leaves_out(&self) -> bool {
         matches!(self, Self::PassedOver { cause } if !cause.is_absence())
     }

@@ -74,7 +74,7 @@ impl Save<'_> {
             }
             // The mark may have been cleared at an earlier try.
             is_unwanted |= snapshot.is_invalid_or_displaced(credential, self.now.unix);
-            let kept = entries.iter().filter_map(|entry| entry.kept.as_ref());
+            let kept = entries.iter().filter_map(KeptEntry::kept);
             let situation = Situation::of(credential, kept, is_unwanted, &snapshot, self.now.unix);
             if decide(offered.incoming, situation) == Ignore {
                 break;
@@ -119,20 +119,16 @@ impl Save<'_> {
                 StorageKind::Keychain if trusts_keychain => Ok(Some(credential.duplicate())),
                 _ => storage.get(&key),
             };
-            let (kept, problem) = match found {
-                Ok(kept) => (kept, None),
-                Err(cause) => (None, Some(cause)),
+            let entry = KeptEntry {
+                storage: &**storage,
+                found,
+                changes: false,
             };
-            let has_all = kept.as_ref().is_some_and(|kept| {
+            let has_all = entry.kept().is_some_and(|kept| {
                 let is_guessed = kept.expiry.is_none() && offered.guess.is_some();
                 !is_guessed && self.completed(offered, [kept].into_iter()) == *kept
             });
-            entries.push(KeptEntry {
-                storage: &**storage,
-                kept,
-                problem,
-                changes: false,
-            });
+            entries.push(entry);
             if self.helper.storages().is_auto() && has_all {
                 break;
             }
@@ -164,7 +160,7 @@ impl Save<'_> {
         entries: &[KeptEntry<'_>],
         known: &Known,
     ) -> (Credential, Option<(Expiry, ExpirySource)>) {
-        let kept = entries.iter().filter_map(|entry| entry.kept.as_ref());
+        let kept = entries.iter().filter_map(KeptEntry::kept);
         let mut merged = self.completed(offered, kept);
         let mut told = offered
             .credential
@@ -188,12 +184,12 @@ impl Save<'_> {
         snapshot: &Snapshot,
     ) {
         let has_keychain = |entry: &KeptEntry<'_>| {
-            entry.storage.kind() == StorageKind::Keychain && entry.problem.is_none()
+            entry.storage.kind() == StorageKind::Keychain && entry.found.is_ok()
         };
         let is_kept_below = self.helper.storages().is_auto() && entries.iter().any(has_keychain);
         for entry in entries {
             let is_memory = entry.storage.kind() == StorageKind::Memory;
-            entry.changes = match &entry.kept {
+            entry.changes = match entry.kept() {
                 None => !(is_kept_below && is_memory),
                 Some(kept) if kept.has_same_secrets(merged) => kept != merged,
                 Some(kept) => {
@@ -228,7 +224,7 @@ impl Save<'_> {
             .iter()
             .filter(|entry| entry.changes && mark.is_some())
         {
-            others.extend(entry.kept.as_ref().filter(|kept| {
+            others.extend(entry.kept().filter(|kept| {
                 let is_other = kept.is_complete() && !kept.has_same_secrets(credential);
                 is_other && snapshot.mark_of(kept).is_none()
             }));

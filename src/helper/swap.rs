@@ -11,11 +11,16 @@ use crate::time::Now;
 /// The entry of one storage under the key.
 pub(super) struct KeptEntry<'a> {
     pub(super) storage: &'a dyn Storage,
-    pub(super) kept: Option<Credential>,
-    /// Why it could not be read.
-    pub(super) problem: Option<Error>,
+    /// `None`: there is none.
+    pub(super) found: Result<Option<Credential>, Error>,
     /// Whether it is to be replaced; with `auto`, the entry of memory: removed.
     pub(super) changes: bool,
+}
+
+impl KeptEntry<'_> {
+    pub(super) fn kept(&self) -> Option<&Credential> {
+        self.found.as_ref().ok()?.as_ref()
+    }
 }
 
 /// What came of the swaps.
@@ -49,13 +54,8 @@ impl Swap<'_> {
         let mut is_kept = false;
         let mut unreached = Vec::new();
         let mut result = Ok(());
-        for mut entry in entries {
-            let stored = match entry.problem.take() {
-                Some(cause) => Err(cause),
-                None if !entry.changes => Ok(true),
-                None => self.one(&entry),
-            };
-            match stored {
+        for entry in entries {
+            match self.one(entry) {
                 Ok(is_stored) => {
                     is_kept = true;
                     swaps.is_lost |= !is_stored;
@@ -78,19 +78,14 @@ impl Swap<'_> {
     fn auto(&self, entries: Vec<KeptEntry<'_>>) -> Result<Swaps, Error> {
         let mut swaps = Swaps::default();
         let mut entries = entries.into_iter();
-        let (Some(memory), Some(mut keychain)) = (entries.next(), entries.next()) else {
+        let (Some(memory), Some(keychain)) = (entries.next(), entries.next()) else {
             return Ok(swaps);
         };
-        let stored = match keychain.problem.take() {
-            Some(cause) => Err(cause),
-            None if !keychain.changes => Ok(true),
-            None => self.one(&keychain),
-        };
-        match stored {
+        match self.one(keychain) {
             Ok(false) => swaps.is_lost = true,
             Ok(true) => {
                 if memory.changes
-                    && let Some(kept) = &memory.kept
+                    && let Some(kept) = memory.kept()
                 {
                     // Compared: another process may have stored a newer one.
                     match memory.storage.erase(&kept.as_rejected()) {
@@ -100,10 +95,10 @@ impl Swap<'_> {
                 }
             }
             Err(cause @ Error::Unavailable { .. }) => {
-                if let Some(cause) = memory.problem {
-                    return Err(cause);
-                }
-                swaps.is_lost = !self.one(&memory)?;
+                swaps.is_lost = !self.one(KeptEntry {
+                    changes: true,
+                    ..memory
+                })?;
                 swaps.notices.extend(self.fallback(cause));
             }
             Err(cause) => return Err(cause),
@@ -111,21 +106,26 @@ impl Swap<'_> {
         Ok(swaps)
     }
 
-    /// Stores `new` in the place of what was read. If that fails, the other secret stays and loses its new mark.
-    fn one(&self, entry: &KeptEntry<'_>) -> Result<bool, Error> {
+    /// Stores `new` in the place of what was read, if the entry changes. Returns false if the swap is lost. If it fails, the
+    /// other secret stays and loses its new mark.
+    fn one(&self, entry: KeptEntry<'_>) -> Result<bool, Error> {
+        let kept = entry.found?;
+        if !entry.changes {
+            return Ok(true);
+        }
         let swapped = if self.by_force {
             entry.storage.store(self.new).map(|()| true)
         } else {
-            entry.storage.replace(entry.kept.as_ref(), self.new)
+            entry.storage.replace(kept.as_ref(), self.new)
         };
         if swapped.is_err()
-            && let Some(kept) = entry
-                .kept
-                .as_ref()
-                .filter(|kept| !kept.has_same_secrets(self.new))
+            && let Some(kept) = kept.filter(|kept| !kept.has_same_secrets(self.new))
         {
             for mark in [Mark::Superseded, Mark::Displaced] {
-                let _ = self.helper.journal().clear(kept, Some(mark), self.now.unix);
+                let _ = self
+                    .helper
+                    .journal()
+                    .clear(&kept, Some(mark), self.now.unix);
             }
         }
         swapped

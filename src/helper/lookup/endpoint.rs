@@ -7,6 +7,7 @@ use crate::credential::username::Username;
 use crate::forge::answer::HttpAnswer;
 use crate::forge::http;
 use crate::forge::{Call, ForgeSite, Method, Signature};
+use crate::secret::Secret;
 
 /// Asks for `service` with the token of `credential`. A place without `.git` at its end may only lead there: then that is
 /// asked, at the same host.
@@ -16,25 +17,16 @@ pub fn ask(
     path: &[u8],
     service: &str,
 ) -> Result<HttpAnswer, http::Error> {
-    let answer = ask_once(site, credential, path, service)?;
+    let token = credential.token().ok_or(http::Error::Token)?;
+    let name = credential.key.username.as_ref().map(Username::expose);
+    let login = basic::encoded(name.unwrap_or_default(), token);
+    let rest = format!("/info/refs?service={service}");
+    let answer = peek(&address(site, path), &rest, Some(&login))?;
     if (300..=399).contains(&answer.status) && !path.ends_with(b".git") {
-        return ask_once(site, credential, &[path, b".git"].concat(), service);
+        let path = [path, b".git"].concat();
+        return peek(&address(site, &path), &rest, Some(&login));
     }
     Ok(answer)
-}
-
-fn ask_once(
-    site: &ForgeSite,
-    credential: &Credential,
-    path: &[u8],
-    service: &str,
-) -> Result<HttpAnswer, http::Error> {
-    let token = credential.token().ok_or(http::Error::Token)?;
-    let name = credential.key.username.as_ref();
-    let name = name.map(Username::expose).unwrap_or_default();
-    let network = http::network_for(&address(site, path))?;
-    let call = call(site, path, service, Signature::Basic);
-    http::peek(&call, Some(&basic::encoded(name, token)), &network)
 }
 
 /// Asks as git does before it has a credential.
@@ -43,29 +35,24 @@ pub fn ask_unsigned(
     path: &[u8],
     service: &str,
 ) -> Result<HttpAnswer, http::Error> {
-    let network = http::network_for(&address(site, path))?;
-    http::peek(&call(site, path, service, Signature::None), None, &network)
+    let rest = format!("/info/refs?service={service}");
+    peek(&address(site, path), &rest, None)
 }
 
-fn call(site: &ForgeSite, path: &[u8], service: &str, signature: Signature) -> Call {
-    Call {
-        method: Method::Get,
-        url: format!("{}/info/refs?service={service}", address(site, path)),
-        signature,
-        accept: "*/*",
-    }
-}
-
-/// Visits the host without a credential. Any answer will do: it tells that the host can be reached.
+/// Visits the host without a credential. Any answer tells that the host can be reached.
 pub fn visit(site: &ForgeSite) -> Result<HttpAnswer, http::Error> {
+    peek(&site.url_at_host("/"), "", None)
+}
+
+/// Asks for `address` and `rest` after it. git's settings for `address` apply.
+fn peek(address: &str, rest: &str, login: Option<&Secret>) -> Result<HttpAnswer, http::Error> {
     let call = Call {
         method: Method::Get,
-        url: site.url_at_host("/"),
-        signature: Signature::None,
+        url: format!("{address}{rest}"),
+        signature: login.map_or(Signature::None, |_| Signature::Basic),
         accept: "*/*",
     };
-    let network = http::network_for(&call.url)?;
-    http::peek(&call, None, &network)
+    http::peek(&call, login, &http::network_for(address)?)
 }
 
 /// The URL of the repository at `path` (RFC 3986 §3.3).

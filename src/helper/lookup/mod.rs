@@ -1,5 +1,4 @@
-//! Asking forges: about everything that is kept, when a person wants to know (`check`, `login`); about one token in the
-//! background, after git stored it.
+//! Asks forges about tokens: about every saved token for `check` and `login`, about one in the background after git stored it.
 
 pub mod background;
 pub mod endpoint;
@@ -16,32 +15,26 @@ use crate::credential::expiry::{Expiry, ExpirySource};
 use crate::credential::key::Key;
 use crate::credential::query::Query;
 use crate::credential::token::TokenKind;
-use crate::forge::{self, ForgeExpiry, ForgeKind, MissingScope, TokenFacts, TokenVerdict, http};
+use crate::forge::{ForgeExpiry, ForgeKind, MissingScope, TokenFacts, TokenVerdict, http};
 use crate::journal::known::{EVERY, Known, LookupOutcome};
 use crate::storage::{Error, StorageKind, if_reached};
 use crate::time::Now;
 
-/// A credential, and where it is kept.
+/// A credential, and the storages that have it.
 type Kept = (Credential, Vec<StorageKind>);
 
 /// What is known of a token, now that its forge was asked.
 #[derive(Debug)]
 pub struct Report {
-    /// Whose.
     pub key: Key,
-    /// Where it is kept.
+    /// The storages that have it.
     pub kinds: Vec<StorageKind>,
-    /// Who issued it.
-    pub forge: Option<forge::ForgeKind>,
-    /// What sort of token it is.
+    pub forge: Option<ForgeKind>,
     pub token: Option<TokenKind>,
-    /// What came of asking.
     pub asked: Asked,
-    /// When it ends, and who told so.
     pub end: Option<(Expiry, ExpirySource)>,
-    /// What it may do.
     pub scopes: Option<Vec<String>>,
-    /// What git needs and it may not do.
+    /// The scope that git needs and the token does not have.
     pub lack: Option<MissingScope>,
 }
 
@@ -50,10 +43,9 @@ pub struct Report {
 pub struct Lookup<'a>(pub &'a Helper);
 
 impl Lookup<'_> {
-    /// Asks about one credential, in the foreground, and writes nothing down.
+    /// Asks about one credential, and writes nothing down.
     pub fn ask(self, credential: &Credential, now: Now) -> (Option<Issuer>, Asked) {
-        let known = self.known(credential);
-        let issuer = self.issuer_of(credential, known.forge);
+        let issuer = self.issuer_known(credential);
         (issuer, self.ask_issuer(credential, issuer.as_ref(), now))
     }
 
@@ -67,8 +59,7 @@ impl Lookup<'_> {
         }
     }
 
-    /// Asks about a credential; where its forge cannot be asked, git's endpoint of one of `repositories` at its host is.
-    /// Writes nothing down.
+    /// As [`Lookup::ask`], but asks git's endpoint of one of `repositories` if the forge of their host cannot be asked.
     pub fn ask_with(
         self,
         credential: &Credential,
@@ -100,25 +91,20 @@ impl Lookup<'_> {
         };
         let mut at_host = repositories.iter().filter(is_at_host);
         let path = at_host.find_map(|repository| repository.path.as_ref());
-        match path.or(key.path.as_ref()).zip(self.0.issuers().site(key)) {
-            Some((path, site)) => match repository::ask(&site, credential, path, is_known) {
-                // The path may be an owner's, which no endpoint is at.
-                Asked::Told(TokenVerdict::Unclear { status: 404 }) => asked,
-                // What is known of the API says more.
-                Asked::Told(TokenVerdict::Unclear { .. })
-                    if matches!(asked, Asked::NotThere(_)) =>
-                {
-                    asked
-                }
-                said => said,
-            },
-            None => asked,
+        let path = path.or(key.path.as_ref());
+        let Some((path, site)) = path.zip(self.0.issuers().site(key)) else {
+            return asked;
+        };
+        match (repository::ask(&site, credential, path, is_known), &asked) {
+            // The path may be an owner's, which no endpoint is at (404). After `NotThere`, the API's answer says more.
+            (Asked::Told(TokenVerdict::Unclear { status: 404 }), _)
+            | (Asked::Told(TokenVerdict::Unclear { .. }), Asked::NotThere(_)) => asked,
+            (said, _) => said,
         }
     }
 
-    /// Asks about everything that fits `wanted`, or everything, and writes down what it learns: dates into the storages, the rest into
-    /// the journal. `repositories`: where git's endpoint can be asked. `comes_to`: the number of the
-    /// next credential, and how many there are.
+    /// Asks about each entry that matches `wanted`, or each entry. Saves the dates in the storages and the rest in the journal.
+    /// `repositories`: whose endpoints can be asked. `comes_to` gets the number of the next credential, and how many there are.
     pub fn check(
         self,
         wanted: Option<&Query>,
@@ -131,13 +117,13 @@ impl Lookup<'_> {
             value: Vec::new(),
             notices: found.notices,
         };
-        // One that did not answer is not asked again for each of its tokens.
+        // A host that did not answer is not asked again for each of its tokens.
         let mut silent: Vec<(Vec<u8>, http::Error)> = Vec::new();
         let count = found.value.len();
         for (number, (credential, kinds)) in (1..).zip(found.value) {
             comes_to(number, count);
             let host = &credential.key.host;
-            let issuer = self.issuer_of(&credential, self.known(&credential).forge);
+            let issuer = self.issuer_known(&credential);
             let asked = match silent.iter().find(|(other, _)| other == host) {
                 Some((_, error)) if issuer.is_some() => Asked::Failed(*error),
                 _ => self.ask_issuer(&credential, issuer.as_ref(), now),
@@ -176,7 +162,7 @@ impl Lookup<'_> {
                 continue;
             };
             let known = self.known(&credential);
-            let issuer = self.issuer_of(&credential, known.forge);
+            let issuer = self.issuer_known(&credential);
             let can_tell = issuer.as_ref().is_some_and(|issuer| issuer.can_tell(key));
             if can_tell
                 && known.wants_lookup(credential.expiry)
@@ -194,8 +180,8 @@ impl Lookup<'_> {
         Ok(())
     }
 
-    /// Writes down what came of asking about `credential`, and returns what is known now; its end is the one that holds.
-    /// A date changes only where the secret is still the same, and only by a source that is not less reliable.
+    /// Saves the answer about `credential`, and returns what is known now, with the expiry that counts. A date changes only
+    /// where the secret is still the same, and only by a source that is not less reliable.
     pub fn settle(
         self,
         credential: &Credential,
@@ -216,18 +202,19 @@ impl Lookup<'_> {
                 held
             }
             ForgeExpiry::At(end) => Some((end, ExpirySource::Forge)),
-            ForgeExpiry::Never => held.filter(|(_, source)| is_word_of_person(*source)),
+            ForgeExpiry::Never => held.filter(|(_, source)| is_decided(*source)),
             // A good token has not expired: a date that says so is wrong, unless a person or an issuer set it.
-            ForgeExpiry::Unknown => held.filter(|(end, source)| {
-                !is_good || end.left(now.unix) > 0 || is_word_of_person(*source)
-            }),
+            ForgeExpiry::Unknown => held
+                .filter(|(end, source)| !is_good || end.left(now.unix) > 0 || is_decided(*source)),
         };
         if is_good {
             known.is_endless = found.end == ForgeExpiry::Never;
         }
         let end = known.end.map(|(end, _)| end);
         if end != credential.expiry {
-            self.set_expiry(credential, end)?;
+            for storage in self.0.storages() {
+                if_reached(storage.set_expiry(credential, end))?;
+            }
         }
         if let Some(Issuer { forge, token, .. }) = issuer {
             known.forge = Some(forge.kind());
@@ -239,27 +226,18 @@ impl Lookup<'_> {
             known.outcome = Some(outcome);
         }
         let learnt = known.clone();
-        let (since, accepted) = (known.since, known.accepted);
-        // What cannot be remembered is asked for again.
+        // A journal that cannot be written only causes another request.
         let _ = self.0.journal().learn(credential, now.unix, |known| {
             *known = Known {
-                since: known.since.or(since),
-                accepted: known.accepted.or(accepted),
+                since: known.since.or(learnt.since),
+                accepted: known.accepted.or(learnt.accepted),
                 ..learnt
             };
         });
         Ok(known)
     }
 
-    /// Gives the entry a new end wherever it is kept with the very secret that was asked about.
-    fn set_expiry(self, credential: &Credential, end: Option<Expiry>) -> Result<(), Error> {
-        for storage in self.0.storages() {
-            if_reached(storage.set_expiry(credential, end))?;
-        }
-        Ok(())
-    }
-
-    /// Everything that fits and is complete, each secret once, with the storages it is in.
+    /// Every entry that matches and has a secret, each secret once.
     fn all_fitting(self, wanted: Option<&Query>) -> Result<Outcome<Vec<Kept>>, Error> {
         let listed = self.0.storages().list_all()?;
         let mut notices = listed.notices;
@@ -274,7 +252,7 @@ impl Lookup<'_> {
             let found = match storage.get(&Query::exact(&listed.key)) {
                 Ok(found) => found,
                 Err(cause @ Error::Unavailable { .. }) => {
-                    // Once for all that it has.
+                    // One notice for all its entries.
                     if !notices.iter().any(|notice| notice.is_about(kind)) {
                         notices.extend(self.0.storages().passed_over(cause));
                     }
@@ -282,7 +260,7 @@ impl Lookup<'_> {
                 }
                 Err(cause) => return Err(cause),
             };
-            // Of what has ended a storage may have kept the date only: there is nothing to ask with, and it is told.
+            // Memory keeps only the name of an expired entry.
             let Some(found) = found else { continue };
             let same = all
                 .iter_mut()
@@ -298,12 +276,9 @@ impl Lookup<'_> {
         })
     }
 
-    /// Who issued the token of `credential`, by all that is known.
+    /// The issuer of the token of `credential`, by all that is known.
     pub fn issuer_known(self, credential: &Credential) -> Option<Issuer> {
-        self.issuer_of(credential, self.known(credential).forge)
-    }
-
-    fn issuer_of(self, credential: &Credential, known: Option<ForgeKind>) -> Option<Issuer> {
+        let known = self.known(credential).forge;
         self.0.issuers().issuer_of(credential, known)
     }
 
@@ -313,8 +288,8 @@ impl Lookup<'_> {
     }
 }
 
-/// Whether a date stands although the forge tells none: git's comes from the token's issuer, a person's is a decision.
-fn is_word_of_person(source: ExpirySource) -> bool {
+/// Whether a date stays although the forge tells none: git's comes from the token's issuer, a person's is a decision.
+fn is_decided(source: ExpirySource) -> bool {
     matches!(source, ExpirySource::Git | ExpirySource::Person)
 }
 

@@ -182,15 +182,8 @@ pub(crate) fn words(answer: &HttpAnswer, token: Option<&Secret>) -> Option<Strin
     }
     let text = std::str::from_utf8(answer.body.as_slice()).ok()?;
     let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
-    let repeats = |token: &Secret| {
-        let token = token.expose();
-        token.is_empty()
-            || line
-                .as_bytes()
-                .windows(token.len())
-                .any(|part| part == token)
-    };
-    (line.len() <= LONGEST_WORDS && !token.is_some_and(repeats)).then(|| line.to_owned())
+    let is_repeated = token.is_some_and(|token| token.is_in(line.as_bytes()));
+    (line.len() <= LONGEST_WORDS && !is_repeated).then(|| line.to_owned())
 }
 
 fn is_html(answer: &HttpAnswer) -> bool {

@@ -136,10 +136,7 @@ fn probe(forge: &dyn Forge, call: &Call, now: Now) -> Option<Asked> {
 
 /// Makes a verdict fit to be shown and kept: the forge knows the token, and may repeat it in any text.
 fn safe(verdict: TokenVerdict, site: &ForgeSite, secret: &Secret) -> TokenVerdict {
-    let holds_secret = |text: &String| {
-        let mut parts = text.as_bytes().windows(secret.expose().len().max(1));
-        parts.any(|part| part == secret.expose())
-    };
+    let holds_secret = |text: &String| secret.is_in(text.as_bytes());
     match verdict {
         TokenVerdict::Good(found) => TokenVerdict::Good(TokenFacts {
             scopes: found
