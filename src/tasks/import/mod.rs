@@ -23,6 +23,7 @@ use crate::credential::Credential;
 use crate::credential::expiry::ExpirySource;
 use crate::credential::key::Key;
 use crate::credential::query::Query;
+use crate::helper::candidate::is_good;
 use crate::helper::issuer::{Issuers, is_retired};
 use crate::helper::notice::{Notice, Outcome};
 use crate::helper::precedence::{Precedence, queries};
@@ -211,7 +212,7 @@ impl<'a> Import<'a> {
                 continue;
             };
             let is_same = found.has_same_secrets(offered);
-            if !self.is_live(found) {
+            if !is_good(found, self.now) {
                 // Stored again without its expiry, it would be no newer.
                 if is_same && found.is_complete() && offered.expiry.is_none() {
                     verdict = Verdict::Expired;
@@ -238,7 +239,7 @@ impl<'a> Import<'a> {
         let replaces_expired = view
             .entries
             .get(key)
-            .is_some_and(|found| !self.is_live(found));
+            .is_some_and(|found| !is_good(found, self.now));
         let is_newest = target.kind() == StorageKind::Keychain || replaces_expired;
         for query in queries(key) {
             let Some((index, answer)) = self.precedence.answer(&query) else {
@@ -300,7 +301,7 @@ impl<'a> Import<'a> {
             let Some(other) = view.entries.get(&credential.key) else {
                 continue;
             };
-            if !self.is_live(other) || other.has_same_secrets(credential) {
+            if !is_good(other, self.now) || other.has_same_secrets(credential) {
                 continue;
             }
             let _ = self.journal.mark(other, Mark::Superseded, self.now.unix);
@@ -329,10 +330,6 @@ impl<'a> Import<'a> {
                 known.end = Some((expiry, ExpirySource::Git));
             }
         });
-    }
-
-    fn is_live(&self, credential: &Credential) -> bool {
-        credential.is_complete() && !credential.is_expired(self.now.unix)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::credential::key::Key;
 use crate::credential::query::Query;
 use crate::helper::notice::Notice;
 use crate::secret::Secret;
-use crate::storage::{Error, Listed, Storage, StorageKind};
+use crate::storage::{Error, Listed, Storage};
 
 /// An entry of a storage, as it was read.
 pub(super) struct TokenEntry<'a> {
@@ -22,7 +22,7 @@ pub(super) struct TokenEntry<'a> {
 pub(super) struct TokenEntries<'a> {
     /// Those of memory come last: if the process is killed, a storage that lasts has the new token.
     all: Vec<TokenEntry<'a>>,
-    /// Storages without the token.
+    /// Storages without the token, memory last.
     others: Vec<&'a dyn Storage>,
     /// Storages that could not be asked, and may hold the token.
     pub(super) unasked: Vec<Notice>,
@@ -40,6 +40,7 @@ impl Rotation<'_> {
                 others.push(&**storage);
             }
         }
+        others.sort_by_key(|storage| !storage.kind().lasts());
         let mut unasked = Vec::new();
         for cause in silent {
             unasked.extend(self.helper.storages().passed_over(cause));
@@ -163,8 +164,9 @@ impl TokenEntries<'_> {
         }
         if let Some((entry, _)) = failed.first().filter(|_| rotated.saved.is_empty()) {
             let new = entry.kept.with_token(token, expiry);
-            if let Some(kind) = self.rescue(&new) {
-                lasts |= kind.lasts();
+            let mut others = self.others.iter();
+            if let Some(storage) = others.find(|storage| storage.store(&new).is_ok()) {
+                lasts |= storage.kind().lasts();
                 rotated.add(new);
             }
         }
@@ -188,16 +190,6 @@ impl TokenEntries<'_> {
         rotated.unasked = self.unasked;
         Ok(rotated)
     }
-
-    /// Saves the token in another storage, in memory last. Returns which one.
-    fn rescue(&self, new: &Credential) -> Option<StorageKind> {
-        let mut others = self.others.clone();
-        others.sort_by_key(|storage| !storage.kind().lasts());
-        let saved = others
-            .into_iter()
-            .find(|storage| storage.store(new).is_ok());
-        saved.map(Storage::kind)
-    }
 }
 
 /// The host without the default port of its protocol (RFC 9110 §4.2.2).
@@ -213,7 +205,7 @@ fn host_of(key: &Key) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::Listed;
+    use crate::storage::StorageKind;
     use crate::storage::memory::Memory;
     use crate::time;
 
