@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use crate::platform::{self, monotonic_now};
 
-/// git writes its request at once, and reads the answer at once; a caller that falls asleep in between is not waited for.
+/// git writes its request and reads the answer at once. A caller that stops in between is not waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// What a person's command gives us may wait for that person, such as a password manager that asks to be unlocked.
+/// A command that writes the input may wait for its user, such as a password manager that asks to be unlocked.
 const PIPED_PATIENCE: Duration = Duration::from_secs(300);
-/// Who does not read our messages still wants the answer.
+/// A client that does not read the messages still gets the answer.
 const MESSAGE_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The three streams, and what is at their ends.
@@ -19,7 +19,7 @@ pub struct Streams {
     pub input: Box<dyn Read>,
     /// Answers.
     pub output: Box<dyn Write>,
-    /// Everything for people's eyes only.
+    /// Messages for people.
     pub error: Box<dyn Write>,
     /// A person types the input.
     pub input_is_terminal: bool,
@@ -36,8 +36,8 @@ pub struct Streams {
 }
 
 impl Streams {
-    /// The process's own. Colours as <https://no-color.org> wants it. `is_for_git`: a reader who falls asleep is not
-    /// waited for; a person's pager may be.
+    /// The streams of the process, with colours by <https://no-color.org>. `is_for_git`: each wait is bounded. A user's pager may
+    /// take its time.
     pub fn of_process(is_for_git: bool) -> io::Result<Self> {
         let moves_cursor = std::env::var_os("TERM").is_none_or(|term| term != "dumb");
         let wants_colour =
@@ -88,10 +88,10 @@ fn columns() -> Option<usize> {
         .then(|| told.or_else(|| Some(platform::window_size()?.0)))?
 }
 
-/// A pipe that is not waited on for ever.
+/// A pipe with a bounded wait.
 struct Patient {
     source: File,
-    /// How long it may still keep us waiting, all reads or writes together.
+    /// The remaining time for all reads or writes together.
     left: Duration,
 }
 
@@ -125,7 +125,7 @@ impl Read for Patient {
 }
 
 impl Write for Patient {
-    /// A little at a time: what the pipe says it takes, it takes without making us wait (pipe(7), `PIPE_BUF`).
+    /// Writes at most 4,096 bytes: a writable pipe takes them without blocking (pipe(7), `PIPE_BUF`).
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.wait(platform::wait_writable)?;
         self.source.write(&bytes[..bytes.len().min(4096)])

@@ -163,13 +163,7 @@ mod tests {
     use super::*;
 
     fn rule(base: &str, value: &str) -> Setting {
-        Setting {
-            scope: "global".to_owned(),
-            origin: "/home/octocat/.gitconfig".to_owned(),
-            key: format!("url.{base}.insteadof").into(),
-            value: value.into(),
-            is_bare: false,
-        }
+        Setting::global(&format!("url.{base}.insteadof"), value)
     }
 
     #[test]

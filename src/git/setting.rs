@@ -28,3 +28,17 @@ impl Setting {
         boolean::parse(self.value.as_encoded_bytes())
     }
 }
+
+#[cfg(test)]
+impl Setting {
+    /// A setting of the user's own configuration.
+    pub(crate) fn global(key: &str, value: &str) -> Self {
+        Self {
+            scope: "global".to_owned(),
+            origin: "/home/octocat/.gitconfig".to_owned(),
+            key: key.into(),
+            value: value.into(),
+            is_bare: false,
+        }
+    }
+}

@@ -65,19 +65,12 @@ mod tests {
 
     #[test]
     fn without_a_url_the_last_value_of_each_key_counts() {
-        let setting = |key: &str, value: &str| Setting {
-            scope: "global".to_owned(),
-            origin: "/home/octocat/.gitconfig".to_owned(),
-            key: key.into(),
-            value: value.into(),
-            is_bare: false,
-        };
         let one = "http.https://one.test.sslverify";
         let settings = [
-            setting("http.sslverify", "false"),
-            setting(one, "true"),
-            setting("http.sslverify", "1"),
-            setting(one, "false"),
+            Setting::global("http.sslverify", "false"),
+            Setting::global(one, "true"),
+            Setting::global("http.sslverify", "1"),
+            Setting::global(one, "false"),
         ];
         let last: Vec<_> = by_key(&settings)
             .into_values()

@@ -84,7 +84,7 @@ pub fn examine(
             findings.push(Finding::ok(TITLE, says));
         }
         Some(other) => {
-            // A repository's helpers are not run: another person may have written them. Nor would git call them outside of it.
+            // A repository's helpers are not run: another person may have written them. Outside of it, git does not call them.
             let kept = kept.filter(|_| !helpers[..=at].iter().any(is_repositorys));
             let answer = kept.and_then(|(question, kept)| answer(git, question, kept));
             findings.push(of_first(other, ours, answer));
@@ -132,16 +132,16 @@ fn is_included(git: &Git, setting: &Setting) -> bool {
     files.is_ok_and(|files| files.is_some_and(|files| files.iter().all(|file| file != origin)))
 }
 
-/// The effect of a helper that git calls before this one. `answer`: see [`answer`]; `None`: git was not asked.
-fn of_first(other: &Setting, ours: &Setting, answer: Option<Answered>) -> Finding {
+/// The effect of a helper that git calls before this one. `answer`: `None` if git was not asked.
+fn of_first(other: &Setting, ours: &Setting, answer: Option<GitsAnswer>) -> Finding {
     let name = format!("'{}' ({})", named(&other.value), place(other));
     match answer {
-        Some(Answered::Stored) => {
+        Some(Ok(())) => {
             let says =
                 format!("git asks {name} before this helper; git gets the kept token all the same");
             Finding::note(TITLE, says, None)
         }
-        Some(Answered::Instead(problem)) => {
+        Some(Err(problem)) => {
             let says = format!("git asks {name} before this helper, and {problem}");
             Finding::problem(TITLE, says, remedy(REPLACE, other, ours))
         }
@@ -176,21 +176,15 @@ fn remedy(how: &str, setting: &Setting, ours: &Setting) -> String {
     format!("git credential-pat setup{options}{scope}{how}{url}")
 }
 
-/// What git gets from its helpers.
-#[derive(Clone, Copy)]
-enum Answered {
-    /// The credential that this helper keeps.
-    Stored,
-    /// Something else, in words.
-    Instead(&'static str),
-}
+/// Whether git gets the credential that this helper keeps. The error says what git gets instead.
+type GitsAnswer = Result<(), &'static str>;
 
 fn is_repositorys(setting: &Setting) -> bool {
     matches!(&setting.scope[..], "local" | "worktree")
 }
 
 /// Has git ask its helpers as for a fetch outside of any repository; `None`: it cannot be asked, or the answer cannot be read.
-fn answer(git: &Git, question: &Question, kept: &Credential) -> Option<Answered> {
+fn answer(git: &Git, question: &Question, kept: &Credential) -> Option<GitsAnswer> {
     let mut text = Buffer::with_capacity(1024);
     write::query(&question.asked, &mut text).ok()?;
     text.push(b"\n");
@@ -198,16 +192,16 @@ fn answer(git: &Git, question: &Question, kept: &Credential) -> Option<Answered>
         Ok(Some(answer)) => answer,
         Ok(None) => {
             let problem = "gets no answer at all: it fails, or stops git from asking other helpers";
-            return Some(Answered::Instead(problem));
+            return Some(Err(problem));
         }
-        Err(Error::TooSlow(_)) => return Some(Answered::Instead("gets no answer in time")),
+        Err(Error::TooSlow(_)) => return Some(Err("gets no answer in time")),
         Err(_) => return None,
     };
     let answer = read::entry(AttributeLines::new(answer.as_slice())).ok()?;
     Some(if answer.password? == *kept.password.as_ref()? {
-        Answered::Stored
+        Ok(())
     } else {
-        Answered::Instead("gets another secret")
+        Err("gets another secret")
     })
 }
 
@@ -235,10 +229,7 @@ mod tests {
         let of = |scope: &str, key: &str| {
             let setting = Setting {
                 scope: scope.to_owned(),
-                origin: "/f".to_owned(),
-                key: key.into(),
-                value: "".into(),
-                is_bare: false,
+                ..Setting::global(key, "")
             };
             let ours = Setting {
                 value: "/opt/git-credential-pat --timeout 8h".into(),

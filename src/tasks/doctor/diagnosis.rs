@@ -44,29 +44,21 @@ impl Diagnosis<'_> {
 
     /// The forge's page that changes what the token may do.
     pub(crate) fn page(&self) -> String {
-        let renewal = self
-            .issuer
-            .map(|issuer| issuer.forge.renewal(&self.site, issuer.token));
-        match renewal {
-            Some(Renewal::ByHand { page, .. }) => page,
-            // The scopes of GitLab's tokens cannot be changed: the user needs a new token.
-            Some(Renewal::InPlace { .. }) => self.creation(),
-            None => self.site.url("/"),
+        let root = self.site.url("/");
+        let Some(Issuer { forge, token, .. }) = self.issuer else {
+            return root;
+        };
+        if let Renewal::ByHand { page, .. } = forge.renewal(&self.site, token) {
+            return page;
         }
-    }
-
-    fn creation(&self) -> String {
+        // The scopes of GitLab's tokens cannot be changed: the user needs a new token.
         let wish = Wish {
             name: "git".to_owned(),
             days: 90,
             last_day: String::new(),
         };
-        let pages = self
-            .issuer
-            .map(|issuer| issuer.forge.creation_pages(&self.site, &wish));
-        pages
-            .and_then(|pages| pages.into_iter().next())
-            .map_or_else(|| self.site.url("/"), |page| page.url)
+        let mut pages = forge.creation_pages(&self.site, &wish).into_iter();
+        pages.next().map_or(root, |page| page.url)
     }
 
     /// The organization's single sign-on blocks the token. `link`: the page that authorizes the token.

@@ -27,7 +27,7 @@ pub fn examine(git: &Git, url: Option<&Query>) -> Option<Finding> {
     }
     let (setting, name) = sent?;
     let says = format!(
-        "git sends an Authorization header of its own ({}, {}): it counts in the place of what is kept",
+        "git sends an Authorization header of its own ({}, {}): git uses it instead of the stored token",
         setting.scope, setting.origin
     );
     let pattern = format!(" {}", shell_word(format!("^{name}:").as_bytes()));

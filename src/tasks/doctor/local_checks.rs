@@ -26,7 +26,7 @@ use crate::terminal::escape::shell_word;
 use crate::terminal::with_causes;
 use crate::time::Now;
 
-/// Programs that read these use them in the place of what is kept here.
+/// Programs that read these variables use them instead of the stored token.
 const VARIABLES: [(&str, forge::ForgeKind); 5] = [
     ("GITHUB_TOKEN", forge::ForgeKind::GitHub),
     ("GH_TOKEN", forge::ForgeKind::GitHub),
@@ -35,7 +35,7 @@ const VARIABLES: [(&str, forge::ForgeKind); 5] = [
     ("GITLAB_TOKEN", forge::ForgeKind::GitLab),
 ];
 
-/// git itself: there, and which. No git comes back that cannot read its configuration, for it stops at everything.
+/// Finds git and its version. Returns no git if it cannot read its own configuration: each command of it would fail.
 pub fn git() -> (Option<Git>, Finding) {
     let (git, version) = match Git::find().and_then(|git| Ok((git.version()?, git))) {
         Ok((version, git)) => (git, version),
@@ -56,7 +56,7 @@ pub fn git() -> (Option<Git>, Finding) {
     }
 }
 
-/// That git gave no answer about its settings in time.
+/// A problem if git did not answer in time about its settings.
 pub fn unanswered() -> Option<Finding> {
     let says = failure::Error::TooSlow(command::unanswered()?.to_owned()).to_string();
     Some(Finding::problem("git", says, UNREADABLE))
@@ -86,15 +86,13 @@ pub fn environment(
         } else {
             "gh auth"
         });
-        let asked = helper
-            .zip(url)
-            .filter(|(_, url)| is_meant_for(name, url.host.as_deref().unwrap_or_default()))
-            .and_then(|(helper, url)| {
-                ask_variable(helper, kind, value.as_encoded_bytes(), url, now)
-            });
+        let asked = helper.zip(url).and_then(|(helper, url)| {
+            let is_meant = is_meant_for(name, url.host.as_deref().unwrap_or_default());
+            is_meant.then(|| ask_variable(helper, kind, value.as_encoded_bytes(), url, now))?
+        });
         let state = match &asked {
             Some(Asked::Told(TokenVerdict::Good(_))) => {
-                format!(", and {kind} takes the token in it")
+                format!(", and {kind} accepts the token in it")
             }
             Some(Asked::Told(verdict)) if verdict.is_rejection() => {
                 format!(", and {kind} rejects the token in it")
@@ -107,15 +105,14 @@ pub fn environment(
         } else {
             format!("unset {name}; 'git credential-pat doctor URL' asks whether it works")
         };
+        let says = format!("{name} is set{state}");
         findings.push(if is_read {
             let says = format!(
-                "{name} is set{state}: a helper that git asks answers with it in the place of what is kept"
+                "{says}: a helper that git asks answers with it, not with the stored token"
             );
             Finding::problem("environment", says, remedy)
         } else {
-            let says = format!(
-                "{name} is set{state}: gh, glab and others use it in the place of what is kept"
-            );
+            let says = format!("{says}: gh, glab and others use it instead of the stored token");
             Finding::note("environment", says, remedy)
         });
     }

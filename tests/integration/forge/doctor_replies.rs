@@ -206,7 +206,7 @@ fn a_stale_token_in_the_environment_is_told_from_a_good_one() {
     let url = work.forge.repository();
     for name in ["GITHUB_TOKEN", "GH_TOKEN", "GH_ENTERPRISE_TOKEN"] {
         let good = doctor(name, "ghp_other0123456789", &url);
-        let said = format!("{name} is set, and GitHub takes the token in it");
+        let said = format!("{name} is set, and GitHub accepts the token in it");
         assert!(good.text().contains(&said), "{good:?}");
         let stale = doctor(name, "ghp_stale0123456789", &url);
         let said = format!("{name} is set, and GitHub rejects the token in it");
