@@ -15,7 +15,7 @@ use crate::protocol;
 use crate::protocol::read::{AttributeLines, entry};
 use crate::secret::Buffer;
 use crate::storage::memory::Lifetime;
-use crate::storage::{Budget, Error, Listed, Position, Storage, StorageKind};
+use crate::storage::{Budget, Error, Expected, Listed, Position, Storage, StorageKind};
 
 /// git waits for us without a bound of its own.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -143,39 +143,6 @@ impl Cache {
         }
         Ok(())
     }
-
-    fn store_if(
-        &self,
-        condition: Condition,
-        position: Position,
-        credential: &Credential,
-    ) -> Result<bool, Error> {
-        let terms = Terms {
-            lifetime: self.lifetime,
-            condition,
-            position,
-        };
-        let question = compose(Word::Store, |out| {
-            message::push_store(credential, terms, out)
-        });
-        let answer = self.ask(Start::IfNeeded, "store", question)?;
-        // Without a condition it is stored; and by a daemon of before, which knows none.
-        let count = answer.and_then(|answer| message::read_count(lines(&answer)).ok());
-        Ok(count != Some(0))
-    }
-
-    /// Stores nothing if the system gives no random bytes: `known` could not be compared.
-    fn store_if_still(
-        &self,
-        known: Option<&Credential>,
-        position: Position,
-        credential: &Credential,
-    ) -> Result<bool, Error> {
-        match Condition::still(known) {
-            Some(condition) => self.store_if(condition, position, credential),
-            None => Ok(false),
-        }
-    }
 }
 
 fn lines(answer: &Buffer) -> &[u8] {
@@ -232,21 +199,32 @@ impl Storage for Cache {
         Ok(Credential::partial(said).filter(|credential| wanted.matches(&credential.key)))
     }
 
-    fn store(&self, credential: &Credential) -> Result<(), Error> {
-        self.store_if(Condition::None, Position::Newest, credential)
-            .map(drop)
-    }
-
-    fn replace(&self, known: Option<&Credential>, credential: &Credential) -> Result<bool, Error> {
-        self.store_if_still(known, Position::Newest, credential)
-    }
-
-    fn insert_behind(
+    fn put(
         &self,
-        known: Option<&Credential>,
         credential: &Credential,
+        position: Position,
+        expected: Expected<'_>,
     ) -> Result<bool, Error> {
-        self.store_if_still(known, Position::Behind, credential)
+        let condition = match expected {
+            Expected::Anything => Some(Condition::None),
+            Expected::Still(known) => Condition::still(known),
+        };
+        // Without random bytes, `known` cannot be compared.
+        let Some(condition) = condition else {
+            return Ok(false);
+        };
+        let terms = Terms {
+            lifetime: self.lifetime,
+            condition,
+            position,
+        };
+        let question = compose(Word::Store, |out| {
+            message::push_store(credential, terms, out)
+        });
+        let answer = self.ask(Start::IfNeeded, "store", question)?;
+        // A daemon of an older version knows no condition, and stores the credential.
+        let count = answer.and_then(|answer| message::read_count(lines(&answer)).ok());
+        Ok(count != Some(0))
     }
 
     fn set_expiry(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {

@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use self::paragraphs::{TextChange, first_entry, matching, paragraphs, parse, under_key};
-use super::{Cause, Error, Listed, Position, Storage, StorageKind, is_still};
+use super::{Cause, Error, Expected, Listed, Position, Storage, StorageKind};
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::credential::query::Query;
@@ -120,39 +120,6 @@ impl PlaintextFile {
         };
         run().map_err(|cause| failed(operation, cause))
     }
-
-    /// Replaces the entry with the same key, if that entry is as expected.
-    fn put(
-        &self,
-        credential: &Credential,
-        position: Position,
-        is_expected: impl FnOnce(Option<&Credential>) -> bool,
-    ) -> Result<bool, Error> {
-        let folder = if self.is_default {
-            Folder::make(&self.folder).map(Some)
-        } else {
-            let missing = || files::Error::missing(&self.folder);
-            self.open()
-                .and_then(|folder| folder.map(Some).ok_or_else(missing))
-        };
-        self.rewrite(folder, "store", Patience::Queue, |old| {
-            let (replaced, known) = under_key(old, &credential.key);
-            if known.as_ref() == Some(credential) {
-                return Ok((None, true));
-            }
-            if !is_expected(known.as_ref()) {
-                return Ok((None, false));
-            }
-            let at = match (position, replaced.last()) {
-                (Position::Newest, _) => old.len(),
-                (Position::Behind, Some(replaced)) => replaced.end,
-                (Position::Behind, None) => first_entry(old),
-            };
-            let banner = if old.is_empty() { BANNER } else { b"" };
-            let change = TextChange::with_entry(replaced, at, banner, credential)?;
-            Ok((Some(change), true))
-        })
-    }
 }
 
 /// How long to wait while other processes hold the lock.
@@ -175,20 +142,36 @@ impl Storage for PlaintextFile {
         Ok(matching(bytes, wanted).last().map(|(_, entry)| entry))
     }
 
-    fn store(&self, credential: &Credential) -> Result<(), Error> {
-        self.put(credential, Position::Newest, |_| true).map(drop)
-    }
-
-    fn replace(&self, known: Option<&Credential>, credential: &Credential) -> Result<bool, Error> {
-        self.put(credential, Position::Newest, |kept| is_still(kept, known))
-    }
-
-    fn insert_behind(
+    fn put(
         &self,
-        known: Option<&Credential>,
         credential: &Credential,
+        position: Position,
+        expected: Expected<'_>,
     ) -> Result<bool, Error> {
-        self.put(credential, Position::Behind, |kept| is_still(kept, known))
+        let folder = if self.is_default {
+            Folder::make(&self.folder).map(Some)
+        } else {
+            let missing = || files::Error::missing(&self.folder);
+            self.open()
+                .and_then(|folder| folder.map(Some).ok_or_else(missing))
+        };
+        self.rewrite(folder, "store", Patience::Queue, |old| {
+            let (replaced, known) = under_key(old, &credential.key);
+            if known.as_ref() == Some(credential) {
+                return Ok((None, true));
+            }
+            if !expected.is_met(known.as_ref()) {
+                return Ok((None, false));
+            }
+            let at = match (position, replaced.last()) {
+                (Position::Newest, _) => old.len(),
+                (Position::Behind, Some(replaced)) => replaced.end,
+                (Position::Behind, None) => first_entry(old),
+            };
+            let banner = if old.is_empty() { BANNER } else { b"" };
+            let change = TextChange::with_entry(replaced, at, banner, credential)?;
+            Ok((Some(change), true))
+        })
     }
 
     fn set_expiry(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
-use super::{Error, Listed, Position, Storage, StorageKind, is_still};
+use super::{Error, Expected, Listed, Position, Storage, StorageKind};
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
@@ -189,23 +189,14 @@ impl Storage for Memory {
     }
 
     /// Keeps the entry until it is removed. Clients of the daemon give a lifetime: see [`Memory::store_for`].
-    fn store(&self, credential: &Credential) -> Result<(), Error> {
-        self.store_for(credential, UNLIMITED);
-        Ok(())
-    }
-
-    fn replace(&self, known: Option<&Credential>, credential: &Credential) -> Result<bool, Error> {
-        let is_known = |kept: Option<&Credential>| is_still(kept, known);
-        Ok(self.replace_for(credential, UNLIMITED, Position::Newest, is_known))
-    }
-
-    fn insert_behind(
+    fn put(
         &self,
-        known: Option<&Credential>,
         credential: &Credential,
+        position: Position,
+        expected: Expected<'_>,
     ) -> Result<bool, Error> {
-        let is_known = |kept: Option<&Credential>| is_still(kept, known);
-        Ok(self.replace_for(credential, UNLIMITED, Position::Behind, is_known))
+        let is_met = |kept: Option<&Credential>| expected.is_met(kept);
+        Ok(self.replace_for(credential, UNLIMITED, position, is_met))
     }
 
     fn set_expiry(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {

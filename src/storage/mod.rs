@@ -26,24 +26,37 @@ pub trait Storage: fmt::Debug {
     /// a message.
     fn get(&self, wanted: &Query) -> Result<Option<Credential>, Error>;
 
-    /// Stores `credential` and replaces the entry with the same key. Does not write an identical entry again.
-    fn store(&self, credential: &Credential) -> Result<(), Error>;
+    /// Stores `credential` and replaces the entry with the same key, if that entry is as `expected`. Does not write an
+    /// identical entry again. Returns whether `credential` was stored.
+    ///
+    /// A keychain ignores the position: its newest item answers first.
+    fn put(
+        &self,
+        credential: &Credential,
+        position: Position,
+        expected: Expected<'_>,
+    ) -> Result<bool, Error>;
+
+    fn store(&self, credential: &Credential) -> Result<(), Error> {
+        self.put(credential, Position::Newest, Expected::Anything)
+            .map(drop)
+    }
 
     /// As [`Storage::store`], but only if the key's secret is still that of `known`: a secret stored meanwhile stays. Returns
     /// whether `credential` was stored.
-    fn replace(&self, known: Option<&Credential>, credential: &Credential) -> Result<bool, Error>;
+    fn replace(&self, known: Option<&Credential>, credential: &Credential) -> Result<bool, Error> {
+        self.put(credential, Position::Newest, Expected::Still(known))
+    }
 
     /// Stores `credential` behind all other entries: of several entries that match a query, it answers last. An entry with
     /// its key keeps its place. As for [`Storage::replace`], a secret that replaced `known` stays. Returns whether
     /// `credential` was stored.
-    ///
-    /// A keychain cannot do that: its newest item answers first.
     fn insert_behind(
         &self,
         known: Option<&Credential>,
         credential: &Credential,
     ) -> Result<bool, Error> {
-        self.replace(known, credential)
+        self.put(credential, Position::Behind, Expected::Still(known))
     }
 
     /// Sets the expiry of the entry with `kept`'s key, if its secrets are still `kept`'s. Returns whether there was such an
@@ -89,10 +102,24 @@ pub enum Position {
     Behind,
 }
 
-/// Whether `kept`, the entry now, still has the secret of `known`, or none.
-pub fn is_still(kept: Option<&Credential>, known: Option<&Credential>) -> bool {
-    let kept = kept.filter(|kept| kept.is_complete());
-    kept.is_none_or(|kept| known.is_some_and(|known| known.has_same_secrets(kept)))
+/// The entry that may be replaced.
+#[derive(Debug, Clone, Copy)]
+pub enum Expected<'a> {
+    Anything,
+    /// An entry with this secret, or without one.
+    Still(Option<&'a Credential>),
+}
+
+impl Expected<'_> {
+    /// Whether `kept`, the entry now, may be replaced.
+    pub fn is_met(self, kept: Option<&Credential>) -> bool {
+        match (self, kept.filter(|kept| kept.is_complete())) {
+            (Self::Anything, _) | (_, None) => true,
+            (Self::Still(known), Some(kept)) => {
+                known.is_some_and(|known| known.has_same_secrets(kept))
+            }
+        }
+    }
 }
 
 /// The time that an operation has waited without an answer, shared by all storages: each of them waits so much less. Clones

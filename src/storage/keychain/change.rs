@@ -10,10 +10,10 @@ use crate::credential::key::Key;
 use crate::credential::query::Query;
 use crate::protocol::write;
 use crate::secret::Buffer;
-use crate::storage::{Advice, Lack, is_still};
+use crate::storage::{Advice, Expected, Lack};
 
 /// The secret that an item must have to be changed.
-pub(super) enum Expected {
+pub(super) enum ExpectedItem {
     /// Any, or no item.
     Anything,
     /// This one, or no item.
@@ -29,7 +29,7 @@ const TRIES: usize = 3;
 pub(super) fn put(
     store: &dyn ItemStore,
     credential: &Credential,
-    expected: &Expected,
+    expected: &ExpectedItem,
 ) -> Result<bool, KeychainFailure> {
     for _ in 1..TRIES {
         match put_once(store, credential, expected) {
@@ -43,7 +43,7 @@ pub(super) fn put(
 fn put_once(
     store: &dyn ItemStore,
     credential: &Credential,
-    expected: &Expected,
+    expected: &ExpectedItem,
 ) -> Result<bool, KeychainFailure> {
     let key = &credential.key;
     let mut text = Buffer::with_capacity(256);
@@ -55,9 +55,11 @@ fn put_once(
     let attributes = schema.attributes(key).ok_or_else(not_text)?;
     let found = newest_first(store, items_of(store, key)?)?;
     let is_expected = match expected {
-        Expected::Anything => true,
-        Expected::Still(known) => is_still(first_whole(store, &found)?.as_ref(), known.as_ref()),
-        Expected::There(known) => {
+        ExpectedItem::Anything => true,
+        ExpectedItem::Still(known) => {
+            Expected::Still(known.as_ref()).is_met(first_whole(store, &found)?.as_ref())
+        }
+        ExpectedItem::There(known) => {
             first_whole(store, &found)?.is_some_and(|kept| kept.has_same_secrets(known))
         }
     };
@@ -166,7 +168,7 @@ pub(super) fn set_expiry(
     match get(store, &Query::exact(&kept.key))? {
         Some(mut found) if found.has_same_secrets(kept) => {
             found.expiry = end;
-            put(store, &found, &Expected::There(kept.duplicate()))
+            put(store, &found, &ExpectedItem::There(kept.duplicate()))
         }
         _ => Ok(false),
     }

@@ -19,11 +19,11 @@ use std::thread;
 use std::time::Duration;
 
 use self::access::Access;
-use self::change::{Expected, check_writable, erase, newer_keys, put, set_expiry, touch};
+use self::change::{ExpectedItem, check_writable, erase, newer_keys, put, set_expiry, touch};
 use self::external::ExternalItem;
 use self::found::{all, get, list};
 use self::items::{ItemAttributes, ItemStore};
-use super::{Budget, Error, Listed, Storage, StorageKind, if_reached};
+use super::{Budget, Error, Expected, Listed, Position, Storage, StorageKind, if_reached};
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
@@ -115,16 +115,6 @@ impl Keychain {
         keys.unwrap_or_default()
     }
 
-    fn put(&self, credential: &Credential, expected: Expected) -> Result<bool, Error> {
-        // A change without the lock is better than no change.
-        let turn = self.take_turn().ok();
-        let credential = credential.duplicate();
-        self.access.ask("store", self.patience, move |store| {
-            let _turn = turn;
-            put(store, &credential, &expected)
-        })
-    }
-
     /// Takes the lock for changes; `None`: no process can take it. Fails if another process keeps it.
     fn take_turn(&self) -> Result<Option<Lock>, files::Error> {
         let Some(folder) = self.turns.as_deref().filter(|_| !self.access.is_silent()) else {
@@ -168,13 +158,23 @@ impl Storage for Keychain {
             .ask("look", self.patience, move |store| get(store, &wanted))
     }
 
-    fn store(&self, credential: &Credential) -> Result<(), Error> {
-        self.put(credential, Expected::Anything).map(drop)
-    }
-
-    fn replace(&self, known: Option<&Credential>, credential: &Credential) -> Result<bool, Error> {
-        let known = known.map(Credential::duplicate);
-        self.put(credential, Expected::Still(known))
+    fn put(
+        &self,
+        credential: &Credential,
+        _position: Position,
+        expected: Expected<'_>,
+    ) -> Result<bool, Error> {
+        // A change without the lock is better than no change.
+        let turn = self.take_turn().ok();
+        let credential = credential.duplicate();
+        let expected = match expected {
+            Expected::Anything => ExpectedItem::Anything,
+            Expected::Still(known) => ExpectedItem::Still(known.map(Credential::duplicate)),
+        };
+        self.access.ask("store", self.patience, move |store| {
+            let _turn = turn;
+            put(store, &credential, &expected)
+        })
     }
 
     /// The change makes the item the newest one. So the items of its host that were newer are written again, in their order

@@ -349,7 +349,7 @@ mod tests {
     use crate::neighbour::{Found, Place};
     use crate::storage::file::PlaintextFile;
     use crate::storage::memory::Memory;
-    use crate::storage::{Listed, is_still};
+    use crate::storage::{Expected, Listed, Position};
 
     const NOW: Now = Now {
         monotonic: Duration::from_secs(1000),
@@ -372,23 +372,20 @@ mod tests {
             Ok(newest.map(Credential::duplicate))
         }
 
-        fn store(&self, credential: &Credential) -> Result<(), Error> {
+        fn put(
+            &self,
+            credential: &Credential,
+            _position: Position,
+            expected: Expected<'_>,
+        ) -> Result<bool, Error> {
+            let kept = self.get(&Query::exact(&credential.key))?;
+            if !expected.is_met(kept.as_ref()) {
+                return Ok(false);
+            }
             let mut kept = self.0.borrow_mut();
             kept.retain(|other| other.key != credential.key);
             kept.push(credential.duplicate());
-            Ok(())
-        }
-
-        fn replace(
-            &self,
-            known: Option<&Credential>,
-            credential: &Credential,
-        ) -> Result<bool, Error> {
-            let kept = self.get(&Query::exact(&credential.key))?;
-            if !is_still(kept.as_ref(), known) {
-                return Ok(false);
-            }
-            self.store(credential).map(|()| true)
+            Ok(true)
         }
 
         fn set_expiry(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {

@@ -205,8 +205,8 @@ fn host_of(key: &Key) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::StorageKind;
     use crate::storage::memory::Memory;
+    use crate::storage::{Expected, Listed, Position, StorageKind};
     use crate::time;
 
     /// Removes entries, and takes none.
@@ -222,20 +222,17 @@ mod tests {
             self.0.get(wanted)
         }
 
-        fn store(&self, _credential: &Credential) -> Result<(), Error> {
+        fn put(
+            &self,
+            _credential: &Credential,
+            _position: Position,
+            _expected: Expected<'_>,
+        ) -> Result<bool, Error> {
             Err(Error::Failed {
                 operation: "store",
                 kind: StorageKind::File,
                 cause: "no room".into(),
             })
-        }
-
-        fn replace(
-            &self,
-            _known: Option<&Credential>,
-            credential: &Credential,
-        ) -> Result<bool, Error> {
-            self.store(credential).map(|()| true)
         }
 
         fn set_expiry(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {
