@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
             now: time::now(),
         };
         let findings = doctor.examine(arguments.url.as_deref());
-        findings.map_err(|_| unknown_target(&surroundings.remote_names()))?
+        findings.ok_or_else(|| unknown_target(&surroundings.remote_names()))?
     };
     let mut states = findings.iter().map(|finding| finding.outcome);
     let has_problem = states.any(|state| state == FindingState::Problem);

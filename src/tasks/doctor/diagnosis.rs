@@ -80,7 +80,3 @@ impl Diagnosis<'_> {
         Finding::problem(title, says, remedy)
     }
 }
-
-pub(crate) fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}

@@ -15,7 +15,7 @@ mod removal;
 pub mod repository_check;
 pub mod token_check;
 
-use self::diagnosis::{Diagnosis, text};
+use self::diagnosis::Diagnosis;
 use self::finding::Finding;
 use self::query::{Question, answer_to};
 use self::token_check::TITLE;
@@ -101,10 +101,6 @@ fn is_bare_host(typed: &str) -> bool {
 /// The helper's query for the URL, and the credential that answers it.
 type UrlAnswer = (Question, Result<Option<Credential>, Error>);
 
-/// Neither the name of a remote nor a host with a stored token.
-#[derive(Debug)]
-pub(crate) struct UnknownTarget;
-
 /// Examines git, the helper and, for a URL, the token and the repository behind it.
 pub(crate) struct Doctor<'a> {
     pub(crate) surroundings: &'a Surroundings,
@@ -116,12 +112,13 @@ pub(crate) struct Doctor<'a> {
 
 impl Doctor<'_> {
     /// Runs the checks in the order of the causes: git, the helper, git's configuration, the environment, certificates, and last
-    /// the forge and git's endpoint. `typed`: the user's word for the URL.
-    pub(crate) fn examine(&self, typed: Option<&str>) -> Result<Vec<Finding>, UnknownTarget> {
+    /// the forge and git's endpoint. `typed`: the user's word for the URL. Returns `None` if it is neither the name of a remote nor a
+    /// host with a stored token.
+    pub(crate) fn examine(&self, typed: Option<&str>) -> Option<Vec<Finding>> {
         let answer = self.answer();
         let has_no_token = matches!(&answer, Some((_, Ok(None))));
         if has_no_token && typed.is_some_and(|typed| self.is_unknown_name(typed)) {
-            return Err(UnknownTarget);
+            return None;
         }
         let git = self.git();
         let helper = self.helper();
@@ -134,7 +131,7 @@ impl Doctor<'_> {
         if let (Some(helper), Some(url), Some(answer)) = (helper, self.url, &answer) {
             findings.extend(self.of_url(helper, url, answer));
         }
-        Ok(self.surroundings.report(findings))
+        Some(self.surroundings.report(findings))
     }
 
     fn git(&self) -> Option<&Git> {
@@ -225,7 +222,8 @@ impl Doctor<'_> {
             return Vec::new();
         };
         let Some(site) = helper.issuers().site(&key) else {
-            let url = text(&key.url());
+            let url = key.url();
+            let url = String::from_utf8_lossy(&url);
             let says = format!("{url} is not HTTPS: this program sends no token there");
             return vec![Finding::note(TITLE, says, None)];
         };

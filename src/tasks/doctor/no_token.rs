@@ -1,7 +1,6 @@
 //! Why no stored token answers a query: a token in the place of the username, a path that git does not send, another user, another
 //! path, or nothing at all.
 
-use super::diagnosis::text;
 use super::finding::Finding;
 use super::query::{Question, kept_at_host_of};
 use super::token_check::TITLE;
@@ -55,7 +54,7 @@ pub(super) fn of_accounts(git: &Git, accounts: &[Account]) -> Option<Finding> {
 fn path_not_sent(account: &Account) -> Finding {
     let says = format!(
         "git does not send the path that the [[account]] for {} needs: its token is not found",
-        text(&account.key.url())
+        String::from_utf8_lossy(&account.key.url())
     );
     Finding::problem(TITLE, says, "git credential-pat setup")
 }
@@ -75,7 +74,8 @@ pub(super) fn unresolved(site: &ForgeSite) -> Option<Finding> {
 /// No stored token answers `question`. Names the nearest stored entry, if there is one.
 pub(super) fn nothing_stored(helper: &Helper, question: &Question) -> Option<Finding> {
     let wanted = question.wanted.key()?;
-    let url = text(&wanted.url());
+    let url = wanted.url();
+    let url = String::from_utf8_lossy(&url);
     let stored = kept_at_host_of(helper.storages(), &question.wanted);
     let whole_host = Query {
         path: None,

@@ -4,6 +4,7 @@ use super::diagnosis::Diagnosis;
 use super::finding::Finding;
 use crate::credential::key::Key;
 use crate::credential::token::TokenKind;
+use crate::credential::url;
 use crate::credential::username::Username;
 use crate::forge::answer::HttpAnswer;
 use crate::forge::{ForgeKind, TokenVerdict};
@@ -106,12 +107,12 @@ impl Diagnosis<'_> {
         before: &str,
     ) -> Finding {
         let location = answer.header("location").unwrap_or_default();
-        let host = location.split_once("://").map_or("", |(_, rest)| rest);
-        let host = host.split(['/', '?', '#']).next().unwrap_or_default();
-        let at = match host.rsplit('@').next() {
-            None | Some("") => String::new(),
-            Some(host) => format!(" (at {host})"),
-        };
+        let host = url::parse(location.as_bytes())
+            .ok()
+            .and_then(|url| url.host);
+        let at = host.map_or_else(String::new, |host| {
+            format!(" (at {})", String::from_utf8_lossy(&host))
+        });
         let says = format!(
             "{}: {before}{page}{at} answers in the place of git's server; this says nothing about the token",
             answer.status
