@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _};
 
+use crate::credential::word::from_word;
 use crate::storage::StorageKind;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,16 +30,8 @@ impl FromStr for Choice {
         }
         let mut kinds = Vec::new();
         for word in text.split(',').map(str::trim) {
-            let kind = match word {
-                "memory" => StorageKind::Memory,
-                "keychain" => StorageKind::Keychain,
-                "file" => StorageKind::File,
-                _ => return Err(ChoiceError),
-            };
-            if kinds.contains(&kind) {
-                return Err(ChoiceError);
-            }
-            kinds.push(kind);
+            let kind = from_word(word).filter(|kind| !kinds.contains(kind));
+            kinds.push(kind.ok_or(ChoiceError)?);
         }
         Ok(Self::These(kinds))
     }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::percent::encode;
+use super::url::without_slashes;
 use super::username::Username;
 use crate::terminal::escape::{is_plain, shell_word};
 
@@ -38,11 +39,8 @@ impl Key {
     fn push_path(&self, url: &mut Vec<u8>, is_special: impl Fn(u8) -> bool) {
         let path = self.path.as_deref().unwrap_or_default();
         let is_cert = self.protocol == b"cert";
-        let start = path.iter().take_while(|&&byte| byte == b'/').count();
-        let end = path
-            .iter()
-            .rposition(|&byte| byte != b'/')
-            .map_or(0, |last| last + 1);
+        let start = path.iter().take_while(|byte| **byte == b'/').count();
+        let end = start + without_slashes(path).len();
         for (at, byte) in path.iter().enumerate() {
             let is_end = !is_cert && (at < start || at >= end);
             encode(url, &[*byte], |byte| is_end || is_special(byte));

@@ -169,12 +169,9 @@ impl HttpSettings<'_> {
             return Ok(());
         }
         self.bar(&["http.proxySSLCert", "http.proxySSLKey"], |_| true)?;
-        let is_unknown = |text: &OsStr| {
-            ["digest", "negotiate", "ntlm"]
-                .iter()
-                .any(|known| text == *known)
-        };
-        self.bar(&["http.proxyAuthMethod"], is_unknown)
+        let methods = ["digest", "negotiate", "ntlm"];
+        let is_gits = |text: &OsStr| methods.iter().any(|method| text == *method);
+        self.bar(&["http.proxyAuthMethod"], is_gits)
     }
 
     /// Fails if one of `names` has a value that `bars` a look-up.
@@ -193,11 +190,7 @@ impl HttpSettings<'_> {
         if let Some(list) = (self.variable)(LIST) {
             let list = list.to_string_lossy();
             let is_listed = list.split(':').any(|protocol| protocol == "https");
-            return if is_listed {
-                Ok(())
-            } else {
-                Err(Unmet::Set(LIST))
-            };
+            return is_listed.then_some(()).ok_or(Unmet::Set(LIST));
         }
         for name in ["protocol.https.allow", "protocol.allow"] {
             let Some(value) = self.value(name)? else {

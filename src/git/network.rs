@@ -97,20 +97,17 @@ impl Network {
         let proxy = proxy(host, settings)?;
         settings.check_protocol()?;
         settings.check(proxy.is_some())?;
-        let is_hop_encrypted = proxy
-            .as_deref()
-            .is_some_and(|proxy| proxy.starts_with("https://"));
-        let proxy_authorities = match settings.value("http.proxySSLCAInfo")? {
-            Some(value) if is_hop_encrypted => Some(value.text.into()),
-            _ => None,
-        };
+        let is_encrypted = |proxy: &String| proxy.starts_with("https://");
+        let proxy_authorities = settings.value("http.proxySSLCAInfo")?;
+        let proxy_authorities =
+            proxy_authorities.filter(|_| proxy.as_ref().is_some_and(is_encrypted));
         Ok(Self {
             proxy,
             // An empty name is no file: git stops there.
             authorities: path(settings, "http.sslCAInfo")?,
             // An empty one is none.
             folder: path(settings, "http.sslCAPath")?.filter(|path| !path.as_os_str().is_empty()),
-            proxy_authorities,
+            proxy_authorities: proxy_authorities.map(|value| value.text.into()),
             pinned: path(settings, "http.pinnedPubkey")?.map(PathBuf::into_os_string),
             is_tls13_only: settings.is_tls13_only()?,
             trusts_all: settings.is_on("http.sslVerify")? == Some(false),

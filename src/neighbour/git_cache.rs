@@ -87,11 +87,10 @@ impl GitCache {
 
     /// Connects only in a private folder, and only to a daemon of the same user.
     fn connect(&self) -> Result<Option<Stream>, Error> {
-        let folder = self.socket.parent().map(Folder::open);
-        match folder.ok_or_else(|| self.strange("its socket cannot be used"))? {
-            Ok(Some(_)) => {}
-            Ok(None) => return Ok(None),
-            Err(_) => return Err(self.strange("its folder is not private")),
+        let folder = self.socket.parent().map(Folder::open).transpose();
+        let folder = folder.map_err(|_| self.strange("its folder is not private"))?;
+        if folder.flatten().is_none() {
+            return Ok(None);
         }
         // Does not wait: git's daemon answers one client at a time.
         let connected = transport::connect(&self.socket, Duration::ZERO);

@@ -4,10 +4,10 @@
 use std::path::PathBuf;
 use std::rc::Rc;
 
+use time::OffsetDateTime;
 use time::format_description::BorrowedFormatItem;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
-use time::{OffsetDateTime, PrimitiveDateTime};
 
 use super::yaml::document::{Document, Leaf};
 use super::{Error, Found, Neighbour, Place, Reading, https, remove_token};
@@ -165,47 +165,28 @@ fn said(document: &Document, host: &[u8], key: &str, secret: &[u8]) -> Option<Qu
 /// that is only a name is unknown.
 fn expiry(text: &[u8]) -> Option<Expiry> {
     let text = std::str::from_utf8(text).ok()?.trim();
-    let moment = OffsetDateTime::parse(text, &Rfc3339)
-        .ok()
-        .or_else(|| rfc822(text))?;
+    let moment = OffsetDateTime::parse(text, &Rfc3339).ok();
+    let moment = moment.or_else(|| rfc822(text))?;
     Expiry::from_unix(u64::try_from(moment.unix_timestamp()).ok()?)
 }
 
 /// Such as `26 Nov 26 00:00 UTC`, with `+0100` or `+01` for the zone, and with four digits for the year, as some write it.
 fn rfc822(text: &str) -> Option<OffsetDateTime> {
-    const FORM: &[BorrowedFormatItem<'_>] =
-        format_description!("[day padding:none] [month repr:short] [year] [hour]:[minute]");
-    let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
+    const FORM: &[BorrowedFormatItem<'_>] = format_description!(
+        "[day padding:none] [month repr:short] [year] [hour]:[minute] [offset_hour sign:mandatory][offset_minute]"
+    );
+    let words: Vec<&str> = text.split_ascii_whitespace().collect();
     let [day, month, year, time, zone] = words[..] else {
         return None;
     };
     // No token of GitLab is older than this century.
     let century = if year.len() == 2 { "20" } else { "" };
-    let text = format!("{day} {month} {century}{year} {time}");
-    let local = PrimitiveDateTime::parse(&text, FORM).ok()?.assume_utc();
-    Some(local - time::Duration::minutes(minutes_east(zone)?))
-}
-
-/// The minutes that a zone is ahead of UTC.
-fn minutes_east(zone: &str) -> Option<i64> {
-    if ["UTC", "GMT", "UT", "Z"].contains(&zone) {
-        return Some(0);
-    }
-    let sign = match zone.as_bytes().first()? {
-        b'+' => 1,
-        b'-' => -1,
-        _ => return None,
+    let (zone, minutes) = match zone {
+        "UTC" | "GMT" | "UT" | "Z" => ("+00", "00"),
+        zone => (zone, if zone.len() == 3 { "00" } else { "" }),
     };
-    let digits = &zone[1..];
-    if !digits.bytes().all(|byte| byte.is_ascii_digit()) || !matches!(digits.len(), 2 | 4) {
-        return None;
-    }
-    let hours: i64 = digits[..2].parse().ok()?;
-    let minutes: i64 = match &digits[2..] {
-        "" => 0,
-        minutes => minutes.parse().ok()?,
-    };
-    Some(sign * (hours * 60 + minutes))
+    let text = format!("{day} {month} {century}{year} {time} {zone}{minutes}");
+    OffsetDateTime::parse(&text, FORM).ok()
 }
 
 #[cfg(test)]

@@ -66,7 +66,11 @@ pub fn query(query: &Query, out: &mut Buffer) -> Result<(), Error> {
     text("protocol", query.protocol.as_deref(), out)?;
     text("host", query.host.as_deref(), out)?;
     text("path", query.path.as_deref(), out)?;
-    username(query.username.as_ref(), out)?;
+    text(
+        "username",
+        query.username.as_ref().map(Username::expose),
+        out,
+    )?;
     secret("password", query.password.as_ref(), out)?;
     text("authtype", query.authtype.as_deref(), out)?;
     secret("credential", query.credential.as_ref(), out)?;
@@ -89,15 +93,12 @@ pub fn body(credential: &Credential, out: &mut Buffer) -> Result<(), Error> {
 
 /// Writes the username, the secrets, and what belongs to them.
 fn secrets(credential: &Credential, with_authtype: bool, out: &mut Buffer) -> Result<(), Error> {
-    username(credential.key.username.as_ref(), out)?;
+    let username = credential.key.username.as_ref();
+    text("username", username.map(Username::expose), out)?;
     secret("password", credential.password.as_ref(), out)?;
     let known = credential.authorization.as_ref();
     authorization(known.filter(|_| with_authtype), out)?;
     validity(credential.expiry, credential.refresh_token.as_ref(), out)
-}
-
-fn username(name: Option<&Username>, out: &mut Buffer) -> Result<(), Error> {
-    text("username", name.map(Username::expose), out)
 }
 
 fn authorization(known: Option<&Authorization>, out: &mut Buffer) -> Result<(), Error> {

@@ -110,13 +110,9 @@ enum Stop {
 
 /// Reads the first document with blanks before the lines `indented`, which lie between brackets or in quotes.
 fn read_indented(text: &str, indented: &[usize]) -> Result<Document, Stop> {
-    let mut reader = Reader::new(text);
     let mut moved = Zeroizing::new(String::new());
-    if !indented.is_empty() {
-        reader.places = Some(indent(text, indented, &mut moved));
-    }
-    let given = if indented.is_empty() { text } else { &moved };
-    let mut parser = Parser::new_from_str(given);
+    let mut reader = Reader::new(text, indent(text, indented, &mut moved));
+    let mut parser = Parser::new_from_str(&moved);
     while let Some((event, span)) = next_event(&mut parser)? {
         if !reader.take(event, span).map_err(Stop::Error)? {
             break;

@@ -23,6 +23,7 @@ struct Open {
 }
 
 /// A name in a map. Without `text` its value has no path.
+#[derive(Default)]
 struct Name {
     text: Option<Vec<u8>>,
     start: usize,
@@ -31,16 +32,15 @@ struct Name {
 
 pub(super) struct Reader<'a> {
     text: &'a str,
-    /// The place of each character, if some take more than one byte: the parser counts characters.
-    pub(super) places: Option<Vec<usize>>,
+    /// The place in `text` of each character that the parser is given, since it counts characters.
+    places: Vec<usize>,
     pub(super) document: Document,
     open: Vec<Open>,
     path: Vec<Vec<u8>>,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
-        let places = (!text.is_ascii()).then(|| text.char_indices().map(|(at, _)| at).collect());
+    pub(super) fn new(text: &'a str, places: Vec<usize>) -> Self {
         Self {
             text,
             places,
@@ -62,17 +62,14 @@ impl<'a> Reader<'a> {
             Event::MappingEnd | Event::SequenceEnd => self.end(),
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentStart(_) => {}
         }
-        let is_over = [
-            (self.open.len() > DEEPEST, "is nested too deeply"),
-            (
-                self.document.leaves.len() > MOST,
-                "is after too many others",
-            ),
-        ];
-        match is_over.into_iter().find(|(is_over, _)| *is_over) {
-            Some((_, problem)) => Err(Error { line, problem }),
-            None => Ok(true),
-        }
+        let problem = if self.open.len() > DEEPEST {
+            "is nested too deeply"
+        } else if self.document.leaves.len() > MOST {
+            "is after too many others"
+        } else {
+            return Ok(true);
+        };
+        Err(Error { line, problem })
     }
 
     fn scalar(&mut self, value: Cow<'_, str>, style: ScalarStyle, span: Span) -> Result<(), Error> {
@@ -101,11 +98,7 @@ impl<'a> Reader<'a> {
             return Ok(());
         }
         let Some(open) = self.open.last_mut() else {
-            return if value.is_empty() {
-                Ok(())
-            } else {
-                no_map(span)
-            };
+            return value.is_empty().then_some(()).ok_or(no_map(span));
         };
         let is_flow = open.is_flow;
         let Some(Name {
@@ -157,35 +150,28 @@ impl<'a> Reader<'a> {
     fn begin(&mut self, is_map: bool, span: Span) -> Result<(), Error> {
         let start = self.place(span.start.index());
         let is_flow = self.text[start..].starts_with(['{', '[']);
-        let expects_name = self.expects_name();
-        let mut is_hidden = !is_map;
-        match self.open.last_mut() {
-            None if !is_map => return no_map(span),
-            None => {}
-            // A map or a list as a name: its value has no path either.
-            Some(_) if expects_name => is_hidden = true,
-            Some(open) => match open.name.as_ref() {
-                Some(Name {
-                    text: Some(text),
-                    line,
-                    ..
-                }) => {
-                    self.path.push(text.clone());
-                    self.document.leaves.push(Leaf {
-                        path: self.path.clone(),
-                        value: Zeroizing::default(),
-                        is_alias: false,
-                        line: *line,
-                        entry: None,
-                    });
-                }
-                _ => is_hidden = true,
-            },
+        let is_first = self.open.is_empty();
+        if is_first && !is_map {
+            return Err(no_map(span));
+        }
+        let name = self.open.last().and_then(|open| open.name.as_ref());
+        let text = name.and_then(|name| Some((name.line, name.text.clone()?)));
+        // A map or a list as a name has no path, and its value has none either.
+        let has_path = is_first || text.is_some();
+        if let Some((line, text)) = text {
+            self.path.push(text);
+            self.document.leaves.push(Leaf {
+                path: self.path.clone(),
+                value: Zeroizing::default(),
+                is_alias: false,
+                line,
+                entry: None,
+            });
         }
         self.open.push(Open {
             is_map,
             is_flow,
-            is_hidden,
+            is_hidden: !is_map || !has_path,
             name: None,
         });
         Ok(())
@@ -201,23 +187,14 @@ impl<'a> Reader<'a> {
                 self.path.pop();
             }
             // A map or a list was the name.
-            None if open.is_map => {
-                open.name = Some(Name {
-                    text: None,
-                    start: 0,
-                    line: 0,
-                });
-            }
+            None if open.is_map => open.name = Some(Name::default()),
             Some(_) | None => {}
         }
     }
 
     fn place(&self, character: usize) -> usize {
-        let place = match &self.places {
-            Some(places) => places.get(character).copied(),
-            None => Some(character),
-        };
-        place.unwrap_or(self.text.len()).min(self.text.len())
+        let place = self.places.get(character).copied();
+        place.unwrap_or(self.text.len())
     }
 
     /// The whole lines from `start` to `end`, if nothing else begins on the first of them.
@@ -250,9 +227,9 @@ impl<'a> Reader<'a> {
 }
 
 /// Neither program takes a file for its own that is a list or a scalar.
-fn no_map<T>(span: Span) -> Result<T, Error> {
-    Err(Error {
+fn no_map(span: Span) -> Error {
+    Error {
         line: span.start.line(),
         problem: "begins no map",
-    })
+    }
 }
