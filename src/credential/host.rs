@@ -55,7 +55,7 @@ pub fn is_host(text: &[u8]) -> bool {
     let is_name_byte = |byte: &u8| {
         byte.is_ascii_alphanumeric() || !byte.is_ascii() || b"-._~%:*+,=".contains(byte)
     };
-    text.iter().all(is_name_byte) && !breaks.iter().any(has)
+    text.iter().all(is_name_byte) && (text.is_ascii() || !breaks.iter().any(has))
 }
 
 /// Whether `text` is a path as git passes it: no control characters.

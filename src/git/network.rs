@@ -3,7 +3,6 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::fmt;
 use std::path::PathBuf;
 
 use super::context::{Context, context_of};
@@ -18,7 +17,7 @@ use crate::credential::url;
 /// The way to a host, as git would go.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Network {
-    /// The proxy, if one is to be used.
+    /// The proxy, if one is to be used. It may hold a password.
     pub proxy: Option<String>,
     /// Certificates to trust instead of the system's.
     pub authorities: Option<PathBuf>,
@@ -32,21 +31,6 @@ pub struct Network {
     pub is_tls13_only: bool,
     /// The opposite of `http.sslVerify`.
     pub trusts_all: bool,
-}
-
-/// The proxy's address may hold a password.
-impl fmt::Debug for Network {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Network")
-            .field("proxy", &self.proxy.as_ref().map(|_| "[REDACTED]"))
-            .field("authorities", &self.authorities)
-            .field("folder", &self.folder)
-            .field("proxy_authorities", &self.proxy_authorities)
-            .field("pinned", &self.pinned)
-            .field("is_tls13_only", &self.is_tls13_only)
-            .field("trusts_all", &self.trusts_all)
-            .finish()
-    }
 }
 
 impl Network {
@@ -307,20 +291,13 @@ mod tests {
     }
 
     #[test]
-    fn a_proxys_password_is_not_shown() {
-        let network = network(&[("http.proxy", Some("http://u:made-up@p:2"))], &[]);
-        let shown = format!("{network:?}");
-        assert!(shown.contains("proxy: Some") && !shown.contains("made-up"));
-    }
-
-    #[test]
     fn certificates_are_verified_unless_git_is_told_otherwise() {
         let verifies = |value| !network(&[("http.sslverify", value)], &[]).trusts_all;
         assert!(!network(&[], &[]).trusts_all && verifies(None) && verifies(Some("true")));
         assert!(verifies(Some("1")) && !verifies(Some("0")) && !verifies(Some("")));
         assert!(!verifies(Some("false")));
         let garbled = read(&[("http.sslverify", Some("maybe"))], &[]);
-        assert_eq!(garbled, Err(Unmet::Invalid("http.sslVerify")));
+        assert_eq!(garbled.map(drop), Err(Unmet::Invalid("http.sslVerify")));
     }
 
     #[test]

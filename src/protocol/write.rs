@@ -66,11 +66,8 @@ pub fn query(query: &Query, out: &mut Buffer) -> Result<(), Error> {
     text("protocol", query.protocol.as_deref(), out)?;
     text("host", query.host.as_deref(), out)?;
     text("path", query.path.as_deref(), out)?;
-    text(
-        "username",
-        query.username.as_ref().map(Username::expose),
-        out,
-    )?;
+    let username = query.username.as_ref();
+    text("username", username.map(Username::expose), out)?;
     secret("password", query.password.as_ref(), out)?;
     text("authtype", query.authtype.as_deref(), out)?;
     secret("credential", query.credential.as_ref(), out)?;
