@@ -47,7 +47,7 @@ impl Account {
             (None, _) => true,
             (Some(_), None) => false,
             (Some(rule), Some(said)) => {
-                let said = without_slash(said);
+                let said = said.strip_suffix(b"/").unwrap_or(said);
                 is_plain(said) && is_within(said, rule)
             }
         };
@@ -119,10 +119,6 @@ fn is_plain(path: &[u8]) -> bool {
         && path
             .split(|&byte| byte == b'/')
             .all(|segment| !matches!(segment, b"" | b"." | b".."))
-}
-
-fn without_slash(path: &[u8]) -> &[u8] {
-    path.strip_suffix(b"/").unwrap_or(path)
 }
 
 /// Whether `path` is `folder`, the repository of that name with or without `.git`, or below one of them.

@@ -55,23 +55,13 @@ mod tests {
     use super::*;
     use crate::credential::url;
 
-    fn line(key: &str, value: &str) -> Setting {
-        Setting {
-            scope: "global".to_owned(),
-            origin: "/f".to_owned(),
-            key: key.into(),
-            value: value.into(),
-            is_bare: false,
-        }
-    }
-
     #[test]
     fn an_empty_value_drops_the_helpers_before_it() {
         let lines = [
-            line("credential.helper", "cache"),
-            line("credential.helper", "pat"),
-            line("credential.https://one.test.helper", ""),
-            line("credential.https://one.test.helper", "store"),
+            Setting::global("credential.helper", "cache"),
+            Setting::global("credential.helper", "pat"),
+            Setting::global("credential.https://one.test.helper", ""),
+            Setting::global("credential.https://one.test.helper", "store"),
         ];
         let of = |url: &str| {
             let url = url::parse(url.as_bytes()).unwrap();

@@ -313,16 +313,6 @@ mod tests {
         }
     }
 
-    fn setting(key: &str, value: &str) -> Setting {
-        Setting {
-            scope: "global".to_owned(),
-            origin: "/f".to_owned(),
-            key: key.into(),
-            value: value.into(),
-            is_bare: false,
-        }
-    }
-
     #[test]
     fn of_several_settings_the_one_counts_that_both_gits_take() {
         let home = tempfile::tempdir().unwrap();
@@ -349,8 +339,11 @@ mod tests {
                 let is_on = if at % 2 == 0 { "true" } else { "false" };
                 let _ = writeln!(text, "[http{quoted}]\nsslVerify = {name}");
                 let _ = writeln!(text, "[credential{quoted}]\nuseHttpPath = {is_on}");
-                http.push(setting(&format!("http{dotted}.sslverify"), &name));
-                user.push(setting(&format!("credential{dotted}.usehttppath"), is_on));
+                http.push(Setting::global(&format!("http{dotted}.sslverify"), &name));
+                user.push(Setting::global(
+                    &format!("credential{dotted}.usehttppath"),
+                    is_on,
+                ));
             }
             text += "[credential]\nhelper = \"!grep ^path= >&2; echo password=p; :\"\n";
             std::fs::write(home.path().join("config"), text).unwrap();

@@ -4,7 +4,7 @@ use std::env;
 
 use zeroize::Zeroizing;
 
-use super::{Error, Found, Neighbour, Place, Reading};
+use super::{Error, Neighbour, Place, Reading};
 use crate::credential::pasted::{self, Flaw};
 use crate::credential::query::Query;
 use crate::secret::Secret;
@@ -57,10 +57,6 @@ impl Neighbour for Environment {
             Err(error) => reading.troubles.push(error),
         }
         reading
-    }
-
-    fn remove(&self, _: &Found) -> Result<usize, Error> {
-        Err(Error::ReadOnly("the environment"))
     }
 }
 

@@ -49,8 +49,10 @@ pub trait Neighbour: fmt::Debug {
     fn read(&self) -> Reading;
 
     /// Removes every copy of `found` from its place, if it still has the same secret (compared in constant time). Nothing else
-    /// changes. Returns the number of removed copies.
-    fn remove(&self, found: &Found) -> Result<usize, Error>;
+    /// changes. Returns the number of removed copies. Fails for a neighbour that is only read.
+    fn remove(&self, _: &Found) -> Result<usize, Error> {
+        Err(Error::ReadOnly(self.name()))
+    }
 }
 
 /// The place of a neighbour's credential.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
-use super::{Error, Found, LONGEST, Neighbour, Place, Reading, https};
+use super::{Error, LONGEST, Neighbour, Place, Reading, https};
 use crate::credential::query::Query;
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -44,10 +44,6 @@ impl Neighbour for Netrc {
             });
         }
         reading
-    }
-
-    fn remove(&self, _: &Found) -> Result<usize, Error> {
-        Err(Error::ReadOnly("netrc"))
     }
 }
 
@@ -247,6 +243,7 @@ fn is_space(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::neighbour::Found;
 
     fn read(text: &str) -> (Vec<[String; 3]>, usize) {
         let home = tempfile::tempdir().unwrap();
