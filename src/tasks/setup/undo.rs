@@ -14,7 +14,7 @@ use super::change::{Change, Warning};
 use super::draft::{Draft, read};
 use super::failure::Error;
 use super::others::still_asked;
-use super::record::{Record, Records};
+use super::record::{Record, Records, digest};
 use super::scope::Setup;
 use crate::credential::url::without_secrets;
 use crate::files;
@@ -151,13 +151,12 @@ impl<'a> FilePlan<'a> {
         mut records: Vec<Record>,
     ) -> Self {
         let is_chosen = |record: &Record| only.is_none_or(|only| only == record.key);
-        let mut is_restored = false;
+        let found = digest(content.as_deref());
         while records
             .pop_if(|last| is_chosen(last) && last.undo(&mut content))
             .is_some()
-        {
-            is_restored = true;
-        }
+        {}
+        let is_restored = digest(content.as_deref()) != found;
         let (undone, records) = records.into_iter().partition(is_chosen);
         Self {
             file,
