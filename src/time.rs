@@ -1,17 +1,17 @@
-//! Moments and durations: the two clocks, how people write a duration, how we write one back.
+//! Moments and durations: the two clocks, and how durations are read and written.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::platform;
 
-/// What the clocks say at one moment.
+/// The two clocks at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Now {
-    /// Since the machine started, suspended time included. This clock cannot be set.
+    /// The time since the machine started, with the suspended time. This clock cannot be set.
     pub monotonic: Duration,
-    /// Seconds since 1970 in UTC; people and network time set it.
+    /// Seconds since 1970 in UTC. Users and network time set this clock.
     pub unix: u64,
-    /// And milliseconds.
+    /// The milliseconds after that second.
     pub fraction: u32,
 }
 
@@ -38,7 +38,7 @@ impl Now {
     }
 }
 
-/// Where the present comes from, so that a test can bring its own.
+/// The source of the time. A test passes its own.
 pub type Clock = fn() -> Now;
 
 /// The machine's clocks.
@@ -96,7 +96,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, DurationError> {
     Ok(Duration::from_secs(total))
 }
 
-/// Says a span in a unit that fits it, rounded down: `5 days`, `1 hour`, `40 minutes`.
+/// Returns a span in a suitable unit, rounded down: `5 days`, `1 hour`, `40 minutes`.
 ///
 /// The span is first rounded to the nearest hour, or below two hours to the nearest minute: some seconds after
 /// `--expires 5d` it is still `5 days`.

@@ -32,3 +32,16 @@ pub fn code_of_text(key: &[u8], tag: u8, text: &[u8]) -> Option<[u8; 16]> {
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+/// Reads what [`hex`] wrote.
+pub fn unhex<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
+    // `from_str_radix` would take a sign.
+    if digits.len() != 2 * N || !digits.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    let mut bytes = [0; N];
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(bytes)
+}

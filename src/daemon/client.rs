@@ -1,4 +1,4 @@
-//! The memory storage as the helper sees it: questions to the daemon.
+//! The memory storage as the helper sees it: requests to the daemon.
 
 use std::time::Duration;
 
@@ -27,12 +27,12 @@ const STORE_PATIENCE: Duration = Duration::from_secs(5);
 pub struct Cache {
     socket: Socket,
     lifetime: Lifetime,
-    /// What waiting for this daemon has cost, by itself and together with others.
+    /// The time that was waited in vain: for this daemon, and for all storages.
     waited: Budget,
     lost: Budget,
 }
 
-/// Whether a daemon is started where there is none.
+/// Whether a daemon is started if none runs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Start {
     Never,
@@ -50,19 +50,19 @@ impl Cache {
         }
     }
 
-    /// How the daemon is; `None` if there is none.
+    /// The daemon's status; `None` if none runs.
     pub fn status(&self) -> Result<Option<Status>, Error> {
         let answer = self.ask_word(Word::Status, "look")?;
         read("look", answer, message::read_status)
     }
 
-    /// Has everything forgotten. Returns how many entries that were; `None` if there is no daemon.
+    /// Removes all entries. Returns their number; `None` if no daemon runs.
     pub fn clear(&self) -> Result<Option<usize>, Error> {
         let answer = self.ask_word(Word::Clear, "clear")?;
         read("clear", answer, message::read_count)
     }
 
-    /// Has the daemon leave. Returns whether there was one.
+    /// Stops the daemon. Returns whether one ran.
     pub fn stop(&self) -> Result<bool, Error> {
         self.ask_word(Word::Stop, "stop")
             .map(|answer| answer.is_some())
@@ -72,15 +72,15 @@ impl Cache {
         self.ask(Start::Never, operation, compose_word(word))
     }
 
-    /// Returns the whole answer; `None` if there is no daemon.
+    /// Returns the whole answer; `None` if no daemon runs.
     fn ask(
         &self,
         start: Start,
         operation: &'static str,
-        question: Result<Buffer, protocol::Error>,
+        request: Result<Buffer, protocol::Error>,
     ) -> Result<Option<Buffer>, Error> {
-        let question = question.map_err(|error| failed(operation, error))?;
-        self.ask_until_answered(start, &question)
+        let request = request.map_err(|error| failed(operation, error))?;
+        self.ask_until_answered(start, &request)
             .map_err(unavailable)
     }
 
@@ -88,14 +88,14 @@ impl Cache {
     fn ask_until_answered(
         &self,
         start: Start,
-        question: &Buffer,
+        request: &Buffer,
     ) -> Result<Option<Buffer>, connect::Error> {
         let patience = self.waited.remaining(match start {
             Start::IfNeeded => STORE_PATIENCE,
             Start::Never => PATIENCE,
         });
         let began = monotonic_now();
-        let answer = self.ask_before(began.saturating_add(patience), start, question);
+        let answer = self.ask_before(began.saturating_add(patience), start, request);
         if let Err(connect::Error::Silent) = answer {
             let took = monotonic_now().saturating_sub(began);
             self.waited.add(took);
@@ -104,13 +104,12 @@ impl Cache {
         answer
     }
 
-    /// A daemon that was just leaving when we came drops the connection: then the next one is asked. Every question may
-    /// be asked twice.
+    /// A daemon that stops drops the connection, and the next one is asked. Every request may be sent twice.
     fn ask_before(
         &self,
         deadline: Duration,
         start: Start,
-        question: &Buffer,
+        request: &Buffer,
     ) -> Result<Option<Buffer>, connect::Error> {
         for _ in 0..8 {
             let stream = match start {
@@ -120,7 +119,7 @@ impl Cache {
             let Some(stream) = stream else {
                 return Ok(None);
             };
-            let Some((word, answer)) = exchange(stream, question, deadline)? else {
+            let Some((word, answer)) = exchange(stream, request, deadline)? else {
                 continue;
             };
             match word {
@@ -136,7 +135,7 @@ impl Cache {
         Err(connect::Error::Silent)
     }
 
-    /// Has a daemon of another version leave: it would keep answering to what it does not understand.
+    /// Stops a daemon of another version: it would understand no request.
     fn replace(&self, deadline: Duration) -> Result<(), connect::Error> {
         if let Some(stream) = self.socket.connect(deadline)? {
             exchange(stream, &compose_word(Word::Stop)?, deadline)?;
@@ -163,7 +162,7 @@ fn unavailable(failure: connect::Error) -> Error {
     Error::Unavailable {
         kind: StorageKind::Memory,
         cause: match failure {
-            // As it is: it knows what to do about it.
+            // Not wrapped: this error has a hint.
             connect::Error::Folder(error) => Box::new(error),
             failure => Box::new(failure),
         },
@@ -184,10 +183,10 @@ impl Storage for Cache {
     }
 
     fn get(&self, wanted: &Query) -> Result<Option<Credential>, Error> {
-        let question = compose(Word::Get, |out| message::push_query(wanted, out));
-        let question = question.map_err(|error| failed("look", error))?;
-        let answer = match self.ask_until_answered(Start::Never, &question) {
-            // What it keeps is not for us to read: as good as nothing. The `store` that follows replaces it.
+        let request = compose(Word::Get, |out| message::push_query(wanted, out));
+        let request = request.map_err(|error| failed("look", error))?;
+        let answer = match self.ask_until_answered(Start::Never, &request) {
+            // Its entries cannot be read. The `store` that follows replaces the daemon.
             Err(connect::Error::OtherVersion) => None,
             answer => answer.map_err(unavailable)?,
         };
@@ -218,25 +217,25 @@ impl Storage for Cache {
             condition,
             position,
         };
-        let question = compose(Word::Store, |out| {
+        let request = compose(Word::Store, |out| {
             message::push_store(credential, terms, out)
         });
-        let answer = self.ask(Start::IfNeeded, "store", question)?;
+        let answer = self.ask(Start::IfNeeded, "store", request)?;
         // A daemon of an older version knows no condition, and stores the credential.
         let count = answer.and_then(|answer| message::read_count(lines(&answer)).ok());
         Ok(count != Some(0))
     }
 
     fn set_expiry(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {
-        let question = compose(Word::SetExpiry, |out| message::push_expiry(kept, end, out));
-        let answer = self.ask(Start::Never, "store", question)?;
+        let request = compose(Word::SetExpiry, |out| message::push_expiry(kept, end, out));
+        let answer = self.ask(Start::Never, "store", request)?;
         let count = read("store", answer, message::read_count)?;
         Ok(count.is_some_and(|count| count > 0))
     }
 
     fn erase(&self, unwanted: &Query) -> Result<usize, Error> {
-        let question = compose(Word::Erase, |out| message::push_query(unwanted, out));
-        let answer = self.ask(Start::Never, "erase", question)?;
+        let request = compose(Word::Erase, |out| message::push_query(unwanted, out));
+        let answer = self.ask(Start::Never, "erase", request)?;
         Ok(read("erase", answer, message::read_count)?.unwrap_or(0))
     }
 

@@ -1,9 +1,9 @@
-//! On what a store depends: the daemon looks and writes in one step, and is told by a code what it must find.
+//! Compare-and-swap by code: the daemon compares and writes in one step. The request names the expected secret by a code.
 
 use crate::credential::Credential;
 use crate::credential::code::code;
 
-/// What must still be kept under the key of what is to be stored: see [`crate::storage::Storage::replace`].
+/// The entry that is expected under the key: see [`crate::storage::Storage::replace`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Condition {
     /// Store in any case.
@@ -12,7 +12,6 @@ pub enum Condition {
     Free,
     /// The secret with this code: the request has no room for two.
     Same {
-        /// What the code is under.
         nonce: u64,
         /// The first bytes of the code.
         code: u64,
@@ -20,7 +19,7 @@ pub enum Condition {
 }
 
 impl Condition {
-    /// That the secret of `known` is there, or none. `None`: the system gives no random bytes.
+    /// Expects the secret of `known`, or no entry. `None`: the system gives no random bytes.
     pub fn still(known: Option<&Credential>) -> Option<Self> {
         let Some(known) = known.filter(|known| known.is_complete()) else {
             return Some(Self::Free);
@@ -33,7 +32,7 @@ impl Condition {
         })
     }
 
-    /// Whether `kept` is as it must be.
+    /// Whether `kept` is the expected entry.
     pub fn is_met(self, kept: Option<&Credential>) -> bool {
         let kept = kept.filter(|kept| kept.is_complete());
         match (self, kept) {

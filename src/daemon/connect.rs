@@ -22,7 +22,7 @@ pub enum Error {
     Folder(#[from] files::Error),
     #[error("cannot {0} the daemon's socket")]
     System(&'static str, #[source] io::Error),
-    /// It did not take the connection, or did not answer, in time.
+    /// The daemon did not accept or answer in time.
     #[error("the daemon does not answer")]
     Silent,
     /// A process of another user listens there. Nothing was sent.
@@ -51,7 +51,7 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// At `path`; the folder it is in will be ours alone.
+    /// At `path`, in a folder for this user alone.
     pub fn at(path: &Path) -> Self {
         Self {
             path: path.to_path_buf(),

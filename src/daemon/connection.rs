@@ -1,4 +1,4 @@
-//! One client of the daemon: what it has said so far, what it is still to be told, and until when.
+//! One client of the daemon: its request so far, the rest of its answer, and its deadline.
 
 use std::io::{ErrorKind, Read, Write};
 use std::time::Duration;
@@ -8,19 +8,19 @@ use super::transport::Stream;
 use crate::platform::monotonic_now;
 use crate::secret::Buffer;
 
-/// A client that says nothing for this long is dropped.
+/// A client that sends nothing for this long is dropped.
 const IDLE: Duration = Duration::from_secs(2);
-/// A client that is not done after this long is dropped, however busily it drips.
+/// A client that is not done after this long is dropped, even if it sends a byte now and then.
 const TOTAL: Duration = Duration::from_secs(5);
-/// All requests together; beyond this, clients are told to come again.
+/// The limit of all requests together. Beyond it, a client is told to ask later.
 const REQUESTS: usize = 8 * REQUEST_LIMIT;
 
-/// One client: it asks once and is answered once.
+/// One client, with one request and one answer.
 pub(crate) struct Connection {
     pub(crate) stream: Stream,
-    /// What has come so far, header included.
+    /// The bytes so far, with the header.
     pub(crate) request: Buffer,
-    /// What is to be sent, once there is something.
+    /// The answer, once there is one.
     pub(crate) answer: Option<Buffer>,
     sent: usize,
     began: Duration,
@@ -30,19 +30,19 @@ pub(crate) struct Connection {
     pub(crate) is_ready: bool,
 }
 
-/// How far a connection has come.
+/// The state of a connection.
 #[derive(PartialEq, Eq)]
 pub(crate) enum Progress {
     /// More is to come.
     Unfinished,
-    /// The request is all there, or never will be; this is what to answer.
+    /// The request is complete, or cannot be read: the word is what to answer.
     Complete(Word),
     /// Nothing is left to do.
     Gone,
 }
 
 impl Connection {
-    /// Most clients have written before they are accepted: a look at once saves a round.
+    /// Ready at once: most clients have sent their request before they are accepted.
     pub(crate) fn new(stream: Stream) -> Self {
         let now = monotonic_now();
         let request = Buffer::with_capacity(512);
@@ -62,7 +62,7 @@ impl Connection {
         (self.heard + IDLE).min(self.began + TOTAL)
     }
 
-    /// Takes what is there. `pending`: bytes of requests that all connections hold together.
+    /// Reads what has come. `pending`: the bytes of the requests of all connections.
     pub(crate) fn read(&mut self, pending: usize) -> Progress {
         loop {
             let have = self.request.as_slice().len();
@@ -98,7 +98,7 @@ impl Connection {
         }
     }
 
-    /// Sends what can be sent of the answer.
+    /// Sends as much of the answer as the client takes.
     pub(crate) fn write(&mut self) -> Progress {
         let Some(answer) = &self.answer else {
             return Progress::Gone;

@@ -38,9 +38,9 @@ pub fn read_query(bytes: &[u8]) -> Result<Query, Error> {
 /// By how many bytes the lines of a protocol, a host, a path and a user are longer than that of their URL.
 const URL_IN_LINES: usize = 22;
 
-/// Git's own part, which may be as large as git's request.
+/// Reads git's part, which may be as large as git's request.
 fn entry(bytes: &[u8]) -> Result<Query, Error> {
-    // A URL is one line when it comes, and goes on as four.
+    // git sends a URL as one line, which becomes four.
     if bytes.len() > LIMIT + URL_IN_LINES {
         return Err(Error::TooLarge);
     }
@@ -54,9 +54,8 @@ fn credential(bytes: &[u8]) -> Result<Credential, Error> {
 /// How a credential is to be stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Terms {
-    /// How long it is kept.
     pub lifetime: Lifetime,
-    /// What must be stored under its key for it to be stored.
+    /// The entry that is expected under its key.
     pub condition: Condition,
     /// Its place among the other entries.
     pub position: Position,
@@ -180,14 +179,13 @@ pub fn read_listed(mut bytes: &[u8]) -> Result<Vec<Listed>, Error> {
     Ok(all)
 }
 
-/// How the daemon is: what `cache status` shows.
+/// What `cache status` shows of the daemon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Status {
-    /// Its process.
     pub process: u64,
-    /// How many credentials it keeps.
+    /// The number of entries.
     pub entries: u64,
-    /// How long it has run, in seconds.
+    /// The seconds since it started.
     pub age: u64,
     /// Bytes of memory for secrets.
     pub mapped: u64,

@@ -20,16 +20,16 @@ use crate::storage::Storage;
 use crate::storage::memory::Memory;
 use crate::time;
 
-/// How long to stay when nothing is kept: a rejected token's successor should find us.
+/// The daemon stays this long without entries: the successor of a rejected token then reaches it.
 const LINGER: Duration = Duration::from_secs(30);
-/// How often at most to look through everything for what has ended.
+/// The shortest time between two searches for expired entries.
 const SWEEP: Duration = Duration::from_secs(1);
-/// How often at least to look at clocks and at our socket; a suspended machine's timers stand still.
+/// The longest wait before a look at the clocks and the socket: timers stop while the machine is suspended.
 const ROUND: Duration = Duration::from_secs(60);
-/// More than people have commands; each takes a descriptor.
+/// The limit of connections, each of which takes a descriptor.
 const MOST_CONNECTIONS: usize = 1024;
 
-/// Runs until nothing is kept or a client asks it to stop. Standard input listens at `socket` already. Call this before
+/// Runs until it has no entries or a client asks it to stop. Standard input already listens at `socket`. Call this before
 /// anything is opened: it closes every other descriptor, since those are the caller's.
 pub fn run(socket: &Path) -> io::Result<()> {
     platform::close_inherited();
@@ -116,7 +116,7 @@ impl Daemon {
     }
 
     fn next_wake(&self, now: Duration, accept_again: Duration) -> Duration {
-        // Among them the first that makes room, if we are full.
+        // If the daemon is full, the first of them makes room.
         let deadlines = self.connections.iter().map(Connection::deadline);
         let leaving = self.memory.is_empty().then_some(self.empty_since + LINGER);
         let accept_again = (accept_again > now).then_some(accept_again);
@@ -146,12 +146,12 @@ impl Daemon {
         Ok((ready[0], ready[1]))
     }
 
-    /// Takes everybody who waits. False if there are no descriptors left for the next.
+    /// Accepts every waiting client. Returns false if no descriptor is left for the next one.
     fn accept(&mut self, listener: &Listener) -> bool {
         while self.connections.len() < self.most {
             match listener.accept() {
                 Ok((stream, _)) => {
-                    // Root is no exception: who can become us can be us.
+                    // Root is no exception: root can run a client as this user.
                     let is_ours = transport::peer_is_us(&stream).unwrap_or(false);
                     if is_ours && stream.set_nonblocking(true).is_ok() {
                         self.connections
@@ -170,7 +170,7 @@ impl Daemon {
         true
     }
 
-    /// Goes on with every connection that is ready, and drops those that are done or too slow.
+    /// Serves every connection that is ready, and drops those that are done or too slow.
     fn attend(&mut self) {
         let now = monotonic_now();
         let mut connections = std::mem::take(&mut self.connections);
@@ -179,15 +179,15 @@ impl Daemon {
             .map(|connection| connection.request.as_slice().len())
             .sum();
         connections.retain_mut(|connection| {
-            // Nothing is acknowledged any more that will be gone in a moment: who is dropped asks again, and finds the
-            // next daemon. So does who has not taken its answer yet; only a list is too long to be sent at once.
+            // A daemon that stops acknowledges nothing: a dropped client asks again, and reaches the next daemon. So does
+            // a client that has not read its whole answer yet. Only a list is too long for one write.
             !self.is_asked_to_leave
                 && without_panic(|| self.attend_to(connection, now, &mut pending)).unwrap_or(false)
         });
         self.connections = connections;
     }
 
-    /// False if nothing is left to do.
+    /// Returns false if nothing is left to do.
     fn attend_to(
         &mut self,
         connection: &mut Connection,

@@ -14,7 +14,7 @@ use subtle::ConstantTimeEq;
 
 use super::issuer::by_realms;
 use crate::credential::Credential;
-use crate::credential::code::code;
+use crate::credential::code::{code, hex, unhex};
 use crate::credential::word::from_word;
 use crate::forge::ForgeKind;
 
@@ -79,17 +79,12 @@ impl Attempt {
 
     /// The value of `state[]`.
     pub(crate) fn to_state(&self) -> Vec<u8> {
-        let letter = match (self.is_for_any_user, self.is_last) {
-            (true, false) => b'a',
-            (false, false) => b'u',
-            (true, true) => b'A',
-            (false, true) => b'U',
-        };
-        let mut state = [ANSWER, &[letter]].concat();
-        for byte in self.nonce.iter().chain(&self.code) {
-            state.extend(format!("{byte:02x}").bytes());
+        let mut letter = if self.is_for_any_user { b'a' } else { b'u' };
+        if self.is_last {
+            letter.make_ascii_uppercase();
         }
-        state
+        let (nonce, code) = (hex(&self.nonce), hex(&self.code));
+        [ANSWER, &[letter], nonce.as_bytes(), code.as_bytes()].concat()
     }
 
     /// Whether `credential` has the secret that was answered.
@@ -118,17 +113,6 @@ pub(crate) fn forge_state(realms: &[Vec<u8>]) -> Option<Vec<u8>> {
 pub(crate) fn forge(states: &[Vec<u8>]) -> Option<ForgeKind> {
     let mut told = states.iter().filter_map(|state| state.strip_prefix(FORGE));
     told.find_map(|word| from_word(str::from_utf8(word).ok()?))
-}
-
-fn unhex(digits: &[u8]) -> Option<[u8; 16]> {
-    let mut bytes = [0; 16];
-    if digits.len() != 32 || !digits.iter().all(u8::is_ascii_hexdigit) {
-        return None;
-    }
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]

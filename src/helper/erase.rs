@@ -73,7 +73,7 @@ pub fn remove(helper: &Helper, unwanted: &Query, now: Now) -> Result<Outcome<usi
 
 fn remove_each(helper: &Helper, unwanted: &Query, now: Now) -> (Outcome<Result<(), Error>>, usize) {
     let mut secrets = Vec::new();
-    for storage in helper.storages() {
+    for storage in helper.storages().all() {
         for listed in storage.list().unwrap_or_default() {
             if unwanted.matches(&listed.key) {
                 let kept = storage.get(&Query::exact(&listed.key)).ok().flatten();
@@ -103,7 +103,7 @@ fn next(helper: &Helper, rejected: &Query, key: &Key, attempt: Option<&Attempt>,
         ..of_user.duplicate()
     };
     let has_good = |wanted| {
-        helper.storages().iter().any(|storage| {
+        helper.storages().all().iter().any(|storage| {
             let found = candidate(&**storage, wanted, &Skipped::default(), now);
             matches!(found, Ok(Some(Candidate::Good(_) | Candidate::Nameless(_))))
         })
@@ -129,7 +129,7 @@ pub(super) fn erase_rejected(
     let mut erased: Vec<(Key, Vec<StorageKind>)> = Vec::new();
     let mut failed = Vec::new();
     let began = monotonic_now();
-    for storage in storages {
+    for storage in storages.all() {
         // Several users and paths may have the same token.
         for _ in 0..MOST_REJECTED {
             let found = match storage.get(wanted) {

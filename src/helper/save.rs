@@ -114,7 +114,7 @@ impl Save<'_> {
         let credential = offered.credential;
         let key = Query::exact(&credential.key);
         let mut entries = Vec::new();
-        for storage in self.helper.storages() {
+        for storage in self.helper.storages().all() {
             let found = match storage.kind() {
                 StorageKind::Keychain if trusts_keychain => Ok(Some(credential.duplicate())),
                 _ => storage.get(&key),

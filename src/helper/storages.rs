@@ -31,13 +31,8 @@ impl Storages {
     }
 
     /// Every storage, in order.
-    pub fn iter(&self) -> std::slice::Iter<'_, Box<dyn Storage>> {
-        self.list.iter()
-    }
-
-    /// How many storages there are.
-    pub(crate) fn len(&self) -> usize {
-        self.list.len()
+    pub fn all(&self) -> &[Box<dyn Storage>] {
+        &self.list
     }
 
     /// Whether the list is `auto`: memory first, but a new credential goes to the keychain if that can be reached.
@@ -138,15 +133,6 @@ impl Storages {
     /// The notice of a storage that was passed over. With `auto`, a system without a keychain needs none.
     pub(crate) fn passed_over(&self, cause: Error) -> Option<Notice> {
         (!self.is_auto || !cause.is_absence()).then_some(Notice::PassedOver { cause })
-    }
-}
-
-impl<'a> IntoIterator for &'a Storages {
-    type Item = &'a Box<dyn Storage>;
-    type IntoIter = std::slice::Iter<'a, Box<dyn Storage>>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.list.iter()
     }
 }
 

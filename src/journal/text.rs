@@ -4,7 +4,7 @@ use super::about::{About, Fingerprint, RotationRecord};
 use super::known::push;
 use super::mark::Mark;
 use super::{Contents, Entry, Error};
-use crate::credential::code::hex;
+use crate::credential::code::{hex, unhex};
 use crate::credential::query::Query;
 use crate::credential::word::from_word;
 use crate::protocol::read::{self, AttributeLines};
@@ -86,15 +86,4 @@ impl Contents {
         }
         Ok(out)
     }
-}
-
-fn unhex(text: &[u8]) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    if text.len() != 64 {
-        return None;
-    }
-    for (byte, digits) in bytes.iter_mut().zip(text.chunks(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
-    }
-    Some(bytes)
 }

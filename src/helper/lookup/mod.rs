@@ -156,7 +156,7 @@ impl Lookup<'_> {
     /// The background look-up: fetches the token of `key` from where it is kept, asks its forge unless that was done today, and
     /// sets the expiry of the entry if its secret is still the same.
     pub fn look_up(self, key: &Key, now: Now) -> Result<(), Error> {
-        for storage in self.0.storages() {
+        for storage in self.0.storages().all() {
             let found = if_reached(storage.get(&Query::exact(key)))?.flatten();
             let Some(credential) = found.filter(Credential::is_complete) else {
                 continue;
@@ -212,7 +212,7 @@ impl Lookup<'_> {
         }
         let end = known.end.map(|(end, _)| end);
         if end != credential.expiry {
-            for storage in self.0.storages() {
+            for storage in self.0.storages().all() {
                 if_reached(storage.set_expiry(credential, end))?;
             }
         }

@@ -42,10 +42,7 @@ pub fn close_inherited() {
     #[cfg(not(target_os = "linux"))]
     let done = false;
     if !done {
-        let limit = rustix::process::getrlimit(Resource::Nofile)
-            .current
-            .unwrap_or(4096)
-            .min(65_536);
+        let limit = descriptor_limit().min(65_536);
         for descriptor in 3..i32::try_from(limit).unwrap_or(4096) {
             // SAFETY: as above.
             unsafe { libc::close(descriptor) };

@@ -1,4 +1,4 @@
-//! Signals that end a process which does nothing about them, and how they are kept waiting.
+//! Signals that end or stop a process, and how to defer them.
 #![allow(unsafe_code)]
 
 use std::io::{self, PipeReader, Read};
@@ -13,17 +13,17 @@ use libc::{
     SIGTTOU, SIGUSR1, SIGUSR2, SIGVTALRM, SIGXCPU, SIGXFSZ, c_int,
 };
 
-/// What a person, a shell, a supervisor or a clock sends. Not SIGPIPE, which Rust ignores, and not what the processor raises:
-/// nothing can be trusted then.
+/// The signals of users, shells, supervisors and clocks. Not SIGPIPE, which Rust ignores, and not those of the processor: after
+/// a fault nothing can be trusted.
 const COMMON: [c_int; 14] = [
     SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGXCPU,
     SIGXFSZ, SIGSYS, SIGTRAP, SIGABRT,
 ];
 
-/// What stops a process: a forge's answer does not wait for it to go on.
+/// The signals that stop a process. A forge's answer does not wait until it continues.
 const STOPPING: [c_int; 3] = [SIGTSTP, SIGTTIN, SIGTTOU];
 
-/// All of them that this system has.
+/// All signals that end a process on this system.
 pub(super) fn signals() -> Vec<c_int> {
     #[cfg(target_os = "linux")]
     {
@@ -36,12 +36,12 @@ pub(super) fn signals() -> Vec<c_int> {
     COMMON.to_vec()
 }
 
-/// The first that came while it was kept waiting, and reached a thread that began before.
+/// The first deferred signal that ends the process and that another thread received.
 static CAME: AtomicI32 = AtomicI32::new(0);
-/// The same of those that stop it: an end that comes later goes before.
+/// The first that stops it. One that ends it takes precedence, even if it comes later.
 static STOPPED: AtomicI32 = AtomicI32::new(0);
 
-/// Until it is dropped no signal that can wait ends or stops the process; then the first that came does, as it would have.
+/// Until it is dropped, no signal that can wait ends or stops the process. Then the first that came does.
 pub struct DeferredSignals {
     before: libc::sigset_t,
     handlers: Vec<(c_int, libc::sigaction)>,
@@ -50,7 +50,6 @@ pub struct DeferredSignals {
 }
 
 impl DeferredSignals {
-    /// From now on.
     pub fn begin() -> Self {
         let mut waiting = MaybeUninit::<libc::sigset_t>::uninit();
         let mut before = MaybeUninit::<libc::sigset_t>::uninit();
@@ -67,7 +66,7 @@ impl DeferredSignals {
             libc::pthread_sigmask(libc::SIG_BLOCK, waiting.as_ptr(), before.as_mut_ptr());
             before.assume_init()
         };
-        // A thread that hangs in a storage has no such mask.
+        // The mask is this thread's: another one may hang in a storage.
         let mut handlers = Vec::new();
         for signal in signals {
             // SAFETY: all zeros are a value of its type: no flags, an empty mask.

@@ -68,7 +68,7 @@ impl<'a> Clean<'a> {
         journal: &'a Journal,
         wanted: Option<&'a Query>,
     ) -> Self {
-        let all = storages.iter().chain(rest);
+        let all = storages.all().iter().chain(rest);
         Self {
             storages: all.map(|storage| &**storage).collect(),
             journal,

@@ -27,7 +27,11 @@ pub(super) struct StaleRules {
 
 impl StaleRules {
     pub(super) fn new(settings: &Settings, storages: &Storages, journal: &Journal) -> Self {
-        let mut in_use: Vec<StorageKind> = storages.iter().map(|storage| storage.kind()).collect();
+        let mut in_use: Vec<StorageKind> = storages
+            .all()
+            .iter()
+            .map(|storage| storage.kind())
+            .collect();
         if settings.storage == Choice::Auto {
             in_use = vec![StorageKind::Memory, StorageKind::Keychain];
         }

@@ -159,7 +159,7 @@ fn ask_variable(
 /// Every storage, whether it could be used now.
 pub(super) fn examine_storages(storages: &Storages, settings: &Settings) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for storage in storages {
+    for storage in storages.all() {
         let kind = storage.kind();
         findings.push(match storage.check() {
             Ok(()) => Finding::ok("storage", format!("{kind} can be used")),

@@ -74,7 +74,7 @@ pub(super) fn answer_to(
     now: Now,
 ) -> Result<Option<Credential>, Error> {
     let (mut expired, mut unasked) = (None, None);
-    for storage in storages {
+    for storage in storages.all() {
         match candidate(&**storage, wanted, &Skipped::default(), now) {
             Ok(Some(Candidate::Good(found) | Candidate::Nameless(found))) => {
                 return Ok(Some(found));
@@ -82,7 +82,7 @@ pub(super) fn answer_to(
             Ok(Some(Candidate::Expired(found))) => expired = expired.or(Some(found)),
             Ok(None) => {}
             Err(cause @ Error::Unavailable { .. }) => {
-                if !cause.is_absence() || storages.len() == 1 {
+                if !cause.is_absence() || storages.all().len() == 1 {
                     unasked = unasked.or(Some(cause));
                 }
             }

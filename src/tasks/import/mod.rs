@@ -62,11 +62,14 @@ impl<'a> Import<'a> {
         issuers: &'a Issuers,
         now: Now,
     ) -> Result<Outcome<Self>, Error> {
-        let lasting = list.iter().rposition(|storage| storage.kind().lasts());
-        let target = lasting.unwrap_or(list.len().saturating_sub(1));
+        let lasting = list
+            .all()
+            .iter()
+            .rposition(|storage| storage.kind().lasts());
+        let target = lasting.unwrap_or(list.all().len().saturating_sub(1));
         let mut notices = Vec::new();
         let mut storages = Vec::new();
-        for (index, storage) in list.iter().enumerate() {
+        for (index, storage) in list.all().iter().enumerate() {
             let view = match StorageView::read(&**storage) {
                 Ok(view) => view,
                 Err(cause @ Error::Unavailable { .. }) => {
@@ -474,7 +477,7 @@ mod tests {
     }
 
     fn answer(storages: &Storages, query: &Query) -> Option<Credential> {
-        for storage in storages {
+        for storage in storages.all() {
             for (listed, kept) in storage.all().unwrap().into_iter().rev() {
                 if query.matches(&listed.key) && kept.is_complete() && !kept.is_expired(NOW.unix) {
                     return Some(kept);
@@ -605,7 +608,7 @@ mod tests {
             assert_eq!(pauses, if kind == StorageKind::Keychain { 3 } else { 0 });
             let first = answer(&home.storages, &query(3, 0)).unwrap();
             assert!(first.has_same_secrets(&credential(FOUR[1])), "{kind}");
-            let listed = home.storages.iter().next().unwrap().list().unwrap();
+            let listed = home.storages.all().iter().next().unwrap().list().unwrap();
             let order: Vec<Key> = listed.into_iter().rev().map(|listed| listed.key).collect();
             let expected = [FOUR[1], FOUR[2], FOUR[3], FOUR[0]].map(|said| credential(said).key);
             assert_eq!(order, expected, "{kind}");
@@ -640,7 +643,7 @@ mod tests {
             let import = home.begin();
             let mut offers = import.preview(&harvest([(0, 0, 1, 0)]), None, &[]);
             let newer = credential((0, 0, 2, 0));
-            let storage = home.storages.iter().next().unwrap();
+            let storage = home.storages.all().iter().next().unwrap();
             storage.store(&newer).unwrap();
             let stored = import.store(&mut [&mut offers[0]], &mut |_| {}, &mut |_, _| {});
             stored.unwrap();

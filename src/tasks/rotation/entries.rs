@@ -34,7 +34,7 @@ impl Rotation<'_> {
         let (mut all, silent) = self.find(&old.key, &|kept| kept.has_token_of(old))?;
         all.sort_by_key(|entry| !entry.storage.kind().lasts());
         let mut others = Vec::new();
-        for storage in self.helper.storages() {
+        for storage in self.helper.storages().all() {
             let mut kinds = all.iter().map(|entry| entry.storage.kind());
             if !kinds.any(|kind| kind == storage.kind()) {
                 others.push(&**storage);
@@ -59,7 +59,7 @@ impl Rotation<'_> {
         is_wanted: &dyn Fn(&Credential) -> bool,
     ) -> Result<(Vec<TokenEntry<'_>>, Vec<Error>), Error> {
         let (mut found, mut silent) = (Vec::new(), Vec::new());
-        for storage in self.helper.storages() {
+        for storage in self.helper.storages().all() {
             match find_in(&**storage, key, is_wanted, &mut found) {
                 Ok(()) => {}
                 Err(cause @ Error::Unavailable { .. }) => silent.push(cause),
