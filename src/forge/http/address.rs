@@ -5,38 +5,34 @@ use std::net::Ipv6Addr;
 use ureq::http::Uri;
 
 use super::Error;
+use crate::credential::host::consists_of;
 
 /// Reads a URL as the HTTP library does, and fails if that reads another host or port. The library accepts odd hosts, and uses
 /// the default port in place of one that is too large.
 pub(crate) fn address(url: &str) -> Result<Uri, Error> {
-    let rest = url.strip_prefix("https://").ok_or(Error::Address)?;
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let authority = &rest[..end];
     let uri: Uri = url.parse().map_err(|_| Error::Address)?;
-    let is_whole = uri
-        .authority()
-        .is_some_and(|read| read.as_str() == authority);
-    let split = authority
-        .rfind(':')
-        .filter(|at| !authority[*at..].contains(']'));
-    let (name, port) = split.map_or((authority, None), |at| {
-        (&authority[..at], Some(&authority[at + 1..]))
-    });
+    let rest = url.strip_prefix("https://").unwrap_or_default();
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let (name, port) = match authority.rsplit_once(':') {
+        Some((name, port)) if !port.contains(']') => (name, Some(port)),
+        _ => (authority, None),
+    };
     let is_port = |port: &str| {
         let number = port.parse::<u16>().unwrap_or(0);
         number > 0 && number.to_string() == port
     };
-    let bracketed = name
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'));
-    let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-    let is_host = uri.host() == Some(name)
-        && !name.is_empty()
-        && bracketed.map_or_else(
-            || name.bytes().all(is_name),
-            |address| address.parse::<Ipv6Addr>().is_ok(),
-        );
-    if is_whole && is_host && port.is_none_or(is_port) {
+    let is_host = match name.strip_prefix('[') {
+        Some(rest) => {
+            let address = rest.strip_suffix(']').map(str::parse::<Ipv6Addr>);
+            address.is_some_and(|address| address.is_ok())
+        }
+        None => consists_of(name.as_bytes(), b"-._"),
+    };
+    let is_read_alike = uri
+        .authority()
+        .is_some_and(|read| read.as_str() == authority)
+        && uri.host() == Some(name);
+    if is_read_alike && is_host && port.is_none_or(is_port) {
         Ok(uri)
     } else {
         Err(Error::Address)

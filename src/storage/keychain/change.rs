@@ -175,45 +175,45 @@ pub(super) fn set_expiry(
 }
 
 pub(super) fn erase(store: &dyn ItemStore, unwanted: &Query) -> Result<usize, KeychainFailure> {
-    let names_secret = unwanted.password.is_some() || unwanted.credential.is_some();
     // An item with hidden attributes is found only by the exact spelling. Once unlocked, the second search finds it too.
     let mut hidden = find(store, unwanted, Spelling::AsKept)?;
     hidden.retain(FoundItem::is_hidden);
     reveal(store, &mut hidden, unwanted)?;
-    let found = find(store, unwanted, Spelling::Any)?;
+    let mut found = find(store, unwanted, Spelling::Any)?;
     if found.is_empty() {
         store.check(false)?;
     }
-    let mut erased = 0;
-    for item in found.into_iter().filter(|item| !item.is_hidden()) {
-        let is_named = !names_secret
-            || item
-                .read(store)?
-                .is_some_and(|kept| kept.is_named_by(unwanted));
-        if is_named && if_there(store.delete(&item.item))?.is_some() {
-            erased += 1;
-        }
+    found.retain(|item| !item.is_hidden());
+    let erased = erase_named(store, found, unwanted)?;
+    if erased > 0 || !names_secret(unwanted) || unwanted.username.is_none() {
+        return Ok(erased);
     }
-    if erased == 0 && names_secret && unwanted.username.is_some() {
-        erased = erase_nameless(store, unwanted)?;
-    }
-    Ok(erased)
-}
-
-/// Removes the rejected items without a username: git asked the user for the name and got the secret from us.
-fn erase_nameless(store: &dyn ItemStore, unwanted: &Query) -> Result<usize, KeychainFailure> {
+    // git may have asked the user for the name, and have got the secret from us.
     let anyone = Query {
         username: None,
         ..unwanted.duplicate()
     };
+    let mut nameless = find(store, &anyone, Spelling::AsKept)?;
+    nameless.retain(|item| item.key().is_some_and(|key| key.username.is_none()));
+    erase_named(store, nameless, &anyone)
+}
+
+pub(super) fn names_secret(query: &Query) -> bool {
+    query.password.is_some() || query.credential.is_some()
+}
+
+/// Removes the items, or only those with the secret that `unwanted` names. Returns their number.
+fn erase_named(
+    store: &dyn ItemStore,
+    items: Vec<FoundItem>,
+    unwanted: &Query,
+) -> Result<usize, KeychainFailure> {
     let mut erased = 0;
-    for item in find(store, &anyone, Spelling::AsKept)? {
-        if item.key().is_none_or(|key| key.username.is_some()) {
-            continue;
-        }
-        let is_named = item
-            .read(store)?
-            .is_some_and(|kept| kept.is_named_by(&anyone));
+    for item in items {
+        let is_named = !names_secret(unwanted)
+            || item
+                .read(store)?
+                .is_some_and(|kept| kept.is_named_by(unwanted));
         if is_named && if_there(store.delete(&item.item))?.is_some() {
             erased += 1;
         }

@@ -19,7 +19,9 @@ use std::thread;
 use std::time::Duration;
 
 use self::access::Access;
-use self::change::{ExpectedItem, check_writable, erase, newer_keys, put, set_expiry, touch};
+use self::change::{
+    ExpectedItem, check_writable, erase, names_secret, newer_keys, put, set_expiry, touch,
+};
 use self::external::ExternalItem;
 use self::found::{all, get, list};
 use self::items::{ItemAttributes, ItemStore};
@@ -204,8 +206,7 @@ impl Storage for Keychain {
 
     fn erase(&self, unwanted: &Query) -> Result<usize, Error> {
         // A process that stores writes over the item: without the lock, its newer secret could be erased.
-        let names_secret = unwanted.password.is_some() || unwanted.credential.is_some();
-        let turn = names_secret.then(|| self.take_turn()).transpose();
+        let turn = names_secret(unwanted).then(|| self.take_turn()).transpose();
         let turn = turn.map_err(|cause| busy("erase", cause))?;
         let unwanted = unwanted.duplicate();
         self.access.ask("erase", self.patience, move |store| {
