@@ -12,7 +12,7 @@ use crate::{platform, time};
 /// The process ends after this many seconds, even if a call hangs.
 const LIFE: u32 = 10;
 
-/// Standard input names the entry. Comes before anything is opened: every other descriptor is the caller's, and is closed.
+/// Asks about the entry that standard input names. Runs before any file is opened: all inherited descriptors are closed.
 pub(super) fn run(flags: Flags) -> ExitCode {
     platform::close_inherited();
     platform::end_after(LIFE);

@@ -1,4 +1,4 @@
-//! `logout`: removes the credentials for a URL, and only those that it has named first.
+//! `logout`: names the credentials for a URL, and removes them.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -71,7 +71,7 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
             failed = outcome.notices;
         }
     }
-    // The list has told already which storage could not be asked.
+    // The notices of the list name the storages that could not be asked.
     if is_whole {
         ui::notices(streams, &failed, now.unix);
     }

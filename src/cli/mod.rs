@@ -208,7 +208,7 @@ fn open(flags: Flags, url: Option<&Query>) -> CliResult<(Settings, Helper)> {
     Ok((settings, helper))
 }
 
-/// Settings for a command. Without flags it looks where git would: at those in git's configuration.
+/// Settings for a command. Without flags, those in git's configuration count.
 fn settings(flags: Flags, url: Option<&Query>) -> CliResult<Settings> {
     platform::harden();
     let flags = if flags == Flags::default() {

@@ -66,7 +66,8 @@ fn get(helper: &Helper, request: &Request, now: time::Now, streams: &mut Streams
         forge,
     } = outcome.value;
     let state = state.as_deref().map(|state| AnswerState { state, is_last });
-    // A client without the capability `authtype` cannot use an answer that needs it: git would get neither a credential nor a prompt.
+    // A client without the capability `authtype` cannot use an answer that needs it. git would have no credential, and not
+    // prompt.
     let found = credential.filter(|found| {
         request.understands.authtype || found.password.is_some() || found.refresh_token.is_some()
     });

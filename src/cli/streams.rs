@@ -1,4 +1,4 @@
-//! What a run reads from and writes to: the process's own streams, or a test's.
+//! The streams of a run: those of the process, or of a test.
 
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
@@ -13,7 +13,7 @@ const PIPED_PATIENCE: Duration = Duration::from_secs(300);
 /// A client that does not read the messages still gets the answer.
 const MESSAGE_PATIENCE: Duration = Duration::from_secs(1);
 
-/// The three streams, and what is at their ends.
+/// The three streams, and their capabilities.
 pub struct Streams {
     /// Requests, or a token.
     pub input: Box<dyn Read>,

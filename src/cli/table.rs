@@ -76,7 +76,7 @@ fn in_paragraphs(heading: &[&str], rows: &[Vec<String>], bold: Style) -> String 
     paragraphs.join("\n")
 }
 
-/// How much of thirty days is left, in ten steps: `[####------]`. Anything left at all shows.
+/// The rest of thirty days in ten steps, rounded up: `[####------]`.
 pub(super) fn bar(left: u64) -> String {
     let steps = left.min(FULL_BAR).div_ceil(FULL_BAR / BAR as u64);
     let filled = usize::try_from(steps).unwrap_or(BAR);

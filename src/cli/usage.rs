@@ -1,5 +1,5 @@
-//! Wrong command lines: an unknown word is an error for a person and silence for a later git, and a value is shown back
-//! unless it may be a token.
+//! Wrong command lines: an unknown word is an error for a user, and ignored for a later git. Messages repeat a value unless it
+//! may be a token.
 
 use std::io::Read;
 use std::process::ExitCode;
@@ -19,7 +19,7 @@ pub(super) const MISUSE: u8 = 2;
 const FIRST_LINE: Duration = Duration::from_secs(1);
 /// The longest line that git writes (`credential_read` in its `credential.c`).
 const LONGEST_LINE: usize = 64 * 1024;
-/// The program as a person calls it.
+/// The program as a user calls it.
 const PROGRAM: &str = "git credential-pat";
 /// The keys of git-credential(1), INPUT/OUTPUT FORMAT.
 const PROTOCOL_KEYS: [&[u8]; 16] = [
@@ -126,7 +126,7 @@ fn unexpected_argument(error: &clap::Error) -> (String, String) {
     (what, hint)
 }
 
-/// The command that was given wrongly, as a person types it: `git credential-pat cache`.
+/// The command with the mistake, as a user types it: `git credential-pat cache`.
 fn command_of(error: &clap::Error) -> String {
     let usage = match error.get(ContextKind::Usage) {
         Some(ContextValue::StyledStr(usage)) => usage.to_string(),

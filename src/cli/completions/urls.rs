@@ -1,4 +1,4 @@
-//! Stored URLs for a shell that completes: fast, bounded, and without a prompt, a daemon that is started, or a secret.
+//! Stored URLs for a shell's completions: within a deadline, without a prompt or a secret, and without starting the daemon.
 
 use std::sync::mpsc;
 use std::thread;

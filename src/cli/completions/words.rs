@@ -10,7 +10,7 @@ use crate::terminal::escape;
 
 /// The hidden command that shells run: the words after the program's name follow, the last one is to be completed.
 pub(super) const COMMAND: &str = "complete-words";
-/// Stands for the names of files, which the shell itself completes.
+/// Tells the shell to complete the names of files itself.
 const FILES: &str = ":files";
 const STORAGES: [&str; 4] = ["auto", "memory", "keychain", "file"];
 const SOURCES: [&str; 9] = [
@@ -25,7 +25,7 @@ const SOURCES: [&str; 9] = [
     "env:",
 ];
 
-/// A line for each candidate: the whole word, and after a tab what it is.
+/// A line for each candidate: the whole word, and its help after a tab.
 pub(super) fn candidates(words: &[String]) -> String {
     let mut line = command_line();
     line.build();
@@ -49,7 +49,7 @@ pub(super) fn candidates(words: &[String]) -> String {
 /// A candidate is a word and, after a tab, its help.
 type Candidates = Vec<String>;
 
-/// Where a word stands.
+/// The place of a word on the command line.
 struct WordPlace<'a> {
     command: &'a Command,
     /// The option whose value comes next.
@@ -145,7 +145,7 @@ impl<'a> WordPlace<'a> {
     }
 }
 
-/// The commands for people. git's own operations are not typed.
+/// The commands for users, who do not type git's operations.
 fn commands(of: &Command) -> Candidates {
     let mut all = Vec::new();
     for command in of.get_subcommands() {
@@ -173,7 +173,7 @@ fn values(argument: &Arg, word: &str) -> Candidates {
     }
 }
 
-/// Lists of storages have commas between.
+/// A list of storages is separated by commas.
 fn storages(word: &str) -> Candidates {
     let (before, _) = word.rsplit_once(',').unwrap_or_default();
     let named: Vec<&str> = before.split(',').filter(|name| !name.is_empty()).collect();

@@ -144,8 +144,8 @@ impl<'a> Clean<'a> {
         }
     }
 
-    /// The wanted stale credentials with their labels, marked as kept if they match `keep`: those of `inventory`, and the copies in other helpers with a secret that
-    /// is stale here, has expired, or is retired. A copy of a live credential is not stale.
+    /// The wanted stale credentials with their labels: those of `inventory`, and the copies in other helpers with a secret that is
+    /// stale here, has expired, or is retired. A copy of a live credential is not stale. Those that match `keep` are marked.
     pub fn with_copies(
         &self,
         inventory: Inventory,

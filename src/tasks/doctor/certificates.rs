@@ -1,4 +1,4 @@
-//! Whether git verifies the server that it hands the token to: `http.sslVerify` and `GIT_SSL_NO_VERIFY`.
+//! Whether git verifies the server that gets the token: `http.sslVerify` and `GIT_SSL_NO_VERIFY`.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -13,12 +13,12 @@ use crate::git::context::most_specific;
 use crate::git::setting::Setting;
 
 const TITLE: &str = "certificates";
-/// git looks whether it is set, and not what it is set to.
+/// git ignores its value.
 const VARIABLE: &str = "GIT_SSL_NO_VERIFY";
 const CONSEQUENCE: &str =
     "git does not verify the server, so a machine in between can take the token";
 
-/// Returns what keeps git from verifying the server of `url`, or of any URL.
+/// The settings that keep git from verifying the server of `url`, or of any URL.
 pub fn examine(git: Option<&Git>, url: Option<&Query>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if url.is_some_and(|url| url.protocol.as_deref() != Some(b"https")) {

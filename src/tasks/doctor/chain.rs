@@ -23,7 +23,7 @@ use crate::terminal::escape::shell_word;
 const TITLE: &str = "helper chain";
 const REPLACE: &str = " --replace";
 
-/// Returns that git does not call this helper for `url`, or for every URL; `None`: git does. `counts`: which settings count.
+/// A problem if git does not call this helper for `url`, or for every URL. `counts`: whether a setting counts.
 pub fn not_called(
     git: &Git,
     url: Option<&Query>,
@@ -104,14 +104,14 @@ pub fn examine(
     findings
 }
 
-/// That git does not call this helper, and which empty value drops it, if one does.
+/// The problem that git does not call this helper. Names the empty value that drops it, if there is one.
 fn not_called_by(git: &Git, chain: &HelperChain) -> Finding {
     let says = "git does not ask this helper";
     let Some([empty, ours]) = &chain.dropped else {
         return Finding::problem(TITLE, says, "git credential-pat setup");
     };
     let says = format!(
-        "{says}: an empty value has it forget those before ({})",
+        "{says}: an empty value drops the helpers before it ({})",
         place(empty)
     );
     let remedy = if is_included(git, empty) {
@@ -152,10 +152,10 @@ fn of_first(other: &Setting, ours: &Setting, answer: Option<GitsAnswer>) -> Find
     }
 }
 
-/// `setup`, done like `how`, in the scope and for the URL where `setting` stands: elsewhere it would come before, and not help. With
-/// the options of `ours`: with others it would keep tokens elsewhere.
+/// The `setup` command with the flag `how`, for the scope and URL of `setting`: in another place, its line would come too early. It
+/// repeats the options of `ours`, so that the storage stays the same.
 fn remedy(how: &str, setting: &Setting, ours: &Setting) -> String {
-    // Without its secret a command would not mean this setting.
+    // A command without the secret would name another setting.
     if without_secrets(&setting.key) != setting.key {
         return by_hand(setting);
     }
@@ -183,7 +183,7 @@ fn is_repositorys(setting: &Setting) -> bool {
     matches!(&setting.scope[..], "local" | "worktree")
 }
 
-/// Has git ask its helpers as for a fetch outside of any repository; `None`: it cannot be asked, or the answer cannot be read.
+/// Makes git ask its helpers as for a fetch outside of any repository. `None`: git fails, or its answer cannot be read.
 fn answer(git: &Git, question: &Question, kept: &Credential) -> Option<GitsAnswer> {
     let mut text = Buffer::with_capacity(1024);
     write::query(&question.asked, &mut text).ok()?;
@@ -205,7 +205,7 @@ fn answer(git: &Git, question: &Question, kept: &Credential) -> Option<GitsAnswe
     })
 }
 
-/// The program of `value`, if it is not where it is said to be.
+/// The program of `value` if it is not installed there.
 fn missing(value: &OsStr) -> Option<String> {
     let first = words(value)?.into_iter().next()?;
     let is_there = if Path::new(&first).is_absolute() {

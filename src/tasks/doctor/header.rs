@@ -1,5 +1,5 @@
-//! An `Authorization` header in git's own configuration: `http.extraHeader` (git-config(1)) counts in place of what a helper
-//! answers. Continuous integration leaves it in a repository.
+//! An `Authorization` header in git's own configuration: git sends `http.extraHeader` (git-config(1)) instead of a helper's
+//! answer. Continuous integration leaves it in a repository.
 
 use super::finding::Finding;
 use super::removal::removal;

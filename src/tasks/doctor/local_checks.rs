@@ -40,7 +40,7 @@ pub fn git() -> (Option<Git>, Finding) {
     let (git, version) = match Git::find().and_then(|git| Ok((git.version()?, git))) {
         Ok((version, git)) => (git, version),
         Err(error) => {
-            let install = "install git, and have its folder on PATH";
+            let install = "install git, and put its folder on PATH";
             let remedy = error.hint().unwrap_or(install);
             return (None, Finding::problem("git", error.to_string(), remedy));
         }
@@ -48,8 +48,9 @@ pub fn git() -> (Option<Git>, Finding) {
     match helper_lines(&git) {
         Ok(_) => (Some(git), Finding::ok("git", version)),
         Err(error) => {
-            let says = format!("git stops at its own configuration: {error}");
-            let remedy = "correct what git names, until 'git config --list' shows no error";
+            let says = format!("git cannot read its own configuration: {error}");
+            let remedy =
+                "correct the lines that git names, until 'git config --list' shows no error";
             let remedy = error.hint().unwrap_or(remedy);
             (None, Finding::problem("git", says, remedy))
         }
@@ -62,8 +63,8 @@ pub fn unanswered() -> Option<Finding> {
     Some(Finding::problem("git", says, UNREADABLE))
 }
 
-/// Tokens in the environment, by the names of their variables. `git`: whether one of its helpers reads them, too. `helper`: asks
-/// the forge at `url` about them, if they can be for it.
+/// Tokens in variables of the environment. A helper of `git` may read them, too. `helper` asks the forge at `url` about those that
+/// may be for it.
 pub fn environment(
     git: Option<&Git>,
     url: Option<&Query>,
@@ -119,8 +120,8 @@ pub fn environment(
     findings
 }
 
-/// Whether the token in the variable `name` may be for `host`, as gh reads them (`gh help environment`): some are for github.com
-/// and ghe.com, some for every other GitHub. GitHub Actions name their server.
+/// Whether the token in the variable `name` may be for `host`. By `gh help environment`, some variables are for github.com and
+/// ghe.com, others for every other GitHub server. GitHub Actions name their server.
 fn is_meant_for(name: &str, host: &[u8]) -> bool {
     let is_public = host == b"github.com" || host.ends_with(b".ghe.com");
     let is_server = || {
@@ -135,8 +136,8 @@ fn is_meant_for(name: &str, host: &[u8]) -> bool {
     }
 }
 
-/// Asks the forge at `url` about a token from the environment. `None`: by the host's name, or a `[[host]]` rule, the forge
-/// there is no `kind`, so the token may be for another host, and is not sent.
+/// Asks the forge at `url` about a token from the environment. `None`: by the host's name or a `[[host]]` rule, the forge is not of
+/// `kind`. The token may be for another host, and is not sent.
 fn ask_variable(
     helper: &Helper,
     kind: forge::ForgeKind,
@@ -156,7 +157,7 @@ fn ask_variable(
     (issuer.forge.kind() == kind).then(|| Lookup(helper).ask(&credential, now).1)
 }
 
-/// Every storage, whether it could be used now.
+/// Whether each storage can be used.
 pub(super) fn examine_storages(storages: &Storages, settings: &Settings) -> Vec<Finding> {
     let mut findings = Vec::new();
     for storage in storages.all() {
@@ -187,14 +188,14 @@ pub(super) fn examine_storages(storages: &Storages, settings: &Settings) -> Vec<
     findings
 }
 
-/// What the plaintext file holds beside entries, and whether a repository may swallow it.
+/// Unreadable parts of the plaintext file, and the risk that it is committed to a repository.
 fn plaintext(settings: &Settings) -> Vec<Finding> {
     let file = &settings.file;
     let path = file.path();
     let shown = path.display();
     let mut findings = Vec::new();
     if let Ok(count @ 1..) = file.count_unreadable() {
-        let says = format!("{count} paragraphs of {shown} are no entries, and passed over");
+        let says = format!("{count} paragraphs of {shown} are no entries, and are ignored");
         let remedy = format!("look at {shown}, and fix or remove them");
         findings.push(Finding::problem("plaintext file", says, remedy));
     }

@@ -24,7 +24,7 @@ pub fn examine(url: Option<&Query>, kept: Option<&Credential>) -> Option<Finding
     let file = Foreign::find().ok()?.home.join(".netrc");
     match external::read_as_its_reader(&file) {
         Ok(bytes) => of_bytes(&file, bytes?.as_slice(), url, kept),
-        // A file that cannot be read does not sign git in, nor does an empty device, such as /dev/null.
+        // git cannot sign in with an unreadable file or an empty device, such as /dev/null.
         Err(files::Error::System { cause, .. }) if cause.kind() != ErrorKind::FileTooLarge => None,
         Err(error) => {
             let says = if is_pipe(&file) {

@@ -13,20 +13,20 @@ use crate::helper::storages::Storages;
 use crate::storage::Error;
 use crate::time::Now;
 
-/// What git asks about a URL.
+/// git's query for a URL.
 pub struct Question {
-    /// As git writes it.
+    /// The query as git writes it.
     pub asked: Query,
-    /// As this helper looks for it: under the account's path, for the account's user.
+    /// The query after the `[[account]]` rules: with the path and user of the account.
     pub wanted: Query,
-    /// The rule that goes by the path, where git does not tell it.
+    /// A rule that needs the path, if git does not send it.
     pub untold: Option<Account>,
     /// Whether `credential.username` names the user.
     pub is_named_by_git: bool,
 }
 
 impl Question {
-    /// By git's settings where one is, and the rules for accounts.
+    /// Applies the settings of git, if there is one, and the `[[account]]` rules.
     pub fn of(git: Option<&Git>, accounts: &[Account], url: &Query) -> Self {
         let mut asked = url.duplicate();
         let set = git.and_then(|git| username(git, url));
@@ -59,15 +59,15 @@ impl Question {
     }
 }
 
-/// The user that git asks for where the URL names none: `credential.username` (gitcredentials(7)).
+/// The user of a URL without one: `credential.username` (gitcredentials(7)).
 fn username(git: &Git, url: &Query) -> Option<Username> {
     let settings = git.settings(r"^credential\.(.*\.)?username$").ok()?;
     let name = last(&settings, Some(url))?.value.as_encoded_bytes();
     (!name.is_empty()).then(|| name.to_vec().into())
 }
 
-/// What answers `wanted`, as for `get`; if nothing does, what would if it had not ended. Fails if nothing is found and not
-/// every storage could be asked.
+/// The credential that answers `wanted`, as in `get`, else an expired one. Fails if nothing is found and a storage could not be
+/// asked.
 pub(super) fn answer_to(
     storages: &Storages,
     wanted: &Query,

@@ -1,4 +1,4 @@
-//! Findings about the remotes of the current repository: whether git asks a helper where they lead.
+//! Findings about the remotes of the current repository: whether git asks a helper for their URLs.
 
 use super::finding::Finding;
 use super::removal::removal;
@@ -10,7 +10,7 @@ use crate::terminal::escape::shell_word;
 
 const TITLE: &str = "remote";
 
-/// Why git asks no helper for `target`, the URL that a user typed.
+/// The reason why git asks no helper for `target`, the URL that a user typed.
 pub fn of_target(target: &Target, remotes: &Remotes) -> Option<Finding> {
     if let Some(ssh) = target.ssh() {
         for remote in &remotes.all {
@@ -33,7 +33,7 @@ pub fn of_target(target: &Target, remotes: &Remotes) -> Option<Finding> {
     Some(with_password(target, "that place", str::to_owned))
 }
 
-/// Why git asks no helper for `remote`.
+/// The reason why git asks no helper for `remote`.
 pub fn of_remote(remote: &Remote, remotes: &Remotes) -> Option<Finding> {
     let option = if remote.is_for_push { "--push " } else { "" };
     let end = if remote.name.starts_with('-') {
@@ -54,7 +54,7 @@ pub fn of_remote(remote: &Remote, remotes: &Remotes) -> Option<Finding> {
     holds_password.then(|| with_password(&remote.target, &named, used))
 }
 
-/// `named`: what leads to the target. `used`: the remedy with another URL.
+/// `named`: the name of the target in a message. `used`: the remedy with another URL.
 fn over_ssh(
     target: &Target,
     ssh: &Ssh,
@@ -62,8 +62,9 @@ fn over_ssh(
     named: &str,
     used: impl Fn(&str) -> String,
 ) -> Finding {
-    let says =
-        format!("{named} is reached over SSH: git asks no helper there, tokens serve HTTPS only");
+    let says = format!(
+        "{named} is reached over SSH: git asks no helper there, and tokens work over HTTPS only"
+    );
     let https = ssh.https();
     // A rule may lead the HTTPS address back to SSH.
     let back = https.as_deref().map(|https| remotes.rewrite(https));
@@ -73,7 +74,7 @@ fn over_ssh(
         (Some(rule), _) => without(&rule),
         (None, Some(https)) => used(&https),
         (None, None) => {
-            "have it lead to the HTTPS address that the repository's page at its forge shows: SSH's own configuration alone knows this host"
+            "use the HTTPS address on the repository's page at its forge: only SSH's configuration knows this host"
                 .to_owned()
         }
     };

@@ -4,7 +4,6 @@ use super::diagnosis::Diagnosis;
 use super::finding::Finding;
 use crate::credential::key::Key;
 use crate::credential::token::TokenKind;
-use crate::credential::url;
 use crate::credential::username::Username;
 use crate::forge::answer::HttpAnswer;
 use crate::forge::{ForgeKind, TokenVerdict};
@@ -107,12 +106,12 @@ impl Diagnosis<'_> {
         before: &str,
     ) -> Finding {
         let location = answer.header("location").unwrap_or_default();
-        let host = url::parse(location.as_bytes())
-            .ok()
-            .and_then(|url| url.host);
-        let at = host.map_or_else(String::new, |host| {
-            format!(" (at {})", String::from_utf8_lossy(&host))
-        });
+        let host = location.split_once("://").map_or("", |(_, rest)| rest);
+        let host = host.split(['/', '?', '#']).next().unwrap_or_default();
+        let at = match host.rsplit('@').next() {
+            None | Some("") => String::new(),
+            Some(host) => format!(" (at {host})"),
+        };
         let says = format!(
             "{}: {before}{page}{at} answers in the place of git's server; this says nothing about the token",
             answer.status
@@ -214,9 +213,9 @@ impl Diagnosis<'_> {
             return Finding::problem(TITLE, says, remedy);
         }
         let what = if self.is(ForgeKind::Bitbucket) {
-            "app passwords were removed on 28 July 2026, and git never forgets one by itself"
+            "app passwords were removed on 28 July 2026, and git never removes one by itself"
         } else {
-            "this way to sign in was removed, and git never forgets it by itself"
+            "this way to sign in was removed, and git never removes it by itself"
         };
         Finding::problem(TITLE, format!("410: {before}{what}"), self.login.clone())
     }

@@ -228,7 +228,7 @@ fn an_ssh_host_that_only_ssh_knows_is_not_made_an_address() {
     work.git(&["remote", "add", "origin", remote]).succeeded();
     for url in ["", "origin", remote] {
         let (_, remedy) = only_problem(&work, url);
-        assert!(remedy.contains("that the repository's page"), "{remedy}");
+        assert!(remedy.contains("on the repository's page"), "{remedy}");
     }
     // A host with a port is no SSH URL where somebody types it.
     let (output, _) = doctor(&work, &work.forge.host());
@@ -335,7 +335,10 @@ fn a_repository_that_forgets_all_helpers() {
     work.git(&["config", "--local", "--add", "credential.helper", "store"])
         .succeeded();
     let (says, remedy) = only_problem(&work, &url);
-    assert!(says.contains("an empty value has it forget"), "{says}");
+    assert!(
+        says.contains("an empty value drops the helpers before it"),
+        "{says}"
+    );
     assert_eq!(remedy, "git credential-pat setup --storage file --local");
     process::run(
         &mut work.sandbox.helper("setup --storage file --local"),
