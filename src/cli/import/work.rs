@@ -135,7 +135,7 @@ impl Work<'_> {
         lasting.retain(|kind| kind.lasts());
         let sources = (self.neighbours, self.harvest);
         let removal = SourceRemoval::of(import, &self.offers, sources, |key| {
-            // Then git finds only the copy at the source. Before `setup`, git looks nowhere, and a warning is enough.
+            // If git looks elsewhere, it finds only the source. Before `setup`, git looks nowhere, and a warning is enough.
             calls.look_elsewhere(key, &lasting, self.settings)
         })?;
         warnings::staying(streams, &removal, self.harvest, dry_run, || {
