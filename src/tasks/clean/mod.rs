@@ -47,7 +47,7 @@ pub enum RemovalError {
     #[error(transparent)]
     Storage(#[from] Error),
     #[error(transparent)]
-    Neighbour(#[from] neighbour::Error),
+    Neighbour(#[from] neighbour::failure::Error),
 }
 
 impl RemovalError {
