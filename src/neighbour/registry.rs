@@ -144,12 +144,8 @@ impl Neighbours {
             cache: None,
             untold: Vec::new(),
         };
-        let chosen = if chosen.is_empty() {
-            &Source::ALL
-        } else {
-            chosen
-        };
-        for source in chosen {
+        let named = Some(chosen).filter(|chosen| !chosen.is_empty());
+        for source in named.unwrap_or(&Source::ALL) {
             let keychain = Rc::clone(&keychain);
             let neighbour: Box<dyn Neighbour> = match source {
                 Source::GitStore(file) => {
@@ -184,13 +180,8 @@ impl Neighbours {
                     continue;
                 }
                 Source::Variable(variable) => {
-                    let mut wanted = wanted.map(Query::duplicate).unwrap_or_default();
-                    wanted.username = wanted.username.filter(|user| !user.is_empty());
-                    if wanted.username.is_none() {
-                        wanted.username = username_of(variable).map(Username::from);
-                    }
-                    let variable = variable.clone();
-                    Box::new(Environment { variable, wanted })
+                    let wanted = wanted.map(Query::duplicate).unwrap_or_default();
+                    Box::new(environment(variable, wanted, username_of))
                 }
             };
             neighbours.all.push(neighbour);
@@ -248,6 +239,19 @@ impl Neighbours {
     pub fn can_remove(&self, copied: &Copied) -> bool {
         !["netrc", "env"].contains(&self.name_of(copied))
     }
+}
+
+/// The token of `wanted` in a variable, under the usual username if `wanted` has none.
+fn environment(
+    variable: &str,
+    mut wanted: Query,
+    username_of: &dyn Fn(&str) -> Option<&'static str>,
+) -> Environment {
+    if wanted.username.as_ref().is_none_or(Username::is_empty) {
+        wanted.username = username_of(variable).map(Username::from);
+    }
+    let variable = variable.to_owned();
+    Environment { variable, wanted }
 }
 
 impl Harvest {

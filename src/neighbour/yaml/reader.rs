@@ -115,15 +115,15 @@ impl<'a> Reader<'a> {
         } else {
             self.on_lines(start, end)
         };
-        let mut path = self.path.clone();
-        path.push(text);
+        self.path.push(text);
         self.document.leaves.push(Leaf {
-            path,
+            path: self.path.clone(),
             value,
             is_alias,
             line,
             entry,
         });
+        self.path.pop();
         Ok(())
     }
 
