@@ -8,14 +8,14 @@ use super::connect::Socket;
 use crate::files::owned::Folder;
 
 /// Our socket in its folder, known by its inode: another daemon's in the same place is not ours to remove.
-pub(crate) struct Place {
+pub(crate) struct SocketPlace {
     folder: Folder,
     name: OsString,
     lock_name: OsString,
     identity: (u64, u64),
 }
 
-impl Place {
+impl SocketPlace {
     /// Where the daemon's socket is now.
     pub(crate) fn of(socket: &Socket) -> io::Result<Self> {
         let (folder, name, lock_name) = socket.parts().map_err(io::Error::other)?;

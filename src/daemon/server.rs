@@ -10,7 +10,7 @@ use super::connect::Socket;
 use super::connection::{Connection, Progress};
 use super::header::{HEADER, Word, compose, compose_word};
 use super::message::{self, Status};
-use super::place::Place;
+use super::place::SocketPlace;
 use super::transport::{self, Listener};
 use crate::credential::Credential;
 use crate::platform::{self, Signals, arena, monotonic_now};
@@ -40,7 +40,7 @@ pub fn run(socket: &Path) -> io::Result<()> {
         return Err(io::Error::other("standard input does not listen there"));
     }
     let signals = Signals::new()?;
-    let place = Place::of(&Socket::at(socket))?;
+    let place = SocketPlace::of(&Socket::at(socket))?;
     let descriptors = platform::descriptor_limit();
     let most = descriptors.saturating_sub(12).clamp(1, MOST_CONNECTIONS);
     let now = monotonic_now();
@@ -73,7 +73,12 @@ struct Daemon {
 }
 
 impl Daemon {
-    fn serve(mut self, listener: &Listener, mut signals: Signals, place: &Place) -> io::Result<()> {
+    fn serve(
+        mut self,
+        listener: &Listener,
+        mut signals: Signals,
+        place: &SocketPlace,
+    ) -> io::Result<()> {
         let mut no_accept_before = Duration::ZERO;
         let mut next_look = monotonic_now() + ROUND;
         loop {

@@ -145,7 +145,7 @@ pub struct Reading {
     /// The usable entries, in the order in which the neighbour would answer.
     pub found: Vec<Found>,
     /// Entries that cannot be used.
-    pub skipped: Skipped,
+    pub skipped: SkippedEntries,
     /// The number of entries beyond [`MOST`].
     pub surplus: usize,
     /// Places that could not be read.
@@ -216,13 +216,13 @@ fn https(host: &[u8], username: &[u8], secret: &[u8]) -> Query {
 
 /// The number of skipped entries, and the places of the first ones.
 #[derive(Debug, Default)]
-pub struct Skipped {
+pub struct SkippedEntries {
     pub count: usize,
     /// Files, with a line from 1 where a line is an entry.
     named: Vec<(PathBuf, Option<usize>)>,
 }
 
-impl Skipped {
+impl SkippedEntries {
     /// Counts the entry in `line` of `place`.
     pub fn add(&mut self, place: &Place, line: Option<usize>) {
         self.count += 1;
@@ -235,7 +235,7 @@ impl Skipped {
 }
 
 /// Files and lines; empty if no file is named. May hold bytes of a file's name: escape it before a terminal sees it.
-impl fmt::Display for Skipped {
+impl fmt::Display for SkippedEntries {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut files = Vec::new();
         for of_file in self.named.chunk_by(|one, two| one.0 == two.0) {

@@ -14,7 +14,7 @@ use super::git_cache::GitCache;
 use super::git_store::GitStore;
 use super::glab::Glab;
 use super::netrc::Netrc;
-use super::{Error, Found, Neighbour, Skipped, locate};
+use super::{Error, Found, Neighbour, SkippedEntries, locate};
 use crate::credential::host::consists_of;
 use crate::credential::query::Query;
 use crate::credential::url;
@@ -120,7 +120,7 @@ pub struct Harvest {
     /// In the order in which the neighbours were named. Within a neighbour, its first answer comes first.
     pub copies: Vec<Copied>,
     /// The skipped entries by neighbour.
-    pub skipped: Vec<(&'static str, Skipped)>,
+    pub skipped: Vec<(&'static str, SkippedEntries)>,
     /// The number of unread entries by neighbour.
     pub surplus: Vec<(&'static str, usize)>,
     /// Sources that could not be read.
