@@ -15,6 +15,14 @@ pub fn split_at(text: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
     (parts.next().unwrap_or_default(), parts.next())
 }
 
+/// Returns `path` without the slashes at both ends.
+pub(crate) fn without_slashes(mut path: &[u8]) -> &[u8] {
+    while let [b'/', rest @ ..] | [rest @ .., b'/'] = path {
+        path = rest;
+    }
+    path
+}
+
 /// Whether `text` is a URL scheme (RFC 3986 §3.1).
 pub fn is_protocol(text: &[u8]) -> bool {
     text.first().is_some_and(u8::is_ascii_alphabetic)

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
+use super::host::without_slashes;
 use super::percent::encode;
-use super::url::without_slashes;
 use super::username::Username;
 use crate::terminal::escape::{is_plain, shell_word};
 

@@ -2,7 +2,7 @@
 
 use std::ffi::{OsStr, OsString};
 
-use super::host::{is_host, is_path, is_protocol, split_at};
+use super::host::{is_host, is_path, is_protocol, split_at, without_slashes};
 use super::percent;
 use super::query::Query;
 use super::username::{HIDDEN, Username};
@@ -106,14 +106,6 @@ pub fn without_secrets(text: &OsStr) -> OsString {
 pub fn is_at_or_below(path: &[u8], folder: &[u8]) -> bool {
     path.strip_prefix(folder)
         .is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
-}
-
-/// Returns `path` without the slashes at both ends.
-pub(crate) fn without_slashes(mut path: &[u8]) -> &[u8] {
-    while let [b'/', rest @ ..] | [rest @ .., b'/'] = path {
-        path = rest;
-    }
-    path
 }
 
 /// Reads a user. git passes every byte except NUL, LF and CR (`credential.c`), so a username may hold a tab.

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use super::{Error, Found, Neighbour, Place, Reading};
 use crate::credential::host::split_at;
+use crate::credential::host::without_slashes;
 use crate::credential::percent::decode;
 use crate::credential::query::Query;
-use crate::credential::url::{split_scheme, without_slashes};
+use crate::credential::url::split_scheme;
 use crate::files::external;
 use crate::secret::Secret;
 
