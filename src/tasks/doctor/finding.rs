@@ -36,7 +36,10 @@ impl FindingState {
 
 impl Finding {
     pub fn ok(title: &'static str, says: impl Into<String>) -> Self {
-        Self::new(title, FindingState::Ok, says.into(), None)
+        Self {
+            outcome: FindingState::Ok,
+            ..Self::note(title, says, None)
+        }
     }
 
     pub fn note(
@@ -44,7 +47,12 @@ impl Finding {
         says: impl Into<String>,
         remedy: impl Into<Option<String>>,
     ) -> Self {
-        Self::new(title, FindingState::Note, says.into(), remedy.into())
+        Self {
+            title,
+            outcome: FindingState::Note,
+            says: says.into(),
+            remedy: remedy.into(),
+        }
     }
 
     pub fn problem(
@@ -52,25 +60,9 @@ impl Finding {
         says: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
-        Self::new(
-            title,
-            FindingState::Problem,
-            says.into(),
-            Some(remedy.into()),
-        )
-    }
-
-    fn new(
-        title: &'static str,
-        outcome: FindingState,
-        says: String,
-        remedy: Option<String>,
-    ) -> Self {
         Self {
-            title,
-            outcome,
-            says,
-            remedy,
+            outcome: FindingState::Problem,
+            ..Self::note(title, says, Some(remedy.into()))
         }
     }
 }
