@@ -1,4 +1,4 @@
-//! Starting the background look-up: a process of our own that `store` does not wait for.
+//! Starts the background look-up: a process of this program that `store` does not wait for.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -11,7 +11,7 @@ use crate::platform::own_command;
 use crate::protocol::write;
 use crate::secret::Buffer;
 
-/// The word that our own program is started with; not for people.
+/// The internal command of the look-up.
 pub const COMMAND: &str = "look-up-one";
 /// A pipe holds this much without a reader (pipe(7)), so that writing never waits. A longer key is not looked up.
 const LONGEST: usize = 4096;
@@ -47,7 +47,7 @@ fn is_kept(name: &OsStr) -> bool {
             .any(|prefix| name.starts_with(prefix.as_bytes()))
 }
 
-/// Starts it for the token of `key`, which is all it is told: the secret it fetches for itself.
+/// Starts the look-up for the token of `key`. It gets only the key, and fetches the secret itself.
 pub fn start(flags: &Flags, key: &Key) -> io::Result<()> {
     let mut text = Buffer::with_capacity(LONGEST);
     let written = write::query(&Query::of(key), &mut text);

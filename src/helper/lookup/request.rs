@@ -12,9 +12,9 @@ use crate::time::{Now, in_words};
 /// The outcome of a request to a forge about a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Asked {
-    /// It answered.
+    /// The verdict in the forge's answer.
     Told(TokenVerdict),
-    /// It did not.
+    /// There is no answer.
     Failed(http::Error),
     /// This forge cannot tell, or not about this kind of token.
     CannotTell,
