@@ -42,6 +42,21 @@ impl KeychainFailure {
     }
 }
 
+/// Drops the texts of the keyring crate's own errors: two of them hold the secret.
+impl From<keyring::Error> for KeychainFailure {
+    fn from(error: keyring::Error) -> Self {
+        match error {
+            keyring::Error::NoEntry => Self::Gone,
+            keyring::Error::NoStorageAccess(cause) => match cause.downcast() {
+                Ok(advice) => Self::Unavailable(*advice),
+                Err(cause) => Self::Failed(cause),
+            },
+            keyring::Error::PlatformFailure(cause) => Self::Failed(cause),
+            _ => Self::Failed("the keychain answered something unexpected".into()),
+        }
+    }
+}
+
 impl From<protocol::Error> for KeychainFailure {
     fn from(error: protocol::Error) -> Self {
         Self::Failed(error.into())

@@ -146,7 +146,7 @@ pub(super) fn search(
 }
 
 fn seen(store: &dyn ItemStore, schema: Schema, item: &Item) -> Result<Seen, KeychainFailure> {
-    schema.key(&store.attributes(item)?, || store.label(item))
+    Ok(schema.key(&store.attributes(item)?, || store.label(item))?)
 }
 
 /// Unlocks the hidden items and keeps the matching ones. Fails if one stays locked, since it may match.
@@ -190,7 +190,7 @@ pub(super) fn get(
     }
     match locked {
         Some(failure) => Err(failure),
-        None => store.check(false).map(|()| None),
+        None => Ok(store.check(false).map(|()| None)?),
     }
 }
 

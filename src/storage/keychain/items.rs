@@ -1,6 +1,5 @@
 //! The items of a keychain, seen through one narrow trait.
 #![cfg_attr(target_os = "macos", allow(dead_code, reason = "no store yet"))]
-#![cfg_attr(target_os = "macos", allow(dead_code, reason = "no store yet"))]
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -12,7 +11,7 @@ use super::failure::KeychainFailure;
 /// The names and values of an item's attributes.
 pub(super) type ItemAttributes = HashMap<String, String>;
 
-pub(super) type ItemResult<T> = Result<T, KeychainFailure>;
+pub(super) type ItemResult<T> = Result<T, keyring::Error>;
 
 /// An item that a search has found.
 pub(super) struct Item {
@@ -22,8 +21,9 @@ pub(super) struct Item {
     pub(super) is_locked: Cell<bool>,
 }
 
-/// The keychain of one system. An operation on an item that was removed meanwhile fails with [`KeychainFailure::Gone`]. Only
-/// `secret`, `set_secret`, `create` and `delete` unlock anything.
+/// The keychain of one system. An operation on an item that was removed meanwhile fails with `NoEntry`. `NoStorageAccess`
+/// holds an `Advice`, and `PlatformFailure` a cause that may be shown. Only `secret`, `set_secret`, `create` and `delete` unlock
+/// anything.
 pub(super) trait ItemStore: Send {
     /// Finds the items with these attributes, locked ones too.
     fn search(&self, attributes: &ItemAttributes) -> ItemResult<Vec<Item>>;
@@ -60,8 +60,10 @@ pub(super) struct Stored {
 }
 
 /// Returns `None` if the item was removed meanwhile.
-pub(super) fn if_there<T>(result: ItemResult<T>) -> ItemResult<Option<T>> {
-    match result {
+pub(super) fn if_there<T>(
+    result: Result<T, impl Into<KeychainFailure>>,
+) -> Result<Option<T>, KeychainFailure> {
+    match result.map_err(Into::into) {
         Err(KeychainFailure::Gone) => Ok(None),
         result => result.map(Some),
     }

@@ -236,7 +236,7 @@ impl Storage for Keychain {
 
     fn check(&self) -> Result<(), Error> {
         self.access
-            .ask("read", Duration::ZERO, |store| store.check(true))
+            .ask("read", Duration::ZERO, |store| Ok(store.check(true)?))
     }
 }
 
@@ -253,19 +253,18 @@ pub(crate) mod tests {
     use zeroize::Zeroizing;
 
     use super::attributes::Schema;
-    use super::failure::KeychainFailure;
     use super::items::{Item, Stored};
     use super::*;
     use crate::storage::{Advice, Lack};
 
-    type Result<T> = std::result::Result<T, KeychainFailure>;
+    type Result<T> = std::result::Result<T, keyring::Error>;
 
     /// A keychain without items, or with one of git's whose use fails.
-    struct Fake(Option<fn() -> KeychainFailure>);
+    struct Fake(Option<fn() -> keyring::Error>);
 
     impl Fake {
         fn fail<T>(&self) -> Result<T> {
-            Err(self.0.map_or(KeychainFailure::Gone, |failure| failure()))
+            Err(self.0.map_or(keyring::Error::NoEntry, |failure| failure()))
         }
     }
 
@@ -323,7 +322,7 @@ pub(crate) mod tests {
         keychain
     }
 
-    fn failing(failure: fn() -> KeychainFailure) -> Keychain {
+    fn failing(failure: fn() -> keyring::Error) -> Keychain {
         over(Fake(Some(failure)))
     }
 
@@ -344,7 +343,11 @@ pub(crate) mod tests {
     fn no_access_is_unavailable_and_keeps_its_advice() {
         let locked = || {
             failing(|| {
-                KeychainFailure::Unavailable(Advice::new("locked", "unlock it", Lack::Locked))
+                keyring::Error::NoStorageAccess(Box::new(Advice::new(
+                    "locked",
+                    "unlock it",
+                    Lack::Locked,
+                )))
             })
         };
         let unwanted = Query {
@@ -364,7 +367,7 @@ pub(crate) mod tests {
 
     #[test]
     fn other_errors_are_failures() {
-        let error = failing(|| KeychainFailure::Failed("disk full".into()))
+        let error = failing(|| keyring::Error::PlatformFailure("disk full".into()))
             .get(&wanted())
             .unwrap_err();
         assert!(matches!(
@@ -378,7 +381,7 @@ pub(crate) mod tests {
 
     #[test]
     fn a_removed_item_is_not_found() {
-        let gone = || failing(|| KeychainFailure::Gone);
+        let gone = || failing(|| keyring::Error::NoEntry);
         assert!(gone().get(&wanted()).unwrap().is_none());
         assert_eq!(gone().erase(&wanted()).unwrap(), 0);
         let listed = gone().all().unwrap();

@@ -9,7 +9,6 @@ use dbus::blocking::{BlockingSender, Connection};
 use dbus::channel::Channel;
 use dbus::strings::BusName;
 
-use crate::storage::keychain::failure::KeychainFailure;
 use crate::storage::{Advice, Lack};
 
 /// After this long one call counts as unanswered.
@@ -82,10 +81,10 @@ impl Error {
     }
 }
 
-impl From<Error> for KeychainFailure {
+impl From<Error> for keyring::Error {
     fn from(error: Error) -> Self {
         let (message, hint, lack) = match error {
-            Error::NoObject => return Self::Gone,
+            Error::NoObject => return Self::NoEntry,
             Error::Refused(name) => return refused(&name),
             Error::Unconfirmed => (
                 "the keyring asks for confirmation, and no prompt is allowed here",
@@ -129,22 +128,22 @@ impl From<Error> for KeychainFailure {
                 Lack::Use,
             ),
         };
-        Self::Unavailable(Advice::new(message, hint, lack))
+        Self::NoStorageAccess(Box::new(Advice::new(message, hint, lack)))
     }
 }
 
 /// `name`: the error's name on the bus. With an error of the bus itself, the service never got the call.
-fn refused(name: &str) -> KeychainFailure {
+fn refused(name: &str) -> keyring::Error {
     let is_of_bus = name.starts_with("org.freedesktop.DBus.Error.")
         && !name.ends_with(".InvalidArgs")
         && !name.ends_with(".Failed");
     let advice = |message: String| Advice::new(message, RESTART, Lack::Use);
     if is_of_bus {
         let message = format!("the keyring service cannot be asked: {name}");
-        return KeychainFailure::Unavailable(advice(message));
+        return keyring::Error::NoStorageAccess(Box::new(advice(message)));
     }
     let message = format!("the keyring service answered {name}");
-    KeychainFailure::Failed(advice(message).into())
+    keyring::Error::PlatformFailure(advice(message).into())
 }
 
 pub(super) type Result<T> = std::result::Result<T, Error>;
@@ -267,7 +266,7 @@ mod tests {
             "org.freedesktop.DBus.Error.AccessDenied",
         ] {
             let error = Error::from(dbus::Error::new_custom(name, "made-up"));
-            let failure = KeychainFailure::from(error);
+            let failure = keyring::Error::from(error);
             assert!(!format!("{failure:?}").contains("made-up"), "{name}");
         }
     }
