@@ -83,21 +83,21 @@ pub(super) fn is_within(moment: Option<u64>, every: Duration, unix_now: u64) -> 
     moment.is_some_and(|moment| moment <= unix_now && unix_now - moment < every.as_secs())
 }
 
-/// What came of asking a forge.
+/// The outcome of a look-up at a forge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LookupOutcome {
     /// The token is good.
     Good,
-    /// Its time is over.
+    /// It has expired.
     Ended,
     /// It was revoked.
     Revoked,
-    /// It is not taken.
+    /// The forge rejects it.
     Rejected,
-    /// It is good and may not be used.
+    /// It is good, but the forge does not let it be used.
     Blocked,
-    /// The forge takes no more requests for now.
+    /// The forge limits requests for now.
     Limited,
     /// The forge said nothing about it.
     Unclear,
@@ -178,6 +178,17 @@ pub(super) fn push(out: &mut Buffer, key: &str, value: Option<impl Display>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::credential::word::from_word;
+
+    #[test]
+    fn outcomes_are_read_back_by_their_words() {
+        for word in [
+            "good", "ended", "revoked", "rejected", "blocked", "limited", "unclear", "failed",
+            "pending",
+        ] {
+            assert_eq!(from_word(word).map(LookupOutcome::word), Some(word));
+        }
+    }
 
     #[test]
     fn an_outlived_end_is_asked_for_again_unless_it_was_the_forges() {

@@ -28,7 +28,7 @@ use crate::time::Now;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LoginError {
     #[error(
-        "the remote {name} is reached over SSH: git asks no helper there, tokens serve HTTPS only"
+        "the remote {name} is reached over SSH: git asks no helper there, and tokens work over HTTPS only"
     )]
     RemoteOverSsh { name: String, hint: String },
     #[error("the URL of the remote {0} holds a password: git asks no helper")]

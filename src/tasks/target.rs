@@ -47,9 +47,16 @@ pub(crate) fn parse(typed: &str) -> Result<Query, TargetError> {
     let query = url::parse(format!("{protocol}://{rest}").as_bytes())?;
     match query.host.as_deref() {
         Some(host) if is_token_as_host(host) => Err(TargetError::Token),
-        // A URL may hold these bytes, and the name of a host does not.
-        Some(host) if !host.iter().any(|byte| b"*+,=~".contains(byte)) => Ok(query),
-        _ => Err(TargetError::Host),
+        // A URL may hold these bytes, and the name of a host does not. `%` begins the zone of an IPv6 address.
+        Some(host)
+            if host
+                .iter()
+                .any(|byte| b"*+,=~".contains(byte) || *byte == b'%' && host[0] != b'[') =>
+        {
+            Err(TargetError::Host)
+        }
+        Some(_) => Ok(query),
+        None => Err(TargetError::Host),
     }
 }
 
@@ -122,6 +129,14 @@ mod tests {
                 username: None,
             }),
         ]
+    }
+
+    #[test]
+    fn a_percent_sign_is_part_of_a_zone_only() {
+        for typed in ["a%25b.test", "https://a%25b.test/x", "a*b.test", "a~b.test"] {
+            assert!(matches!(parse(typed), Err(TargetError::Host)), "{typed}");
+        }
+        assert!(parse("https://[fe80::1%25eth0]").is_ok());
     }
 
     proptest! {

@@ -7,6 +7,7 @@ mod address;
 #[cfg(feature = "lookup")]
 mod https;
 #[cfg(feature = "lookup")]
+mod pem;
 mod pin;
 #[cfg(feature = "lookup")]
 mod tls;

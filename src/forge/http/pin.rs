@@ -1,17 +1,15 @@
 //! `http.pinnedPubkey`: the keys that a server may have, as curl reads them (`CURLOPT_PINNEDPUBLICKEY`).
 
 use std::ffi::OsStr;
-use std::fs;
 use std::path::Path;
 
 use rustls::pki_types::SubjectPublicKeyInfoDer;
 use rustls::pki_types::pem::PemObject;
 use sha2::{Digest, Sha256};
 
+use super::pem;
 use crate::credential::basic::base64;
 
-/// In bytes.
-const LARGEST_BUNDLE: u64 = 4 * 1024 * 1024;
 const DIGEST: &str = "sha256//";
 
 /// Whether `pinned` allows `key`, a `SubjectPublicKeyInfo` in DER (RFC 5280 §4.1). A value that cannot be read allows none.
@@ -21,18 +19,11 @@ pub(crate) fn allows(pinned: &OsStr, key: &[u8]) -> bool {
         // As curl, compare the text itself, with everything between two semicolons.
         return digests.split(';').any(|digest| digest.as_bytes() == own);
     }
-    let path = Path::new(pinned);
-    let content = is_plain(path).then(|| fs::read(path).ok()).flatten();
-    let Some(content) = content else {
+    let Ok(content) = pem::read(Path::new(pinned)) else {
         return false;
     };
     let in_pem = SubjectPublicKeyInfoDer::from_pem_slice(&content);
     content == key || in_pem.is_ok_and(|pinned| pinned.as_ref() == key)
-}
-
-/// Whether a file can be read at once: a pipe could block, and no bundle of all known authorities is larger.
-pub(super) fn is_plain(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|found| found.is_file() && found.len() <= LARGEST_BUNDLE)
 }
 
 #[cfg(test)]

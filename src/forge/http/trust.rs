@@ -13,10 +13,11 @@ use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, ProtocolVersion, RootCertStore,
     SignatureScheme,
 };
-use rustls_native_certs::{load_certs_from_paths, load_native_certs};
+use rustls_native_certs::load_native_certs;
 
 use super::Error;
-use super::pin::{self, is_plain};
+use super::pem;
+use super::pin;
 use crate::git::network::Network;
 
 /// The error for a key that is not pinned; [`why_tls`] compares it.
@@ -26,7 +27,14 @@ const NOT_PINNED: &str = "the key is not pinned";
 pub(crate) fn to_forge(network: &Network) -> Result<Arc<ClientConfig>, Error> {
     let mut trusted = certificates(network.authorities.as_deref())?;
     // As git does, skip files of the folder that cannot be read.
-    trusted.extend(load_certs_from_paths(None, network.folder.as_deref()).certs);
+    trusted.extend(
+        network
+            .folder
+            .as_deref()
+            .map(pem::in_folder)
+            .into_iter()
+            .flatten(),
+    );
     let pinned = network.pinned.clone();
     client(trusted, network.trusts_all, pinned, network.is_tls13_only)
 }
@@ -41,15 +49,10 @@ pub(crate) fn to_proxy(network: &Network) -> Result<Arc<ClientConfig>, Error> {
 /// Returns the certificates in `file`, or those that the system trusts (or `SSL_CERT_FILE` and `SSL_CERT_DIR`). Fails if the
 /// file has none.
 fn certificates(file: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let Some(file) = file else {
-        return Ok(load_native_certs().certs);
-    };
-    let file = Some(file).filter(|file| is_plain(file));
-    let found = load_certs_from_paths(file, None).certs;
-    if found.is_empty() {
-        return Err(Error::Authorities);
+    match file {
+        Some(file) => pem::certificates(file),
+        None => Ok(load_native_certs().certs),
     }
-    Ok(found)
 }
 
 fn client(

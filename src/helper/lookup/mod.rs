@@ -67,12 +67,18 @@ impl Lookup<'_> {
         now: Now,
     ) -> (Option<Issuer>, Asked) {
         let (issuer, asked) = self.ask(credential, now);
-        let asked = self.or_ask_git(asked, credential, repositories);
+        let kind = issuer.map(|issuer| issuer.forge.kind());
+        let asked = self.or_ask_git(asked, kind, credential, repositories);
         (issuer, asked)
     }
 
-    fn or_ask_git(self, asked: Asked, credential: &Credential, repositories: &[Query]) -> Asked {
-        let is_known = !matches!(asked, Asked::NoForge);
+    fn or_ask_git(
+        self,
+        asked: Asked,
+        kind: Option<ForgeKind>,
+        credential: &Credential,
+        repositories: &[Query],
+    ) -> Asked {
         // GitLab answers 401 for a token without a mark that only git can use, and its API may be elsewhere.
         let is_open = matches!(
             asked,
@@ -95,7 +101,7 @@ impl Lookup<'_> {
         let Some((path, site)) = path.zip(self.0.issuers().site(key)) else {
             return asked;
         };
-        match (repository::ask(&site, credential, path, is_known), &asked) {
+        match (repository::ask(&site, credential, path, kind), &asked) {
             // The path may be an owner's, which no endpoint is at (404). After `NotThere`, the API's answer says more.
             (Asked::Told(TokenVerdict::Unclear { status: 404 }), _)
             | (Asked::Told(TokenVerdict::Unclear { .. }), Asked::NotThere(_)) => asked,
@@ -128,7 +134,12 @@ impl Lookup<'_> {
                 Some((_, error)) if issuer.is_some() => Asked::Failed(*error),
                 _ => self.ask_issuer(&credential, issuer.as_ref(), now),
             };
-            let asked = self.or_ask_git(asked, &credential, repositories);
+            let asked = self.or_ask_git(
+                asked,
+                issuer.map(|issuer| issuer.forge.kind()),
+                &credential,
+                repositories,
+            );
             if let Asked::Failed(error) = asked
                 && error.is_of_host()
             {

@@ -12,7 +12,7 @@ use super::request::Asked;
 use super::{endpoint, reply};
 use crate::credential::Credential;
 use crate::forge::answer::HttpAnswer;
-use crate::forge::{ForgeSite, TokenFacts, TokenVerdict, http};
+use crate::forge::{ForgeKind, ForgeSite, TokenFacts, TokenVerdict, http};
 use crate::protocol::read::realm;
 
 const FETCH: &str = "git-upload-pack";
@@ -28,20 +28,25 @@ const FORGES: [&str; 7] = [
     "Gogs",
 ];
 
-/// Asks the endpoint of the repository at `path`, at most three times. `is_known`: whether the forge is known.
-pub(crate) fn ask(site: &ForgeSite, credential: &Credential, path: &[u8], is_known: bool) -> Asked {
-    verdict(site, credential, path, is_known).map_or_else(Asked::Failed, Asked::Told)
+/// Asks the endpoint of the repository at `path`, at most three times. `kind`: the forge's, if it is known.
+pub(crate) fn ask(
+    site: &ForgeSite,
+    credential: &Credential,
+    path: &[u8],
+    kind: Option<ForgeKind>,
+) -> Asked {
+    verdict(site, credential, path, kind).map_or_else(Asked::Failed, Asked::Told)
 }
 
 fn verdict(
     site: &ForgeSite,
     credential: &Credential,
     path: &[u8],
-    is_known: bool,
+    kind: Option<ForgeKind>,
 ) -> Result<TokenVerdict, http::Error> {
     let fetch = endpoint::ask(site, credential, path, FETCH)?;
     if !reply::is_gits(&fetch, FETCH) {
-        return Ok(refusal(&fetch, is_known));
+        return Ok(refusal(&fetch, kind));
     }
     let good = TokenVerdict::Good(TokenFacts::default());
     let unsigned = endpoint::ask_unsigned(site, path, FETCH)?.status;
@@ -54,15 +59,17 @@ fn verdict(
     Ok(if reply::is_gits(&push, PUSH) {
         good
     } else {
-        refusal(&push, is_known)
+        refusal(&push, kind)
     })
 }
 
-fn refusal(answer: &HttpAnswer, is_known: bool) -> TokenVerdict {
+fn refusal(answer: &HttpAnswer, kind: Option<ForgeKind>) -> TokenVerdict {
     let status = answer.status;
     match status {
-        401 if is_of_git(answer, is_known) => TokenVerdict::Rejected,
-        _ if is_known && reply::asks_to_sign_in(answer) => TokenVerdict::Rejected,
+        401 if is_of_git(answer, kind.is_some()) => TokenVerdict::Rejected,
+        _ if kind == Some(ForgeKind::Azure) && reply::asks_to_sign_in(answer) => {
+            TokenVerdict::Rejected
+        }
         429 | 503 => TokenVerdict::Limited {
             status,
             wait: answer.wait(0),
@@ -127,9 +134,9 @@ mod tests {
     fn a_sign_in_page_of_azure_is_a_rejection() {
         let sign_in = [("location", "https://dev.azure.com/acme/_signin?realm=x")];
         let portal = [("location", "https://sso.corp.test/login")];
-        assert!(refusal(&answer(302, &sign_in, ""), true).is_rejection());
-        assert!(!refusal(&answer(302, &sign_in, ""), false).is_rejection());
-        assert!(!refusal(&answer(302, &portal, ""), true).is_rejection());
+        assert!(refusal(&answer(302, &sign_in, ""), Some(ForgeKind::Azure)).is_rejection());
+        assert!(!refusal(&answer(302, &sign_in, ""), Some(ForgeKind::GitHub)).is_rejection());
+        assert!(!refusal(&answer(302, &portal, ""), Some(ForgeKind::Azure)).is_rejection());
     }
 
     #[test]
@@ -217,7 +224,7 @@ mod tests {
             (403, &[basic, plain], false),
             (407, &[basic, plain], false),
         ] {
-            let said = refusal(&answer(status, headers, ""), true);
+            let said = refusal(&answer(status, headers, ""), Some(ForgeKind::GitHub));
             assert_eq!(said.is_rejection(), is_rejection, "{status} {headers:?}");
         }
         // An unknown forge.
@@ -228,14 +235,14 @@ mod tests {
             (&[basic, page], true),
             (&[plain], false),
         ] {
-            let said = refusal(&answer(401, headers, ""), false);
+            let said = refusal(&answer(401, headers, ""), None);
             assert_eq!(said.is_rejection(), is_rejection, "{headers:?}");
         }
     }
 
     #[test]
     fn a_limit_is_no_rejection() {
-        let limited = refusal(&answer(429, &[("retry-after", "30")], ""), false);
+        let limited = refusal(&answer(429, &[("retry-after", "30")], ""), None);
         assert_eq!(
             limited,
             TokenVerdict::Limited {

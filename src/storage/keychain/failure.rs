@@ -49,8 +49,15 @@ impl From<keyring::Error> for KeychainFailure {
             keyring::Error::NoEntry => Self::Gone,
             keyring::Error::NoStorageAccess(cause) => match cause.downcast() {
                 Ok(advice) => Self::Unavailable(*advice),
-                Err(cause) => Self::Failed(cause),
+                Err(_) => Self::Unavailable(Advice::new(
+                    "the keychain cannot be used now",
+                    "unlock the keychain, or choose another storage with '--storage'",
+                    Lack::Use,
+                )),
             },
+            keyring::Error::TooLong(..) => {
+                Self::Failed("it is longer than the keychain allows".into())
+            }
             keyring::Error::PlatformFailure(cause) => Self::Failed(cause),
             _ => Self::Failed("the keychain answered something unexpected".into()),
         }

@@ -366,17 +366,36 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn other_errors_are_failures() {
-        let error = failing(|| keyring::Error::PlatformFailure("disk full".into()))
-            .get(&wanted())
-            .unwrap_err();
-        assert!(matches!(
-            error,
-            Error::Failed {
-                operation: "look",
-                ..
-            }
-        ));
+    fn other_errors_are_failures_and_hold_no_secret() {
+        use keyring::Error as KeyringError;
+        const FAILURES: [fn() -> KeyringError; 5] = [
+            || KeyringError::PlatformFailure("disk full".into()),
+            || KeyringError::TooLong("made-up".to_owned(), 4),
+            || KeyringError::BadEncoding(b"made-up".to_vec()),
+            || KeyringError::BadDataFormat(b"made-up".to_vec(), "made-up".into()),
+            || KeyringError::Invalid("made-up".to_owned(), "made-up".to_owned()),
+        ];
+        for failure in FAILURES {
+            let error = failing(failure).get(&wanted()).unwrap_err();
+            assert!(matches!(
+                error,
+                Error::Failed {
+                    operation: "look",
+                    ..
+                }
+            ));
+            let shown = format!("{error:?}");
+            let bytes = format!("{:?}", b"made-up");
+            assert!(!shown.contains("made-up") && !shown.contains(bytes.trim_matches(['[', ']'])));
+        }
+    }
+
+    #[test]
+    fn a_store_that_gives_no_access_is_unavailable() {
+        let no_access = || failing(|| keyring::Error::NoStorageAccess("made-up".into()));
+        let error = no_access().get(&wanted()).unwrap_err();
+        assert!(matches!(error, Error::Unavailable { .. }));
+        assert!(!format!("{error:?}").contains("made-up"));
     }
 
     #[test]

@@ -82,7 +82,7 @@ impl<'a> Clean<'a> {
             .is_none_or(|wanted| wanted.matches(&credential.key))
     }
 
-    /// Sorts the credentials of every storage.
+    /// Sorts the credentials of every storage. Only the wanted ones count as stale.
     pub fn inventory(&self, now: Now) -> Outcome<Inventory> {
         let mut inventory = Inventory::default();
         let Outcome {
@@ -114,6 +114,9 @@ impl<'a> Clean<'a> {
                 Some(since) => inventory.stale.push(self.stale_item(&item, since)),
             }
         }
+        inventory
+            .stale
+            .retain(|stale| self.is_wanted(&stale.credential));
         for stale in &mut inventory.stale {
             let mut live = inventory.live.iter();
             stale.has_live_copy = stale.reason == Reason::Expired
@@ -157,7 +160,7 @@ impl<'a> Clean<'a> {
         let mut copies = Vec::new();
         for (number, copied) in harvest.copies.iter().enumerate() {
             let copy = &copied.found.credential;
-            if is_renewable(copy, now) {
+            if !self.is_wanted(copy) || is_renewable(copy, now) {
                 continue;
             }
             let Some(since) = self.stale_copy(copy, &inventory, now) else {
@@ -174,7 +177,6 @@ impl<'a> Clean<'a> {
         }
         let mut all = inventory.stale;
         all.append(&mut copies);
-        all.retain(|stale| self.is_wanted(&stale.credential));
         for stale in &mut all {
             if keep.iter().any(|keep| keep.matches(&stale.credential.key)) {
                 stale.step = CleanStep::Kept;

@@ -142,7 +142,10 @@ impl TokenEntries<'_> {
         for entry in &self.all {
             tried.push((entry, entry.swap(token, expiry)));
         }
-        let mut rotated = Rotated::default();
+        let mut rotated = Rotated {
+            unasked: self.unasked,
+            ..Rotated::default()
+        };
         let (mut failed, mut lasts, mut lasted) = (Vec::new(), false, false);
         for (entry, mut result) in tried {
             while let Err(cause) = &result
@@ -187,7 +190,6 @@ impl TokenEntries<'_> {
                 is_erased: entry.erase(),
             });
         }
-        rotated.unasked = self.unasked;
         Ok(rotated)
     }
 }
@@ -206,7 +208,7 @@ fn host_of(key: &Key) -> &[u8] {
 mod tests {
     use super::*;
     use crate::storage::memory::Memory;
-    use crate::storage::{Expected, Listed, Position, StorageKind};
+    use crate::storage::{Advice, Expected, Lack, Listed, Position, StorageKind};
     use crate::time;
 
     /// Removes entries, and takes none.
@@ -313,6 +315,27 @@ mod tests {
         let rotated = entries.replace(&token, None, &mut |_| false).unwrap();
         assert_eq!((rotated.saved.len(), rotated.displaced.len()), (1, 1));
         assert!(has(&first, &other) && has(&second, &new));
+    }
+
+    /// The keychain may still have the old token, so another `rotate` must know of it.
+    #[test]
+    fn a_rotation_that_another_token_displaced_is_not_finished_while_a_storage_is_silent() {
+        let (old, other) = (
+            credential("one.test", "old"),
+            credential("one.test", "other"),
+        );
+        let memory = Memory::new(time::now);
+        memory.store(&other).unwrap();
+        let mut entries = holding(&[(&memory, &old)], Vec::new());
+        let locked = Advice::new("locked", "unlock it", Lack::Locked);
+        let cause = Error::Unavailable {
+            kind: StorageKind::Keychain,
+            cause: Box::new(locked),
+        };
+        entries.unasked.push(Notice::PassedOver { cause });
+        let token = Secret::new(b"new");
+        let rotated = entries.replace(&token, None, &mut |_| false).unwrap();
+        assert!(rotated.saved.is_empty() && !rotated.is_finished());
     }
 
     #[test]
