@@ -73,6 +73,9 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
     let is_whole = outcome.is_whole();
     let reports = outcome.value;
     if reports.is_empty() && !is_whole {
+        if arguments.json {
+            ui::print_json(streams, &[(); 0])?;
+        }
         let failure = nothing_known();
         ui::error(streams, &failure, failure.hint());
         return Ok(ExitCode::from(UNKNOWN));

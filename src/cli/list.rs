@@ -67,6 +67,9 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
     ui::notices(streams, &outcome.notices, unix_now);
     let is_whole = outcome.is_whole();
     if outcome.value.is_empty() && !is_whole {
+        if arguments.json {
+            ui::print_json(streams, &[(); 0])?;
+        }
         return Err(nothing_known());
     }
     let knowledge = helper.journal().snapshot().unwrap_or_default();

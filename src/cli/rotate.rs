@@ -118,7 +118,7 @@ fn by_hand(
     let now = rotation.now;
     let mut dialogue = guide::dialogue(streams)?;
     if let Renewal::ByHand { page, how } = &plan.renewal {
-        let text = format!("either {how}:\n  {}\nor ", escape::whole(page));
+        let text = format!("either {how}:\n  {}\nor:\n", escape::whole(page));
         ui::print(streams, &text)?;
     }
     let pages = plan.pages(&page::wish(Some(expiry), now.unix));

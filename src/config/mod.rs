@@ -36,7 +36,7 @@ pub struct Flags {
     /// separated by commas and asked in this order
     #[arg(long, global = true, value_name = "STORAGE", value_parser = str::parse::<Choice>)]
     pub storage: Option<Choice>,
-    /// Memory forgets a credential this long after its last use: seconds, or a number with s, m, h, d or w [default: 1h]
+    /// Memory forgets a credential this long after its last use: seconds, or a number with s, m, h, d, w, mo or y [default: 1h]
     #[arg(long, global = true, value_name = "DURATION", value_parser = parse_duration)]
     pub timeout: Option<Duration>,
     /// Memory forgets a credential this long after it was stored, used or not [default: 12h]

@@ -75,7 +75,7 @@ impl Snapshot {
         contents.known(&contents.about_secret(credential))
     }
 
-    /// The knowledge of the secret under `key` that was stored or looked up last.
+    /// The knowledge of the secret under `key` that was stored or looked up last. A secret with a mark has given way to another.
     pub fn latest(&self, key: &Key) -> Option<&Known> {
         let contents = self.0.as_ref()?;
         let owner = contents.owner(key);
@@ -83,8 +83,14 @@ impl Snapshot {
         let entries = contents.entries.iter();
         entries
             .filter(|entry| entry.about.as_ref().is_some_and(is_of))
+            .max_by_key(|entry| {
+                let known = &entry.known;
+                (
+                    entry.effective_mark().is_none(),
+                    known.since.max(known.asked),
+                )
+            })
             .map(|entry| &entry.known)
-            .max_by_key(|known| known.since.max(known.asked))
     }
 
     /// Whether the journal has an entry about the user of `key` at its host.
@@ -301,6 +307,23 @@ mod tests {
         assert!(!counts(&old, 999), "after the clock was set back");
         assert!(!counts(&elsewhere, 1000), "another path");
         assert!(!snapshot.is_invalid(&old) && snapshot.mark_of(&old).is_none());
+    }
+
+    #[test]
+    fn a_token_that_is_entered_again_is_the_latest_one() {
+        let (_home, journal) = journal();
+        let (old, new) = (token("alice", "one"), token("alice", "two"));
+        for (credential, unix) in [(&old, 1000), (&new, 1001)] {
+            let learnt = journal.learn(credential, unix, |known| known.since = Some(unix));
+            learnt.unwrap();
+        }
+        let latest = || {
+            let snapshot = journal.snapshot().unwrap();
+            snapshot.latest(&old.key).and_then(|known| known.since)
+        };
+        assert_eq!(latest(), Some(1001));
+        journal.mark(&new, Mark::Superseded, 1002).unwrap();
+        assert_eq!(latest(), Some(1000));
     }
 
     #[test]

@@ -64,7 +64,7 @@ fn in_memory(listed: &Listed, lifetime: Lifetime, unix_now: u64) -> String {
                 in_words(left)
             )
         }
-        Some((expiry, _)) => format!("in memory {limit}; it expires on {}", expiry.day()),
+        Some((expiry, _)) => format!("in memory {limit} (it expires on {})", expiry.day()),
         None => format!("in memory {limit}"),
     }
 }
@@ -121,7 +121,7 @@ mod tests {
                 StorageKind::Memory,
                 Some(HOUR),
                 Some(30 * 24 * HOUR),
-                "in memory for 1 hour after its last use, at most 12 hours; it expires on 14 Feb 2027",
+                "in memory for 1 hour after its last use, at most 12 hours (it expires on 14 Feb 2027)",
             ),
             (
                 StorageKind::Memory,

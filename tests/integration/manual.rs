@@ -307,7 +307,7 @@ fn manual_page() -> String {
     let mut head = Roff::new();
     head.control("SH", ["NAME"]);
     head.text([roman(
-        "git-credential-pat - keep personal access tokens for git, and warn before they end",
+        "git-credential-pat - keep personal access tokens for git, and warn before they expire",
     )]);
     head.control("SH", ["SYNOPSIS"]);
     head.control("nf", []);

@@ -38,7 +38,7 @@ fn login_says_where_the_token_is_and_for_how_long() {
         (
             "memory",
             "--expires 200d",
-            "is kept in memory for 1 hour after its last use, at most 12 hours; it expires on ",
+            "is kept in memory for 1 hour after its last use, at most 12 hours (it expires on ",
         ),
         (
             "memory",

@@ -12,7 +12,6 @@
 
 mod bus;
 mod calls;
-mod content;
 mod program;
 mod prompt;
 mod service;

@@ -9,7 +9,6 @@ use dbus::strings::Path;
 
 use super::bus;
 use super::calls::{Error, REPLY, Result, ServiceCalls};
-use super::content;
 use super::program::{self, Program};
 use super::prompt;
 use crate::platform::monotonic_now;
@@ -26,6 +25,12 @@ const NONE: &str = "/";
 
 /// How long the known state of the default collection counts: a password manager may lock itself at any time.
 const FRESH: Duration = Duration::from_secs(1);
+
+/// The type that libsecret gives its passwords, and that git's own helper reads.
+const TEXT: &str = "text/plain";
+
+/// Every service keeps this type byte for byte.
+const BYTES: &str = "application/octet-stream";
 
 /// The session, its parameters (empty in a plain one), the secret, and its content type.
 pub(super) type WireSecret<Value, Text> = (Path<'static>, Vec<u8>, Value, Text);
@@ -238,7 +243,7 @@ impl Service {
         secret: &'a [u8],
     ) -> Result<WireSecret<&'a [u8], &'static str>> {
         let session = self.session()?.clone();
-        Ok((session, Vec::new(), secret, content::kind(secret)))
+        Ok((session, Vec::new(), secret, content_type(secret)))
     }
 
     /// Runs a prompt, unless none is needed. Waits for the user if prompts are allowed, else as long as for a call.
@@ -267,4 +272,47 @@ impl Service {
 fn collection_of(object: &str) -> String {
     let parts: Vec<&str> = object.splitn(7, '/').take(6).collect();
     parts.join("/")
+}
+
+/// Returns the content type with which a service returns `secret` byte for byte.
+///
+/// - `KeePassXC` and `KWallet` decode text: they replace bytes that are not UTF-8 by U+FFFD and drop a byte order mark.
+/// - `KeePassXC` also replaces placeholders such as `{TITLE}`, and its XML file cannot hold control characters.
+/// - gnome-keyring ignores the content type.
+fn content_type(secret: &[u8]) -> &'static str {
+    let survives = |letter: char| match letter {
+        '\n' => true,
+        '{' | '\u{feff}' | '\u{fffe}' | '\u{ffff}' => false,
+        _ => !letter.is_control(),
+    };
+    match str::from_utf8(secret) {
+        Ok(text) if text.chars().all(survives) => TEXT,
+        _ => BYTES,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_letters_are_declared_as_text() {
+        for (secret, expected) in [
+            (&b"tok-one"[..], TEXT),
+            (b"tok-one\npassword_expiry_utc=1795737599", TEXT),
+            ("tok-ä-\u{1F511}".as_bytes(), TEXT),
+            (b"", TEXT),
+            (b"tok-\xFF", BYTES),
+            (b"tok-\xC3", BYTES),
+            ("\u{feff}tok".as_bytes(), BYTES),
+            ("tok-\u{ffff}".as_bytes(), BYTES),
+            (b"tok-{TITLE}", BYTES),
+            (b"tok\r", BYTES),
+            (b"tok\x01", BYTES),
+            (b"tok\x7f", BYTES),
+            (b"tok\t", BYTES),
+        ] {
+            assert_eq!(content_type(secret), expected, "{}", secret.escape_ascii());
+        }
+    }
 }
