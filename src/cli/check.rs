@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::failure::{CliResult, nothing_known, nothing_stored};
+use super::failure::{CliResult, nothing_stored};
 use super::json::{name, text};
 use super::progress::ProgressLine;
 use super::streams::Streams;
@@ -73,10 +73,7 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
     let is_whole = outcome.is_whole();
     let reports = outcome.value;
     if reports.is_empty() && !is_whole {
-        if arguments.json {
-            ui::print_json(streams, &[(); 0])?;
-        }
-        let failure = nothing_known();
+        let failure = ui::nothing_known(streams, arguments.json)?;
         ui::error(streams, &failure, failure.hint());
         return Ok(ExitCode::from(UNKNOWN));
     }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::failure::{CliResult, nothing_known};
+use super::failure::CliResult;
 use super::json::{ShownKey, lookup_word, moment, text};
 use super::streams::Streams;
 use super::{open, status_of, table, ui};
@@ -67,10 +67,7 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
     ui::notices(streams, &outcome.notices, unix_now);
     let is_whole = outcome.is_whole();
     if outcome.value.is_empty() && !is_whole {
-        if arguments.json {
-            ui::print_json(streams, &[(); 0])?;
-        }
-        return Err(nothing_known());
+        return Err(ui::nothing_known(streams, arguments.json)?);
     }
     let knowledge = helper.journal().snapshot().unwrap_or_default();
     let defaults = answering(&outcome.value, &settings.accounts, unix_now, path_teller());

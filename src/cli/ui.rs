@@ -9,6 +9,7 @@ use std::time::Duration;
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
+use super::failure::{self, CliResult, Failure};
 use super::messages::{Message, causes, message};
 use super::streams::Streams;
 use super::table;
@@ -163,4 +164,12 @@ pub fn ask(streams: &mut Streams, question: &str) -> io::Result<String> {
         line.push(byte[0]);
     }
     Ok(String::from_utf8_lossy(&line).trim().to_owned())
+}
+
+/// Prints an empty array if `is_json`, and returns the failure: no storage could be read.
+pub(super) fn nothing_known(streams: &mut Streams, is_json: bool) -> CliResult<Failure> {
+    if is_json {
+        print_json(streams, &[(); 0])?;
+    }
+    Ok(failure::nothing_known())
 }
