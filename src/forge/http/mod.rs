@@ -8,6 +8,7 @@ mod address;
 mod https;
 #[cfg(feature = "lookup")]
 mod pem;
+#[cfg(feature = "lookup")]
 mod pin;
 #[cfg(feature = "lookup")]
 mod tls;
