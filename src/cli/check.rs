@@ -17,7 +17,7 @@ use crate::forge::{ForgeExpiry, TokenVerdict};
 use crate::git::remotes;
 use crate::helper::lookup::request::Asked;
 use crate::helper::lookup::{Lookup, Report};
-use crate::tasks::check::{TokenState, UNKNOWN};
+use crate::helper::token_state::{TokenState, UNKNOWN};
 use crate::tasks::target;
 use crate::terminal::escape;
 use crate::time::{self, in_words};

@@ -13,10 +13,10 @@ use crate::credential::token::TokenKind;
 use crate::credential::username::Username;
 use crate::forge;
 use crate::helper::precedence::answering;
+use crate::helper::token_state::TokenState;
 use crate::journal::known::{Known, LookupOutcome};
 use crate::neighbour::configured::path_teller;
 use crate::storage::{Listed, StorageKind};
-use crate::tasks::check::TokenState;
 use crate::terminal::escape;
 use crate::time::{self, in_words};
 

@@ -16,6 +16,7 @@ mod save;
 pub mod storages;
 pub mod store;
 mod swap;
+pub(crate) mod token_state;
 
 use std::time::Duration;
 

@@ -1,7 +1,6 @@
 //! What people ask for. The tasks do not know each other.
 
 pub mod calls;
-pub mod check;
 pub mod clean;
 pub mod doctor;
 pub mod import;
