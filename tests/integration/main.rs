@@ -9,8 +9,10 @@ mod flow;
 mod git;
 mod https;
 mod keyring;
+mod marks;
 mod process;
 mod sandbox;
+mod scene;
 mod terminal;
 mod tool;
 
@@ -55,6 +57,7 @@ mod slow_commands;
 mod slow_git;
 mod stateful;
 mod token_as_user;
+mod transcripts;
 mod usage;
 mod warnings;
 mod whereabouts;

@@ -208,7 +208,7 @@ impl Sandbox {
 }
 
 /// The processes of which `/proc/PID/FILE` can be read and is such.
-fn processes_whose(file: &str, is_such: impl Fn(Vec<u8>) -> bool) -> Vec<Pid> {
+pub fn processes_whose(file: &str, is_such: impl Fn(Vec<u8>) -> bool) -> Vec<Pid> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())

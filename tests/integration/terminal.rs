@@ -12,7 +12,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{Mode, OFlags};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
-use rustix::termios::{Termios, tcgetattr};
+use rustix::termios::{Termios, Winsize, tcgetattr, tcsetwinsize};
 
 use crate::process::{DEADLINE, Guard, heeding_signals, wait_for};
 use crate::tool;
@@ -32,6 +32,11 @@ pub struct Session {
 impl Session {
     /// Starts `command` as the leader of a session whose terminal is ours to type at.
     pub fn start(command: &Command) -> Self {
+        Self::start_wide(command, 0)
+    }
+
+    /// As [`Session::start`], at a terminal that tells that it is so many columns wide; 0: it does not tell.
+    pub fn start_wide(command: &Command, columns: u16) -> Self {
         let terminal =
             openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&terminal).unwrap();
@@ -43,6 +48,13 @@ impl Session {
             File::from(rustix::fs::open(path, flags, Mode::empty()).unwrap())
         };
 
+        let size = Winsize {
+            ws_row: if columns == 0 { 0 } else { 40 },
+            ws_col: columns,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        tcsetwinsize(&terminal, size).unwrap();
         let before = tcgetattr(&terminal).unwrap();
         let command = heeding_signals(command);
         let mut leader = Command::new(tool::need("setsid"));

@@ -1,0 +1,248 @@
+//! A made-up home with made-up tokens and a fixed clock, in which a command line runs as a user would type it.
+//!
+//! Its real paths are as long as the names that stand for them (`/home/octocat`, `/run/user/1000`), so that columns keep their
+//! widths. The clock is libfaketime's. The memory daemon clears its environment, so it keeps the real clock.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use rustix::process::{Signal, kill_process};
+use tempfile::TempDir;
+
+use crate::process::{self, Output};
+use crate::sandbox::{PROGRAM, Sandbox, processes_whose};
+use crate::terminal::Session;
+use crate::tool;
+
+/// Noon of this day, UTC, is the time in every scene.
+const NOW: &str = "2026-11-28 12:00:00";
+const HOME: &str = "/home/octocat";
+const RUNTIME: &str = "/run/user/1000";
+/// Each made-up token has these letters, by which it is found and hidden.
+const MADE_UP: &str = "made-up";
+
+/// What a user types when the program asks.
+#[derive(Debug)]
+pub struct Answer {
+    pub prompt: String,
+    pub keys: String,
+}
+
+#[derive(Debug)]
+pub struct Scene {
+    /// Has the keyring.
+    sandbox: Sandbox,
+    home: TempDir,
+    runtime: TempDir,
+    /// Real texts, and what is shown for them.
+    names: Vec<(String, String)>,
+}
+
+impl Scene {
+    /// Builds the scenes `names` in their order: the runner's own, or scripts in `tests/transcripts/scenes`.
+    pub fn new(names: &[&str]) -> Self {
+        let home = folder_as_long_as(HOME);
+        let runtime = folder_as_long_as(RUNTIME);
+        let shown = [(&home, HOME), (&runtime, RUNTIME)];
+        let shown = shown.map(|(real, name)| (text(real.path()), name.to_owned()));
+        let mut scene = Self {
+            sandbox: Sandbox::new(),
+            home,
+            runtime,
+            names: shown.into(),
+        };
+        scene.install();
+        for name in names {
+            match *name {
+                "keyring" => scene.sandbox.start_keyring(),
+                "locked-keyring" => {
+                    scene.sandbox.start_keyring();
+                    scene.sandbox.lock_keyring();
+                }
+                script => scene.prepare(&format!(". '{}'", scripts().join(script).display())),
+            }
+        }
+        scene
+    }
+
+    /// Runs lines of a shell, which must succeed. `functions` are at hand.
+    pub fn prepare(&self, lines: &str) {
+        let functions = scripts().join("functions");
+        let lines = format!("set -eu; . '{}'; {lines}", functions.display());
+        process::run(&mut self.shell(&lines), b"").succeeded();
+    }
+
+    /// Runs `line` with its output in pipes and nothing to read.
+    pub fn pipe(&self, line: &str) -> Output {
+        let mut output = process::run(&mut self.shell(line), b"");
+        output.stdout = self.shown(&output.text()).into_bytes();
+        output.stderr = self.shown(&output.stderr);
+        output
+    }
+
+    /// Runs `line` at a terminal so many columns wide. Returns its exit status and all that was shown.
+    pub fn terminal(
+        &self,
+        line: &str,
+        columns: u16,
+        no_color: bool,
+        answers: &[Answer],
+    ) -> (i32, String) {
+        let mut command = self.shell(line);
+        command.env("TERM", "xterm-256color");
+        if no_color {
+            command.env("NO_COLOR", "1");
+        }
+        let mut session = Session::start_wide(&command, columns);
+        for Answer { prompt, keys } in answers {
+            session.answer(prompt, keys);
+        }
+        let (status, shown) = session.finish();
+        let shown = self.shown(&shown.replace("\r\n", "\n"));
+        (status.code().unwrap_or(-1), shown)
+    }
+
+    /// `text` without anything that differs from run to run, and without tokens.
+    fn shown(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for (real, name) in &self.names {
+            text = text.replace(real, name);
+        }
+        without_made_up(&text)
+    }
+
+    /// Puts the program where `install.sh` would.
+    fn install(&mut self) {
+        let folder = self.home.path().join(".local/bin");
+        fs::create_dir_all(&folder).unwrap();
+        let program = folder.join("git-credential-pat");
+        if fs::hard_link(PROGRAM, &program).is_err() {
+            fs::copy(PROGRAM, &program).unwrap();
+        }
+        let settings = "[user]\n\tname = octocat\n\temail = octocat@example.com\n[init]\n\tdefaultBranch = main\n";
+        fs::write(self.home.path().join(".gitconfig"), settings).unwrap();
+        let version = process::run(&mut self.shell("git version"), b"")
+            .succeeded()
+            .text();
+        let version = version.trim().rsplit(' ').next().unwrap().to_owned();
+        self.names.push((version, "2.47.3".to_owned()));
+    }
+
+    /// `line` for a shell in the scene.
+    fn shell(&self, line: &str) -> Command {
+        let mut command = self.sandbox.command("/bin/sh");
+        for name in [
+            "XDG_CONFIG_HOME",
+            "XDG_DATA_HOME",
+            "XDG_STATE_HOME",
+            "XDG_CACHE_HOME",
+            "GIT_CONFIG_GLOBAL",
+            "GIT_TERMINAL_PROMPT",
+        ] {
+            command.env_remove(name);
+        }
+        let home = self.home.path();
+        let path = std::env::var("PATH").unwrap();
+        command.args(["-c", line]).current_dir(home);
+        command
+            .env("HOME", home)
+            .env("XDG_RUNTIME_DIR", self.runtime.path());
+        command.env("PATH", format!("{}/.local/bin:{path}", home.display()));
+        command.env("TZ", "UTC").env("LD_PRELOAD", faketime());
+        command
+            .env("FAKETIME", NOW)
+            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+            .env("NO_FAKE_STAT", "1");
+        command
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        if self.runtime.path().join("git-credential-pat").exists() {
+            drop(self.shell("git-credential-pat cache stop").output());
+        }
+        let home = format!("HOME={}", text(self.home.path()));
+        let is_ours = |environment: Vec<u8>| {
+            environment
+                .split(|&byte| byte == 0)
+                .any(|variable| variable == home.as_bytes())
+        };
+        for process in processes_whose("environ", is_ours) {
+            let _ = kill_process(process, Signal::KILL);
+        }
+        let _ = fs::set_permissions(self.home.path(), fs::Permissions::from_mode(0o700));
+    }
+}
+
+fn scripts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts/scenes")
+}
+
+fn text(path: &Path) -> String {
+    path.to_str().unwrap().to_owned()
+}
+
+/// A folder whose path has as many bytes as `name`.
+fn folder_as_long_as(name: &str) -> TempDir {
+    let prefix = "pat-";
+    let length = name.len() - "/tmp/".len() - prefix.len();
+    tempfile::Builder::new()
+        .prefix(prefix)
+        .rand_bytes(length)
+        .tempdir_in("/tmp")
+        .unwrap()
+}
+
+/// The library of Debian's package `faketime`, which other systems keep elsewhere.
+fn faketime() -> PathBuf {
+    tool::need("faketime");
+    let name = "faketime/libfaketime.so.1";
+    let mut folders = vec![
+        PathBuf::from("/usr/lib"),
+        PathBuf::from("/usr/lib64"),
+        PathBuf::from("/usr/local/lib"),
+    ];
+    folders.extend(
+        fs::read_dir("/usr/lib")
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path()),
+    );
+    let library = folders
+        .iter()
+        .map(|folder| folder.join(name))
+        .find(|library| library.exists());
+    library.expect("libfaketime.so.1, which comes with faketime")
+}
+
+/// Hides made-up tokens: a transcript of a real run would have a real one there.
+fn without_made_up(text: &str) -> String {
+    let is_of_token = |letter: char| letter.is_ascii_alphanumeric() || "-_.".contains(letter);
+    let mut safe = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find(MADE_UP) {
+        let before = rest[..at].trim_end_matches(is_of_token);
+        let after = rest[at..].trim_start_matches(is_of_token);
+        safe.push_str(before);
+        safe.push_str("{token}");
+        rest = after;
+    }
+    safe + rest
+}
+
+#[test]
+fn a_made_up_token_is_hidden_whole() {
+    assert_eq!(without_made_up("a ghp_made-up0.1\nb"), "a {token}\nb");
+    assert_eq!(without_made_up("\"made-up\", \"b\""), "\"{token}\", \"b\"");
+}
+
+#[test]
+fn the_clock_of_a_scene_stands_still() {
+    let scene = Scene::new(&[]);
+    let said = scene.pipe("date -u '+%F %T'; echo \"$HOME $XDG_RUNTIME_DIR\"");
+    assert_eq!(said.text(), format!("{NOW}\n{HOME} {RUNTIME}\n"));
+}

@@ -1,0 +1,237 @@
+//! Replays `tests/transcripts/*.txt`: each shows what one command line prints at terminals of 120, 80 and 60 columns with
+//! colour, at 80 columns with `NO_COLOR=1`, and into a pipe. `tests/transcripts/README.md` tells how to add one.
+//!
+//! `UPDATE_TRANSCRIPTS=1 cargo test --locked --test integration -- transcripts` writes the outputs anew, and
+//! `TRANSCRIPT=list` in the environment replays only the files whose names begin with `list`.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::thread;
+
+use crate::marks::{marked, unstyled};
+use crate::scene::{Answer, Scene};
+
+/// What stands above the outputs of a transcript.
+#[derive(Debug, Default)]
+struct Head {
+    /// As they stand in the file.
+    text: String,
+    /// Named scenes, built in this order.
+    scenes: Vec<String>,
+    /// Lines of a shell, run after the scenes.
+    setup: Vec<String>,
+    line: String,
+    answers: Vec<Answer>,
+}
+
+impl Head {
+    /// Reads the lines above the first output.
+    fn read(transcript: &str) -> Result<Self, String> {
+        let mut head = Self::default();
+        for line in transcript
+            .lines()
+            .take_while(|line| !line.starts_with("== "))
+        {
+            head.text.push_str(line);
+            head.text.push('\n');
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            if let Some(command) = line.strip_prefix("$ ") {
+                command.clone_into(&mut head.line);
+                continue;
+            }
+            match line.split_once(": ") {
+                Some(("scene", names)) => head.scenes.extend(names.split(' ').map(str::to_owned)),
+                Some(("setup", line)) => head.setup.push(line.to_owned()),
+                Some(("type", answer)) => head.answers.push(answer_in(answer)?),
+                _ => return Err(format!("no such line in a transcript: {line}")),
+            }
+        }
+        head.text.truncate(head.text.trim_end().len());
+        match (head.text.starts_with("# "), head.line.is_empty()) {
+            (false, _) => {
+                Err("the first line tells with '# ' what the transcript shows".to_owned())
+            }
+            (_, true) => Err("no command line ('$ git credential-pat …')".to_owned()),
+            _ => Ok(head),
+        }
+    }
+
+    fn scene(&self) -> Scene {
+        let names: Vec<&str> = self.scenes.iter().map(String::as_str).collect();
+        let scene = Scene::new(&names);
+        for line in &self.setup {
+            scene.prepare(line);
+        }
+        scene
+    }
+}
+
+/// `PROMPT => KEYS`
+fn answer_in(text: &str) -> Result<Answer, String> {
+    let (prompt, keys) = text.split_once(" =>").ok_or("'type: PROMPT => KEYS'")?;
+    Ok(Answer {
+        prompt: prompt.to_owned(),
+        keys: keys.trim_start().to_owned(),
+    })
+}
+
+/// The whole transcript, as the program prints it now. Each output comes from a scene of its own.
+fn replayed(head: &Head) -> String {
+    let mut text = format!("{}\n", head.text);
+    let mut earlier: Vec<(&str, String)> = Vec::new();
+    for (name, columns, no_color) in [
+        ("120 columns", 120, false),
+        ("80 columns", 80, false),
+        ("60 columns", 60, false),
+        ("80 columns, NO_COLOR=1", 80, true),
+    ] {
+        let (status, shown) = head
+            .scene()
+            .terminal(&head.line, columns, no_color, &head.answers);
+        let _ = write!(text, "\n== {name}, exit {status}\n");
+        if let Some(same) = earlier_one(&earlier, &shown) {
+            let _ = writeln!(text, "{same}");
+        } else {
+            push(&mut text, &shown);
+        }
+        earlier.push((name, shown));
+    }
+    let output = head.scene().pipe(&head.line);
+    let status = output.status.code().unwrap_or(-1);
+    let _ = write!(text, "\n== pipe, exit {status}\n");
+    for (name, shown) in [("stdout", output.text()), ("stderr", output.stderr)] {
+        if shown.is_empty() {
+            let _ = writeln!(text, "-- no {name}");
+            continue;
+        }
+        if let Some(same) = earlier_one(&earlier, &shown) {
+            let _ = writeln!(text, "-- {name}: {same}");
+        } else {
+            let _ = writeln!(text, "-- {name}:");
+            push(&mut text, &shown);
+        }
+    }
+    text
+}
+
+/// The earlier output that `shown` repeats.
+fn earlier_one(earlier: &[(&str, String)], shown: &str) -> Option<String> {
+    let equal = earlier.iter().find(|(_, before)| before == shown);
+    if let Some((name, _)) = equal {
+        return Some(format!("same as {name}"));
+    }
+    let (name, _) = earlier
+        .iter()
+        .find(|(_, before)| unstyled(before) == shown)?;
+    Some(format!("same as {name}, without colour"))
+}
+
+/// Adds an output, which may lack its last line feed.
+fn push(text: &mut String, shown: &str) {
+    let shown = marked(shown);
+    text.push_str(&shown);
+    if !shown.ends_with('\n') {
+        text.push_str("{no line feed}\n");
+    }
+}
+
+/// What is wrong with the transcript at `path`.
+fn fault(path: &Path) -> Option<String> {
+    let name = path.file_stem().unwrap().to_str().unwrap();
+    let kept = fs::read_to_string(path).unwrap();
+    let head = match Head::read(&kept) {
+        Ok(head) => head,
+        Err(why) => return Some(format!("{name}: {why}")),
+    };
+    let text = replayed(&head);
+    let outputs = &text[head.text.len()..];
+    if outputs.contains("{token}") && !name.starts_with("token") {
+        return Some(format!("{name}: a token is shown\n{outputs}"));
+    }
+    if std::env::var_os("UPDATE_TRANSCRIPTS").is_some_and(|value| value == "1") {
+        fs::write(path, &text).unwrap();
+        return None;
+    }
+    if text == kept {
+        return None;
+    }
+    let mut differs = text.lines().zip(kept.lines());
+    let at = differs.position(|(now, kept)| now != kept);
+    let at = at.unwrap_or(text.lines().count().min(kept.lines().count()));
+    let part = |text: &str| {
+        text.lines()
+            .skip(at)
+            .take(12)
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    Some(format!(
+        "tests/transcripts/{name}.txt differs from line {}.\nThe file has:\n{}\nThe program prints:\n{}",
+        at + 1,
+        part(&kept),
+        part(&text)
+    ))
+}
+
+#[test]
+fn each_shows_what_the_program_prints() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts");
+    let wanted = std::env::var("TRANSCRIPT").unwrap_or_default();
+    let mut paths: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "txt"));
+    paths.retain(|path| {
+        path.file_name()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .starts_with(&wanted)
+    });
+    paths.sort();
+    assert!(!paths.is_empty(), "no transcript begins with {wanted:?}");
+    let left = Mutex::new(paths);
+    let faults = Mutex::new(Vec::new());
+    let replay = || {
+        loop {
+            let Some(path) = left.lock().unwrap().pop() else {
+                return;
+            };
+            if let Some(fault) = fault(&path) {
+                faults.lock().unwrap().push(fault);
+            }
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(replay);
+        }
+    });
+    let faults = faults.into_inner().unwrap();
+    assert!(
+        faults.is_empty(),
+        "{}\n\nIf that is meant, run 'UPDATE_TRANSCRIPTS=1 cargo test --locked --test integration -- transcripts' and review \
+         the difference.",
+        faults.join("\n\n")
+    );
+}
+
+#[test]
+fn a_head_without_a_command_or_with_an_unknown_line_is_told() {
+    let told = |text: &str| Head::read(text).unwrap_err();
+    assert!(told("# Shows.\nscene: none\n").contains("no command line"));
+    assert!(told("$ git credential-pat list\n").contains("what the transcript shows"));
+    assert!(told("# Shows.\ncolumns: 12\n").contains("no such line in a transcript: columns: 12"));
+    let head = Head::read("# Shows.\ntype: Token (not shown): => a b\n$ x\n\n== pipe\nscene: y\n")
+        .unwrap();
+    assert_eq!(
+        (&head.answers[0].prompt[..], &head.answers[0].keys[..]),
+        ("Token (not shown):", "a b")
+    );
+    assert!(head.scenes.is_empty() && head.text.ends_with("$ x"));
+}
