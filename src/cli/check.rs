@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use super::failure::{CliResult, nothing_stored};
-use super::json::{name, text};
+use super::json::{moment, name, text};
+use super::messages::{token_of, unused};
 use super::progress::ProgressLine;
 use super::streams::Streams;
 use super::{open, ui};
@@ -49,6 +50,7 @@ struct ReportJson {
     expires_at_unix: Option<u64>,
     expires_from: Option<&'static str>,
     scopes: Option<Vec<String>>,
+    last_used: Option<String>,
     missing_scope: Option<&'static str>,
     authorize: Option<String>,
 }
@@ -115,6 +117,10 @@ fn print(streams: &mut Streams, states: &[(&Report, TokenState)], unix_now: u64)
         let url = escape::safe(&report.key.url());
         if let Some(lack) = report.lack {
             ui::warn(streams, &format!("{url}: {lack}"), None);
+        }
+        if let Some(since) = report.unused_since {
+            let token = token_of(&report.key);
+            ui::warn(streams, &format!("{token} is {}", unused(since)), None);
         }
         match &report.asked {
             Asked::Told(TokenVerdict::Blocked {
@@ -207,6 +213,7 @@ fn json(report: &Report, state: TokenState, unix_now: u64) -> ReportJson {
         expires_at_unix: expiry.map(Expiry::unix),
         expires_from: report.end.map(|(_, source)| source.word()),
         scopes: report.scopes.clone(),
+        last_used: moment(report.last_used),
         missing_scope: report.lack.map(|lack| lack.scope),
         authorize,
     }

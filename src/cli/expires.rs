@@ -1,5 +1,7 @@
 //! `expires`: sets the expiry of a token.
 
+use std::process::ExitCode;
+
 use super::failure::{CliResult, nothing_known, nothing_stored};
 use super::messages::token_of;
 use super::streams::Streams;
@@ -9,6 +11,7 @@ use crate::credential::expiry::StatedExpiry;
 use crate::credential::query::Query;
 use crate::helper::Helper;
 use crate::helper::expiry::set_expiry;
+use crate::helper::notice::Notice;
 use crate::tasks::target;
 use crate::time::now;
 
@@ -34,6 +37,10 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
     let outcome = set_expiry(&helper, &wanted, expiry, now)?;
     ui::notices(streams, &outcome.notices, unix_now);
     let is_whole = outcome.is_whole();
+    let is_wiped = |notice| matches!(notice, &Notice::Gone { .. });
+    if outcome.value.is_empty() && outcome.notices.iter().any(is_wiped) {
+        return Ok(ExitCode::FAILURE);
+    }
     if outcome.value.is_empty() && !is_whole {
         return Err(nothing_known());
     }

@@ -4,16 +4,17 @@ use serde::Serialize;
 
 use super::failure::CliResult;
 use super::json::{ShownKey, lookup_word, moment, text};
+use super::messages::{token_of, unused};
 use super::streams::Streams;
 use super::{open, status_of, table, ui};
-use crate::config::{Flags, Warn};
+use crate::config::Flags;
 use crate::credential::expiry::{Expiry, ExpirySource};
 use crate::credential::key::Key;
 use crate::credential::token::TokenKind;
 use crate::credential::username::Username;
 use crate::forge;
 use crate::helper::precedence::answering;
-use crate::helper::token_state::TokenState;
+use crate::helper::token_state::{StoredTokens, TokenState};
 use crate::journal::known::{Known, LookupOutcome};
 use crate::neighbour::configured::path_teller;
 use crate::storage::{Listed, StorageKind};
@@ -33,6 +34,7 @@ struct ListEntry<'a> {
     kind: StorageKind,
     listed: &'a Listed,
     known: Known,
+    state: TokenState,
     /// git gets this credential for its URL, if it names no user.
     is_default: bool,
     /// Another credential is stored for the same host.
@@ -55,6 +57,7 @@ struct ListEntryJson {
     forge: Option<&'static str>,
     kind: Option<&'static str>,
     scopes: Option<Vec<String>>,
+    last_used: Option<String>,
     looked_up: Option<String>,
     lookup: Option<&'static str>,
     default: bool,
@@ -69,18 +72,17 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
     if outcome.value.is_empty() && !is_whole {
         return Err(ui::nothing_known(streams, arguments.json)?);
     }
-    let knowledge = helper.journal().snapshot().unwrap_or_default();
+    let stored = StoredTokens::read(&helper, unix_now);
     let defaults = answering(&outcome.value, &settings.accounts, unix_now, path_teller());
     let mut entries = Vec::new();
     for ((kind, listed), is_default) in outcome.value.iter().zip(defaults) {
         let key = &listed.key;
-        let mut known = knowledge.latest(key).cloned().unwrap_or_default();
-        let issuer = helper.issuers().issuer(key, None, None);
-        known.forge = known.forge.or(issuer.map(|issuer| issuer.forge.kind()));
+        let (known, state) = stored.token(listed);
         entries.push(ListEntry {
             kind: *kind,
             listed,
             known,
+            state,
             is_default,
             has_rivals: outcome
                 .value
@@ -89,15 +91,19 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
         });
     }
     if arguments.json {
-        let json = entries
-            .iter()
-            .map(|entry| entry.json(settings.warn, unix_now));
+        let json = entries.iter().map(ListEntry::json);
         ui::print_json(streams, &json.collect::<Vec<_>>())?;
     } else if let Some(first) = entries.first() {
         let heading = first.row(unix_now).map(|(heading, _)| heading);
         let rows = entries.iter().map(|entry| entry.row(unix_now));
         let rows = rows.map(|row| row.map(|(_, cell)| cell).to_vec());
         ui::table(streams, &heading, &rows.collect::<Vec<_>>())?;
+        for entry in &entries {
+            if let Some(since) = entry.known.unused_since(unix_now) {
+                let token = token_of(&entry.listed.key);
+                ui::warn(streams, &format!("{token} is {}", unused(since)), None);
+            }
+        }
     } else {
         let places = helper.storages().places();
         ui::print(streams, &format!("nothing is kept in {places}\n"))?;
@@ -199,7 +205,7 @@ impl ListEntry<'_> {
         }
     }
 
-    fn json(&self, warn: Warn, unix_now: u64) -> ListEntryJson {
+    fn json(&self) -> ListEntryJson {
         let Listed { key, expiry, .. } = self.listed;
         ListEntryJson {
             key: key.into(),
@@ -210,11 +216,12 @@ impl ListEntry<'_> {
             expires_at: expiry.and_then(Expiry::rfc3339),
             expires_at_unix: expiry.map(Expiry::unix),
             expires_from: expiry.map(|expiry| self.known.source_of(expiry).word()),
-            state: TokenState::by_date(*expiry, warn, unix_now),
+            state: self.state,
             forgotten: moment(self.listed.forgotten),
             forge: self.known.forge.map(forge::ForgeKind::word),
             kind: self.known.token.map(TokenKind::word),
             scopes: self.known.scopes.clone(),
+            last_used: moment(self.known.used),
             looked_up: moment(self.known.asked),
             lookup: self.known.outcome.map(lookup_word),
             default: self.is_default,

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use crate::credential::expiry::ExpirySource;
+use crate::credential::expiry::{Expiry, ExpirySource};
 use crate::credential::key::Key;
 use crate::helper::notice::{Next, Notice};
 use crate::storage::{self, in_words as places};
@@ -66,7 +66,7 @@ pub(super) fn message(notice: &Notice, unix_now: u64) -> Message {
             Message::new(what, after_rejection(*next, key))
         }
         Notice::Gone { key } => {
-            let what = format!("{} has expired; removed it from memory", token_of(key));
+            let what = format!("{} has expired, and memory has wiped it", token_of(key));
             Message::new(what, renew(key))
         }
         Notice::ExpiredBeforeStored { key, expiry } => {
@@ -130,6 +130,12 @@ pub(super) fn token_of(key: &Key) -> String {
         None => format!("the token for {url}"),
         Some(name) => format!("the token for {} at {url}", name.shown()),
     }
+}
+
+/// The words for a token that git has not used for long, after its subject.
+pub(super) fn unused(since: u64) -> String {
+    let day = Expiry::from_unix(since).map_or_else(String::new, Expiry::day);
+    format!("unused since {day}; GitHub removes tokens that go unused for a year")
 }
 
 /// The causes of an error in one line, without the error itself.

@@ -86,7 +86,7 @@ impl Save<'_> {
                 .helper
                 .issuers()
                 .issuer_of(credential, offered.named.or(known.forge));
-            self.record(offered, &entries, issuer.as_ref(), told, &snapshot);
+            self.record(offered, &entries, issuer.as_ref(), told, &snapshot, &known);
             let swap = Swap {
                 helper: self.helper,
                 new: &merged,
@@ -211,6 +211,7 @@ impl Save<'_> {
         issuer: Option<&Issuer>,
         told: Option<(Expiry, ExpirySource)>,
         snapshot: &Snapshot,
+        known: &Known,
     ) {
         let Offered {
             credential,
@@ -237,12 +238,21 @@ impl Save<'_> {
                 || source == ExpirySource::Person
                 || !others.is_empty()
                 || is_known());
-        if others.is_empty() && !is_cleared && !is_learnt {
+        // The day of the last confirmation is noted once. It begins no journal for a token whose forge is unknown.
+        let is_first_today = incoming != Incoming::Entered
+            && !known.was_used_today(self.now.unix)
+            && (issuer.is_some() || *known != Known::default());
+        if others.is_empty() && !is_cleared && !is_learnt && !is_first_today {
             return;
         }
         let learn = |known: &mut Known| {
             if is_learnt {
                 self.learn(known, offered, issuer, told);
+            }
+            // Another process may have noted the day meanwhile.
+            if is_first_today && !known.was_used_today(self.now.unix) {
+                known.used = Some(self.now.unix);
+                known.forge = known.forge.or(issuer.map(|issuer| issuer.forge.kind()));
             }
         };
         let _ = self.helper.journal().record(

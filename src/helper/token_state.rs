@@ -1,12 +1,17 @@
-//! The state of a token by its forge's answer and its expiry.
+//! The state of a token: by its forge's answer, or without a network, by what is stored.
 
 use serde::Serialize;
 
 use crate::config::Warn;
 use crate::credential::expiry::Expiry;
 use crate::forge::TokenVerdict;
+use crate::helper::Helper;
 use crate::helper::lookup::Report;
 use crate::helper::lookup::request::Asked;
+use crate::journal::known::{Known, LookupOutcome};
+use crate::journal::mark::Mark;
+use crate::journal::snapshot::Snapshot;
+use crate::storage::Listed;
 
 /// The exit status if a forge or a storage gives no clear answer.
 pub(crate) const UNKNOWN: u8 = 5;
@@ -65,6 +70,22 @@ impl TokenState {
         }
     }
 
+    /// The state without a network, by the mark of the journal, the last answer of the forge, and the expiry.
+    fn stored(known: &Known, mark: Option<Mark>, by_date: Self) -> Self {
+        // git confirmed the token after the forge's answer, which may have been about its API alone.
+        let is_outdated = known.used > known.asked;
+        let outcome = known.outcome.filter(|_| !is_outdated);
+        match (mark, outcome) {
+            _ if by_date == Self::Expired => by_date,
+            (_, Some(LookupOutcome::Revoked)) => Self::Revoked,
+            (_, Some(LookupOutcome::Ended)) | (Some(Mark::Expired), _) => Self::Expired,
+            (Some(Mark::Rejected), _) | (_, Some(LookupOutcome::Rejected)) => Self::Rejected,
+            (_, Some(LookupOutcome::Blocked)) => by_date.max(Self::Blocked),
+            (_, Some(LookupOutcome::Good)) if by_date == Self::Unknown => Self::Good,
+            _ => by_date,
+        }
+    }
+
     pub(crate) fn exit_code(self) -> u8 {
         match self {
             Self::Good => 0,
@@ -72,5 +93,84 @@ impl TokenState {
             Self::ExpiresSoon => 3,
             Self::Expired | Self::Rejected | Self::Revoked => 4,
         }
+    }
+}
+
+/// What is known of the stored tokens without a network, for `list` and `status`.
+pub(crate) struct StoredTokens<'a> {
+    helper: &'a Helper,
+    /// The journal, read once. Without one, the expiry alone counts.
+    snapshot: Snapshot,
+    unix_now: u64,
+}
+
+impl<'a> StoredTokens<'a> {
+    pub(crate) fn read(helper: &'a Helper, unix_now: u64) -> Self {
+        Self {
+            helper,
+            snapshot: helper.journal().snapshot().unwrap_or_default(),
+            unix_now,
+        }
+    }
+
+    /// What is known of the token of `listed`, and its state. No secret is read, so a keyring does not prompt. A mark does not
+    /// count for an entry that was written after it.
+    pub(crate) fn token(&self, listed: &Listed) -> (Known, TokenState) {
+        let found = self.snapshot.stored(&listed.key, listed.expiry);
+        let (mut known, mark) =
+            found.map_or_else(Default::default, |(known, mark)| (known.clone(), mark));
+        let issuer = self.helper.issuers().issuer(&listed.key, None, None);
+        known.forge = known.forge.or(issuer.map(|issuer| issuer.forge.kind()));
+        let is_marked = |at| listed.written.is_none_or(|written| written <= at);
+        let mark = mark.filter(|(_, at)| is_marked(*at)).map(|(mark, _)| mark);
+        let by_date = TokenState::by_date(listed.expiry, self.helper.warn(), self.unix_now);
+        let state = TokenState::stored(&known, mark, by_date);
+        (known, state)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stored_state_follows_the_expiry_the_mark_and_the_last_answer() {
+        use TokenState::{Blocked, Expired, ExpiresSoon, Good, Rejected, Revoked, Unknown};
+        let rejected = Some(Mark::Rejected);
+        for (by_date, mark, outcome, expected) in [
+            (Unknown, None, None, Unknown),
+            (Unknown, None, Some(LookupOutcome::Good), Good),
+            (Unknown, None, Some(LookupOutcome::Failed), Unknown),
+            (ExpiresSoon, None, Some(LookupOutcome::Good), ExpiresSoon),
+            (Good, rejected, Some(LookupOutcome::Good), Rejected),
+            (Expired, rejected, None, Expired),
+            (Good, Some(Mark::Superseded), None, Good),
+            (Good, Some(Mark::Expired), None, Expired),
+            (Good, rejected, Some(LookupOutcome::Revoked), Revoked),
+            (Good, None, Some(LookupOutcome::Rejected), Rejected),
+            (Good, None, Some(LookupOutcome::Blocked), Blocked),
+            (ExpiresSoon, None, Some(LookupOutcome::Blocked), ExpiresSoon),
+        ] {
+            let known = Known {
+                asked: Some(1000),
+                outcome,
+                ..Known::default()
+            };
+            let state = TokenState::stored(&known, mark, by_date);
+            assert_eq!(state, expected, "{by_date:?} {mark:?} {outcome:?}");
+        }
+    }
+
+    #[test]
+    fn a_confirmation_after_the_forges_answer_counts() {
+        let known = |used| Known {
+            asked: Some(1000),
+            outcome: Some(LookupOutcome::Rejected),
+            used,
+            ..Known::default()
+        };
+        let state = |used| TokenState::stored(&known(used), None, TokenState::Good);
+        assert_eq!(state(Some(999)), TokenState::Rejected);
+        assert_eq!(state(Some(1001)), TokenState::Good);
     }
 }

@@ -17,6 +17,10 @@ pub const EVERY: Duration = Duration::from_secs(86_400);
 /// GitHub's limits last for an hour at most.
 const SOON: Duration = Duration::from_secs(3600);
 
+/// GitHub removes a token that goes unused for a year (its documentation, "Token expiration and revocation"). Such a token is
+/// named after ten months.
+const UNUSED: u64 = 300 * 86_400;
+
 /// What is known of one token.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Known {
@@ -34,6 +38,8 @@ pub struct Known {
     pub since: Option<u64>,
     /// When git first confirmed it, in Unix seconds. A `login` or an import does not count.
     pub accepted: Option<u64>,
+    /// When git last confirmed it, in Unix seconds. Noted once a day. Version 0.1.0 did not note it.
+    pub used: Option<u64>,
     /// When its forge was last asked, in Unix seconds.
     pub asked: Option<u64>,
     /// What came of that.
@@ -67,6 +73,19 @@ impl Known {
             _ => every,
         };
         is_within(self.asked, pause, unix_now)
+    }
+
+    /// Since when a token of GitHub has gone unused, if that is ten months and more. `None` if its last use is unknown.
+    pub fn unused_since(&self, unix_now: u64) -> Option<u64> {
+        let is_github = self.forge == Some(ForgeKind::GitHub);
+        let used = self.used.filter(|_| is_github)?;
+        (unix_now.saturating_sub(used) >= UNUSED).then_some(used)
+    }
+
+    /// Whether git has confirmed it on the UTC day of `unix_now`.
+    pub fn was_used_today(&self, unix_now: u64) -> bool {
+        self.used
+            .is_some_and(|used| used / 86_400 == unix_now / 86_400)
     }
 
     /// An end that git has outlived was wrong. A forge may be asked for a better one, unless it was its own.
@@ -142,6 +161,7 @@ impl Known {
             b"endless" => self.is_endless = text == "forge",
             b"since" => self.since = text.parse().ok(),
             b"accepted" => self.accepted = text.parse().ok(),
+            b"used" => self.used = text.parse().ok(),
             b"asked" => self.asked = text.parse().ok(),
             b"outcome" => self.outcome = from_word(text),
             _ => {}
@@ -163,6 +183,7 @@ impl Known {
         push(out, "endless", self.is_endless.then_some("forge"));
         push(out, "since", self.since);
         push(out, "accepted", self.accepted);
+        push(out, "used", self.used);
         push(out, "asked", self.asked);
         push(out, "outcome", self.outcome.map(LookupOutcome::word));
     }
@@ -188,6 +209,28 @@ mod tests {
         ] {
             assert_eq!(from_word(word).map(LookupOutcome::word), Some(word));
         }
+    }
+
+    #[test]
+    fn a_github_token_without_use_for_ten_months_is_named() {
+        let used = |forge, used| {
+            let known = Known {
+                forge,
+                used,
+                ..Known::default()
+            };
+            known.unused_since(1000 + UNUSED)
+        };
+        let github = Some(ForgeKind::GitHub);
+        assert_eq!(used(github, Some(1000)), Some(1000));
+        assert_eq!(used(github, Some(1001)), None);
+        assert_eq!(used(github, None), None, "unknown");
+        assert_eq!(used(Some(ForgeKind::GitLab), Some(1000)), None);
+        assert_eq!(
+            used(github, Some(2 * UNUSED)),
+            None,
+            "the clock was set back"
+        );
     }
 
     #[test]

@@ -89,9 +89,13 @@ impl Entry {
     fn moment(&self) -> u64 {
         let marked = self.mark.map(|(_, at)| at);
         let Known {
-            since, accepted, ..
+            since,
+            accepted,
+            used,
+            asked,
+            ..
         } = self.known;
-        let moments = [self.said, since, accepted, self.known.asked, marked];
+        let moments = [self.said, since, accepted, used, asked, marked];
         moments.into_iter().max().flatten().unwrap_or(0)
     }
 
@@ -444,6 +448,7 @@ mod tests {
             is_endless: false,
             since: Some(900),
             accepted: Some(999),
+            used: Some(999),
             asked: Some(1000),
             outcome: Some(LookupOutcome::Good),
         };
@@ -462,11 +467,13 @@ mod tests {
             .learn(&new, 1002, |known| known.since = Some(1002))
             .unwrap();
         let knowledge = journal.snapshot().unwrap();
-        let latest = knowledge.latest(&old.key).unwrap();
+        let (latest, _) = knowledge.stored(&old.key, None).unwrap();
         assert_eq!(latest.since, Some(1002), "the later one");
         assert!(knowledge.knows_user_of(&old.key));
         let other = token("bob", "one");
-        assert!(!knowledge.knows_user_of(&other.key) && knowledge.latest(&other.key).is_none());
+        assert!(
+            !knowledge.knows_user_of(&other.key) && knowledge.stored(&other.key, None).is_none()
+        );
         assert_eq!(
             learnt.source_of(Expiry::from_unix(5000).unwrap()),
             ExpirySource::Forge

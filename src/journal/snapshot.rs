@@ -13,6 +13,9 @@ use crate::credential::key::Key;
 /// How long a displacement counts: a slow command that still uses the other secret has finished by then.
 pub(super) const DISPLACED: u64 = 12 * 3600;
 
+/// A mark, and when it was set, in Unix seconds.
+pub type MarkedAt = (Mark, u64);
+
 /// The journal at one moment. Empty if there is none.
 #[derive(Default)]
 pub struct Snapshot(Option<Contents>);
@@ -26,7 +29,7 @@ impl std::fmt::Debug for Snapshot {
 impl Snapshot {
     /// The mark by which a copy of `credential`'s secret is stale, and its time in Unix seconds. A secret that was rejected or
     /// superseded under another path may be good under its own: some forges' tokens are for one organization alone.
-    pub fn mark_of(&self, credential: &Credential) -> Option<(Mark, u64)> {
+    pub fn mark_of(&self, credential: &Credential) -> Option<MarkedAt> {
         self.first_mark(credential, |mark, _| mark.is_of_copies())
     }
 
@@ -75,22 +78,26 @@ impl Snapshot {
         contents.known(&contents.about_secret(credential))
     }
 
-    /// The knowledge of the secret under `key` that was stored or looked up last. A secret with a mark has given way to another.
-    pub fn latest(&self, key: &Key) -> Option<&Known> {
+    /// The knowledge of the secret under `key` that was stored, confirmed or looked up last, and the mark by which it is stale.
+    /// Of several, one with the `expiry` of the stored entry comes first, since another storage may have another secret. A secret
+    /// with a mark has given way to another.
+    pub fn stored(&self, key: &Key, expiry: Option<Expiry>) -> Option<(&Known, Option<MarkedAt>)> {
         let contents = self.0.as_ref()?;
         let owner = contents.owner(key);
         let is_of = |about: &About| about.owner == owner;
         let entries = contents.entries.iter();
-        entries
+        let latest = entries
             .filter(|entry| entry.about.as_ref().is_some_and(is_of))
             .max_by_key(|entry| {
                 let known = &entry.known;
                 (
+                    expiry.is_some() && known.end.map(|(end, _)| end) == expiry,
                     entry.effective_mark().is_none(),
-                    known.since.max(known.asked),
+                    known.since.max(known.used).max(known.asked),
                 )
-            })
-            .map(|entry| &entry.known)
+            })?;
+        let mark = latest.effective_mark();
+        Some((&latest.known, mark.filter(|(mark, _)| mark.is_of_copies())))
     }
 
     /// Whether the journal has an entry about the user of `key` at its host.
@@ -111,7 +118,7 @@ impl Snapshot {
         let about = contents.about_secret(credential);
         contents.entries.iter().any(|entry| {
             let known = &entry.known;
-            let was_kept = known.since.or(known.accepted).is_some();
+            let was_kept = known.since.or(known.accepted).or(known.used).is_some();
             (was_kept || known.outcome == Some(LookupOutcome::Good)) && entry.is_of(&about)
         })
     }
@@ -319,7 +326,8 @@ mod tests {
         }
         let latest = || {
             let snapshot = journal.snapshot().unwrap();
-            snapshot.latest(&old.key).and_then(|known| known.since)
+            let found = snapshot.stored(&old.key, None);
+            found.and_then(|(known, _)| known.since)
         };
         assert_eq!(latest(), Some(1001));
         journal.mark(&new, Mark::Superseded, 1002).unwrap();

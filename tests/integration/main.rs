@@ -36,6 +36,7 @@ mod import_law;
 mod import_sources;
 mod install;
 mod keychain;
+mod last_use;
 mod logout;
 mod lookups;
 mod manual;

@@ -34,6 +34,10 @@ pub struct Report {
     pub asked: Asked,
     pub end: Option<(Expiry, ExpirySource)>,
     pub scopes: Option<Vec<String>>,
+    /// When git last confirmed it, in Unix seconds.
+    pub last_used: Option<u64>,
+    /// Since when a token of GitHub has gone unused, if that is long.
+    pub unused_since: Option<u64>,
     /// The scope that git needs and the token does not have.
     pub lack: Option<MissingScope>,
 }
@@ -156,6 +160,8 @@ impl Lookup<'_> {
                 token,
                 asked,
                 end: known.end,
+                last_used: known.used,
+                unused_since: known.unused_since(now.unix),
                 lack: lack.and_then(|(issuer, scopes)| issuer.forge.missing_scope(token, scopes)),
                 scopes: known.scopes,
                 key: credential.key,
@@ -236,12 +242,16 @@ impl Lookup<'_> {
             known.asked = Some(now.unix);
             known.outcome = Some(outcome);
         }
+        if !credential.is_complete() {
+            return Ok(known);
+        }
         let learnt = known.clone();
         // A journal that cannot be written only causes another request.
         let _ = self.0.journal().learn(credential, now.unix, |known| {
             *known = Known {
                 since: known.since.or(learnt.since),
                 accepted: known.accepted.or(learnt.accepted),
+                used: known.used.max(learnt.used),
                 ..learnt
             };
         });
@@ -294,8 +304,15 @@ impl Lookup<'_> {
     }
 
     fn known(self, credential: &Credential) -> Known {
-        let known = self.0.journal().known(credential);
-        known.ok().flatten().unwrap_or_default()
+        let snapshot = self.0.journal().snapshot().unwrap_or_default();
+        // Memory wipes an expired secret, and keeps the name.
+        let known = if credential.is_complete() {
+            snapshot.known(credential)
+        } else {
+            let found = snapshot.stored(&credential.key, credential.expiry);
+            found.map(|(known, _)| known)
+        };
+        known.cloned().unwrap_or_default()
     }
 }
 
