@@ -9,6 +9,7 @@ use super::json::{moment, name, text};
 use super::messages::{token_of, unused};
 use super::progress::ProgressLine;
 use super::streams::Streams;
+use super::table::{Cell, Layout, Tone};
 use super::{open, ui};
 use crate::config::Flags;
 use crate::credential::expiry::Expiry;
@@ -36,6 +37,22 @@ pub(super) struct Arguments {
     #[arg(long)]
     json: bool,
 }
+
+const LAYOUT: Layout = Layout {
+    headings: &["URL", "USER", "FORGE", "STATE", "SCOPES"],
+    steps: &[
+        ("SCOPES", 12),
+        ("SCOPES", 0),
+        ("URL", 36),
+        ("FORGE", 12),
+        ("FORGE", 0),
+        ("USER", 16),
+        ("URL", 24),
+        ("STATE", 24),
+        ("USER", 8),
+        ("URL", 16),
+    ],
+};
 
 #[derive(Serialize)]
 struct ReportJson {
@@ -110,8 +127,7 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
 fn print(streams: &mut Streams, states: &[(&Report, TokenState)], unix_now: u64) -> CliResult<()> {
     let rows = states.iter();
     let rows = rows.map(|(report, state)| row(report, *state, unix_now));
-    let heading = ["URL", "USER", "FORGE", "STATE", "SCOPES"];
-    ui::table(streams, &heading, &rows.collect::<Vec<_>>())?;
+    ui::table(streams, &LAYOUT, &rows.collect::<Vec<_>>())?;
     let mut settings = Vec::new();
     for (report, _) in states {
         let url = escape::safe(&report.key.url());
@@ -178,7 +194,7 @@ fn says(report: &Report, state: TokenState, unix_now: u64) -> String {
     }
 }
 
-fn row(report: &Report, state: TokenState, unix_now: u64) -> Vec<String> {
+fn row(report: &Report, state: TokenState, unix_now: u64) -> Vec<Cell> {
     let user = report.key.username.as_ref();
     let forge = match (report.forge, report.token) {
         (None, _) => "-".to_owned(),
@@ -187,11 +203,11 @@ fn row(report: &Report, state: TokenState, unix_now: u64) -> Vec<String> {
     };
     let scopes = report.scopes.as_ref().map(|scopes| scopes.join(" "));
     vec![
-        escape::safe(&report.key.url()),
-        user.map_or_else(|| "-".to_owned(), Username::shown),
-        forge,
-        says(report, state, unix_now),
-        scopes.unwrap_or_default(),
+        Cell::url(escape::safe(&report.key.url())),
+        user.map_or_else(|| "-".to_owned(), Username::shown).into(),
+        forge.into(),
+        Cell::toned(says(report, state, unix_now), Tone::of(state)),
+        scopes.unwrap_or_default().into(),
     ]
 }
 

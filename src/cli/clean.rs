@@ -6,6 +6,7 @@ use super::failure::CliResult;
 use super::json::{ShownKey, moment};
 use super::messages::credentials;
 use super::streams::Streams;
+use super::table::{Cell, Layout};
 use super::{open, status_of, ui};
 use crate::config::Flags;
 use crate::credential::expiry::Expiry;
@@ -40,6 +41,23 @@ pub(super) struct Arguments {
     #[arg(long)]
     json: bool,
 }
+
+const LAYOUT: Layout = Layout {
+    headings: &["NO", "URL", "USER", "KEPT IN", "SECRET", "STORED", "WHY"],
+    steps: &[
+        ("STORED", 0),
+        ("SECRET", 0),
+        ("KEPT IN", 24),
+        ("URL", 36),
+        ("WHY", 28),
+        ("USER", 16),
+        ("KEPT IN", 10),
+        ("URL", 24),
+        ("WHY", 12),
+        ("USER", 8),
+        ("URL", 16),
+    ],
+};
 
 #[derive(Serialize)]
 struct StaleJson<'a> {
@@ -105,7 +123,7 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
     Ok(status_of(is_answered && is_whole && is_done))
 }
 
-fn row(stale: &StaleCredential, number: usize) -> Vec<String> {
+fn row(stale: &StaleCredential, number: usize) -> Vec<Cell> {
     let key = &stale.credential.key;
     let mut place = stale.owner.clone();
     if let Some(at) = &stale.place {
@@ -134,8 +152,13 @@ fn row(stale: &StaleCredential, number: usize) -> Vec<String> {
         stored.map(Expiry::day),
         Some(why),
     ];
-    let mut row = vec![number.to_string(), escape::safe(&key.url())];
-    row.extend(cells.map(|cell| cell.unwrap_or_else(|| "-".to_owned())));
+    let mut row = vec![
+        number.to_string().into(),
+        Cell::url(escape::safe(&key.url())),
+    ];
+    for cell in cells {
+        row.push(cell.unwrap_or_else(|| "-".to_owned()).into());
+    }
     row
 }
 
@@ -168,8 +191,7 @@ fn show(streams: &mut Streams, all: &[StaleCredential], are_whole: (bool, bool))
         .iter()
         .zip(1..)
         .map(|(stale, number)| row(stale, number));
-    let heading = ["NO", "URL", "USER", "KEPT IN", "SECRET", "STORED", "WHY"];
-    Ok(ui::table(streams, &heading, &rows.collect::<Vec<_>>())?)
+    Ok(ui::table(streams, &LAYOUT, &rows.collect::<Vec<_>>())?)
 }
 
 /// Asks which credentials to keep. Returns false if there is no terminal to ask at.

@@ -6,7 +6,8 @@ use super::failure::CliResult;
 use super::json::{ShownKey, lookup_word, moment, text};
 use super::messages::{token_of, unused};
 use super::streams::Streams;
-use super::{open, status_of, table, ui};
+use super::table::{self, Cell, Layout, Tone};
+use super::{open, status_of, ui};
 use crate::config::Flags;
 use crate::credential::expiry::{Expiry, ExpirySource};
 use crate::credential::key::Key;
@@ -28,6 +29,42 @@ pub(super) struct Arguments {
     #[arg(long)]
     json: bool,
 }
+
+/// The relative expiry stays longest: the date and the bar repeat it.
+const LAYOUT: Layout = Layout {
+    headings: &[
+        "URL",
+        "USER",
+        "DEFAULT",
+        "STORAGE",
+        "TOKEN",
+        "SCOPES",
+        "EXPIRES",
+        "DATE",
+        "SOURCE",
+        "TIME LEFT",
+    ],
+    steps: &[
+        ("SCOPES", 12),
+        ("SCOPES", 0),
+        ("SOURCE", 0),
+        ("TOKEN", 12),
+        ("TOKEN", 0),
+        ("TIME LEFT", 0),
+        ("STORAGE", 16),
+        ("URL", 36),
+        ("DATE", 0),
+        ("USER", 16),
+        ("EXPIRES", 18),
+        ("STORAGE", 8),
+        ("URL", 24),
+        ("DEFAULT", 0),
+        ("EXPIRES", 12),
+        ("USER", 8),
+        ("STORAGE", 0),
+        ("URL", 16),
+    ],
+};
 
 /// An entry of a storage, and what the journal knows about its token.
 struct ListEntry<'a> {
@@ -93,20 +130,18 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
     if arguments.json {
         let json = entries.iter().map(ListEntry::json);
         ui::print_json(streams, &json.collect::<Vec<_>>())?;
-    } else if let Some(first) = entries.first() {
-        let heading = first.row(unix_now).map(|(heading, _)| heading);
+    } else if entries.is_empty() {
+        let places = helper.storages().places();
+        ui::print(streams, &format!("nothing is kept in {places}\n"))?;
+    } else {
         let rows = entries.iter().map(|entry| entry.row(unix_now));
-        let rows = rows.map(|row| row.map(|(_, cell)| cell).to_vec());
-        ui::table(streams, &heading, &rows.collect::<Vec<_>>())?;
+        ui::table(streams, &LAYOUT, &rows.collect::<Vec<_>>())?;
         for entry in &entries {
             if let Some(since) = entry.known.unused_since(unix_now) {
                 let token = token_of(&entry.listed.key);
                 ui::warn(streams, &format!("{token} is {}", unused(since)), None);
             }
         }
-    } else {
-        let places = helper.storages().places();
-        ui::print(streams, &format!("nothing is kept in {places}\n"))?;
     }
     Ok(status_of(is_whole))
 }
@@ -117,19 +152,22 @@ fn is_rival(one: &Key, other: &Key) -> bool {
 }
 
 impl ListEntry<'_> {
-    /// The heading and the text of each cell.
-    fn row(&self, unix_now: u64) -> [(&'static str, String); 9] {
+    /// The cells of its row.
+    fn row(&self, unix_now: u64) -> Vec<Cell> {
         let is_marked = self.is_default && self.has_rivals;
-        [
-            ("URL", escape::safe(&self.listed.key.url())),
-            ("USER", self.user()),
-            ("DEFAULT", if is_marked { "yes" } else { "" }.to_owned()),
-            ("STORAGE", self.storage(unix_now)),
-            ("TOKEN", self.token()),
-            ("SCOPES", self.scopes()),
-            ("EXPIRES", self.expires(unix_now)),
-            ("SOURCE", self.source().to_owned()),
-            ("TIME LEFT", self.time_left(unix_now)),
+        let expiry = self.listed.expiry;
+        let bar = expiry.map(|expiry| table::bar(expiry.left(unix_now)));
+        vec![
+            Cell::url(escape::safe(&self.listed.key.url())),
+            self.user().into(),
+            if is_marked { "yes" } else { "" }.into(),
+            self.storage(unix_now).into(),
+            self.token().into(),
+            self.scopes().into(),
+            Cell::toned(self.expires(unix_now), Tone::of(self.state)),
+            expiry.map_or_else(String::new, Expiry::day).into(),
+            self.source().into(),
+            bar.unwrap_or_default().into(),
         ]
     }
 
@@ -166,14 +204,24 @@ impl ListEntry<'_> {
         escape::safe(scopes.unwrap_or_default().as_bytes())
     }
 
+    /// The state, or else the expiry as a duration.
     fn expires(&self, unix_now: u64) -> String {
-        match self.listed.expiry {
-            None => "unknown".to_owned(),
-            Some(expiry) if !expiry.is_past(unix_now) => expiry.day(),
-            Some(expiry) if self.listed.is_renewable => {
-                format!("expired {}, can be renewed", expiry.day())
+        let past = self.listed.expiry.filter(|expiry| expiry.is_past(unix_now));
+        let ago = past.map(|past| in_words(unix_now - past.unix()));
+        match (self.state, self.listed.expiry, ago) {
+            (TokenState::Revoked, ..) => "revoked, says the forge".to_owned(),
+            (TokenState::Rejected, ..) => match self.known.outcome {
+                Some(LookupOutcome::Rejected) => "rejected by the forge".to_owned(),
+                _ => "rejected".to_owned(),
+            },
+            (TokenState::Blocked, ..) => "blocked by the forge".to_owned(),
+            (_, _, Some(ago)) if self.listed.is_renewable => {
+                format!("expired {ago} ago, can be renewed")
             }
-            Some(expiry) => format!("expired {}", expiry.day()),
+            (_, _, Some(ago)) => format!("expired {ago} ago"),
+            (TokenState::Expired, ..) => "expired, says the forge".to_owned(),
+            (_, Some(expiry), None) => format!("in {}", in_words(expiry.left(unix_now))),
+            (_, None, None) => "unknown".to_owned(),
         }
     }
 
@@ -187,21 +235,6 @@ impl ListEntry<'_> {
             Some(ExpirySource::Person) => "you",
             Some(ExpirySource::Lifetime) => "config.toml",
             Some(ExpirySource::Token) => "the token",
-        }
-    }
-
-    fn time_left(&self, unix_now: u64) -> String {
-        match (self.known.outcome, self.listed.expiry) {
-            (Some(LookupOutcome::Ended), _) => "expired, says the forge".to_owned(),
-            (Some(LookupOutcome::Revoked), _) => "revoked, says the forge".to_owned(),
-            (Some(LookupOutcome::Rejected), _) => "rejected by the forge".to_owned(),
-            (Some(LookupOutcome::Blocked), _) => "blocked by the forge".to_owned(),
-            (_, None) => String::new(),
-            (_, Some(expiry)) if expiry.is_past(unix_now) => table::bar(0),
-            (_, Some(expiry)) => {
-                let left = expiry.left(unix_now);
-                format!("{} {}", table::bar(left), in_words(left))
-            }
         }
     }
 

@@ -1,79 +1,273 @@
-//! Tables as text: columns if they fit the terminal, else paragraphs.
+//! Tables as text: columns that fit the terminal, or a block for each entry.
+//!
+//! A table that is too wide gives way by the steps of its layout, one after the other: `("SCOPES", 12)` shortens that column
+//! as far as necessary, but not below 12, and `("SCOPES", 0)` leaves it out. A shortened cell ends in `…`. Before the first step
+//! the URLs lose `https://`. A shortened URL keeps its host and the end of its path.
 
 use std::fmt::Write as _;
 
 use anstyle::Style;
-use unicode_width::UnicodeWidthChar;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
+use crate::helper::token_state::TokenState;
 
 const BAR: usize = 10;
 /// Between two columns.
 const GAP: usize = 2;
+/// A narrower terminal shows a block for each entry.
+const NARROWEST: usize = 60;
 /// The time that a full bar stands for: a tenth of it is three days.
 const FULL_BAR: u64 = 30 * 86_400;
+/// What stands for the part that is left out.
+const CUT: &str = "…";
+/// The part of a path that a shortened URL shows at least, with `/…` before.
+const PATH_END: usize = 10;
 
-/// Lays out a heading and rows in columns as wide as they need to be, without a frame. If `columns`, the width of the terminal,
-/// is smaller, each row is a paragraph with a line for each cell. An empty column is left out. `bold`: the style of the heading.
-pub(super) fn laid_out(
-    heading: &[&str],
-    rows: &[Vec<String>],
-    columns: Option<usize>,
-    bold: Style,
-) -> String {
-    // A column without any text keeps the width 0, and is left out.
-    let mut widths = vec![0; heading.len()];
-    for row in rows {
-        for (widest, cell) in widths.iter_mut().zip(row) {
-            *widest = (*widest).max(width(cell));
+/// The meaning of a cell, which its colour shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tone {
+    Heading,
+    Plain,
+    /// All is well.
+    Good,
+    /// A token expires soon.
+    Soon,
+    /// A token has expired or was rejected, or something fails.
+    Bad,
+}
+
+impl Tone {
+    pub(super) fn of(state: TokenState) -> Self {
+        match state {
+            TokenState::Good => Self::Good,
+            TokenState::ExpiresSoon => Self::Soon,
+            TokenState::Expired
+            | TokenState::Rejected
+            | TokenState::Revoked
+            | TokenState::Blocked => Self::Bad,
+            TokenState::Unknown | TokenState::Limited | TokenState::Failed => Self::Plain,
         }
-    }
-    for (widest, head) in widths
-        .iter_mut()
-        .zip(heading)
-        .filter(|(widest, _)| **widest > 0)
-    {
-        *widest = (*widest).max(width(head));
-    }
-    let shown = widths.iter().filter(|width| **width > 0);
-    let whole: usize = shown.map(|width| width + GAP).sum();
-    if columns.is_none_or(|columns| whole <= columns + GAP) {
-        in_columns(heading, rows, &widths, bold)
-    } else {
-        in_paragraphs(heading, rows, bold)
     }
 }
 
-fn in_columns(heading: &[&str], rows: &[Vec<String>], widths: &[usize], bold: Style) -> String {
-    let lay = |cells: &mut dyn Iterator<Item = &str>| {
-        let mut text = String::new();
-        for (cell, widest) in cells.zip(widths).filter(|(_, widest)| **widest > 0) {
-            let gap = " ".repeat(widest.saturating_sub(width(cell)) + GAP);
-            let _ = write!(text, "{cell}{gap}");
+/// A cell: its text without control characters, and its tone.
+#[derive(Debug, Clone)]
+pub(super) struct Cell {
+    text: String,
+    tone: Tone,
+    is_url: bool,
+}
+
+/// The columns of a table in their order, and the steps by which they give way. A step names a column and its new width.
+pub(super) struct Layout {
+    pub(super) headings: &'static [&'static str],
+    pub(super) steps: &'static [(&'static str, usize)],
+}
+
+impl<T: Into<String>> From<T> for Cell {
+    fn from(text: T) -> Self {
+        Self::toned(text, Tone::Plain)
+    }
+}
+
+impl Cell {
+    pub(super) fn toned(text: impl Into<String>, tone: Tone) -> Self {
+        Self {
+            text: text.into(),
+            tone,
+            is_url: false,
         }
-        text.trim_end().to_owned()
-    };
-    let head = lay(&mut heading.iter().copied());
-    let mut text = format!("{bold}{head}{bold:#}\n");
-    for row in rows {
-        text.push_str(&lay(&mut row.iter().map(String::as_str)));
+    }
+
+    /// A URL, which keeps its host and the end of its path.
+    pub(super) fn url(text: String) -> Self {
+        Self {
+            is_url: true,
+            ..text.into()
+        }
+    }
+
+    /// A bare host means `https://` in every command.
+    fn drop_https(&mut self) {
+        if let Some(bare) = self.text.strip_prefix("https://").filter(|_| self.is_url) {
+            self.text = bare.to_owned();
+        }
+    }
+
+    /// The width that a URL needs for its host, and zero for other text.
+    fn floor(&self) -> usize {
+        let (host, path) = split_url(&self.text);
+        if self.is_url {
+            host.width() + path.width().min(PATH_END)
+        } else {
+            0
+        }
+    }
+
+    fn shortened(&self, width: usize) -> String {
+        if self.is_url {
+            shortened_url(&self.text, width)
+        } else {
+            beginning(&self.text, width)
+        }
+    }
+}
+
+/// Lays out `rows` for a terminal with `columns` columns; `None`: everything is shown in full, as in a pipe. A column without text
+/// is left out. `style` gives the style of a tone.
+pub(super) fn laid_out(
+    layout: &Layout,
+    rows: &[Vec<Cell>],
+    columns: Option<usize>,
+    style: impl Fn(Tone) -> Style,
+) -> String {
+    if columns.is_some_and(|columns| columns < NARROWEST) {
+        return in_blocks(layout, rows, style);
+    }
+    let columns = columns.unwrap_or(usize::MAX);
+    let headings = layout.headings.iter();
+    let headings = headings.map(|heading| Cell::toned(*heading, Tone::Heading));
+    let mut all = vec![headings.collect::<Vec<_>>()];
+    all.extend_from_slice(rows);
+    let mut widths = full_widths(&all);
+    if excess(&widths, columns) > 0 {
+        all.iter_mut().flatten().for_each(Cell::drop_https);
+        widths = shrunk_widths(layout, &all, columns);
+    }
+    let mut text = String::new();
+    for row in &all {
+        let mut pending = 0;
+        for (cell, &width) in row.iter().zip(&widths) {
+            if width == 0 {
+                continue;
+            }
+            let shown = cell.shortened(width);
+            let style = style(cell.tone);
+            if !shown.is_empty() {
+                let _ = write!(text, "{:pending$}{style}{shown}{style:#}", "");
+                pending = 0;
+            }
+            pending += width - shown.width() + GAP;
+        }
         text.push('\n');
     }
     text
 }
 
-fn in_paragraphs(heading: &[&str], rows: &[Vec<String>], bold: Style) -> String {
-    let widest = heading.iter().map(|head| width(head)).max().unwrap_or(0);
-    let mut paragraphs = Vec::new();
+/// The width of each column; zero: no cell of the column has text.
+fn full_widths(all: &[Vec<Cell>]) -> Vec<usize> {
+    let mut widths = Vec::new();
+    for (index, heading) in all[0].iter().enumerate() {
+        let cells = all[1..].iter().map(|row| row[index].text.width());
+        let widest = cells.max().filter(|width| *width > 0);
+        widths.push(widest.map_or(0, |widest| widest.max(heading.text.width())));
+    }
+    widths
+}
+
+/// By how much columns of these widths are too wide together.
+fn excess(widths: &[usize], columns: usize) -> usize {
+    let shown = widths.iter().filter(|width| **width > 0);
+    let whole: usize = shown.map(|width| width + GAP).sum();
+    whole.saturating_sub(columns.saturating_add(GAP))
+}
+
+/// The width of each column after as many steps as necessary; zero: the column is left out.
+fn shrunk_widths(layout: &Layout, all: &[Vec<Cell>], columns: usize) -> Vec<usize> {
+    let mut widths = full_widths(all);
+    // Hosts are shortened only if nothing else can give way.
+    for keeps_hosts in [true, false] {
+        for (heading, least) in layout.steps {
+            let excess = excess(&widths, columns);
+            let at = layout.headings.iter().position(|known| known == heading);
+            let Some(at) = at.filter(|_| excess > 0) else {
+                continue;
+            };
+            let floors = all.iter().map(|row| row[at].floor());
+            let floor = floors.max().filter(|_| keeps_hosts).unwrap_or(0);
+            let needed = widths[at].saturating_sub(excess);
+            widths[at] = match *least {
+                0 => 0,
+                least => least.max(floor).max(needed).min(widths[at]),
+            };
+        }
+    }
+    widths
+}
+
+fn in_blocks(layout: &Layout, rows: &[Vec<Cell>], style: impl Fn(Tone) -> Style) -> String {
+    let headings = layout.headings.iter();
+    let widest = headings.map(|heading| heading.width()).max().unwrap_or(0);
+    let bold = style(Tone::Heading);
+    let mut blocks = Vec::new();
     for row in rows {
         let mut text = String::new();
-        for (head, cell) in heading.iter().zip(row) {
-            if !cell.is_empty() {
-                let gap = " ".repeat(widest - width(head) + GAP);
-                let _ = writeln!(text, "{bold}{head}{bold:#}{gap}{cell}");
+        for (heading, cell) in layout.headings.iter().zip(row) {
+            if cell.text.is_empty() {
+                continue;
             }
+            let (style, shown) = (style(cell.tone), &cell.text);
+            let gap = widest - heading.width() + GAP;
+            let _ = writeln!(
+                text,
+                "{bold}{heading}{bold:#}{:gap$}{style}{shown}{style:#}",
+                ""
+            );
         }
-        paragraphs.push(text);
+        blocks.push(text);
     }
-    paragraphs.join("\n")
+    blocks.join("\n")
+}
+
+/// The text, or its beginning and `…`.
+fn beginning(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut shown = String::new();
+    for character in text.chars() {
+        if shown.width() + character.width().unwrap_or(0) + CUT.width() > width {
+            break;
+        }
+        shown.push(character);
+    }
+    shown.truncate(shown.trim_end().len());
+    shown + CUT
+}
+
+/// The text, or `…` and its end.
+fn end(text: &str, width: usize) -> String {
+    if text.width() <= width {
+        return text.to_owned();
+    }
+    let mut start = text.len();
+    for (at, _) in text.char_indices().rev() {
+        if text[at..].width() + CUT.width() > width {
+            break;
+        }
+        start = at;
+    }
+    format!("{CUT}{}", &text[start..])
+}
+
+/// Protocol and host, and the path from its `/` on.
+fn split_url(url: &str) -> (&str, &str) {
+    let host = url.find("://").map_or(0, |at| at + 3);
+    let path = url[host..].find('/').map_or(url.len(), |at| host + at);
+    url.split_at(path)
+}
+
+fn shortened_url(url: &str, width: usize) -> String {
+    let (host, path) = split_url(url);
+    if url.width() <= width {
+        url.to_owned()
+    } else if path.is_empty() {
+        end(host, width)
+    } else if host.width() + 3 <= width {
+        format!("{host}/{}", end(path, width - host.width() - 1))
+    } else {
+        format!("{}/{CUT}", end(host, width.saturating_sub(2)))
+    }
 }
 
 /// The rest of thirty days in ten steps, rounded up: `[####------]`.
@@ -83,15 +277,161 @@ pub(super) fn bar(left: u64) -> String {
     format!("[{}{}]", "#".repeat(filled), "-".repeat(BAR - filled))
 }
 
-fn width(text: &str) -> usize {
-    text.chars()
-        .map(|character| character.width().unwrap_or(0))
-        .sum()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const LAYOUT: Layout = Layout {
+        headings: &["URL", "USER", "SCOPES", "EXPIRES"],
+        steps: &[
+            ("SCOPES", 6),
+            ("SCOPES", 0),
+            ("URL", 24),
+            ("EXPIRES", 9),
+            ("USER", 8),
+            ("URL", 20),
+        ],
+    };
+
+    fn plain(rows: &[[&str; 4]], columns: Option<usize>) -> String {
+        let mut cells = Vec::new();
+        for [url, user, scopes, expires] in rows {
+            let url = Cell::url((*url).to_owned());
+            cells.push(vec![
+                url,
+                (*user).into(),
+                (*scopes).into(),
+                (*expires).into(),
+            ]);
+        }
+        laid_out(&LAYOUT, &cells, columns, |_| Style::new())
+    }
+
+    const ROWS: [[&str; 4]; 2] = [
+        [
+            "https://gitlab.example.com/group/subgroup/project.git",
+            "octocat",
+            "read_repository write_repository",
+            "in 5 days",
+        ],
+        [
+            "https://github.com",
+            "\u{6771}\u{4eac}\u{90fd}\u{4e00}\u{4e8c}",
+            "repo",
+            "unknown",
+        ],
+    ];
+
+    #[test]
+    fn columns_are_shortened_and_dropped_in_their_order() {
+        for (columns, head, row) in [
+            (
+                200,
+                "URL                                                    USER        SCOPES                            EXPIRES",
+                "https://gitlab.example.com/group/subgroup/project.git  octocat     read_repository write_repository  in 5 days",
+            ),
+            (
+                100,
+                "URL                                            USER        SCOPES                          EXPIRES",
+                "gitlab.example.com/group/subgroup/project.git  octocat     read_repository write_reposit\u{2026}  in 5 days",
+            ),
+            (
+                70,
+                "URL                                            USER        EXPIRES",
+                "gitlab.example.com/group/subgroup/project.git  octocat     in 5 days",
+            ),
+            (
+                60,
+                "URL                                    USER        EXPIRES",
+                "gitlab.example.com/\u{2026}group/project.git  octocat     in 5 days",
+            ),
+        ] {
+            let text = plain(&ROWS, Some(columns));
+            let lines: Vec<&str> = text.lines().collect();
+            assert_eq!(lines[..2], [head, row], "{columns}");
+            assert!(lines.iter().all(|line| line.width() <= columns), "{text}");
+        }
+    }
+
+    #[test]
+    fn every_width_from_sixty_on_fits_and_narrower_ones_show_blocks() {
+        for columns in 60..120 {
+            let text = plain(&ROWS, Some(columns));
+            assert!(text.lines().all(|line| line.width() <= columns), "{text}");
+            assert_eq!(text.lines().count(), 3);
+            assert!(text.contains("\u{6771}\u{4eac}"), "{text}");
+        }
+        let host = "a".repeat(70);
+        let url = format!("https://{host}.test/acme/repository");
+        let text = plain(&[[&url, "octocat", "repo", "in 5 days"]], Some(60));
+        assert!(text.lines().all(|line| line.width() <= 60), "{text}");
+        assert!(
+            text.contains(".test/\u{2026}  octocat  in 5 days"),
+            "{text}"
+        );
+        let narrow = plain(&ROWS, Some(59));
+        let first =
+            "URL      https://gitlab.example.com/group/subgroup/project.git\nUSER     octocat\n";
+        assert!(narrow.starts_with(first), "{narrow}");
+    }
+
+    #[test]
+    fn a_pipe_gets_every_cell_in_full() {
+        let text = plain(&ROWS, None);
+        for cell in ROWS.as_flattened() {
+            assert!(text.contains(cell), "{cell}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_style_adds_nothing_to_the_width() {
+        let mut row: Vec<Cell> = ["u", "a", ""].map(Cell::from).to_vec();
+        row.push(Cell::toned("expired", Tone::Bad));
+        let style = |tone| match tone {
+            Tone::Bad => anstyle::AnsiColor::Red.on_default(),
+            _ => Style::new(),
+        };
+        let text = laid_out(&LAYOUT, &[row], Some(80), style);
+        assert_eq!(
+            text,
+            "URL  USER  EXPIRES\nu    a     \x1b[31mexpired\x1b[0m\n"
+        );
+    }
+
+    #[test]
+    fn a_shortened_url_keeps_its_host_and_the_end_of_its_path() {
+        let long = "one.test/acme/rockets/engine.git";
+        for (url, width, shown) in [
+            (long, 32, long),
+            (long, 20, "one.test/\u{2026}engine.git"),
+            (long, 18, "one.test/\u{2026}gine.git"),
+            (long, 12, "one.test/\u{2026}it"),
+            (long, 10, "one.test/\u{2026}"),
+            (long, 9, "\u{2026}e.test/\u{2026}"),
+            (
+                "http://one.test/acme/rockets",
+                25,
+                "http://one.test/\u{2026}/rockets",
+            ),
+            ("one.test", 6, "\u{2026}.test"),
+        ] {
+            assert_eq!(shortened_url(url, width), shown, "{url} {width}");
+        }
+    }
+
+    #[test]
+    fn wide_characters_count_twice() {
+        assert_eq!(
+            beginning("\u{6771}\u{4eac}\u{90fd}", 6),
+            "\u{6771}\u{4eac}\u{90fd}"
+        );
+        assert_eq!(
+            beginning("\u{6771}\u{4eac}\u{90fd}", 5),
+            "\u{6771}\u{4eac}\u{2026}"
+        );
+        assert_eq!(beginning("\u{6771}\u{4eac}\u{90fd}", 4), "\u{6771}\u{2026}");
+        assert_eq!(end("\u{6771}\u{4eac}\u{90fd}", 4), "\u{2026}\u{90fd}");
+    }
 
     #[test]
     fn bars() {

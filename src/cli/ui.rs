@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::failure::{self, CliResult, Failure};
 use super::messages::{Message, causes, message};
 use super::streams::Streams;
-use super::table;
+use super::table::{self, Cell, Layout, Tone};
 use crate::credential::username::without_tokens;
 use crate::helper::notice::Notice;
 use crate::platform;
@@ -123,14 +123,27 @@ pub fn print_json(streams: &mut Streams, value: &impl Serialize) -> io::Result<(
 }
 
 /// Prints a table that fits the terminal.
-pub fn table(streams: &mut Streams, heading: &[&str], rows: &[Vec<String>]) -> io::Result<()> {
-    let bold = if streams.colours_output {
-        Style::new().bold()
-    } else {
-        Style::new()
+pub(super) fn table(streams: &mut Streams, layout: &Layout, rows: &[Vec<Cell>]) -> io::Result<()> {
+    let is_coloured = streams.colours_output;
+    let styled = |tone| {
+        if is_coloured {
+            style(tone)
+        } else {
+            Style::new()
+        }
     };
-    let text = table::laid_out(heading, rows, streams.columns, bold);
+    let text = table::laid_out(layout, rows, streams.columns, styled);
     print(streams, &text)
+}
+
+fn style(tone: Tone) -> Style {
+    match tone {
+        Tone::Heading => Style::new().bold(),
+        Tone::Plain => Style::new(),
+        Tone::Good => AnsiColor::Green.on_default(),
+        Tone::Soon => AnsiColor::Yellow.on_default(),
+        Tone::Bad => AnsiColor::Red.on_default(),
+    }
 }
 
 /// Prints help or a usage error as `clap` lays it out.

@@ -75,12 +75,20 @@ fn list_shows_everything_but_secrets() {
         .collect();
     assert_eq!(
         rows[0],
-        ["URL", "USER", "STORAGE", "EXPIRES", "SOURCE", "TIME LEFT"],
+        [
+            "URL",
+            "USER",
+            "STORAGE",
+            "EXPIRES",
+            "DATE",
+            "SOURCE",
+            "TIME LEFT"
+        ],
         "{table}"
     );
     assert_eq!(rows[1][..2], ["https://two.test", "bob"], "{table}");
-    assert_eq!(rows[1][4], "you", "{table}");
-    assert!(rows[1][5].starts_with("[####------] 1"), "{table}");
+    assert!(rows[1][3].starts_with("in 1"), "{table}");
+    assert_eq!(rows[1][5..], ["you", "[####------]"], "{table}");
     assert_eq!(
         rows[2],
         ["https://one.test", "alice", "file (plaintext)", "unknown"],

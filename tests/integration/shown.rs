@@ -182,3 +182,81 @@ fn a_forge_that_is_not_reached_is_not_reached_for_a_reason() {
         assert!(said.text().contains(cause), "{said:?}");
     }
 }
+
+/// With URLs, users and places that are too long for any terminal.
+#[test]
+fn each_table_fits_terminals_of_120_80_and_60_columns() {
+    let sandbox = Sandbox::new();
+    let path = "group/subgroup/another-subgroup/and-one-more/project.git";
+    let day = "password_expiry_utc=4102444800\n";
+    for (host, username) in [
+        ("gitlab.test", "octocat-with-a-long-name"),
+        ("git.a-rather-long-department.invalid:8443", "alice"),
+        (
+            "xn--bcher-kva.test",
+            "\u{6771}\u{4eac}\u{90fd}\u{4e00}\u{4e8c}\u{4e09}",
+        ),
+    ] {
+        let pairs = [
+            ("protocol", "https"),
+            ("host", host),
+            ("path", path),
+            ("username", username),
+            ("password", "made-up"),
+        ];
+        let mut request = lines(&pairs);
+        request.extend_from_slice(day.as_bytes());
+        sandbox
+            .ask("--storage memory,file store", &request)
+            .succeeded();
+    }
+    fs::write(
+        sandbox.path("home/.git-credentials"),
+        format!("https://bob:made-up-too@gitlab.test/{path}\n"),
+    )
+    .unwrap();
+    let show = |words: &str, columns: usize| {
+        let mut command = sandbox.helper(&format!("--storage memory,file {words}"));
+        command.env("COLUMNS", columns.to_string());
+        Session::start(&command).finish().1.replace('\r', "")
+    };
+    let table = |words: &str, columns| {
+        let shown = show(words, columns);
+        let rows = shown.lines().skip_while(|line| !line.contains("USER"));
+        let rows = rows.take_while(|line| !line.starts_with("warning: ") && !line.is_empty());
+        rows.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let width = |line: &str| -> usize {
+        let is_wide = |character| ('\u{4e00}'..='\u{9fff}').contains(&character);
+        line.chars()
+            .map(|character| 1 + usize::from(is_wide(character)))
+            .sum()
+    };
+    for columns in [120, 80, 60] {
+        for (words, entries) in [("list", 6), ("check", 3), ("import --dry-run", 1)] {
+            let rows = table(words, columns);
+            assert!(rows.len() > entries, "{words} {columns}: {rows:#?}");
+            for row in &rows[..=entries] {
+                assert!(width(row) <= columns, "{words} {columns}: {rows:#?}");
+            }
+            let rows = rows.join("\n");
+            assert!(rows.contains("gitlab.test/"), "{words} {columns}: {rows}");
+            assert!(rows.contains("t.git"), "{words} {columns}: {rows}");
+        }
+    }
+    assert!(
+        show("list", 60).contains("\u{2026}"),
+        "{}",
+        show("list", 60)
+    );
+    sandbox.ask("--storage memory,file expires gitlab.test 2020-01-01", b"");
+    for columns in [120, 80, 60] {
+        let rows = table("clean --dry-run", columns);
+        assert!(rows.len() > 1, "{rows:#?}");
+        assert!(
+            rows.iter().all(|row| width(row) <= columns),
+            "{columns}: {rows:#?}"
+        );
+        assert!(rows[1].contains("gitlab.test/"), "{columns}: {rows:#?}");
+    }
+}

@@ -1,12 +1,27 @@
 //! The rows of the table that `import` shows.
 
+use super::super::table::{Cell, Layout};
 use crate::credential::expiry::Expiry;
 use crate::credential::username::Username;
 use crate::neighbour::registry::{Harvest, Neighbours};
 use crate::tasks::import::offer::{InvalidReason, Offer, Verdict};
 use crate::terminal::escape;
 
-pub(super) const HEADING: [&str; 4] = ["URL", "USER", "FROM", "WHAT"];
+pub(super) const LAYOUT: Layout = Layout {
+    headings: &["URL", "USER", "FROM", "WHAT"],
+    steps: &[
+        ("FROM", 24),
+        ("URL", 36),
+        ("FROM", 12),
+        ("WHAT", 32),
+        ("USER", 16),
+        ("URL", 24),
+        ("FROM", 0),
+        ("WHAT", 24),
+        ("USER", 8),
+        ("URL", 16),
+    ],
+};
 
 /// The row of `offer`. `replace`: with `--replace`; `is_wanted`: it is imported.
 pub(super) fn row(
@@ -14,7 +29,7 @@ pub(super) fn row(
     (neighbours, harvest): (&Neighbours, &Harvest),
     replace: bool,
     is_wanted: bool,
-) -> Vec<String> {
+) -> Vec<Cell> {
     let key = &offer.credential.key;
     let mut sources = Vec::new();
     for &copy in &offer.copies {
@@ -23,12 +38,13 @@ pub(super) fn row(
         sources.push(format!("{} {place}", neighbours.name_of(copied)));
     }
     vec![
-        escape::safe(&key.url()),
+        Cell::url(escape::safe(&key.url())),
         key.username
             .as_ref()
-            .map_or_else(|| "-".to_owned(), Username::shown),
-        sources.join(", "),
-        verdict(offer, replace, is_wanted),
+            .map_or_else(|| "-".to_owned(), Username::shown)
+            .into(),
+        sources.join(", ").into(),
+        verdict(offer, replace, is_wanted).into(),
     ]
 }
 

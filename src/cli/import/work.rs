@@ -63,7 +63,7 @@ impl Work<'_> {
                 is_wanted,
             ));
         }
-        Ok(ui::table(streams, &table::HEADING, &rows)?)
+        Ok(ui::table(streams, &table::LAYOUT, &rows)?)
     }
 
     /// Asks, and stores. Returns false if there is no terminal to ask at.
