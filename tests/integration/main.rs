@@ -13,6 +13,7 @@ mod marks;
 mod process;
 mod sandbox;
 mod scene;
+mod script;
 mod terminal;
 mod tool;
 
@@ -46,6 +47,7 @@ mod odd_keyrings;
 mod password_managers;
 mod pasted;
 mod pasting;
+mod pictures;
 mod protocol_corpus;
 mod races;
 mod refreshes;

@@ -47,7 +47,7 @@ pub fn unstyled(text: &str) -> String {
 }
 
 /// The codes of the SGR sequence that `text` begins with, and the text behind it.
-fn style(text: &str) -> Option<(&str, &str)> {
+pub fn style(text: &str) -> Option<(&str, &str)> {
     let (codes, after) = text.strip_prefix("\x1b[")?.split_once('m')?;
     let is_style = codes
         .bytes()
@@ -55,7 +55,8 @@ fn style(text: &str) -> Option<(&str, &str)> {
     is_style.then_some((codes, after))
 }
 
-fn name(code: &str) -> &str {
+/// The short name of an SGR code; `/` ends all styles.
+pub fn name(code: &str) -> &str {
     match code {
         "" | "0" => "/",
         "1" => "bold",

@@ -3,6 +3,7 @@
 //! Its real paths are as long as the names that stand for them (`/home/octocat`, `/run/user/1000`), so that columns keep their
 //! widths. The clock is libfaketime's. The memory daemon clears its environment, so it keeps the real clock.
 
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use std::process::Command;
 use rustix::process::{Signal, kill_process};
 use tempfile::TempDir;
 
+use crate::forge::{Certificates, Fate, Forge, Speaks, Token};
 use crate::process::{self, Output};
 use crate::sandbox::{PROGRAM, Sandbox, processes_whose};
 use crate::terminal::Session;
@@ -20,6 +22,8 @@ use crate::tool;
 const NOW: &str = "2026-11-28 12:00:00";
 const HOME: &str = "/home/octocat";
 const RUNTIME: &str = "/run/user/1000";
+/// As long as `localhost:` and a port of five digits.
+const HOST: &str = "git.example.com";
 /// Each made-up token has these letters, by which it is found and hidden.
 const MADE_UP: &str = "made-up";
 
@@ -32,6 +36,8 @@ pub struct Answer {
 
 #[derive(Debug)]
 pub struct Scene {
+    /// Stands for git.example.com.
+    forge: Option<Forge>,
     /// Has the keyring.
     sandbox: Sandbox,
     home: TempDir,
@@ -48,6 +54,7 @@ impl Scene {
         let shown = [(&home, HOME), (&runtime, RUNTIME)];
         let shown = shown.map(|(real, name)| (text(real.path()), name.to_owned()));
         let mut scene = Self {
+            forge: None,
             sandbox: Sandbox::new(),
             home,
             runtime,
@@ -61,7 +68,15 @@ impl Scene {
                     scene.sandbox.start_keyring();
                     scene.sandbox.lock_keyring();
                 }
-                script => scene.prepare(&format!(". '{}'", scripts().join(script).display())),
+                "git-host" => scene.start_forge(None),
+                "github" => scene.start_forge(Some(Speaks::GitHub)),
+                "gitlab" => scene.start_forge(Some(Speaks::GitLab)),
+                script => {
+                    let path = scripts().join(script);
+                    let lines = fs::read_to_string(&path);
+                    let lines = lines.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+                    scene.prepare(&lines);
+                }
             }
         }
         scene
@@ -70,7 +85,7 @@ impl Scene {
     /// Runs lines of a shell, which must succeed. `functions` are at hand.
     pub fn prepare(&self, lines: &str) {
         let functions = scripts().join("functions");
-        let lines = format!("set -eu; . '{}'; {lines}", functions.display());
+        let lines = format!("set -eu; . '{}'\n{lines}", functions.display());
         process::run(&mut self.shell(&lines), b"").succeeded();
     }
 
@@ -110,7 +125,27 @@ impl Scene {
         for (real, name) in &self.names {
             text = text.replace(real, name);
         }
-        without_made_up(&text)
+        without_made_up(&without_progress(&text))
+    }
+
+    /// Starts a forge that knows the token `made-up-octocat`, and one that it rejects, `made-up-revoked`. `None`: the program
+    /// does not know what forge the host is.
+    fn start_forge(&mut self, speaks: Option<Speaks>) {
+        Certificates::make_at(&self.sandbox, clock());
+        let forge = Forge::start(&self.sandbox, speaks.unwrap_or(Speaks::Gitea));
+        let scopes = ["api", "write_repository", "repo", "workflow"];
+        forge.issue(Token::new("octocat", "made-up-octocat").scopes(&scopes));
+        forge.issue(Token::new("revoked", "made-up-revoked").fate(Fate::Revoked));
+        let host = forge.host();
+        assert_eq!(host.len(), HOST.len(), "{host}");
+        self.names.push((host, HOST.to_owned()));
+        self.forge = Some(forge);
+        let Some(speaks) = speaks else {
+            return;
+        };
+        let url = format!("url = \"https://{HOST}\"");
+        let rule = format!("forge = \"{}\"", speaks.name());
+        self.prepare(&format!("config '[[host]]' '{url}' '{rule}'"));
     }
 
     /// Puts the program where `install.sh` would.
@@ -145,16 +180,18 @@ impl Scene {
         }
         let home = self.home.path();
         let path = std::env::var("PATH").unwrap();
-        command.args(["-c", line]).current_dir(home);
+        let mut line = line.to_owned();
+        if let Some(forge) = &self.forge {
+            line = line.replace(HOST, &forge.host());
+            command.env("GIT_SSL_CAINFO", forge.authority());
+            command.env("SSL_CERT_FILE", forge.authority());
+        }
+        command.args(["-c", &line]).current_dir(home);
         command
             .env("HOME", home)
             .env("XDG_RUNTIME_DIR", self.runtime.path());
         command.env("PATH", format!("{}/.local/bin:{path}", home.display()));
-        command.env("TZ", "UTC").env("LD_PRELOAD", faketime());
-        command
-            .env("FAKETIME", NOW)
-            .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
-            .env("NO_FAKE_STAT", "1");
+        command.env("TZ", "UTC").envs(clock());
         command
     }
 }
@@ -196,6 +233,17 @@ fn folder_as_long_as(name: &str) -> TempDir {
         .unwrap()
 }
 
+/// The environment in which the clock stands still.
+fn clock() -> Vec<(&'static str, OsString)> {
+    let clock = [
+        ("LD_PRELOAD", faketime().into()),
+        ("FAKETIME", NOW.into()),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1".into()),
+        ("NO_FAKE_STAT", "1".into()),
+    ];
+    clock.into()
+}
+
 /// The library of Debian's package `faketime`, which other systems keep elsewhere.
 fn faketime() -> PathBuf {
     tool::need("faketime");
@@ -232,6 +280,23 @@ fn without_made_up(text: &str) -> String {
         rest = after;
     }
     safe + rest
+}
+
+/// Leaves out the progress of a transfer, which differs between versions of git.
+fn without_progress(text: &str) -> String {
+    let is_progress = |line: &str| {
+        let words = [
+            "Enumerating objects",
+            "Counting objects",
+            "Compressing objects",
+            "Total ",
+            "Receiving objects",
+        ];
+        let line = line.trim_start_matches("remote: ");
+        words.iter().any(|word| line.starts_with(word))
+    };
+    let lines = text.split_inclusive(['\n', '\r']);
+    lines.filter(|line| !is_progress(line)).collect()
 }
 
 #[test]

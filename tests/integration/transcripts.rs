@@ -11,77 +11,12 @@ use std::sync::Mutex;
 use std::thread;
 
 use crate::marks::{marked, unstyled};
-use crate::scene::{Answer, Scene};
-
-/// What stands above the outputs of a transcript.
-#[derive(Debug, Default)]
-struct Head {
-    /// As they stand in the file.
-    text: String,
-    /// Named scenes, built in this order.
-    scenes: Vec<String>,
-    /// Lines of a shell, run after the scenes.
-    setup: Vec<String>,
-    line: String,
-    answers: Vec<Answer>,
-}
-
-impl Head {
-    /// Reads the lines above the first output.
-    fn read(transcript: &str) -> Result<Self, String> {
-        let mut head = Self::default();
-        for line in transcript
-            .lines()
-            .take_while(|line| !line.starts_with("== "))
-        {
-            head.text.push_str(line);
-            head.text.push('\n');
-            if line.is_empty() || line.starts_with('#') {
-                continue;
-            }
-            if let Some(command) = line.strip_prefix("$ ") {
-                command.clone_into(&mut head.line);
-                continue;
-            }
-            match line.split_once(": ") {
-                Some(("scene", names)) => head.scenes.extend(names.split(' ').map(str::to_owned)),
-                Some(("setup", line)) => head.setup.push(line.to_owned()),
-                Some(("type", answer)) => head.answers.push(answer_in(answer)?),
-                _ => return Err(format!("no such line in a transcript: {line}")),
-            }
-        }
-        head.text.truncate(head.text.trim_end().len());
-        match (head.text.starts_with("# "), head.line.is_empty()) {
-            (false, _) => {
-                Err("the first line tells with '# ' what the transcript shows".to_owned())
-            }
-            (_, true) => Err("no command line ('$ git credential-pat …')".to_owned()),
-            _ => Ok(head),
-        }
-    }
-
-    fn scene(&self) -> Scene {
-        let names: Vec<&str> = self.scenes.iter().map(String::as_str).collect();
-        let scene = Scene::new(&names);
-        for line in &self.setup {
-            scene.prepare(line);
-        }
-        scene
-    }
-}
-
-/// `PROMPT => KEYS`
-fn answer_in(text: &str) -> Result<Answer, String> {
-    let (prompt, keys) = text.split_once(" =>").ok_or("'type: PROMPT => KEYS'")?;
-    Ok(Answer {
-        prompt: prompt.to_owned(),
-        keys: keys.trim_start().to_owned(),
-    })
-}
+use crate::script::Script;
 
 /// The whole transcript, as the program prints it now. Each output comes from a scene of its own.
-fn replayed(head: &Head) -> String {
-    let mut text = format!("{}\n", head.text);
+fn replayed(script: &Script) -> String {
+    let step = &script.steps[0];
+    let mut text = format!("{}\n", script.text);
     let mut earlier: Vec<(&str, String)> = Vec::new();
     for (name, columns, no_color) in [
         ("120 columns", 120, false),
@@ -89,9 +24,9 @@ fn replayed(head: &Head) -> String {
         ("60 columns", 60, false),
         ("80 columns, NO_COLOR=1", 80, true),
     ] {
-        let (status, shown) = head
+        let (status, shown) = script
             .scene()
-            .terminal(&head.line, columns, no_color, &head.answers);
+            .terminal(&step.line, columns, no_color, &step.answers);
         let _ = write!(text, "\n== {name}, exit {status}\n");
         if let Some(same) = earlier_one(&earlier, &shown) {
             let _ = writeln!(text, "{same}");
@@ -100,7 +35,7 @@ fn replayed(head: &Head) -> String {
         }
         earlier.push((name, shown));
     }
-    let output = head.scene().pipe(&head.line);
+    let output = script.scene().pipe(&step.line);
     let status = output.status.code().unwrap_or(-1);
     let _ = write!(text, "\n== pipe, exit {status}\n");
     for (name, shown) in [("stdout", output.text()), ("stderr", output.stderr)] {
@@ -143,12 +78,15 @@ fn push(text: &mut String, shown: &str) {
 fn fault(path: &Path) -> Option<String> {
     let name = path.file_stem().unwrap().to_str().unwrap();
     let kept = fs::read_to_string(path).unwrap();
-    let head = match Head::read(&kept) {
-        Ok(head) => head,
+    let script = match Script::read(&kept) {
+        Ok(script) => script,
         Err(why) => return Some(format!("{name}: {why}")),
     };
-    let text = replayed(&head);
-    let outputs = &text[head.text.len()..];
+    if script.steps.len() > 1 {
+        return Some(format!("{name}: more than one command line"));
+    }
+    let text = replayed(&script);
+    let outputs = &text[script.text.len()..];
     if outputs.contains("{token}") && !name.starts_with("token") {
         return Some(format!("{name}: a token is shown\n{outputs}"));
     }
@@ -219,19 +157,4 @@ fn each_shows_what_the_program_prints() {
          the difference.",
         faults.join("\n\n")
     );
-}
-
-#[test]
-fn a_head_without_a_command_or_with_an_unknown_line_is_told() {
-    let told = |text: &str| Head::read(text).unwrap_err();
-    assert!(told("# Shows.\nscene: none\n").contains("no command line"));
-    assert!(told("$ git credential-pat list\n").contains("what the transcript shows"));
-    assert!(told("# Shows.\ncolumns: 12\n").contains("no such line in a transcript: columns: 12"));
-    let head = Head::read("# Shows.\ntype: Token (not shown): => a b\n$ x\n\n== pipe\nscene: y\n")
-        .unwrap();
-    assert_eq!(
-        (&head.answers[0].prompt[..], &head.answers[0].keys[..]),
-        ("Token (not shown):", "a b")
-    );
-    assert!(head.scenes.is_empty() && head.text.ends_with("$ x"));
 }

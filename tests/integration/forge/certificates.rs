@@ -1,5 +1,6 @@
 //! A private authority, and certificates of its and of others' making.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -70,18 +71,31 @@ pub enum Certificate {
 #[derive(Debug, Clone)]
 pub struct Certificates {
     folder: PathBuf,
+    /// The environment of openssl: the clock of a scene.
+    clock: Vec<(&'static str, OsString)>,
 }
 
 impl Certificates {
     pub fn new(sandbox: &Sandbox) -> Self {
         let folder = sandbox.path("certificates");
-        let certificates = Self { folder };
+        let clock = Vec::new();
+        let certificates = Self { folder, clock };
         if !certificates.folder.exists() {
             fs::create_dir(&certificates.folder).unwrap();
             fs::write(certificates.folder.join("settings"), SETTINGS).unwrap();
             certificates.copy_most_needed(sandbox);
         }
         certificates
+    }
+
+    /// Makes the authority and [`Certificate::Good`] by another clock, for the [`Self::new`] of the same sandbox.
+    pub fn make_at(sandbox: &Sandbox, clock: Vec<(&'static str, OsString)>) {
+        let folder = sandbox.path("certificates");
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("settings"), SETTINGS).unwrap();
+        let certificates = Self { folder, clock };
+        certificates.make_authority(sandbox, "authority");
+        certificates.sign(sandbox, "good", "authority", "localhost");
     }
 
     /// The authority and [`Certificate::Good`], which nearly every test needs: made once, and copied to each.
@@ -172,6 +186,7 @@ impl Certificates {
         self.request(sandbox, name, "localhost", &[], "csr");
         let mut openssl = sandbox.command(tool::need("openssl"));
         let days = if name == "ended" { "-1" } else { "30" };
+        openssl.envs(self.clock.iter().cloned());
         openssl
             .current_dir(&self.folder)
             .args(["x509", "-req", "-days", days]);
@@ -217,6 +232,7 @@ impl Certificates {
 
     fn request(&self, sandbox: &Sandbox, name: &str, subject: &str, how: &[&str], ending: &str) {
         let mut openssl = sandbox.command(tool::need("openssl"));
+        openssl.envs(self.clock.iter().cloned());
         openssl
             .current_dir(&self.folder)
             .args(["req", "-config", "settings", "-new"]);

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::Write;
+use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::thread;
@@ -11,7 +12,7 @@ use super::{Fate, Shared, Speaks};
 use crate::https::make_repository;
 use crate::sandbox::Sandbox;
 
-/// Where `r.git` is, and how to start git.
+/// Where `r.git`, also called `project.git`, is, and how to start git.
 #[derive(Debug)]
 pub(super) struct Repository {
     folder: PathBuf,
@@ -25,6 +26,7 @@ impl Repository {
         if !folder.exists() {
             std::fs::create_dir(&folder).unwrap();
             make_repository(sandbox, &folder);
+            symlink("r.git", folder.join("repos/project.git")).unwrap();
         }
         let git = sandbox.git(&[]);
         let environment = git.get_envs();

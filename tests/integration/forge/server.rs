@@ -18,7 +18,7 @@ type Stream = StreamOwned<ServerConnection, TcpStream>;
 
 /// Whether it is not git's.
 pub(super) fn is_api(path: &str) -> bool {
-    !path.starts_with("/r.git")
+    !path.starts_with("/r.git") && !path.starts_with("/project.git")
 }
 
 pub(super) fn listen(shared: &Arc<Shared>, listener: &TcpListener) {
