@@ -241,7 +241,7 @@ impl Save<'_> {
         // The day of the last confirmation is noted once. It begins no journal for a token whose forge is unknown.
         let is_first_today = incoming != Incoming::Entered
             && !known.was_used_today(self.now.unix)
-            && (issuer.is_some() || *known != Known::default());
+            && (is_learnt || issuer.is_some() || *known != Known::default());
         if others.is_empty() && !is_cleared && !is_learnt && !is_first_today {
             return;
         }
