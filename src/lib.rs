@@ -15,6 +15,7 @@ mod helper;
 // Sources of knowledge, and where credentials are kept.
 mod config;
 pub mod daemon;
+mod desktop;
 pub mod forge;
 mod journal;
 mod neighbour;

@@ -125,10 +125,15 @@ fn after_rejection(next: Next, key: &Key) -> String {
 
 /// The token that is stored under `key`, in the middle of a sentence: `the token for octocat at https://github.com`.
 pub(super) fn token_of(key: &Key) -> String {
+    format!("the token {}", owner_of(key))
+}
+
+/// `for octocat at https://github.com`.
+pub(super) fn owner_of(key: &Key) -> String {
     let url = escape::safe(&key.url());
     match key.username.as_ref().filter(|name| !name.is_empty()) {
-        None => format!("the token for {url}"),
-        Some(name) => format!("the token for {} at {url}", name.shown()),
+        None => format!("for {url}"),
+        Some(name) => format!("for {} at {url}", name.shown()),
     }
 }
 

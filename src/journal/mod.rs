@@ -5,6 +5,7 @@ mod about;
 pub mod known;
 mod learnt;
 pub mod mark;
+mod notified;
 pub mod pending;
 pub mod snapshot;
 mod text;
@@ -79,6 +80,8 @@ struct Entry {
     about: Option<About>,
     /// When it was last spoken of, in Unix seconds.
     said: Option<u64>,
+    /// When a desktop notification was last shown, in Unix seconds.
+    notified: Option<u64>,
     /// What is known against the token, and since when in Unix seconds.
     mark: Option<(Mark, u64)>,
     known: Known,
@@ -95,7 +98,15 @@ impl Entry {
             asked,
             ..
         } = self.known;
-        let moments = [self.said, since, accepted, used, asked, marked];
+        let moments = [
+            self.said,
+            self.notified,
+            since,
+            accepted,
+            used,
+            asked,
+            marked,
+        ];
         moments.into_iter().max().flatten().unwrap_or(0)
     }
 

@@ -40,6 +40,7 @@ impl Contents {
                     b"rotation" => rotation = Some(Fingerprint(text.to_owned())),
                     b"successor" => successor = Some(Fingerprint(text.to_owned())),
                     b"said" => entry.said = text.parse().ok(),
+                    b"notified" => entry.notified = text.parse().ok(),
                     key => match str::from_utf8(key).ok().and_then(from_word::<Mark>) {
                         Some(mark) => entry.mark = text.parse().ok().map(|at| (mark, at)),
                         None => entry.known.read(key, text),
@@ -73,6 +74,7 @@ impl Contents {
                 push(&mut out, "token", Some(&secret.0));
             }
             push(&mut out, "said", entry.said);
+            push(&mut out, "notified", entry.notified);
             if let Some((mark, at)) = entry.mark {
                 push(&mut out, mark.word(), Some(at));
             }

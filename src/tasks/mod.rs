@@ -6,6 +6,7 @@ pub mod doctor;
 pub mod import;
 pub mod location;
 pub mod login;
+pub mod reminder;
 pub mod rotation;
 pub mod setup;
 pub mod target;

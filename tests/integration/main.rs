@@ -43,6 +43,7 @@ mod lookups;
 mod manual;
 mod nameless;
 mod neighbours;
+mod notifications;
 mod odd_keyrings;
 mod password_managers;
 mod pasted;

@@ -26,7 +26,7 @@ type Kept = (Credential, Vec<StorageKind>);
 /// What is known of a token, now that its forge was asked.
 #[derive(Debug)]
 pub struct Report {
-    pub key: Key,
+    pub credential: Credential,
     /// The storages that have it.
     pub kinds: Vec<StorageKind>,
     pub forge: Option<ForgeKind>,
@@ -164,7 +164,7 @@ impl Lookup<'_> {
                 unused_since: known.unused_since(now.unix),
                 lack: lack.and_then(|(issuer, scopes)| issuer.forge.missing_scope(token, scopes)),
                 scopes: known.scopes,
-                key: credential.key,
+                credential,
             });
         }
         Ok(outcome)

@@ -14,7 +14,7 @@ mod record;
 mod repository;
 pub mod schema;
 mod server;
-mod work;
+pub mod work;
 
 // The tests.
 mod answers;

@@ -25,7 +25,12 @@ const SIBLINGS: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that may use the operating system directly. `table::SYSTEM_FILES` lists the other files that still do.
-const SYSTEM_ROOMS: &[&str] = &["platform", "daemon/transport", "storage/keychain"];
+const SYSTEM_ROOMS: &[&str] = &[
+    "platform",
+    "daemon/transport",
+    "storage/keychain",
+    "desktop",
+];
 const SYSTEM: &[&str] = &[
     "std::os",
     "rustix",

@@ -9,6 +9,7 @@ use dbus::blocking::{BlockingSender, Connection};
 use dbus::channel::Channel;
 use dbus::strings::BusName;
 
+use crate::desktop::bus::BusError;
 use crate::storage::{Advice, Lack};
 
 /// After this long one call counts as unanswered.
@@ -57,6 +58,17 @@ impl From<dbus::Error> for Error {
             | "org.freedesktop.DBus.Error.TimedOut"
             | "org.freedesktop.DBus.Error.Disconnected" => Self::Mute,
             name => Self::Refused(name.to_owned()),
+        }
+    }
+}
+
+impl From<BusError> for Error {
+    fn from(error: BusError) -> Self {
+        match error {
+            BusError::Absent => Self::Absent,
+            BusError::Foreign => Self::ForeignBus,
+            BusError::Closed => Self::ClosedBus,
+            BusError::Library(error) => error.into(),
         }
     }
 }

@@ -10,7 +10,6 @@
 //! A call may return a prompt in place of a result. If prompts are not allowed, it runs only if it shows no dialog: see
 //! `delete`, `create`, `unlock`.
 
-mod bus;
 mod calls;
 mod program;
 mod prompt;
@@ -27,6 +26,7 @@ use zeroize::Zeroizing;
 
 use self::calls::Error;
 use self::service::{COLLECTION, Service, WireSecret};
+use crate::desktop::bus;
 use crate::storage::keychain::deadline::Prompts;
 use crate::storage::keychain::items::{Item, ItemAttributes, ItemResult, ItemStore, Stored};
 

@@ -7,10 +7,10 @@ use std::time::Duration;
 use dbus::arg::{RefArg, Variant};
 use dbus::strings::Path;
 
-use super::bus;
 use super::calls::{Error, REPLY, Result, ServiceCalls};
 use super::program::{self, Program};
 use super::prompt;
+use crate::desktop::bus;
 use crate::platform::monotonic_now;
 use crate::storage::keychain::deadline::Prompts;
 use crate::storage::keychain::items::{Item, ItemAttributes};

@@ -1,9 +1,12 @@
 //! `check`: asks the forges about the stored tokens, and prints their states.
 
+mod notification;
+
 use std::process::ExitCode;
 
 use serde::Serialize;
 
+use self::notification::notify;
 use super::failure::{CliResult, nothing_stored};
 use super::json::{moment, name, text};
 use super::messages::{token_of, unused};
@@ -36,6 +39,9 @@ pub(super) struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// Show a desktop notification too, for each token that expires soon, has expired or was rejected; once a day
+    #[arg(long)]
+    notify: bool,
 }
 
 const LAYOUT: Layout = Layout {
@@ -121,6 +127,9 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
     } else {
         print(streams, &states, now.unix)?;
     }
+    if arguments.notify {
+        notify(streams, &helper, &states, now.unix);
+    }
     Ok(ExitCode::from(worst.exit_code()))
 }
 
@@ -130,12 +139,12 @@ fn print(streams: &mut Streams, states: &[(&Report, TokenState)], unix_now: u64)
     ui::table(streams, &LAYOUT, &rows.collect::<Vec<_>>())?;
     let mut settings = Vec::new();
     for (report, _) in states {
-        let url = escape::safe(&report.key.url());
+        let url = escape::safe(&report.credential.key.url());
         if let Some(lack) = report.lack {
             ui::warn(streams, &format!("{url}: {lack}"), None);
         }
         if let Some(since) = report.unused_since {
-            let token = token_of(&report.key);
+            let token = token_of(&report.credential.key);
             ui::warn(streams, &format!("{token} is {}", unused(since)), None);
         }
         match &report.asked {
@@ -195,7 +204,7 @@ fn says(report: &Report, state: TokenState, unix_now: u64) -> String {
 }
 
 fn row(report: &Report, state: TokenState, unix_now: u64) -> Vec<Cell> {
-    let user = report.key.username.as_ref();
+    let user = report.credential.key.username.as_ref();
     let forge = match (report.forge, report.token) {
         (None, _) => "-".to_owned(),
         (Some(forge), None) => forge.to_string(),
@@ -203,7 +212,7 @@ fn row(report: &Report, state: TokenState, unix_now: u64) -> Vec<Cell> {
     };
     let scopes = report.scopes.as_ref().map(|scopes| scopes.join(" "));
     vec![
-        Cell::url(escape::safe(&report.key.url())),
+        Cell::url(escape::safe(&report.credential.key.url())),
         user.map_or_else(|| "-".to_owned(), Username::shown).into(),
         forge.into(),
         Cell::toned(says(report, state, unix_now), Tone::of(state)),
@@ -218,8 +227,8 @@ fn json(report: &Report, state: TokenState, unix_now: u64) -> ReportJson {
     };
     let expiry = report.end.map(|(expiry, _)| expiry);
     ReportJson {
-        url: text(&report.key.url()),
-        username: report.key.username.as_ref().map(name),
+        url: text(&report.credential.key.url()),
+        username: report.credential.key.username.as_ref().map(name),
         storages: report.kinds.iter().map(ToString::to_string).collect(),
         forge: report.forge.map(crate::forge::ForgeKind::word),
         kind: report.token.map(TokenKind::word),

@@ -17,19 +17,32 @@ use std::{env, fs};
 
 use dbus::channel::Channel;
 
-use super::calls::{Error, Result};
 use crate::credential::percent;
 use crate::platform::{effective_uid, peer_uid};
 
-/// Connects to the first known bus that runs as this user. Sends nothing to any other bus.
-pub(super) fn connect() -> Result<Channel> {
+/// Why no bus of the user's own was reached.
+#[derive(Debug)]
+pub(crate) enum BusError {
+    /// There is no bus, or no process listens at its socket.
+    Absent,
+    /// The bus belongs to another user, or does not let this user connect.
+    Foreign,
+    /// The bus closed the connection at once.
+    Closed,
+    /// A failure of the D-Bus library.
+    Library(dbus::Error),
+}
+
+/// Connects to the first known bus that runs as this user. Sends nothing to any other bus. May wait without limit: a bus whose
+/// backlog is full accepts no connection.
+pub(crate) fn connect() -> Result<Channel, BusError> {
     let addresses = session_bus();
-    let mut failure = Error::Absent;
+    let mut failure = BusError::Absent;
     for address in sockets(addresses.as_deref()) {
         match connect_to(address) {
             Ok(channel) => return Ok(channel),
             // Report another user's bus rather than a missing socket.
-            Err(Error::Absent) => {}
+            Err(BusError::Absent) => {}
             Err(error) => failure = error,
         }
     }
@@ -65,25 +78,25 @@ fn bus_address(socket: &Path) -> String {
     format!("unix:path={path}")
 }
 
-fn connect_to(address: &str) -> Result<Channel> {
+fn connect_to(address: &str) -> Result<Channel, BusError> {
     if is_foreign_path(address) {
-        return Err(Error::ForeignBus);
+        return Err(BusError::Foreign);
     }
     let mut channel = Channel::open_private(address).map_err(|error| match error.name() {
-        Some("org.freedesktop.DBus.Error.AccessDenied") => Error::ForeignBus,
+        Some("org.freedesktop.DBus.Error.AccessDenied") => BusError::Foreign,
         // This process has too few descriptors, or too little memory.
         Some(
             "org.freedesktop.DBus.Error.LimitsExceeded" | "org.freedesktop.DBus.Error.NoMemory",
-        ) => error.into(),
-        _ => Error::Absent,
+        ) => BusError::Library(error),
+        _ => BusError::Absent,
     })?;
     if !is_own(&mut channel) {
-        return Err(Error::ForeignBus);
+        return Err(BusError::Foreign);
     }
     match channel.register() {
         Ok(()) => Ok(channel),
-        Err(_) if !channel.is_connected() => Err(Error::ClosedBus),
-        Err(error) => Err(error.into()),
+        Err(_) if !channel.is_connected() => Err(BusError::Closed),
+        Err(error) => Err(BusError::Library(error)),
     }
 }
 
