@@ -141,6 +141,8 @@ impl Scene {
         self.names.push((host, HOST.to_owned()));
         self.forge = Some(forge);
         let Some(speaks) = speaks else {
+            // The background look-up would learn the kind of the forge at some moment.
+            self.prepare("config '[lookup]' 'enabled = false'");
             return;
         };
         let url = format!("url = \"https://{HOST}\"");
