@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use crate::credential::query::Query;
 use crate::files::places::NoHome;
+use crate::tasks::accounts::failure::Error as AccountError;
 use crate::tasks::login::LoginError;
 use crate::tasks::setup::failure::Error as SetupError;
 use crate::tasks::target::TargetError;
@@ -32,6 +33,8 @@ pub(super) enum Failure {
     NoHome(#[from] NoHome),
     #[error(transparent)]
     Setup(#[from] SetupError),
+    #[error(transparent)]
+    Account(#[from] AccountError),
     #[error("cannot write the output")]
     Output(#[from] io::Error),
     #[error(transparent)]
@@ -55,6 +58,7 @@ impl Failure {
             Self::Target(error) => error.hint(),
             Self::Login(error) => error.hint(),
             Self::Setup(error) => error.hint(),
+            Self::Account(error) => Some(error.hint()),
             Self::Plain { hint, .. } => hint.as_deref(),
             Self::Git(error) => error.hint(),
             Self::NoHome(_) | Self::Request(_) | Self::Prompt(_) | Self::Output(_) => None,

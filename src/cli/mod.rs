@@ -3,6 +3,7 @@
 // clap prints doc comments as they are, and each switch of a command is a `bool`.
 #![allow(clippy::doc_markdown, clippy::struct_excessive_bools)]
 
+mod account;
 mod background;
 mod cache;
 mod check;
@@ -23,6 +24,7 @@ mod operation;
 mod page;
 mod progress;
 mod rotate;
+mod rule;
 mod setup;
 pub(crate) mod streams;
 mod table;
@@ -85,6 +87,7 @@ enum Command {
     Expires(expires::Arguments),
     Rotate(rotate::Arguments),
     Logout(logout::Arguments),
+    Account(account::Arguments),
     Import(import::arguments::Arguments),
     Clean(clean::Arguments),
     Cache(cache::Arguments),
@@ -168,6 +171,7 @@ fn carry_out(line: CommandLine, streams: &mut Streams) -> ExitCode {
         Command::Expires(arguments) => expires::run(&arguments, flags, streams),
         Command::Rotate(arguments) => rotate::run(&arguments, flags, streams),
         Command::Logout(arguments) => logout::run(&arguments, flags, streams),
+        Command::Account(arguments) => account::run(&arguments, flags, streams),
         Command::Import(arguments) => import::run(&arguments, &flags, streams),
         Command::Clean(arguments) => clean::run(&arguments, flags, streams),
         Command::Cache(arguments) => cache::run(&arguments, flags, streams),

@@ -116,6 +116,13 @@ pub fn print(streams: &mut Streams, text: &str) -> io::Result<()> {
     streams.output.write_all(text.as_bytes())
 }
 
+/// Prints a line of a result on standard output, and a hint.
+pub(super) fn note(streams: &mut Streams, says: &str, hint: &str) -> io::Result<()> {
+    print(streams, &format!("{says}\n"))?;
+    line(streams, HINT, hint);
+    Ok(())
+}
+
 /// Prints a value as JSON on standard output.
 pub fn print_json(streams: &mut Streams, value: &impl Serialize) -> io::Result<()> {
     let json = serde_json::to_string_pretty(value)?;

@@ -18,6 +18,15 @@ pub struct Account {
 }
 
 impl Account {
+    /// The rule for a URL with its user.
+    pub(crate) fn new(url: &Query) -> Result<Self, &'static str> {
+        if url.path.as_deref().is_some_and(|path| !is_plain(path)) {
+            return Err("the path of an account has no '.', '..' or empty part");
+        }
+        let key = url.key().ok_or("an account needs a URL with a host")?;
+        Ok(Self { key })
+    }
+
     /// Returns every URL that needs `credential.useHttpPath`. For git, `acme/two` does not cover `acme/two.git` (git-config(1),
     /// `http.<url>.*`). A path with one segment belongs to an owner.
     pub fn urls(&self) -> Vec<Vec<u8>> {
@@ -66,14 +75,8 @@ impl<'de> Deserialize<'de> for Account {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let WrittenAccount { url, username } = WrittenAccount::deserialize(deserializer)?;
         let mut said = url::parse(url.as_bytes()).map_err(D::Error::custom)?;
-        if said.path.as_deref().is_some_and(|path| !is_plain(path)) {
-            let problem = "the path of an account has no '.', '..' or empty part";
-            return Err(D::Error::custom(problem));
-        }
         said.username = username.map(Username::from).or(said.username);
-        let key = said.key();
-        let key = key.ok_or_else(|| D::Error::custom("an account needs a URL with a host"))?;
-        Ok(Self { key })
+        Self::new(&said).map_err(D::Error::custom)
     }
 }
 

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::trust::Doubt;
+use crate::files;
 use crate::files::places::NoHome;
 
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +36,15 @@ pub enum Error {
     },
     #[error("{} cannot be the plaintext file", path.display())]
     NoFile { path: PathBuf },
+    #[error("cannot write {}", path.display())]
+    Unwritten {
+        path: PathBuf,
+        #[source]
+        cause: files::Error,
+    },
+    /// The rules are not `[[account]]` sections.
+    #[error("cannot change the account rules in {}: they are an inline array", path.display())]
+    NotEditable { path: PathBuf },
 }
 
 impl Error {
@@ -55,6 +65,17 @@ impl Error {
             Self::NotOurs { hint, .. } => hint,
             Self::Wrong { .. } => {
                 "fix that line; until then the helper answers nothing. git-credential-pat(1) lists every setting"
+            }
+            Self::Unwritten {
+                cause: cause @ files::Error::Locked { .. },
+                ..
+            } => cause.hint().unwrap_or_default(),
+            Self::Unwritten { .. } => {
+                "if a program generates this file (home-manager, a dotfiles manager), have it write the rule; \
+                else make the file and its folder writable"
+            }
+            Self::NotEditable { .. } => {
+                "write each rule as an [[account]] section, or change the rules in an editor"
             }
             Self::NoFile { .. } => {
                 "pass a file with --file or file.path, not a folder, '..' or a half-written file; until then the helper answers nothing"

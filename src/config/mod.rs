@@ -5,6 +5,7 @@ pub mod choice;
 pub mod failure;
 pub mod host;
 mod redact;
+pub(crate) mod rules;
 mod source;
 mod span;
 mod trust;
@@ -27,6 +28,9 @@ use crate::files::places::Places;
 use crate::storage::file::PlaintextFile;
 use crate::storage::memory::Lifetime;
 use crate::time::parse_duration;
+
+/// The name of the configuration file in its folder.
+pub const FILE: &str = "config.toml";
 
 /// The options of the command line. `None` leaves a setting to `config.toml`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Args)]
@@ -117,6 +121,8 @@ pub struct Settings {
     /// The `[[account]]` rules.
     pub accounts: Vec<Account>,
     pub places: Places,
+    /// `config.toml`, or the file of `--config`. It need not exist.
+    pub config: PathBuf,
 }
 
 /// When to warn that a token expires.
@@ -133,13 +139,13 @@ impl Settings {
     pub fn load(flags: Flags) -> Result<Self, Error> {
         let places = Places::find()?;
         let is_named = flags.config.is_some();
-        let path = flags.config.unwrap_or(places.config.join("config.toml"));
+        let path = flags.config.unwrap_or(places.config.join(FILE));
         let written = match source::read(&path) {
             Err(error) if error.is_absence() && !is_named => Written::default(),
             text => written::parse(&text?, &path)?,
         };
-        let path = written.file.path.map(toml::Spanned::into_inner);
-        let file = match flags.file.or(path) {
+        let named = written.file.path.map(toml::Spanned::into_inner);
+        let file = match flags.file.or(named) {
             None => PlaintextFile::in_folder(&places.data),
             Some(path) => PlaintextFile::at(&path).ok_or(Error::NoFile { path })?,
         };
@@ -161,6 +167,7 @@ impl Settings {
             hosts: hosts.collect(),
             accounts: written.account,
             places,
+            config: path,
         })
     }
 }

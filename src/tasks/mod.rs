@@ -1,5 +1,6 @@
 //! What people ask for. The tasks do not know each other.
 
+pub mod accounts;
 pub mod calls;
 pub mod clean;
 pub mod doctor;

@@ -3,8 +3,9 @@
 use std::fs;
 
 use crate::attributes::{Answer, lines};
-use crate::flow::{Flow, NEW_TOKEN, TOKEN, ours};
-use crate::git::Git;
+use crate::flow::{Flow, NEW_TOKEN, OTHER_TOKEN, TOKEN, ours};
+use crate::forge::schema;
+use crate::git::{self, Git};
 use crate::process;
 use crate::sandbox::Sandbox;
 
@@ -221,4 +222,175 @@ fn a_login_without_rules_is_for_the_host() {
     let listed: serde_json::Value =
         serde_json::from_slice(&ask("list --json", b"").stdout).unwrap();
     assert_eq!(listed.as_array().unwrap().len(), 2, "{listed}");
+}
+
+/// The program and git as a user of this git has them.
+fn with_git_first(flow: &Flow, git: &Git, mut command: std::process::Command) -> process::Output {
+    let folder = git.program.parent().filter(|folder| folder.is_absolute());
+    let path = std::env::var("PATH").unwrap();
+    if let Some(folder) = folder {
+        command.env("PATH", format!("{}:{path}", folder.display()));
+    }
+    command.env("GIT_SSL_CAINFO", flow.server.certificate());
+    process::run(&mut command, b"")
+}
+
+/// The files of git and of this program, byte for byte.
+fn configuration(sandbox: &Sandbox) -> [Option<Vec<u8>>; 2] {
+    ["gitconfig", "config/git-credential-pat/config.toml"]
+        .map(|name| fs::read(sandbox.path(name)).ok())
+}
+
+#[test]
+fn two_owners_are_set_up_by_command() {
+    for git in git::all() {
+        let flow = Flow::new(&ours("file"), false, git);
+        let sandbox = &flow.sandbox;
+        let (host, before) = (flow.server.host(), configuration(sandbox));
+        let ask = |words: &str| with_git_first(&flow, git, sandbox.helper(words)).succeeded();
+        let with_token = |path: &str, token: &str| {
+            let words = format!("login --with-token https://alice@{host}/{path}");
+            let mut login = sandbox.helper(&words);
+            process::run(&mut login, token.as_bytes()).succeeded();
+        };
+        let added = ask(&format!("account add https://{host}/basic alice"));
+        let hint = format!("login https://alice@{host}/basic");
+        assert!(added.text().contains("no token yet"), "{added:?}");
+        assert!(added.stderr.contains(&hint), "{added:?}");
+        with_token("basic", TOKEN);
+        let one = configuration(sandbox);
+        ask(&format!("account add https://{host}/other.git alice"));
+        with_token("other", OTHER_TOKEN);
+        let again = ask(&format!("account add https://{host}/other alice"));
+        assert!(
+            again.text().contains("alice in the plaintext file"),
+            "{again:?}"
+        );
+        for way in ["basic", "other"] {
+            let url = flow.server.url(way);
+            flow.git(&["clone", "--quiet", &url, way]).succeeded();
+            flow.git(&["-C", way, "fetch"]).succeeded();
+        }
+        assert_eq!(flow.askpass.questions(), [""; 0]);
+        let listed = ask("account list --json").stdout;
+        let listed = schema::check("accounts", &listed);
+        for (index, path) in ["basic", "other"].iter().enumerate() {
+            assert_eq!(listed[index]["path"], *path, "{listed}");
+            assert_eq!(listed[index]["sends_path"], true, "{listed}");
+            assert_eq!(listed[index]["token"]["username"], "alice", "{listed}");
+        }
+        ask(&format!("account remove https://{host}/other"));
+        assert_eq!(configuration(sandbox), one);
+        ask(&format!("account remove https://{host}/basic"));
+        assert_eq!(configuration(sandbox), before);
+    }
+}
+
+#[test]
+fn a_rule_that_cannot_be_added_changes_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.ask("setup", b"").succeeded();
+    rules(&sandbox, "one.test", &[("acme", Some("work"))]);
+    let before = configuration(&sandbox);
+    for (words, problem) in [
+        ("https://one.test/acme home", "already, for work"),
+        ("https://one.test", "needs a user"),
+        ("https://one.test/a/../b", "'..'"),
+        ("https://a@one.test/b c", "two users"),
+        ("ssh://git@one.test/a", "git asks no helper"),
+    ] {
+        let output = sandbox.ask(&format!("account add {words}"), b"");
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let text = output.stderr;
+        assert!(text.contains(problem) && text.contains("hint: "), "{text}");
+        assert_eq!(configuration(&sandbox), before, "{words}");
+    }
+    let path = sandbox.path("config/git-credential-pat/config.toml");
+    for text in [
+        "storage = 3\n",
+        "account = [{url = 'https://one.test/x'}]\n",
+    ] {
+        fs::write(&path, text).unwrap();
+        let output = sandbox.ask("account add https://one.test/y", b"");
+        assert!(!output.status.success(), "{output:?}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    }
+}
+
+#[test]
+fn undo_takes_back_the_path_of_an_added_rule() {
+    let sandbox = Sandbox::new();
+    let before = fs::read(sandbox.path("gitconfig")).unwrap();
+    sandbox.ask("setup", b"").succeeded();
+    for words in [
+        "add https://one.test/acme",
+        "add https://one.test/two/r",
+        "remove https://one.test/acme",
+        "add https://one.test/three",
+    ] {
+        sandbox.ask(&format!("account {words}"), b"").succeeded();
+    }
+    sandbox.ask("setup --undo", b"").succeeded();
+    assert_eq!(fs::read(sandbox.path("gitconfig")).unwrap(), before);
+}
+
+#[test]
+fn a_setting_that_another_rule_needs_or_a_user_wrote_stays() {
+    let sandbox = Sandbox::new();
+    sandbox.ask("setup", b"").succeeded();
+    let own = "[credential \"https://one.test/own\"]\n\tuseHttpPath = true\n";
+    sandbox.configure_git(own);
+    rules(
+        &sandbox,
+        "one.test",
+        &[("acme", Some("a")), ("acme", Some("b")), ("own", None)],
+    );
+    sandbox.ask("setup", b"").succeeded();
+    sandbox
+        .ask("account remove https://b@one.test/acme", b"")
+        .succeeded();
+    let output = sandbox
+        .ask("account remove https://one.test/own", b"")
+        .succeeded();
+    let said = output.stderr;
+    assert!(
+        said.contains("stays") && said.contains("git config --global"),
+        "{said}"
+    );
+    let git = fs::read_to_string(sandbox.path("gitconfig")).unwrap();
+    assert!(git.contains("one.test/acme") && git.contains(own), "{git}");
+    sandbox
+        .ask("account remove https://one.test/acme", b"")
+        .succeeded();
+    let git = fs::read_to_string(sandbox.path("gitconfig")).unwrap();
+    assert!(!git.contains("one.test/acme") && git.contains(own), "{git}");
+}
+
+#[test]
+fn without_setup_only_the_rule_is_written() {
+    let sandbox = Sandbox::new();
+    let before = configuration(&sandbox);
+    let dry = sandbox
+        .ask("account add https://one.test/acme --dry-run", b"")
+        .succeeded();
+    assert!(dry.text().contains("would be added"), "{dry:?}");
+    assert_eq!(configuration(&sandbox), before);
+    let added = sandbox
+        .ask("account add https://one.test/acme", b"")
+        .succeeded();
+    assert!(
+        added.stderr.contains("run 'git credential-pat setup'"),
+        "{added:?}"
+    );
+    let [git, config] = configuration(&sandbox);
+    assert_eq!(git, before[0]);
+    assert!(config.is_some());
+    sandbox
+        .ask("account remove https://one.test/acme --dry-run", b"")
+        .succeeded();
+    assert_eq!(configuration(&sandbox)[1], config);
+    sandbox
+        .ask("account remove https://one.test/acme", b"")
+        .succeeded();
+    assert_eq!(configuration(&sandbox), before);
 }

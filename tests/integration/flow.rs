@@ -15,6 +15,8 @@ pub const TOKEN: &str = "tok-first-0123456789";
 pub const NEW_TOKEN: &str = "tok-second-9876543210";
 /// What it takes at `bearer`.
 pub const BEARER: &str = "tok-bearer-5555555555";
+/// What it takes at `other`.
+pub const OTHER_TOKEN: &str = "tok-other-7777777777";
 
 /// For git's `credential.helper`.
 pub fn ours(storage: &str) -> String {
@@ -36,7 +38,7 @@ impl Flow {
         if needs_keyring {
             sandbox.start_keyring();
         }
-        let server = Server::start(&sandbox, TOKEN, BEARER);
+        let server = Server::start(&sandbox, TOKEN, BEARER, OTHER_TOKEN);
         sandbox.configure_git(&format!("[credential]\n\thelper = {helper}\n"));
         let askpass = Askpass::new(&sandbox.path("askpass"));
         askpass.answers("alice", TOKEN);

@@ -22,8 +22,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// With one repository of one commit, `r.git`, for `alice` with `token`; `bearer` opens it under `/bearer`.
-    pub fn start(sandbox: &Sandbox, token: &str, bearer: &str) -> Self {
+    /// With one repository of one commit, `r.git`, for `alice` with `token`; `bearer` opens it under `/bearer`, and `other`, a second
+    /// token of `alice`'s, under `/other`.
+    pub fn start(sandbox: &Sandbox, token: &str, bearer: &str, other: &str) -> Self {
         let folder = sandbox.path("server");
         fs::create_dir_all(folder.join("tmp")).unwrap();
         make_certificate(sandbox, &folder);
@@ -40,6 +41,7 @@ impl Server {
         for way in [ASKED, SENT] {
             write_passwords(sandbox, &folder.join(way), token);
         }
+        write_passwords(sandbox, &folder.join(OTHER), other);
         // Between our letting go of a port and nginx taking it another may take it: then with the next.
         for _ in 0..20 {
             let port = TcpListener::bind("127.0.0.1:0")
@@ -83,7 +85,7 @@ impl Server {
         format!("localhost:{}", self.port)
     }
 
-    /// The repository; `way` is `basic` or `bearer`.
+    /// The repository; `way` is `basic`, `bearer` or `other`.
     pub fn url(&self, way: &str) -> String {
         format!("https://{}/{way}/r.git", self.host())
     }
@@ -119,6 +121,8 @@ fn started(command: &mut Command) -> Guard {
 const ASKED: &str = "htpasswd";
 /// Who may fetch or push (`POST git-upload-pack`).
 const SENT: &str = "htpasswd-sent";
+/// Who may do both under `/other`.
+const OTHER: &str = "htpasswd-other";
 
 fn write_passwords(sandbox: &Sandbox, file: &Path, token: &str) {
     let mut openssl = sandbox.command(tool::need("openssl"));
@@ -259,6 +263,11 @@ http {{
     ssl_certificate {folder}/cert.pem; ssl_certificate_key {folder}/key.pem;
     location ~ ^/basic(?<repository>/.*)$ {{
       auth_basic \"git\"; auth_basic_user_file {folder}/$passwords;
+      fastcgi_param REMOTE_USER $remote_user;
+      {common}
+    }}
+    location ~ ^/other(?<repository>/.*)$ {{
+      auth_basic \"git\"; auth_basic_user_file {folder}/{OTHER};
       fastcgi_param REMOTE_USER $remote_user;
       {common}
     }}

@@ -48,6 +48,34 @@ fn cut_at(end: &Path, choose: impl FnOnce(&[u8]) -> Vec<Range<usize>>) -> Result
     Ok(if is_replaced { stretches.len() } else { 0 })
 }
 
+/// Replaces the file that holds `before` by one with `after`, which keeps owner, group and mode as in [`cut`]. `before` `None`:
+/// creates the file, which only this user can use. Returns false if the file holds something else by now.
+pub fn replace(path: &Path, before: Option<&[u8]>, after: &[u8]) -> Result<bool, Error> {
+    at_end(path, |end| replace_at(end, before, after))
+}
+
+fn replace_at(end: &Path, before: Option<&[u8]>, after: &[u8]) -> Result<bool, Error> {
+    let Some(mut lock) = GitLock::take(end, false)? else {
+        return Err(Error::missing(end.parent().unwrap_or(end)));
+    };
+    let old = lock.located.read()?;
+    if old.as_ref().map(|(bytes, _)| bytes.as_slice()) != before {
+        return Ok(false);
+    }
+    let written = (|| {
+        lock.file.write_all(after)?;
+        if let Some((_, old)) = &old {
+            permissions::carry_over(old, &lock.file)?;
+        }
+        lock.file.sync_all()
+    })();
+    written.map_err(|cause| lock.located.failed("write", cause))?;
+    match before {
+        Some(before) => lock.take_the_place_of(before),
+        None => lock.take_a_free_place(),
+    }
+}
+
 /// Removes a file, if `is_meant` finds what it should in it. Returns whether it went.
 ///
 /// No program locks these files, so another one may write a newer file at any time. The file is renamed first and compared

@@ -104,6 +104,18 @@ impl GitLock {
         before.map(|_| false)
     }
 
+    /// As [`GitLock::take_the_place`], where there is no file. Returns false and leaves the file if there is one.
+    pub(crate) fn take_a_free_place(&mut self) -> Result<bool, Error> {
+        let Located { folder, name, .. } = &self.located;
+        match folder.rename_to_free(&self.name, name) {
+            Err(cause) if cause.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
+            renamed => renamed.map_err(|cause| self.located.failed("create", cause))?,
+        }
+        self.is_used = true;
+        self.sync_folder()?;
+        Ok(true)
+    }
+
     /// Swaps the names of the lock and the file. Returns false if there is no file, or the file system cannot.
     fn exchange(&self) -> Result<bool, Error> {
         match self.located.folder.exchange(&self.name, &self.located.name) {

@@ -5,6 +5,6 @@ mod change;
 mod file;
 mod lock;
 
-pub use self::change::{cut, remove};
+pub use self::change::{cut, remove, replace};
 pub use self::file::{Sort, followed, names, read, read_as_its_reader};
 pub use self::lock::GitLock;

@@ -11,7 +11,6 @@ use super::others::EVERYWHERE;
 use super::record::{Edit, Record, Records, digest};
 use super::scope::Setup;
 use crate::config::Flags;
-use crate::config::account::Account;
 use crate::credential::query::Query;
 use crate::files::owned::Folder;
 use crate::files::{self, system};
@@ -103,28 +102,6 @@ pub fn helper_changes(
         changes.push(Change::addition(key, ""));
     }
     changes.push(Change::addition(key, value));
-    Ok(changes)
-}
-
-/// Returns the changes by which git tells the path where an account has one (gitcredentials(7), `useHttpPath`).
-pub fn path_changes(
-    setup: &Setup,
-    accounts: &[Account],
-    only: Option<&Query>,
-) -> Result<Vec<Change>, Error> {
-    let mut changes = Vec::new();
-    for account in accounts {
-        let is_meant = only.is_none_or(|only| only.host.as_ref() == Some(&account.key.host));
-        if account.key.path.is_none() || !is_meant {
-            continue;
-        }
-        for url in account.urls() {
-            let key = key_of(&url, "useHttpPath");
-            if !setup.values(&key)?.iter().any(|value| value == "true") {
-                changes.push(Change::addition(&key, "true"));
-            }
-        }
-    }
     Ok(changes)
 }
 

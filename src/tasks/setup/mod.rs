@@ -5,6 +5,7 @@ mod draft;
 pub mod failure;
 pub mod install;
 pub mod others;
+pub mod paths;
 mod record;
 pub mod scope;
 pub mod undo;

@@ -66,6 +66,14 @@ impl Record {
         added.any(|change| change.key.eq_ignore_ascii_case(key) && change.value == value)
     }
 
+    /// Whether this record added just what `removals` remove.
+    pub(super) fn is_inverse(&self, removals: &[Change]) -> bool {
+        self.changes.len() == removals.len()
+            && removals
+                .iter()
+                .all(|removal| self.has_added(&removal.key, &removal.value))
+    }
+
     /// Restores the content before, if it is now as `setup` left it. Returns whether it is as it was before.
     pub(super) fn undo(&self, content: &mut Option<Vec<u8>>) -> bool {
         let now = digest(content.as_deref());

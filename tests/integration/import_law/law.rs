@@ -15,8 +15,8 @@ const SIBLINGS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "ui", "json", "messages", "progress", "streams", "failure", "guide", "page", "table",
-            "usage",
+            "ui", "json", "messages", "progress", "streams", "failure", "guide", "page", "rule",
+            "table", "usage",
         ],
     ),
     ("forge", &["answer"]),
