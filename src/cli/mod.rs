@@ -28,6 +28,7 @@ mod rule;
 mod setup;
 pub(crate) mod streams;
 mod table;
+mod token;
 pub(crate) mod ui;
 mod usage;
 
@@ -83,6 +84,7 @@ enum Command {
     Login(login::Arguments),
     List(list::Arguments),
     Check(check::Arguments),
+    Token(token::Arguments),
     Doctor(doctor::Arguments),
     Expires(expires::Arguments),
     Rotate(rotate::Arguments),
@@ -166,6 +168,7 @@ fn carry_out(line: CommandLine, streams: &mut Streams) -> ExitCode {
         Command::Setup(arguments) => setup::run(&arguments, &flags, streams),
         Command::Login(arguments) => login::run(&arguments, &flags, streams),
         Command::List(arguments) => list::run(&arguments, flags, streams),
+        Command::Token(arguments) => token::run(&arguments, flags, streams),
         Command::Check(arguments) => check::run(&arguments, flags, streams),
         Command::Doctor(arguments) => doctor::run(&arguments, flags, streams),
         Command::Expires(arguments) => expires::run(&arguments, flags, streams),

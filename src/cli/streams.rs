@@ -25,6 +25,8 @@ pub struct Streams {
     pub input_is_terminal: bool,
     /// The output may be coloured.
     pub colours_output: bool,
+    /// A person reads the output at a terminal.
+    pub output_is_terminal: bool,
     /// How wide the terminal of the output is; `None`: the output is no terminal.
     pub columns: Option<usize>,
     /// Messages may be coloured.
@@ -64,6 +66,7 @@ impl Streams {
             },
             input_is_terminal,
             error_is_terminal: io::stderr().is_terminal(),
+            output_is_terminal: io::stdout().is_terminal(),
             columns: columns(),
             colours_output: wants_colour && io::stdout().is_terminal(),
             colours_error: wants_colour && io::stderr().is_terminal(),

@@ -20,22 +20,29 @@ pub(crate) enum Candidate {
     Expired(Credential),
 }
 
-/// Secrets that are not answered again in the same command.
+/// Secrets that are not answered.
 #[derive(Default)]
 pub(crate) struct Skipped<'a> {
     /// The secret that was just rejected.
     pub(crate) rejected: Option<&'a Attempt>,
+    /// Whether every secret with a mark is skipped: a script has no second chance and cannot type another token.
+    pub(crate) is_strict: bool,
     /// The journal: the second answer is git's last try, so a secret that is known to be invalid must not take it.
     pub(crate) marks: Snapshot,
 }
 
 impl Skipped<'_> {
     fn covers(&self, found: &Credential) -> bool {
-        let Some(rejected) = self.rejected else {
-            return false;
+        if self.is_strict && self.marks.is_invalid(found) {
+            return true;
+        }
+        let is_about = match self.rejected {
+            Some(rejected) => rejected.is_about(found),
+            None if self.is_strict => false,
+            None => return false,
         };
         let mark = self.marks.mark_of(found).map(|(mark, _)| mark);
-        rejected.is_about(found) || matches!(mark, Some(Mark::Rejected | Mark::Expired))
+        is_about || matches!(mark, Some(Mark::Rejected | Mark::Expired))
     }
 }
 

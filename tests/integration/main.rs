@@ -60,6 +60,7 @@ mod single_flight;
 mod slow_commands;
 mod slow_git;
 mod stateful;
+mod token;
 mod token_as_user;
 mod transcripts;
 mod usage;
