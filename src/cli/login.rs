@@ -8,8 +8,9 @@ use super::failure::{CliResult, Failure};
 use super::page::PageArguments;
 use super::streams::Streams;
 use super::usage::MISUSE;
-use super::{guide, open, page, ui};
-use crate::config::{Flags, Settings, account};
+use super::{guide, open, page, rule, ui};
+use crate::config::account::Account;
+use crate::config::{Flags, Settings};
 use crate::credential::Credential;
 use crate::credential::expiry::StatedExpiry;
 use crate::credential::key::Key;
@@ -21,7 +22,7 @@ use crate::secret::Secret;
 use crate::storage::StorageKind;
 use crate::tasks::calls::Calls;
 use crate::tasks::login::{self, PathProblem};
-use crate::tasks::{location, target};
+use crate::tasks::{accounts, location, target};
 use crate::terminal::escape;
 use crate::terminal::prompt::Dialogue;
 use crate::time;
@@ -66,29 +67,25 @@ pub(super) fn run(arguments: &Arguments, flags: &Flags, streams: &mut Streams) -
         let what = "git sends a token for http:// unencrypted";
         ui::warn(streams, what, Some("use the https:// URL if there is one"));
     }
-    let (settings, helper) = open(flags.clone(), Some(&query))?;
+    let (mut settings, helper) = open(flags.clone(), Some(&query))?;
     query.username.take_if(|name| name.is_empty());
     if let Some(name) = &arguments.username {
         query.username = Some(Username::from(&name[..]));
     }
     let given = query.duplicate();
-    let mut query = as_git_will_ask(query, &settings, is_typed, streams);
+    let asking = dialogue.as_mut().filter(|_| is_typed);
+    let rule = offered_rule(&given, &settings, asking)?;
+    settings.accounts.extend(rule.clone());
+    let mut query = as_git_will_ask(query, &settings, (is_typed, rule.is_some()), streams);
     let piped = arguments
         .with_token
         .then(|| guide::piped_token(streams, arguments.force));
     let piped = piped.transpose()?;
     if query.username.is_none() {
         let known = login::known_username(&helper, &query, piped.as_ref())?;
-        query.username = Some(match (known, &mut dialogue) {
-            (Some(known), _) => known,
-            (None, Some(dialogue)) => guide::typed_username(dialogue, &query)?,
-            (None, None) => {
-                let what = "cannot tell the username of this token";
-                return Err(Failure::new(
-                    what,
-                    "give --username, or the user in the URL",
-                ));
-            }
+        query.username = Some(match known {
+            Some(known) => known,
+            None => typed_username(&query, dialogue.as_mut())?,
         });
     }
     let source = (piped, dialogue.as_mut());
@@ -97,6 +94,9 @@ pub(super) fn run(arguments: &Arguments, flags: &Flags, streams: &mut Streams) -
     let now = time::now();
     let (issuer, asked) = login::vet(&helper, &credential, &given, arguments.force, now)?;
     guide::warn_if_unsure(streams, &asked, issuer, &credential.key);
+    if let Some(rule) = &rule {
+        rule::add(&settings, rule, false, streams)?;
+    }
     let outcome = login::save(&helper, &credential, issuer, &asked, arguments.expires, now)?;
     ui::notices(streams, &outcome.notices, now.unix);
     let saved = outcome.value;
@@ -119,25 +119,56 @@ fn from_remote(streams: &mut Streams) -> CliResult<Option<Query>> {
     Ok(Some(query))
 }
 
-/// Changes `query` to the one that git will ask, and warns if git does not send its path.
+/// Asks whether the path of the URL shall have a token of its own, and returns the rule for it. `None`: git sends the path without
+/// a rule, or there is no terminal.
+fn offered_rule(
+    given: &Query,
+    settings: &Settings,
+    dialogue: Option<&mut Dialogue>,
+) -> CliResult<Option<Account>> {
+    let (Some(dialogue), Ok(rule)) = (dialogue, accounts::rule(given, None)) else {
+        return Ok(None);
+    };
+    let mut rules = settings.accounts.iter();
+    let has_rule = rules.any(|rule| rule.key.path.is_some() && rule.covers(given));
+    if given.path.is_none() || has_rule || login::is_path_sent(given) {
+        return Ok(None);
+    }
+    let url = escape::safe(&rule.key.url());
+    let line = dialogue.shown_line(&format!("Keep a token of its own for {url}? [y/N] "))?;
+    let answer = line.as_slice().trim_ascii().to_ascii_lowercase();
+    let is_agreed = [&b"y"[..], b"yes"].contains(&&answer[..]);
+    Ok(is_agreed.then_some(rule))
+}
+
+/// Changes `query` to the one that git will ask, and warns if git does not send its path. `is_new`: the rule is added later.
 fn as_git_will_ask(
     query: Query,
     settings: &Settings,
-    is_typed: bool,
+    (is_typed, is_new): (bool, bool),
     streams: &mut Streams,
 ) -> Query {
     let given = query.duplicate();
     let (query, problem) = login::as_git_will_ask(query, settings);
     match problem {
-        Some(PathProblem::RuleWithoutPath) => ui::warn(
+        Some(PathProblem::RuleWithoutPath) if !is_new => ui::warn(
             streams,
             "git does not send the path that an [[account]] needs: this token will not be found",
-            Some("run 'git credential-pat setup' after adding a rule"),
+            Some("run 'git credential-pat setup'"),
         ),
-        Some(PathProblem::LeftOut) if is_typed => warn_of_path(streams, &given, settings),
+        Some(PathProblem::LeftOut) if is_typed => warn_of_path(streams, &given),
         _ => {}
     }
     query
+}
+
+fn typed_username(query: &Query, dialogue: Option<&mut Dialogue>) -> CliResult<Username> {
+    let Some(dialogue) = dialogue else {
+        let what = "cannot tell the username of this token";
+        let hint = "give --username, or the user in the URL";
+        return Err(Failure::new(what, hint));
+    };
+    guide::typed_username(dialogue, query)
 }
 
 fn expiry_advice(saved: &Known, stated: Option<StatedExpiry>, key: &Key) -> String {
@@ -200,8 +231,8 @@ fn report(
     Ok(())
 }
 
-/// Warns that the path is left out, and shows the `[[account]]` that would keep a token for it.
-fn warn_of_path(streams: &mut Streams, given: &Query, settings: &Settings) {
+/// Warns that the path is left out, and names the command that keeps a token for it.
+fn warn_of_path(streams: &mut Streams, given: &Query) {
     let mut whole = given.duplicate();
     let path = whole.path.take().unwrap_or_default();
     let url = whole.key().map(|key| key.url()).unwrap_or_default();
@@ -210,12 +241,10 @@ fn warn_of_path(streams: &mut Streams, given: &Query, settings: &Settings) {
         escape::safe(&path),
         escape::safe(&url)
     );
-    let file = settings.places.config.join("config.toml");
-    let file = escape::safe(file.as_os_str().as_encoded_bytes());
-    let hint =
-        format!("for a token of its own, add this to {file} and run 'git credential-pat setup':");
-    ui::warn(streams, &what, Some(&hint));
-    for line in account::rule(given) {
-        ui::show(streams, &format!("  {line}"));
-    }
+    let rule = accounts::rule(given, None).ok();
+    let hint = rule.map(|rule| {
+        let url = rule.key.argument();
+        format!("for a token of its own, run 'git credential-pat account add {url}' first")
+    });
+    ui::warn(streams, &what, hint.as_deref());
 }

@@ -81,11 +81,6 @@ pub fn notices(streams: &mut Streams, notices: &[Notice], unix_now: u64) {
     }
 }
 
-/// Prints a line of a file, or a command, below the message that announces it.
-pub fn show(streams: &mut Streams, text: &str) {
-    let _ = writeln!(streams.error, "{}", escape::whole(text));
-}
-
 /// Prints the three parts of a message. An empty `cause` is left out.
 fn report(streams: &mut Streams, label: Label, what: &str, cause: &str, hint: Option<&str>) {
     line(streams, label, what);

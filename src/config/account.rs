@@ -100,23 +100,6 @@ pub fn apply(accounts: &[Account], said: &mut Query) {
     }
 }
 
-/// Returns the lines of `config.toml` that make an account for `said`.
-pub fn rule(said: &Query) -> Vec<String> {
-    let bare = Query {
-        username: None,
-        ..said.duplicate()
-    };
-    let url = bare.key().map(|key| key.encoded()).unwrap_or_default();
-    let url = url.strip_suffix(".git").unwrap_or(&url);
-    let mut lines = vec!["[[account]]".to_owned(), format!("url = \"{url}\"")];
-    if let Some(name) = said.username.as_ref().and_then(Username::visible) {
-        let name = String::from_utf8_lossy(name);
-        let name = name.replace('\\', "\\\\").replace('"', "\\\"");
-        lines.push(format!("username = \"{name}\""));
-    }
-    lines
-}
-
 fn is_plain(path: &[u8]) -> bool {
     !path.contains(&b'\\')
         && path

@@ -104,6 +104,11 @@ pub(crate) enum PathProblem {
     LeftOut,
 }
 
+/// Whether git sends the path of a URL to its helpers.
+pub(crate) fn is_path_sent(url: &Query) -> bool {
+    Git::find().is_ok_and(|git| HttpPaths::of(&git).are_told(url))
+}
+
 /// Changes `query` to the one that git will ask: without a path that git does not send, and for the account of the path.
 pub(crate) fn as_git_will_ask(
     mut query: Query,
@@ -112,7 +117,7 @@ pub(crate) fn as_git_will_ask(
     let mut accounts = settings.accounts.iter();
     let has_rule = accounts.any(|account| account.key.path.is_some() && account.covers(&query));
     let mut problem = None;
-    if !Git::find().is_ok_and(|git| HttpPaths::of(&git).are_told(&query)) {
+    if !is_path_sent(&query) {
         if has_rule {
             problem = Some(PathProblem::RuleWithoutPath);
         } else if query.path.take().is_some() {

@@ -8,6 +8,7 @@ use crate::forge::schema;
 use crate::git::{self, Git};
 use crate::process;
 use crate::sandbox::Sandbox;
+use crate::terminal::Session;
 
 fn rules(sandbox: &Sandbox, host: &str, rules: &[(&str, Option<&str>)]) {
     let folder = sandbox.path("config/git-credential-pat");
@@ -392,5 +393,58 @@ fn without_setup_only_the_rule_is_written() {
     sandbox
         .ask("account remove https://one.test/acme", b"")
         .succeeded();
+    assert_eq!(configuration(&sandbox), before);
+}
+
+/// `login` at a terminal, with each answer typed after its prompt.
+fn login_at_terminal(sandbox: &Sandbox, url: &str, answers: &[(&str, &str)]) -> String {
+    let mut login = sandbox.helper("--storage file login");
+    let mut session = Session::start(login.arg(url));
+    for (prompt, answer) in answers {
+        session.answer(prompt, answer);
+    }
+    let (status, shown) = session.finish();
+    assert!(status.success(), "{shown}");
+    shown
+}
+
+#[test]
+fn login_offers_a_rule_for_the_path() {
+    let sandbox = Sandbox::new();
+    sandbox.ask("setup --storage file", b"").succeeded();
+    let question = "Keep a token of its own for https://one.test/acme? [y/N] ";
+    let token = ("Token (not shown): ", "made-up-token-0123456789");
+    let before = configuration(&sandbox);
+    let url = "https://work@one.test/acme";
+    let shown = login_at_terminal(&sandbox, url, &[(question, ""), token]);
+    assert!(
+        shown.contains("the token is for all of https://one.test"),
+        "{shown}"
+    );
+    assert_eq!(configuration(&sandbox), before);
+    let shown = login_at_terminal(&sandbox, url, &[(question, "y"), token]);
+    assert!(
+        shown.contains("the token for https://one.test/acme is kept"),
+        "{shown}"
+    );
+    assert!(!shown.contains("git does not"), "{shown}");
+    let listed = schema::check("accounts", &sandbox.ask("account list --json", b"").stdout);
+    assert_eq!(listed[0]["username"], "work", "{listed}");
+    assert_eq!(listed[0]["sends_path"], true, "{listed}");
+    assert_eq!(listed[0]["token"]["username"], "work", "{listed}");
+    let shown = login_at_terminal(&sandbox, "https://work@one.test/acme/r.git", &[token]);
+    assert!(!shown.contains("[y/N]"), "{shown}");
+}
+
+#[test]
+fn an_interrupted_login_adds_no_rule() {
+    let sandbox = Sandbox::new();
+    sandbox.ask("setup --storage file", b"").succeeded();
+    let before = configuration(&sandbox);
+    let mut session = Session::start(&sandbox.helper("login https://work@one.test/acme"));
+    session.answer("[y/N] ", "y");
+    session.press("Token (not shown): ", b"\x03");
+    let (status, shown) = session.finish();
+    assert!(!status.success(), "{shown}");
     assert_eq!(configuration(&sandbox), before);
 }

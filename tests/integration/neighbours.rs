@@ -557,7 +557,7 @@ fn what_would_fit_no_repository_is_said() {
     let name = "credential.https://dev.azure.com.useHttpPath";
     let mut git = sandbox.git(&["config", "--global", name, "true"]);
     process::run(&mut git, b"").succeeded();
-    count(&told(), "add '[[account]]'", 1);
+    count(&told(), "account add https://dev.azure.com/org", 1);
     count(&told(), "https://dev.azure.com/org is not answered", 1);
     write(
         sandbox.path("config/git-credential-pat/config.toml"),

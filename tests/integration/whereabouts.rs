@@ -179,7 +179,7 @@ fn an_empty_list_names_where_it_looked() {
 }
 
 #[test]
-fn login_warns_that_a_path_is_left_out_and_shows_the_rule() {
+fn login_warns_that_a_path_is_left_out_and_names_the_command() {
     let sandbox = called_with("--storage file");
     let login = |url: &str| {
         let words = format!("login --with-token {url}");
@@ -188,18 +188,12 @@ fn login_warns_that_a_path_is_left_out_and_shows_the_rule() {
     let said = login("https://alice@one.test/acme/two.git").stderr;
     for part in [
         "git does not send the path 'acme/two.git': the token is for all of https://one.test",
-        "git-credential-pat/config.toml and run 'git credential-pat setup'",
-        "\n  [[account]]\n  url = \"https://one.test/acme/two\"\n  username = \"alice\"\n",
+        "for a token of its own, run 'git credential-pat account add https://alice@one.test/acme/two' first",
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }
-    // The lines do what they are for.
-    let rule = said.lines().filter(|line| line.starts_with("  "));
-    let rule: Vec<&str> = rule.map(str::trim).collect();
-    let folder = sandbox.path("config/git-credential-pat");
-    fs::create_dir_all(&folder).unwrap();
-    fs::write(folder.join("config.toml"), rule.join("\n")).unwrap();
-    sandbox.ask("setup", b"").succeeded();
+    let add = "account add https://alice@one.test/acme/two";
+    sandbox.ask(add, b"").succeeded();
     for url in [
         "https://alice@one.test/acme/two",
         "https://one.test/acme/two.git/",

@@ -36,13 +36,12 @@ pub(super) fn unread(streams: &mut Streams, harvest: &Harvest) {
 /// Warns about imported credentials that no query of git would match.
 pub(super) fn unmatched(streams: &mut Streams, offers: &[&Offer], accounts: &[Account]) {
     for url in unmatched_urls(offers, accounts, path_teller()) {
+        let word = escape::shell_word(&url);
         let url = escape::safe(&url);
         let what = format!(
             "git asks with the whole path of a repository: the credential for {url} is not answered to any below it"
         );
-        let hint = format!(
-            "add '[[account]]' with 'url = \"{url}\"' to config.toml, and run 'git credential-pat setup'"
-        );
+        let hint = format!("run 'git credential-pat account add {word}'");
         ui::warn(streams, &what, Some(&hint));
     }
 }
