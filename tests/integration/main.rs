@@ -26,6 +26,7 @@ mod completions;
 mod conflicts;
 mod conformance;
 mod corpus;
+mod documents;
 mod fallback;
 mod faults;
 mod file_faults;
