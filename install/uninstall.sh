@@ -138,6 +138,7 @@ if [ -x "$installed" ]; then
         if [ "$system" = yes ]; then "$installed" setup --undo --system --dry-run | sed 's/^/  /'; fi
     else
         say "- leave git's configuration as it is, for there is no git on PATH"
+        "$installed" setup --undo --reminder --dry-run | sed 's/^/  /'
     fi
     say "- end the memory daemon, which forgets what it keeps"
     say "- remove"
@@ -170,6 +171,8 @@ if [ -x "$installed" ]; then
         "$installed" setup --undo --system ||
             fail "the system's git configuration was not changed, and nothing was removed" "it may need sudo"
     fi
+    [ "$has_git" = yes ] || "$installed" setup --undo --reminder ||
+        say "The timer of 'setup --reminder' was not removed."
     "$installed" cache stop ||
         say "The memory daemon was not reached. It leaves by itself once it has nothing left to keep."
 fi

@@ -11,7 +11,7 @@ const EVERY: Duration = Duration::from_secs(20 * 3600);
 
 /// A token that the user should replace.
 #[derive(Debug)]
-pub(crate) struct Reminder<'a> {
+pub(crate) struct DueToken<'a> {
     pub(crate) report: &'a Report,
     pub(crate) state: TokenState,
     /// Whether `rotate` can replace it without the user.
@@ -24,7 +24,7 @@ pub(crate) fn due<'a>(
     helper: &Helper,
     states: &[(&'a Report, TokenState)],
     unix_now: u64,
-) -> Vec<Reminder<'a>> {
+) -> Vec<DueToken<'a>> {
     let journal = helper.journal();
     let mut due = Vec::new();
     for (report, state) in states.iter().copied() {
@@ -46,7 +46,7 @@ pub(crate) fn due<'a>(
         }
         let known = journal.known(credential).ok().flatten();
         let can_rotate = helper.issuers().can_rotate(credential, known.as_ref());
-        due.push(Reminder {
+        due.push(DueToken {
             report,
             state,
             // A rejected token cannot renew itself.
@@ -57,7 +57,7 @@ pub(crate) fn due<'a>(
 }
 
 /// Notes that the notifications were shown. If the journal cannot be written, they are shown again next time.
-pub(crate) fn note(helper: &Helper, shown: &[Reminder], unix_now: u64) {
+pub(crate) fn note(helper: &Helper, shown: &[DueToken], unix_now: u64) {
     let credentials = shown.iter().map(|shown| &shown.report.credential);
     let credentials: Vec<_> = credentials.collect();
     let _ = helper.journal().note_notified(&credentials, unix_now);

@@ -53,6 +53,7 @@ mod pictures;
 mod protocol_corpus;
 mod races;
 mod refreshes;
+mod reminder;
 mod second_chances;
 mod setup;
 mod shown;

@@ -392,10 +392,7 @@ fn undo_finds_its_lines_in_either_global_file() {
         !is(&elder).unwrap().contains("git-credential-pat"),
         "{output:?}"
     );
-    assert!(
-        !output.text().contains("no line of this helper"),
-        "{output:?}"
-    );
+    assert!(!output.text().contains("nothing to undo"), "{output:?}");
 }
 
 /// A state folder that other users may write to is not believed; the lines go all the same.
@@ -764,7 +761,9 @@ fn a_file_that_git_no_longer_reads_stays() {
     let set = is(&other);
     let output = sandbox.ask("setup --undo", b"").succeeded();
     assert!(
-        output.text().starts_with("no line of this helper"),
+        output
+            .text()
+            .starts_with("nothing to undo: no line for this helper"),
         "{output:?}"
     );
     assert_eq!(is(&other), set);

@@ -8,7 +8,7 @@ use crate::desktop::notification::Notification;
 use crate::helper::Helper;
 use crate::helper::lookup::Report;
 use crate::helper::token_state::TokenState;
-use crate::tasks::reminder::{self, Reminder};
+use crate::tasks::reminder::{self, DueToken};
 use crate::time::in_words;
 
 /// With more tokens, one notification stands for all of them.
@@ -41,8 +41,8 @@ pub(super) fn notify(
     }
 }
 
-fn of_token(reminder: &Reminder, unix_now: u64) -> Notification {
-    let Reminder {
+fn of_token(reminder: &DueToken, unix_now: u64) -> Notification {
+    let DueToken {
         report,
         state,
         can_rotate,

@@ -1,8 +1,11 @@
 //! The reasons why git's configuration was not changed.
 
 use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+use std::path::PathBuf;
 
+use super::systemctl::{NOT_STARTED, SystemctlError};
 use crate::files;
+use crate::files::places::NoHome;
 use crate::git;
 
 #[derive(Debug, thiserror::Error)]
@@ -25,9 +28,20 @@ pub enum Error {
     )]
     Token,
     #[error(
-        "the path of this program, or an option, holds an invisible character that git's configuration cannot hold"
+        "the path of this program, or an option, holds an invisible character that a configuration file cannot hold"
     )]
     Invisible,
+    #[error("systemd starts no program whose path holds a quote or a backslash")]
+    UnitProgram,
+    #[error(transparent)]
+    NoHome(#[from] NoHome),
+    /// With a hint.
+    #[error("there is no systemctl on PATH: the reminder is a timer of systemd")]
+    NoSystemd(String),
+    #[error("{} is not as setup wrote it: nothing is written there", .0.display())]
+    ForeignUnit(PathBuf),
+    #[error("the reminder is written, but its timer was not started")]
+    NotStarted(#[source] SystemctlError),
 }
 
 impl Error {
@@ -53,7 +67,11 @@ impl Error {
             Self::Token => {
                 Some("leave the token out; without a user the setting applies to every user")
             }
-            Self::Invisible => None,
+            Self::Invisible | Self::NoHome(_) => None,
+            Self::UnitProgram => Some("install this program in another folder"),
+            Self::NoSystemd(hint) => Some(hint),
+            Self::ForeignUnit(_) => Some("move the file away, and run this again"),
+            Self::NotStarted(_) => Some(NOT_STARTED),
         }
     }
 }

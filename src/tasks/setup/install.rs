@@ -66,7 +66,7 @@ pub fn helper_value(flags: &Flags) -> Result<OsString, Error> {
 }
 
 /// Returns a path to this program that an upgrade keeps: the one on PATH if it leads here, else where the program is.
-fn program() -> Result<PathBuf, Error> {
+pub(super) fn program() -> Result<PathBuf, Error> {
     let own = env::current_exe().map_err(|cause| system("find", PROGRAM.as_ref(), cause))?;
     let real = fs::canonicalize(&own).map_err(|cause| system("find", &own, cause))?;
     let path = env::var_os("PATH").unwrap_or_default();

@@ -7,5 +7,8 @@ pub mod install;
 pub mod others;
 pub mod paths;
 mod record;
+pub mod reminder;
 pub mod scope;
+mod systemctl;
 pub mod undo;
+mod unit;

@@ -1,5 +1,7 @@
 //! `setup`: tells git to ask us, and takes that back.
 
+mod reminder;
+
 use std::env;
 use std::ffi::OsStr;
 use std::process::ExitCode;
@@ -39,6 +41,9 @@ pub(super) struct Arguments {
     /// Make git ignore the helpers that come before this one
     #[arg(long, conflicts_with = "undo")]
     replace: bool,
+    /// Only install a daily systemd timer that runs 'check --notify'; with --undo, only remove it
+    #[arg(long, conflicts_with_all = ["url", "replace", "scope"])]
+    reminder: bool,
     /// Show the changes, and make none
     #[arg(long)]
     dry_run: bool,
@@ -55,6 +60,9 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, flags: &Flags, streams: &mut Streams) -> CliResult {
     platform::harden();
+    if arguments.reminder {
+        return set_reminder(arguments, flags, streams);
+    }
     let setup = Setup {
         git: &Git::find()?,
         places: &Places::find().map_err(config::failure::Error::from)?,
@@ -68,7 +76,9 @@ pub(super) fn run(arguments: &Arguments, flags: &Flags, streams: &mut Streams) -
     let key = key(url.as_ref())?;
     if arguments.undo {
         let only = url.is_some().then_some(&*key);
-        return take_back(&setup, only, arguments.dry_run, streams);
+        let is_all = setup.scope == "--global" && only.is_none();
+        let had_reminder = is_all && had_reminder(arguments.dry_run, streams);
+        return take_back(&setup, only, arguments.dry_run, had_reminder, streams);
     }
     let older = older_flags(&setup, &key, url.as_ref())?;
     let flags = flags.clone().or(older);
@@ -98,10 +108,28 @@ pub(super) fn run(arguments: &Arguments, flags: &Flags, streams: &mut Streams) -
     Ok(ExitCode::SUCCESS)
 }
 
+fn set_reminder(arguments: &Arguments, flags: &Flags, streams: &mut Streams) -> CliResult {
+    if !arguments.undo {
+        reminder::install(flags, arguments.dry_run, streams)?;
+    } else if !reminder::remove(arguments.dry_run, streams)? {
+        ui::print(streams, "nothing to undo: there is no reminder\n")?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Removes the reminder along with git's lines. A failure is a warning: it must not keep those lines.
+fn had_reminder(is_dry: bool, streams: &mut Streams) -> bool {
+    reminder::remove(is_dry, streams).unwrap_or_else(|failure| {
+        ui::trouble(streams, &failure, failure.hint());
+        true
+    })
+}
+
 fn take_back(
     setup: &Setup,
     only: Option<&OsStr>,
     is_dry: bool,
+    had_reminder: bool,
     streams: &mut Streams,
 ) -> CliResult {
     let undone = undo(setup, only, is_dry)?;
@@ -122,9 +150,9 @@ fn take_back(
             ui::print(streams, &format!("{command}\n"))?;
         }
     }
-    if undone.files.is_empty() && undone.warnings.is_empty() {
+    if undone.files.is_empty() && undone.warnings.is_empty() && !had_reminder {
         let scope = setup.scope;
-        let says = format!("no line of this helper is in what 'git config {scope}' changes\n");
+        let says = format!("nothing to undo: no line for this helper in 'git config {scope}'\n");
         ui::print(streams, &says)?;
     }
     warn(streams, undone.warnings);
