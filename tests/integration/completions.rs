@@ -11,7 +11,7 @@ use crate::terminal::Session;
 use crate::tool;
 
 /// What is typed, what is shown then, and what is not.
-const LINES: [(&str, &[&str], &[&str]); 8] = [
+const LINES: [(&str, &[&str], &[&str]); 15] = [
     (
         "git-credential-pat ",
         &["login", "logout", "doctor", "rotate", "help"],
@@ -44,6 +44,41 @@ const LINES: [(&str, &[&str], &[&str]); 8] = [
         &["ghp_"],
     ),
     (
+        "git-credential-pat account remove ",
+        &["//work@one.test/acme", "//three.test/x"],
+        &["alice", "bob", "ghp_"],
+    ),
+    (
+        "git-credential-pat login ",
+        &["//alice@one.test", "//work@one.test/acme"],
+        &["ghp_"],
+    ),
+    (
+        "git credential-pat help account ",
+        &["add", "list"],
+        &["login"],
+    ),
+    (
+        "git-credential-pat help lo",
+        &["login", "logout"],
+        &["note.txt"],
+    ),
+    (
+        "git-credential-pat --storage memory,",
+        &["memory,keychain", "memory,file"],
+        &["auto", "note.txt"],
+    ),
+    (
+        "git-credential-pat account ",
+        &["add", "list", "remove"],
+        &["note.txt"],
+    ),
+    (
+        "git-credential-pat import netrc gi",
+        &["git-store", "git-cache"],
+        &["netrc:"],
+    ),
+    (
         "git-credential-pat import g",
         &["gh", "glab", "gcm", "git-store", "git-cache"],
         &[],
@@ -61,6 +96,9 @@ fn with_tokens() -> Sandbox {
         "https://one.test",
         "ghp_madeup0123456789abcdef0123456789abcd",
     );
+    let rules = "[[account]]\nurl = 'https://one.test/acme'\nusername = 'work'\n[[account]]\nurl = 'https://three.test/x'\n";
+    fs::create_dir_all(sandbox.path("config/git-credential-pat")).unwrap();
+    fs::write(sandbox.path("config/git-credential-pat/config.toml"), rules).unwrap();
     fs::write(sandbox.path("work/note.txt"), "").unwrap();
     fs::create_dir(sandbox.path("site")).unwrap();
     sandbox
@@ -175,4 +213,16 @@ fn completing_starts_and_unlocks_nothing() {
     sandbox.lock_keyring();
     let locked = complete();
     assert_eq!((locked.text(), locked.stderr), Default::default());
+}
+
+#[test]
+fn a_mistake_in_the_configuration_is_silent() {
+    let sandbox = with_tokens();
+    let config = sandbox.path("config/git-credential-pat/config.toml");
+    fs::write(config, "storage = 3\n").unwrap();
+    for words in ["logout", "login", "account remove"] {
+        let mut command = sandbox.helper(&format!("complete-words {words}"));
+        let answer = process::run(command.arg(""), b"").succeeded();
+        assert_eq!((answer.text(), answer.stderr), Default::default());
+    }
 }

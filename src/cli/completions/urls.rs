@@ -1,4 +1,4 @@
-//! Stored URLs for a shell's completions: within a deadline, without a prompt or a secret, and without starting the daemon.
+//! URLs of stored tokens and account rules for a shell's completions: within a deadline, without a prompt or a secret, and without starting the daemon.
 
 use std::sync::mpsc;
 use std::thread;
@@ -13,14 +13,31 @@ use crate::tasks::calls::gits_flags;
 /// The user waits after pressing the key.
 const PATIENCE: Duration = Duration::from_millis(500);
 
+/// The URLs to offer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Offered {
+    /// Those of stored tokens.
+    Tokens,
+    /// Those of account rules.
+    Rules,
+    Both,
+}
+
 /// The URLs that begin with `word`, with their users. A host alone may be typed without `https://`.
-pub(super) fn stored(word: &str) -> Vec<String> {
+pub(super) fn known(word: &str, offered: Offered) -> Vec<String> {
     platform::harden();
     let (sender, keys) = mpsc::channel();
     // A storage that does not answer keeps its thread, which ends with the process.
     thread::spawn(move || {
         let flags = gits_flags(None).unwrap_or_default();
         if let Ok(settings) = Settings::load(flags) {
+            if offered != Offered::Tokens {
+                let rules = settings.accounts.iter();
+                let _ = sender.send(rules.map(|rule| rule.key.clone()).collect());
+            }
+            if offered == Offered::Rules {
+                return;
+            }
             open::keys_at_hand(&settings, |keys: Vec<Key>| {
                 let _ = sender.send(keys);
             });

@@ -4,7 +4,7 @@ use clap::builder::PossibleValue;
 use clap::{Arg, ArgAction, Command};
 
 use super::super::command_line;
-use super::urls;
+use super::urls::{self, Offered};
 use crate::protocol::Operation;
 use crate::terminal::escape;
 
@@ -32,7 +32,7 @@ pub(super) fn candidates(words: &[String]) -> String {
     let Some((last, before)) = words.split_last() else {
         return String::new();
     };
-    let mut place = WordPlace::start(&line);
+    let mut place = WordPlace::start(&line, &line);
     for word in before {
         place.pass(word);
     }
@@ -51,7 +51,10 @@ type Candidates = Vec<String>;
 
 /// The place of a word on the command line.
 struct WordPlace<'a> {
+    program: &'a Command,
     command: &'a Command,
+    /// After `help`: the command that the words name.
+    topic: Option<&'a Command>,
     /// The option whose value comes next.
     option: Option<&'a Arg>,
     /// How many values without a name came before.
@@ -61,9 +64,11 @@ struct WordPlace<'a> {
 }
 
 impl<'a> WordPlace<'a> {
-    fn start(command: &'a Command) -> Self {
+    fn start(program: &'a Command, command: &'a Command) -> Self {
         Self {
+            program,
             command,
+            topic: Some(program),
             option: None,
             positionals: 0,
             has_no_options: false,
@@ -83,9 +88,10 @@ impl<'a> WordPlace<'a> {
         } else if word.starts_with('-') {
             // No short option takes a value.
         } else if let Some(command) = self.command.find_subcommand(word) {
-            *self = Self::start(command);
+            *self = Self::start(self.program, command);
         } else {
             self.positionals += 1;
+            self.topic = self.topic.and_then(|topic| topic.find_subcommand(word));
         }
     }
 
@@ -106,7 +112,7 @@ impl<'a> WordPlace<'a> {
             };
         }
         if self.command.get_name() == "help" {
-            return commands(&command_line());
+            return self.topic.map_or_else(Vec::new, commands);
         }
         if self.command.has_subcommands() {
             return commands(self.command);
@@ -119,7 +125,13 @@ impl<'a> WordPlace<'a> {
         let argument = positionals.nth(self.positionals);
         let argument =
             argument.or_else(|| self.command.get_positionals().last().filter(takes_more));
-        argument.map_or_else(Vec::new, |argument| values(argument, word))
+        match argument {
+            Some(argument) if argument.get_id() == "url" && self.command.get_name() == "login" => {
+                urls::known(word, Offered::Both)
+            }
+            Some(argument) => values(argument, word),
+            None => Vec::new(),
+        }
     }
 
     /// `--storage=memory`.
@@ -167,7 +179,8 @@ fn values(argument: &Arg, word: &str) -> Candidates {
     match argument.get_id().as_str() {
         "storage" => storages(word),
         "from" => SOURCES.map(|source| format!("{source}\t")).to_vec(),
-        "url" => urls::stored(word),
+        "url" => urls::known(word, Offered::Tokens),
+        "rule" => urls::known(word, Offered::Rules),
         "file" | "socket" | "config" => vec![FILES.to_owned()],
         _ => Vec::new(),
     }
@@ -217,6 +230,10 @@ mod tests {
             ("list --storage m", &["memory"]),
             ("cache st", &["status", "stop"]),
             ("help log", &["login", "logout"]),
+            ("help cache st", &["status", "stop"]),
+            ("help login ", &[]),
+            ("help nothing ", &[]),
+            ("account r", &["remove"]),
             ("completions z", &["zsh"]),
             ("import git", &["git-store", "git-store:", "git-cache"]),
             ("import gh gl", &["glab"]),
