@@ -32,3 +32,4 @@ mod platform;
 pub mod secret;
 pub mod terminal;
 pub mod time;
+mod trace;

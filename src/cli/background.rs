@@ -12,12 +12,16 @@ use crate::{platform, time};
 /// The process ends after this many seconds, even if a call hangs.
 const LIFE: u32 = 10;
 
-/// Asks about the entry that standard input names. Runs before any file is opened: all inherited descriptors are closed.
-pub(super) fn run(flags: Flags) -> ExitCode {
+/// Leaves the caller behind. Runs before any file is opened: all inherited descriptors are closed.
+pub(super) fn detach() {
     platform::close_inherited();
     platform::end_after(LIFE);
     platform::harden();
     platform::leave_session();
+}
+
+/// Asks about the entry that standard input names.
+pub(super) fn run(flags: Flags) -> ExitCode {
     if look_up(flags).is_some() {
         ExitCode::SUCCESS
     } else {

@@ -55,10 +55,14 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
             ui::print_json(streams, &shown(&settings, cache.status()?))?;
             return Ok(ExitCode::SUCCESS);
         }
-        Action::Status { json: false } => match cache.status()? {
-            None => "no daemon is running\n".to_owned(),
-            Some(status) => in_lines(&settings, status),
-        },
+        Action::Status { json: false } => {
+            let text = match cache.status()? {
+                None => "no daemon is running\n".to_owned(),
+                Some(status) => in_lines(&settings, status),
+            };
+            ui::print(streams, &text)?;
+            return Ok(ExitCode::SUCCESS);
+        }
         Action::Clear => match cache.clear()? {
             None => "no daemon is running: nothing to forget\n".to_owned(),
             Some(count) => format!("forgot {}\n", credentials(count)),
@@ -66,7 +70,7 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
         Action::Stop if cache.stop()? => "stopped the daemon\n".to_owned(),
         Action::Stop => "no daemon is running\n".to_owned(),
     };
-    ui::print(streams, &text)?;
+    ui::done(streams, &text)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -231,7 +231,7 @@ fn report(streams: &mut Streams, all: &[StaleCredential], is_json: bool) -> CliR
     if is_json {
         ui::print_json(streams, &all.iter().map(json).collect::<Vec<_>>())?;
     } else if removed + changed > 0 {
-        ui::print(streams, &format!("removed {}\n", credentials(removed)))?;
+        ui::done(streams, &format!("removed {}\n", credentials(removed)))?;
     }
     if changed > 0 {
         let changed = credentials(changed);

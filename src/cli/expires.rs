@@ -53,7 +53,7 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
             Some(expiry) if expiry.is_past(unix_now) => format!("expired on {}", expiry.day()),
             Some(expiry) => format!("expires on {}", expiry.day()),
         };
-        ui::print(streams, &format!("{} {says}\n", token_of(&key)))?;
+        ui::done(streams, &format!("{} {says}\n", token_of(&key)))?;
     }
     Ok(status_of(is_whole))
 }

@@ -220,7 +220,7 @@ fn report(
     let entries = location::entries(helper, key)?;
     let place = location::in_sentence(&entries, settings.lifetime, time::now().unix);
     let url = escape::safe(&key.url());
-    ui::print(
+    ui::done(
         streams,
         &format!("the token for {url} is kept {place}{more}\n"),
     )?;

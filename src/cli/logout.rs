@@ -66,7 +66,7 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
             0 => format!("{} was already removed\n", token_of(key)),
             _ => format!("removed {}\n", named(key, kinds)),
         };
-        ui::print(streams, &text)?;
+        ui::done(streams, &text)?;
         if !outcome.is_whole() {
             failed = outcome.notices;
         }

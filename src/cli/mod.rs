@@ -26,10 +26,10 @@ mod progress;
 mod rotate;
 mod rule;
 mod setup;
-mod status;
 pub(crate) mod streams;
 mod table;
 mod token;
+mod tracing;
 pub(crate) mod ui;
 mod usage;
 
@@ -39,11 +39,12 @@ use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use self::failure::{CliResult, Failure};
 use self::streams::Streams;
-use crate::config::{Flags, Settings};
+use crate::config::{Flags, Settings, Verbosity};
 use crate::credential::query::Query;
 use crate::daemon::{message, server};
 use crate::git::may_prompt::prompt_patience;
@@ -51,8 +52,9 @@ use crate::helper::Helper;
 use crate::helper::lookup::background::COMMAND;
 use crate::platform;
 use crate::protocol::Operation;
-use crate::tasks::calls::{gits_call, gits_flags};
-use crate::terminal::prompt;
+use crate::tasks::calls::{GitsCall, gits_call, gits_flags};
+use crate::terminal::{prompt, with_causes};
+use crate::trace;
 
 /// Keeps personal access tokens for git: in memory for a while, in the system's keychain, or (only if you choose it) in a
 /// plaintext file. Warns you before a token expires.
@@ -74,6 +76,8 @@ use crate::terminal::prompt;
 )]
 struct CommandLine {
     #[command(flatten)]
+    verbosity: Verbosity,
+    #[command(flatten)]
     flags: Flags,
     #[command(subcommand)]
     command: Command,
@@ -83,7 +87,6 @@ struct CommandLine {
 enum Command {
     Setup(setup::Arguments),
     Login(login::Arguments),
-    Status(status::Arguments),
     List(list::Arguments),
     Check(check::Arguments),
     Token(token::Arguments),
@@ -122,8 +125,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         };
     }
     if arguments.last().is_some_and(|word| word == COMMAND) {
-        return gits_call(&arguments)
-            .map_or(ExitCode::FAILURE, |(flags, _)| background::run(flags));
+        background::detach();
+        // No user reads a message of this process.
+        let _ = tracing::start(false);
+        return gits_call(&arguments).map_or(ExitCode::FAILURE, |call| background::run(call.flags));
     }
     let last = arguments.last().map(|word| word.as_encoded_bytes());
     let is_for_git = last.and_then(Operation::from_word).is_some();
@@ -140,8 +145,14 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 /// Runs the program with other streams.
 fn run_with(arguments: Vec<OsString>, streams: &mut Streams) -> ExitCode {
-    if let Some((flags, word)) = gits_call(&arguments) {
+    if let Some(GitsCall {
+        flags,
+        verbosity,
+        word,
+    }) = gits_call(&arguments)
+    {
         if let Some(operation) = Operation::from_word(word.as_encoded_bytes()) {
+            begin(verbosity, &flags, || word.to_string_lossy().into(), streams);
             let result = operation::run(operation, flags, streams);
             return finish(result, streams);
         }
@@ -154,14 +165,59 @@ fn run_with(arguments: Vec<OsString>, streams: &mut Streams) -> ExitCode {
         }
     }
     let line = std::iter::once(OsString::from("git-credential-pat")).chain(arguments);
-    match CommandLine::try_parse_from(line) {
-        Ok(line) => carry_out(line, streams),
+    match parse(line) {
+        Ok((line, name)) => {
+            begin(line.verbosity, &line.flags, || name, streams);
+            carry_out(line, streams)
+        }
         Err(mut error) => usage::report(streams, &mut error),
     }
 }
 
+/// Parses a command line. Returns it with the name of its command.
+fn parse(line: impl IntoIterator<Item = OsString>) -> Result<(CommandLine, String), clap::Error> {
+    let mut command = CommandLine::command();
+    let matches = command.try_get_matches_from_mut(line)?;
+    let line = CommandLine::from_arg_matches(&matches);
+    let line = line.map_err(|error| error.format(&mut command))?;
+    // clap does not see the conflict if the two stand on both sides of the command's name.
+    if line.verbosity.verbose && line.verbosity.quiet {
+        let what = "the argument '--verbose' cannot be used with '--quiet'";
+        return Err(command.error(ErrorKind::ArgumentConflict, what));
+    }
+    Ok((
+        line,
+        matches.subcommand_name().unwrap_or_default().to_owned(),
+    ))
+}
+
+/// Applies `verbosity`, and starts the trace if one is asked for.
+fn begin(
+    verbosity: Verbosity,
+    flags: &Flags,
+    name: impl FnOnce() -> String,
+    streams: &mut Streams,
+) {
+    streams.is_quiet = verbosity.quiet;
+    streams.redraws_error &= !verbosity.quiet;
+    let problem = tracing::start(verbosity.verbose);
+    tracing::warn(streams, problem);
+    trace::tell("start", || {
+        let mut text = format!(
+            "git-credential-pat {} {}",
+            env!("CARGO_PKG_VERSION"),
+            name()
+        );
+        for word in flags.arguments() {
+            text.push(' ');
+            text.push_str(&word.to_string_lossy());
+        }
+        text
+    });
+}
+
 fn carry_out(line: CommandLine, streams: &mut Streams) -> ExitCode {
-    let CommandLine { flags, command } = line;
+    let CommandLine { flags, command, .. } = line;
     let result = match command {
         Command::Get => operation::run(Operation::Get, flags, streams),
         Command::Store => operation::run(Operation::Store, flags, streams),
@@ -169,7 +225,6 @@ fn carry_out(line: CommandLine, streams: &mut Streams) -> ExitCode {
         Command::Capability => operation::run(Operation::Capability, flags, streams),
         Command::Setup(arguments) => setup::run(&arguments, &flags, streams),
         Command::Login(arguments) => login::run(&arguments, &flags, streams),
-        Command::Status(arguments) => status::run(&arguments, flags, streams),
         Command::List(arguments) => list::run(&arguments, flags, streams),
         Command::Token(arguments) => token::run(&arguments, flags, streams),
         Command::Check(arguments) => check::run(&arguments, flags, streams),
@@ -189,6 +244,11 @@ fn carry_out(line: CommandLine, streams: &mut Streams) -> ExitCode {
 
 /// Prints why a command failed. A reader that closed its end has what it wanted.
 fn finish(result: CliResult, streams: &mut Streams) -> ExitCode {
+    trace::tell("end", || match &result {
+        Ok(code) if *code == ExitCode::SUCCESS => "the command succeeded".to_owned(),
+        Ok(_) => "the command ended with another exit status than 0".to_owned(),
+        Err(failure) => format!("the command failed: {}", with_causes(failure)),
+    });
     match result {
         Ok(code) => code,
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
@@ -255,13 +315,18 @@ mod tests {
             "--storage memory get",
             "--storage=memory,file --timeout=90 --max-age 8h store",
             "--file /f --socket=/s --config /c=d erase",
+            "-v get",
+            "--verbose --storage memory get",
+            "--storage memory -q store",
+            "--quiet erase",
         ] {
-            let (quick, word) = gits_call(&words(line)).unwrap();
+            let quick = gits_call(&words(line)).unwrap();
             let slow = CommandLine::try_parse_from(words(&format!("x {line}"))).unwrap();
-            assert_eq!(quick, slow.flags, "{line}");
-            assert!(Operation::from_word(word.as_encoded_bytes()).is_some());
-            let again = [quick.arguments(), vec![word]].concat();
-            assert_eq!(gits_call(&again).unwrap().0, quick, "{line}");
+            assert_eq!(quick.flags, slow.flags, "{line}");
+            assert_eq!(quick.verbosity, slow.verbosity, "{line}");
+            assert!(Operation::from_word(quick.word.as_encoded_bytes()).is_some());
+            let again = [quick.flags.arguments(), vec![quick.word]].concat();
+            assert_eq!(gits_call(&again).unwrap().flags, quick.flags, "{line}");
         }
     }
 
@@ -273,12 +338,19 @@ mod tests {
             .filter_map(|argument| argument.get_long());
         for flag in flags.filter(|flag| !matches!(*flag, "help" | "version")) {
             let value = match flag {
-                "timeout" | "max-age" => "1",
-                "storage" => "memory",
-                _ => "/x",
+                "timeout" | "max-age" => " 1",
+                "storage" => " memory",
+                "verbose" | "quiet" => "",
+                _ => " /x",
             };
-            let (read, _) = gits_call(&words(&format!("--{flag} {value} get"))).unwrap();
-            assert_ne!(read, Flags::default(), "--{flag}");
+            let read = gits_call(&words(&format!("--{flag}{value} get"))).unwrap();
+            let is_setting = !value.is_empty();
+            assert_eq!(read.flags != Flags::default(), is_setting, "--{flag}");
+            assert_ne!(
+                read.verbosity != Verbosity::default(),
+                is_setting,
+                "--{flag}"
+            );
         }
     }
 
@@ -291,19 +363,20 @@ mod tests {
             "--file relative get",
             "--timeout",
             "--timeout 1 --timeout 2 get",
+            "-v -q get",
+            "--quiet --verbose get",
+            "-v -v get",
+            "-v get -q",
         ] {
             assert!(
-                gits_call(&words(line)).is_none_or(|(_, word)| word != "get"),
+                gits_call(&words(line)).is_none_or(|call| call.word != "get"),
                 "{line}"
             );
-            assert!(
-                CommandLine::try_parse_from(words(&format!("x {line}"))).is_err(),
-                "{line}"
-            );
+            assert!(parse(words(&format!("x {line}"))).is_err(), "{line}");
         }
-        let (flags, _) = gits_call(&words("--storage memory,file get")).unwrap();
+        let call = gits_call(&words("--storage memory,file get")).unwrap();
         assert_eq!(
-            flags.storage,
+            call.flags.storage,
             Some(Choice::These(vec![StorageKind::Memory, StorageKind::File]))
         );
     }

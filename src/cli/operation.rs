@@ -18,7 +18,7 @@ use crate::protocol::Operation;
 use crate::protocol::read::{self, Request};
 use crate::protocol::write::{self, AnswerState};
 use crate::secret::Buffer;
-use crate::{platform, time};
+use crate::{platform, time, trace};
 
 /// Carries out `operation`. git ignores our exit status; people and scripts do not.
 pub(super) fn run(operation: Operation, flags: Flags, streams: &mut Streams) -> CliResult {
@@ -41,7 +41,11 @@ pub(super) fn run(operation: Operation, flags: Flags, streams: &mut Streams) -> 
             let outcome = store(&helper, request, now)?;
             if let Some(key) = outcome.value {
                 // The expiry may still be looked up after a later `store`.
-                let _ = background::start(&again, &key);
+                let started = background::start(&again, &key);
+                trace::tell("look-up", || match started {
+                    Ok(()) => "a background process asks the forge for the expiry".to_owned(),
+                    Err(_) => "no background process could be started".to_owned(),
+                });
             }
             ui::notices(streams, &outcome.notices, now.unix);
         }

@@ -154,7 +154,7 @@ fn by_hand(
         Ok(question) if ui::confirm(streams, &question)? => plan.revoke(before),
         Ok(_) => "the old token stays good".to_owned(),
     };
-    ui::print(streams, &format!("{text}\n"))?;
+    ui::done(streams, &format!("{text}\n"))?;
     Ok(code)
 }
 
@@ -183,7 +183,7 @@ fn report(
         let entries = location::entries(rotation.helper, key)?;
         let lifetime = rotation.helper.lifetime();
         let place = location::in_sentence(&entries, lifetime, time::now().unix);
-        ui::print(streams, &rotated.summary(key, &place))?;
+        ui::done(streams, &rotated.summary(key, &place))?;
     }
     Ok(ExitCode::from(u8::from(!rotated.is_everywhere())))
 }

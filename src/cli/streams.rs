@@ -35,6 +35,13 @@ pub struct Streams {
     pub error_is_terminal: bool,
     /// A line of messages may be written over.
     pub redraws_error: bool,
+    /// Warnings, hints and confirmations are left out.
+    pub is_quiet: bool,
+}
+
+/// Standard error with a bounded wait, for a client that does not read it.
+pub(super) fn bounded_error() -> io::Result<impl Write + Send + 'static> {
+    Ok(Patient::new(platform::stderr()?, MESSAGE_PATIENCE))
 }
 
 impl Streams {
@@ -71,6 +78,7 @@ impl Streams {
             colours_output: wants_colour && io::stdout().is_terminal(),
             colours_error: wants_colour && io::stderr().is_terminal(),
             redraws_error: moves_cursor && io::stderr().is_terminal(),
+            is_quiet: false,
         })
     }
 

@@ -81,13 +81,16 @@ pub fn notices(streams: &mut Streams, notices: &[Notice], unix_now: u64) {
     }
 }
 
-/// Prints the three parts of a message. An empty `cause` is left out.
+/// Prints the three parts of a message. An empty `cause` is left out. With `--quiet` only errors are printed, without a hint.
 fn report(streams: &mut Streams, label: Label, what: &str, cause: &str, hint: Option<&str>) {
+    if streams.is_quiet && label != ERROR {
+        return;
+    }
     line(streams, label, what);
     if !cause.is_empty() {
         line(streams, CAUSE, cause);
     }
-    if let Some(hint) = hint {
+    if let Some(hint) = hint.filter(|_| !streams.is_quiet) {
         line(streams, HINT, hint);
     }
 }
@@ -118,6 +121,14 @@ pub(super) fn note(streams: &mut Streams, says: &str, hint: &str) -> io::Result<
     Ok(())
 }
 
+/// Prints a line that only says that a change was made. `--quiet` leaves it out.
+pub fn done(streams: &mut Streams, text: &str) -> io::Result<()> {
+    if streams.is_quiet {
+        return Ok(());
+    }
+    print(streams, text)
+}
+
 /// Prints a value as JSON on standard output.
 pub fn print_json(streams: &mut Streams, value: &impl Serialize) -> io::Result<()> {
     let json = serde_json::to_string_pretty(value)?;
@@ -126,15 +137,19 @@ pub fn print_json(streams: &mut Streams, value: &impl Serialize) -> io::Result<(
 
 /// Prints a table that fits the terminal.
 pub(super) fn table(streams: &mut Streams, layout: &Layout, rows: &[Vec<Cell>]) -> io::Result<()> {
-    let text = table::laid_out(layout, rows, streams.columns, |tone| style(streams, tone));
+    let is_coloured = streams.colours_output;
+    let styled = |tone| {
+        if is_coloured {
+            style(tone)
+        } else {
+            Style::new()
+        }
+    };
+    let text = table::laid_out(layout, rows, streams.columns, styled);
     print(streams, &text)
 }
 
-/// The style of a text on standard output.
-pub(super) fn style(streams: &Streams, tone: Tone) -> Style {
-    if !streams.colours_output {
-        return Style::new();
-    }
+fn style(tone: Tone) -> Style {
     match tone {
         Tone::Heading => Style::new().bold(),
         Tone::Plain => Style::new(),

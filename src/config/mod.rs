@@ -28,6 +28,7 @@ use crate::files::places::Places;
 use crate::storage::file::PlaintextFile;
 use crate::storage::memory::Lifetime;
 use crate::time::parse_duration;
+use crate::trace;
 
 /// The name of the configuration file in its folder.
 pub const FILE: &str = "config.toml";
@@ -55,6 +56,18 @@ pub struct Flags {
     /// Another configuration file
     #[arg(long, global = true, value_name = "PATH", value_parser = absolute_path())]
     pub config: Option<PathBuf>,
+}
+
+/// How much is told. Not a part of [`Flags`]: it changes no setting, and `setup` does not write it into git's configuration.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Args)]
+#[command(about = None, long_about = None)]
+pub struct Verbosity {
+    /// Tell each step on standard error, with its time and without a secret
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub verbose: bool,
+    /// Print no warnings, hints or confirmations, only errors and what was asked for
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
 }
 
 /// Parses a path, which need not be UTF-8.
@@ -141,9 +154,28 @@ impl Settings {
         let is_named = flags.config.is_some();
         let path = flags.config.unwrap_or(places.config.join(FILE));
         let written = match source::read(&path) {
-            Err(error) if error.is_absence() && !is_named => Written::default(),
-            text => written::parse(&text?, &path)?,
+            Err(error) if error.is_absence() && !is_named => {
+                trace::tell(SETTINGS, || format!("{} does not exist", path.display()));
+                Written::default()
+            }
+            text => {
+                let written = written::parse(&text?, &path)?;
+                trace::tell(SETTINGS, || format!("{} was read", path.display()));
+                written
+            }
         };
+        trace::tell(SETTINGS, || {
+            let (choice, from) = match (&flags.storage, &written.storage) {
+                (Some(choice), _) => (choice, "the option --storage"),
+                (None, Some(choice)) => (choice, "config.toml"),
+                (None, None) => (&Choice::Auto, "the default"),
+            };
+            let kinds = match choice {
+                Choice::Auto => " (memory, then keychain)",
+                Choice::These(_) => "",
+            };
+            format!("storage {choice}{kinds}, by {from}")
+        });
         let named = written.file.path.map(toml::Spanned::into_inner);
         let file = match flags.file.or(named) {
             None => PlaintextFile::in_folder(&places.data),
@@ -171,6 +203,9 @@ impl Settings {
         })
     }
 }
+
+/// The subject of these steps in the trace.
+const SETTINGS: &str = "settings";
 
 fn or_hours(span: Option<Span>, hours: u64) -> Duration {
     span.map_or(Duration::from_secs(hours * 3600), |span| span.0)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::condition::Condition;
-use super::connect::{self, Socket};
+use super::connect::{self, DAEMON, Socket};
 use super::exchange::exchange;
 use super::header::{HEADER, Word, compose, compose_word};
 use super::message::{self, Status, Terms};
@@ -12,10 +12,11 @@ use crate::credential::expiry::Expiry;
 use crate::credential::query::Query;
 use crate::platform::monotonic_now;
 use crate::protocol;
-use crate::protocol::read::{AttributeLines, entry};
 use crate::secret::Buffer;
 use crate::storage::memory::Lifetime;
 use crate::storage::{Budget, Error, Expected, Listed, Position, Storage, StorageKind};
+use crate::terminal::with_causes;
+use crate::trace;
 
 /// git waits for us without a bound of its own.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -95,7 +96,13 @@ impl Cache {
             Start::Never => PATIENCE,
         });
         let began = monotonic_now();
-        let answer = self.ask_before(began.saturating_add(patience), start, request);
+        let deadline = began.saturating_add(patience);
+        let ask = || self.ask_before(deadline, start, request);
+        let answer = trace::timed(DAEMON, ask, |answer| match answer {
+            Ok(Some(_)) => "answered".to_owned(),
+            Ok(None) => "does not run".to_owned(),
+            Err(error) => with_causes(error),
+        });
         if let Err(connect::Error::Silent) = answer {
             let took = monotonic_now().saturating_sub(began);
             self.waited.add(took);
@@ -126,6 +133,9 @@ impl Cache {
                 Some(Word::Done) => return Ok(Some(answer)),
                 Some(Word::Busy) => return Err(connect::Error::Busy),
                 Some(Word::OtherVersion) | None if start == Start::IfNeeded => {
+                    trace::tell(DAEMON, || {
+                        "is of another version: it is replaced".to_owned()
+                    });
                     self.replace(deadline)?;
                 }
                 Some(Word::OtherVersion) | None => return Err(connect::Error::OtherVersion),
@@ -190,12 +200,8 @@ impl Storage for Cache {
             Err(connect::Error::OtherVersion) => None,
             answer => answer.map_err(unavailable)?,
         };
-        let Some(answer) = answer.filter(|answer| !lines(answer).is_empty()) else {
-            return Ok(None);
-        };
-        let said =
-            entry(AttributeLines::new(lines(&answer))).map_err(|error| failed("look", error))?;
-        Ok(Credential::partial(said).filter(|credential| wanted.matches(&credential.key)))
+        let found = read("look", answer, message::read_found)?.flatten();
+        Ok(found.filter(|found| wanted.matches(&found.key)))
     }
 
     fn put(

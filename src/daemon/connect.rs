@@ -13,6 +13,11 @@ use super::transport::{self, Stream};
 use crate::files::{self, owned::Folder};
 use crate::platform::{monotonic_now, own_command};
 use crate::protocol;
+use crate::terminal::with_causes;
+use crate::trace;
+
+/// The subject of these steps in the trace.
+pub(super) const DAEMON: &str = "daemon";
 
 /// Why the daemon cannot be talked to.
 #[derive(Debug, thiserror::Error)]
@@ -107,7 +112,14 @@ impl Socket {
         if let Some(stream) = self.connect(deadline)? {
             return Ok(stream);
         }
-        self.start(&folder, name, deadline)?;
+        trace::timed(
+            DAEMON,
+            || self.start(&folder, name, deadline),
+            |started| match started {
+                Ok(()) => "none ran: one was started".to_owned(),
+                Err(error) => with_causes(error),
+            },
+        )?;
         self.connect(deadline)?.ok_or(Error::Silent)
     }
 

@@ -6,6 +6,7 @@ use super::condition::Condition;
 use super::header::{Word, compose};
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
+use crate::credential::key::Key;
 use crate::credential::query::Query;
 use crate::credential::username::Username;
 use crate::protocol::read::{self, AttributeLines};
@@ -16,6 +17,7 @@ use crate::storage::{Listed, Position};
 
 /// The word of the command line that becomes the daemon. Only [`super::connect`] says it.
 pub const COMMAND: &str = "serve-memory";
+const USER_IS_TOKEN: &str = "user_is_token";
 
 /// What follows [`Word::Get`] and [`Word::Erase`].
 pub fn push_query(query: &Query, out: &mut Buffer) -> Result<(), Error> {
@@ -128,6 +130,38 @@ pub fn read_expiry(bytes: &[u8]) -> Result<(Credential, Option<Expiry>), Error> 
     Ok((credential(rest)?, expiry))
 }
 
+/// What follows the answer to [`Word::Get`].
+pub fn push_found(found: &Credential, out: &mut Buffer) -> Result<(), Error> {
+    write::entry(found, out)?;
+    if !found.is_complete() {
+        push_user_is_token(&found.key, out);
+    }
+    Ok(())
+}
+
+/// Reads what [`push_found`] wrote; `None` if no entry was found.
+pub fn read_found(bytes: &[u8]) -> Result<Option<Credential>, Error> {
+    if bytes.is_empty() {
+        return Ok(None);
+    }
+    let query = read::entry(AttributeLines::new(bytes))?;
+    let mut found = Credential::partial(query);
+    if let Some(found) = &mut found
+        && !found.is_complete()
+    {
+        let (numbers, _) = Numbers::split(bytes)?;
+        numbers.judge_user(&mut found.key);
+    }
+    Ok(found)
+}
+
+/// Notes that the username is a token: the password that tells it is not in the message. An older program does not know the line.
+fn push_user_is_token(key: &Key, out: &mut Buffer) {
+    if key.username.as_ref().is_some_and(Username::is_alone) {
+        push_number(USER_IS_TOKEN, 1, out);
+    }
+}
+
 /// What follows the answer to [`Word::List`], entry by entry.
 pub fn push_listed(listed: &Listed, out: &mut Buffer) -> Result<(), Error> {
     let Listed {
@@ -145,10 +179,7 @@ pub fn push_listed(listed: &Listed, out: &mut Buffer) -> Result<(), Error> {
     };
     write::query(&described, out)?;
     push_number("renewable", u64::from(*is_renewable), out);
-    // The password that tells it is not in the list. An older program does not know the line.
-    if key.username.as_ref().is_some_and(Username::is_alone) {
-        push_number("user_is_token", 1, out);
-    }
+    push_user_is_token(key, out);
     if let Some(forgotten) = forgotten {
         push_number("forgotten", *forgotten, out);
     }
@@ -165,8 +196,7 @@ pub fn read_listed(mut bytes: &[u8]) -> Result<Vec<Listed>, Error> {
         let mut key = query.key().ok_or(Error::Missing { key: "host" })?;
         let (numbers, rest) = Numbers::split(bytes)?;
         bytes = rest;
-        let is_alone = numbers.find("user_is_token") == Some(1);
-        key.username = key.username.map(|name| name.alone(is_alone));
+        numbers.judge_user(&mut key);
         all.push(Listed {
             key,
             expiry,
@@ -260,6 +290,12 @@ impl<'a> Numbers<'a> {
             .map(|(_, value)| *value)
     }
 
+    /// Applies what [`push_user_is_token`] wrote.
+    fn judge_user(&self, key: &mut Key) {
+        let is_alone = self.find(USER_IS_TOKEN) == Some(1);
+        key.username = key.username.take().map(|name| name.alone(is_alone));
+    }
+
     fn get(&self, key: &'static str) -> Result<u64, Error> {
         self.find(key).ok_or(Error::Missing { key })
     }
@@ -268,7 +304,6 @@ impl<'a> Numbers<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::credential::key::Key;
     use crate::daemon::header::{HEADER, Header};
     use crate::secret::Secret;
 
@@ -341,6 +376,21 @@ mod tests {
             );
         }
         assert!(read_query(b"").is_err() && read_query(b"exact=1\n\n").is_err());
+    }
+
+    #[test]
+    fn a_name_that_is_a_token_stays_hidden_without_its_password() {
+        for (password, is_hidden) in [("x-oauth-basic", true), ("made-up", false)] {
+            let mut found = credential();
+            let password = Secret::new(password.as_bytes());
+            found.key.username = Some(Username::from("MARKER").with_password(&password));
+            found.password = None;
+            let mut text = Buffer::with_capacity(64);
+            push_found(&found, &mut text).unwrap();
+            let read = read_found(text.as_slice()).unwrap().unwrap();
+            assert_eq!(read.key.hides_user(), is_hidden);
+        }
+        assert!(read_found(b"").unwrap().is_none());
     }
 
     #[test]

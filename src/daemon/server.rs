@@ -14,7 +14,7 @@ use super::place::SocketPlace;
 use super::transport::{self, Listener};
 use crate::credential::Credential;
 use crate::platform::{self, Signals, arena, monotonic_now};
-use crate::protocol::{Error, write};
+use crate::protocol::Error;
 use crate::secret::Buffer;
 use crate::storage::Storage;
 use crate::storage::memory::Memory;
@@ -250,7 +250,7 @@ impl Daemon {
         let wanted = message::read_query(lines)?;
         let found = self.memory.get(&wanted).ok().flatten();
         compose(Word::Done, |out| {
-            found.map_or(Ok(()), |credential| write::entry(&credential, out))
+            found.map_or(Ok(()), |credential| message::push_found(&credential, out))
         })
     }
 

@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use super::{Error, OF_ANOTHER, Ownership, open_in, read_all, system, unusable};
 use crate::platform::lock::Lock;
-use crate::platform::{OpenFolder, effective_uid, make_private_folders, stranger_above};
+use crate::platform::{
+    self, FileFacts, OpenFolder, effective_uid, make_private_folders, stranger_above,
+};
 use crate::secret::Buffer;
 
 /// Half a million credentials. A larger file is none that we wrote, and git would wait while it is read.
@@ -175,6 +177,26 @@ impl Folder {
             system(action, &path, cause)
         })
     }
+}
+
+/// Opens a plain file of this user, closed to all others, to append to it. Creates it if it does not exist. Follows no link.
+pub fn open_to_append(path: &Path) -> Result<File, Error> {
+    let file = match platform::open_to_append(path) {
+        Ok(file) => file,
+        Err(_) if FileFacts::of_path(path).is_ok_and(|found| found.is_link()) => {
+            return Err(unusable(path, "is a link, not a file", None));
+        }
+        Err(_) if FileFacts::of_path(path).is_ok_and(|found| !found.is_file()) => {
+            return Err(unusable(path, "is not a plain file", None));
+        }
+        Err(cause) => return Err(system("open", path, cause)),
+    };
+    let found = FileFacts::of(&file).map_err(|cause| system("look at", path, cause))?;
+    if !found.is_file() || platform::is_kernels(&file) {
+        return Err(unusable(path, "is not a plain file", None));
+    }
+    Ownership::Closed.check(&found, path)?;
+    Ok(file)
 }
 
 /// Writes a file to the disk. Fails with the action that failed, also if there is no space for `room` bytes more.

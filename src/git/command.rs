@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::failure::Error;
 use crate::platform::{end_group, monotonic_now, own_group};
 use crate::secret::Buffer;
+use crate::trace;
 
 /// `git config` reads and writes a small file.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -45,6 +46,18 @@ pub(crate) fn ask(command: &mut Command, input: &[u8]) -> Result<Option<Buffer>,
 
 fn exchange(command: &mut Command, input: &[u8]) -> Result<(ExitStatus, Buffer, Buffer), Error> {
     let question = shown(command);
+    let exchange = || exchange_untold(command, input, &question);
+    trace::timed("git", exchange, |answer| match answer {
+        Ok((status, _, _)) => format!("ran '{question}': {status}"),
+        Err(_) => format!("'{question}' has no answer"),
+    })
+}
+
+fn exchange_untold(
+    command: &mut Command,
+    input: &[u8],
+    question: &str,
+) -> Result<(ExitStatus, Buffer, Buffer), Error> {
     if let Some(silent) = unanswered() {
         return Err(Error::TooSlow(silent.to_owned()));
     }
@@ -54,7 +67,7 @@ fn exchange(command: &mut Command, input: &[u8]) -> Result<(ExitStatus, Buffer, 
         // A git that does not read it has no answer either.
         let _ = told.write_all(input);
     }
-    let answer = wait_for(&mut child, &question);
+    let answer = wait_for(&mut child, question);
     if answer.is_err() {
         end_group(&mut child);
     }

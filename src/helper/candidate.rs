@@ -3,12 +3,14 @@
 use std::collections::HashSet;
 
 use super::attempt::Attempt;
+use super::wording::named;
 use crate::credential::Credential;
 use crate::credential::query::Query;
 use crate::journal::mark::Mark;
 use crate::journal::snapshot::Snapshot;
 use crate::storage::{Error, Storage};
 use crate::time::Now;
+use crate::trace;
 
 /// What a storage has for a query.
 pub(crate) enum Candidate {
@@ -32,17 +34,26 @@ pub(crate) struct Skipped<'a> {
 }
 
 impl Skipped<'_> {
-    fn covers(&self, found: &Credential) -> bool {
-        if self.is_strict && self.marks.is_invalid(found) {
-            return true;
+    fn reason(&self, found: &Credential) -> Option<&'static str> {
+        match self.rejected {
+            Some(rejected) if rejected.is_about(found) => {
+                return Some("the server has just rejected its secret");
+            }
+            None if !self.is_strict => return None,
+            _ => {}
         }
-        let is_about = match self.rejected {
-            Some(rejected) => rejected.is_about(found),
-            None if self.is_strict => false,
-            None => return false,
-        };
-        let mark = self.marks.mark_of(found).map(|(mark, _)| mark);
-        is_about || matches!(mark, Some(Mark::Rejected | Mark::Expired))
+        match self.marks.mark_of(found) {
+            Some((Mark::Rejected, _)) => Some("the journal says that its secret was rejected"),
+            Some((Mark::Expired, _)) => Some("the journal says that its secret has expired"),
+            _ if self.is_strict && self.marks.is_invalid(found) => {
+                Some("the journal says that its secret was superseded or removed")
+            }
+            _ => None,
+        }
+    }
+
+    fn covers(&self, found: &Credential) -> bool {
+        self.reason(found).is_some()
     }
 }
 
@@ -65,6 +76,7 @@ pub(crate) fn candidate(
             Candidate::Good(newest)
         }));
     }
+    tell_skipped(&newest, skipped, now);
     // A file that was edited by hand may have several entries under one key: they count as one.
     let mut seen = HashSet::new();
     for listed in storage.list()?.into_iter().rev() {
@@ -78,8 +90,25 @@ pub(crate) fn candidate(
         if is_good(&found, now) && !skipped.covers(&found) && !found.is_nameless() {
             return Ok(Some(Candidate::Good(found)));
         }
+        tell_skipped(&found, skipped, now);
     }
     Ok((!is_skipped).then_some(Candidate::Expired(newest)))
+}
+
+/// Tells the trace why an entry is not answered.
+fn tell_skipped(found: &Credential, skipped: &Skipped<'_>, now: Now) {
+    trace::tell("choice", || {
+        let reason = if let Some(reason) = skipped.reason(found) {
+            reason
+        } else if found.is_expired(now.unix) {
+            "it has expired"
+        } else if !found.is_complete() {
+            "it has no secret"
+        } else {
+            "it has no username"
+        };
+        format!("skips {}: {reason}", named(&found.key))
+    });
 }
 
 /// Whether it has its secrets and has not expired.

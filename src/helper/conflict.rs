@@ -86,7 +86,44 @@ impl Incoming {
     }
 }
 
+impl Incoming {
+    /// The clause of the trace.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Entered => "a user entered it",
+            Answered => "git confirms the secret that we answered in this command",
+            Confirmed => "git confirms it, and its source is unknown",
+        }
+    }
+}
+
+impl Decision {
+    /// The clause of the trace.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Update => "entries that have it are completed, and it is stored where no entry is",
+            Store => "it is stored in the place of any other",
+            Ignore => "nothing changes",
+        }
+    }
+}
+
 impl Situation {
+    /// The clause of the trace.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Same => "we would answer the same secret",
+            Unwanted {
+                is_another_live: true,
+            } => "it is invalid or displaced, and another live secret is stored",
+            Unwanted {
+                is_another_live: false,
+            } => "it is invalid or displaced, and no other live secret is stored",
+            AnotherIsLive => "another live secret is stored",
+            Free => "no other live secret is stored",
+        }
+    }
+
     /// `kept`: the entries under the key of `credential`, in the order in which they answer. `is_unwanted`: whether the
     /// journal says, or said at an earlier try, that it is invalid or displaced.
     pub(crate) fn of<'a>(

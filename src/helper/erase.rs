@@ -7,6 +7,7 @@ use super::attempt::Attempt;
 use super::candidate::{Candidate, Skipped, candidate};
 use super::notice::{Next, Notice, Outcome};
 use super::storages::Storages;
+use super::wording::{named, tell_request};
 use crate::credential::Credential;
 use crate::credential::key::Key;
 use crate::credential::query::Query;
@@ -15,6 +16,10 @@ use crate::platform::monotonic_now;
 use crate::protocol::read::Request;
 use crate::storage::{Error, StorageKind};
 use crate::time::Now;
+use crate::trace;
+
+/// The subject of these steps in the trace.
+const ERASE: &str = "erase";
 
 /// So many entries with the rejected secret are looked for in one storage.
 const MOST_REJECTED: usize = 16;
@@ -36,10 +41,20 @@ pub fn erase(
     at_terminal: bool,
     now: Now,
 ) -> Outcome<Result<(), Error>> {
+    tell_request(ERASE, request);
     let rejected = &request.query;
     let Some(credential) = Credential::complete(rejected.duplicate()) else {
+        trace::tell(ERASE, || {
+            "no secret is named: every entry that matches is removed, and its secret marked as removed".to_owned()
+        });
         return remove_each(helper, rejected, now).0;
     };
+    trace::tell(ERASE, || {
+        format!(
+            "the server rejected the secret of {}: only entries with this secret are removed",
+            named(&credential.key)
+        )
+    });
     // A journal that cannot be written stops nothing.
     let _ = helper.journal().mark(&credential, Mark::Rejected, now.unix);
     let began = monotonic_now();
@@ -59,6 +74,7 @@ pub fn erase(
         } else {
             next(helper, rejected, &key, attempt.as_ref(), now)
         };
+        trace::tell(ERASE, || next.words().to_owned());
         outcome.notices.push(Notice::Rejected { key, kinds, next });
     }
     outcome

@@ -5,6 +5,7 @@ use super::attempt::{Attempt, forge_state};
 use super::candidate::{Candidate, Skipped, candidate};
 use super::erase::erase_rejected;
 use super::notice::{Notice, Outcome};
+use super::wording::{contents, tell_request};
 use crate::credential::Credential;
 use crate::credential::expiry::ExpirySource;
 use crate::credential::query::Query;
@@ -13,6 +14,10 @@ use crate::journal::snapshot::Snapshot;
 use crate::protocol::read::Request;
 use crate::storage::Error;
 use crate::time::Now;
+use crate::trace;
+
+/// The subject of these steps in the trace.
+const GET: &str = "get";
 
 /// The answer to `get`.
 pub struct Answer {
@@ -64,13 +69,22 @@ pub fn for_script(
 
 impl Get<'_> {
     fn answer(&self, request: &Request) -> Result<Outcome<Answer>, Error> {
+        tell_request(GET, request);
         let rejected = Attempt::among(&request.state).filter(|attempt| !attempt.is_last());
         let mut notices = Vec::new();
         let mut wanted = request.query.duplicate();
         if let Some(rejected) = &rejected {
+            trace::tell(GET, || {
+                "our first answer came back: the server has rejected it, so it is removed"
+                    .to_owned()
+            });
             notices = erase_rejected(self.helper, &wanted, rejected, self.now);
             if rejected.is_for_any_user() {
                 wanted.username = None;
+                trace::tell(GET, || {
+                    "the first query was for any user, so an entry of any user may answer now"
+                        .to_owned()
+                });
             }
         }
         let mut found = match self.find(&wanted, rejected.as_ref()) {
@@ -85,6 +99,7 @@ impl Get<'_> {
             notices.iter_mut().for_each(Notice::goes_on);
         }
         notices.append(&mut found.notices);
+        tell_answer(found.value.as_ref(), rejected.is_some());
         let value = with_states(found.value, request, rejected.as_ref(), &wanted);
         Ok(Outcome { value, notices })
     }
@@ -191,10 +206,39 @@ fn with_states(
         None => Attempt::first(found, wanted.username.is_none()),
         Some(rejected) => rejected.second(found),
     });
+    trace::tell(GET, || {
+        state_words(attempt.as_ref(), has_state, credential.is_some())
+    });
     Answer {
         is_last: attempt.as_ref().is_none_or(Attempt::is_last),
         state: attempt.map(|attempt| attempt.to_state()),
         forge: forge_state(&request.realms).filter(|_| has_state),
         credential,
     }
+}
+
+/// Tells the trace which credential git gets.
+fn tell_answer(found: Option<&Credential>, is_second: bool) {
+    trace::tell(GET, || match found {
+        Some(found) if found.is_complete() => format!("the answer is {}", contents(found)),
+        Some(_) => "the answer is only a refresh token, for the next helper".to_owned(),
+        None if is_second => {
+            "no other entry can be answered: git asks the next helper or the user".to_owned()
+        }
+        None => "no entry can be answered: git asks the next helper or the user".to_owned(),
+    });
+}
+
+/// The sentence of the trace about the state that goes with an answer.
+fn state_words(attempt: Option<&Attempt>, has_state: bool, is_answered: bool) -> String {
+    match attempt {
+        Some(attempt) if attempt.is_last() => {
+            "the last answer: if the server rejects it, the command fails"
+        }
+        Some(_) => "the first answer: if the server rejects it, git asks again in this command",
+        None if !is_answered => "without an answer there is no state[]",
+        None if !has_state => "no state[] (git before 2.46, or not HTTP): git does not ask again",
+        None => "no state[]: if the server rejects the answer, git does not ask again",
+    }
+    .to_owned()
 }

@@ -17,6 +17,8 @@ pub mod storages;
 pub mod store;
 mod swap;
 pub(crate) mod token_state;
+mod traced;
+mod wording;
 
 use std::time::Duration;
 

@@ -58,6 +58,20 @@ pub enum Next {
     OfAnother,
 }
 
+impl Next {
+    /// The sentence of the trace.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Answered => "this command goes on with another credential",
+            Self::Typed => "this command goes on, and git asks the user",
+            Self::Another => "the next command gets another credential",
+            Self::Asks => "in the next command git asks the user",
+            Self::Unknown => "the removal was slow, so no other credential is searched for",
+            Self::OfAnother => "only a credential of another user is left",
+        }
+    }
+}
+
 /// A message on standard error.
 #[derive(Debug)]
 pub enum Notice {

@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
+use super::traced::Traced;
 use crate::config::Settings;
-
 use crate::config::choice::Choice;
 use crate::credential::key::Key;
 use crate::daemon::client::Cache;
 use crate::daemon::connect::Socket;
 use crate::storage::keychain::Keychain;
 use crate::storage::{Budget, Storage, StorageKind};
+use crate::trace;
 
 /// The storages of `choice`, in the order in which they are asked. For `auto` memory comes first: asking it costs
 /// nothing where no daemon runs.
@@ -55,13 +56,18 @@ fn open(
     prompt_patience: Duration,
     lost: &Budget,
 ) -> Box<dyn Storage> {
-    match kind {
+    let storage: Box<dyn Storage> = match kind {
         StorageKind::Memory => Box::new(cache(settings, lost)),
         StorageKind::Keychain => {
             let keychain = Keychain::open(prompt_patience).after(lost);
             Box::new(keychain.taking_turns_in(&settings.places.state))
         }
         StorageKind::File => Box::new(settings.file.clone()),
+    };
+    if trace::is_on() {
+        Box::new(Traced(storage))
+    } else {
+        storage
     }
 }
 

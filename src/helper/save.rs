@@ -4,12 +4,13 @@
 //! also sees the marks of the old one. A swap that is lost to another process starts again from the storages.
 
 use super::Helper;
-use super::conflict::Decision::Ignore;
+use super::conflict::Decision::{self, Ignore};
 use super::conflict::{Incoming, Situation, decide};
 use super::guess::Guess;
 use super::issuer::Issuer;
 use super::notice::Outcome;
 use super::swap::{KeptEntry, Swap};
+use super::wording::named;
 use crate::credential::Credential;
 use crate::credential::expiry::{Expiry, ExpirySource};
 use crate::credential::query::Query;
@@ -19,9 +20,13 @@ use crate::journal::mark::Mark;
 use crate::journal::snapshot::Snapshot;
 use crate::storage::{Error, StorageKind};
 use crate::time::Now;
+use crate::trace;
 
 /// Give up after so many lost swaps: each winner is newer than the credential that git confirms.
 const TRIES: usize = 4;
+
+/// The subject of these steps in the trace.
+pub(super) const STORE: &str = "store";
 
 /// Saves credentials.
 pub(super) struct Save<'a> {
@@ -39,6 +44,21 @@ pub(super) struct Offered<'a> {
     pub(super) guess: Option<Guess>,
     /// The forge in the server's own words.
     pub(super) named: Option<ForgeKind>,
+}
+
+/// Tells the trace a row of the table in `conflict.rs`.
+fn tell_decision(offered: &Offered<'_>, situation: Situation, decision: Decision) {
+    trace::tell(STORE, || {
+        let name = named(&offered.credential.key);
+        let (incoming, situation) = (offered.incoming.words(), situation.words());
+        format!("{name}: {incoming}; {situation}; so {}", decision.words())
+    });
+}
+
+/// Tells the trace that another process has changed an entry.
+fn tell_lost() {
+    let text = "another process changed an entry meanwhile: everything is read again";
+    trace::tell(STORE, || text.to_owned());
 }
 
 /// A credential that is saved now.
@@ -76,7 +96,9 @@ impl Save<'_> {
             is_unwanted |= snapshot.is_invalid_or_displaced(credential, self.now.unix);
             let kept = entries.iter().filter_map(KeptEntry::kept);
             let situation = Situation::of(credential, kept, is_unwanted, &snapshot, self.now.unix);
-            if decide(offered.incoming, situation) == Ignore {
+            let decision = decide(offered.incoming, situation);
+            tell_decision(offered, situation, decision);
+            if decision == Ignore {
                 break;
             }
             let known = snapshot.known(credential).cloned().unwrap_or_default();
@@ -105,6 +127,7 @@ impl Save<'_> {
                     notices: swaps.notices,
                 });
             }
+            tell_lost();
         }
         Ok(Outcome::silent(None))
     }

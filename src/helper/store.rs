@@ -6,7 +6,8 @@ use super::conflict::Incoming;
 use super::guess::Guess;
 use super::issuer::by_realms;
 use super::notice::{Notice, Outcome};
-use super::save::{Offered, Save};
+use super::save::{Offered, STORE, Save};
+use super::wording::tell_request;
 use crate::credential::Credential;
 use crate::credential::expiry::ExpirySource;
 use crate::credential::key::Key;
@@ -14,17 +15,25 @@ use crate::journal::known::EVERY;
 use crate::protocol::read::Request;
 use crate::storage::Error;
 use crate::time::Now;
+use crate::trace;
 
 /// Stores what git confirms, unless it is incomplete, not to be kept, or expired. Returns the key of a token that a forge
 /// should be asked about, in the background.
 pub fn store(helper: &Helper, request: Request, now: Now) -> Result<Outcome<Option<Key>>, Error> {
+    tell_request(STORE, &request);
     let mut outcome = Outcome::silent(None);
     let credential = Credential::complete(request.query).filter(|_| !request.is_ephemeral);
     let Some(credential) = credential else {
+        trace::tell(STORE, || {
+            "not stored: the credential is incomplete or ephemeral".to_owned()
+        });
         return Ok(outcome);
     };
     let key = || credential.key.clone();
     if let Some(expiry) = credential.expiry.filter(|expiry| expiry.is_past(now.unix)) {
+        trace::tell(STORE, || {
+            "not stored: the credential has expired".to_owned()
+        });
         let key = key();
         outcome
             .notices

@@ -22,8 +22,12 @@ use crate::credential::key::Key;
 use crate::files;
 use crate::files::owned::Folder;
 use crate::protocol;
+use crate::terminal::with_causes;
+use crate::trace::{self, counted};
 
 const NAME: &str = "journal";
+/// The subject of these steps in the trace.
+const JOURNAL: &str = "journal";
 /// `get` may have to wait for another process's journal, but not for long.
 const PATIENCE: Duration = Duration::from_millis(200);
 /// How long for a word without which a token may be lost later.
@@ -162,10 +166,18 @@ impl Journal {
 
     /// Returns the journal as it is now; `None` if there is none.
     fn contents(&self) -> Result<Option<Contents>, Error> {
-        match Folder::open(&self.folder)? {
+        let read = || match Folder::open(&self.folder)? {
             Some(folder) => Contents::read(&folder),
             None => Ok(None),
-        }
+        };
+        trace::timed(JOURNAL, read, |read| match read {
+            Ok(None) => "there is none".to_owned(),
+            Ok(Some(contents)) => format!(
+                "read, {}",
+                counted(contents.entries.len(), "entry", "entries")
+            ),
+            Err(error) => format!("cannot be read: {}", with_causes(error)),
+        })
     }
 
     /// Under the lock; written if `change` says so, which is returned.
@@ -184,17 +196,24 @@ impl Journal {
         unix_now: u64,
         change: impl FnOnce(&mut Contents) -> bool,
     ) -> Result<bool, Error> {
-        let folder = Folder::make(&self.folder)?;
-        let lock = folder
-            .lock_in_turn("journal.lock", patience, CROWD)?
-            .ok_or(Error::Busy)?;
-        let mut contents = Contents::read(&folder)?.map_or_else(Contents::new, Ok)?;
-        if !change(&mut contents) {
-            return Ok(false);
-        }
-        contents.forget(unix_now);
-        folder.replace(NAME, &[contents.write()?.as_slice()], &lock)?;
-        Ok(true)
+        let written = || {
+            let folder = Folder::make(&self.folder)?;
+            let lock = folder
+                .lock_in_turn("journal.lock", patience, CROWD)?
+                .ok_or(Error::Busy)?;
+            let mut contents = Contents::read(&folder)?.map_or_else(Contents::new, Ok)?;
+            if !change(&mut contents) {
+                return Ok(false);
+            }
+            contents.forget(unix_now);
+            folder.replace(NAME, &[contents.write()?.as_slice()], &lock)?;
+            Ok(true)
+        };
+        trace::timed(JOURNAL, written, |written| match written {
+            Ok(true) => "written".to_owned(),
+            Ok(false) => "needs no change".to_owned(),
+            Err(error) => format!("cannot be written: {}", with_causes(error)),
+        })
     }
 }
 

@@ -5,10 +5,11 @@ use std::cell::OnceCell;
 use super::about::{About, Fingerprint};
 use super::known::{Known, LookupOutcome};
 use super::mark::Mark;
-use super::{Contents, Entry, Error, Journal, LONG_PATIENCE, PATIENCE};
+use super::{Contents, Entry, Error, JOURNAL, Journal, LONG_PATIENCE, PATIENCE};
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
+use crate::trace::{self, counted};
 
 /// How long a displacement counts: a slow command that still uses the other secret has finished by then.
 pub(super) const DISPLACED: u64 = 12 * 3600;
@@ -143,6 +144,10 @@ impl Journal {
         if all.is_empty() {
             return Ok(());
         }
+        trace::tell(JOURNAL, || {
+            let secrets = counted(all.len(), "secret", "secrets");
+            format!("marks {secrets} as {}", mark.word())
+        });
         self.change_within(LONG_PATIENCE, unix_now, |contents| {
             let mut is_changed = false;
             for credential in all {
@@ -182,6 +187,16 @@ impl Journal {
         } else {
             LONG_PATIENCE
         };
+        trace::tell(JOURNAL, || {
+            if displaced.is_empty() {
+                return "notes what is known of the secret that is stored".to_owned();
+            }
+            let secrets = counted(displaced.len(), "other secret", "other secrets");
+            format!(
+                "notes the secret that is stored, and marks {secrets} as {}",
+                mark.word()
+            )
+        });
         self.change_within(patience, unix_now, |contents| {
             for other in displaced {
                 contents.mark(other, mark, unix_now);

@@ -14,13 +14,14 @@ use super::git_cache::GitCache;
 use super::git_store::GitStore;
 use super::glab::Glab;
 use super::netrc::Netrc;
-use super::{Error, Found, Neighbour, SkippedEntries, locate};
+use super::{Error, Found, Neighbour, Reading, SkippedEntries, locate};
 use crate::credential::host::consists_of;
 use crate::credential::query::Query;
 use crate::credential::url;
 use crate::credential::username::Username;
 use crate::files::places::{Foreign, NoHome};
 use crate::storage::keychain::Keychain;
+use crate::trace::{self, counted};
 
 /// The well-known forges. git's cache does not list its entries, so it is asked for these.
 const FORGES: [&str; 5] = [
@@ -262,7 +263,15 @@ impl Harvest {
 
     /// Adds the entries of a neighbour. An absent keychain is no trouble, and a locked one is named once.
     fn add(&mut self, owner: usize, neighbour: &dyn Neighbour) {
-        let reading = neighbour.read();
+        let read = || neighbour.read();
+        let reading = trace::timed("source", read, |reading: &Reading| {
+            let (name, count) = (neighbour.name(), reading.found.len());
+            let credentials = counted(count, "credential", "credentials");
+            let troubles = reading.troubles.iter();
+            let count = troubles.filter(|trouble| !trouble.is_absence()).count();
+            let problems = counted(count, "problem", "problems");
+            format!("read {name}: {credentials}, {problems}")
+        });
         let copies = reading.found.into_iter();
         self.copies
             .extend(copies.map(|found| Copied { found, owner }));

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 
-use crate::config::{Flags, Settings, absolute};
+use crate::config::{Flags, Settings, Verbosity, absolute};
 use crate::credential::key::Key;
 use crate::credential::query::Query;
 use crate::git::Git;
@@ -17,14 +17,33 @@ use crate::storage::{StorageKind, in_words as places};
 use crate::terminal::escape::{self, shell_word};
 use crate::time::parse_duration;
 
+/// The command line of git's call.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct GitsCall {
+    pub(crate) flags: Flags,
+    pub(crate) verbosity: Verbosity,
+    /// The operation, or a later git's.
+    pub(crate) word: OsString,
+}
+
 /// Reads flags and one word, as git calls this helper. `clap` would cost more than the rest of `get`. `None`: another command line,
 /// or one with a mistake that `clap` explains better.
-pub(crate) fn gits_call(arguments: &[OsString]) -> Option<(Flags, OsString)> {
+pub(crate) fn gits_call(arguments: &[OsString]) -> Option<GitsCall> {
     let mut flags = Flags::default();
+    let mut verbosity = Verbosity::default();
     let (word, options) = arguments.split_last()?;
     let mut options = options.iter();
     while let Some(option) = options.next() {
         let bytes = option.as_encoded_bytes();
+        if let b"-v" | b"--verbose" | b"-q" | b"--quiet" = bytes {
+            // Both, or one twice, is a mistake.
+            if verbosity != Verbosity::default() {
+                return None;
+            }
+            verbosity.verbose = matches!(bytes, b"-v" | b"--verbose");
+            verbosity.quiet = !verbosity.verbose;
+            continue;
+        }
         let (name, value) = match bytes.iter().position(|&byte| byte == b'=') {
             Some(at) => (&bytes[..at], os_str(&bytes[at + 1..]).to_owned()),
             None => (bytes, options.next()?.clone()),
@@ -40,7 +59,11 @@ pub(crate) fn gits_call(arguments: &[OsString]) -> Option<(Flags, OsString)> {
             _ => None,
         }?;
     }
-    Some((flags, word.clone()))
+    Some(GitsCall {
+        flags,
+        verbosity,
+        word: word.clone(),
+    })
 }
 
 /// Sets an option; `None` if the value is invalid or the option was already given.
@@ -54,7 +77,7 @@ pub(crate) fn flags_of(value: &OsStr) -> Option<Flags> {
     let words = helper_line::words(value)?;
     let mut words: Vec<OsString> = words.into_iter().skip(1).map(OsString::from).collect();
     words.push("get".into());
-    gits_call(&words).map(|(flags, _)| flags)
+    gits_call(&words).map(|call| call.flags)
 }
 
 /// The flags of the most specific helper line for `url`; without a URL, of the line for every URL. Only the configuration of the

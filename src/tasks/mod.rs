@@ -10,5 +10,4 @@ pub mod login;
 pub mod reminder;
 pub mod rotation;
 pub mod setup;
-pub mod status;
 pub mod target;

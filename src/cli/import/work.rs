@@ -37,10 +37,10 @@ impl Work<'_> {
         offer.is_wanted(self.arguments.replace, self.arguments.refused)
     }
 
-    /// Prints to people, not to a program that reads JSON.
+    /// Prints the outcome to people, not to a program that reads JSON.
     fn say(&self, streams: &mut Streams, text: &str) -> CliResult<()> {
         if !self.arguments.json {
-            ui::print(streams, text)?;
+            ui::done(streams, text)?;
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ mod reminder;
 
 use std::env;
 use std::ffi::OsStr;
+use std::io;
 use std::process::ExitCode;
 
 use super::failure::{CliResult, Failure};
@@ -90,7 +91,7 @@ pub(super) fn run(arguments: &Arguments, flags: &Flags, streams: &mut Streams) -
     warn(streams, other_helpers(setup.git, &key, arguments.replace)?);
     for change in &changes {
         let command = change.command(&[setup.scope.as_ref()]);
-        ui::print(streams, &format!("{command}\n"))?;
+        tell(streams, &format!("{command}\n"), arguments.dry_run)?;
     }
     if arguments.dry_run {
         return Ok(ExitCode::SUCCESS);
@@ -103,7 +104,7 @@ pub(super) fn run(arguments: &Arguments, flags: &Flags, streams: &mut Streams) -
     }
     check_that_git_asks(&setup, url.as_ref(), streams)?;
     if changes.is_empty() {
-        ui::print(streams, "git asks this helper already\n")?;
+        ui::done(streams, "git asks this helper already\n")?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -112,7 +113,7 @@ fn set_reminder(arguments: &Arguments, flags: &Flags, streams: &mut Streams) -> 
     if !arguments.undo {
         reminder::install(flags, arguments.dry_run, streams)?;
     } else if !reminder::remove(arguments.dry_run, streams)? {
-        ui::print(streams, "nothing to undo: there is no reminder\n")?;
+        ui::done(streams, "nothing to undo: there is no reminder\n")?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -143,20 +144,29 @@ fn take_back(
         if changed.is_restored {
             let shown = escape::safe(file.as_encoded_bytes());
             let says = format!("{shown}: {verb} as it was before setup\n");
-            ui::print(streams, &says)?;
+            tell(streams, &says, is_dry)?;
         }
         for removal in &changed.removals {
             let command = removal.command(&["--file".as_ref(), file]);
-            ui::print(streams, &format!("{command}\n"))?;
+            tell(streams, &format!("{command}\n"), is_dry)?;
         }
     }
     if undone.files.is_empty() && undone.warnings.is_empty() && !had_reminder {
         let scope = setup.scope;
         let says = format!("nothing to undo: no line for this helper in 'git config {scope}'\n");
-        ui::print(streams, &says)?;
+        ui::done(streams, &says)?;
     }
     warn(streams, undone.warnings);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints a change: asked for with `--dry-run`, else a confirmation.
+fn tell(streams: &mut Streams, text: &str, is_dry: bool) -> io::Result<()> {
+    if is_dry {
+        ui::print(streams, text)
+    } else {
+        ui::done(streams, text)
+    }
 }
 
 fn warn(streams: &mut Streams, warnings: Vec<Warning>) {

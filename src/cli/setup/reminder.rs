@@ -2,7 +2,6 @@
 
 use crate::cli::failure::CliResult;
 use crate::cli::streams::Streams;
-use crate::cli::ui;
 use crate::config::Flags;
 use crate::tasks::setup::reminder::{Reminder, ReminderSteps};
 use crate::terminal::escape;
@@ -18,23 +17,23 @@ pub(super) fn install(flags: &Flags, is_dry: bool, streams: &mut Streams) -> Cli
         } else {
             format!("{path}: written\n")
         };
-        ui::print(streams, &text)?;
+        super::tell(streams, &text, is_dry)?;
     }
-    print_commands(&steps, streams)
+    print_commands(&steps, is_dry, streams)
 }
 
 /// Takes the timer back. Returns whether there was one.
 pub(super) fn remove(is_dry: bool, streams: &mut Streams) -> CliResult<bool> {
     let steps = Reminder::remove(is_dry)?;
-    print_commands(&steps, streams)?;
+    print_commands(&steps, is_dry, streams)?;
     let is_found = !steps.units.is_empty() || !steps.warnings.is_empty();
     super::warn(streams, steps.warnings);
     Ok(is_found)
 }
 
-fn print_commands(steps: &ReminderSteps, streams: &mut Streams) -> CliResult<()> {
+fn print_commands(steps: &ReminderSteps, is_dry: bool, streams: &mut Streams) -> CliResult<()> {
     for command in &steps.commands {
-        ui::print(streams, &format!("{command}\n"))?;
+        super::tell(streams, &format!("{command}\n"), is_dry)?;
     }
     Ok(())
 }

@@ -18,9 +18,9 @@ use zeroize::Zeroizing;
 use super::address::address;
 use super::tls::Tls;
 use super::trust::{to_forge, to_proxy, why_tls};
-use super::{Error, LARGEST, Obstacle};
+use super::{Error, LARGEST, Obstacle, method_name};
 use crate::forge::answer::HttpAnswer;
-use crate::forge::{Call, Method, Signature};
+use crate::forge::{Call, Signature};
 use crate::git::network::Network;
 use crate::secret::{Buffer, Secret};
 
@@ -70,11 +70,7 @@ pub(crate) fn outliving(
 
 fn signed(call: &Call, token: Option<&Secret>) -> Result<Builder, Error> {
     let request = Request::builder()
-        .method(match call.method {
-            Method::Get => "GET",
-            Method::Post => "POST",
-            Method::Delete => "DELETE",
-        })
+        .method(method_name(call.method))
         .uri(address(&call.url)?)
         .header("accept", call.accept);
     let Some(token) = token else {

@@ -17,12 +17,14 @@ mod trust;
 
 use std::time::Duration;
 
-use super::Call;
 use super::answer::HttpAnswer;
+use super::{Call, Method, Signature};
 use crate::git::http_settings::Unmet;
 use crate::git::network::Network;
 use crate::secret::Secret;
 use crate::terminal::escape::shell_word;
+use crate::terminal::with_causes;
+use crate::trace;
 
 /// The limit of a call.
 pub const PATIENCE: Duration = Duration::from_secs(3);
@@ -145,7 +147,9 @@ pub fn call(
     body: Option<&[u8]>,
     network: &Network,
 ) -> Result<HttpAnswer, Error> {
-    https::call(call, token, body, network, PATIENCE, false)
+    traced(call, || {
+        https::call(call, token, body, network, PATIENCE, false)
+    })
 }
 
 /// As [`call`], for an answer that must not be lost: waits for `patience`, and returns a body that broke off or is too long.
@@ -156,12 +160,43 @@ pub fn call_within(
     body: Option<&[u8]>,
     network: &Network,
 ) -> Result<HttpAnswer, Error> {
-    https::call(call, token, body, network, patience, true)
+    traced(call, || {
+        https::call(call, token, body, network, patience, true)
+    })
 }
 
 /// As [`call`], but reads only the first [`LARGEST`] bytes of the body.
 pub fn peek(call: &Call, token: Option<&Secret>, network: &Network) -> Result<HttpAnswer, Error> {
-    https::call(call, token, None, network, PATIENCE, true)
+    traced(call, || {
+        https::call(call, token, None, network, PATIENCE, true)
+    })
+}
+
+fn method_name(method: Method) -> &'static str {
+    match method {
+        Method::Get => "GET",
+        Method::Post => "POST",
+        Method::Delete => "DELETE",
+    }
+}
+
+/// Tells the trace the method, the URL without its query, and the status.
+fn traced(
+    call: &Call,
+    make: impl FnOnce() -> Result<HttpAnswer, Error>,
+) -> Result<HttpAnswer, Error> {
+    trace::timed("http", make, |answer| {
+        let url = call.url.split(['?', '#']).next().unwrap_or_default();
+        let signed = match call.signature {
+            Signature::None => "without a token",
+            _ => "with the token",
+        };
+        let asked = format!("{} {url} {signed}", method_name(call.method));
+        match answer {
+            Ok(answer) => format!("{asked}: status {}", answer.status),
+            Err(error) => format!("{asked}: {}", with_causes(error)),
+        }
+    })
 }
 
 /// Without the feature `lookup`, every call fails.

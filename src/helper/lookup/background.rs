@@ -18,7 +18,7 @@ const LONGEST: usize = 4096;
 
 /// Variables that the look-up gets: places of files, the message bus, the user's and the system's git configuration, the proxy
 /// and the certificates. All other variables of the caller may hold secrets, and the look-up does not need them.
-const KEPT: [&str; 15] = [
+const KEPT: [&str; 16] = [
     "HOME",
     "PATH",
     "LD_LIBRARY_PATH",
@@ -34,6 +34,7 @@ const KEPT: [&str; 15] = [
     "no_proxy",
     "NO_PROXY",
     "CURL_CA_BUNDLE",
+    "GIT_CREDENTIAL_PAT_TRACE",
 ];
 /// And those whose names begin so. `GIT_CONFIG_PARAMETERS` and `GIT_CONFIG_COUNT` are not among them: they may hold an
 /// `http.extraHeader` with a token, and look-ups ignore what an outer git hands on.

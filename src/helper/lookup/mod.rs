@@ -6,10 +6,11 @@ pub mod reply;
 pub mod repository;
 pub mod request;
 
-use self::request::Asked;
+use self::request::{Asked, LOOK_UP};
 use super::Helper;
 use super::issuer::Issuer;
 use super::notice::Outcome;
+use super::wording::named;
 use crate::credential::Credential;
 use crate::credential::expiry::{Expiry, ExpirySource};
 use crate::credential::key::Key;
@@ -19,6 +20,7 @@ use crate::forge::{ForgeExpiry, ForgeKind, MissingScope, TokenFacts, TokenVerdic
 use crate::journal::known::{EVERY, Known, LookupOutcome};
 use crate::storage::{Error, StorageKind, if_reached};
 use crate::time::Now;
+use crate::trace;
 
 /// A credential, and the storages that have it.
 type Kept = (Credential, Vec<StorageKind>);
@@ -55,12 +57,20 @@ impl Lookup<'_> {
 
     fn ask_issuer(self, credential: &Credential, issuer: Option<&Issuer>, now: Now) -> Asked {
         let Some(issuer) = issuer else {
+            trace::tell(LOOK_UP, || {
+                format!("{}: no known forge issued it", named(&credential.key))
+            });
             return Asked::NoForge;
         };
-        match self.0.issuers().site(&credential.key) {
+        let forge = issuer.forge.kind();
+        let ask = || match self.0.issuers().site(&credential.key) {
             Some(site) => request::ask(credential, issuer, &site, now),
             None => Asked::NotHttps,
-        }
+        };
+        trace::timed(LOOK_UP, ask, |asked| {
+            let name = named(&credential.key);
+            format!("asked {forge} about {name}: {}", asked.words())
+        })
     }
 
     /// As [`Lookup::ask`], but asks git's endpoint of one of `repositories` if the forge of their host cannot be asked.

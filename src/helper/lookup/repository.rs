@@ -8,12 +8,14 @@
 //! | 401, or Azure DevOps asks to sign in | | | rejected |
 //! | anything else | | | limited or unclear |
 
-use super::request::Asked;
+use super::request::{Asked, LOOK_UP};
 use super::{endpoint, reply};
 use crate::credential::Credential;
 use crate::forge::answer::HttpAnswer;
 use crate::forge::{ForgeKind, ForgeSite, TokenFacts, TokenVerdict, http};
+use crate::helper::wording::named;
 use crate::protocol::read::realm;
+use crate::trace;
 
 const FETCH: &str = "git-upload-pack";
 const PUSH: &str = "git-receive-pack";
@@ -35,7 +37,11 @@ pub(crate) fn ask(
     path: &[u8],
     kind: Option<ForgeKind>,
 ) -> Asked {
-    verdict(site, credential, path, kind).map_or_else(Asked::Failed, Asked::Told)
+    let ask = || verdict(site, credential, path, kind).map_or_else(Asked::Failed, Asked::Told);
+    trace::timed(LOOK_UP, ask, |asked| {
+        let name = named(&credential.key);
+        format!("asked git's endpoint about {name}: {}", asked.words())
+    })
 }
 
 fn verdict(

@@ -9,6 +9,9 @@ use crate::secret::Secret;
 use crate::terminal::{escape, with_causes};
 use crate::time::{Now, in_words};
 
+/// The subject of these steps in the trace.
+pub(super) const LOOK_UP: &str = "look-up";
+
 /// The outcome of a request to a forge about a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Asked {
@@ -64,6 +67,18 @@ impl Asked {
             Self::NoForge => "the forge is unknown".to_owned(),
             Self::NotHttps => "a token is sent over HTTPS only".to_owned(),
         })
+    }
+
+    /// The verdict in the words of the trace. Repeats no text of the forge.
+    pub(crate) fn words(&self) -> String {
+        match self {
+            Self::Told(TokenVerdict::Good(_)) => "the token works".to_owned(),
+            Self::Told(TokenVerdict::Ended) => "the token has expired".to_owned(),
+            Self::Told(TokenVerdict::Revoked) => "the token was revoked".to_owned(),
+            Self::Told(TokenVerdict::Rejected) => "the token is rejected".to_owned(),
+            Self::Told(TokenVerdict::Blocked { .. }) => "the token is blocked".to_owned(),
+            _ => self.unclear("the forge").unwrap_or_default(),
+        }
     }
 
     /// The setting to change, so that the forge can be asked.

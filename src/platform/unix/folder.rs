@@ -114,16 +114,21 @@ pub fn open_any(path: &Path) -> io::Result<File> {
     Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
 }
 
+/// Opens a file to append to it, and creates it for this user alone. Fails for a link. A pipe or a device is not waited for.
+pub fn open_to_append(path: &Path) -> io::Result<File> {
+    let flags = OFlags::WRONLY
+        | OFlags::APPEND
+        | OFlags::CREATE
+        | OFlags::NOFOLLOW
+        | OFlags::CLOEXEC
+        | OFlags::NONBLOCK
+        | OFlags::NOCTTY;
+    Ok(rustix::fs::open(path, flags, Mode::from_raw_mode(0o600))?.into())
+}
+
 /// Whether this user may read the file.
 pub fn is_readable(path: &Path) -> bool {
     access(path, Access::READ_OK).is_ok()
-}
-
-/// Fails if this user cannot create a file in the folder. If the folder is missing, the nearest one above it counts.
-pub fn check_writable(folder: &Path) -> io::Result<()> {
-    let mut above = folder.ancestors();
-    let nearest = above.find(|folder| folder.exists()).unwrap_or(folder);
-    Ok(access(nearest, Access::WRITE_OK | Access::EXEC_OK)?)
 }
 
 /// Whether a path leads to a named pipe.

@@ -16,7 +16,7 @@ mod text;
 
 pub use self::echo::{EchoOff, LINE_LIMIT};
 pub use self::folder::{
-    FileFacts, OpenFolder, check_writable, is_pipe, is_readable, make_private_folders, open_any,
+    FileFacts, OpenFolder, is_pipe, is_readable, make_private_folders, open_any, open_to_append,
 };
 pub use self::kernel_files::is_kernels;
 pub use self::memory::{Pages, harden};

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use super::deadline::{Prompts, within};
 use super::failure::KeychainFailure;
-use super::items::ItemStore;
+use super::items::{ItemResult, ItemStore};
 use super::native;
 use crate::platform::monotonic_now;
 use crate::storage::{Advice, Budget, Error, Lack, StorageKind};
+use crate::trace;
 
 /// The limit of an operation without a prompt: more than the 2 s after which a single call fails, less than the 3 s that git
 /// may wait.
@@ -69,7 +70,7 @@ impl Access {
             let mut slot = connection.lock().unwrap_or_else(PoisonError::into_inner);
             let store = match &mut *slot {
                 Some(store) => store,
-                None => slot.insert(native::open(patience, &prompts)?),
+                None => slot.insert(opened(patience, &prompts)?),
             };
             question(&**store)
         });
@@ -101,6 +102,15 @@ impl Access {
             "restart it, or choose another storage with '--storage'",
         )
     }
+}
+
+/// Opens the store, and tells the trace.
+fn opened(patience: Duration, prompts: &Arc<Prompts>) -> ItemResult<Box<dyn ItemStore>> {
+    let open = || native::open(patience, prompts);
+    trace::timed("keychain", open, |opened| match opened {
+        Ok(_) => "connected to the keyring service".to_owned(),
+        Err(_) => "cannot connect to the keyring service".to_owned(),
+    })
 }
 
 fn unavailable(message: &str, hint: &str) -> Error {

@@ -14,6 +14,7 @@ use crate::desktop::bus;
 use crate::platform::monotonic_now;
 use crate::storage::keychain::deadline::Prompts;
 use crate::storage::keychain::items::{Item, ItemAttributes};
+use crate::trace;
 
 const ROOT: &str = "/org/freedesktop/secrets";
 const DEFAULT: &str = "/org/freedesktop/secrets/aliases/default";
@@ -45,6 +46,16 @@ enum DefaultCollection {
     Locked,
     /// There is none, or the service does not know the alias.
     Unknown,
+}
+
+impl DefaultCollection {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::Locked => "locked",
+            Self::Unknown => "unknown",
+        }
+    }
 }
 
 /// A connection to the service. Every call ends within [`REPLY`] and the time that a prompt may wait.
@@ -92,6 +103,9 @@ impl Service {
             Ok(false) => DefaultCollection::Open,
             Err(_) => DefaultCollection::Unknown,
         };
+        trace::tell("keychain", || {
+            format!("the default collection is {}", default.word())
+        });
         self.default.set((default, monotonic_now()));
         is_locked.map(|_| default)
     }
@@ -258,10 +272,17 @@ impl Service {
         if !self.may_prompt() {
             return running.wait(REPLY)?.ok_or(Error::Unconfirmed);
         }
-        let answer = self.prompts.during(
-            || running.wait(self.patience),
-            |answer| *answer != Err(Error::Mute),
-        );
+        let wait = || {
+            self.prompts.during(
+                || running.wait(self.patience),
+                |answer| *answer != Err(Error::Mute),
+            )
+        };
+        let answer = trace::timed("keychain", wait, |answer| match answer {
+            Ok(Some(())) => "the service's prompt was confirmed".to_owned(),
+            Ok(None) => "the service's prompt was not answered in time".to_owned(),
+            Err(_) => "the service's prompt was declined or closed".to_owned(),
+        });
         let answer = answer.and_then(|done| done.ok_or(Error::Declined));
         self.is_declined.set(answer == Err(Error::Declined));
         answer
