@@ -13,6 +13,7 @@ use crate::credential::expiry::Expiry;
 use crate::credential::query::Query;
 use crate::credential::username::Username;
 use crate::git::may_prompt::prompt_patience;
+use crate::helper::issuer::Issuers;
 use crate::helper::open::open_rest;
 use crate::neighbour::registry::Neighbours;
 use crate::tasks::clean::Clean;
@@ -101,6 +102,7 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
     let mut all = clean.with_copies(inventory, &neighbours, &harvest, &keep, now);
     if !arguments.json {
         show(streams, &all, (is_whole, harvest.is_whole()))?;
+        warn_of_valid_tokens(&all, helper.issuers(), streams);
     }
     let is_answered = choose(arguments, &mut all, streams)?;
     if is_answered && !arguments.dry_run {
@@ -192,6 +194,26 @@ fn show(streams: &mut Streams, all: &[StaleCredential], are_whole: (bool, bool))
         .zip(1..)
         .map(|(stale, number)| row(stale, number));
     Ok(ui::table(streams, &LAYOUT, &rows.collect::<Vec<_>>())?)
+}
+
+/// Warns of superseded tokens whose forge deletes more than the token. `clean` removes copies only, so the user may go on to delete
+/// the token at its forge.
+fn warn_of_valid_tokens(all: &[StaleCredential], issuers: &Issuers, streams: &mut Streams) {
+    for stale in all {
+        let issuer = issuers.issuer_of(&stale.credential, None);
+        let deleted = issuer
+            .as_ref()
+            .and_then(|issuer| issuer.forge.deleted_with_token());
+        if let (Reason::Superseded | Reason::Shadowed, Some(issuer), Some(deleted)) =
+            (stale.reason, &issuer, deleted)
+        {
+            let forge = issuer.forge.kind();
+            let what = format!("a superseded token stays valid until you delete it at {forge}");
+            let hint = format!("if you delete it there, {forge} deletes {deleted}, too");
+            ui::warn(streams, &what, Some(&hint));
+            return;
+        }
+    }
 }
 
 /// Asks which credentials to keep. Returns false if there is no terminal to ask at.

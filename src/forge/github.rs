@@ -179,6 +179,11 @@ impl Forge for GitHub {
             accept: ACCEPT,
         })
     }
+
+    /// GitHub's documentation, "Managing your personal access tokens".
+    fn deleted_with_token(&self) -> Option<&'static str> {
+        Some("the deploy keys created with it")
+    }
 }
 
 fn api(site: &ForgeSite, path: &str) -> String {

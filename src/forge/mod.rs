@@ -155,6 +155,11 @@ pub trait Forge: fmt::Debug + Sync {
     fn renewal(&self, site: &ForgeSite, token: Option<TokenKind>) -> Renewal;
 
     fn revocation(&self, site: &ForgeSite, token: Option<TokenKind>) -> Revocation;
+
+    /// What the forge deletes along with a token, besides the token.
+    fn deleted_with_token(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// The host of a forge, and the path before all its pages.

@@ -1601,6 +1601,28 @@ fn a_superseded_secret_goes_from_storages_and_neighbours() {
     assert_eq!(text, "https://bob:made-up-bob@one.test\n");
 }
 
+/// Deleting a token at GitHub deletes the deploy keys that were created with it.
+#[test]
+fn clean_tells_of_deploy_keys_for_a_superseded_token_of_github() {
+    for (host, is_told) in [("github.com", true), ("gitlab.com", false)] {
+        let sandbox = Sandbox::new();
+        fs::create_dir_all(sandbox.path("config/git-credential-pat")).unwrap();
+        let settings = sandbox.path("config/git-credential-pat/config.toml");
+        fs::write(settings, "[lookup]\nenabled = false\n").unwrap();
+        for (storage, token) in [("memory,file", "old"), ("file", "new")] {
+            let words = format!("--storage {storage} login https://alice@{host} --with-token");
+            let mut helper = sandbox.helper(&words);
+            helper.arg("--force");
+            process::run(&mut helper, format!("ghp_{token}0123456789").as_bytes());
+        }
+        let dry = sandbox.ask("--storage file clean --dry-run", b"");
+        assert!(dry.text().contains("superseded"), "{dry:?}");
+        let told =
+            "hint: if you delete it there, GitHub deletes the deploy keys created with it, too";
+        assert_eq!(dry.stderr.contains(told), is_told, "{host}: {dry:?}");
+    }
+}
+
 /// Memory forgets: then nothing would be left.
 #[test]
 fn what_only_memory_has_makes_nothing_superfluous() {

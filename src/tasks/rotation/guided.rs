@@ -76,13 +76,23 @@ impl Plan {
     /// fails with the text to show.
     pub fn consent(&self, is_new_good: bool) -> Result<String, String> {
         let forge = self.issuer.forge.kind();
+        let deleted = self.issuer.forge.deleted_with_token();
         match &self.revocation {
             Revocation::ByHand(page) => {
-                Err(format!("remove the old one there: {}", escape::whole(page)))
+                let also = deleted.map(|deleted| format!("\n{forge} then deletes {deleted}, too"));
+                let page = escape::whole(page);
+                Err(format!(
+                    "remove the old one there: {page}{}",
+                    also.unwrap_or_default()
+                ))
             }
-            _ if is_new_good => Ok(format!(
-                "Have {forge} revoke the old token, for everybody who uses it?"
-            )),
+            _ if is_new_good => {
+                let also = deleted.map(|deleted| format!(", and {forge} deletes {deleted}"));
+                Ok(format!(
+                    "Have {forge} revoke the old token? Other programs that use it stop working{}.",
+                    also.unwrap_or_default()
+                ))
+            }
             _ => {
                 Err("the old token stays good: it is unknown whether the new one works".to_owned())
             }

@@ -538,6 +538,8 @@ fn github_revokes_on_consent() {
         assert!(status.success(), "{shown}");
         assert!(shown.contains(said), "{shown}");
         assert!(shown.contains("default_expires_at=90"), "{shown}");
+        let question = "stop working, and GitHub deletes the deploy keys created with it. [y/N]";
+        assert!(shown.contains(question), "{shown}");
         assert!(
             !shown.contains("ghp_new") && !shown.contains(CLASSIC),
             "{shown}"
@@ -599,6 +601,8 @@ fn github_is_guided() {
     assert!(status.success(), "{shown}");
     assert!(shown.contains("/settings/tokens/new"), "{shown}");
     assert!(shown.contains("remove the old one there"), "{shown}");
+    let also = "GitHub then deletes the deploy keys created with it, too";
+    assert!(shown.contains(also), "{shown}");
     assert!(
         !shown.contains("ghp_new") && !shown.contains(CLASSIC),
         "{shown}"
