@@ -40,15 +40,19 @@ const READ_BY_LIBRARIES: [&str; 4] = [
 ];
 
 /// Options of git, of `install.sh` and of other programs in the documents.
-const FOREIGN_OPTIONS: [&str; 8] = [
+const FOREIGN_OPTIONS: [&str; 12] = [
     "--add",
     "--binary",
+    "--fixed-value",
     "--get-all",
+    "--now",
     "--prefix",
     "--purge",
     "--setup",
     "--show-origin",
     "--token",
+    "--unset-all",
+    "--user",
 ];
 
 /// Documents for those who change the program.
