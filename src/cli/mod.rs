@@ -26,6 +26,7 @@ mod progress;
 mod rotate;
 mod rule;
 mod setup;
+mod status;
 pub(crate) mod streams;
 mod table;
 mod token;
@@ -87,6 +88,7 @@ struct CommandLine {
 enum Command {
     Setup(setup::Arguments),
     Login(login::Arguments),
+    Status(status::Arguments),
     List(list::Arguments),
     Check(check::Arguments),
     Token(token::Arguments),
@@ -225,6 +227,7 @@ fn carry_out(line: CommandLine, streams: &mut Streams) -> ExitCode {
         Command::Capability => operation::run(Operation::Capability, flags, streams),
         Command::Setup(arguments) => setup::run(&arguments, &flags, streams),
         Command::Login(arguments) => login::run(&arguments, &flags, streams),
+        Command::Status(arguments) => status::run(&arguments, flags, streams),
         Command::List(arguments) => list::run(&arguments, flags, streams),
         Command::Token(arguments) => token::run(&arguments, flags, streams),
         Command::Check(arguments) => check::run(&arguments, flags, streams),

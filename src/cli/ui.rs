@@ -137,19 +137,15 @@ pub fn print_json(streams: &mut Streams, value: &impl Serialize) -> io::Result<(
 
 /// Prints a table that fits the terminal.
 pub(super) fn table(streams: &mut Streams, layout: &Layout, rows: &[Vec<Cell>]) -> io::Result<()> {
-    let is_coloured = streams.colours_output;
-    let styled = |tone| {
-        if is_coloured {
-            style(tone)
-        } else {
-            Style::new()
-        }
-    };
-    let text = table::laid_out(layout, rows, streams.columns, styled);
+    let text = table::laid_out(layout, rows, streams.columns, |tone| style(streams, tone));
     print(streams, &text)
 }
 
-fn style(tone: Tone) -> Style {
+/// The style of a text on standard output.
+pub(super) fn style(streams: &Streams, tone: Tone) -> Style {
+    if !streams.colours_output {
+        return Style::new();
+    }
     match tone {
         Tone::Heading => Style::new().bold(),
         Tone::Plain => Style::new(),

@@ -1,9 +1,12 @@
 //! Which helpers git calls, in order (gitcredentials(7)): every `credential.helper` that applies to a URL, after the last empty one.
 
+use std::ffi::OsStr;
+use std::path::Path;
+
 use super::Git;
-use super::context::applies;
+use super::context::{applies, context_of, example};
 use super::failure::Error;
-use super::helper_line::{KEYS, is_ours};
+use super::helper_line::{KEYS, PROGRAM, is_ours, words};
 use super::setting::Setting;
 use crate::credential::query::Query;
 
@@ -48,6 +51,33 @@ impl HelperChain {
         let mut helpers = self.helpers.iter();
         helpers.position(|setting| is_ours(&setting.value))
     }
+}
+
+/// The contexts in which an empty value drops this helper, though git calls it elsewhere: the empty line of each, and the
+/// helpers there.
+pub fn contexts_without_ours(lines: &[Setting]) -> Vec<(&Setting, HelperChain)> {
+    let mut found = Vec::new();
+    for line in lines.iter().filter(|line| line.value.is_empty()) {
+        let Some(url) = context_of(&line.key).and_then(example) else {
+            continue;
+        };
+        let chain = HelperChain::of(lines, Some(&url));
+        if chain.position_of_ours().is_none() && chain.dropped.is_some() {
+            found.push((line, chain));
+        }
+    }
+    found
+}
+
+/// The program of a helper line, if it is not installed there.
+pub fn missing_program(value: &OsStr) -> Option<String> {
+    let first = words(value)?.into_iter().next()?;
+    let is_there = if Path::new(&first).is_absolute() {
+        Path::new(&first).is_file()
+    } else {
+        Git::on_path(PROGRAM).is_some()
+    };
+    (!is_there).then_some(first)
 }
 
 #[cfg(test)]

@@ -10,4 +10,5 @@ pub mod login;
 pub mod reminder;
 pub mod rotation;
 pub mod setup;
+pub mod status;
 pub mod target;

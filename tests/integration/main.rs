@@ -62,6 +62,7 @@ mod single_flight;
 mod slow_commands;
 mod slow_git;
 mod stateful;
+mod status;
 mod token;
 mod token_as_user;
 mod tracing;

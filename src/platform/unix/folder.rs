@@ -131,6 +131,13 @@ pub fn is_readable(path: &Path) -> bool {
     access(path, Access::READ_OK).is_ok()
 }
 
+/// Fails if this user cannot create a file in the folder. If the folder is missing, the nearest one above it counts.
+pub fn check_writable(folder: &Path) -> io::Result<()> {
+    let mut above = folder.ancestors();
+    let nearest = above.find(|folder| folder.exists()).unwrap_or(folder);
+    Ok(access(nearest, Access::WRITE_OK | Access::EXEC_OK)?)
+}
+
 /// Whether a path leads to a named pipe.
 pub fn is_pipe(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo())

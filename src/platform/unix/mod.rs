@@ -16,7 +16,8 @@ mod text;
 
 pub use self::echo::{EchoOff, LINE_LIMIT};
 pub use self::folder::{
-    FileFacts, OpenFolder, is_pipe, is_readable, make_private_folders, open_any, open_to_append,
+    FileFacts, OpenFolder, check_writable, is_pipe, is_readable, make_private_folders, open_any,
+    open_to_append,
 };
 pub use self::kernel_files::is_kernels;
 pub use self::memory::{Pages, harden};

@@ -1,6 +1,5 @@
 //! Findings about git's helpers: whether git calls this one, and which helper's answer counts.
 
-use std::ffi::OsStr;
 use std::path::Path;
 
 use super::finding::Finding;
@@ -10,10 +9,10 @@ use crate::credential::Credential;
 use crate::credential::query::Query;
 use crate::credential::url::{self, without_secrets};
 use crate::git::Git;
-use crate::git::chain::{HelperChain, helper_lines};
-use crate::git::context::{context_of, example};
+use crate::git::chain::{self, HelperChain, helper_lines, missing_program};
+use crate::git::context::context_of;
 use crate::git::failure::Error;
-use crate::git::helper_line::{PROGRAM, is_ours, named, words};
+use crate::git::helper_line::{is_ours, named, words};
 use crate::git::setting::Setting;
 use crate::protocol::read::{self, AttributeLines};
 use crate::protocol::write;
@@ -40,14 +39,7 @@ pub fn not_called(
 pub fn contexts_without_ours(git: &Git) -> Vec<Finding> {
     let lines = helper_lines(git).unwrap_or_default();
     let mut found: Vec<Finding> = Vec::new();
-    for line in lines.iter().filter(|line| line.value.is_empty()) {
-        let Some(url) = context_of(&line.key).and_then(example) else {
-            continue;
-        };
-        let chain = HelperChain::of(&lines, Some(&url));
-        if chain.position_of_ours().is_some() || chain.dropped.is_none() {
-            continue;
-        }
+    for (line, chain) in chain::contexts_without_ours(&lines) {
         let reason = not_called_by(git, &chain);
         let key = without_secrets(&line.key);
         let says = format!("{} ({})", reason.says, key.to_string_lossy());
@@ -74,7 +66,7 @@ pub fn examine(
         None => contexts_without_ours(git),
         Some(_) => Vec::new(),
     };
-    if let Some(program) = missing(&ours.value) {
+    if let Some(program) = missing_program(&ours.value) {
         let says = format!("{program} in {} is no program", place(ours));
         findings.push(Finding::problem(TITLE, says, remedy("", ours, ours)));
     }
@@ -203,17 +195,6 @@ fn answer(git: &Git, question: &Question, kept: &Credential) -> Option<GitsAnswe
     } else {
         Err("gets another secret")
     })
-}
-
-/// The program of `value` if it is not installed there.
-fn missing(value: &OsStr) -> Option<String> {
-    let first = words(value)?.into_iter().next()?;
-    let is_there = if Path::new(&first).is_absolute() {
-        Path::new(&first).is_file()
-    } else {
-        Git::on_path(PROGRAM).is_some()
-    };
-    (!is_there).then_some(first)
 }
 
 fn place(setting: &Setting) -> String {

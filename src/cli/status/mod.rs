@@ -1,0 +1,155 @@
+//! `status`: prints one screen: git, the storages, the tokens, and the next expiry.
+
+mod json;
+mod lines;
+
+use std::fmt::Write as _;
+use std::process::ExitCode;
+
+use unicode_width::UnicodeWidthStr;
+
+use self::lines::{StatusLine, hint, lines};
+use super::failure::CliResult;
+use super::streams::Streams;
+use super::table::Tone;
+use super::{settings, ui};
+use crate::config::Flags;
+use crate::credential::query::Query;
+use crate::credential::username::without_tokens;
+use crate::git::Git;
+use crate::tasks::doctor::query::Question;
+use crate::tasks::status::{Level, Status};
+use crate::tasks::target;
+use crate::terminal::escape;
+use crate::time;
+
+/// The columns before the text: the title, and the word for the level.
+const TITLE: usize = 10;
+const WORD: usize = 9;
+/// A narrower terminal breaks lines itself.
+const LEAST: usize = 20;
+
+/// Show on one screen whether git calls this helper, which storages work, and which token expires next
+#[derive(clap::Args)]
+#[command(
+    after_help = "No forge is asked: 'check' does that. 'doctor' finds the causes of problems.\n\n\
+    Exit status: 0 all is well, 1 git does not call this helper, no storage can be used, or another failure, 3 a token expires \
+    soon, 4 a token has expired or was rejected, 5 unknown: a storage could not tell, such as a locked keyring. If several \
+    apply, 1 comes first, then 4, 3 and 5."
+)]
+pub(super) struct Arguments {
+    /// A URL such as https://github.com or https://octocat@github.com, or of a repository: shows only what concerns it
+    url: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) -> CliResult {
+    let url = arguments.url.as_deref().map(target::parse).transpose()?;
+    let settings = settings(flags, url.as_ref())?;
+    let question = url.as_ref().map(|url| {
+        let git = Git::find().ok();
+        Question::of(git.as_ref(), &settings.accounts, url)
+    });
+    let wanted = question.as_ref().map(|question| &question.wanted);
+    let unix_now = time::now().unix;
+    let status = Status::read(&settings, url.as_ref(), wanted, unix_now);
+    let url = url.as_ref().and_then(Query::key);
+    let url = url.map(|key| key.argument());
+    let lines = lines(&status, url.as_deref(), unix_now);
+    let hint = hint(&lines, url.as_deref());
+    let hint = hint.as_deref();
+    if arguments.json {
+        let json = json::StatusJson::of(&status, hint);
+        ui::print_json(streams, &json)?;
+    } else {
+        print(streams, &lines, hint)?;
+    }
+    Ok(ExitCode::from(status.level().exit_code()))
+}
+
+fn print(streams: &mut Streams, lines: &[StatusLine], hint: Option<&str>) -> CliResult<()> {
+    let mut text = String::new();
+    let bold = ui::style(streams, Tone::Heading);
+    let room = streams
+        .columns
+        .map(|columns| columns.saturating_sub(TITLE + WORD));
+    let mut last = "";
+    for line in lines {
+        // The lines of one title stand together.
+        let title = if line.title == last { "" } else { line.title };
+        last = line.title;
+        let (word, tone) = word(line.level);
+        let colour = ui::style(streams, tone);
+        let title = format!("{bold}{title}{bold:#}{}", " ".repeat(TITLE - title.len()));
+        let word = format!("{colour}{word}{colour:#}{}", " ".repeat(WORD - word.len()));
+        let says = wrapped(&safe(&line.says), room);
+        let says = says.join(&format!("\n{}", " ".repeat(TITLE + WORD)));
+        let _ = writeln!(text, "{title}{word}{says}");
+    }
+    if let Some(hint) = hint {
+        let _ = writeln!(text, "{bold}hint:{bold:#} {}", safe(hint));
+    }
+    Ok(ui::print(streams, &text)?)
+}
+
+/// Text from git's configuration and from the system may hold a token.
+fn safe(text: &str) -> String {
+    escape::whole(&without_tokens(text))
+}
+
+fn word(level: Level) -> (&'static str, Tone) {
+    match level {
+        Level::Good => ("ok", Tone::Good),
+        Level::Note => ("note", Tone::Soon),
+        Level::Unknown => ("unknown", Tone::Soon),
+        Level::ExpiresSoon => ("soon", Tone::Soon),
+        Level::Invalid | Level::Failure => ("problem", Tone::Bad),
+    }
+}
+
+/// Breaks a text between words, so that it fits `room` columns. A longer word has a line of its own. `None`: one line.
+fn wrapped(text: &str, room: Option<usize>) -> Vec<String> {
+    let Some(room) = room.filter(|room| *room >= LEAST) else {
+        return vec![text.to_owned()];
+    };
+    let mut lines = vec![String::new()];
+    let mut used = 0;
+    for word in text.split(' ') {
+        let width = word.width();
+        if used > 0 && used + 1 + width > room {
+            lines.push(String::new());
+            used = 0;
+        }
+        let line = lines.len() - 1;
+        if used > 0 {
+            lines[line].push(' ');
+            used += 1;
+        }
+        lines[line].push_str(word);
+        used += width;
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_broken_between_words() {
+        let text = "one two three four five six seven";
+        assert_eq!(wrapped(text, None), [text]);
+        assert_eq!(wrapped(text, Some(5)), [text], "too narrow");
+        assert_eq!(
+            wrapped(text, Some(20)),
+            ["one two three four", "five six seven"]
+        );
+        let long = "a https://git.example.com/a/long/path b";
+        assert_eq!(
+            wrapped(long, Some(20)),
+            ["a", "https://git.example.com/a/long/path", "b"]
+        );
+    }
+}

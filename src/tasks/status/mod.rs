@@ -1,0 +1,133 @@
+//! `status`: whether git calls this helper, which storages work, and the state of the tokens, without a network.
+
+pub(crate) mod calls;
+pub(crate) mod storages;
+pub(crate) mod tokens;
+
+use std::time::Duration;
+
+use self::calls::GitCalls;
+use self::storages::StorageStatus;
+use self::tokens::TokenStatus;
+use crate::config::Settings;
+use crate::credential::query::Query;
+use crate::helper::Helper;
+use crate::helper::token_state::TokenState;
+use crate::platform;
+use crate::terminal::with_causes;
+
+/// How serious a line is, from good to worst. The worst one is the exit status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Level {
+    Good,
+    /// git works, but the user should know.
+    Note,
+    /// A storage or a forge could not tell.
+    Unknown,
+    ExpiresSoon,
+    /// A token has expired or was rejected.
+    Invalid,
+    /// git does not call this helper, or no storage can be used.
+    Failure,
+}
+
+impl Level {
+    pub(crate) fn of(state: TokenState) -> Self {
+        match state {
+            // An unknown expiry is usual: only the forge, or the user, can tell it.
+            TokenState::Good | TokenState::Unknown => Self::Good,
+            TokenState::Limited | TokenState::Failed | TokenState::Blocked => Self::Unknown,
+            TokenState::ExpiresSoon => Self::ExpiresSoon,
+            TokenState::Expired | TokenState::Rejected | TokenState::Revoked => Self::Invalid,
+        }
+    }
+
+    pub(crate) fn exit_code(self) -> u8 {
+        match self {
+            Self::Good | Self::Note => 0,
+            Self::Failure => 1,
+            Self::ExpiresSoon => 3,
+            Self::Invalid => 4,
+            Self::Unknown => 5,
+        }
+    }
+}
+
+/// Everything that `status` tells.
+pub(crate) struct Status {
+    pub(crate) calls: GitCalls,
+    pub(crate) storages: Vec<StorageStatus>,
+    /// Why the journal cannot be read or written.
+    pub(crate) journal: Option<String>,
+    /// With a URL, the token that git gets for it, or the expired ones.
+    pub(crate) tokens: Vec<TokenStatus>,
+    /// The number of `[[account]]` rules.
+    pub(crate) accounts: usize,
+    pub(crate) has_url: bool,
+}
+
+impl Status {
+    /// `wanted`: git's query for `url`, after the `[[account]]` rules.
+    pub(crate) fn read(
+        settings: &Settings,
+        url: Option<&Query>,
+        wanted: Option<&Query>,
+        unix_now: u64,
+    ) -> Self {
+        // No prompt: the screen comes at once.
+        let helper = Helper::new(settings, Duration::ZERO);
+        let (storages, lists) = storages::read(settings, helper.storages());
+        Self {
+            calls: GitCalls::read(url),
+            storages,
+            journal: journal_problem(&helper, settings),
+            tokens: tokens::read(&helper, &lists, wanted, unix_now),
+            accounts: settings.accounts.len(),
+            has_url: url.is_some(),
+        }
+    }
+
+    /// The level of the tokens as a whole.
+    pub(crate) fn tokens_level(&self) -> Level {
+        // A storage that could not be read may have a token.
+        let is_whole = self.storages.iter().all(StorageStatus::is_read);
+        let none = match (self.has_url, is_whole) {
+            (true, true) => Level::Failure,
+            (true, false) => Level::Unknown,
+            (false, _) => Level::Note,
+        };
+        let levels = self.tokens.iter().map(|token| Level::of(token.state));
+        levels.max().unwrap_or(none)
+    }
+
+    /// The level of all.
+    pub(crate) fn level(&self) -> Level {
+        let storages = storages::level(&self.storages);
+        self.calls.level().max(storages).max(self.tokens_level())
+    }
+}
+
+fn journal_problem(helper: &Helper, settings: &Settings) -> Option<String> {
+    if let Err(error) = helper.journal().snapshot() {
+        return Some(with_causes(&error));
+    }
+    let folder = &settings.places.state;
+    let error = platform::check_writable(folder).err()?;
+    Some(format!("cannot write in {}: {error}", folder.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_comes_first_and_then_as_for_check() {
+        use Level::{ExpiresSoon, Failure, Good, Invalid, Note, Unknown};
+        let worst = |levels: &[Level]| levels.iter().max().unwrap().exit_code();
+        assert_eq!(worst(&[Good, Note]), 0);
+        assert_eq!(worst(&[Note, Unknown]), 5);
+        assert_eq!(worst(&[Unknown, ExpiresSoon]), 3);
+        assert_eq!(worst(&[ExpiresSoon, Invalid, Unknown]), 4);
+        assert_eq!(worst(&[Invalid, Failure, Good]), 1);
+    }
+}

@@ -1,0 +1,164 @@
+//! Whether each storage of the list can be used now, and its entries.
+
+use super::Level;
+use crate::config::Settings;
+use crate::config::choice::Choice;
+use crate::helper::open;
+use crate::helper::storages::Storages;
+use crate::platform;
+use crate::storage::{Error, Lack, Listed, Storage, StorageKind};
+use crate::terminal::with_causes;
+
+/// Whether a storage can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Health {
+    Works,
+    /// Memory works: its daemon starts when something is stored.
+    NotRunning,
+    /// Its tokens are given, and no new one can be kept.
+    ReadOnly,
+    Locked,
+    /// This system has none.
+    Absent,
+    Unreachable,
+    Failed,
+}
+
+impl Health {
+    /// The word in JSON.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Works => "works",
+            Self::NotRunning => "not-running",
+            Self::ReadOnly => "read-only",
+            Self::Locked => "locked",
+            Self::Absent => "absent",
+            Self::Unreachable => "unreachable",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+pub(crate) struct StorageStatus {
+    pub(crate) kind: StorageKind,
+    pub(crate) health: Health,
+    pub(crate) level: Level,
+    /// The cause if it does not work.
+    pub(crate) cause: Option<String>,
+    pub(crate) hint: Option<String>,
+}
+
+impl StorageStatus {
+    /// Whether its entries are known.
+    pub(super) fn is_read(&self) -> bool {
+        !matches!(
+            self.health,
+            Health::Locked | Health::Unreachable | Health::Failed
+        )
+    }
+
+    fn of(kind: StorageKind, health: Health) -> Self {
+        Self {
+            kind,
+            health,
+            level: Level::Good,
+            cause: None,
+            hint: None,
+        }
+    }
+
+    fn failed(kind: StorageKind, error: &Error, is_auto: bool) -> Self {
+        let (health, level) = match (error, error.lack()) {
+            (Error::Failed { .. }, _) => (Health::Failed, Level::Failure),
+            (_, Some(Lack::Absent)) => (Health::Absent, Level::Note),
+            (_, Some(Lack::OwnBus)) => (Health::Unreachable, Level::Note),
+            (_, Some(Lack::Locked)) => (Health::Locked, Level::Unknown),
+            (_, Some(Lack::Use) | None) => (Health::Unreachable, Level::Unknown),
+        };
+        let cause = std::error::Error::source(error).map(with_causes);
+        // With `auto`, a system without a keychain lacks nothing.
+        let is_usual = is_auto && health == Health::Absent;
+        Self {
+            level,
+            cause,
+            hint: error.hint().filter(|_| !is_usual).map(str::to_owned),
+            ..Self::of(kind, health)
+        }
+    }
+}
+
+/// The entries of a storage, without secrets, the oldest first.
+pub(super) type Entries = (StorageKind, Vec<Listed>);
+
+/// The state of each storage, and its entries. A storage that cannot be read has none.
+pub(super) fn read(settings: &Settings, storages: &Storages) -> (Vec<StorageStatus>, Vec<Entries>) {
+    let is_auto = settings.storage == Choice::Auto;
+    let (mut states, mut lists) = (Vec::new(), Vec::new());
+    for storage in storages.all() {
+        let kind = storage.kind();
+        let state = match storage.check() {
+            Ok(()) => working(settings, &**storage),
+            Err(error) => StorageStatus::failed(kind, &error, is_auto),
+        };
+        // A locked keyring may tell the names of its entries.
+        let (state, list) = match storage.list() {
+            Ok(list) => (state, list),
+            Err(error) if state.is_read() && state.health != Health::Absent => {
+                (StorageStatus::failed(kind, &error, is_auto), Vec::new())
+            }
+            Err(_) => (state, Vec::new()),
+        };
+        states.push(state);
+        lists.push((kind, list));
+    }
+    (states, lists)
+}
+
+/// The level of all storages. One that can be used is enough for git, unless another one fails and stops it.
+pub(super) fn level(all: &[StorageStatus]) -> Level {
+    let is_usable = |storage: &StorageStatus| {
+        !matches!(
+            storage.health,
+            Health::Absent | Health::Unreachable | Health::Failed
+        )
+    };
+    if !all.iter().any(is_usable) {
+        return Level::Failure;
+    }
+    let levels = all.iter().map(|storage| storage.level);
+    levels.max().unwrap_or(Level::Failure)
+}
+
+/// The state of a storage that answers: its daemon may not run, and its folder may be read-only.
+fn working(settings: &Settings, storage: &dyn Storage) -> StorageStatus {
+    let kind = storage.kind();
+    let path = match kind {
+        StorageKind::Keychain => return StorageStatus::of(kind, Health::Works),
+        StorageKind::File => settings.file.path(),
+        StorageKind::Memory => match open::memory(settings).status() {
+            Ok(Some(_)) => return StorageStatus::of(kind, Health::Works),
+            _ => settings.socket.clone(),
+        },
+    };
+    let folder = path.parent().unwrap_or(&path);
+    let writable = platform::check_writable(folder);
+    match (kind, writable) {
+        (StorageKind::Memory, Ok(())) => StorageStatus::of(kind, Health::NotRunning),
+        (_, Ok(())) => StorageStatus::of(kind, Health::Works),
+        (kind, Err(error)) => {
+            let cause = Some(format!("cannot write in {}: {error}", folder.display()));
+            let (health, level, flag) = match kind {
+                // The daemon cannot be started.
+                StorageKind::Memory => (Health::Failed, Level::Note, "--socket"),
+                _ => (Health::ReadOnly, Level::Note, "--file"),
+            };
+            let hint = Some(format!("choose another place with '{flag}'"));
+            StorageStatus {
+                level,
+                cause,
+                hint,
+                ..StorageStatus::of(kind, health)
+            }
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The stored tokens: each key once, in the state of the entry that answers.
+
+use super::storages::Entries;
+use crate::credential::expiry::Expiry;
+use crate::credential::key::Key;
+use crate::credential::query::Query;
+use crate::helper::Helper;
+use crate::helper::precedence::Precedence;
+use crate::helper::token_state::{StoredTokens, TokenState};
+use crate::storage::{Listed, StorageKind};
+
+pub(crate) struct TokenStatus {
+    pub(crate) key: Key,
+    pub(crate) storage: StorageKind,
+    pub(crate) state: TokenState,
+    pub(crate) expiry: Option<Expiry>,
+    /// When git last confirmed it, in Unix seconds.
+    pub(crate) last_used: Option<u64>,
+    /// Since when a token of GitHub has gone unused, if that is long.
+    pub(crate) unused_since: Option<u64>,
+}
+
+/// The tokens of `lists`: all, or the one that answers `wanted`. If none answers, the expired ones that match.
+pub(super) fn read(
+    helper: &Helper,
+    lists: &[Entries],
+    wanted: Option<&Query>,
+    unix_now: u64,
+) -> Vec<TokenStatus> {
+    let stored = StoredTokens::read(helper, unix_now);
+    let status = |kind: StorageKind, listed: &Listed| {
+        let (known, state) = stored.token(listed);
+        TokenStatus {
+            key: listed.key.clone(),
+            storage: kind,
+            state,
+            expiry: listed.expiry,
+            last_used: known.used,
+            unused_since: known.unused_since(unix_now),
+        }
+    };
+    let mut found = answering(lists, unix_now);
+    if let Some(wanted) = wanted {
+        found.retain(|(_, listed)| wanted.matches(&listed.key));
+        let precedence = Precedence::of(lists.iter().map(|(_, list)| list), unix_now);
+        if let Some((index, key)) = precedence.answer(wanted) {
+            let kind = lists[index].0;
+            found.retain(|(of, listed)| *of == kind && listed.key == *key);
+        }
+    }
+    let found = found.into_iter();
+    found.map(|(kind, listed)| status(kind, listed)).collect()
+}
+
+/// The entry that answers for each key: the first unexpired one, and within a storage the newest. Else the first expired one.
+fn answering(lists: &[Entries], unix_now: u64) -> Vec<(StorageKind, &Listed)> {
+    let is_expired = |listed: &Listed| {
+        let expiry = listed.expiry;
+        expiry.is_some_and(|expiry| expiry.is_past(unix_now))
+    };
+    let mut found: Vec<(StorageKind, &Listed)> = Vec::new();
+    for (kind, list) in lists {
+        for listed in list.iter().rev() {
+            let known = found.iter_mut().find(|(_, other)| other.key == listed.key);
+            match known {
+                None => found.push((*kind, listed)),
+                Some(other) if is_expired(other.1) && !is_expired(listed) => {
+                    *other = (*kind, listed);
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    found
+}
