@@ -6,7 +6,7 @@ use crate::cli::json::{ShownKey, moment};
 use crate::credential::expiry::Expiry;
 use crate::credential::username::without_tokens;
 use crate::helper::token_state::TokenState;
-use crate::tasks::status::Status;
+use crate::tasks::status::StatusScreen;
 use crate::tasks::status::calls::{Chain, GitCalls};
 
 #[derive(Serialize)]
@@ -15,7 +15,7 @@ pub(super) struct StatusJson {
     git: GitJson,
     storages: Vec<StorageJson>,
     journal_problem: Option<String>,
-    tokens: Vec<TokenJson>,
+    tokens: Vec<StatusTokenJson>,
     accounts: usize,
     hint: Option<String>,
 }
@@ -38,7 +38,7 @@ struct StorageJson {
 }
 
 #[derive(Serialize)]
-struct TokenJson {
+struct StatusTokenJson {
     #[serde(flatten)]
     key: ShownKey,
     storage: String,
@@ -50,13 +50,13 @@ struct TokenJson {
 }
 
 impl StatusJson {
-    pub(super) fn of(status: &Status, hint: Option<&str>) -> Self {
+    pub(super) fn of(status: &StatusScreen, hint: Option<&str>) -> Self {
         let storages = status.storages.iter().map(|storage| StorageJson {
             storage: storage.kind.to_string(),
             state: storage.health.word(),
             cause: storage.cause.as_deref().map(without_tokens),
         });
-        let tokens = status.tokens.iter().map(|token| TokenJson {
+        let tokens = status.tokens.iter().map(|token| StatusTokenJson {
             key: (&token.key).into(),
             storage: token.storage.to_string(),
             state: token.state,

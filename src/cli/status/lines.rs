@@ -7,7 +7,7 @@ use crate::helper::token_state::TokenState;
 use crate::tasks::status::calls::{Chain, GitCalls};
 use crate::tasks::status::storages::{Health, StorageStatus};
 use crate::tasks::status::tokens::TokenStatus;
-use crate::tasks::status::{Level, Status};
+use crate::tasks::status::{Level, StatusScreen};
 use crate::time::in_words;
 
 /// So many tokens with a problem have a line of their own.
@@ -39,7 +39,7 @@ impl StatusLine {
 }
 
 /// All lines, in the order of the screen. `url`: as a word for a shell.
-pub(super) fn lines(status: &Status, url: Option<&str>, unix_now: u64) -> Vec<StatusLine> {
+pub(super) fn lines(status: &StatusScreen, url: Option<&str>, unix_now: u64) -> Vec<StatusLine> {
     let mut lines = git(&status.calls, status.has_url);
     lines.extend(status.storages.iter().map(storage));
     if let Some(problem) = &status.journal {
@@ -177,7 +177,7 @@ const STATES: [(TokenState, &str); 7] = [
     (TokenState::Revoked, "revoked"),
 ];
 
-fn tokens(status: &Status, unix_now: u64) -> Vec<StatusLine> {
+fn tokens(status: &StatusScreen, unix_now: u64) -> Vec<StatusLine> {
     let all = &status.tokens;
     let level = status.tokens_level();
     if all.is_empty() {
@@ -221,7 +221,7 @@ fn tokens(status: &Status, unix_now: u64) -> Vec<StatusLine> {
     lines
 }
 
-fn tokens_of_url(status: &Status, url: &str, unix_now: u64) -> Vec<StatusLine> {
+fn tokens_of_url(status: &StatusScreen, url: &str, unix_now: u64) -> Vec<StatusLine> {
     if status.tokens.is_empty() {
         let line = StatusLine::new("token", status.tokens_level(), "none is kept for this URL");
         let hint = format!("save one with 'git credential-pat login {url}'");

@@ -18,7 +18,7 @@ use crate::credential::query::Query;
 use crate::credential::username::without_tokens;
 use crate::git::Git;
 use crate::tasks::doctor::query::Question;
-use crate::tasks::status::{Level, Status};
+use crate::tasks::status::{Level, StatusScreen};
 use crate::tasks::target;
 use crate::terminal::escape;
 use crate::time;
@@ -54,7 +54,7 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
     });
     let wanted = question.as_ref().map(|question| &question.wanted);
     let unix_now = time::now().unix;
-    let status = Status::read(&settings, url.as_ref(), wanted, unix_now);
+    let status = StatusScreen::read(&settings, url.as_ref(), wanted, unix_now);
     let url = url.as_ref().and_then(Query::key);
     let url = url.map(|key| key.argument());
     let lines = lines(&status, url.as_deref(), unix_now);

@@ -54,7 +54,7 @@ impl Level {
 }
 
 /// Everything that `status` tells.
-pub(crate) struct Status {
+pub(crate) struct StatusScreen {
     pub(crate) calls: GitCalls,
     pub(crate) storages: Vec<StorageStatus>,
     /// Why the journal cannot be read or written.
@@ -66,7 +66,7 @@ pub(crate) struct Status {
     pub(crate) has_url: bool,
 }
 
-impl Status {
+impl StatusScreen {
     /// `wanted`: git's query for `url`, after the `[[account]]` rules.
     pub(crate) fn read(
         settings: &Settings,

@@ -88,10 +88,13 @@ impl StorageStatus {
 }
 
 /// The entries of a storage, without secrets, the oldest first.
-pub(super) type Entries = (StorageKind, Vec<Listed>);
+pub(super) type StorageEntries = (StorageKind, Vec<Listed>);
 
 /// The state of each storage, and its entries. A storage that cannot be read has none.
-pub(super) fn read(settings: &Settings, storages: &Storages) -> (Vec<StorageStatus>, Vec<Entries>) {
+pub(super) fn read(
+    settings: &Settings,
+    storages: &Storages,
+) -> (Vec<StorageStatus>, Vec<StorageEntries>) {
     let is_auto = settings.storage == Choice::Auto;
     let (mut states, mut lists) = (Vec::new(), Vec::new());
     for storage in storages.all() {

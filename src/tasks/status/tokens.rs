@@ -1,6 +1,6 @@
 //! The stored tokens: each key once, in the state of the entry that answers.
 
-use super::storages::Entries;
+use super::storages::StorageEntries;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
 use crate::credential::query::Query;
@@ -23,7 +23,7 @@ pub(crate) struct TokenStatus {
 /// The tokens of `lists`: all, or the one that answers `wanted`. If none answers, the expired ones that match.
 pub(super) fn read(
     helper: &Helper,
-    lists: &[Entries],
+    lists: &[StorageEntries],
     wanted: Option<&Query>,
     unix_now: u64,
 ) -> Vec<TokenStatus> {
@@ -53,7 +53,7 @@ pub(super) fn read(
 }
 
 /// The entry that answers for each key: the first unexpired one, and within a storage the newest. Else the first expired one.
-fn answering(lists: &[Entries], unix_now: u64) -> Vec<(StorageKind, &Listed)> {
+fn answering(lists: &[StorageEntries], unix_now: u64) -> Vec<(StorageKind, &Listed)> {
     let is_expired = |listed: &Listed| {
         let expiry = listed.expiry;
         expiry.is_some_and(|expiry| expiry.is_past(unix_now))
