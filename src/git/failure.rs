@@ -38,6 +38,9 @@ impl Error {
             Self::Ended(CRASH) => {
                 Some("take out the line that says only 'helper': an old git crashes on it")
             }
+            Self::Refused(complaint) if complaint.contains("bad config") => {
+                Some("fix that line in an editor: until then git reads none of its settings")
+            }
             Self::TooSlow(_) | Self::TooMuch(_) => Some(UNREADABLE),
             _ => None,
         }

@@ -185,10 +185,9 @@ fn uses(call: &Settings, kept: &[StorageKind], own: &Settings) -> bool {
 
 /// The command that makes git call this helper with `flags`.
 fn setup(flags: &Flags) -> String {
-    let mut words = vec!["git credential-pat".to_owned()];
+    let mut words = vec!["git credential-pat setup".to_owned()];
     for word in flags.arguments() {
         words.push(shell_word(word.as_encoded_bytes()));
     }
-    words.push("setup".to_owned());
     words.join(" ")
 }

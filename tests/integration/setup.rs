@@ -1069,3 +1069,41 @@ fn undo_in_a_copied_repository_leaves_the_original_alone() {
     at("work/c", "setup --local --undo");
     assert!(!config("work/c").contains(PROGRAM));
 }
+
+#[test]
+fn each_failure_has_a_hint_that_can_be_followed() {
+    let sandbox = Sandbox::new();
+    let outside = sandbox.ask("setup --local", b"");
+    assert!(!outside.status.success(), "{outside:?}");
+    for part in [
+        "this is no repository",
+        "hint: go into one, or leave out --local",
+    ] {
+        assert!(outside.stderr.contains(part), "{outside:?}");
+    }
+    sandbox.ask("setup", b"").succeeded();
+    let emptied = |variables: &[(&str, &str)]| {
+        let mut setup = sandbox.helper("setup");
+        setup.envs(variables.iter().copied());
+        let output = process::run(&mut setup, b"");
+        assert!(!output.status.success(), "{output:?}");
+        output.stderr
+    };
+    let said = emptied(&[
+        ("GIT_CONFIG_COUNT", "2"),
+        ("GIT_CONFIG_KEY_0", "Credential.Helper"),
+        ("GIT_CONFIG_VALUE_0", ""),
+        ("GIT_CONFIG_KEY_1", "user.name"),
+        ("GIT_CONFIG_VALUE_1", "Tester"),
+    ]);
+    let hint = "take credential.helper out of GIT_CONFIG_KEY_0 and GIT_CONFIG_VALUE_0, or unset GIT_CONFIG_COUNT";
+    assert!(said.contains(hint), "{said}");
+    let said = emptied(&[("GIT_CONFIG_PARAMETERS", "'credential.helper='")]);
+    let hint =
+        "take credential.helper out of the options of 'git -c', or unset GIT_CONFIG_PARAMETERS";
+    assert!(said.contains(hint), "{said}");
+    sandbox.configure_git("[broken\n");
+    let broken = sandbox.ask("setup", b"");
+    assert!(!broken.status.success(), "{broken:?}");
+    assert!(broken.stderr.contains("hint: fix that line"), "{broken:?}");
+}

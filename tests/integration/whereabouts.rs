@@ -89,7 +89,7 @@ fn login_warns_where_git_does_not_look() {
         "{said}"
     );
     assert!(
-        said.contains("'git credential-pat --storage file setup'"),
+        said.contains("'git credential-pat setup --storage file'"),
         "{said}"
     );
     // The way out.

@@ -9,6 +9,7 @@ use super::super::table::{Cell, Layout, Tone};
 use super::super::{open, status_of, ui};
 use crate::config::Flags;
 use crate::credential::expiry::Expiry;
+use crate::credential::key::Key;
 use crate::credential::username::Username;
 use crate::git::Git;
 use crate::git::http_path::HttpPaths;
@@ -18,14 +19,15 @@ use crate::tasks::accounts::overview::AccountView;
 use crate::terminal::escape;
 use crate::time;
 
+/// A warning tells about a path that git does not send, so that column goes first.
 const LAYOUT: Layout = Layout {
     headings: &["URL", "USER", "TOKEN", "EXPIRES", "PATH SENT"],
     steps: &[
         ("TOKEN", 16),
         ("URL", 24),
         ("USER", 8),
+        ("PATH SENT", 0),
         ("TOKEN", 8),
-        ("EXPIRES", 0),
         ("URL", 12),
     ],
 };
@@ -102,11 +104,24 @@ fn row(view: &AccountView, tokens: &StoredTokens, unix_now: u64) -> Vec<Cell> {
         Cell::url(escape::safe(&key.url())),
         user.map_or_else(|| "-".to_owned(), Username::shown).into(),
         view.token
-            .map_or_else(|| "none".to_owned(), token_in_words)
+            .map_or_else(|| "none".to_owned(), |token| token_cell(key, token))
             .into(),
         Cell::toned(expires, tone),
         sent,
     ]
+}
+
+/// The storage, after the user if the rule names none.
+fn token_cell(rule: &Key, (kind, listed): &(StorageKind, Listed)) -> String {
+    let place = match kind {
+        StorageKind::File => "file (plaintext)".to_owned(),
+        kind => kind.to_string(),
+    };
+    let user = listed.key.username.as_ref();
+    match user.filter(|_| rule.username.is_none()) {
+        Some(user) => format!("{}, {place}", user.shown()),
+        None => place,
+    }
 }
 
 /// `octocat in the keychain`.

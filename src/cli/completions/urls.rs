@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The URLs to offer.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Offered {
+pub(super) enum UrlKind {
     /// Those of stored tokens.
     Tokens,
     /// Those of account rules.
@@ -24,18 +24,18 @@ pub(super) enum Offered {
 }
 
 /// The URLs that begin with `word`, with their users. A host alone may be typed without `https://`.
-pub(super) fn known(word: &str, offered: Offered) -> Vec<String> {
+pub(super) fn known(word: &str, offered: UrlKind) -> Vec<String> {
     platform::harden();
     let (sender, keys) = mpsc::channel();
     // A storage that does not answer keeps its thread, which ends with the process.
     thread::spawn(move || {
         let flags = gits_flags(None).unwrap_or_default();
         if let Ok(settings) = Settings::load(flags) {
-            if offered != Offered::Tokens {
+            if offered != UrlKind::Tokens {
                 let rules = settings.accounts.iter();
                 let _ = sender.send(rules.map(|rule| rule.key.clone()).collect());
             }
-            if offered == Offered::Rules {
+            if offered == UrlKind::Rules {
                 return;
             }
             open::keys_at_hand(&settings, |keys: Vec<Key>| {

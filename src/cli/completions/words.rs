@@ -4,7 +4,7 @@ use clap::builder::PossibleValue;
 use clap::{Arg, ArgAction, Command};
 
 use super::super::command_line;
-use super::urls::{self, Offered};
+use super::urls::{self, UrlKind};
 use crate::protocol::Operation;
 use crate::terminal::escape;
 
@@ -127,7 +127,7 @@ impl<'a> WordPlace<'a> {
             argument.or_else(|| self.command.get_positionals().last().filter(takes_more));
         match argument {
             Some(argument) if argument.get_id() == "url" && self.command.get_name() == "login" => {
-                urls::known(word, Offered::Both)
+                urls::known(word, UrlKind::Both)
             }
             Some(argument) => values(argument, word),
             None => Vec::new(),
@@ -179,8 +179,8 @@ fn values(argument: &Arg, word: &str) -> Candidates {
     match argument.get_id().as_str() {
         "storage" => storages(word),
         "from" => SOURCES.map(|source| format!("{source}\t")).to_vec(),
-        "url" => urls::known(word, Offered::Tokens),
-        "rule" => urls::known(word, Offered::Rules),
+        "url" => urls::known(word, UrlKind::Tokens),
+        "rule" => urls::known(word, UrlKind::Rules),
         "file" | "socket" | "config" => vec![FILES.to_owned()],
         _ => Vec::new(),
     }

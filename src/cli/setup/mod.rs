@@ -20,6 +20,7 @@ use crate::platform;
 use crate::tasks::calls::{flags_of, gits_flags};
 use crate::tasks::doctor::chain;
 use crate::tasks::setup::change::Warning;
+use crate::tasks::setup::failure::Error as SetupError;
 use crate::tasks::setup::install::{helper_changes, helper_value, install, key};
 use crate::tasks::setup::others::other_helpers;
 use crate::tasks::setup::paths::path_changes;
@@ -73,6 +74,9 @@ pub(super) fn run(arguments: &Arguments, flags: &Flags, streams: &mut Streams) -
             _ => "--global",
         },
     };
+    if arguments.local && setup.git.local_config()?.is_none() {
+        return Err(SetupError::NoRepository.into());
+    }
     let url = arguments.url.as_deref().map(target::parse).transpose()?;
     let key = key(url.as_ref())?;
     if arguments.undo {
