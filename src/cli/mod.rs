@@ -45,6 +45,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use self::failure::{CliResult, Failure};
 use self::streams::Streams;
+use crate::config::choice::Choice;
 use crate::config::{Flags, Settings, Verbosity};
 use crate::credential::query::Query;
 use crate::daemon::{message, server};
@@ -73,7 +74,9 @@ use crate::trace;
 )]
 #[command(
     after_help = "Set it up with 'git-credential-pat setup'. git then calls get, store and erase \
-    (gitcredentials(7)). In git's configuration, options go before the operation."
+    (gitcredentials(7)). In git's configuration, options go before the operation.\n\n\
+    The manual page is git-credential-pat(1). docs/ in the source has the manual and guides: two accounts on one host, \
+    servers and containers, other helpers, scripts."
 )]
 struct CommandLine {
     #[command(flatten)]
@@ -158,9 +161,10 @@ fn run_with(arguments: Vec<OsString>, streams: &mut Streams) -> ExitCode {
             let result = operation::run(operation, flags, streams);
             return finish(result, streams);
         }
-        let is_ours = CommandLine::command()
-            .get_subcommands()
-            .any(|known| *known.get_name() == *word);
+        let is_ours = CommandLine::command().get_subcommands().any(|known| {
+            word.to_str()
+                .is_some_and(|word| known.get_name_and_visible_aliases().contains(&word))
+        });
         let is_option = word.as_encoded_bytes().starts_with(b"-");
         if !is_ours && !is_option && usage::is_called_by_git(streams) {
             return ExitCode::SUCCESS;
@@ -220,6 +224,11 @@ fn begin(
 
 fn carry_out(line: CommandLine, streams: &mut Streams) -> ExitCode {
     let CommandLine { flags, command, .. } = line;
+    if flags.storage == Some(Choice::All) && !matches!(command, Command::List(_)) {
+        let hint = "name the storages: auto, or a list of memory, keychain and file";
+        ui::complain(streams, "only 'list' takes '--storage all'", Some(hint));
+        return ExitCode::from(usage::MISUSE);
+    }
     let result = match command {
         Command::Get => operation::run(Operation::Get, flags, streams),
         Command::Store => operation::run(Operation::Store, flags, streams),
@@ -304,7 +313,6 @@ fn status_of(is_whole: bool) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::choice::Choice;
     use crate::storage::StorageKind;
 
     fn words(line: &str) -> Vec<OsString> {

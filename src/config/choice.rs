@@ -15,6 +15,19 @@ pub enum Choice {
     Auto,
     /// A list without repetitions.
     These(Vec<StorageKind>),
+    /// Every storage, whether git uses it or not. Only a flag of `list` can say so.
+    All,
+}
+
+impl Choice {
+    /// Parses the flag `--storage`.
+    pub fn of_flag(text: &str) -> Result<Self, ChoiceError> {
+        if text == "all" {
+            Ok(Self::All)
+        } else {
+            text.parse()
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -42,6 +55,7 @@ impl fmt::Display for Choice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Auto => f.write_str("auto"),
+            Self::All => f.write_str("all"),
             Self::These(kinds) => {
                 let words: Vec<String> = kinds.iter().map(StorageKind::to_string).collect();
                 f.write_str(&words.join(","))
@@ -77,7 +91,15 @@ mod tests {
             "memory, file".parse(),
             Ok(Choice::These(vec![StorageKind::Memory, StorageKind::File]))
         );
-        for wrong in ["", "auto,file", "file,file", "disk", "memory,", "Memory"] {
+        for wrong in [
+            "",
+            "all",
+            "auto,file",
+            "file,file",
+            "disk",
+            "memory,",
+            "Memory",
+        ] {
             assert_eq!(wrong.parse::<Choice>(), Err(ChoiceError), "{wrong}");
         }
     }

@@ -38,8 +38,8 @@ pub const FILE: &str = "config.toml";
 #[command(about = None, long_about = None, next_help_heading = "Options of the helper")]
 pub struct Flags {
     /// The storage: auto (the keychain if it can be reached, else memory), memory, keychain, file (plaintext), or several,
-    /// separated by commas and asked in this order
-    #[arg(long, global = true, value_name = "STORAGE", value_parser = str::parse::<Choice>)]
+    /// separated by commas and asked in this order; for list also all
+    #[arg(long, global = true, value_name = "STORAGE", value_parser = Choice::of_flag)]
     pub storage: Option<Choice>,
     /// Memory forgets a credential this long after its last use: seconds, or a number with s, m, h, d, w, mo or y [default: 1h]
     #[arg(long, global = true, value_name = "DURATION", value_parser = parse_duration)]
@@ -172,7 +172,7 @@ impl Settings {
             };
             let kinds = match choice {
                 Choice::Auto => " (memory, then keychain)",
-                Choice::These(_) => "",
+                Choice::These(_) | Choice::All => "",
             };
             format!("storage {choice}{kinds}, by {from}")
         });

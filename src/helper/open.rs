@@ -47,6 +47,11 @@ pub fn kinds(settings: &Settings) -> &[StorageKind] {
     match &settings.storage {
         Choice::Auto => &[StorageKind::Memory, StorageKind::Keychain],
         Choice::These(kinds) => kinds,
+        Choice::All => &[
+            StorageKind::Memory,
+            StorageKind::Keychain,
+            StorageKind::File,
+        ],
     }
 }
 

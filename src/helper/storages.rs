@@ -16,6 +16,8 @@ use crate::storage::{self, Budget, Error, Listed, Storage, StorageKind};
 pub struct Storages {
     list: Vec<Box<dyn Storage>>,
     is_auto: bool,
+    /// Every storage is in the list, used or not: one that fails is passed over.
+    is_all: bool,
     budget: Budget,
 }
 
@@ -26,6 +28,7 @@ impl Storages {
         Self {
             list: open_all(settings, prompt_patience, &budget),
             is_auto: settings.storage == Choice::Auto,
+            is_all: settings.storage == Choice::All,
             budget,
         }
     }
@@ -107,6 +110,7 @@ impl Storages {
                 Err(cause @ Error::Unavailable { .. }) if self.list.len() > 1 => {
                     outcome.notices.extend(self.passed_over(cause));
                 }
+                Err(cause) if self.is_all => outcome.notices.extend(self.passed_over(cause)),
                 Err(cause) => outcome.value = outcome.value.and(Err(cause)),
             }
         }
@@ -130,9 +134,10 @@ impl Storages {
         outcome.with(all)
     }
 
-    /// The notice of a storage that was passed over. With `auto`, a system without a keychain needs none.
+    /// The notice of a storage that was passed over. If it was not asked for by name, a system without a keychain needs none.
     pub(crate) fn passed_over(&self, cause: Error) -> Option<Notice> {
-        (!self.is_auto || !cause.is_absence()).then_some(Notice::PassedOver { cause })
+        let is_named = !self.is_auto && !self.is_all;
+        (is_named || !cause.is_absence()).then_some(Notice::PassedOver { cause })
     }
 }
 
@@ -143,6 +148,7 @@ impl Storages {
         Self {
             list,
             is_auto,
+            is_all: false,
             budget: Budget::default(),
         }
     }

@@ -157,3 +157,74 @@ fn a_token_that_is_kept_twice_is_one() {
     );
     assert_eq!(left(&sandbox), 0);
 }
+
+#[test]
+fn a_dry_run_names_what_would_be_removed_and_nothing_else() {
+    let sandbox = two_accounts();
+    let said = logout(&sandbox, "--dry-run one.test").succeeded();
+    let mut shown: Vec<_> = said.text().lines().map(str::to_owned).collect();
+    shown.sort();
+    let expected = [
+        "would remove the token for alice at https://one.test (file)",
+        "would remove the token for alice at https://one.test/acme (file)",
+        "would remove the token for bob at https://one.test (file)",
+    ];
+    assert_eq!(shown, expected);
+    assert_eq!(said.stderr, "");
+    let said = logout(&sandbox, "--all --dry-run").succeeded();
+    assert_eq!(said.text().lines().count(), 4, "{said:?}");
+    assert_eq!(left(&sandbox), 4);
+}
+
+#[test]
+fn all_needs_a_yes_or_a_terminal_even_for_one() {
+    let sandbox = two_accounts();
+    let said = logout(&sandbox, "--all");
+    assert_eq!(said.status.code(), Some(2), "{said:?}");
+    for part in [
+        "4 credentials would be removed: nothing was removed",
+        "--yes",
+        "--dry-run",
+    ] {
+        assert!(said.stderr.contains(part), "{part}: {said:?}");
+    }
+    logout(&sandbox, "one.test --yes").succeeded();
+    assert_eq!(logout(&sandbox, "--all").status.code(), Some(2));
+    let mut session = Session::start(&sandbox.helper("--storage file logout --all"));
+    session.answer("Remove this credential? [y/N] ", "n");
+    let (status, shown) = session.finish();
+    assert!(
+        status.success() && shown.contains("nothing was removed"),
+        "{shown}"
+    );
+    assert_eq!(left(&sandbox), 1);
+    let said = sandbox
+        .ask("--storage file rm --all --yes", b"")
+        .succeeded();
+    assert_eq!(
+        said.text(),
+        "removed the token for alice at https://two.test (file)\n\
+        the tokens stay valid until they expire: revoke them at their forges\n"
+    );
+    assert_eq!(left(&sandbox), 0);
+    let said = logout(&sandbox, "--all --yes").succeeded();
+    assert_eq!(said.text(), "nothing is kept in the plaintext file\n");
+}
+
+#[test]
+fn without_a_url_and_with_both_nothing_is_removed() {
+    let sandbox = two_accounts();
+    for (words, part) in [
+        (
+            "",
+            "hint: give a URL, such as 'git credential-pat logout https://github.com'",
+        ),
+        ("--yes", "which credentials are to be removed?"),
+        ("one.test --all --yes", "cannot be used with"),
+    ] {
+        let said = logout(&sandbox, words);
+        assert_eq!(said.status.code(), Some(2), "{words}: {said:?}");
+        assert!(said.stderr.contains(part), "{words}: {said:?}");
+    }
+    assert_eq!(left(&sandbox), 4);
+}

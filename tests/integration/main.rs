@@ -39,6 +39,7 @@ mod import_sources;
 mod install;
 mod keychain;
 mod last_use;
+mod listing;
 mod logout;
 mod lookups;
 mod manual;

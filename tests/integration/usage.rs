@@ -22,8 +22,8 @@ fn no_usage_error_repeats_a_token() {
         "--storage=TOKEN list",
         "--timeout TOKEN list",
         "--file TOKEN list",
-        "list -- -TOKEN",
-        "list -- TOKEN",
+        "cache status -- -TOKEN",
+        "cache status -- TOKEN",
         "list --json=TOKEN",
         "login one.test TOKEN",
         "login one.test --TOKEN",
@@ -51,8 +51,8 @@ fn a_usage_error_shows_the_wrong_word() {
             "did you mean 'git credential-pat check'?",
         ),
         (
-            "token x",
-            "unknown command 'token'",
+            "qqqq x",
+            "unknown command 'qqqq'",
             "'git credential-pat help' lists the commands",
         ),
         (
@@ -71,9 +71,9 @@ fn a_usage_error_shows_the_wrong_word() {
             "did you mean '--json'?",
         ),
         (
-            "list one.test",
+            "cache status one.test",
             "unexpected argument 'one.test'",
-            "see 'git credential-pat help list'",
+            "see 'git credential-pat help cache status'",
         ),
         (
             "--storage disk list",
@@ -108,9 +108,44 @@ fn help_is_a_command() {
         ("help", "Commands:"),
         ("help login", "--with-token"),
         ("help cache stop", "Usage: git-credential-pat cache stop"),
+        ("help ls", "Usage: git-credential-pat list"),
+        ("help rm", "Usage: git-credential-pat logout"),
+        ("help", "list         "),
+        ("help", "[alias: ls]"),
+        ("help", "git-credential-pat(1)"),
+        ("help", "guides"),
     ] {
         let output = sandbox.ask(words, b"").succeeded();
-        assert!(output.text().contains(part), "{words}: {output:?}");
+        let text = output.text();
+        assert!(text.contains(part), "{words}: {text}");
+    }
+    for (words, what, hint) in [
+        (
+            "help lst",
+            "unknown command 'lst'",
+            "'git credential-pat list'",
+        ),
+        (
+            "help cache statos",
+            "unknown command 'statos'",
+            "'git credential-pat cache status'",
+        ),
+        (
+            "help login extra",
+            "login has no command 'extra'",
+            "'git credential-pat help login'",
+        ),
+        (
+            "help login ghp_madeup",
+            "login has no command '***'",
+            "'git credential-pat help login'",
+        ),
+    ] {
+        let output = sandbox.ask(words, b"");
+        assert_eq!(output.status.code(), Some(2), "{words}: {output:?}");
+        for part in [what, hint] {
+            assert!(output.stderr.contains(part), "{words}: {output:?}");
+        }
     }
 }
 
@@ -200,3 +235,15 @@ fn a_token_in_the_place_of_the_url_is_named_and_written_nowhere() {
 
 /// As Gitea's: 40 hexadecimal digits.
 const MADE_UP: &str = "0123456789abcdef0123456789abcdef01234567";
+
+#[test]
+fn a_token_in_the_place_of_a_url_is_not_repeated() {
+    let sandbox = Sandbox::new();
+    for command in ["list", "list --json", "token", "logout"] {
+        for token in ["ghp_madeup", "glpat-madeup", "madeup0123456789abcdef"] {
+            let output = sandbox.ask(&format!("--storage file {command} {token}"), b"");
+            assert_eq!(output.status.code(), Some(1), "{command}: {output:?}");
+            assert!(!output.stderr.contains("madeup"), "{command}: {output:?}");
+        }
+    }
+}

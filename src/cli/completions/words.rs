@@ -103,7 +103,7 @@ impl<'a> WordPlace<'a> {
 
     fn candidates(&self, word: &str) -> Candidates {
         if let Some(option) = self.option {
-            return values(option, word);
+            return self.option_values(option, word);
         }
         if !self.has_no_options && word.starts_with('-') {
             return match word.split_once('=') {
@@ -139,9 +139,17 @@ impl<'a> WordPlace<'a> {
         let Some(option) = self.value_of(name.trim_start_matches('-')) else {
             return Vec::new();
         };
-        let mut all = values(option, value);
+        let mut all = self.option_values(option, value);
         for candidate in all.iter_mut().filter(|candidate| *candidate != FILES) {
             candidate.insert_str(0, &format!("{name}="));
+        }
+        all
+    }
+
+    fn option_values(&self, option: &Arg, word: &str) -> Candidates {
+        let mut all = values(option, word);
+        if option.get_id() == "storage" && self.command.get_name() == "list" {
+            all.push("all\t".to_owned());
         }
         all
     }
@@ -228,6 +236,9 @@ mod tests {
             ("--storage memory,", &["memory,keychain", "memory,file"]),
             ("--storage=k", &["--storage=keychain"]),
             ("list --storage m", &["memory"]),
+            ("ls --storage=a", &["--storage=auto", "--storage=all"]),
+            ("login --storage a", &["auto"]),
+            ("list --sort u", &["url", "used"]),
             ("cache st", &["status", "stop"]),
             ("help log", &["login", "logout"]),
             ("help cache st", &["status", "stop"]),

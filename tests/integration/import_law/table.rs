@@ -41,6 +41,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
     ("files", &["platform", "secret", "terminal"]),
     ("git", &["credential", "platform", "secret", "trace"]),
     ("credential", &["platform", "secret", "terminal", "time"]),
+    ("trace", &["platform"]),
     ("terminal", &["platform", "secret"]),
     ("time", &["platform"]),
     ("secret", &["platform"]),

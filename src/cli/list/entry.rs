@@ -1,37 +1,21 @@
-//! `list`: prints every credential without its secret.
+//! An entry of the list: its row in the table, and its JSON.
 
 use serde::Serialize;
 
-use super::failure::CliResult;
-use super::json::{ShownKey, lookup_word, moment, text};
-use super::messages::{token_of, unused};
-use super::streams::Streams;
-use super::table::{self, Cell, Layout, Tone};
-use super::{open, status_of, ui};
-use crate::config::Flags;
+use super::super::json::{ShownKey, lookup_word, moment, text};
+use super::super::table::{self, Cell, Layout, Tone};
 use crate::credential::expiry::{Expiry, ExpirySource};
-use crate::credential::key::Key;
 use crate::credential::token::TokenKind;
 use crate::credential::username::Username;
 use crate::forge;
-use crate::helper::precedence::answering;
-use crate::helper::token_state::{StoredTokens, TokenState};
+use crate::helper::token_state::TokenState;
 use crate::journal::known::{Known, LookupOutcome};
-use crate::neighbour::configured::path_teller;
 use crate::storage::{Listed, StorageKind};
 use crate::terminal::escape;
-use crate::time::{self, in_words};
-
-/// List every credential without its secret: where it is stored and when it expires
-#[derive(clap::Args)]
-pub(super) struct Arguments {
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
+use crate::time::in_words;
 
 /// The relative expiry stays longest: the date and the bar repeat it.
-const LAYOUT: Layout = Layout {
+pub(super) const LAYOUT: Layout = Layout {
     headings: &[
         "URL",
         "USER",
@@ -67,19 +51,19 @@ const LAYOUT: Layout = Layout {
 };
 
 /// An entry of a storage, and what the journal knows about its token.
-struct ListEntry<'a> {
-    kind: StorageKind,
-    listed: &'a Listed,
-    known: Known,
-    state: TokenState,
+pub(super) struct ListEntry<'a> {
+    pub(super) kind: StorageKind,
+    pub(super) listed: &'a Listed,
+    pub(super) known: Known,
+    pub(super) state: TokenState,
     /// git gets this credential for its URL, if it names no user.
-    is_default: bool,
+    pub(super) is_default: bool,
     /// Another credential is stored for the same host.
-    has_rivals: bool,
+    pub(super) has_rivals: bool,
 }
 
 #[derive(Serialize)]
-struct ListEntryJson {
+pub(super) struct ListEntryJson {
     #[serde(flatten)]
     key: ShownKey,
     storage: String,
@@ -100,60 +84,9 @@ struct ListEntryJson {
     default: bool,
 }
 
-pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) -> CliResult {
-    let (settings, helper) = open(flags, None)?;
-    let outcome = helper.storages().list_all()?;
-    let unix_now = time::now().unix;
-    ui::notices(streams, &outcome.notices, unix_now);
-    let is_whole = outcome.is_whole();
-    if outcome.value.is_empty() && !is_whole {
-        return Err(ui::nothing_known(streams, arguments.json)?);
-    }
-    let stored = StoredTokens::read(&helper, unix_now);
-    let defaults = answering(&outcome.value, &settings.accounts, unix_now, path_teller());
-    let mut entries = Vec::new();
-    for ((kind, listed), is_default) in outcome.value.iter().zip(defaults) {
-        let key = &listed.key;
-        let (known, state) = stored.token(listed);
-        entries.push(ListEntry {
-            kind: *kind,
-            listed,
-            known,
-            state,
-            is_default,
-            has_rivals: outcome
-                .value
-                .iter()
-                .any(|(_, other)| is_rival(&other.key, key)),
-        });
-    }
-    if arguments.json {
-        let json = entries.iter().map(ListEntry::json);
-        ui::print_json(streams, &json.collect::<Vec<_>>())?;
-    } else if entries.is_empty() {
-        let places = helper.storages().places();
-        ui::print(streams, &format!("nothing is kept in {places}\n"))?;
-    } else {
-        let rows = entries.iter().map(|entry| entry.row(unix_now));
-        ui::table(streams, &LAYOUT, &rows.collect::<Vec<_>>())?;
-        for entry in &entries {
-            if let Some(since) = entry.known.unused_since(unix_now) {
-                let token = token_of(&entry.listed.key);
-                ui::warn(streams, &format!("{token} is {}", unused(since)), None);
-            }
-        }
-    }
-    Ok(status_of(is_whole))
-}
-
-/// Whether both are different entries of one host.
-fn is_rival(one: &Key, other: &Key) -> bool {
-    (&one.protocol, &one.host) == (&other.protocol, &other.host) && one != other
-}
-
 impl ListEntry<'_> {
     /// The cells of its row.
-    fn row(&self, unix_now: u64) -> Vec<Cell> {
+    pub(super) fn row(&self, unix_now: u64) -> Vec<Cell> {
         let is_marked = self.is_default && self.has_rivals;
         let expiry = self.listed.expiry;
         let bar = expiry.map(|expiry| table::bar(expiry.left(unix_now)));
@@ -238,7 +171,7 @@ impl ListEntry<'_> {
         }
     }
 
-    fn json(&self) -> ListEntryJson {
+    pub(super) fn json(&self) -> ListEntryJson {
         let Listed { key, expiry, .. } = self.listed;
         ListEntryJson {
             key: key.into(),
