@@ -18,6 +18,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
     ("tasks/reminder", &["helper", "helper/lookup", "helper/token_state"]),
     ("tasks/rotation", &["credential", "files", "forge", "forge/http", "git", "helper", "helper/issuer", "helper/lookup", "journal", "platform", "secret", "storage", "terminal", "time"]),
     ("tasks/setup", &["config", "credential", "files", "git", "platform", "terminal"]),
+    ("tasks/status", &["config", "credential", "git", "helper", "helper/token_state", "platform", "storage", "terminal"]),
     ("tasks/target", &["config", "credential", "helper", "storage"]),
     ("helper/token_state", &["config", "credential", "forge", "helper", "helper/lookup", "journal", "storage"]),
     ("neighbour/registry", &["credential", "files", "neighbour", "neighbour/configured", "storage/keychain", "trace"]),
@@ -45,8 +46,6 @@ pub const ROOMS: &[(&str, &[&str])] = &[
     ("terminal", &["platform", "secret"]),
     ("time", &["platform"]),
     ("secret", &["platform"]),
-    ("trace", &["platform"]),
-    ("tasks/status", &["config", "credential", "git", "helper", "helper/token_state", "platform", "storage", "terminal"]),
     ("platform", &[]),
 ];
 
