@@ -4,10 +4,11 @@ use crate::cli::messages::{counted, token_of, unused};
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
 use crate::helper::token_state::TokenState;
+use crate::tasks::status::StatusScreen;
 use crate::tasks::status::calls::{Chain, GitCalls};
+use crate::tasks::status::level::Level;
 use crate::tasks::status::storages::{Health, StorageStatus};
 use crate::tasks::status::tokens::TokenStatus;
-use crate::tasks::status::{Level, StatusScreen};
 use crate::time::in_words;
 
 /// So many tokens with a problem have a line of their own.

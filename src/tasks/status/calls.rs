@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::Level;
+use super::level::Level;
 use crate::credential::query::Query;
 use crate::credential::url::without_secrets;
 use crate::git::Git;

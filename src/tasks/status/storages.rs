@@ -1,6 +1,6 @@
 //! Whether each storage of the list can be used now, and its entries.
 
-use super::Level;
+use super::level::Level;
 use crate::config::Settings;
 use crate::config::choice::Choice;
 use crate::helper::open;
