@@ -271,6 +271,11 @@ fn fault_in(line: &str) -> Option<String> {
             if !is_known {
                 return Some(format!("no option --{name}"));
             }
+        } else if let Some(letter) = word.strip_prefix('-') {
+            let mut options = command.get_arguments().filter_map(clap::Arg::get_short);
+            if !options.any(|short| letter == short.to_string()) {
+                return Some(format!("no option -{letter}"));
+            }
         } else if let Some(inner) = known.find_subcommand(word) {
             known = inner;
             is_first = false;

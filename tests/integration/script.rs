@@ -1,5 +1,6 @@
 //! The script of a transcript or of a picture: scenes, setup, command lines, and the keys that a user types.
 
+use crate::git::Git;
 use crate::scene::{Answer, Scene};
 
 /// A command line, and the answers to its questions.
@@ -15,6 +16,8 @@ pub struct Script {
     pub text: String,
     /// How many columns a picture has.
     pub columns: Option<u16>,
+    /// The oldest git that does what is shown, such as `2.46`.
+    git: Option<String>,
     pub steps: Vec<Step>,
     /// Named scenes, built in this order.
     scenes: Vec<String>,
@@ -42,6 +45,7 @@ impl Script {
             match line.split_once(": ") {
                 Some(("scene", names)) => script.scenes.extend(names.split(' ').map(str::to_owned)),
                 Some(("setup", line)) => script.setup.push(line.to_owned()),
+                Some(("git", version)) => script.git = Some(version.to_owned()),
                 Some(("columns", number)) => script.columns = number.parse().ok(),
                 Some(("type", answer)) => {
                     let answers = script.steps.last_mut().map(|step| &mut step.answers);
@@ -56,6 +60,15 @@ impl Script {
             (_, true) => Err("no command line ('$ git credential-pat …')".to_owned()),
             _ => Ok(script),
         }
+    }
+
+    /// Whether the git here is too old for it.
+    pub fn needs_newer_git(&self) -> bool {
+        let version = Git::new().version;
+        let oldest = self.git.as_ref().and_then(|git| git.split_once('.'));
+        oldest.is_some_and(|(major, minor)| {
+            version < (major.parse().unwrap(), minor.parse().unwrap())
+        })
     }
 
     /// Builds the scene before the first step.

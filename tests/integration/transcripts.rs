@@ -12,6 +12,7 @@ use std::thread;
 
 use crate::marks::{marked, unstyled};
 use crate::script::Script;
+use crate::tool;
 
 /// The whole transcript, as the program prints it now. Each output comes from a scene of its own.
 fn replayed(script: &Script) -> String {
@@ -84,6 +85,10 @@ fn fault(path: &Path) -> Option<String> {
     };
     if script.steps.len() > 1 {
         return Some(format!("{name}: more than one command line"));
+    }
+    if script.needs_newer_git() {
+        tool::skip(&format!("the transcript {name}, which needs a newer git"));
+        return None;
     }
     let text = replayed(&script);
     let outputs = &text[script.text.len()..];
