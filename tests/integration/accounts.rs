@@ -448,3 +448,33 @@ fn an_interrupted_login_adds_no_rule() {
     assert!(!status.success(), "{shown}");
     assert_eq!(configuration(&sandbox), before);
 }
+
+#[test]
+fn rules_that_are_added_at_once_are_all_kept() {
+    let sandbox = Sandbox::new();
+    sandbox.ask("setup", b"").succeeded();
+    let before = configuration(&sandbox);
+    let all_at_once = |word: &str| {
+        std::thread::scope(|scope| {
+            for index in 0..5 {
+                let words = format!("account {word} https://one.test/owner{index}");
+                let sandbox = &sandbox;
+                scope.spawn(move || sandbox.ask(&words, b"").succeeded());
+            }
+        });
+    };
+    all_at_once("add");
+    let listed = schema::check("accounts", &sandbox.ask("account list --json", b"").stdout);
+    assert_eq!(listed.as_array().unwrap().len(), 5, "{listed}");
+    assert!(
+        listed
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|rule| rule["sends_path"] == true)
+    );
+    all_at_once("remove");
+    assert_eq!(configuration(&sandbox)[1], before[1]);
+    let git = fs::read_to_string(sandbox.path("gitconfig")).unwrap();
+    assert!(!git.contains("owner"), "{git}");
+}

@@ -13,8 +13,8 @@ use crate::credential::query::Query;
 use crate::credential::username::Username;
 use crate::terminal::escape::is_plain;
 
-/// Give up after 4 races with another program that writes the file.
-const ATTEMPTS: usize = 4;
+/// Give up after 16 lost races with programs that write the file.
+const ATTEMPTS: usize = 16;
 
 /// `config.toml`, as a command sees it.
 #[derive(Clone, Copy)]
