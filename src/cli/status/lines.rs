@@ -181,6 +181,10 @@ const STATES: [(TokenState, &str); 7] = [
 fn tokens(status: &StatusScreen, unix_now: u64) -> Vec<StatusLine> {
     let all = &status.tokens;
     let level = status.tokens_level();
+    if all.is_empty() && !status.is_whole() {
+        let says = "none in the storages that could be read";
+        return vec![StatusLine::new("tokens", level, says)];
+    }
     if all.is_empty() {
         let line = StatusLine::new("tokens", level, "none is kept");
         let hint = "save one with 'git credential-pat login URL', or enter it where git asks";
@@ -224,7 +228,12 @@ fn tokens(status: &StatusScreen, unix_now: u64) -> Vec<StatusLine> {
 
 fn tokens_of_url(status: &StatusScreen, url: &str, unix_now: u64) -> Vec<StatusLine> {
     if status.tokens.is_empty() {
-        let line = StatusLine::new("token", status.tokens_level(), "none is kept for this URL");
+        let says = if status.is_whole() {
+            "none is kept for this URL"
+        } else {
+            "none for this URL in the storages that could be read"
+        };
+        let line = StatusLine::new("token", status.tokens_level(), says);
         let hint = format!("save one with 'git credential-pat login {url}'");
         return vec![line.hinting(hint)];
     }

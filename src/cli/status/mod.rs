@@ -83,7 +83,12 @@ fn print(streams: &mut Streams, lines: &[StatusLine], hint: Option<&str>) -> Cli
         last = line.title;
         let (word, tone) = word(line.level);
         let colour = ui::style(streams, tone);
-        let title = format!("{bold}{title}{bold:#}{}", " ".repeat(TITLE - title.len()));
+        let gap = " ".repeat(TITLE - title.len());
+        let title = if title.is_empty() {
+            gap
+        } else {
+            format!("{bold}{title}{bold:#}{gap}")
+        };
         let word = format!("{colour}{word}{colour:#}{}", " ".repeat(WORD - word.len()));
         let says = wrapped(&safe(&line.says), room);
         let says = says.join(&format!("\n{}", " ".repeat(TITLE + WORD)));
@@ -110,14 +115,15 @@ fn word(level: Level) -> (&'static str, Tone) {
     }
 }
 
-/// Breaks a text between words, so that it fits `room` columns. A longer word has a line of its own. `None`: one line.
+/// Breaks a text between words, so that it fits `room` columns. A longer word has a line of its own, and a date in parentheses
+/// stays whole. `None`: one line.
 fn wrapped(text: &str, room: Option<usize>) -> Vec<String> {
     let Some(room) = room.filter(|room| *room >= LEAST) else {
         return vec![text.to_owned()];
     };
     let mut lines = vec![String::new()];
     let mut used = 0;
-    for word in text.split(' ') {
+    for word in words(text) {
         let width = word.width();
         if used > 0 && used + 1 + width > room {
             lines.push(String::new());
@@ -134,6 +140,21 @@ fn wrapped(text: &str, room: Option<usize>) -> Vec<String> {
     lines
 }
 
+/// The words of a text. Up to three words in parentheses are one.
+fn words(text: &str) -> Vec<&str> {
+    let mut words = Vec::new();
+    let mut rest = text;
+    while !rest.is_empty() {
+        let inside = rest.find(')').filter(|_| rest.starts_with('('));
+        let group = inside.filter(|end| rest[..*end].matches(' ').count() < 3);
+        let from = group.unwrap_or(0);
+        let end = rest[from..].find(' ').map_or(rest.len(), |at| from + at);
+        words.push(&rest[..end]);
+        rest = rest.get(end + 1..).unwrap_or_default();
+    }
+    words
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,6 +167,11 @@ mod tests {
         assert_eq!(
             wrapped(text, Some(20)),
             ["one two three four", "five six seven"]
+        );
+        let date = "expires in 5 days (3 Dec 2026); soon";
+        assert_eq!(
+            wrapped(date, Some(25)),
+            ["expires in 5 days", "(3 Dec 2026); soon"]
         );
         let long = "a https://git.example.com/a/long/path b";
         assert_eq!(

@@ -51,14 +51,17 @@ impl StatusScreen {
         }
     }
 
+    /// Whether every storage was read: another one may have more tokens.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.storages.iter().all(StorageStatus::is_read)
+    }
+
     /// The level of the tokens as a whole.
     pub(crate) fn tokens_level(&self) -> Level {
-        // A storage that could not be read may have a token.
-        let is_whole = self.storages.iter().all(StorageStatus::is_read);
-        let none = match (self.has_url, is_whole) {
+        let none = match (self.is_whole(), self.has_url) {
+            (false, _) => Level::Unknown,
             (true, true) => Level::Failure,
-            (true, false) => Level::Unknown,
-            (false, _) => Level::Note,
+            (true, false) => Level::Note,
         };
         let levels = self.tokens.iter().map(|token| Level::of(token.state));
         levels.max().unwrap_or(none)
