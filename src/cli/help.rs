@@ -38,6 +38,6 @@ pub(super) fn run(arguments: &Arguments, streams: &mut Streams) -> ExitCode {
     line.push("--help");
     match CommandLine::try_parse_from(line) {
         Ok(_) => ExitCode::SUCCESS,
-        Err(mut error) => usage::report(streams, &mut error),
+        Err(mut error) => usage::report(streams, &mut error, &[]),
     }
 }

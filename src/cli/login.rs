@@ -84,8 +84,8 @@ pub(super) fn run(arguments: &Arguments, flags: &Flags, streams: &mut Streams) -
     if query.username.is_none() {
         let known = login::known_username(&helper, &query, piped.as_ref())?;
         query.username = Some(match known {
-            Some(known) => known,
-            None => typed_username(&query, dialogue.as_mut())?,
+            Ok(known) => known,
+            Err(several) => typed_username(&query, dialogue.as_mut(), &several)?,
         });
     }
     let source = (piped, dialogue.as_mut());
@@ -99,7 +99,7 @@ pub(super) fn run(arguments: &Arguments, flags: &Flags, streams: &mut Streams) -
     }
     let outcome = login::save(&helper, &credential, issuer, &asked, arguments.expires, now)?;
     ui::notices(streams, &outcome.notices, now.unix);
-    let saved = outcome.value;
+    let saved = outcome.value?;
     guide::warn_of_scopes(streams, issuer, saved.scopes.as_deref());
     drop(dialogue);
     let key = &credential.key;
@@ -162,9 +162,21 @@ fn as_git_will_ask(
     query
 }
 
-fn typed_username(query: &Query, dialogue: Option<&mut Dialogue>) -> CliResult<Username> {
+/// `several`: the users whose tokens are stored.
+fn typed_username(
+    query: &Query,
+    dialogue: Option<&mut Dialogue>,
+    several: &[Username],
+) -> CliResult<Username> {
     let Some(dialogue) = dialogue else {
-        let what = "cannot tell the username of this token";
+        let names: Vec<String> = several.iter().map(Username::shown).collect();
+        let what = match &names[..] {
+            [] => "cannot tell the username of this token".to_owned(),
+            names => format!(
+                "cannot tell whose token this is: tokens of {} are stored",
+                names.join(" and ")
+            ),
+        };
         let hint = "give --username, or the user in the URL";
         return Err(Failure::new(what, hint));
     };

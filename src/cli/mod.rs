@@ -144,17 +144,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     if let Some(code) = completions::answer(&arguments, &mut streams) {
         return code;
     }
-    let result = panic::catch_unwind(AssertUnwindSafe(|| run_with(arguments, &mut streams)));
+    let result = panic::catch_unwind(AssertUnwindSafe(|| run_with(&arguments, &mut streams)));
     result.unwrap_or(ExitCode::FAILURE)
 }
 
 /// Runs the program with other streams.
-fn run_with(arguments: Vec<OsString>, streams: &mut Streams) -> ExitCode {
+fn run_with(arguments: &[OsString], streams: &mut Streams) -> ExitCode {
     if let Some(GitsCall {
         flags,
         verbosity,
         word,
-    }) = gits_call(&arguments)
+    }) = gits_call(arguments)
     {
         if let Some(operation) = Operation::from_word(word.as_encoded_bytes()) {
             begin(verbosity, &flags, || word.to_string_lossy().into(), streams);
@@ -170,13 +170,14 @@ fn run_with(arguments: Vec<OsString>, streams: &mut Streams) -> ExitCode {
             return ExitCode::SUCCESS;
         }
     }
-    let line = std::iter::once(OsString::from("git-credential-pat")).chain(arguments);
+    let program = OsString::from("git-credential-pat");
+    let line = std::iter::once(program).chain(arguments.iter().cloned());
     match parse(line) {
         Ok((line, name)) => {
             begin(line.verbosity, &line.flags, || name, streams);
             carry_out(line, streams)
         }
-        Err(mut error) => usage::report(streams, &mut error),
+        Err(mut error) => usage::report(streams, &mut error, arguments),
     }
 }
 

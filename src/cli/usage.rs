@@ -1,6 +1,7 @@
 //! Wrong command lines: an unknown word is an error for a user, and ignored for a later git. Messages repeat a value unless it
 //! may be a token.
 
+use std::ffi::OsString;
 use std::io::Read;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::streams::Streams;
-use super::ui;
+use super::{command_line, ui};
 use crate::credential::username::{HIDDEN, may_hold_token};
 use crate::protocol::Operation;
 use crate::terminal::escape;
@@ -66,29 +67,43 @@ fn is_attribute(line: &[u8]) -> bool {
 }
 
 /// Prints help, or says what is wrong with the command line. Returns the exit status.
-pub(super) fn report(streams: &mut Streams, error: &mut clap::Error) -> ExitCode {
+///
+/// `words`: the command line.
+pub(super) fn report(
+    streams: &mut Streams,
+    error: &mut clap::Error,
+    words: &[OsString],
+) -> ExitCode {
+    if error.kind() == ErrorKind::DisplayVersion {
+        // clap would name the command: git-credential-pat-setup.
+        let version = concat!("git-credential-pat ", env!("CARGO_PKG_VERSION"), "\n");
+        let _ = ui::print(streams, version);
+        return ExitCode::SUCCESS;
+    }
     if !error.use_stderr() {
         ui::print_clap(streams, error);
         return ExitCode::SUCCESS;
     }
     match error.kind() {
         ErrorKind::InvalidSubcommand => {
-            let (what, hint) = unknown_command(error);
+            let (what, hint) = unknown_command(error, words);
             ui::complain(streams, &what, Some(&hint));
         }
         ErrorKind::UnknownArgument => {
-            let (what, hint) = unexpected_argument(error);
+            let (what, hint) = unexpected_argument(error, words);
             ui::complain(streams, &what, Some(&hint));
         }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => ui::print_clap(streams, error),
         _ => {
             hide_tokens(error);
-            ui::print_clap(streams, error);
+            let hint = format!("{} lists the options", help_of(&command_of(error, words)));
+            ui::complain(streams, &first_paragraph(error), Some(&hint));
         }
     }
     ExitCode::from(MISUSE)
 }
 
-fn unknown_command(error: &clap::Error) -> (String, String) {
+fn unknown_command(error: &clap::Error, words: &[OsString]) -> (String, String) {
     let what = format!(
         "unknown command '{}'",
         shown(text(error, ContextKind::InvalidSubcommand))
@@ -99,7 +114,7 @@ fn unknown_command(error: &clap::Error) -> (String, String) {
         Some(ContextValue::String(similar)) => Some(similar).filter(|word| is_for_users(word)),
         _ => None,
     };
-    let command = command_of(error);
+    let command = command_of(error, words);
     let hint = match nearest {
         Some(nearest) => format!("did you mean '{command} {nearest}'?"),
         None => format!("{} lists the commands", help_of(&command)),
@@ -111,10 +126,10 @@ fn is_for_users(command: &str) -> bool {
     Operation::from_word(command.as_bytes()).is_none()
 }
 
-fn unexpected_argument(error: &clap::Error) -> (String, String) {
+fn unexpected_argument(error: &clap::Error, words: &[OsString]) -> (String, String) {
     let word = text(error, ContextKind::InvalidArg);
     let what = format!("unexpected argument '{}'", shown(word));
-    let command = command_of(error);
+    let command = command_of(error, words);
     let hint = match text(error, ContextKind::SuggestedArg) {
         "" if word.starts_with('-') => format!("{} lists the options", help_of(&command)),
         "" => format!(
@@ -126,11 +141,25 @@ fn unexpected_argument(error: &clap::Error) -> (String, String) {
     (what, hint)
 }
 
-/// The command with the mistake, as a user types it: `git credential-pat cache`.
-fn command_of(error: &clap::Error) -> String {
-    let usage = match error.get(ContextKind::Usage) {
-        Some(ContextValue::StyledStr(usage)) => usage.to_string(),
-        _ => String::new(),
+/// What clap says first, on one line and without its label.
+fn first_paragraph(error: &clap::Error) -> String {
+    let text = error.render().to_string();
+    let lines = text.lines().take_while(|line| !line.is_empty());
+    let lines: Vec<&str> = lines.map(str::trim).collect();
+    let text = lines.join(" ");
+    text.strip_prefix("error: ").unwrap_or(&text).to_owned()
+}
+
+/// The command with the mistake, as a user types it: `git credential-pat cache`. By clap's usage; for a wrong value, which has
+/// none, by the first command in `words`.
+fn command_of(error: &clap::Error, words: &[OsString]) -> String {
+    let usage = if let Some(ContextValue::StyledStr(usage)) = error.get(ContextKind::Usage) {
+        usage.to_string()
+    } else {
+        let line = command_line();
+        let mut commands = words.iter().filter_map(|word| line.find_subcommand(word));
+        let command = commands.next().map(clap::Command::get_name);
+        format!("git-credential-pat {}", command.unwrap_or_default())
     };
     let words = usage
         .split_whitespace()

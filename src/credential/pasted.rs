@@ -27,7 +27,7 @@ use crate::terminal::escape::is_plain;
 pub enum Flaw {
     #[error("it is empty")]
     Empty,
-    #[error("it is an SSH key, which serves ssh:// URLs only")]
+    #[error("it is an SSH key, which works only for ssh:// URLs")]
     SshKey,
     /// A URL, such as that of the page with the token.
     #[error("it is a URL")]
@@ -41,7 +41,7 @@ pub enum Flaw {
     #[error("it is the name of a file")]
     File,
     /// A character, a name or a second token beside the token.
-    #[error("it holds something that is no part of a token")]
+    #[error("it holds more than a token")]
     Surrounded,
     #[error("it has more than one line")]
     Lines,

@@ -29,7 +29,7 @@ impl Forge for Bitbucket {
 
     fn retired_reason(&self, _username: &[u8], secret: &[u8]) -> Option<&'static str> {
         let is_app_password = self.token_kind(secret) == Some(TokenKind::AppPassword);
-        is_app_password.then_some("app password: Bitbucket has taken none since July 2026")
+        is_app_password.then_some("app password: Bitbucket stopped accepting them in July 2026")
     }
 
     fn creation_pages(&self, _site: &ForgeSite, wish: &Wish) -> Vec<Page> {

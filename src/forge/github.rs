@@ -52,7 +52,7 @@ impl Forge for GitHub {
             .any(|word| [username, secret].contains(word));
         let may_be_good =
             !is_password || is_other || is_like_a_token(secret) || is_like_a_token(username);
-        (!may_be_good).then_some("no token: GitHub has taken no passwords since August 2021")
+        (!may_be_good).then_some("password: GitHub stopped accepting them in August 2021")
     }
 
     /// GitHub accepts any name. Its documentation uses this one for applications, and gh returns it.

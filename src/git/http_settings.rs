@@ -49,11 +49,11 @@ pub(crate) fn decides(name: &str) -> bool {
     SUSPICIOUS.iter().any(|part| last.contains(part))
 }
 
-/// A setting of git's that a look-up cannot comply with: so nothing is sent.
+/// A setting of git's that a look-up cannot follow: so nothing is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unmet {
     /// Only git can.
-    #[error("{0} is set, which only git itself can comply with")]
+    #[error("{0} is set, and only git itself can follow it")]
     Set(&'static str),
     /// It says nothing that git or this program understands.
     #[error("{0} has a value that this program does not understand")]
@@ -65,7 +65,7 @@ pub enum Unmet {
     Unknown,
     /// `http.https://host/path.*` or `http.https://user@host.*`: git takes another way for some of the host's repositories.
     #[error(
-        "git's configuration has http settings for a path or a user of this host, which only git itself can comply with"
+        "git's configuration has http settings for a path or a user of this host, and only git itself can follow them"
     )]
     Part,
     /// `[includeIf …]`.

@@ -35,7 +35,9 @@ pub fn set_expiry(
                     known.since = known.since.or(Some(now.unix));
                     known.end = expiry.map(|expiry| (expiry, ExpirySource::Person));
                 });
-                keys.push(listed.key);
+                if !keys.contains(&listed.key) {
+                    keys.push(listed.key);
+                }
             }
         }
         Ok(())

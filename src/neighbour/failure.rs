@@ -42,6 +42,9 @@ pub enum Error {
         /// The helper, as it may be shown.
         helper: String,
     },
+    /// A file that the user named.
+    #[error("there is no file {}", .0.display())]
+    NoFile(PathBuf),
     /// A variable that is not set, or empty.
     #[error("the environment variable {0} is not set")]
     Unset(String),

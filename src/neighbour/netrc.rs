@@ -29,6 +29,10 @@ impl Neighbour for Netrc {
                 reading.skipped.add(&place, Some(1));
             }
             each_entry(bytes.as_slice(), |entry| {
+                // It is for no host of its own.
+                if entry.is_default {
+                    return;
+                }
                 let line = Some(entry.line);
                 reading.take(entry.said(), &place, line);
             });

@@ -105,6 +105,8 @@ pub struct Neighbours {
     cache: Option<(PathBuf, usize)>,
     /// Helpers of git's whose files are unknown, as they may be shown.
     untold: Vec<String>,
+    /// Files that the user named and that do not exist.
+    missing: Vec<PathBuf>,
 }
 
 /// A credential of a neighbour's.
@@ -144,10 +146,16 @@ impl Neighbours {
             all: Vec::new(),
             cache: None,
             untold: Vec::new(),
+            missing: Vec::new(),
         };
         let named = Some(chosen).filter(|chosen| !chosen.is_empty());
         for source in named.unwrap_or(&Source::ALL) {
             let keychain = Rc::clone(&keychain);
+            if let Source::GitStore(Some(file)) | Source::Netrc(Some(file)) = source
+                && !file.exists()
+            {
+                neighbours.missing.push(file.clone());
+            }
             let neighbour: Box<dyn Neighbour> = match source {
                 Source::GitStore(file) => {
                     let files = file.clone().map(|file| vec![file]);
@@ -196,6 +204,10 @@ impl Neighbours {
         for helper in std::mem::take(&mut self.untold) {
             harvest.troubles.push(Error::Untold { helper });
         }
+        let missing = std::mem::take(&mut self.missing);
+        harvest
+            .troubles
+            .extend(missing.into_iter().map(Error::NoFile));
         for (owner, neighbour) in self.all.iter().enumerate() {
             harvest.add(owner, &**neighbour);
         }

@@ -129,11 +129,12 @@ pub(crate) fn as_git_will_ask(
 }
 
 /// The username of the only stored token that `query` matches. If none is stored, the username that the forge of `token` accepts.
+/// `Err`: the users of several stored tokens, or no user at all.
 pub(crate) fn known_username(
     helper: &Helper,
     query: &Query,
     token: Option<&Secret>,
-) -> Result<Option<Username>, storage::Error> {
+) -> Result<Result<Username, Vec<Username>>, storage::Error> {
     let mut known = Vec::new();
     for (_, listed) in helper.storages().list_all()?.value {
         // A token in the place of the name is replaced by a name.
@@ -144,18 +145,18 @@ pub(crate) fn known_username(
     known.sort_unstable();
     known.dedup();
     if known.len() > 1 {
-        return Ok(None);
+        return Ok(Err(known));
     }
     if let Some(only) = known.pop() {
-        return Ok(Some(only));
+        return Ok(Ok(only));
     }
     let key = query.key();
     let default = key
         .zip(token)
         .map(|(key, token)| helper.issuers().username(&key, token, None));
     Ok(match default {
-        Some(DefaultUsername::Known(name)) => Some(Username::from(name)),
-        _ => None,
+        Some(DefaultUsername::Known(name)) => Ok(Username::from(name)),
+        _ => Err(Vec::new()),
     })
 }
 
@@ -204,7 +205,7 @@ pub(crate) fn creation_pages(helper: &Helper, query: &Query, wish: &Wish) -> Vec
     })
 }
 
-/// Saves a token with the answer of its forge. Returns what is known about the token now.
+/// Saves a token with the answer of its forge. The value is what is known about the token now, or why that was not saved.
 pub(crate) fn save(
     helper: &Helper,
     credential: &Credential,
@@ -212,8 +213,22 @@ pub(crate) fn save(
     asked: &Asked,
     stated: Option<StatedExpiry>,
     now: Now,
-) -> Result<Outcome<Known>, LoginError> {
-    let outcome = enter(helper, credential, ExpirySource::Person, now)?;
+) -> Result<Outcome<Result<Known, storage::Error>>, LoginError> {
+    let entered = enter(helper, credential, ExpirySource::Person, now)?;
+    Ok(Outcome {
+        value: settle(helper, credential, issuer, asked, stated, now),
+        notices: entered.notices,
+    })
+}
+
+fn settle(
+    helper: &Helper,
+    credential: &Credential,
+    issuer: Option<Issuer>,
+    asked: &Asked,
+    stated: Option<StatedExpiry>,
+    now: Now,
+) -> Result<Known, storage::Error> {
     // The expiry and scopes that were known of the same token stay.
     let saved = helper.storages().kept_for(&Query::exact(&credential.key))?;
     let saved = saved.filter(|saved| saved.has_same_secrets(credential));
@@ -225,8 +240,5 @@ pub(crate) fn save(
     if stated == Some(StatedExpiry::Never) && !is_certain {
         set_expiry(helper, &Query::exact(&credential.key), None, now)?;
     }
-    Ok(Outcome {
-        value: known,
-        notices: outcome.notices,
-    })
+    Ok(known)
 }

@@ -42,6 +42,37 @@ fn get(sandbox: &Sandbox, flags: &str, host: &str) -> Answer {
 }
 
 #[test]
+fn login_names_the_users_if_several_have_a_token() {
+    let sandbox = Sandbox::new();
+    for user in ["alice", "bob"] {
+        sandbox.store_in_file("https://one.test", user);
+    }
+    let output = sandbox.ask(
+        "--storage file login https://one.test --with-token",
+        b"made-up",
+    );
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let told = "tokens of alice and bob are stored\nhint: give --username";
+    assert!(output.stderr.contains(told), "{output:?}");
+}
+
+#[test]
+fn expires_prints_one_line_for_copies_in_two_storages() {
+    let sandbox = Sandbox::new();
+    let token = lines(&[
+        ("protocol", "https"),
+        ("host", "one.test"),
+        ("username", "alice"),
+        ("password", "made-up"),
+    ]);
+    sandbox
+        .ask("--storage memory,file store", &token)
+        .succeeded();
+    let output = sandbox.ask("--storage memory,file expires https://one.test 9d", b"");
+    assert_eq!(output.succeeded().text().lines().count(), 1);
+}
+
+#[test]
 fn list_shows_everything_but_secrets() {
     let sandbox = Sandbox::new();
     assert_eq!(

@@ -141,6 +141,34 @@ fn the_first_folder_of_glab_comes_before_the_one_of_xdg() {
 }
 
 #[test]
+fn a_named_file_that_is_missing_is_an_error() {
+    let sandbox = Sandbox::new();
+    let path = sandbox.path("missing");
+    for source in ["git-store", "netrc"] {
+        let words = format!("--storage file import {source}:{}", path.display());
+        let output = sandbox.ask(&words, b"");
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let told = format!("there is no file {}", path.display());
+        assert!(output.stderr.contains(&told), "{output:?}");
+    }
+    let usual = sandbox.ask("--storage file import git-store netrc", b"");
+    assert_eq!(usual.succeeded().stderr, "");
+}
+
+#[test]
+fn a_default_entry_of_netrc_gets_no_warning() {
+    let sandbox = Sandbox::new();
+    let text = "machine one.test login alice password made-up\ndefault login bob password other\n";
+    let path = sandbox.path("home/.netrc");
+    fs::write(&path, text).unwrap();
+
+    let output = sandbox.ask("--storage file import netrc --dry-run", b"");
+    let output = output.succeeded();
+    assert!(!output.stderr.contains("skipped"), "{output:?}");
+    assert!(output.text().contains("https://one.test"), "{output:?}");
+}
+
+#[test]
 fn a_skipped_entry_is_named_by_its_file_and_line() {
     let sandbox = Sandbox::new();
     let store = sandbox.path("home/.git-credentials");
@@ -373,7 +401,7 @@ fn a_store_of_gcm_that_only_gpg_reads_is_named() {
         (done.text(), done.stderr)
     };
     let (before, warnings) = ask("import gcm --dry-run");
-    assert_eq!(before, "nothing is found\n", "{warnings}");
+    assert_eq!(before, "no credentials found\n", "{warnings}");
     sandbox.configure_git(
         "[credential]\n\tcredentialStore = GPG\n\tgpgPassStorePath = ~/pass\n\tnamespace = acme\n",
     );
@@ -409,8 +437,8 @@ fn a_secret_of_a_kind_that_its_forge_no_longer_accepts_is_not_imported() {
     );
     let done = import("--yes --remove-source");
     for expected in [
-        "Bitbucket has taken none since July 2026: not imported",
-        "GitHub has taken no passwords since August 2021: not imported",
+        "Bitbucket stopped accepting them in July 2026: not imported",
+        "GitHub stopped accepting them in August 2021: not imported",
         "imported 1 credential\nremoved 1 copy at the source\n",
     ] {
         assert!(done.contains(expected), "{expected}: {done}");

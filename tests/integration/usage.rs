@@ -78,7 +78,7 @@ fn a_usage_error_shows_the_wrong_word() {
         (
             "--storage disk list",
             "invalid value 'disk' for '--storage <STORAGE>'",
-            "",
+            "'git credential-pat help list' lists the options",
         ),
         (
             "completions shh",
@@ -87,8 +87,18 @@ fn a_usage_error_shows_the_wrong_word() {
         ),
         (
             "expires one.test soon",
-            "invalid value 'soon'",
-            "<DATE|DURATION|never>",
+            "invalid value 'soon' for '<DATE|DURATION|never>'",
+            "'git credential-pat help expires' lists the options",
+        ),
+        (
+            "expires one.test",
+            "error: the following required arguments were not provided: <DATE|DURATION|never>",
+            "'git credential-pat help expires' lists the options",
+        ),
+        (
+            "setup --local --global",
+            "error: the argument '--local' cannot be used with '--global'",
+            "'git credential-pat help setup' lists the options",
         ),
     ] {
         let output = sandbox.ask(words, b"");
@@ -98,6 +108,17 @@ fn a_usage_error_shows_the_wrong_word() {
             said.contains(what) && said.contains(hint),
             "{words}: {said}"
         );
+        assert_eq!(said.lines().count(), 2, "an error and a hint: {said}");
+    }
+}
+
+#[test]
+fn every_command_has_the_version_of_the_program() {
+    let sandbox = Sandbox::new();
+    let version = concat!("git-credential-pat ", env!("CARGO_PKG_VERSION"), "\n");
+    for words in ["-V", "--version", "setup -V", "cache status --version"] {
+        let output = sandbox.ask(words, b"").succeeded();
+        assert_eq!(output.text(), version, "{words}");
     }
 }
 

@@ -206,7 +206,7 @@ fn says(report: &Report, state: TokenState, unix_now: u64) -> String {
 fn row(report: &Report, state: TokenState, unix_now: u64) -> Vec<Cell> {
     let user = report.credential.key.username.as_ref();
     let forge = match (report.forge, report.token) {
-        (None, _) => "-".to_owned(),
+        (None, _) => String::new(),
         (Some(forge), None) => forge.to_string(),
         (Some(forge), Some(token)) => format!("{forge} ({})", token.word()),
     };

@@ -47,7 +47,7 @@ impl Work<'_> {
 
     pub(super) fn show(&self, streams: &mut Streams) -> CliResult<()> {
         if self.offers.is_empty() {
-            return self.say(streams, "nothing is found\n");
+            return self.say(streams, "no credentials found\n");
         }
         if self.arguments.json {
             return Ok(());
@@ -87,7 +87,7 @@ impl Work<'_> {
         let mut wanted: Vec<&mut Offer> = wanted.collect();
         let count = wanted.len();
         if count == 0 {
-            self.say(streams, "nothing is to be imported\n")?;
+            self.say(streams, "nothing to import\n")?;
             return Ok(true);
         }
         if !yes && !streams.input_is_terminal {

@@ -216,7 +216,7 @@ fn fault(cause: &CertificateError) -> &'static str {
         // `webpki` has no types for these errors, only texts.
         CertificateError::Other(other) => match &other.0.to_string()[..] {
             "CaUsedAsEndEntity" => {
-                "is a certificate authority's own: have that sign another one for the server (CA:FALSE), and trust the authority"
+                "is a certificate authority's own: sign one for the server with it (CA:FALSE), and trust the authority"
             }
             "UnsupportedCertVersion" => "is of a version before X.509 v3",
             _ => "is not valid",

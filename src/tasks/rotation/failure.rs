@@ -109,7 +109,7 @@ impl Error {
             Self::NotAsked(_) => {
                 let host = escape::safe(&key.host);
                 format!(
-                    "'git credential-pat doctor {url}' tells what is in the way to {host}; then {again}"
+                    "'git credential-pat doctor {url}' finds why {host} cannot be reached; then {again}"
                 )
             }
             Self::Refused(400) => TOO_LONG.to_owned(),

@@ -34,10 +34,10 @@ pub fn other_helpers(git: &Git, own: &OsStr, replaces: bool) -> Result<Vec<Warni
         let helper = safe(named(&value).as_bytes());
         let shown = without_secrets(&key);
         let (place, command) = match context_of(&shown) {
-            None => (String::new(), "--replace has git ask this one alone"),
+            None => (String::new(), "with --replace, git asks this helper alone"),
             Some(url) => (
                 format!(" for {}", safe(url)),
-                "'setup --replace' with that URL has git ask this one alone there",
+                "with 'setup --replace' and that URL, git asks this helper alone there",
             ),
         };
         let says = format!("git asks another helper too{place}: {helper}");

@@ -804,7 +804,7 @@ fn a_forge_that_cannot_be_reached_is_named_with_what_to_do() {
     for part in [
         "cannot reach the forge",
         &format!(
-            "'git credential-pat doctor {url}' tells what is in the way to gitlab.nowhere.invalid"
+            "'git credential-pat doctor {url}' finds why gitlab.nowhere.invalid cannot be reached"
         ),
         &format!("'git credential-pat rotate {url}'"),
     ] {
