@@ -15,6 +15,7 @@ use subtle::ConstantTimeEq;
 use super::issuer::by_realms;
 use crate::credential::Credential;
 use crate::credential::code::{code, hex, unhex};
+use crate::credential::query::Query;
 use crate::credential::word::from_word;
 use crate::forge::ForgeKind;
 
@@ -33,25 +34,32 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
-    /// The state of the first answer in a command. `None` if the system gives no random bytes: then there is no second
-    /// chance.
-    pub(crate) fn first(credential: &Credential, is_for_any_user: bool) -> Option<Self> {
-        let mut nonce = [0; 16];
-        getrandom::fill(&mut nonce).ok()?;
-        let code = code(&nonce, credential)?;
+    /// The state of the first answer in a command, to the query `wanted`. `None` if the system gives no random bytes: then there
+    /// is no second chance.
+    pub(crate) fn first(credential: &Credential, wanted: &Query) -> Option<Self> {
         Some(Self {
-            nonce,
-            code,
-            is_for_any_user,
-            is_last: false,
+            is_for_any_user: wanted.username.is_none(),
+            ..Self::of(credential)?
         })
     }
 
     /// The state of the answer after this one was rejected.
     pub(crate) fn second(&self, credential: &Credential) -> Option<Self> {
         Some(Self {
+            is_for_any_user: self.is_for_any_user,
             is_last: true,
-            ..Self::first(credential, self.is_for_any_user)?
+            ..Self::of(credential)?
+        })
+    }
+
+    fn of(credential: &Credential) -> Option<Self> {
+        let mut nonce = [0; 16];
+        getrandom::fill(&mut nonce).ok()?;
+        Some(Self {
+            nonce,
+            code: code(&nonce, credential)?,
+            is_for_any_user: false,
+            is_last: false,
         })
     }
 
@@ -138,7 +146,8 @@ mod tests {
 
     #[test]
     fn names_one_secret_and_shows_nothing() {
-        let attempt = Attempt::first(&credential("alice", "made-up"), true).unwrap();
+        let any_user = Query::default();
+        let attempt = Attempt::first(&credential("alice", "made-up"), &any_user).unwrap();
         let state = attempt.to_state();
         assert!(!state.windows(7).any(|window| window == b"made-up"));
         let back = Attempt::parse(&state).unwrap();
@@ -150,7 +159,7 @@ mod tests {
         );
         assert!(!back.is_about(&credential("alice", "made-up2")));
         assert!(
-            Attempt::first(&credential("alice", "made-up"), true).unwrap() != attempt,
+            Attempt::first(&credential("alice", "made-up"), &any_user).unwrap() != attempt,
             "a nonce of its own"
         );
         let last = attempt.second(&credential("bob", "other")).unwrap();
@@ -161,9 +170,9 @@ mod tests {
 
     #[test]
     fn what_is_not_ours_is_no_state() {
-        let good = Attempt::first(&credential("alice", "made-up"), false)
-            .unwrap()
-            .to_state();
+        let alice = credential("alice", "made-up");
+        let good = Attempt::first(&alice, &Query::of(&alice.key)).unwrap();
+        let good = good.to_state();
         assert!(Attempt::parse(&good).is_some_and(|attempt| !attempt.is_for_any_user()));
         let mut wrong: Vec<Vec<u8>> = (0..good.len())
             .map(|length| good[..length].to_vec())

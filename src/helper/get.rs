@@ -203,7 +203,7 @@ fn with_states(
         .as_ref()
         .filter(|found| has_state && found.is_complete() && !found.is_nameless());
     let attempt = answered.and_then(|found| match rejected {
-        None => Attempt::first(found, wanted.username.is_none()),
+        None => Attempt::first(found, wanted),
         Some(rejected) => rejected.second(found),
     });
     trace::tell(GET, || {

@@ -9,6 +9,8 @@ use std::thread;
 
 use crate::attributes::{Answer, lines};
 use crate::flow::{Flow, NEW_TOKEN, ours};
+use crate::forge::work::{Work, in_days};
+use crate::forge::{Speaks, Token};
 use crate::git;
 use crate::process::{self, Output};
 use crate::sandbox::Sandbox;
@@ -566,4 +568,38 @@ fn they_are_no_options_of_the_helper() {
     for option in ["-v", "verbose"] {
         assert!(!line.contains(option), "{line}");
     }
+}
+
+/// The look-up in the background writes to the same file, and `check` to standard error.
+#[test]
+fn a_request_to_a_forge_is_told_without_its_query_and_the_token() {
+    let secret = format!("ghp_{MARKER}madeup0123456789");
+    let work = Work::with(Speaks::GitHub);
+    let token = Token::new("classic", &secret).ends(in_days(100));
+    let ends = token.ends.unwrap();
+    work.forge.issue(token);
+    let trace = work.sandbox.path("trace");
+    let request = work.credential("alice", &secret);
+    process::run(work.command("store").env(VARIABLE, &trace), &request).succeeded();
+    work.wait_for_end(ends);
+    let is_done = process::until_within(process::DEADLINE, || {
+        fs::read_to_string(&trace).is_ok_and(|text| text.contains("set the expiry"))
+    });
+    let text = fs::read_to_string(&trace).unwrap();
+    assert!(is_done && !text.contains(MARKER), "{text}");
+    tells_in_order(
+        &text,
+        &[
+            "look-up: a background process asks the forge for the expiry",
+            "with the token: status 200 (",
+            "the token works (",
+            "file: has set the expiry of alice",
+        ],
+    );
+    let checked = work.ask("-v check", b"").succeeded();
+    assert!(!checked.stderr.contains(MARKER), "{checked:?}");
+    tells_in_order(
+        &checked.stderr,
+        &["look-up: asked GitHub about alice", "end: "],
+    );
 }

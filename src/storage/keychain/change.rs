@@ -69,13 +69,13 @@ fn put_once(
     let (same, other): (Vec<_>, Vec<_>) = found.into_iter().partition(|item| item.schema == schema);
     if let Some(item) = same.first() {
         if item.read(store)?.as_ref() != Some(credential) {
-            store.set_secret(&item.item, text.as_slice())?;
+            store.set_secret(&item.handle, text.as_slice())?;
         }
     } else {
         store.create(&label(key), attributes, text.as_slice())?;
     }
     for item in same.iter().skip(1).chain(&other) {
-        if_there(store.delete(&item.item))?;
+        if_there(store.delete(&item.handle))?;
     }
     Ok(true)
 }
@@ -214,7 +214,7 @@ fn erase_named(
             || item
                 .read(store)?
                 .is_some_and(|kept| kept.is_named_by(unwanted));
-        if is_named && if_there(store.delete(&item.item))?.is_some() {
+        if is_named && if_there(store.delete(&item.handle))?.is_some() {
             erased += 1;
         }
     }

@@ -14,7 +14,8 @@ use crate::storage::Listed;
 
 /// The result of a search.
 pub(super) struct FoundItem {
-    pub(super) item: Item,
+    /// The item of the system's store.
+    pub(super) handle: Item,
     pub(super) schema: Schema,
     /// The modification time in Unix seconds, if [`newest_first`] has read it.
     pub(super) written: Option<u64>,
@@ -38,7 +39,7 @@ impl FoundItem {
         &self,
         store: &dyn ItemStore,
     ) -> Result<Option<Credential>, KeychainFailure> {
-        let Some(text) = if_there(store.secret(&self.item))? else {
+        let Some(text) = if_there(store.secret(&self.handle))? else {
             return Ok(None);
         };
         let (Some(key), Ok(mut body)) = (self.key(), read::body(&text)) else {
@@ -72,7 +73,7 @@ impl FoundItem {
     fn listed(&self, store: &dyn ItemStore, known: Option<&Credential>) -> Option<Listed> {
         let key = self.key()?.clone();
         // `newest_first` does not read the time of a single item.
-        let stored = || store.stored(&self.item).ok();
+        let stored = || store.stored(&self.handle).ok();
         let written = self.written.or_else(|| Some(stored()?.modified));
         let unknown = Listed {
             key,
@@ -93,14 +94,14 @@ impl FoundItem {
     /// gnome-keyring ignores a write of the same secret, so the first of two writes adds an empty line. The line is harmless
     /// if the process is killed between the two.
     pub(super) fn write_again(&self, store: &dyn ItemStore) -> Result<bool, KeychainFailure> {
-        let Some(text) = if_there(store.secret(&self.item))? else {
+        let Some(text) = if_there(store.secret(&self.handle))? else {
             return Ok(false);
         };
         let mut longer = Buffer::with_capacity(text.len() + 1);
         longer.push(&text);
         longer.push(b"\n");
-        store.set_secret(&self.item, longer.as_slice())?;
-        store.set_secret(&self.item, &text)?;
+        store.set_secret(&self.handle, longer.as_slice())?;
+        store.set_secret(&self.handle, &text)?;
         Ok(true)
     }
 }
@@ -137,7 +138,7 @@ pub(super) fn search(
             found.push(FoundItem {
                 written: None,
                 seen,
-                item,
+                handle: item,
                 schema,
             });
         }
@@ -156,8 +157,8 @@ pub(super) fn reveal(
     wanted: &Query,
 ) -> Result<(), KeychainFailure> {
     for found in found.iter_mut().filter(|found| found.is_hidden()) {
-        store.secret(&found.item)?;
-        found.seen = seen(store, found.schema, &found.item)?;
+        store.secret(&found.handle)?;
+        found.seen = seen(store, found.schema, &found.handle)?;
     }
     found.retain(|item| item.key().is_some_and(|key| wanted.matches(key)));
     Ok(())
@@ -204,7 +205,7 @@ pub(super) fn newest_first(
     }
     let mut dated = Vec::with_capacity(found.len());
     for mut item in found {
-        if let Some(stored) = if_there(store.stored(&item.item))? {
+        if let Some(stored) = if_there(store.stored(&item.handle))? {
             item.written = (stored.modified > 0).then_some(stored.modified);
             dated.push((stored, item));
         }
