@@ -7,6 +7,7 @@ use super::json::{ShownKey, moment};
 use super::messages::credentials;
 use super::streams::Streams;
 use super::table::{Cell, Layout};
+use super::usage::shown;
 use super::{open, status_of, ui};
 use crate::config::Flags;
 use crate::credential::expiry::Expiry;
@@ -235,9 +236,22 @@ fn choose(
         "Remove {}? [y/N, or the numbers of those to keep, such as 1,3] ",
         credentials(removable)
     );
-    let answer = ui::ask(streams, &question)?.to_ascii_lowercase();
-    if ["y", "yes"].contains(&&answer[..]) || keep_numbers(all, &answer) {
-        return Ok(true);
+    loop {
+        let answer = ui::ask(streams, &question)?.to_ascii_lowercase();
+        match &answer[..] {
+            "y" | "yes" => return Ok(true),
+            // Standard input may have ended: then the answer is empty.
+            "" | "n" | "no" => break,
+            _ => {}
+        }
+        match keep_numbers(all, &answer) {
+            Ok(()) if count(all, CleanStep::Listed) > 0 => return Ok(true),
+            Ok(()) => break,
+            Err(word) => {
+                let what = format!("'{}' is no number of the list", shown(word));
+                ui::complain(streams, &what, None);
+            }
+        }
     }
     for stale in all {
         stale.step = CleanStep::Kept;

@@ -231,7 +231,7 @@ pub enum Error {
         cause: Cause,
     },
     /// Present, but it failed: stop and say so.
-    #[error("cannot {operation} in the {kind} storage")]
+    #[error("cannot {} the {kind} storage", in_sentence(operation))]
     Failed {
         /// `look`, `store`, `erase` …
         operation: &'static str,
@@ -239,6 +239,15 @@ pub enum Error {
         #[source]
         cause: Cause,
     },
+}
+
+fn in_sentence(operation: &'static str) -> &'static str {
+    match operation {
+        "look" | "list" => "read",
+        "store" => "store in",
+        "erase" => "remove from",
+        other => other,
+    }
 }
 
 /// The error underneath. Holds no value from the wire.

@@ -1760,21 +1760,34 @@ fn single_ones_are_held_back_at_the_terminal() {
     sandbox
         .ask(&format!("{flags} expires one.test 2001-01-01"), b"")
         .succeeded();
-    let clean = |answer: &str| {
+    let clean = |answers: &[&str]| {
         let mut session = Session::start(&sandbox.helper(&format!("{flags} clean")));
-        session.answer("numbers of those to keep", answer);
+        for answer in answers {
+            session.answer("numbers of those to keep", answer);
+        }
         let (status, shown) = session.finish();
         assert!(status.success() && !shown.contains("made-up"), "{shown}");
+        let is_removed = shown.contains("removed 1 credential");
+        assert_ne!(shown.contains("nothing was changed"), is_removed, "{shown}");
+        let wrong = shown.matches("is no number of the list").count();
+        assert_eq!(wrong, answers.len() - 1, "{shown}");
         let listed = sandbox
             .ask(&format!("{flags} list"), b"")
             .succeeded()
             .text();
         listed.lines().count() - 1
     };
-    for unclear in ["", "n", "4", "1,x"] {
-        assert_eq!(clean(unclear), 3, "{unclear:?}");
+    for none in [
+        &[""][..],
+        &["n"],
+        &["1,2,3"],
+        &["4", "n"],
+        &["1,x", "no"],
+        &[",", ""],
+    ] {
+        assert_eq!(clean(none), 3, "{none:?}");
     }
-    assert_eq!(clean("1, 3"), 2);
+    assert_eq!(clean(&["perhaps", "1, 3"]), 2);
     let json = sandbox
         .ask(&format!("{flags} clean --json --yes"), b"")
         .succeeded();

@@ -86,20 +86,21 @@ impl Reason {
     }
 }
 
-/// Marks the credentials as kept whose numbers, from 1 on, stand in `answer`. Returns false, and keeps none, if it is no list of
-/// their numbers.
-pub fn keep_numbers(all: &mut [StaleCredential], answer: &str) -> bool {
-    let words = answer.split([',', ' ']).filter(|word| !word.is_empty());
-    let numbers: Option<Vec<usize>> = words.map(|word| word.parse().ok()).collect();
-    let numbers = numbers.unwrap_or_default();
-    let are_valid = numbers
-        .iter()
-        .all(|number| (1..=all.len()).contains(number));
-    if numbers.is_empty() || !are_valid {
-        return false;
+/// Marks the credentials as kept whose numbers, from 1 on, stand in `answer`. Returns the first word that is none of their
+/// numbers, and then keeps none.
+pub fn keep_numbers<'a>(all: &mut [StaleCredential], answer: &'a str) -> Result<(), &'a str> {
+    let mut chosen = Vec::new();
+    for word in answer.split([',', ' ']).filter(|word| !word.is_empty()) {
+        match word.parse() {
+            Ok(number) if (1..=all.len()).contains(&number) => chosen.push(number - 1),
+            _ => return Err(word),
+        }
     }
-    for number in numbers {
-        all[number - 1].step = CleanStep::Kept;
+    if chosen.is_empty() {
+        return Err(answer);
     }
-    true
+    for index in chosen {
+        all[index].step = CleanStep::Kept;
+    }
+    Ok(())
 }
