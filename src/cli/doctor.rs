@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use super::failure::{CliResult, Failure};
 use super::streams::Streams;
+use super::table::Tone;
 use super::{open, ui};
 use crate::config::Flags;
 use crate::credential::username::without_tokens;
@@ -76,6 +77,14 @@ fn unknown_target(remotes: &[&str]) -> Failure {
     }
 }
 
+fn tone(state: FindingState) -> Tone {
+    match state {
+        FindingState::Ok => Tone::Good,
+        FindingState::Note => Tone::Soon,
+        FindingState::Problem => Tone::Bad,
+    }
+}
+
 fn print(streams: &mut Streams, findings: Vec<Finding>, is_json: bool) -> io::Result<()> {
     let safe = |text: String| escape::whole(&without_tokens(&text));
     let findings: Vec<Finding> = findings
@@ -92,7 +101,13 @@ fn print(streams: &mut Streams, findings: Vec<Finding>, is_json: bool) -> io::Re
     let mut text = String::new();
     for finding in findings {
         let (outcome, title) = (finding.outcome.word(), finding.title);
-        let _ = writeln!(text, "{outcome:<8} {title}: {}", finding.says);
+        let style = ui::style(streams, tone(finding.outcome));
+        let blanks = 8 - outcome.len();
+        let _ = writeln!(
+            text,
+            "{style}{outcome}{style:#}{:blanks$} {title}: {}",
+            "", finding.says
+        );
         if let Some(remedy) = finding.remedy {
             let _ = writeln!(text, "{:<8} {remedy}", "  try");
         }
