@@ -291,7 +291,7 @@ mod tests {
             ["https://one.test", "alice", "tok-one"],
             ["https://two.test", "bob", "tok-two"],
         ]);
-        assert_eq!(read(text), (expected, 1));
+        assert_eq!(read(text), (expected, 0));
         assert_eq!(
             read("macdef init\nmachine evil.test login x password y\n"),
             (vec![], 0)
@@ -334,13 +334,13 @@ mod tests {
             "machine one\x1b[2J.test login a password b",
             "\u{feff}machine one.test login a password b",
             "machine",
-            "default login a password b",
             &format!("machine one.test login a password {huge}"),
         ] {
             assert_eq!(read(text), (vec![], 1), "{}", &text[..text.len().min(80)]);
         }
         assert_eq!(read(""), (vec![], 0));
         assert_eq!(read("login a password b"), (vec![], 0));
+        assert_eq!(read("default login a password b"), (vec![], 0));
     }
 
     /// It takes minutes where every macro is looked through to the end of the file.
