@@ -128,8 +128,7 @@ pub trait Forge: fmt::Debug + Sync {
         None
     }
 
-    /// Returns the page where the owner can authorize a token for an organization, within one hour. Reads it from an answer of
-    /// the API or of git's endpoint.
+    /// Reads from an answer the page where the owner can authorize a token for an organization, within one hour.
     fn authorization(&self, _site: &ForgeSite, _answer: &HttpAnswer) -> Option<String> {
         None
     }

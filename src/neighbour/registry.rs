@@ -130,6 +130,16 @@ pub struct Harvest {
     pub troubles: Vec<Error>,
 }
 
+/// The file that the user named for `source`, if it does not exist.
+fn missing_file(source: &Source) -> Option<PathBuf> {
+    match source {
+        Source::GitStore(Some(file)) | Source::Netrc(Some(file)) if !file.exists() => {
+            Some(file.clone())
+        }
+        _ => None,
+    }
+}
+
 impl Neighbours {
     /// Opens the `chosen` sources, or all but variables. `wanted`: the query of a variable's token. `username_of`: the username
     /// for a variable's token if `wanted` has none. `prompt_patience`: how long a user may take to unlock the keychain.
@@ -146,16 +156,11 @@ impl Neighbours {
             all: Vec::new(),
             cache: None,
             untold: Vec::new(),
-            missing: Vec::new(),
+            missing: chosen.iter().filter_map(missing_file).collect(),
         };
         let named = Some(chosen).filter(|chosen| !chosen.is_empty());
         for source in named.unwrap_or(&Source::ALL) {
             let keychain = Rc::clone(&keychain);
-            if let Source::GitStore(Some(file)) | Source::Netrc(Some(file)) = source
-                && !file.exists()
-            {
-                neighbours.missing.push(file.clone());
-            }
             let neighbour: Box<dyn Neighbour> = match source {
                 Source::GitStore(file) => {
                     let files = file.clone().map(|file| vec![file]);
