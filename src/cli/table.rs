@@ -1,7 +1,7 @@
 //! Tables as text: columns that fit the terminal, or a block for each entry.
 //!
 //! A table that is too wide gives way by the steps of its layout, one after the other: `("SCOPES", 12)` shortens that column
-//! as far as necessary, but not below 12, and `("SCOPES", 0)` leaves it out. A shortened cell ends in `…`. Before the first step
+//! as far as necessary, but not below 12, and `("SCOPES", 0)` leaves it out. A shortened cell has `…` at its end. Before the first step
 //! the URLs lose `https://`. A shortened URL keeps its host and the end of its path.
 
 use std::fmt::Write as _;

@@ -53,7 +53,6 @@ impl ForgeKind {
     }
 }
 
-/// The name for messages.
 impl fmt::Display for ForgeKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {

@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 
 use super::attempt::Attempt;
-use super::wording::named;
 use crate::credential::Credential;
 use crate::credential::query::Query;
 use crate::journal::mark::Mark;
 use crate::journal::snapshot::Snapshot;
+use crate::storage::trace_words::named;
 use crate::storage::{Error, Storage};
 use crate::time::Now;
 use crate::trace;

@@ -5,7 +5,7 @@ use super::attempt::{Attempt, forge_state};
 use super::candidate::{Candidate, Skipped, candidate};
 use super::erase::erase_rejected;
 use super::notice::{Notice, Outcome};
-use super::wording::{contents, tell_request};
+use super::trace_request::tell_request;
 use crate::credential::Credential;
 use crate::credential::expiry::ExpirySource;
 use crate::credential::query::Query;
@@ -13,6 +13,7 @@ use crate::journal::Topic;
 use crate::journal::snapshot::Snapshot;
 use crate::protocol::read::Request;
 use crate::storage::Error;
+use crate::storage::trace_words::contents;
 use crate::time::Now;
 use crate::trace;
 

@@ -17,8 +17,7 @@ pub mod storages;
 pub mod store;
 mod swap;
 pub(crate) mod token_state;
-mod traced;
-mod wording;
+mod trace_request;
 
 use std::time::Duration;
 

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use super::traced::Traced;
 use crate::config::Settings;
 use crate::config::choice::Choice;
 use crate::credential::key::Key;
 use crate::daemon::client::Cache;
 use crate::daemon::connect::Socket;
 use crate::storage::keychain::Keychain;
+use crate::storage::traced::Traced;
 use crate::storage::{Budget, Storage, StorageKind};
 use crate::trace;
 

@@ -7,7 +7,7 @@ use super::guess::Guess;
 use super::issuer::by_realms;
 use super::notice::{Notice, Outcome};
 use super::save::{Offered, STORE, Save};
-use super::wording::tell_request;
+use super::trace_request::tell_request;
 use crate::credential::Credential;
 use crate::credential::expiry::ExpirySource;
 use crate::credential::key::Key;

@@ -16,6 +16,8 @@ use crate::files;
 pub mod file;
 pub mod keychain;
 pub mod memory;
+pub(crate) mod trace_words;
+pub(crate) mod traced;
 
 pub trait Storage: fmt::Debug {
     fn kind(&self) -> StorageKind;

@@ -13,8 +13,8 @@ use super::{endpoint, reply};
 use crate::credential::Credential;
 use crate::forge::answer::HttpAnswer;
 use crate::forge::{ForgeKind, ForgeSite, TokenFacts, TokenVerdict, http};
-use crate::helper::wording::named;
 use crate::protocol::read::realm;
+use crate::storage::trace_words::named;
 use crate::trace;
 
 const FETCH: &str = "git-upload-pack";

@@ -1,16 +1,16 @@
 //! A storage that tells the trace each question, its answer and how long it took.
 
-use super::wording::{answer_to, asked_for, contents, expiry_words, named};
+use super::trace_words::{answer_to, asked_for, contents, expiry_words, named};
+use super::{Error, Expected, Listed, Position, Storage, StorageKind};
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::credential::query::Query;
-use crate::storage::{Error, Expected, Listed, Position, Storage, StorageKind};
 use crate::terminal::with_causes;
 use crate::trace::{self, counted};
 
 /// Only made while a trace is written.
 #[derive(Debug)]
-pub(super) struct Traced(pub(super) Box<dyn Storage>);
+pub(crate) struct Traced(pub(crate) Box<dyn Storage>);
 
 impl Traced {
     fn subject(&self) -> &'static str {
