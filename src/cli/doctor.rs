@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use super::failure::{CliResult, Failure};
 use super::streams::Streams;
 use super::table::Tone;
+use super::wrap::wrapped;
 use super::{open, ui};
 use crate::config::Flags;
 use crate::credential::username::without_tokens;
@@ -15,6 +16,9 @@ use crate::tasks::doctor::{Doctor, Surroundings};
 use crate::tasks::target;
 use crate::terminal::escape;
 use crate::time;
+
+/// The columns before the text, for the word of the outcome.
+const WORD: usize = 9;
 
 /// Find out why git gets no token, and what to do about it
 #[derive(clap::Args)]
@@ -102,14 +106,13 @@ fn print(streams: &mut Streams, findings: Vec<Finding>, is_json: bool) -> io::Re
     for finding in findings {
         let (outcome, title) = (finding.outcome.word(), finding.title);
         let style = ui::style(streams, tone(finding.outcome));
-        let blanks = 8 - outcome.len();
-        let _ = writeln!(
-            text,
-            "{style}{outcome}{style:#}{:blanks$} {title}: {}",
-            "", finding.says
-        );
+        let blanks = " ".repeat(WORD - outcome.len());
+        let room = streams.columns.map(|columns| columns.saturating_sub(WORD));
+        let says = wrapped(&format!("{title}: {}", finding.says), room);
+        let says = says.join(&format!("\n{:WORD$}", ""));
+        let _ = writeln!(text, "{style}{outcome}{style:#}{blanks}{says}");
         if let Some(remedy) = finding.remedy {
-            let _ = writeln!(text, "{:<8} {remedy}", "  try");
+            let _ = writeln!(text, "{:<WORD$}{remedy}", "  try");
         }
     }
     ui::print(streams, &text)

@@ -33,6 +33,7 @@ mod token;
 mod tracing;
 pub(crate) mod ui;
 mod usage;
+mod wrap;
 
 use std::ffi::OsString;
 use std::io;

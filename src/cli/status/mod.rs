@@ -6,12 +6,11 @@ mod lines;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use unicode_width::UnicodeWidthStr;
-
 use self::lines::{StatusLine, hint, lines};
 use super::failure::CliResult;
 use super::streams::Streams;
 use super::table::Tone;
+use super::wrap::wrapped;
 use super::{settings, ui};
 use crate::config::Flags;
 use crate::credential::query::Query;
@@ -27,8 +26,6 @@ use crate::time;
 /// The columns before the text: the title, and the word for the level.
 const TITLE: usize = 10;
 const WORD: usize = 9;
-/// A narrower terminal breaks lines itself.
-const LEAST: usize = 20;
 
 /// Show on one screen whether git calls this helper, which storages work, and which token expires next
 #[derive(clap::Args)]
@@ -112,71 +109,5 @@ fn word(level: Level) -> (&'static str, Tone) {
         Level::Unknown => ("unknown", Tone::Soon),
         Level::ExpiresSoon => ("soon", Tone::Soon),
         Level::Invalid | Level::Failure => ("problem", Tone::Bad),
-    }
-}
-
-/// Breaks a text between words, so that it fits `room` columns. A longer word has a line of its own, and a date in parentheses
-/// stays whole. `None`: one line.
-fn wrapped(text: &str, room: Option<usize>) -> Vec<String> {
-    let Some(room) = room.filter(|room| *room >= LEAST) else {
-        return vec![text.to_owned()];
-    };
-    let mut lines = vec![String::new()];
-    let mut used = 0;
-    for word in words(text) {
-        let width = word.width();
-        if used > 0 && used + 1 + width > room {
-            lines.push(String::new());
-            used = 0;
-        }
-        let line = lines.len() - 1;
-        if used > 0 {
-            lines[line].push(' ');
-            used += 1;
-        }
-        lines[line].push_str(word);
-        used += width;
-    }
-    lines
-}
-
-/// The words of a text. Up to three words in parentheses are one.
-fn words(text: &str) -> Vec<&str> {
-    let mut words = Vec::new();
-    let mut rest = text;
-    while !rest.is_empty() {
-        let inside = rest.find(')').filter(|_| rest.starts_with('('));
-        let group = inside.filter(|end| rest[..*end].matches(' ').count() < 3);
-        let from = group.unwrap_or(0);
-        let end = rest[from..].find(' ').map_or(rest.len(), |at| from + at);
-        words.push(&rest[..end]);
-        rest = rest.get(end + 1..).unwrap_or_default();
-    }
-    words
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn texts_are_broken_between_words() {
-        let text = "one two three four five six seven";
-        assert_eq!(wrapped(text, None), [text]);
-        assert_eq!(wrapped(text, Some(5)), [text], "too narrow");
-        assert_eq!(
-            wrapped(text, Some(20)),
-            ["one two three four", "five six seven"]
-        );
-        let date = "expires in 5 days (3 Dec 2026); soon";
-        assert_eq!(
-            wrapped(date, Some(25)),
-            ["expires in 5 days", "(3 Dec 2026); soon"]
-        );
-        let long = "a https://git.example.com/a/long/path b";
-        assert_eq!(
-            wrapped(long, Some(20)),
-            ["a", "https://git.example.com/a/long/path", "b"]
-        );
     }
 }
