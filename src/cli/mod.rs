@@ -10,6 +10,7 @@ mod check;
 mod clean;
 mod completions;
 mod doctor;
+mod exit;
 mod expires;
 mod failure;
 mod guide;
@@ -20,6 +21,7 @@ mod list;
 mod login;
 mod logout;
 mod messages;
+mod opening;
 mod operation;
 mod page;
 mod progress;
@@ -36,7 +38,6 @@ mod usage;
 mod wrap;
 
 use std::ffi::OsString;
-use std::io;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::process::ExitCode;
@@ -44,20 +45,16 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use self::failure::{CliResult, Failure};
+use self::exit::{finish, status_of};
+use self::opening::{begin, open, settings};
 use self::streams::Streams;
 use crate::config::choice::Choice;
-use crate::config::{Flags, Settings, Verbosity};
-use crate::credential::query::Query;
+use crate::config::{Flags, Verbosity};
 use crate::daemon::{message, server};
-use crate::git::may_prompt::prompt_patience;
-use crate::helper::Helper;
 use crate::helper::lookup::background::COMMAND;
 use crate::platform;
 use crate::protocol::Operation;
-use crate::tasks::calls::{GitsCall, gits_call, gits_flags};
-use crate::terminal::{prompt, with_causes};
-use crate::trace;
+use crate::tasks::calls::{GitsCall, gits_call};
 
 /// Keeps personal access tokens for git: in memory for a while, in the system's keychain, or (only if you choose it) in a
 /// plaintext file. Warns you before a token expires.
@@ -162,12 +159,7 @@ fn run_with(arguments: &[OsString], streams: &mut Streams) -> ExitCode {
             let result = operation::run(operation, flags, streams);
             return finish(result, streams);
         }
-        let is_ours = CommandLine::command().get_subcommands().any(|known| {
-            word.to_str()
-                .is_some_and(|word| known.get_name_and_visible_aliases().contains(&word))
-        });
-        let is_option = word.as_encoded_bytes().starts_with(b"-");
-        if !is_ours && !is_option && usage::is_called_by_git(streams) {
+        if usage::is_unknown(&word) && usage::is_called_by_git(streams) {
             return ExitCode::SUCCESS;
         }
     }
@@ -193,35 +185,8 @@ fn parse(line: impl IntoIterator<Item = OsString>) -> Result<(CommandLine, Strin
         let what = "the argument '--verbose' cannot be used with '--quiet'";
         return Err(command.error(ErrorKind::ArgumentConflict, what));
     }
-    Ok((
-        line,
-        matches.subcommand_name().unwrap_or_default().to_owned(),
-    ))
-}
-
-/// Applies `verbosity`, and starts the trace if one is asked for.
-fn begin(
-    verbosity: Verbosity,
-    flags: &Flags,
-    name: impl FnOnce() -> String,
-    streams: &mut Streams,
-) {
-    streams.is_quiet = verbosity.quiet;
-    streams.redraws_error &= !verbosity.quiet;
-    let problem = tracing::start(verbosity.verbose);
-    tracing::warn(streams, problem);
-    trace::tell("start", || {
-        let mut text = format!(
-            "git-credential-pat {} {}",
-            env!("CARGO_PKG_VERSION"),
-            name()
-        );
-        for word in flags.arguments() {
-            text.push(' ');
-            text.push_str(&word.to_string_lossy());
-        }
-        text
-    });
+    let name = matches.subcommand_name().unwrap_or_default().to_owned();
+    Ok((line, name))
 }
 
 fn carry_out(line: CommandLine, streams: &mut Streams) -> ExitCode {
@@ -256,60 +221,9 @@ fn carry_out(line: CommandLine, streams: &mut Streams) -> ExitCode {
     finish(result, streams)
 }
 
-/// Prints why a command failed. A reader that closed its end has what it wanted.
-fn finish(result: CliResult, streams: &mut Streams) -> ExitCode {
-    trace::tell("end", || match &result {
-        Ok(code) if *code == ExitCode::SUCCESS => "the command succeeded".to_owned(),
-        Ok(_) => "the command ended with another exit status than 0".to_owned(),
-        Err(failure) => format!("the command failed: {}", with_causes(failure)),
-    });
-    match result {
-        Ok(code) => code,
-        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
-            ExitCode::SUCCESS
-        }
-        Err(Failure::Prompt(prompt::Error::Interrupted)) => {
-            ui::complain(streams, "interrupted: nothing was changed", None);
-            // As a shell reports a process that Ctrl-C ended.
-            ExitCode::from(130)
-        }
-        Err(failure) => {
-            ui::error(streams, &failure, failure.hint());
-            ExitCode::FAILURE
-        }
-    }
-}
-
 /// The program's own description of its command line, for the manual page.
 pub fn command_line() -> clap::Command {
     CommandLine::command()
-}
-
-/// Settings and the helper over them, for a command.
-fn open(flags: Flags, url: Option<&Query>) -> CliResult<(Settings, Helper)> {
-    let settings = settings(flags, url)?;
-    let helper = Helper::new(&settings, prompt_patience());
-    Ok((settings, helper))
-}
-
-/// Settings for a command. Without flags, those in git's configuration count.
-fn settings(flags: Flags, url: Option<&Query>) -> CliResult<Settings> {
-    platform::harden();
-    let flags = if flags == Flags::default() {
-        gits_flags(url).unwrap_or_default()
-    } else {
-        flags
-    };
-    Ok(Settings::load(flags)?)
-}
-
-/// The exit status: a failure if a storage could not be read.
-fn status_of(is_whole: bool) -> ExitCode {
-    if is_whole {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
 }
 
 #[cfg(test)]

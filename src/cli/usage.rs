@@ -1,7 +1,7 @@
 //! Wrong command lines: an unknown word is an error for a user, and ignored for a later git. Messages repeat a value unless it
 //! may be a token.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::Read;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -41,6 +41,15 @@ const PROTOCOL_KEYS: [&[u8]; 16] = [
     b"username",
     b"wwwauth[]",
 ];
+
+/// Whether `word` is neither a command of this program nor an option.
+pub(super) fn is_unknown(word: &OsStr) -> bool {
+    let is_known = command_line().get_subcommands().any(|known| {
+        word.to_str()
+            .is_some_and(|word| known.get_name_and_visible_aliases().contains(&word))
+    });
+    !is_known && !word.as_encoded_bytes().starts_with(b"-")
+}
 
 /// Whether standard input holds a request of git. A later git may know more operations than this helper, and expects
 /// silence from a helper that does not know one (gitcredentials(7)).

@@ -1,43 +1,12 @@
-//! The lines of the screen, in words.
+//! All lines of the screen in words, and the hint below them.
 
-use crate::cli::messages::{counted, token_of, unused};
-use crate::credential::expiry::Expiry;
-use crate::credential::key::Key;
-use crate::helper::token_state::TokenState;
+use super::screen::StatusLine;
+use super::tokens::{named, tokens, tokens_of_url};
+use crate::cli::messages::{counted, unused};
 use crate::tasks::status::StatusScreen;
 use crate::tasks::status::calls::{Chain, GitCalls};
 use crate::tasks::status::level::Level;
 use crate::tasks::status::storages::{Health, StorageStatus};
-use crate::tasks::status::tokens::TokenStatus;
-use crate::time::in_words;
-
-/// So many tokens with a problem have a line of their own.
-const MOST: usize = 3;
-
-pub(super) struct StatusLine {
-    pub(super) title: &'static str,
-    pub(super) level: Level,
-    pub(super) says: String,
-    pub(super) hint: Option<String>,
-}
-
-impl StatusLine {
-    fn new(title: &'static str, level: Level, says: impl Into<String>) -> Self {
-        Self {
-            title,
-            level,
-            says: says.into(),
-            hint: None,
-        }
-    }
-
-    fn hinting(self, hint: impl Into<String>) -> Self {
-        Self {
-            hint: Some(hint.into()),
-            ..self
-        }
-    }
-}
 
 /// All lines, in the order of the screen. `url`: as a word for a shell.
 pub(super) fn lines(status: &StatusScreen, url: Option<&str>, unix_now: u64) -> Vec<StatusLine> {
@@ -165,126 +134,4 @@ fn storage(storage: &StorageStatus) -> StatusLine {
         hint: storage.hint.clone(),
         ..StatusLine::new("storages", storage.level, says)
     }
-}
-
-/// Each state in words, in the order in which they are counted.
-const STATES: [(TokenState, &str); 7] = [
-    (TokenState::Good, "good"),
-    (TokenState::Unknown, "without a known expiry"),
-    (TokenState::ExpiresSoon, "expires soon"),
-    (TokenState::Blocked, "blocked"),
-    (TokenState::Expired, "expired"),
-    (TokenState::Rejected, "rejected"),
-    (TokenState::Revoked, "revoked"),
-];
-
-fn tokens(status: &StatusScreen, unix_now: u64) -> Vec<StatusLine> {
-    let all = &status.tokens;
-    let level = status.tokens_level();
-    if all.is_empty() && !status.is_whole() {
-        let says = "none in the storages that could be read";
-        return vec![StatusLine::new("tokens", level, says)];
-    }
-    if all.is_empty() {
-        let line = StatusLine::new("tokens", level, "none is kept");
-        let hint = "save one with 'git credential-pat login URL', or enter it where git asks";
-        return vec![line.hinting(hint)];
-    }
-    let mut counts = Vec::new();
-    for (state, word) in STATES {
-        let count = all.iter().filter(|token| token.state == state).count();
-        if count > 0 {
-            counts.push(format!("{count} {word}"));
-        }
-    }
-    let counts = match &counts[..] {
-        [one] => one.clone(),
-        several => format!("{}: {}", all.len(), several.join(", ")),
-    };
-    let mut lines = vec![StatusLine::new("tokens", level, counts)];
-    let mut problems = Vec::new();
-    for token in all {
-        let level = Level::of(token.state);
-        if matches!(level, Level::Invalid | Level::Unknown) {
-            problems.push(renewing("tokens", token, unix_now));
-        }
-    }
-    let more = problems.len().saturating_sub(MOST);
-    problems.truncate(MOST);
-    lines.append(&mut problems);
-    if more > 0 {
-        let says = format!("and {more} more: see 'git credential-pat list'");
-        lines.push(StatusLine::new("tokens", level, says));
-    }
-    let next = all
-        .iter()
-        .filter(|token| Level::of(token.state) < Level::Invalid);
-    let next = next.filter(|token| token.expiry.is_some());
-    if let Some(next) = next.min_by_key(|token| token.expiry.map(Expiry::unix)) {
-        lines.push(renewing("next", next, unix_now));
-    }
-    lines
-}
-
-fn tokens_of_url(status: &StatusScreen, url: &str, unix_now: u64) -> Vec<StatusLine> {
-    if status.tokens.is_empty() {
-        let says = if status.is_whole() {
-            "none is kept for this URL"
-        } else {
-            "none for this URL in the storages that could be read"
-        };
-        let line = StatusLine::new("token", status.tokens_level(), says);
-        let hint = format!("save one with 'git credential-pat login {url}'");
-        return vec![line.hinting(hint)];
-    }
-    let tokens = status.tokens.iter();
-    let tokens = tokens.map(|token| {
-        let line = renewing("token", token, unix_now);
-        let says = format!("{}; it is in {}", line.says, token.storage.place());
-        StatusLine { says, ..line }
-    });
-    tokens.collect()
-}
-
-/// A token in its state, and the command that renews it.
-fn renewing(title: &'static str, token: &TokenStatus, unix_now: u64) -> StatusLine {
-    let date = token.expiry.map(|expiry| {
-        let day = expiry.day();
-        if expiry.is_past(unix_now) {
-            let ago = in_words(unix_now.saturating_sub(expiry.unix()));
-            format!("expired {ago} ago ({day})")
-        } else {
-            format!("expires in {} ({day})", in_words(expiry.left(unix_now)))
-        }
-    });
-    let words = match token.state {
-        TokenState::Rejected => "was rejected".to_owned(),
-        TokenState::Revoked => "was revoked".to_owned(),
-        TokenState::Blocked => "is blocked by its forge".to_owned(),
-        TokenState::Expired => date.unwrap_or_else(|| "has expired".to_owned()),
-        _ => date.unwrap_or_else(|| "has no known expiry".to_owned()),
-    };
-    let level = Level::of(token.state);
-    let line = StatusLine::new(title, level, format!("{} {words}", named(&token.key)));
-    let command = match level {
-        Level::Good | Level::Note => return line,
-        Level::Unknown => "check",
-        Level::ExpiresSoon | Level::Invalid | Level::Failure => "login",
-    };
-    let what = if command == "check" {
-        "ask it with"
-    } else {
-        "create a new one with"
-    };
-    let key = token.key.argument();
-    line.hinting(format!("{what} 'git credential-pat {command} {key}'"))
-}
-
-/// `octocat at https://github.com`.
-fn named(key: &Key) -> String {
-    let token = token_of(key);
-    token
-        .strip_prefix("the token for ")
-        .unwrap_or(&token)
-        .to_owned()
 }

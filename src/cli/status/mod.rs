@@ -2,30 +2,23 @@
 
 mod json;
 mod lines;
+mod screen;
+mod tokens;
 
-use std::fmt::Write as _;
 use std::process::ExitCode;
 
-use self::lines::{StatusLine, hint, lines};
+use self::lines::{hint, lines};
+use self::screen::show;
 use super::failure::CliResult;
 use super::streams::Streams;
-use super::table::Tone;
-use super::wrap::wrapped;
 use super::{settings, ui};
 use crate::config::Flags;
 use crate::credential::query::Query;
-use crate::credential::username::without_tokens;
 use crate::git::Git;
 use crate::tasks::doctor::query::Question;
 use crate::tasks::status::StatusScreen;
-use crate::tasks::status::level::Level;
 use crate::tasks::target;
-use crate::terminal::escape;
 use crate::time;
-
-/// The columns before the text: the title, and the word for the level.
-const TITLE: usize = 10;
-const WORD: usize = 9;
 
 /// Show on one screen whether git calls this helper, which storages work, and which token expires next
 #[derive(clap::Args)]
@@ -62,52 +55,7 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
         let json = json::StatusJson::of(&status, hint);
         ui::print_json(streams, &json)?;
     } else {
-        print(streams, &lines, hint)?;
+        show(streams, &lines, hint)?;
     }
     Ok(ExitCode::from(status.level().exit_code()))
-}
-
-fn print(streams: &mut Streams, lines: &[StatusLine], hint: Option<&str>) -> CliResult<()> {
-    let mut text = String::new();
-    let bold = ui::style(streams, Tone::Heading);
-    let room = streams
-        .columns
-        .map(|columns| columns.saturating_sub(TITLE + WORD));
-    let mut last = "";
-    for line in lines {
-        // The lines of one title stand together.
-        let title = if line.title == last { "" } else { line.title };
-        last = line.title;
-        let (word, tone) = word(line.level);
-        let colour = ui::style(streams, tone);
-        let gap = " ".repeat(TITLE - title.len());
-        let title = if title.is_empty() {
-            gap
-        } else {
-            format!("{bold}{title}{bold:#}{gap}")
-        };
-        let word = format!("{colour}{word}{colour:#}{}", " ".repeat(WORD - word.len()));
-        let says = wrapped(&safe(&line.says), room);
-        let says = says.join(&format!("\n{}", " ".repeat(TITLE + WORD)));
-        let _ = writeln!(text, "{title}{word}{says}");
-    }
-    if let Some(hint) = hint {
-        let _ = writeln!(text, "{bold}hint:{bold:#} {}", safe(hint));
-    }
-    Ok(ui::print(streams, &text)?)
-}
-
-/// Text from git's configuration and from the system may hold a token.
-fn safe(text: &str) -> String {
-    escape::whole(&without_tokens(text))
-}
-
-fn word(level: Level) -> (&'static str, Tone) {
-    match level {
-        Level::Good => ("ok", Tone::Good),
-        Level::Note => ("note", Tone::Soon),
-        Level::Unknown => ("unknown", Tone::Soon),
-        Level::ExpiresSoon => ("soon", Tone::Soon),
-        Level::Invalid | Level::Failure => ("problem", Tone::Bad),
-    }
 }

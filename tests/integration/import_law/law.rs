@@ -16,7 +16,7 @@ const SIBLINGS: &[(&str, &[&str])] = &[
         "cli",
         &[
             "ui", "json", "messages", "progress", "streams", "failure", "guide", "page", "rule",
-            "table", "usage", "wrap",
+            "table", "tracing", "usage", "wrap",
         ],
     ),
     ("forge", &["answer"]),

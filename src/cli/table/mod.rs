@@ -4,11 +4,14 @@
 //! as far as necessary, but not below 12, and `("SCOPES", 0)` leaves it out. A shortened cell has `…` at its end. Before the first step
 //! the URLs lose `https://`. A shortened URL keeps its host and the end of its path.
 
+mod shorten;
+
 use std::fmt::Write as _;
 
 use anstyle::Style;
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
+use self::shorten::{PATH_END, beginning, shortened_url, split_url};
 use crate::helper::token_state::TokenState;
 
 const BAR: usize = 10;
@@ -18,11 +21,6 @@ const GAP: usize = 2;
 const NARROWEST: usize = 60;
 /// The time that a full bar stands for: a tenth of it is three days.
 const FULL_BAR: u64 = 30 * 86_400;
-/// What stands for the part that is left out.
-const CUT: &str = "…";
-/// The part of a path that a shortened URL shows at least, with `/…` before.
-const PATH_END: usize = 10;
-
 /// The meaning of a cell, which its colour shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tone {
@@ -219,57 +217,6 @@ fn in_blocks(layout: &Layout, rows: &[Vec<Cell>], style: impl Fn(Tone) -> Style)
     blocks.join("\n")
 }
 
-/// The text, or its beginning and `…`.
-fn beginning(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_owned();
-    }
-    let mut shown = String::new();
-    for character in text.chars() {
-        if shown.width() + character.width().unwrap_or(0) + CUT.width() > width {
-            break;
-        }
-        shown.push(character);
-    }
-    shown.truncate(shown.trim_end().len());
-    shown + CUT
-}
-
-/// The text, or `…` and its end.
-fn end(text: &str, width: usize) -> String {
-    if text.width() <= width {
-        return text.to_owned();
-    }
-    let mut start = text.len();
-    for (at, _) in text.char_indices().rev() {
-        if text[at..].width() + CUT.width() > width {
-            break;
-        }
-        start = at;
-    }
-    format!("{CUT}{}", &text[start..])
-}
-
-/// Protocol and host, and the path from its `/` on.
-fn split_url(url: &str) -> (&str, &str) {
-    let host = url.find("://").map_or(0, |at| at + 3);
-    let path = url[host..].find('/').map_or(url.len(), |at| host + at);
-    url.split_at(path)
-}
-
-fn shortened_url(url: &str, width: usize) -> String {
-    let (host, path) = split_url(url);
-    if url.width() <= width {
-        url.to_owned()
-    } else if path.is_empty() {
-        end(host, width)
-    } else if host.width() + 3 <= width {
-        format!("{host}/{}", end(path, width - host.width() - 1))
-    } else {
-        format!("{}/{CUT}", end(host, width.saturating_sub(2)))
-    }
-}
-
 /// The rest of thirty days in ten steps, rounded up: `[####------]`.
 pub(super) fn bar(left: u64) -> String {
     let steps = left.min(FULL_BAR).div_ceil(FULL_BAR / BAR as u64);
@@ -396,41 +343,6 @@ mod tests {
             text,
             "URL  USER  EXPIRES\nu    a     \x1b[31mexpired\x1b[0m\n"
         );
-    }
-
-    #[test]
-    fn a_shortened_url_keeps_its_host_and_the_end_of_its_path() {
-        let long = "one.test/acme/rockets/engine.git";
-        for (url, width, shown) in [
-            (long, 32, long),
-            (long, 20, "one.test/\u{2026}engine.git"),
-            (long, 18, "one.test/\u{2026}gine.git"),
-            (long, 12, "one.test/\u{2026}it"),
-            (long, 10, "one.test/\u{2026}"),
-            (long, 9, "\u{2026}e.test/\u{2026}"),
-            (
-                "http://one.test/acme/rockets",
-                25,
-                "http://one.test/\u{2026}/rockets",
-            ),
-            ("one.test", 6, "\u{2026}.test"),
-        ] {
-            assert_eq!(shortened_url(url, width), shown, "{url} {width}");
-        }
-    }
-
-    #[test]
-    fn wide_characters_count_twice() {
-        assert_eq!(
-            beginning("\u{6771}\u{4eac}\u{90fd}", 6),
-            "\u{6771}\u{4eac}\u{90fd}"
-        );
-        assert_eq!(
-            beginning("\u{6771}\u{4eac}\u{90fd}", 5),
-            "\u{6771}\u{4eac}\u{2026}"
-        );
-        assert_eq!(beginning("\u{6771}\u{4eac}\u{90fd}", 4), "\u{6771}\u{2026}");
-        assert_eq!(end("\u{6771}\u{4eac}\u{90fd}", 4), "\u{2026}\u{90fd}");
     }
 
     #[test]

@@ -1,15 +1,17 @@
 //! `login`: reads a new token, saves it, and says where and for how long.
 
+mod path;
+
 use std::process::ExitCode;
 
 use clap::builder::NonEmptyStringValueParser;
 
+use self::path::{as_git_will_ask, offered_rule};
 use super::failure::{CliResult, Failure};
 use super::page::PageArguments;
 use super::streams::Streams;
 use super::usage::MISUSE;
 use super::{guide, open, page, rule, ui};
-use crate::config::account::Account;
 use crate::config::{Flags, Settings};
 use crate::credential::Credential;
 use crate::credential::expiry::StatedExpiry;
@@ -21,8 +23,8 @@ use crate::journal::known::Known;
 use crate::secret::Secret;
 use crate::storage::StorageKind;
 use crate::tasks::calls::Calls;
-use crate::tasks::login::{self, PathProblem};
-use crate::tasks::{accounts, location, target};
+use crate::tasks::login;
+use crate::tasks::{location, target};
 use crate::terminal::escape;
 use crate::terminal::prompt::Dialogue;
 use crate::time;
@@ -119,49 +121,6 @@ fn from_remote(streams: &mut Streams) -> CliResult<Option<Query>> {
     Ok(Some(query))
 }
 
-/// Asks whether the path of the URL shall have a token of its own, and returns the rule for it. `None`: git sends the path without
-/// a rule, or there is no terminal.
-fn offered_rule(
-    given: &Query,
-    settings: &Settings,
-    dialogue: Option<&mut Dialogue>,
-) -> CliResult<Option<Account>> {
-    let (Some(dialogue), Ok(rule)) = (dialogue, accounts::rule(given, None)) else {
-        return Ok(None);
-    };
-    let mut rules = settings.accounts.iter();
-    let has_rule = rules.any(|rule| rule.key.path.is_some() && rule.covers(given));
-    if given.path.is_none() || has_rule || login::is_path_sent(given) {
-        return Ok(None);
-    }
-    let url = escape::safe(&rule.key.url());
-    let line = dialogue.shown_line(&format!("Keep a token of its own for {url}? [y/N] "))?;
-    let answer = line.as_slice().trim_ascii().to_ascii_lowercase();
-    let is_agreed = [&b"y"[..], b"yes"].contains(&&answer[..]);
-    Ok(is_agreed.then_some(rule))
-}
-
-/// Changes `query` to the one that git will ask, and warns if git does not send its path. `is_new`: the rule is added later.
-fn as_git_will_ask(
-    query: Query,
-    settings: &Settings,
-    (is_typed, is_new): (bool, bool),
-    streams: &mut Streams,
-) -> Query {
-    let given = query.duplicate();
-    let (query, problem) = login::as_git_will_ask(query, settings);
-    match problem {
-        Some(PathProblem::RuleWithoutPath) if !is_new => ui::warn(
-            streams,
-            "git does not send the path that an [[account]] needs: this token will not be found",
-            Some("run 'git credential-pat setup'"),
-        ),
-        Some(PathProblem::LeftOut) if is_typed => warn_of_path(streams, &given),
-        _ => {}
-    }
-    query
-}
-
 /// `several`: the users whose tokens are stored.
 fn typed_username(
     query: &Query,
@@ -241,22 +200,4 @@ fn report(
         ui::warn(streams, &what, Some(&hint));
     }
     Ok(())
-}
-
-/// Warns that the path is left out, and names the command that keeps a token for it.
-fn warn_of_path(streams: &mut Streams, given: &Query) {
-    let mut whole = given.duplicate();
-    let path = whole.path.take().unwrap_or_default();
-    let url = whole.key().map(|key| key.url()).unwrap_or_default();
-    let what = format!(
-        "git does not send the path '{}': the token is for all of {}",
-        escape::safe(&path),
-        escape::safe(&url)
-    );
-    let rule = accounts::rule(given, None).ok();
-    let hint = rule.map(|rule| {
-        let url = rule.key.argument();
-        format!("for a token of its own, run 'git credential-pat account add {url}' first")
-    });
-    ui::warn(streams, &what, hint.as_deref());
 }

@@ -1,18 +1,15 @@
 //! `clean`: shows the credentials that no longer work, asks, and removes them.
 
-use serde::Serialize;
+mod stale;
 
+use self::stale::{LAYOUT, json, row};
 use super::failure::CliResult;
-use super::json::{ShownKey, moment};
 use super::messages::credentials;
 use super::streams::Streams;
-use super::table::{Cell, Layout};
 use super::usage::shown;
 use super::{open, status_of, ui};
 use crate::config::Flags;
-use crate::credential::expiry::Expiry;
 use crate::credential::query::Query;
-use crate::credential::username::Username;
 use crate::git::may_prompt::prompt_patience;
 use crate::helper::issuer::Issuers;
 use crate::helper::open::open_rest;
@@ -20,7 +17,6 @@ use crate::neighbour::registry::Neighbours;
 use crate::tasks::clean::Clean;
 use crate::tasks::clean::stale::{CleanStep, Reason, StaleCredential, keep_numbers};
 use crate::tasks::target;
-use crate::terminal::escape;
 use crate::time;
 
 /// Remove credentials that have expired, were rejected or superseded, and copies of them in other helpers
@@ -42,38 +38,6 @@ pub(super) struct Arguments {
     /// Print JSON
     #[arg(long)]
     json: bool,
-}
-
-const LAYOUT: Layout = Layout {
-    headings: &["NO", "URL", "USER", "KEPT IN", "SECRET", "STORED", "WHY"],
-    steps: &[
-        ("STORED", 0),
-        ("SECRET", 0),
-        ("KEPT IN", 24),
-        ("URL", 36),
-        ("WHY", 28),
-        ("USER", 16),
-        ("KEPT IN", 10),
-        ("URL", 24),
-        ("WHY", 12),
-        ("USER", 8),
-        ("URL", 16),
-    ],
-};
-
-#[derive(Serialize)]
-struct StaleJson<'a> {
-    #[serde(flatten)]
-    key: ShownKey,
-    owner: &'a str,
-    place: Option<&'a str>,
-    plaintext: bool,
-    items: usize,
-    secret: Option<&'a str>,
-    stored: Option<String>,
-    reason: &'static str,
-    since: Option<String>,
-    outcome: CleanStep,
 }
 
 pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) -> CliResult {
@@ -124,60 +88,6 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
     report(streams, &all, arguments.json)?;
     let is_done = count(&all, CleanStep::Failed) == 0;
     Ok(status_of(is_answered && is_whole && is_done))
-}
-
-fn row(stale: &StaleCredential, number: usize) -> Vec<Cell> {
-    let key = &stale.credential.key;
-    let mut place = stale.owner.clone();
-    if let Some(at) = &stale.place {
-        place = format!("{place} {at}");
-    }
-    if stale.items > 1 {
-        place = format!("{place} ({} items)", stale.items);
-    }
-    let mut why = match stale.reason {
-        Reason::Retired(says) => says.to_owned(),
-        reason => reason.word().to_owned(),
-    };
-    if let Some(since) = stale.since.and_then(Expiry::from_unix) {
-        why = format!("{why} {}", since.day());
-    }
-    match stale.step {
-        CleanStep::Kept => why.push_str(" (kept)"),
-        CleanStep::ReadOnly => why.push_str(" (read-only: remove it there yourself)"),
-        _ => {}
-    }
-    let stored = stale.stored.and_then(Expiry::from_unix);
-    let cells = [
-        key.username.as_ref().map(Username::shown),
-        Some(escape::safe(place.as_bytes())),
-        stale.label.as_ref().map(|label| format!("#{label}")),
-        stored.map(Expiry::day),
-        Some(why),
-    ];
-    let mut row = vec![
-        number.to_string().into(),
-        Cell::url(escape::safe(&key.url())),
-    ];
-    for cell in cells {
-        row.push(cell.unwrap_or_else(|| "-".to_owned()).into());
-    }
-    row
-}
-
-fn json(stale: &StaleCredential) -> StaleJson<'_> {
-    StaleJson {
-        key: (&stale.credential.key).into(),
-        owner: &stale.owner,
-        place: stale.place.as_deref(),
-        plaintext: stale.is_plaintext,
-        items: stale.items,
-        secret: stale.label.as_deref(),
-        stored: moment(stale.stored),
-        reason: stale.reason.word(),
-        since: moment(stale.since),
-        outcome: stale.step,
-    }
 }
 
 /// `are_whole`: false if a storage, or another helper, could not be read.

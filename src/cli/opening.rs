@@ -1,0 +1,54 @@
+//! What a command opens before its work: the trace, the settings, and the helper over them.
+
+use super::failure::CliResult;
+use super::streams::Streams;
+use super::tracing;
+use crate::config::{Flags, Settings, Verbosity};
+use crate::credential::query::Query;
+use crate::git::may_prompt::prompt_patience;
+use crate::helper::Helper;
+use crate::tasks::calls::gits_flags;
+use crate::{platform, trace};
+
+/// Applies `verbosity`, and starts the trace if one is asked for.
+pub(super) fn begin(
+    verbosity: Verbosity,
+    flags: &Flags,
+    name: impl FnOnce() -> String,
+    streams: &mut Streams,
+) {
+    streams.is_quiet = verbosity.quiet;
+    streams.redraws_error &= !verbosity.quiet;
+    let problem = tracing::start(verbosity.verbose);
+    tracing::warn(streams, problem);
+    trace::tell("start", || {
+        let mut text = format!(
+            "git-credential-pat {} {}",
+            env!("CARGO_PKG_VERSION"),
+            name()
+        );
+        for word in flags.arguments() {
+            text.push(' ');
+            text.push_str(&word.to_string_lossy());
+        }
+        text
+    });
+}
+
+/// Settings and the helper over them, for a command.
+pub(super) fn open(flags: Flags, url: Option<&Query>) -> CliResult<(Settings, Helper)> {
+    let settings = settings(flags, url)?;
+    let helper = Helper::new(&settings, prompt_patience());
+    Ok((settings, helper))
+}
+
+/// Settings for a command. Without flags, those in git's configuration count.
+pub(super) fn settings(flags: Flags, url: Option<&Query>) -> CliResult<Settings> {
+    platform::harden();
+    let flags = if flags == Flags::default() {
+        gits_flags(url).unwrap_or_default()
+    } else {
+        flags
+    };
+    Ok(Settings::load(flags)?)
+}
