@@ -1,34 +1,38 @@
 //! The background look-up that `store` starts: one request about one token, without a message.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use super::tracing;
 use crate::config::{Flags, Settings};
 use crate::helper::Helper;
 use crate::helper::lookup::Lookup;
+use crate::helper::lookup::background::COMMAND;
 use crate::protocol::read::{self, AttributeLines};
+use crate::tasks::calls::gits_call;
 use crate::{platform, time};
 
 /// The process ends after this many seconds, even if a call hangs.
 const LIFE: u32 = 10;
 
-/// Leaves the caller behind. Runs before any file is opened: all inherited descriptors are closed.
-pub(super) fn detach() {
+/// Makes the look-up, if `arguments` ask for one. Leaves the caller behind before any file is opened: all inherited descriptors
+/// are closed.
+pub(super) fn answer(arguments: &[OsString]) -> Option<ExitCode> {
+    if arguments.last()? != COMMAND {
+        return None;
+    }
     platform::close_inherited();
     platform::end_after(LIFE);
     platform::harden();
     platform::leave_session();
+    // No user reads a message of this process.
+    let _ = tracing::start(false);
+    let is_done = gits_call(arguments).and_then(|call| look_up(call.flags));
+    Some(is_done.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS))
 }
 
 /// Asks about the entry that standard input names.
-pub(super) fn run(flags: Flags) -> ExitCode {
-    if look_up(flags).is_some() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
-}
-
 fn look_up(flags: Flags) -> Option<()> {
     let mut input = platform::stdin().ok()?;
     let bytes = read::receive(&mut input).ok()?;

@@ -51,7 +51,6 @@ use self::streams::Streams;
 use crate::config::choice::Choice;
 use crate::config::{Flags, Verbosity};
 use crate::daemon::{message, server};
-use crate::helper::lookup::background::COMMAND;
 use crate::platform;
 use crate::protocol::Operation;
 use crate::tasks::calls::{GitsCall, gits_call};
@@ -127,11 +126,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Err(error) => ui::last_words("cannot keep tokens in memory", &error),
         };
     }
-    if arguments.last().is_some_and(|word| word == COMMAND) {
-        background::detach();
-        // No user reads a message of this process.
-        let _ = tracing::start(false);
-        return gits_call(&arguments).map_or(ExitCode::FAILURE, |call| background::run(call.flags));
+    if let Some(code) = background::answer(&arguments) {
+        return code;
     }
     let last = arguments.last().map(|word| word.as_encoded_bytes());
     let is_for_git = last.and_then(Operation::from_word).is_some();
