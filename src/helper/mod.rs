@@ -81,3 +81,25 @@ impl Helper {
         self.looks_up
     }
 }
+
+#[cfg(test)]
+impl Helper {
+    /// Over these storages, with a journal in `folder`. Nothing is looked up.
+    pub(crate) fn over(storages: Storages, folder: &std::path::Path) -> Self {
+        let day = Duration::from_secs(86_400);
+        Self {
+            storages,
+            journal: Journal::in_folder(folder),
+            issuers: Issuers::new(Vec::new()),
+            lifetime: Lifetime {
+                timeout: day,
+                max_age: day,
+            },
+            warn: Warn {
+                before: day,
+                every: day,
+            },
+            looks_up: false,
+        }
+    }
+}

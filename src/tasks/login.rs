@@ -242,3 +242,136 @@ fn settle(
     }
     Ok(known)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credential::expiry::Expiry;
+    use crate::helper::notice::Notice;
+    use crate::helper::storages::Storages;
+    use crate::storage::memory::Memory;
+    use crate::storage::{Error, Expected, Listed, Position, Storage, StorageKind};
+    use crate::time;
+
+    /// Keeps entries, and fails to list them.
+    #[derive(Debug)]
+    struct Unlisted(Memory);
+
+    impl Storage for Unlisted {
+        fn kind(&self) -> StorageKind {
+            StorageKind::Memory
+        }
+
+        fn get(&self, wanted: &Query) -> Result<Option<Credential>, Error> {
+            self.0.get(wanted)
+        }
+
+        fn put(
+            &self,
+            credential: &Credential,
+            position: Position,
+            expected: Expected<'_>,
+        ) -> Result<bool, Error> {
+            self.0.put(credential, position, expected)
+        }
+
+        fn set_expiry(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {
+            self.0.set_expiry(kept, end)
+        }
+
+        fn erase(&self, unwanted: &Query) -> Result<usize, Error> {
+            self.0.erase(unwanted)
+        }
+
+        fn list(&self) -> Result<Vec<Listed>, Error> {
+            Err(Error::Failed {
+                operation: "list",
+                kind: StorageKind::Memory,
+                cause: "made up".into(),
+            })
+        }
+
+        fn check(&self) -> Result<(), Error> {
+            Ok(())
+        }
+    }
+
+    /// A keychain that cannot be reached.
+    #[derive(Debug)]
+    struct Away;
+
+    impl Away {
+        fn error<T>() -> Result<T, Error> {
+            Err(Error::Unavailable {
+                kind: StorageKind::Keychain,
+                cause: "made up".into(),
+            })
+        }
+    }
+
+    impl Storage for Away {
+        fn kind(&self) -> StorageKind {
+            StorageKind::Keychain
+        }
+
+        fn get(&self, _wanted: &Query) -> Result<Option<Credential>, Error> {
+            Self::error()
+        }
+
+        fn put(
+            &self,
+            _credential: &Credential,
+            _position: Position,
+            _expected: Expected<'_>,
+        ) -> Result<bool, Error> {
+            Self::error()
+        }
+
+        fn set_expiry(&self, _kept: &Credential, _end: Option<Expiry>) -> Result<bool, Error> {
+            Self::error()
+        }
+
+        fn erase(&self, _unwanted: &Query) -> Result<usize, Error> {
+            Self::error()
+        }
+
+        fn list(&self) -> Result<Vec<Listed>, Error> {
+            Self::error()
+        }
+
+        fn check(&self) -> Result<(), Error> {
+            Self::error()
+        }
+    }
+
+    #[test]
+    fn the_notices_of_a_saved_token_survive_a_failure_to_withdraw_its_expiry() {
+        let folder = tempfile::tempdir().unwrap();
+        let list: Vec<Box<dyn Storage>> =
+            vec![Box::new(Away), Box::new(Unlisted(Memory::new(time::now)))];
+        let helper = Helper::over(Storages::of(list, false), folder.path());
+        let described = Query {
+            protocol: Some(b"https".to_vec()),
+            host: Some(b"one.test".to_vec()),
+            username: Some(b"alice".to_vec().into()),
+            password: Some(Secret::new(b"made-up")),
+            ..Query::default()
+        };
+        let credential = Credential::complete(described).unwrap();
+        let save = |stated| {
+            let now = time::now();
+            save(&helper, &credential, None, &Asked::NoForge, stated, now).unwrap()
+        };
+        assert!(save(None).value.is_ok());
+        let outcome = save(Some(StatedExpiry::Never));
+        assert!(matches!(outcome.value, Err(Error::Failed { .. })));
+        assert!(matches!(
+            outcome.notices[..],
+            [Notice::PassedOver {
+                cause: Error::Unavailable { .. }
+            }]
+        ));
+        let kept = helper.storages().kept_for(&Query::exact(&credential.key));
+        assert_eq!(kept.unwrap(), Some(credential));
+    }
+}
