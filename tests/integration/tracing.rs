@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::thread;
 
+use git_credential_pat::cli::command_line;
+
 use crate::attributes::{Answer, lines};
 use crate::flow::{Flow, NEW_TOKEN, ours};
 use crate::forge::work::{Work, in_days};
@@ -14,6 +16,7 @@ use crate::forge::{Speaks, Token};
 use crate::git;
 use crate::process::{self, Output};
 use crate::sandbox::Sandbox;
+use crate::terminal::Session;
 use crate::tool;
 
 const VARIABLE: &str = "GIT_CREDENTIAL_PAT_TRACE";
@@ -229,7 +232,51 @@ fn secret_requests() -> Vec<Vec<u8>> {
     requests
 }
 
-/// Runs every command with a trace on standard error and in a file. `asks` gets each command line and its input.
+/// After the operations for git, every command. With `--show`, at a terminal.
+const COMMANDS: [&str; 40] = [
+    "capability",
+    "status",
+    "status --json",
+    "status https://one.test",
+    "list --json",
+    "check",
+    "check --json",
+    "check --notify",
+    "expires https://one.test 40d",
+    "list https://one.test --storage all --sort used --json",
+    "import --dry-run",
+    "import --yes --replace git-store",
+    "import --yes env:MADE_UP --url https://three.test",
+    "rotate https://one.test",
+    "clean --dry-run",
+    "clean --yes",
+    "doctor",
+    "doctor https://one.test",
+    "setup --dry-run",
+    "setup --reminder --dry-run",
+    "setup --undo --dry-run",
+    "cache status",
+    "login --with-token https://alice@four.test",
+    "token https://four.test",
+    "token https://four.test --show",
+    "account add https://four.test/acme ghp_MARKERmadeup0123456789",
+    "account add https://four.test/acme alice",
+    "account list",
+    "account list --json",
+    "account remove https://four.test/acme",
+    "completions bash",
+    "help list",
+    "logout --dry-run https://one.test",
+    "logout --yes https://one.test",
+    "logout --dry-run --all",
+    "logout --all --yes",
+    "check",
+    "status",
+    "cache clear",
+    "cache stop",
+];
+
+/// Gives each command line and its input to `ask`.
 fn every_command(mut ask: impl FnMut(&str, &[u8])) {
     for request in secret_requests() {
         for operation in ["store", "get", "store", "store", "erase", "get", "store"] {
@@ -240,30 +287,32 @@ fn every_command(mut ask: impl FnMut(&str, &[u8])) {
     ask("expires https://one.test 2020-01-01", b"");
     ask("get", &lines(&SITE));
     let token = format!("{MARKER}-typed-0123456789\n");
-    for command in [
-        "list --json",
-        "check",
-        "check --json",
-        "expires https://one.test 40d",
-        "import --dry-run",
-        "import --yes --replace git-store",
-        "import --yes env:MADE_UP --url https://three.test",
-        "rotate https://one.test",
-        "clean --dry-run",
-        "clean --yes",
-        "doctor",
-        "doctor https://one.test",
-        "setup --dry-run",
-        "setup --undo --dry-run",
-        "cache status",
-        "login --with-token https://alice@four.test",
-        "help list",
-        "logout --yes https://one.test",
-        "cache clear",
-        "cache stop",
-    ] {
+    for command in COMMANDS {
         ask(command, token.as_bytes());
     }
+}
+
+/// The names of all commands without subcommands, such as `account add`.
+fn leaves(command: &clap::Command, name: &str, all: &mut Vec<String>) {
+    for inner in command.get_subcommands() {
+        let name = format!("{name}{}", inner.get_name());
+        if inner.has_subcommands() {
+            leaves(inner, &format!("{name} "), all);
+        } else {
+            all.push(name);
+        }
+    }
+}
+
+#[test]
+fn every_command_is_traced_here() {
+    let mut missing = Vec::new();
+    leaves(&command_line(), "", &mut missing);
+    assert!(missing.contains(&"account add".to_owned()), "{missing:?}");
+    every_command(|words, _| {
+        missing.retain(|name| words != name && !words.starts_with(&format!("{name} ")));
+    });
+    assert!(missing.is_empty(), "{missing:?}");
 }
 
 #[track_caller]
@@ -277,17 +326,34 @@ fn no_trace_has_a_secret(storage: &str) {
         format!("https://alice:{MARKER}@five.test\nhttps://{MARKER}:x-oauth-basic@six.test\n");
     fs::write(sandbox.path("home/.git-credentials"), kept).unwrap();
     every_command(|words, input| {
-        let mut helper = sandbox.helper(&format!("-v --storage {storage} {words}"));
+        let option = if words.contains("--storage") {
+            String::new()
+        } else {
+            format!("--storage {storage}")
+        };
+        let mut helper = sandbox.helper(&format!("-v {option} {words}"));
         helper.env("MADE_UP", format!("{MARKER}-variable-0123456789"));
-        let output = process::run(helper.env(VARIABLE, &trace), input);
-        let told: String = output
-            .stderr
+        helper.env(VARIABLE, &trace);
+        let (printed, shown) = if words.contains("--show") {
+            let (_, shown) = Session::start(&helper).finish();
+            (shown.clone(), shown)
+        } else {
+            let output = process::run(&mut helper, input);
+            (
+                String::from_utf8_lossy(&output.stdout).into(),
+                output.stderr,
+            )
+        };
+        let told: String = shown
             .lines()
             .filter(|line| line.contains("] +"))
             .map(|line| format!("{line}\n"))
             .collect();
         assert!(!told.contains(MARKER), "{words}:\n{told}");
-        assert!(!steps(&told).is_empty(), "{words}: {output:?}");
+        assert!(!steps(&told).is_empty(), "{words}: {shown}");
+        if words.starts_with("token ") {
+            assert!(printed.contains(MARKER), "{words}: {shown}");
+        }
     });
     let text = fs::read_to_string(trace).unwrap();
     assert!(!text.contains(MARKER), "{text}");
