@@ -30,14 +30,16 @@ pub(super) fn wrapped(text: &str, room: Option<usize>) -> Vec<String> {
     lines
 }
 
-/// The words of a text. Up to three words in parentheses are one.
+/// The words of a text. Up to three words in parentheses are one, and so are a number and the next word.
 fn words(text: &str) -> Vec<&str> {
     let mut words = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
         let inside = rest.find(')').filter(|_| rest.starts_with('('));
         let group = inside.filter(|end| rest[..*end].matches(' ').count() < 3);
-        let from = group.unwrap_or(0);
+        let number = rest.bytes().take_while(u8::is_ascii_digit).count();
+        let is_counted = number > 0 && rest[number..].starts_with(' ');
+        let from = group.unwrap_or(if is_counted { number + 1 } else { 0 });
         let end = rest[from..].find(' ').map_or(rest.len(), |at| from + at);
         words.push(&rest[..end]);
         rest = rest.get(end + 1..).unwrap_or_default();
@@ -62,6 +64,12 @@ mod tests {
         assert_eq!(
             wrapped(date, Some(25)),
             ["expires in 5 days", "(3 Dec 2026); soon"]
+        );
+        let counted = "tokens: 1 good, 2 expired";
+        assert_eq!(
+            wrapped(counted, Some(20)),
+            ["tokens: 1 good,", "2 expired"],
+            "a number stays with its word"
         );
         let long = "a https://git.example.com/a/long/path b";
         assert_eq!(

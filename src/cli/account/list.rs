@@ -23,11 +23,12 @@ use crate::time;
 const LAYOUT: Layout = Layout {
     headings: &["URL", "USER", "TOKEN", "EXPIRES", "PATH SENT"],
     steps: &[
+        ("PATH SENT", 0),
         ("TOKEN", 16),
         ("URL", 24),
+        ("USER", 12),
+        ("TOKEN", 9),
         ("USER", 8),
-        ("PATH SENT", 0),
-        ("TOKEN", 8),
         ("URL", 12),
     ],
 };
@@ -104,23 +105,23 @@ fn row(view: &AccountView, tokens: &StoredTokens, unix_now: u64) -> Vec<Cell> {
         Cell::url(escape::safe(&key.url())),
         user.map_or_else(|| "-".to_owned(), Username::shown).into(),
         view.token
-            .map_or_else(|| "none".to_owned(), |token| token_cell(key, token))
-            .into(),
+            .map_or_else(|| "none".into(), |token| token_cell(key, token)),
         Cell::toned(expires, tone),
         sent,
     ]
 }
 
 /// The storage, after the user if the rule names none.
-fn token_cell(rule: &Key, (kind, listed): &(StorageKind, Listed)) -> String {
-    let place = match kind {
-        StorageKind::File => "file (plaintext)".to_owned(),
-        kind => kind.to_string(),
-    };
+fn token_cell(rule: &Key, (kind, listed): &(StorageKind, Listed)) -> Cell {
     let user = listed.key.username.as_ref();
-    match user.filter(|_| rule.username.is_none()) {
-        Some(user) => format!("{}, {place}", user.shown()),
-        None => place,
+    match (user.filter(|_| rule.username.is_none()), kind) {
+        (Some(user), StorageKind::File) => {
+            let user = user.shown();
+            let full = Cell::from(format!("{user}, file (plaintext)"));
+            full.or(format!("{user}, plaintext")).or("plaintext")
+        }
+        (Some(user), kind) => format!("{}, {kind}", user.shown()).into(),
+        (None, kind) => Cell::storage(*kind),
     }
 }
 

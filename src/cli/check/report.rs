@@ -19,6 +19,7 @@ pub(super) const LAYOUT: Layout = Layout {
     steps: &[
         ("SCOPES", 12),
         ("SCOPES", 0),
+        ("STATE", 36),
         ("URL", 36),
         ("FORGE", 12),
         ("FORGE", 0),
@@ -48,7 +49,7 @@ pub(super) struct ReportJson {
     authorize: Option<String>,
 }
 
-/// The state in one line, with the expiry if it is known.
+/// The state in one line, the expiry first if it is known.
 fn says(report: &Report, state: TokenState, unix_now: u64) -> String {
     let forge = report
         .forge
@@ -77,7 +78,7 @@ fn says(report: &Report, state: TokenState, unix_now: u64) -> String {
             date.unwrap_or_else(|| format!("unknown: {unclear}"))
         }
         _ => match date {
-            Some(date) => format!("{unclear}; {date}"),
+            Some(date) => format!("{date}; {unclear}"),
             None => unclear,
         },
     }
@@ -88,14 +89,14 @@ pub(super) fn row(report: &Report, state: TokenState, unix_now: u64) -> Vec<Cell
     let forge = match (report.forge, report.token) {
         (None, _) => String::new(),
         (Some(forge), None) => forge.to_string(),
-        (Some(forge), Some(token)) => format!("{forge} ({})", token.word()),
+        (Some(forge), Some(token)) => format!("{forge} {}", token.word()),
     };
     let scopes = report.scopes.as_ref().map(|scopes| scopes.join(" "));
     vec![
         Cell::url(escape::safe(&report.credential.key.url())),
         user.map_or_else(|| "-".to_owned(), Username::shown).into(),
         forge.into(),
-        Cell::toned(says(report, state, unix_now), Tone::of(state)),
+        Cell::toned(says(report, state, unix_now), Tone::of(state)).wrapped(),
         scopes.unwrap_or_default().into(),
     ]
 }

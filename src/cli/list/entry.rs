@@ -14,7 +14,7 @@ use crate::storage::{Listed, StorageKind};
 use crate::terminal::escape;
 use crate::time::in_words;
 
-/// The relative expiry stays longest: the date and the bar repeat it.
+/// The relative expiry stays longest: the date and the bar repeat it. The storage stays, since it says "plaintext".
 pub(super) const LAYOUT: Layout = Layout {
     headings: &[
         "URL",
@@ -40,12 +40,11 @@ pub(super) const LAYOUT: Layout = Layout {
         ("DATE", 0),
         ("USER", 16),
         ("EXPIRES", 18),
-        ("STORAGE", 8),
         ("URL", 24),
+        ("STORAGE", 9),
         ("DEFAULT", 0),
         ("EXPIRES", 12),
         ("USER", 8),
-        ("STORAGE", 0),
         ("URL", 16),
     ],
 };
@@ -94,10 +93,10 @@ impl ListEntry<'_> {
             Cell::url(escape::safe(&self.listed.key.url())),
             self.user().into(),
             if is_marked { "yes" } else { "" }.into(),
-            self.storage(unix_now).into(),
+            self.storage(unix_now),
             self.token().into(),
             self.scopes().into(),
-            Cell::toned(self.expires(unix_now), Tone::of(self.state)),
+            self.expires(unix_now),
             expiry.map_or_else(String::new, Expiry::day).into(),
             self.source().into(),
             bar.unwrap_or_default().into(),
@@ -113,14 +112,13 @@ impl ListEntry<'_> {
         }
     }
 
-    fn storage(&self, unix_now: u64) -> String {
+    fn storage(&self, unix_now: u64) -> Cell {
         match (self.kind, self.listed.forgotten) {
-            (StorageKind::File, _) => "file (plaintext)".to_owned(),
-            (kind, Some(at)) => {
+            (StorageKind::Memory, Some(at)) => {
                 let left = at.saturating_sub(unix_now).next_multiple_of(60);
-                format!("{kind} (for {})", in_words(left))
+                Cell::from(format!("memory (for {})", in_words(left))).or("memory")
             }
-            (kind, None) => kind.to_string(),
+            (kind, _) => Cell::storage(kind),
         }
     }
 
@@ -138,23 +136,31 @@ impl ListEntry<'_> {
     }
 
     /// The state, or else the expiry as a duration.
-    fn expires(&self, unix_now: u64) -> String {
+    fn expires(&self, unix_now: u64) -> Cell {
+        let cell = |text: String| Cell::toned(text, Tone::of(self.state));
         let past = self.listed.expiry.filter(|expiry| expiry.is_past(unix_now));
         let ago = past.map(|past| in_words(unix_now - past.unix()));
         match (self.state, self.listed.expiry, ago) {
-            (TokenState::Revoked, ..) => "revoked, says the forge".to_owned(),
+            (TokenState::Revoked, ..) => cell("revoked, says the forge".to_owned()).or("revoked"),
             (TokenState::Rejected, ..) => match self.known.outcome {
-                Some(LookupOutcome::Rejected) => "rejected by the forge".to_owned(),
-                _ => "rejected".to_owned(),
+                Some(LookupOutcome::Rejected) => {
+                    cell("rejected by the forge".to_owned()).or("rejected")
+                }
+                _ => cell("rejected".to_owned()),
             },
-            (TokenState::Blocked, ..) => "blocked by the forge".to_owned(),
-            (_, _, Some(ago)) if self.listed.is_renewable => {
-                format!("expired {ago} ago, can be renewed")
+            (TokenState::Blocked, ..) => cell("blocked by the forge".to_owned()).or("blocked"),
+            (_, _, Some(ago)) => {
+                let short = format!("expired {ago} ago");
+                let full = if self.listed.is_renewable {
+                    format!("{short}, can be renewed")
+                } else {
+                    short.clone()
+                };
+                cell(full).or(short).or("expired")
             }
-            (_, _, Some(ago)) => format!("expired {ago} ago"),
-            (TokenState::Expired, ..) => "expired, says the forge".to_owned(),
-            (_, Some(expiry), None) => format!("in {}", in_words(expiry.left(unix_now))),
-            (_, None, None) => "unknown".to_owned(),
+            (TokenState::Expired, ..) => cell("expired, says the forge".to_owned()).or("expired"),
+            (_, Some(expiry), None) => cell(format!("in {}", in_words(expiry.left(unix_now)))),
+            (_, None, None) => cell("unknown".to_owned()),
         }
     }
 

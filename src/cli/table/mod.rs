@@ -1,9 +1,11 @@
 //! Tables as text: columns that fit the terminal, or a block for each entry.
 //!
 //! A table that is too wide gives way by the steps of its layout, one after the other: `("SCOPES", 12)` shortens that column
-//! as far as necessary, but not below 12, and `("SCOPES", 0)` leaves it out. A shortened cell has `…` at its end. Before the first step
-//! the URLs lose `https://`. A shortened URL keeps its host and the end of its path.
+//! as far as necessary, but not below 12, and `("SCOPES", 0)` leaves it out. What the last step leaves free goes back to shortened
+//! columns. A shortened cell is its longest short form that fits, or has `…` at its end. A wrapped one has several lines. Before the
+//! first step the URLs lose `https://`. A shortened URL keeps its host and the end of its path.
 
+mod cell;
 mod shorten;
 
 use std::fmt::Write as _;
@@ -11,8 +13,7 @@ use std::fmt::Write as _;
 use anstyle::Style;
 use unicode_width::UnicodeWidthStr;
 
-use self::shorten::{PATH_END, beginning, shortened_url, split_url};
-use crate::helper::token_state::TokenState;
+pub(super) use self::cell::{Cell, Tone};
 
 const BAR: usize = 10;
 /// Between two columns.
@@ -21,94 +22,11 @@ const GAP: usize = 2;
 const NARROWEST: usize = 60;
 /// The time that a full bar stands for: a tenth of it is three days.
 const FULL_BAR: u64 = 30 * 86_400;
-/// The meaning of a cell, which its colour shows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Tone {
-    Heading,
-    Plain,
-    /// All is well.
-    Good,
-    /// A token expires soon.
-    Soon,
-    /// A token has expired or was rejected, or something fails.
-    Bad,
-}
-
-impl Tone {
-    pub(super) fn of(state: TokenState) -> Self {
-        match state {
-            TokenState::Good => Self::Good,
-            TokenState::ExpiresSoon => Self::Soon,
-            TokenState::Expired
-            | TokenState::Rejected
-            | TokenState::Revoked
-            | TokenState::Blocked => Self::Bad,
-            TokenState::Unknown | TokenState::Limited | TokenState::Failed => Self::Plain,
-        }
-    }
-}
-
-/// A cell: its text without control characters, and its tone.
-#[derive(Debug, Clone)]
-pub(super) struct Cell {
-    text: String,
-    tone: Tone,
-    is_url: bool,
-}
 
 /// The columns of a table in their order, and the steps by which they give way. A step names a column and its new width.
 pub(super) struct Layout {
     pub(super) headings: &'static [&'static str],
     pub(super) steps: &'static [(&'static str, usize)],
-}
-
-impl<T: Into<String>> From<T> for Cell {
-    fn from(text: T) -> Self {
-        Self::toned(text, Tone::Plain)
-    }
-}
-
-impl Cell {
-    pub(super) fn toned(text: impl Into<String>, tone: Tone) -> Self {
-        Self {
-            text: text.into(),
-            tone,
-            is_url: false,
-        }
-    }
-
-    /// A URL, which keeps its host and the end of its path.
-    pub(super) fn url(text: String) -> Self {
-        Self {
-            is_url: true,
-            ..text.into()
-        }
-    }
-
-    /// A bare host means `https://` in every command.
-    fn drop_https(&mut self) {
-        if let Some(bare) = self.text.strip_prefix("https://").filter(|_| self.is_url) {
-            self.text = bare.to_owned();
-        }
-    }
-
-    /// The width that a URL needs for its host, and zero for other text.
-    fn floor(&self) -> usize {
-        let (host, path) = split_url(&self.text);
-        if self.is_url {
-            host.width() + path.width().min(PATH_END)
-        } else {
-            0
-        }
-    }
-
-    fn shortened(&self, width: usize) -> String {
-        if self.is_url {
-            shortened_url(&self.text, width)
-        } else {
-            beginning(&self.text, width)
-        }
-    }
 }
 
 /// Lays out `rows` for a terminal with `columns` columns; `None`: everything is shown in full, as in a pipe. A column without text
@@ -134,13 +52,21 @@ pub(super) fn laid_out(
     }
     let mut text = String::new();
     for row in &all {
+        write_row(&mut text, row, &widths, &style);
+    }
+    text
+}
+
+fn write_row(text: &mut String, row: &[Cell], widths: &[usize], style: impl Fn(Tone) -> Style) {
+    let cells = row.iter().zip(widths).filter(|(_, width)| **width > 0);
+    let cells: Vec<_> = cells
+        .map(|(cell, &width)| (cell.lines(width), style(cell.tone), width))
+        .collect();
+    let height = cells.iter().map(|(lines, ..)| lines.len()).max();
+    for line in 0..height.unwrap_or(0) {
         let mut pending = 0;
-        for (cell, &width) in row.iter().zip(&widths) {
-            if width == 0 {
-                continue;
-            }
-            let shown = cell.shortened(width);
-            let style = style(cell.tone);
+        for (lines, style, width) in &cells {
+            let shown = lines.get(line).map_or("", String::as_str);
             if !shown.is_empty() {
                 let _ = write!(text, "{:pending$}{style}{shown}{style:#}", "");
                 pending = 0;
@@ -149,7 +75,6 @@ pub(super) fn laid_out(
         }
         text.push('\n');
     }
-    text
 }
 
 /// The width of each column; zero: no cell of the column has text.
@@ -190,7 +115,37 @@ fn shrunk_widths(layout: &Layout, all: &[Vec<Cell>], columns: usize) -> Vec<usiz
             };
         }
     }
+    give_back(layout, all, &mut widths, columns);
     widths
+}
+
+/// Gives the columns that are still free to shortened cells, those first that the last steps shortened.
+fn give_back(layout: &Layout, all: &[Vec<Cell>], widths: &mut [usize], columns: usize) {
+    let full = full_widths(all);
+    let used = |at: usize, width: usize| {
+        let cells = all.iter().map(|row| row[at].width_in(width));
+        cells.max().unwrap_or(0)
+    };
+    for (at, width) in widths
+        .iter_mut()
+        .enumerate()
+        .filter(|(_, width)| **width > 0)
+    {
+        *width = used(at, *width);
+    }
+    for (heading, _) in layout.steps.iter().rev() {
+        let at = layout.headings.iter().position(|known| known == heading);
+        let Some(at) = at.filter(|at| widths[*at] > 0) else {
+            continue;
+        };
+        let taken: usize = widths
+            .iter()
+            .filter(|width| **width > 0)
+            .map(|width| width + GAP)
+            .sum();
+        let free = (columns + GAP).saturating_sub(taken);
+        widths[at] = used(at, full[at].min(widths[at] + free));
+    }
 }
 
 fn in_blocks(layout: &Layout, rows: &[Vec<Cell>], style: impl Fn(Tone) -> Style) -> String {
@@ -227,6 +182,7 @@ pub(super) fn bar(left: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::StorageKind;
 
     const LAYOUT: Layout = Layout {
         headings: &["URL", "USER", "SCOPES", "EXPIRES"],
@@ -320,6 +276,37 @@ mod tests {
         let first =
             "URL      https://gitlab.example.com/group/subgroup/project.git\nUSER     octocat\n";
         assert!(narrow.starts_with(first), "{narrow}");
+    }
+
+    /// A URL of 42 columns, a storage and a state.
+    fn with_storage(columns: usize) -> String {
+        const LAYOUT: Layout = Layout {
+            headings: &["URL", "STORAGE", "STATE", "DATE"],
+            steps: &[("STORAGE", 9), ("STATE", 24), ("DATE", 0), ("URL", 16)],
+        };
+        let row = vec![
+            Cell::url("https://git.example.com/group/project.git".to_owned()),
+            Cell::storage(StorageKind::File),
+            Cell::from("expires in 5 days (3 Dec 2026); no answer").wrapped(),
+            "3 Dec 2026".into(),
+        ];
+        laid_out(&LAYOUT, &[row], Some(columns), |_| Style::new())
+    }
+
+    #[test]
+    fn free_columns_go_back_to_shortened_cells() {
+        let text = with_storage(79);
+        let line = "project.git  plaintext  expires in 5 days (3 Dec 2026);\n";
+        assert!(text.contains(line), "{text}");
+        assert!(text.ends_with("  no answer\n"), "{text}");
+    }
+
+    #[test]
+    fn a_short_form_and_a_wrapped_cell_stay_readable() {
+        let text = with_storage(60);
+        let line = "git.example.com/\u{2026}ect.git  plaintext  expires in 5 days\n";
+        assert!(text.contains(line), "{text}");
+        assert!(text.ends_with("  (3 Dec 2026); no answer\n"), "{text}");
     }
 
     #[test]
