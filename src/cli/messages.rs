@@ -63,7 +63,7 @@ pub(super) fn message(notice: &Notice, unix_now: u64) -> Message {
                 "the server rejected {token}; removed it from {}",
                 places(kinds, "and")
             );
-            Message::new(what, after_rejection(*next, key))
+            Message::new(what, after_rejection(next, key))
         }
         Notice::Gone { key } => {
             let what = format!("{} has expired, and memory has wiped it", token_of(key));
@@ -104,11 +104,26 @@ fn renew_with(command: &str, key: &Key) -> String {
     )
 }
 
-fn after_rejection(next: Next, key: &Key) -> String {
+fn after_rejection(next: &Next, key: &Key) -> String {
     match next {
-        Next::Answered | Next::Unknown => renew(key),
+        Next::Unknown => renew(key),
+        Next::Answered { key: other, kind } => {
+            let token = match other.username.as_ref().filter(|name| !name.is_empty()) {
+                None => "another token".to_owned(),
+                Some(name) => format!("the token for {}", name.shown()),
+            };
+            format!(
+                "git now gets {token} from {}; to replace the rejected one, run 'git credential-pat login {}'",
+                kind.place(),
+                key.argument()
+            )
+        }
+        Next::Silent => format!(
+            "save a new one with 'git credential-pat login {}': git cannot ask for it here",
+            key.argument()
+        ),
         Next::Typed => format!(
-            "enter a new token below; if git asks again next time, save it with 'git credential-pat login {}'",
+            "type a new token below; if git asks again next time, run 'git credential-pat login {}'",
             key.argument()
         ),
         // git gives up after two answers (git's `http.c`).

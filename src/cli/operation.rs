@@ -7,7 +7,7 @@ use super::failure::CliResult;
 use super::streams::Streams;
 use super::ui;
 use crate::config::{Flags, Settings, account};
-use crate::git::may_prompt::prompt_patience;
+use crate::git::may_prompt::{can_ask, prompt_patience};
 use crate::helper::Helper;
 use crate::helper::erase::erase;
 use crate::helper::get::{self, Answer};
@@ -85,6 +85,9 @@ fn get(helper: &Helper, request: &Request, now: time::Now, streams: &mut Streams
         answer.truncate(0);
     }
     write::notes(forge.as_slice(), &mut answer);
+    for notice in &mut notices {
+        notice.expects_prompt(can_ask);
+    }
     ui::notices(streams, &notices, now.unix);
     streams.output.write_all(answer.as_slice())?;
     Ok(())

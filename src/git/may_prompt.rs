@@ -1,24 +1,47 @@
-//! Whether a prompt may wait for a person: only where a display exists and git was not told to stay silent.
+//! Whether a prompt may wait for a person, and whether git can ask: not where git was told to stay silent.
 
 use std::env;
 use std::time::Duration;
 
 use super::boolean;
-use crate::platform::is_graphical;
+use crate::platform::{has_terminal, is_graphical};
 
 /// The time a person has to unlock the keychain.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Returns how long a prompt for the keychain's password may wait; zero if no user would see it.
 pub fn prompt_patience() -> Duration {
-    let terminal_prompt = env::var("GIT_TERMINAL_PROMPT").is_ok_and(|value| is_false(&value));
-    let parameters = env::var("GIT_CONFIG_PARAMETERS").unwrap_or_default();
-    let interactive = interactive_setting(&parameters).is_some_and(is_false);
-    if terminal_prompt || interactive || !is_graphical() {
+    if is_terminal_prompt_off() || is_interactive_off() || !is_graphical() {
         Duration::ZERO
     } else {
         PATIENCE
     }
+}
+
+/// Returns whether git can ask the user for a password: with the terminal, or with an askpass program (git's `prompt.c`). To start
+/// no process, it does not look for `credential.interactive` and `core.askPass` in git's configuration files.
+pub fn can_ask() -> bool {
+    let is_set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
+    if is_interactive_off() {
+        return false;
+    }
+    is_set("GIT_ASKPASS")
+        || is_set("SSH_ASKPASS")
+        || parameters().to_ascii_lowercase().contains("'core.askpass")
+        || (!is_terminal_prompt_off() && has_terminal())
+}
+
+fn is_terminal_prompt_off() -> bool {
+    env::var("GIT_TERMINAL_PROMPT").is_ok_and(|value| is_false(&value))
+}
+
+fn is_interactive_off() -> bool {
+    interactive_setting(&parameters()).is_some_and(is_false)
+}
+
+/// What `-c` set, as git passes it on.
+fn parameters() -> String {
+    env::var("GIT_CONFIG_PARAMETERS").unwrap_or_default()
 }
 
 /// `never` is a word of Git Credential Manager.

@@ -12,8 +12,8 @@ use crate::credential::query::Query;
 use crate::journal::Topic;
 use crate::journal::snapshot::Snapshot;
 use crate::protocol::read::Request;
-use crate::storage::Error;
 use crate::storage::trace_words::contents;
+use crate::storage::{Error, StorageKind};
 use crate::time::Now;
 use crate::trace;
 
@@ -63,9 +63,11 @@ pub fn for_script(
         is_for_script: true,
         now,
     };
-    let mut outcome = get.find(wanted, None)?;
-    outcome.value = outcome.value.filter(Credential::is_complete);
-    Ok(outcome)
+    let Outcome { value, notices } = get.find(wanted, None)?;
+    let value = value
+        .map(|(_, found)| found)
+        .filter(Credential::is_complete);
+    Ok(Outcome { value, notices })
 }
 
 impl Get<'_> {
@@ -96,12 +98,15 @@ impl Get<'_> {
             },
             outcome => outcome?,
         };
-        if found.value.as_ref().is_some_and(Credential::is_complete) {
-            notices.iter_mut().for_each(Notice::goes_on);
+        if let Some((kind, answer)) = found.value.as_ref().filter(|(_, it)| it.is_complete()) {
+            for notice in &mut notices {
+                notice.goes_on(&answer.key, *kind);
+            }
         }
         notices.append(&mut found.notices);
-        tell_answer(found.value.as_ref(), rejected.is_some());
-        let value = with_states(found.value, request, rejected.as_ref(), &wanted);
+        let answer = found.value.map(|(_, answer)| answer);
+        tell_answer(answer.as_ref(), rejected.is_some());
+        let value = with_states(answer, request, rejected.as_ref(), &wanted);
         Ok(Outcome { value, notices })
     }
 
@@ -111,7 +116,7 @@ impl Get<'_> {
         &self,
         wanted: &Query,
         rejected: Option<&Attempt>,
-    ) -> Result<Outcome<Option<Credential>>, Error> {
+    ) -> Result<Outcome<Option<(StorageKind, Credential)>>, Error> {
         let skipped = Skipped {
             rejected,
             is_strict: self.is_for_script,
@@ -124,26 +129,29 @@ impl Get<'_> {
         let mut told = Vec::new();
         let (mut nameless, mut renewable) = (None, None);
         let mut outcome = self.helper.storages().get_first(|storage| {
+            let kind = storage.kind();
             match candidate(storage, wanted, &skipped, self.now)? {
-                Some(Candidate::Good(found)) => return Ok(Some(found)),
-                Some(Candidate::Nameless(found)) => nameless = nameless.take().or(Some(found)),
+                Some(Candidate::Good(found)) => return Ok(Some((kind, found))),
+                Some(Candidate::Nameless(found)) => {
+                    nameless = nameless.take().or(Some((kind, found)));
+                }
                 Some(Candidate::Expired(found)) => {
                     told.extend(self.expired(&found));
                     if found.refresh_token.is_some() {
-                        renewable = renewable.take().or(Some(found));
+                        renewable = renewable.take().or(Some((kind, found)));
                     }
                 }
                 None => {}
             }
             Ok(None)
         })?;
-        if let Some(found) = outcome.value.or(nameless) {
+        if let Some((kind, found)) = outcome.value.or(nameless) {
             return Ok(Outcome {
                 notices: self.expires_soon(&found).into_iter().collect(),
-                value: Some(found),
+                value: Some((kind, found)),
             });
         }
-        if let Some(renewable) = &mut renewable {
+        if let Some((_, renewable)) = &mut renewable {
             renewable.wipe_expired();
         }
         outcome.notices.append(&mut told);

@@ -41,13 +41,15 @@ impl<E> Outcome<Result<(), E>> {
 }
 
 /// What follows a rejection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Next {
-    /// The command goes on with another credential.
-    Answered,
+    /// The command goes on with the credential under this key.
+    Answered { key: Key, kind: StorageKind },
     /// The command goes on, and git asks the user. git calls `store` once per command (`credential.c`, `approved`), so a token
     /// typed after a rejection in mid-command may never reach us.
     Typed,
+    /// The command fails, because git cannot ask the user.
+    Silent,
     /// The command fails. The next one gets another credential.
     Another,
     /// The command fails. In the next one git asks.
@@ -60,10 +62,11 @@ pub enum Next {
 
 impl Next {
     /// The sentence of the trace.
-    pub(crate) fn words(self) -> &'static str {
+    pub(crate) fn words(&self) -> &'static str {
         match self {
-            Self::Answered => "this command goes on with another credential",
+            Self::Answered { .. } => "this command goes on with another credential",
             Self::Typed => "this command goes on, and git asks the user",
+            Self::Silent => "this command ends, because git cannot ask the user",
             Self::Another => "the next command gets another credential",
             Self::Asks => "in the next command git asks the user",
             Self::Unknown => "the removal was slow, so no other credential is searched for",
@@ -114,10 +117,23 @@ pub enum Notice {
 }
 
 impl Notice {
-    /// Another credential is answered in place of the rejected one.
-    pub(crate) fn goes_on(&mut self) {
+    /// The credential under `key` is answered in place of the rejected one.
+    pub(crate) fn goes_on(&mut self, key: &Key, kind: StorageKind) {
         if let Self::Rejected { next, .. } = self {
-            *next = Next::Answered;
+            *next = Next::Answered {
+                key: key.clone(),
+                kind,
+            };
+        }
+    }
+
+    /// If git would ask the user next, and `can_ask` says that it cannot, the command ends instead.
+    pub(crate) fn expects_prompt(&mut self, can_ask: impl FnOnce() -> bool) {
+        if let Self::Rejected { next, .. } = self
+            && *next == Next::Typed
+            && !can_ask()
+        {
+            *next = Next::Silent;
         }
     }
 

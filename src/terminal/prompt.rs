@@ -39,6 +39,24 @@ impl Dialogue {
         line
     }
 
+    /// Asks until the answer is yes or no; an empty one means no. The terminal does not show what is typed, since it may be a token
+    /// that was pasted too early, but how it was understood.
+    pub fn confirm(&mut self, question: &str) -> Result<bool, Error> {
+        loop {
+            let line = self.line(&format!("{question} [y/N] "), false)?;
+            let answer = line.as_slice().trim_ascii().to_ascii_lowercase();
+            let (is_agreed, echo) = match &answer[..] {
+                b"y" | b"yes" => (Some(true), "yes\n"),
+                b"" | b"n" | b"no" => (Some(false), "no\n"),
+                _ => (None, "\nanswer y or n\n"),
+            };
+            let _ = self.0.terminal().write_all(echo.as_bytes());
+            if let Some(is_agreed) = is_agreed {
+                return Ok(is_agreed);
+            }
+        }
+    }
+
     fn line(&mut self, question: &str, is_shown: bool) -> Result<Buffer, Error> {
         let gone = |_| Error::Interrupted;
         self.0.show_input(is_shown).map_err(gone)?;

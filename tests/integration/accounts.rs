@@ -297,6 +297,7 @@ fn a_rule_that_cannot_be_added_changes_nothing() {
         ("https://one.test/acme home", "already, for work"),
         ("https://one.test", "needs a user"),
         ("https://one.test/a/../b", "'..'"),
+        ("other https://one.test/b", "NAME looks like a URL"),
         ("https://a@one.test/b c", "two users"),
         ("ssh://git@one.test/a", "git asks no helper"),
     ] {
@@ -412,7 +413,7 @@ fn login_at_terminal(sandbox: &Sandbox, url: &str, answers: &[(&str, &str)]) -> 
 fn login_offers_a_rule_for_the_path() {
     let sandbox = Sandbox::new();
     sandbox.ask("setup --storage file", b"").succeeded();
-    let question = "Keep a token of its own for https://one.test/acme? [y/N] ";
+    let question = "Use the new token only for https://one.test/acme? Otherwise it is for all of https://one.test. [y/N] ";
     let token = ("Token (not shown): ", "made-up-token-0123456789");
     let before = configuration(&sandbox);
     let url = "https://work@one.test/acme";
@@ -421,6 +422,15 @@ fn login_offers_a_rule_for_the_path() {
         shown.contains("the token is for all of https://one.test"),
         "{shown}"
     );
+    assert_eq!(configuration(&sandbox), before);
+    // A token that is pasted at the question is no answer, and is not shown.
+    let early = (question, "made-up-pasted-too-early");
+    let again = ("answer y or n\r\nUse the new token only for", "YES");
+    let shown = login_at_terminal(&sandbox, url, &[early, again, token]);
+    assert!(!shown.contains(early.1), "{shown}");
+    sandbox
+        .ask("account remove https://one.test/acme", b"")
+        .succeeded();
     assert_eq!(configuration(&sandbox), before);
     let shown = login_at_terminal(&sandbox, url, &[(question, "y"), token]);
     assert!(

@@ -983,6 +983,10 @@ fn keyring_that_does_not_answer_makes_nothing_new() {
                     said.text().contains("unknown: a storage does not answer"),
                     "{said:?}"
                 );
+                count(&said.stderr, "error: nothing was imported\n", 1);
+                let other_ways = usize::from(flags.is_empty());
+                count(&said.stderr, "setup --storage file'", other_ways);
+                count(&said.stderr, "import --storage memory'", other_ways);
             }
             assert!(!get(&sandbox, "--storage memory", "one.test", "alice").has_secret());
         }

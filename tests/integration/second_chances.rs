@@ -89,6 +89,23 @@ fn an_older_git_knows_of_none() {
     }
 }
 
+/// `credential.interactive` is known to git since 2.47; an older one asks all the same.
+#[test]
+fn no_prompt_is_promised_where_git_cannot_ask() {
+    for git in git::all().iter().filter(|git| git.version >= (2, 47)) {
+        let flow = revoked(&ours("file"), false, git);
+        let fetched = flow.git(&["-C", "r", "-c", "credential.interactive=false", "fetch"]);
+        assert!(!fetched.status.success(), "{fetched:?}");
+        let host = flow.server.host();
+        let hint = format!(
+            "hint: save a new one with 'git credential-pat login https://alice@{host}': git cannot ask for it here"
+        );
+        assert!(fetched.stderr.contains(&hint), "{fetched:?}");
+        assert!(!fetched.stderr.contains("below"), "{fetched:?}");
+        assert_eq!(flow.passwords_asked(), 0);
+    }
+}
+
 /// The token is revoked between a command's two requests. git has thanked for it already, and does not hand over what is
 /// typed then: the command succeeds, what is said of it is true, and the next one keeps what it asks for.
 #[test]
@@ -107,7 +124,7 @@ fn refused_in_the_middle_of_a_command() {
                 "the server rejected the token for alice at https://{host}; removed it from the plaintext file"
             ),
             format!(
-                "enter a new token below; if git asks again next time, save it with 'git credential-pat login https://alice@{host}'"
+                "type a new token below; if git asks again next time, run 'git credential-pat login https://alice@{host}'"
             ),
         ] {
             assert!(fetched.stderr.contains(&said), "{said}: {fetched:?}");
@@ -152,7 +169,9 @@ fn refused_in_the_middle_where_another_is_good() {
         "{cloned:?}"
     );
     assert!(
-        cloned.stderr.contains("hint: create a new one with"),
+        cloned.stderr.contains(
+            "hint: git now gets the token for alice from the plaintext file; to replace the rejected one, run"
+        ),
         "{cloned:?}"
     );
     assert_eq!(flow.askpass.questions(), [""; 0]);
@@ -207,8 +226,14 @@ fn another_user_answers_next() {
             .succeeded();
     }
     if Git::new().version >= KNOWS_STATE {
-        flow.git(&["clone", "--quiet", &flow.server.url("basic"), "r"])
+        let cloned = flow
+            .git(&["clone", "--quiet", &flow.server.url("basic"), "r"])
             .succeeded();
+        let hint = format!(
+            "hint: git now gets the token for alice from the plaintext file; to replace the rejected one, \
+             run 'git credential-pat login https://bob@{host}'"
+        );
+        assert!(cloned.stderr.contains(&hint), "{cloned:?}");
         assert_eq!(flow.askpass.questions(), [""; 0]);
         let listed = flow
             .sandbox

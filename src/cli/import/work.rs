@@ -11,13 +11,14 @@ use super::arguments::Arguments;
 use super::table;
 use super::warnings::{self, copies};
 use crate::config::Settings;
+use crate::config::choice::Choice;
 use crate::git::may_prompt::prompt_patience;
 use crate::helper::open::{can_use, kinds};
 use crate::neighbour::registry::{Harvest, Neighbours};
 use crate::storage::StorageKind;
 use crate::tasks::calls::Calls;
 use crate::tasks::import::Import;
-use crate::tasks::import::offer::Offer;
+use crate::tasks::import::offer::{Offer, Verdict};
 use crate::tasks::import::removal::SourceRemoval;
 
 /// The offers and what became of them so far.
@@ -87,7 +88,7 @@ impl Work<'_> {
         let mut wanted: Vec<&mut Offer> = wanted.collect();
         let count = wanted.len();
         if count == 0 {
-            self.say(streams, "nothing to import\n")?;
+            self.say_why_none(streams)?;
             return Ok(true);
         }
         if !yes && !streams.input_is_terminal {
@@ -121,6 +122,19 @@ impl Work<'_> {
         }
         self.say(streams, &format!("imported {}\n", credentials(stored)))?;
         Ok(true)
+    }
+
+    /// Says that no offer is wanted. Without a keychain, `auto` has no storage for imported credentials.
+    fn say_why_none(&self, streams: &mut Streams) -> CliResult<()> {
+        let mut offers = self.offers.iter();
+        if !offers.any(|offer| offer.verdict == Verdict::Unknown) {
+            return self.say(streams, "nothing to import\n");
+        }
+        let hint = "to import into a plaintext file, run 'git credential-pat setup --storage file' first; \
+            into memory, run 'git credential-pat import --storage memory'";
+        let is_auto = self.settings.storage == Choice::Auto;
+        ui::complain(streams, "nothing was imported", is_auto.then_some(hint));
+        Ok(())
     }
 
     /// Asks, and removes the copies in the sources of every credential that is stored now. Says why the others stay.

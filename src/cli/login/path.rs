@@ -27,9 +27,10 @@ pub(super) fn offered_rule(
         return Ok(None);
     }
     let url = escape::safe(&rule.key.url());
-    let line = dialogue.shown_line(&format!("Keep a token of its own for {url}? [y/N] "))?;
-    let answer = line.as_slice().trim_ascii().to_ascii_lowercase();
-    let is_agreed = [&b"y"[..], b"yes"].contains(&&answer[..]);
+    let host = url_of_host(given);
+    let is_agreed = dialogue.confirm(&format!(
+        "Use the new token only for {url}? Otherwise it is for all of {host}."
+    ))?;
     Ok(is_agreed.then_some(rule))
 }
 
@@ -56,13 +57,10 @@ pub(super) fn as_git_will_ask(
 
 /// Warns that the path is left out, and names the command that keeps a token for it.
 fn warn_of_path(streams: &mut Streams, given: &Query) {
-    let mut whole = given.duplicate();
-    let path = whole.path.take().unwrap_or_default();
-    let url = whole.key().map(|key| key.url()).unwrap_or_default();
     let what = format!(
         "git does not send the path '{}': the token is for all of {}",
-        escape::safe(&path),
-        escape::safe(&url)
+        escape::safe(given.path.as_deref().unwrap_or_default()),
+        url_of_host(given)
     );
     let rule = accounts::rule(given, None).ok();
     let hint = rule.map(|rule| {
@@ -70,4 +68,12 @@ fn warn_of_path(streams: &mut Streams, given: &Query) {
         format!("for a token of its own, run 'git credential-pat account add {url}' first")
     });
     ui::warn(streams, &what, hint.as_deref());
+}
+
+/// The URL without its path.
+fn url_of_host(given: &Query) -> String {
+    let mut whole = given.duplicate();
+    whole.path = None;
+    let url = whole.key().map(|key| key.url()).unwrap_or_default();
+    escape::safe(&url)
 }

@@ -32,14 +32,22 @@ struct Modes {
     now: AtomicU8,
 }
 
+fn session_terminal() -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).open("/dev/tty")
+}
+
+/// Returns whether the session has a terminal that can be opened.
+pub fn has_terminal() -> bool {
+    session_terminal().is_ok()
+}
+
 /// Keeps the echo of the terminal off until it is dropped. The terminal assembles lines, and Ctrl-C sends its signal.
 pub struct EchoOff(Arc<Modes>);
 
 impl EchoOff {
     /// Turns the echo off at the terminal of the session, or at standard input if that is a terminal.
     pub fn begin() -> io::Result<Self> {
-        let opened = OpenOptions::new().read(true).write(true).open("/dev/tty");
-        let terminal = opened.or_else(|cause| match io::stdin() {
+        let terminal = session_terminal().or_else(|cause| match io::stdin() {
             input if input.is_terminal() => Ok(File::from(input.as_fd().try_clone_to_owned()?)),
             _ => Err(cause),
         })?;

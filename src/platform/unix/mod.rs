@@ -14,7 +14,7 @@ mod signals;
 mod streams;
 mod text;
 
-pub use self::echo::{EchoOff, LINE_LIMIT};
+pub use self::echo::{EchoOff, LINE_LIMIT, has_terminal};
 pub use self::folder::{
     FileFacts, OpenFolder, check_writable, is_pipe, is_readable, make_private_folders, open_any,
     open_to_append,

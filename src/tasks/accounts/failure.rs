@@ -18,6 +18,8 @@ pub enum Error {
     Path(&'static str),
     #[error("the URL and the argument name two users")]
     TwoUsers,
+    #[error("NAME looks like a URL")]
+    NameIsUrl,
     #[error("this is a token, not a username: nothing was changed")]
     Token,
     #[error("the username contains characters that a terminal does not show")]
@@ -66,6 +68,9 @@ impl Error {
             }
             Self::Path(_) => "give the URL as the forge shows it, such as https://github.com/acme",
             Self::TwoUsers => "name the user once",
+            Self::NameIsUrl => {
+                "give the URL first: 'git credential-pat account add https://github.com/acme octocat-work'"
+            }
             Self::Token => {
                 "other users can see arguments: revoke the token at its forge; a new one is read by 'git credential-pat login'"
             }

@@ -31,6 +31,9 @@ pub fn rule(url: &Query, name: Option<&str>) -> Result<Account, Error> {
     }
     let mut wanted = url.duplicate();
     wanted.username.take_if(|user| user.is_empty());
+    if name.is_some_and(|name| name.contains('/')) {
+        return Err(Error::NameIsUrl);
+    }
     if let Some(name) = name.map(Username::from) {
         let other = wanted.username.replace(name.clone());
         if other.is_some_and(|other| other != name) {

@@ -69,9 +69,11 @@ fn of_bytes(
     let kept = kept.and_then(|kept| kept.password.as_ref());
     let is_of_user = user.is_none() || found.login.as_ref().map(|login| &login[..]) == user;
     Some(match (kept, url.and_then(Query::key)) {
-        (Some(kept), _) if secret.as_ref() == Some(kept) => {
-            Finding::note(TITLE, format!("{says}; it is the stored token"), remedy)
-        }
+        (Some(kept), _) if secret.as_ref() == Some(kept) => Finding::note(
+            TITLE,
+            format!("{says}; its password is the stored token"),
+            remedy,
+        ),
         (Some(_), _) if is_of_user => {
             let says = format!(
                 "{says}, with another secret than the stored one: git uses the stored one only if the server answers 401"
