@@ -45,19 +45,9 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
     if let Some(name) = &arguments.username {
         url.username = Some(Username::from(&name[..]));
     }
-    if streams.output_is_terminal && !arguments.show {
-        let what = "the token is not shown on a terminal";
-        let hint = format!("add --show to see it: '{} --show'", command("token", &url));
-        ui::complain(streams, what, Some(&hint));
-        return Ok(ExitCode::from(MISUSE));
-    }
     let (settings, helper) = open(flags, Some(&url))?;
     let question = Question::of(Git::find().ok().as_ref(), &settings.accounts, &url);
     let mut wanted = question.asked;
-    if question.untold.is_some() {
-        // `setup` has git send the path for each `[[account]]`.
-        wanted.path.clone_from(&url.path);
-    }
     account::apply(&settings.accounts, &mut wanted);
     let now = time::now();
     let outcome = get::for_script(&helper, &wanted, now)?;
@@ -73,6 +63,12 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
     let Some(secret) = printed(&found) else {
         return Err(no_token(&url));
     };
+    if streams.output_is_terminal && !arguments.show {
+        let what = "the token is not shown on a terminal";
+        let hint = format!("add --show to see it: '{} --show'", command("token", &url));
+        ui::complain(streams, what, Some(&hint));
+        return Ok(ExitCode::from(MISUSE));
+    }
     let mut line = Buffer::with_capacity(secret.len() + 1);
     line.push(secret);
     line.push(b"\n");

@@ -147,6 +147,42 @@ fn the_token_is_the_one_that_get_answers() {
     has_none(&sandbox, "nothing.test");
 }
 
+/// As `git credential fill`, with `credential.useHttpPath` and without.
+#[test]
+fn a_rule_counts_only_where_git_sends_its_path() {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.path("config/git-credential-pat");
+    fs::create_dir_all(&folder).unwrap();
+    let rules = "[[account]]\nurl = 'https://one.test/acme'\nusername = 'work'\n";
+    fs::write(folder.join("config.toml"), rules).unwrap();
+    sandbox.configure_git(&format!("[credential]\n\thelper = {PROGRAM} {FILE}\n"));
+    for (url, user) in [
+        ("https://one.test", "home"),
+        ("https://one.test/acme", "work"),
+    ] {
+        let password = format!("made-up-{user}");
+        store(
+            &sandbox,
+            url,
+            &[("username", user), ("password", &password)],
+        );
+    }
+    let answers = |url: &str, user: &str| {
+        let asked = lines(&[("url", url)]);
+        let filled = process::run(&mut sandbox.git(&["credential", "fill"]), &asked).succeeded();
+        let filled = Answer::read(&filled.stdout);
+        assert_eq!(filled.get("username"), Some(user), "{url}");
+        let said = token(&sandbox, url).succeeded();
+        assert_eq!(said.text(), format!("made-up-{user}\n"), "{url}");
+    };
+    answers("https://one.test/acme/hello.git", "home");
+    answers("https://one.test", "home");
+    sandbox.configure_git("[credential \"https://one.test/acme\"]\n\tuseHttpPath = true\n");
+    answers("https://one.test/acme/hello.git", "work");
+    answers("https://one.test/other/hello.git", "home");
+    answers("https://one.test", "home");
+}
+
 #[test]
 fn an_expired_or_invalid_token_is_never_printed() {
     let sandbox = Sandbox::new();
@@ -236,6 +272,11 @@ fn a_terminal_shows_no_token_without_show() {
     let (status, text) = shown("token https://alice@one.test --show");
     assert!(status.success(), "{text}");
     assert_eq!(text, "made-up-secret\r\n");
+    // `--show` would not help.
+    let (status, text) = shown("token https://nothing.test");
+    assert_eq!(status.code(), Some(1), "{text}");
+    assert!(text.contains("no valid token is kept"), "{text}");
+    assert!(!text.contains("--show"), "{text}");
 }
 
 #[test]
