@@ -155,6 +155,15 @@ pub(super) fn style(streams: &Streams, tone: Tone) -> Style {
     }
 }
 
+/// The style of the word `hint:` on standard output.
+pub(super) fn hint_style(streams: &Streams) -> Style {
+    if streams.colours_output {
+        HINT.1.on_default().bold()
+    } else {
+        Style::new()
+    }
+}
+
 /// Prints help or a usage error as `clap` lays it out.
 pub fn print_clap(streams: &mut Streams, message: &clap::Error) {
     let (stream, is_coloured) = if message.use_stderr() {

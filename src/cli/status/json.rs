@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::cli::json::{ShownKey, moment};
+use crate::cli::json::{ShownKey, moment, text};
 use crate::credential::expiry::Expiry;
 use crate::credential::username::without_tokens;
 use crate::helper::token_state::TokenState;
@@ -17,6 +17,7 @@ pub(super) struct StatusJson {
     journal_problem: Option<String>,
     tokens: Vec<StatusTokenJson>,
     accounts: usize,
+    rule_without_path: Option<String>,
     hint: Option<String>,
 }
 
@@ -72,6 +73,10 @@ impl StatusJson {
             journal_problem: status.journal.clone(),
             tokens: tokens.collect(),
             accounts: status.accounts,
+            rule_without_path: status
+                .unmatched_rule
+                .as_ref()
+                .map(|rule| text(&rule.key.url())),
             hint: hint.map(without_tokens),
         }
     }

@@ -3,10 +3,12 @@
 use super::screen::StatusLine;
 use super::tokens::{named, tokens, tokens_of_url};
 use crate::cli::messages::{counted, unused};
+use crate::config::account::Account;
 use crate::tasks::status::StatusScreen;
 use crate::tasks::status::calls::{Chain, GitCalls};
 use crate::tasks::status::level::Level;
 use crate::tasks::status::storages::{Health, StorageStatus};
+use crate::terminal::escape;
 
 /// All lines, in the order of the screen. `url`: as a word for a shell.
 pub(super) fn lines(status: &StatusScreen, url: Option<&str>, unix_now: u64) -> Vec<StatusLine> {
@@ -18,6 +20,7 @@ pub(super) fn lines(status: &StatusScreen, url: Option<&str>, unix_now: u64) -> 
     }
     if let Some(url) = url {
         lines.extend(tokens_of_url(status, url, unix_now));
+        lines.extend(status.unmatched_rule.as_ref().map(unmatched_rule));
     } else {
         lines.extend(tokens(status, unix_now));
         if status.accounts > 0 {
@@ -111,6 +114,13 @@ fn called(chain: &Chain, has_url: bool) -> Vec<StatusLine> {
         lines.push(note(says).hinting("'git credential-pat doctor' names the line"));
     }
     lines
+}
+
+/// git does not send the path of the rule, so another token answers, or none.
+fn unmatched_rule(rule: &Account) -> StatusLine {
+    let url = escape::safe(&rule.key.url());
+    let says = format!("git does not send the path of the rule for {url}: the rule has no effect");
+    StatusLine::new("accounts", Level::Note, says).hinting("run 'git credential-pat setup'")
 }
 
 fn quoted(names: &[String]) -> String {

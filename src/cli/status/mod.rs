@@ -16,7 +16,7 @@ use crate::config::Flags;
 use crate::credential::query::Query;
 use crate::git::Git;
 use crate::tasks::doctor::query::Question;
-use crate::tasks::status::StatusScreen;
+use crate::tasks::status::{AskedUrl, StatusScreen};
 use crate::tasks::target;
 use crate::time;
 
@@ -43,9 +43,14 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
         let git = Git::find().ok();
         Question::of(git.as_ref(), &settings.accounts, url)
     });
-    let wanted = question.as_ref().map(|question| &question.wanted);
+    let asked = url.as_ref().zip(question.as_ref());
+    let asked = asked.map(|(url, question)| AskedUrl {
+        url,
+        wanted: &question.wanted,
+        unmatched_rule: question.untold.as_ref(),
+    });
     let unix_now = time::now().unix;
-    let status = StatusScreen::read(&settings, url.as_ref(), wanted, unix_now);
+    let status = StatusScreen::read(&settings, asked, unix_now);
     let url = url.as_ref().and_then(Query::key);
     let url = url.map(|key| key.argument());
     let lines = lines(&status, url.as_deref(), unix_now);

@@ -70,7 +70,8 @@ pub(super) fn show(
         let _ = writeln!(text, "{title}{word}{says}");
     }
     if let Some(hint) = hint {
-        let _ = writeln!(text, "{bold}hint:{bold:#} {}", safe(hint));
+        let style = ui::hint_style(streams);
+        let _ = writeln!(text, "{style}hint:{style:#} {}", safe(hint));
     }
     Ok(ui::print(streams, &text)?)
 }

@@ -12,6 +12,7 @@ use self::level::Level;
 use self::storages::StorageStatus;
 use self::tokens::TokenStatus;
 use crate::config::Settings;
+use crate::config::account::Account;
 use crate::credential::query::Query;
 use crate::helper::Helper;
 use crate::platform;
@@ -27,27 +28,35 @@ pub(crate) struct StatusScreen {
     pub(crate) tokens: Vec<TokenStatus>,
     /// The number of `[[account]]` rules.
     pub(crate) accounts: usize,
+    /// The rule for the URL, if git does not send the path that the rule needs.
+    pub(crate) unmatched_rule: Option<Account>,
     pub(crate) has_url: bool,
 }
 
+/// The URL that `status` is asked about, and git's query for it.
+#[derive(Clone, Copy)]
+pub(crate) struct AskedUrl<'a> {
+    pub(crate) url: &'a Query,
+    /// The query after the `[[account]]` rules.
+    pub(crate) wanted: &'a Query,
+    /// A rule that needs the path, if git does not send it.
+    pub(crate) unmatched_rule: Option<&'a Account>,
+}
+
 impl StatusScreen {
-    /// `wanted`: git's query for `url`, after the `[[account]]` rules.
-    pub(crate) fn read(
-        settings: &Settings,
-        url: Option<&Query>,
-        wanted: Option<&Query>,
-        unix_now: u64,
-    ) -> Self {
+    /// `asked`: `None` for all tokens.
+    pub(crate) fn read(settings: &Settings, asked: Option<AskedUrl>, unix_now: u64) -> Self {
         // No prompt: the screen comes at once.
         let helper = Helper::new(settings, Duration::ZERO);
         let (storages, lists) = storages::read(settings, helper.storages());
         Self {
-            calls: GitCalls::read(url),
+            calls: GitCalls::read(asked.map(|asked| asked.url)),
             storages,
             journal: journal_problem(&helper, settings),
-            tokens: tokens::read(&helper, &lists, wanted, unix_now),
+            tokens: tokens::read(&helper, &lists, asked.map(|asked| asked.wanted), unix_now),
             accounts: settings.accounts.len(),
-            has_url: url.is_some(),
+            unmatched_rule: asked.and_then(|asked| asked.unmatched_rule).cloned(),
+            has_url: asked.is_some(),
         }
     }
 

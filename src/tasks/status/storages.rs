@@ -114,20 +114,28 @@ pub(super) fn read(
         states.push(state);
         lists.push((kind, list));
     }
+    fail_without_any(&mut states);
     (states, lists)
 }
 
-/// The level of all storages. One that can be used is enough for git, unless another one fails and stops it.
-pub(super) fn level(all: &[StorageStatus]) -> Level {
+/// Makes each storage a failure if none can be used: one is enough for git, unless another one fails and stops it.
+fn fail_without_any(all: &mut [StorageStatus]) {
     let is_usable = |storage: &StorageStatus| {
         !matches!(
             storage.health,
             Health::Absent | Health::Unreachable | Health::Failed
         )
     };
-    if !all.iter().any(is_usable) {
-        return Level::Failure;
+    if all.iter().any(is_usable) {
+        return;
     }
+    for storage in all {
+        storage.level = Level::Failure;
+    }
+}
+
+/// The level of all storages.
+pub(super) fn level(all: &[StorageStatus]) -> Level {
     let levels = all.iter().map(|storage| storage.level);
     levels.max().unwrap_or(Level::Failure)
 }
