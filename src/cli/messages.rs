@@ -5,6 +5,8 @@ use std::error::Error;
 use crate::credential::expiry::{Expiry, ExpirySource};
 use crate::credential::key::Key;
 use crate::helper::notice::{Next, Notice};
+use crate::helper::token_state::TokenState;
+use crate::journal::known::{Known, LookupOutcome};
 use crate::storage::{self, in_words as places};
 use crate::terminal::{escape, with_causes};
 use crate::time::in_words;
@@ -31,6 +33,19 @@ impl Message {
             cause: causes(cause),
             hint: cause.hint().map(str::to_owned),
         }
+    }
+}
+
+/// A state in which the expiry does not matter, in words.
+pub(super) fn invalid_state(state: TokenState, known: &Known) -> Option<&'static str> {
+    match state {
+        TokenState::Revoked => Some("revoked, says the forge"),
+        TokenState::Rejected if known.outcome == Some(LookupOutcome::Rejected) => {
+            Some("rejected by the forge")
+        }
+        TokenState::Rejected => Some("rejected"),
+        TokenState::Blocked => Some("blocked by the forge"),
+        _ => None,
     }
 }
 

@@ -47,12 +47,15 @@ impl TokenState {
         }
     }
 
+    /// The state by the forge's answer. Where the forge could not tell, what is stored counts as in `list`.
     pub(crate) fn of(report: &Report, warn: Warn, unix_now: u64) -> Self {
         let by_date = Self::by_date(report.end.map(|(expiry, _)| expiry), warn, unix_now);
+        // An earlier answer does not make an unknown token a good one.
+        let stored = by_date.max(Self::stored(&report.known, report.mark, by_date));
         let verdict = match &report.asked {
             Asked::Told(verdict) => verdict,
-            Asked::CannotTell | Asked::NoForge | Asked::NotHttps => return by_date,
-            Asked::Failed(_) | Asked::NotThere(_) => return by_date.max(Self::Failed),
+            Asked::CannotTell | Asked::NoForge | Asked::NotHttps => return stored,
+            Asked::Failed(_) | Asked::NotThere(_) => return stored.max(Self::Failed),
         };
         match verdict {
             TokenVerdict::Good(_) if by_date == Self::Unknown => Self::Good,
@@ -65,8 +68,8 @@ impl TokenState {
             }
             TokenVerdict::Rejected => Self::Rejected,
             TokenVerdict::Blocked { .. } => Self::Blocked,
-            TokenVerdict::Limited { .. } => by_date.max(Self::Limited),
-            TokenVerdict::Unclear { .. } => by_date.max(Self::Failed),
+            TokenVerdict::Limited { .. } => stored.max(Self::Limited),
+            TokenVerdict::Unclear { .. } => stored.max(Self::Failed),
         }
     }
 

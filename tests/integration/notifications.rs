@@ -163,6 +163,32 @@ fn a_rejected_token_is_notified() {
 }
 
 #[test]
+fn a_rejected_token_is_notified_where_no_forge_can_tell() {
+    let sandbox = Sandbox::new();
+    store(&sandbox, "alice", "one.test", 90);
+    // The storage cannot remove it, as when its disk is full.
+    let kept = sandbox.path("data/git-credential-pat/credentials");
+    let text = fs::read(&kept).unwrap();
+    let pairs = [
+        ("protocol", "https"),
+        ("host", "one.test"),
+        ("username", "alice"),
+        ("password", SECRET),
+    ];
+    let erase = sandbox.ask("--storage file erase", &lines(&pairs));
+    erase.succeeded();
+    fs::write(&kept, text).unwrap();
+    let desktop = Desktop::start(&sandbox, Answers::AtOnce);
+    let output = desktop.notify(check(&sandbox));
+    assert_eq!(output.status.code(), Some(4), "{output:?}");
+    let expected = (
+        "Token for alice at https://one.test was rejected".to_owned(),
+        "To replace it, run: git credential-pat login https://alice@one.test".to_owned(),
+    );
+    assert_eq!(desktop.shown(), [expected]);
+}
+
+#[test]
 fn more_than_three_tokens_share_a_notification() {
     let sandbox = Sandbox::new();
     let desktop = Desktop::start(&sandbox, Answers::AtOnce);

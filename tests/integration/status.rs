@@ -136,8 +136,14 @@ fn there_is_no_keyring() {
     assert_lines(
         &said,
         &[&format!(
-            "storages  note     keychain is not there: {cause}"
+            "storages  problem  keychain is not there: {cause}"
         )],
+    );
+    let hint = said.lines().last().unwrap();
+    assert!(hint.starts_with("hint: "), "{said}");
+    assert!(
+        hint.ends_with("; 'git credential-pat doctor' tells more"),
+        "{said}"
     );
 }
 
@@ -219,6 +225,33 @@ fn a_token_was_rejected() {
             "hint: create a new one with 'git credential-pat login https://alice@one.test'",
         ],
     );
+    // The other commands agree. No forge can tell.
+    let rules = sandbox.path("config/git-credential-pat");
+    fs::create_dir_all(&rules).unwrap();
+    let rule = "[[account]]\nurl = 'https://one.test'\nusername = 'alice'\n";
+    fs::write(rules.join("config.toml"), rule).unwrap();
+    for (words, status, end) in [
+        ("list", 0, " rejected"),
+        ("check", 4, " rejected"),
+        ("account list", 0, " rejected"),
+    ] {
+        let said = sandbox.ask(&format!("--storage file {words}"), b"");
+        assert_eq!(said.status.code(), Some(status), "{words}: {said:#?}");
+        assert!(said.text().contains(end), "{words}: {said:#?}");
+    }
+    let json = sandbox.ask("--storage file check --json", b"");
+    assert_eq!(schema::check("check", &json.stdout)[0]["state"], "rejected");
+    let said = sandbox.ask("--storage file account add https://one.test alice", b"");
+    assert!(
+        said.text()
+            .contains("its token: alice in the plaintext file, rejected"),
+        "{said:#?}"
+    );
+    // Stored again, it is as good as new.
+    login(&sandbox, "--expires 90d https://alice@one.test");
+    run(&sandbox, "", 0);
+    let said = sandbox.ask("--storage file check", b"");
+    assert_eq!(said.status.code(), Some(0), "{said:#?}");
 }
 
 #[test]
@@ -250,6 +283,27 @@ fn two_accounts_have_a_token_each() {
         said.contains("token     soon     home at https://one.test/me expires"),
         "{said}"
     );
+}
+
+#[test]
+fn a_rule_whose_path_git_does_not_send_is_told() {
+    let sandbox = called_with("--storage file");
+    let folder = sandbox.path("config/git-credential-pat");
+    fs::create_dir_all(&folder).unwrap();
+    let rules = "[[account]]\nurl = 'https://one.test/acme'\nusername = 'work'\n";
+    fs::write(folder.join("config.toml"), rules).unwrap();
+    login(&sandbox, "--expires 90d https://home@one.test");
+    let url = "https://one.test/acme/project.git";
+    let said = run(&sandbox, url, 0);
+    let told = "accounts  note     git does not send the path of the rule for https://one.test/acme: \
+                the rule has no effect";
+    assert_lines(&said, &[told, "hint: run 'git credential-pat setup'"]);
+    let json = sandbox.ask(&format!("status --json {url}"), b"");
+    let json = schema::check("status", &json.stdout);
+    assert_eq!(json["rule_without_path"], "https://one.test/acme");
+    sandbox.configure_git("[credential \"https://one.test/acme\"]\n\tuseHttpPath = true\n");
+    let said = run(&sandbox, url, 1);
+    assert!(!said.contains("no effect"), "{said}");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::super::failure::CliResult;
 use super::super::json::{ShownKey, moment, name};
+use super::super::messages::invalid_state;
 use super::super::streams::Streams;
 use super::super::table::{Cell, Layout, Tone};
 use super::super::{open, status_of, ui};
@@ -87,15 +88,22 @@ pub(super) fn list(flags: Flags, is_json: bool, streams: &mut Streams) -> CliRes
 fn row(view: &AccountView, tokens: &StoredTokens, unix_now: u64) -> Vec<Cell> {
     let key = &view.account.key;
     let user = key.username.as_ref();
-    let expires = match view.token.map(|(_, listed)| listed.expiry) {
-        None => String::new(),
-        Some(None) => "unknown".to_owned(),
-        Some(Some(expiry)) if expiry.is_past(unix_now) => format!("expired {}", expiry.day()),
-        Some(Some(expiry)) => expiry.day(),
+    let (expires, tone) = match view.token {
+        None => (String::new(), Tone::Plain),
+        Some((_, listed)) => {
+            let (known, state) = tokens.token(listed);
+            let words = match (invalid_state(state, &known), listed.expiry) {
+                (Some(words), _) => words.to_owned(),
+                (None, Some(expiry)) if expiry.is_past(unix_now) => {
+                    format!("expired {}", expiry.day())
+                }
+                (None, _) if state == TokenState::Expired => "expired, says the forge".to_owned(),
+                (None, Some(expiry)) => expiry.day(),
+                (None, None) => "unknown".to_owned(),
+            };
+            (words, Tone::of(state))
+        }
     };
-    let tone = view
-        .token
-        .map_or(Tone::Plain, |(_, listed)| Tone::of(tokens.token(listed).1));
     let sent = match view.is_path_sent {
         None => "-".into(),
         Some(true) => "yes".into(),

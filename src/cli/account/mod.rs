@@ -9,6 +9,7 @@ use clap::builder::NonEmptyStringValueParser;
 
 use self::list::{list, token_in_words};
 use super::failure::CliResult;
+use super::messages::invalid_state;
 use super::rule::{add, file_of, in_words, own_setup, show, warn_unrecorded};
 use super::streams::Streams;
 use super::{open, settings, ui};
@@ -17,6 +18,7 @@ use crate::config::account::Account;
 use crate::credential::query::Query;
 use crate::git::Git;
 use crate::git::http_path::HttpPaths;
+use crate::helper::token_state::StoredTokens;
 use crate::tasks::accounts;
 use crate::tasks::accounts::overview::AccountView;
 use crate::tasks::setup::change::Warning;
@@ -137,6 +139,15 @@ fn show_answer(flags: Flags, rule: &Account, streams: &mut Streams) -> CliResult
         None => ("no token yet".to_owned(), None),
         Some(token) => (token_in_words(token), token.1.expiry),
     };
+    let tokens = StoredTokens::read(&helper, unix_now);
+    let invalid = view.token.and_then(|(_, listed)| {
+        let (known, state) = tokens.token(listed);
+        invalid_state(state, &known)
+    });
+    if let Some(words) = invalid {
+        let says = format!("its token: {state}, {words}");
+        return Ok(ui::note(streams, &says, &login_hint(rule))?);
+    }
     match expiry {
         Some(expiry) if expiry.is_past(unix_now) => {
             let says = format!("its token: {state}, expired {}", expiry.day());

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::super::json::{moment, name, text};
+use super::super::messages::invalid_state;
 use super::super::table::{Cell, Layout, Tone};
 use crate::credential::expiry::Expiry;
 use crate::credential::token::TokenKind;
@@ -45,6 +46,7 @@ pub(super) struct ReportJson {
     expires_from: Option<&'static str>,
     scopes: Option<Vec<String>>,
     last_used: Option<String>,
+    unused: bool,
     missing_scope: Option<&'static str>,
     authorize: Option<String>,
 }
@@ -62,6 +64,10 @@ fn says(report: &Report, state: TokenState, unix_now: u64) -> String {
             format!("expires in {left} ({day})")
         }
     });
+    // Where the forge could not tell, the journal may know that the token does not work.
+    let date = invalid_state(state, &report.known)
+        .map(str::to_owned)
+        .or(date);
     let unclear = report.asked.unclear(&forge).unwrap_or_default();
     match &report.asked {
         Asked::Told(TokenVerdict::Good(found)) => date.unwrap_or_else(|| match found.end {
@@ -91,7 +97,7 @@ pub(super) fn row(report: &Report, state: TokenState, unix_now: u64) -> Vec<Cell
         (Some(forge), None) => forge.to_string(),
         (Some(forge), Some(token)) => format!("{forge} {}", token.word()),
     };
-    let scopes = report.scopes.as_ref().map(|scopes| scopes.join(" "));
+    let scopes = report.known.scopes.as_ref().map(|scopes| scopes.join(" "));
     vec![
         Cell::url(escape::safe(&report.credential.key.url())),
         user.map_or_else(|| "-".to_owned(), Username::shown).into(),
@@ -118,8 +124,9 @@ pub(super) fn json(report: &Report, state: TokenState, unix_now: u64) -> ReportJ
         expires_at: expiry.and_then(Expiry::rfc3339),
         expires_at_unix: expiry.map(Expiry::unix),
         expires_from: report.end.map(|(_, source)| source.word()),
-        scopes: report.scopes.clone(),
-        last_used: moment(report.last_used),
+        scopes: report.known.scopes.clone(),
+        last_used: moment(report.known.used),
+        unused: report.unused_since.is_some(),
         missing_scope: report.lack.map(|lack| lack.scope),
         authorize,
     }

@@ -3,13 +3,14 @@
 use serde::Serialize;
 
 use super::super::json::{ShownKey, lookup_word, moment, text};
+use super::super::messages::invalid_state;
 use super::super::table::{self, Cell, Layout, Tone};
 use crate::credential::expiry::{Expiry, ExpirySource};
 use crate::credential::token::TokenKind;
 use crate::credential::username::Username;
 use crate::forge;
 use crate::helper::token_state::TokenState;
-use crate::journal::known::{Known, LookupOutcome};
+use crate::journal::known::Known;
 use crate::storage::{Listed, StorageKind};
 use crate::terminal::escape;
 use crate::time::in_words;
@@ -78,6 +79,7 @@ pub(super) struct ListEntryJson {
     kind: Option<&'static str>,
     scopes: Option<Vec<String>>,
     last_used: Option<String>,
+    unused: bool,
     looked_up: Option<String>,
     lookup: Option<&'static str>,
     default: bool,
@@ -140,15 +142,11 @@ impl ListEntry<'_> {
         let cell = |text: String| Cell::toned(text, Tone::of(self.state));
         let past = self.listed.expiry.filter(|expiry| expiry.is_past(unix_now));
         let ago = past.map(|past| in_words(unix_now - past.unix()));
+        if let Some(words) = invalid_state(self.state, &self.known) {
+            let short = words.split([',', ' ']).next().unwrap_or(words);
+            return cell(words.to_owned()).or(short);
+        }
         match (self.state, self.listed.expiry, ago) {
-            (TokenState::Revoked, ..) => cell("revoked, says the forge".to_owned()).or("revoked"),
-            (TokenState::Rejected, ..) => match self.known.outcome {
-                Some(LookupOutcome::Rejected) => {
-                    cell("rejected by the forge".to_owned()).or("rejected")
-                }
-                _ => cell("rejected".to_owned()),
-            },
-            (TokenState::Blocked, ..) => cell("blocked by the forge".to_owned()).or("blocked"),
             (_, _, Some(ago)) => {
                 let short = format!("expired {ago} ago");
                 let full = if self.listed.is_renewable {
@@ -177,7 +175,7 @@ impl ListEntry<'_> {
         }
     }
 
-    pub(super) fn json(&self) -> ListEntryJson {
+    pub(super) fn json(&self, unix_now: u64) -> ListEntryJson {
         let Listed { key, expiry, .. } = self.listed;
         ListEntryJson {
             key: key.into(),
@@ -194,6 +192,7 @@ impl ListEntry<'_> {
             kind: self.known.token.map(TokenKind::word),
             scopes: self.known.scopes.clone(),
             last_used: moment(self.known.used),
+            unused: self.known.unused_since(unix_now).is_some(),
             looked_up: moment(self.known.asked),
             lookup: self.known.outcome.map(lookup_word),
             default: self.is_default,

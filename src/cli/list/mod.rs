@@ -80,7 +80,7 @@ pub(super) fn run(arguments: &Arguments, mut flags: Flags, streams: &mut Streams
         sort(&mut entries, order);
     }
     if arguments.json {
-        let json = entries.iter().map(ListEntry::json);
+        let json = entries.iter().map(|entry| entry.json(unix_now));
         ui::print_json(streams, &json.collect::<Vec<_>>())?;
     }
     match &wanted {

@@ -17,13 +17,20 @@ use crate::credential::query::Query;
 use crate::credential::token::TokenKind;
 use crate::forge::{ForgeExpiry, ForgeKind, MissingScope, TokenFacts, TokenVerdict, http};
 use crate::journal::known::{EVERY, Known, LookupOutcome};
+use crate::journal::mark::Mark;
 use crate::storage::trace_words::named;
 use crate::storage::{Error, StorageKind, if_reached};
 use crate::time::Now;
 use crate::trace;
 
-/// A credential, and the storages that have it.
-type Kept = (Credential, Vec<StorageKind>);
+/// A credential of the storages.
+struct Kept {
+    credential: Credential,
+    /// The storages that have it.
+    kinds: Vec<StorageKind>,
+    /// When the first of them wrote it, in Unix seconds, if known.
+    written: Option<u64>,
+}
 
 /// What is known of a token, now that its forge was asked.
 #[derive(Debug)]
@@ -35,9 +42,10 @@ pub struct Report {
     pub token: Option<TokenKind>,
     pub asked: Asked,
     pub end: Option<(Expiry, ExpirySource)>,
-    pub scopes: Option<Vec<String>>,
-    /// When git last confirmed it, in Unix seconds.
-    pub last_used: Option<u64>,
+    /// What the journal knows of it, after the answer.
+    pub known: Known,
+    /// The journal's mark, unless the entry was written after it.
+    pub mark: Option<Mark>,
     /// Since when a token of GitHub has gone unused, if that is long.
     pub unused_since: Option<u64>,
     /// The scope that git needs and the token does not have.
@@ -140,7 +148,12 @@ impl Lookup<'_> {
         // A host that did not answer is not asked again for each of its tokens.
         let mut silent: Vec<(Vec<u8>, http::Error)> = Vec::new();
         let count = found.value.len();
-        for (number, (credential, kinds)) in (1..).zip(found.value) {
+        for (number, kept) in (1..).zip(found.value) {
+            let Kept {
+                credential,
+                kinds,
+                written,
+            } = kept;
             comes_to(number, count);
             let host = &credential.key.host;
             let issuer = self.issuer_known(&credential);
@@ -170,10 +183,10 @@ impl Lookup<'_> {
                 token,
                 asked,
                 end: known.end,
-                last_used: known.used,
                 unused_since: known.unused_since(now.unix),
                 lack: lack.and_then(|(issuer, scopes)| issuer.forge.missing_scope(token, scopes)),
-                scopes: known.scopes,
+                mark: self.mark(&credential, written),
+                known,
                 credential,
             });
         }
@@ -293,12 +306,17 @@ impl Lookup<'_> {
             };
             // Memory keeps only the name of an expired entry.
             let Some(found) = found else { continue };
-            let same = all
-                .iter_mut()
-                .find(|(other, _)| other.key == found.key && other.has_same_secrets(&found));
+            let same = all.iter_mut().find(|other| {
+                let other = &other.credential;
+                other.key == found.key && other.has_same_secrets(&found)
+            });
             match same {
-                Some((_, kinds)) => kinds.push(kind),
-                None => all.push((found, vec![kind])),
+                Some(same) => same.kinds.push(kind),
+                None => all.push(Kept {
+                    credential: found,
+                    kinds: vec![kind],
+                    written: listed.written,
+                }),
             }
         }
         Ok(Outcome {
@@ -311,6 +329,16 @@ impl Lookup<'_> {
     pub fn issuer_known(self, credential: &Credential) -> Option<Issuer> {
         let known = self.known(credential).forge;
         self.0.issuers().issuer_of(credential, known)
+    }
+
+    /// The mark of the journal, unless the entry was written after it.
+    fn mark(self, credential: &Credential, written: Option<u64>) -> Option<Mark> {
+        if !credential.is_complete() {
+            return None;
+        }
+        let snapshot = self.0.journal().snapshot().unwrap_or_default();
+        let (mark, at) = snapshot.mark_of(credential)?;
+        written.is_none_or(|written| written <= at).then_some(mark)
     }
 
     fn known(self, credential: &Credential) -> Known {
