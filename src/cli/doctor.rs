@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use super::failure::{CliResult, Failure};
 use super::streams::Streams;
-use super::table::Tone;
+use super::table::cell::Tone;
 use super::wrap::wrapped;
 use super::{open, ui};
 use crate::config::Flags;

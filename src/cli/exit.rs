@@ -13,7 +13,10 @@ use crate::trace;
 pub(super) fn finish(result: CliResult, streams: &mut Streams) -> ExitCode {
     trace::tell("end", || match &result {
         Ok(code) if *code == ExitCode::SUCCESS => "the command succeeded".to_owned(),
-        Ok(_) => "the command ended with another exit status than 0".to_owned(),
+        Ok(code) => {
+            let number = (1..=u8::MAX).find(|number| ExitCode::from(*number) == *code);
+            format!("exit status {}", number.unwrap_or(1))
+        }
         Err(failure) => format!("the command failed: {}", with_causes(failure)),
     });
     match result {

@@ -27,7 +27,7 @@ use crate::time;
 #[command(
     after_help = "Exit status: 0 a token was printed, 1 there is no valid token, 2 standard output is a terminal.\n\n\
     Keep the token out of argument lists, which other users can read:\n  \
-    printf 'Authorization: Bearer %s\\n' \"$(git credential-pat token URL)\" | curl -H @- URL"
+    printf 'Authorization: Bearer %s\\n' \"$(git credential-pat token URL)\" |\n    curl -H @- URL"
 )]
 pub(super) struct Arguments {
     /// A URL such as https://github.com or https://octocat@github.com, or of a repository

@@ -58,15 +58,18 @@ pub struct Flags {
     pub config: Option<PathBuf>,
 }
 
+/// The heading of the options that change only the messages.
+const GLOBAL: &str = "Global options";
+
 /// How much is told. Not a part of [`Flags`]: it changes no setting, and `setup` does not write it into git's configuration.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Args)]
 #[command(about = None, long_about = None)]
 pub struct Verbosity {
     /// Tell each step on standard error, with its time and without a secret
-    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    #[arg(short, long, global = true, conflicts_with = "quiet", help_heading = GLOBAL)]
     pub verbose: bool,
     /// Print no warnings, hints or confirmations, only errors and what was asked for
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = GLOBAL)]
     pub quiet: bool,
 }
 
@@ -166,15 +169,15 @@ impl Settings {
         };
         trace::tell(SETTINGS, || {
             let (choice, from) = match (&flags.storage, &written.storage) {
-                (Some(choice), _) => (choice, "the option --storage"),
-                (None, Some(choice)) => (choice, "config.toml"),
+                (Some(choice), _) => (choice, "by the option --storage"),
+                (None, Some(choice)) => (choice, "by config.toml"),
                 (None, None) => (&Choice::Auto, "the default"),
             };
             let kinds = match choice {
                 Choice::Auto => " (memory, then keychain)",
                 Choice::These(_) | Choice::All => "",
             };
-            format!("storage {choice}{kinds}, by {from}")
+            format!("storage {choice}{kinds}, {from}")
         });
         let named = written.file.path.map(toml::Spanned::into_inner);
         let file = match flags.file.or(named) {

@@ -115,12 +115,12 @@ impl Situation {
             Same => "we would answer the same secret",
             Unwanted {
                 is_another_live: true,
-            } => "it is invalid or displaced, and another live secret is stored",
+            } => "it is invalid or displaced, and another valid secret is stored",
             Unwanted {
                 is_another_live: false,
-            } => "it is invalid or displaced, and no other live secret is stored",
-            AnotherIsLive => "another live secret is stored",
-            Free => "no other live secret is stored",
+            } => "it is invalid or displaced, and no other valid secret is stored",
+            AnotherIsLive => "another valid secret is stored",
+            Free => "no other valid secret is stored",
         }
     }
 

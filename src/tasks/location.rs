@@ -23,8 +23,12 @@ pub(crate) fn in_sentence(
     unix_now: u64,
 ) -> String {
     let mut parts = Vec::new();
+    let mut told = None;
     for (kind, listed) in entries {
-        parts.push(match (kind, listed.expiry) {
+        // Storages that keep the same token have the same date.
+        let expiry = listed.expiry.filter(|expiry| told != Some(*expiry));
+        told = listed.expiry;
+        parts.push(match (kind, expiry) {
             (StorageKind::Memory, _) => in_memory(listed, lifetime, unix_now),
             (kind, Some(expiry)) => {
                 format!("in {} until it expires on {}", kind.place(), expiry.day())

@@ -30,6 +30,7 @@ impl TargetError {
             Self::Host | Self::Url(url::Error::Host) => Some(
                 "a name has letters, digits, '-' and '.': 'github.com', 'https://git.example.com:8443'",
             ),
+            Self::Url(url::Error::Query) => Some("leave out the part from '?' or '#' on"),
             Self::Url(_) => None,
         }
     }

@@ -174,7 +174,7 @@ fn the_trace_of_gits_own_calls_goes_to_a_file() {
                 "get: no other entry can be answered: git asks the next helper or the user",
                 " store --storage memory",
                 "username=alice password=present",
-                "git confirms it, and its source is unknown; no other live secret is stored; so it is stored",
+                "git confirms it, and its source is unknown; no other valid secret is stored; so it is stored",
                 "memory: has stored alice at https://localhost",
             ],
         );

@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use super::super::json::{moment, name, text};
 use super::super::messages::invalid_state;
-use super::super::table::{Cell, Layout, Tone};
+use super::super::table::Layout;
+use super::super::table::cell::{Cell, Tone};
 use crate::credential::expiry::Expiry;
 use crate::credential::token::TokenKind;
 use crate::credential::username::Username;

@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::super::json::{ShownKey, moment};
-use super::super::table::{Cell, Layout};
+use super::super::table::Layout;
+use super::super::table::cell::Cell;
 use crate::credential::expiry::Expiry;
 use crate::credential::username::Username;
 use crate::tasks::clean::stale::{CleanStep, Reason, StaleCredential};

@@ -1,6 +1,7 @@
 //! The rows of the table that `import` shows.
 
-use super::super::table::{Cell, Layout};
+use super::super::table::Layout;
+use super::super::table::cell::Cell;
 use crate::credential::expiry::Expiry;
 use crate::credential::username::Username;
 use crate::neighbour::registry::{Harvest, Neighbours};

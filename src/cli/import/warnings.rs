@@ -56,15 +56,15 @@ pub(super) fn staying(
 ) {
     if removal.unseen > 0 && !is_dry_run {
         let what = format!(
-            "{} stay at their source: git does not ask the storage that they were imported to",
-            copies(removal.unseen)
+            "{}: git does not ask the storage that has the import",
+            stay(removal.unseen)
         );
         ui::warn(streams, &what, None);
     }
     if removal.only_in_memory > 0 && !is_dry_run {
         let what = format!(
-            "{} stay at their source: only memory has them here",
-            copies(removal.only_in_memory)
+            "{}: here only memory has a copy",
+            stay(removal.only_in_memory)
         );
         let hint = if has_keychain() {
             "import with '--storage keychain' before you remove their source"
@@ -79,6 +79,14 @@ pub(super) fn staying(
         let what = format!("{place} is only read: remove the token there yourself");
         ui::warn(streams, &what, None);
     }
+}
+
+fn stay(count: usize) -> String {
+    counted(
+        count,
+        "copy stays at its source",
+        "copies stay at their source",
+    )
 }
 
 /// A number of copies in words.

@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use super::super::json::{ShownKey, lookup_word, moment, text};
 use super::super::messages::invalid_state;
-use super::super::table::{self, Cell, Layout, Tone};
+use super::super::table::cell::{Cell, Tone};
+use super::super::table::{self, Layout};
 use crate::credential::expiry::{Expiry, ExpirySource};
 use crate::credential::token::TokenKind;
 use crate::credential::username::Username;

@@ -14,7 +14,7 @@ use super::usage::MISUSE;
 use super::{guide, open, page, rule, ui};
 use crate::config::{Flags, Settings};
 use crate::credential::Credential;
-use crate::credential::expiry::StatedExpiry;
+use crate::credential::expiry::{Expiry, StatedExpiry};
 use crate::credential::key::Key;
 use crate::credential::query::Query;
 use crate::credential::username::Username;
@@ -164,8 +164,12 @@ fn with_token(
     let now = time::now();
     let expiry = arguments.expires.and_then(|stated| stated.expiry(now.unix));
     if expiry.is_some_and(|expiry| expiry.is_past(now.unix)) {
-        let what = "this token has already expired";
-        return Err(Failure::new(what, "create a new one, and give its expiry"));
+        let day = expiry.map_or_else(String::new, Expiry::day);
+        let what = format!("{day} is in the past");
+        return Err(Failure::new(
+            what,
+            "give the day on which the token will expire",
+        ));
     }
     query.password = match dialogue {
         None => piped,

@@ -98,6 +98,9 @@ pub(super) fn run(arguments: &Arguments, flags: &Flags, streams: &mut Streams) -
         tell(streams, &format!("{command}\n"), arguments.dry_run)?;
     }
     if arguments.dry_run {
+        if changes.is_empty() {
+            ui::print(streams, "nothing to change: git asks this helper already\n")?;
+        }
         return Ok(ExitCode::SUCCESS);
     }
     if !changes.is_empty()

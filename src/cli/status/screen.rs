@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::super::failure::CliResult;
 use super::super::streams::Streams;
-use super::super::table::Tone;
+use super::super::table::cell::Tone;
 use super::super::ui;
 use super::super::wrap::wrapped;
 use crate::credential::username::without_tokens;
@@ -69,7 +69,7 @@ pub(super) fn show(
         let says = says.join(&format!("\n{}", " ".repeat(TITLE + WORD)));
         let _ = writeln!(text, "{title}{word}{says}");
     }
-    if let Some(hint) = hint {
+    if let Some(hint) = hint.filter(|_| !streams.is_quiet) {
         let style = ui::hint_style(streams);
         let _ = writeln!(text, "{style}hint:{style:#} {}", safe(hint));
     }

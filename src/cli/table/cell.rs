@@ -9,7 +9,7 @@ use crate::storage::StorageKind;
 
 /// The meaning of a cell, which its colour shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::cli) enum Tone {
+pub(crate) enum Tone {
     Heading,
     Plain,
     /// All is well.
@@ -21,7 +21,7 @@ pub(in crate::cli) enum Tone {
 }
 
 impl Tone {
-    pub(in crate::cli) fn of(state: TokenState) -> Self {
+    pub(crate) fn of(state: TokenState) -> Self {
         match state {
             TokenState::Good => Self::Good,
             TokenState::ExpiresSoon => Self::Soon,
@@ -36,7 +36,7 @@ impl Tone {
 
 /// A cell: its text without control characters, and its tone.
 #[derive(Debug, Clone)]
-pub(in crate::cli) struct Cell {
+pub(crate) struct Cell {
     pub(super) text: String,
     pub(super) tone: Tone,
     is_url: bool,
@@ -52,7 +52,7 @@ impl<T: Into<String>> From<T> for Cell {
 }
 
 impl Cell {
-    pub(in crate::cli) fn toned(text: impl Into<String>, tone: Tone) -> Self {
+    pub(crate) fn toned(text: impl Into<String>, tone: Tone) -> Self {
         Self {
             text: text.into(),
             tone,
@@ -63,13 +63,13 @@ impl Cell {
     }
 
     /// A text that says the same in fewer words.
-    pub(in crate::cli) fn or(mut self, shorter: impl Into<String>) -> Self {
+    pub(crate) fn or(mut self, shorter: impl Into<String>) -> Self {
         self.shorter.push(shorter.into());
         self
     }
 
     /// A text that is broken between words instead of shortened.
-    pub(in crate::cli) fn wrapped(self) -> Self {
+    pub(crate) fn wrapped(self) -> Self {
         Self {
             is_wrapped: true,
             ..self
@@ -77,7 +77,7 @@ impl Cell {
     }
 
     /// A URL, which keeps its host and the end of its path.
-    pub(in crate::cli) fn url(text: String) -> Self {
+    pub(crate) fn url(text: String) -> Self {
         Self {
             is_url: true,
             ..text.into()
@@ -85,7 +85,7 @@ impl Cell {
     }
 
     /// A storage, which says "plaintext" in the narrowest column, too.
-    pub(in crate::cli) fn storage(kind: StorageKind) -> Self {
+    pub(crate) fn storage(kind: StorageKind) -> Self {
         match kind {
             StorageKind::File => Self::from("file (plaintext)").or("plaintext"),
             kind => kind.to_string().into(),

@@ -5,7 +5,7 @@
 //! columns. A shortened cell is its longest short form that fits, or has `…` at its end. A wrapped one has several lines. Before the
 //! first step the URLs lose `https://`. A shortened URL keeps its host and the end of its path.
 
-mod cell;
+pub(super) mod cell;
 mod shorten;
 
 use std::fmt::Write as _;
@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 use anstyle::Style;
 use unicode_width::UnicodeWidthStr;
 
-pub(super) use self::cell::{Cell, Tone};
+use self::cell::{Cell, Tone};
 
 const BAR: usize = 10;
 /// Between two columns.
