@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use git_credential_pat::cli::command_line;
 
+use crate::manual_sections::having;
 use crate::sandbox::Sandbox;
 
-const MANUAL: &str = "docs/manual.md";
+pub const MANUAL: &str = "docs/manual.md";
 const PAGE: &str = "docs/git-credential-pat.1";
 
 /// Names without an underscore that the program reads.
@@ -39,6 +40,9 @@ const READ_BY_LIBRARIES: [&str; 4] = [
     "SSL_CERT_DIR",
 ];
 
+/// Not the names of variables.
+const PLACEHOLDERS: [&str; 1] = ["YOUR_TOKEN"];
+
 /// Options of git, of `install.sh` and of other programs in the documents.
 const FOREIGN_OPTIONS: [&str; 12] = [
     "--add",
@@ -63,20 +67,22 @@ const FOR_DEVELOPERS: [&str; 4] = [
     "security.md",
 ];
 
-fn project(path: &str) -> PathBuf {
+pub fn project(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-fn read(path: &str) -> String {
+pub fn read(path: &str) -> String {
     fs::read_to_string(project(path)).unwrap()
 }
 
-/// The manual page without its markup.
+/// The manual page without its markup, and with each title in one line.
 fn page() -> String {
     let page = read(PAGE);
     let plain = ["\\fB", "\\fI", "\\fR"];
     let page = plain.iter().fold(page, |page, mark| page.replace(mark, ""));
-    page.replace("\\-", "-").replace("\\&", "")
+    page.replace("\\-", "-")
+        .replace("\\&", "")
+        .replace("\n.TQ\n", " ")
 }
 
 /// What users read: README, the manual, and the guides in `docs`.
@@ -141,32 +147,15 @@ fn variables(source: &str) -> BTreeSet<&str> {
 }
 
 #[test]
-fn each_variable_is_documented() {
+fn each_variable_is_documented_and_read() {
     let source = source();
     let variables = variables(&source);
     assert!(
         variables.contains("NO_COLOR") && variables.len() > 30,
         "{variables:?}"
     );
-    let (manual, page) = (read(MANUAL), page());
-    let missing = |text: &str| -> Vec<&str> {
-        let is_word = |name: &str| {
-            let is_of_name = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
-            text.split(|letter| !is_of_name(letter))
-                .any(|word| word == name)
-        };
-        variables
-            .iter()
-            .copied()
-            .filter(|name| !is_word(name))
-            .collect()
-    };
-    assert_eq!(missing(&manual), [""; 0], "not in {MANUAL}");
-    assert_eq!(
-        missing(&page),
-        [""; 0],
-        "not in {PAGE}: add to docs/sections.roff"
-    );
+    let gaps = variable_gaps(&read(MANUAL), &page(), &variables);
+    assert_eq!(gaps, [""; 0], "for the page, see docs/sections.roff");
     let unused = NO_VARIABLES
         .iter()
         .filter(|(name, _)| !source.contains(&format!("\"{name}\"")));
@@ -175,42 +164,98 @@ fn each_variable_is_documented() {
 }
 
 #[test]
-fn each_documented_variable_is_read() {
-    let source = source();
-    let manual = read(MANUAL);
-    let manual = section(&manual, "\n## Environment\n", "\n## ");
-    let page = page();
-    let page = section(&page, "\n.SH ENVIRONMENT\n", "\n.SH ");
-    let of_manual = manual.split('`').skip(1).step_by(2);
-    let of_page = page.split(".TP\n").skip(1).flat_map(|entry| {
-        let names = entry.lines().next().unwrap_or_default();
-        names.split([',', ' '])
-    });
-    let mut count = 0;
-    for name in of_manual.chain(of_page) {
-        let is_lower = name.ends_with("_proxy");
-        if !is_variable(name) && !is_lower {
-            continue;
-        }
-        count += 1;
-        // Of the same meaning in capitals.
-        let name = if is_lower {
-            name.to_ascii_uppercase()
-        } else {
-            name.to_owned()
-        };
-        let is_read =
-            READ_BY_LIBRARIES.contains(&&name[..]) || source.contains(&format!("\"{name}\""));
-        assert!(
-            is_read,
-            "{name} is documented, and the program does not read it"
-        );
+fn a_variable_that_one_side_lacks_is_found() {
+    let (source, manual, page) = (source(), read(MANUAL), page());
+    let gaps = |manual: &str, page: &str| variable_gaps(manual, page, &variables(&source));
+    let changed = |from: &str, to: &str| {
+        assert_eq!(manual.matches(from).count(), 1, "{from}");
+        gaps(&manual.replace(from, to), &page)
+    };
+    assert_eq!(
+        changed("| `COLUMNS` | the", "| `COLUMNS`, `NO_SUCH_NAME` | the"),
+        ["docs/manual.md: NO_SUCH_NAME is not read"]
+    );
+    assert_eq!(
+        changed("| `COLUMNS` | the", "| `COLUMNS`, `USER` | the"),
+        ["docs/manual.md: USER is not read"]
+    );
+    assert_eq!(
+        changed("In a repository you may", "With GIT_FROB, you may"),
+        ["docs/manual.md: GIT_FROB is not read"]
+    );
+    assert_eq!(
+        changed(
+            "| `GIT_CREDENTIAL_PAT_TRACE` | `1`, or",
+            "| the trace | `1`, or"
+        ),
+        ["docs/manual.md, Environment: GIT_CREDENTIAL_PAT_TRACE is missing"]
+    );
+    assert_eq!(
+        changed("| `COLUMNS` | the", "| the terminal | the"),
+        ["docs/manual.md, Environment: COLUMNS is missing"]
+    );
+    for (from, to, expected) in [
+        (
+            "\nCOLUMNS\n",
+            "\nCOLUMNS, GIT_FROB\n",
+            "docs/git-credential-pat.1: GIT_FROB is not read",
+        ),
+        (
+            "\nCOLUMNS\n",
+            "\nTERM\n",
+            "docs/git-credential-pat.1, ENVIRONMENT: COLUMNS is missing",
+        ),
+    ] {
+        assert_eq!(page.matches(from).count(), 1, "{from}");
+        assert_eq!(gaps(&manual, &page.replace(from, to)), [expected]);
     }
-    assert!(count > 40, "{count} variables");
+}
+
+/// The variables that are read and not in the part about the environment, and those that are anywhere and not read.
+fn variable_gaps(manual: &str, page: &str, variables: &BTreeSet<&str>) -> Vec<String> {
+    let mut gaps = Vec::new();
+    for (path, text, title, start, end) in [
+        (MANUAL, manual, "Environment", "\n## Environment\n", "\n## "),
+        (PAGE, page, "ENVIRONMENT", "\n.SH ENVIRONMENT\n", "\n.SH "),
+    ] {
+        let environment = section(text, start, end);
+        // The first cells of the table, or the titles of the entries.
+        let titles: Vec<&str> = if path == MANUAL {
+            let rows = environment.lines().filter(|line| line.starts_with("| "));
+            rows.map(|row| row.split(" | ").next().unwrap()).collect()
+        } else {
+            let entries = environment.split(".TP\n").skip(1);
+            entries.map(|entry| entry.lines().next().unwrap()).collect()
+        };
+        let titles: BTreeSet<&str> = titles.into_iter().flat_map(words).collect();
+        let missing = variables.iter().filter(|name| !titles.contains(*name));
+        gaps.extend(missing.map(|name| format!("{path}, {title}: {name} is missing")));
+        let mut named: BTreeSet<&str> = words(text).filter(|word| word.contains('_')).collect();
+        named.extend(titles);
+        for name in named {
+            // Of the same meaning in capitals.
+            let is_lower = name.ends_with("_proxy") && !name.starts_with('_');
+            let upper = if is_lower {
+                name.to_ascii_uppercase()
+            } else {
+                name.to_owned()
+            };
+            let is_read = variables.contains(&upper[..]) || READ_BY_LIBRARIES.contains(&&upper[..]);
+            if is_variable(&upper) && !is_read && !PLACEHOLDERS.contains(&name) {
+                gaps.push(format!("{path}: {name} is not read"));
+            }
+        }
+    }
+    gaps
+}
+
+/// The parts of `text` that may be names.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_')
 }
 
 /// The part of `text` between `start` and the next `end`.
-fn section<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
+pub fn section<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
     let (_, text) = text
         .split_once(start)
         .unwrap_or_else(|| panic!("no {start:?}"));
@@ -346,23 +391,82 @@ fn each_exit_status_is_documented_and_exists() {
     let states = section(&source, "fn exit_code(self) -> u8 {", "\n    }\n");
     statuses.extend(states.split("=> ").filter_map(number));
 
-    let manual = read(MANUAL);
-    let manual = section(&manual, "\n## Exit status\n", "\n## ");
+    let (manual, page) = (read(MANUAL), page());
+    let gaps = |manual: &str, page: &str| status_gaps(manual, page, &statuses);
+    assert_eq!(
+        gaps(&manual, &page),
+        [""; 0],
+        "for the page, see docs/sections.roff"
+    );
+
+    // And a change would be found.
+    let changed = manual.replace("| 130 | of `login`", "| 131 | of `login`");
+    assert_eq!(
+        gaps(&changed, &page),
+        [
+            "docs/manual.md: 130 is missing",
+            "docs/manual.md: there is no 131"
+        ]
+    );
+    let changed = page.replace("\n130\n", "\n131\n");
+    assert_eq!(
+        gaps(&manual, &changed),
+        [
+            "docs/git-credential-pat.1: 130 is missing",
+            "docs/git-credential-pat.1: there is no 131"
+        ]
+    );
+    let changed = page.replace("Of check and status:", "Of check:");
+    assert_eq!(
+        gaps(&manual, &changed),
+        ["docs/git-credential-pat.1: 3, 4, 5 does not name status"]
+    );
+}
+
+/// The statuses that one of the two tables lacks or has too many, and the commands that the page does not name.
+fn status_gaps(manual: &str, page: &str, statuses: &BTreeSet<u32>) -> Vec<String> {
+    let manual = section(manual, "\n## Exit status\n", "\n## ");
     let rows = manual.lines().filter_map(|row| row.strip_prefix("| "));
     let of_manual: BTreeSet<u32> = rows
         .flat_map(|row| numbers(row.split('|').next().unwrap()))
         .collect();
-    assert_eq!(of_manual, statuses, "{MANUAL}");
-    let page = page();
-    let page = section(&page, "\n.SH \"EXIT STATUS\"\n", "\n.SH ");
-    let entries = page.split(".TP\n").skip(1);
-    let of_page: BTreeSet<u32> = entries
-        .flat_map(|entry| numbers(entry.lines().next().unwrap()))
-        .collect();
-    assert_eq!(of_page, statuses, "{PAGE}: see docs/sections.roff");
+    let page = section(page, "\n.SH \"EXIT STATUS\"\n", "\n.SH ");
+    let mut of_page = BTreeSet::new();
+    let mut gaps = Vec::new();
+    let mut line = command_line();
+    line.build();
+    for entry in page.split(".TP\n").skip(1) {
+        let (title, meaning) = entry.split_once('\n').unwrap();
+        of_page.extend(numbers(title));
+        let words: BTreeSet<&str> = words(meaning).collect();
+        let commands = numbers(title).into_iter().filter(|&status| status > 2);
+        let commands: BTreeSet<String> =
+            commands.flat_map(|status| having(status, &line)).collect();
+        let unnamed = commands.iter().filter(|name| !words.contains(&&name[..]));
+        gaps.extend(unnamed.map(|name| format!("{PAGE}: {title} does not name {name}")));
+    }
+    for (path, found) in [(MANUAL, of_manual), (PAGE, of_page)] {
+        gaps.extend(differences(path, statuses, &found));
+    }
+    gaps
 }
 
-fn numbers(text: &str) -> Vec<u32> {
+/// What `found` lacks, and what it has too much.
+fn differences<T: Ord + std::fmt::Display>(
+    path: &str,
+    expected: &BTreeSet<T>,
+    found: &BTreeSet<T>,
+) -> Vec<String> {
+    let missing = expected.difference(found);
+    let mut gaps: Vec<String> = missing
+        .map(|name| format!("{path}: {name} is missing"))
+        .collect();
+    let unknown = found.difference(expected);
+    gaps.extend(unknown.map(|name| format!("{path}: there is no {name}")));
+    gaps
+}
+
+pub fn numbers(text: &str) -> Vec<u32> {
     let words = text.split(|letter: char| !letter.is_ascii_digit());
     words.filter_map(|word| word.parse().ok()).collect()
 }
@@ -385,16 +489,111 @@ fn each_setting_is_documented_and_exists() {
         "{known:?}"
     );
 
-    let manual = read(MANUAL);
-    let manual = section(&manual, "\n## Configuration file\n", "\n## ");
-    let rows = manual.lines().filter_map(|row| row.strip_prefix("| `"));
-    let of_manual: BTreeSet<String> = rows
+    let (manual, page) = (read(MANUAL), page());
+    let gaps = |manual: &str, page: &str| setting_gaps(manual, page, &known);
+    assert_eq!(
+        gaps(&manual, &page),
+        [""; 0],
+        "for the page, see docs/sections.roff"
+    );
+
+    // And a change would be found.
+    for (from, to, expected) in [
+        (
+            "| `warn.every` | at most",
+            "| `warn.often` | at most",
+            vec![
+                "docs/manual.md: warn.every is missing",
+                "docs/manual.md: there is no warn.often",
+            ],
+        ),
+        (
+            "if the token expires soon (`warn.before`)",
+            "if the token expires soon (`warn.frob`)",
+            vec!["docs/manual.md: there is no warn.frob"],
+        ),
+        (
+            "max_age = \"12h\"\n",
+            "",
+            vec!["docs/manual.md, the example: memory.max_age is missing"],
+        ),
+    ] {
+        assert_eq!(manual.matches(from).count(), 1, "{from}");
+        assert_eq!(gaps(&manual.replace(from, to), &page), expected);
+    }
+    let changed = page.replace("\nfile.path\n", "\nfile.frob\n");
+    assert_eq!(
+        gaps(&manual, &changed),
+        [
+            "docs/git-credential-pat.1: file.path is missing",
+            "docs/git-credential-pat.1: there is no file.frob"
+        ]
+    );
+
+    // And each example is taken.
+    let mut count = 0;
+    for (path, text) in documents() {
+        for example in text.split("```toml\n").skip(1) {
+            count += 1;
+            let said = config(&sandbox, example.split("```").next().unwrap());
+            assert_eq!(said, "", "{path}: {example}");
+        }
+    }
+    assert!(count >= 1, "{count} examples");
+}
+
+/// The settings that the tables or the example lack, and those that a table or a sentence of the manual has too many.
+fn setting_gaps(manual: &str, page: &str, known: &BTreeSet<String>) -> Vec<String> {
+    let configuration = section(manual, "\n## Configuration file\n", "\n## ");
+    let rows = configuration
+        .lines()
+        .filter_map(|row| row.strip_prefix("| `"));
+    let mut of_manual: BTreeSet<String> = rows
         .map(|row| row.split('`').next().unwrap().to_owned())
         .collect();
-    assert_eq!(of_manual, known, "{MANUAL}");
+    let mut gaps = Vec::new();
+    for row in &of_manual {
+        if !known.contains(row) {
+            gaps.push(format!("{MANUAL}: there is no {row}"));
+        }
+    }
+    let missing = known.difference(&of_manual);
+    gaps.splice(
+        0..0,
+        missing.map(|name| format!("{MANUAL}: {name} is missing")),
+    );
+    let tables: BTreeSet<&str> = known
+        .iter()
+        .filter_map(|name| Some(name.split_once('.')?.0))
+        .collect();
+    for word in manual.split('`') {
+        let is_setting = word.split_once('.').is_some_and(|(table, name)| {
+            tables.contains(table)
+                && name
+                    .chars()
+                    .all(|letter| letter.is_ascii_lowercase() || letter == '_')
+        });
+        if is_setting && !known.contains(word) && of_manual.insert(word.to_owned()) {
+            gaps.push(format!("{MANUAL}: there is no {word}"));
+        }
+    }
+    let example = section(configuration, "```toml\n", "```");
+    let (mut table, mut of_example) = (String::new(), BTreeSet::new());
+    for line in example.lines() {
+        let line = line.split('#').next().unwrap().trim();
+        if line.starts_with('[') {
+            table = format!("{}.", line.trim_matches(['[', ']']));
+        } else if let Some((name, _)) = line.split_once(" = ") {
+            of_example.insert(format!("{table}{name}"));
+        }
+    }
+    gaps.extend(differences(
+        &format!("{MANUAL}, the example"),
+        known,
+        &of_example,
+    ));
 
-    let page = page();
-    let page = section(&page, "\n.SH SETTINGS\n", "\n.SH ");
+    let page = section(page, "\n.SH SETTINGS\n", "\n.SH ");
     let mut of_page = BTreeSet::new();
     for entry in page.split(".TP\n").skip(1) {
         let names = entry.lines().next().unwrap().replace(',', "");
@@ -407,18 +606,45 @@ fn each_setting_is_documented_and_exists() {
             None => of_page.extend(words.by_ref().map(str::to_owned)),
         }
     }
-    assert_eq!(of_page, known, "{PAGE}: see docs/sections.roff");
+    gaps.extend(differences(PAGE, known, &of_page));
+    gaps
+}
 
-    // And each example is taken.
-    let mut count = 0;
-    for (path, text) in documents() {
-        for example in text.split("```toml\n").skip(1) {
-            count += 1;
-            let said = config(&sandbox, example.split("```").next().unwrap());
-            assert_eq!(said, "", "{path}: {example}");
+#[test]
+fn each_file_is_in_the_manual_and_in_the_page() {
+    let (manual, page) = (read(MANUAL), page());
+    assert_eq!(file_gaps(&manual, &page), [""; 0]);
+    let changed = manual.replace(
+        "git-credential-pat/journal` | `XDG",
+        "git-credential-pat/diary` | `XDG",
+    );
+    assert_eq!(
+        file_gaps(&changed, &page),
+        [
+            "docs/git-credential-pat.1: ~/.local/state/git-credential-pat/diary is missing",
+            "docs/git-credential-pat.1: there is no ~/.local/state/git-credential-pat/journal",
+            "the program has no file \"diary\"",
+        ]
+    );
+}
+
+/// The files that only one of the two names, and those whose names the program does not have.
+fn file_gaps(manual: &str, page: &str) -> Vec<String> {
+    let manual = section(manual, "\n## Files\n", "\n\nThe folders");
+    let cells = manual.lines().filter_map(|row| row.split(" | ").nth(1));
+    let of_manual: BTreeSet<&str> = cells.filter_map(|cell| cell.split('`').nth(1)).collect();
+    let page = section(page, "\n.SH FILES\n", "\n.SH ");
+    let entries = page.split(".TP\n").skip(1);
+    let of_page: BTreeSet<&str> = entries.map(|entry| entry.lines().next().unwrap()).collect();
+    let mut gaps = differences(PAGE, &of_manual, &of_page);
+    let source = source();
+    for place in of_manual {
+        let name = place.rsplit('/').next().unwrap();
+        if !source.contains(&format!("\"{name}\"")) {
+            gaps.push(format!("the program has no file {name:?}"));
         }
     }
-    assert!(count >= 1, "{count} examples");
+    gaps
 }
 
 /// The names that the program would have understood in place of `no_such_name`.

@@ -43,6 +43,8 @@ mod listing;
 mod logout;
 mod lookups;
 mod manual;
+mod manual_json;
+mod manual_sections;
 mod nameless;
 mod neighbours;
 mod notifications;
