@@ -167,6 +167,51 @@ fn a_file_that_was_changed_is_not_overwritten_and_not_removed() {
     assert_eq!(home.units(), [None, Some(weekly)]);
 }
 
+/// Two ways to mask a unit (systemd.unit(5)): an empty file, and a link to /dev/null.
+#[test]
+fn a_unit_that_the_user_masked_stays() {
+    for is_link in [false, true] {
+        let home = Home::with("");
+        home.run("setup --reminder").succeeded();
+        let timer = home.0.path(TIMER);
+        fs::remove_file(&timer).unwrap();
+        if is_link {
+            symlink("/dev/null", &timer).unwrap();
+        } else {
+            fs::write(&timer, "").unwrap();
+        }
+        home.calls();
+        let says = format!("{} is not as setup wrote it", timer.display());
+        let output = home.run("setup --reminder");
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        assert!(output.stderr.contains(&says), "{output:?}");
+        assert!(output.stderr.contains("\nhint: "), "{output:?}");
+        assert_eq!(home.calls(), [""; 0]);
+        let undone = home.run("setup --undo --reminder").succeeded();
+        assert!(undone.stderr.contains(&says), "{undone:?}");
+        assert!(undone.stderr.contains("\nhint: "), "{undone:?}");
+        assert!(home.units()[0].is_none(), "{undone:?}");
+        assert!(fs::symlink_metadata(&timer).is_ok(), "{undone:?}");
+    }
+}
+
+#[test]
+fn with_quiet_the_reminder_comes_and_goes_without_a_word() {
+    let home = Home::with("");
+    for (words, is_there) in [
+        ("setup --reminder", true),
+        ("setup --reminder --undo", false),
+    ] {
+        let output = home.run(&format!("-q {words}")).succeeded();
+        assert_eq!((output.text(), &output.stderr[..]), (String::new(), ""));
+        assert_eq!(
+            home.units().iter().all(Option::is_some),
+            is_there,
+            "{words}"
+        );
+    }
+}
+
 #[test]
 fn a_moved_program_replaces_the_file_of_the_old_one() {
     let home = Home::with("");

@@ -2,14 +2,14 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::change::Warning;
 use super::draft::Draft;
 use super::failure::Error;
 use super::install::program;
 use super::systemctl::{Systemctl, SystemctlError};
-use super::unit::{Unit, UnitState};
+use super::unit::{FoundUnit, Unit, UnitState};
 use crate::config::Flags;
 use crate::files::places::Foreign;
 use crate::files::system;
@@ -87,18 +87,20 @@ impl Reminder {
         let folder = folder()?;
         let mut steps = ReminderSteps::default();
         for name in [SERVICE, TIMER] {
-            let unit = Unit::any(folder.join(name));
-            match unit.state()? {
-                UnitState::Absent => {}
-                UnitState::Current | UnitState::Outdated => steps.units.push(unit),
-                UnitState::Foreign => steps.warnings.push(stays(&unit)),
+            let path = folder.join(name);
+            match FoundUnit::at(&path)? {
+                FoundUnit::Absent => {}
+                FoundUnit::Written(text) => steps.units.push(Unit { path, text }),
+                FoundUnit::Foreign => steps.warnings.push(stays(&path)),
             }
         }
         if steps.units.is_empty() {
             return Ok(steps);
         }
         steps.commands = vec![shown(DISABLE)];
-        steps.commands.extend(steps.units.iter().map(removal));
+        steps
+            .commands
+            .extend(steps.units.iter().map(|unit| removal(&unit.path)));
         steps.commands.push(shown(RELOAD));
         if is_dry {
             return Ok(steps);
@@ -152,11 +154,8 @@ fn shown(words: &[&str]) -> String {
     format!("systemctl --user {}", words.join(" "))
 }
 
-fn removal(unit: &Unit) -> String {
-    format!(
-        "rm {}",
-        shell_word(unit.path.as_os_str().as_encoded_bytes())
-    )
+fn removal(path: &Path) -> String {
+    format!("rm {}", shell_word(path.as_os_str().as_encoded_bytes()))
 }
 
 /// The hint of [`Error::NoSystemd`]: a line of crontab(5). cron knows no runtime folder.
@@ -170,14 +169,14 @@ fn cron_line() -> String {
     )
 }
 
-fn stays(unit: &Unit) -> Warning {
-    let path = safe(unit.path.as_os_str().as_encoded_bytes());
+fn stays(path: &Path) -> Warning {
+    let name = safe(path.as_os_str().as_encoded_bytes());
     Warning::new(
-        format!("{path} is not as setup wrote it: it stays"),
+        format!("{name} is not as setup wrote it: it stays"),
         format!(
             "if you need it no more, run '{}', and then '{}'",
             shown(DISABLE),
-            removal(unit)
+            removal(path)
         ),
     )
 }

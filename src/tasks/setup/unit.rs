@@ -3,7 +3,8 @@
 //! The first line has a checksum of the rest. So a file of an older version is known, and a file that the user changed.
 
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
@@ -63,6 +64,16 @@ pub(super) enum UnitState {
     Foreign,
 }
 
+/// The file of a unit, and whether this program wrote it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum FoundUnit {
+    Absent,
+    /// Any version of this program wrote this text.
+    Written(String),
+    /// The user or another program wrote it, or masked the unit.
+    Foreign,
+}
+
 impl Unit {
     pub(super) fn service(path: PathBuf, command: &[&OsStr]) -> Result<Self, Error> {
         // systemd takes none of these in the path of a program (`string_is_safe` in its basic/string-util.c).
@@ -81,12 +92,6 @@ impl Unit {
         Self::new(path, TIMER)
     }
 
-    /// A unit that may have any text, for a removal.
-    pub(super) fn any(path: PathBuf) -> Self {
-        let text = String::new();
-        Self { path, text }
-    }
-
     fn new(path: PathBuf, text: &str) -> Self {
         Self {
             path,
@@ -95,21 +100,35 @@ impl Unit {
     }
 
     pub(super) fn state(&self) -> Result<UnitState, Error> {
-        let Some(found) = read(&self.path)? else {
-            return Ok(UnitState::Absent);
+        let found = FoundUnit::at(&self.path)?;
+        Ok(match found {
+            FoundUnit::Written(text) if text == self.text => UnitState::Current,
+            FoundUnit::Written(_) => UnitState::Outdated,
+            FoundUnit::Absent => UnitState::Absent,
+            FoundUnit::Foreign => UnitState::Foreign,
+        })
+    }
+}
+
+impl FoundUnit {
+    pub(super) fn at(path: &Path) -> Result<Self, Error> {
+        // systemd.unit(5): a unit is masked by a link to /dev/null, or by an empty file.
+        if fs::read_link(path).is_ok_and(|target| target == Path::new("/dev/null")) {
+            return Ok(Self::Foreign);
+        }
+        let Some(found) = read(path)? else {
+            return Ok(Self::Absent);
         };
         let Ok(found) = String::from_utf8(found) else {
-            return Ok(UnitState::Foreign);
+            return Ok(Self::Foreign);
         };
         let is_ours = found
             .split_once('\n')
             .is_some_and(|(first, rest)| first == first_line(rest));
-        Ok(if found == self.text {
-            UnitState::Current
-        } else if is_ours {
-            UnitState::Outdated
+        Ok(if is_ours {
+            Self::Written(found)
         } else {
-            UnitState::Foreign
+            Self::Foreign
         })
     }
 }
@@ -150,6 +169,8 @@ fn command_line(words: &[&OsStr]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
 
     #[test]
@@ -187,8 +208,18 @@ mod tests {
             (TIMER.to_owned(), UnitState::Foreign),
             (String::new(), UnitState::Foreign),
         ] {
-            std::fs::write(&path, &text).unwrap();
+            fs::write(&path, &text).unwrap();
             assert_eq!(unit.state().unwrap(), state, "{text}");
+            let is_written = state != UnitState::Foreign;
+            let found = if is_written {
+                FoundUnit::Written(text)
+            } else {
+                FoundUnit::Foreign
+            };
+            assert_eq!(FoundUnit::at(&path).unwrap(), found);
         }
+        fs::remove_file(&path).unwrap();
+        symlink("/dev/null", &path).unwrap();
+        assert_eq!(unit.state().unwrap(), UnitState::Foreign);
     }
 }
