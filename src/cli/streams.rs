@@ -1,5 +1,6 @@
 //! The streams of a run: those of the process, or of a test.
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::time::Duration;
@@ -45,12 +46,11 @@ pub(super) fn bounded_error() -> io::Result<impl Write + Send + 'static> {
 }
 
 impl Streams {
-    /// The streams of the process, with colours by <https://no-color.org>. `is_for_git`: each wait is bounded. A user's pager may
+    /// The streams of the process. `is_for_git`: each wait is bounded. A user's pager may
     /// take its time.
     pub fn of_process(is_for_git: bool) -> io::Result<Self> {
         let moves_cursor = std::env::var_os("TERM").is_none_or(|term| term != "dumb");
-        let wants_colour =
-            std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && moves_cursor;
+        let colours = colours(|name| std::env::var_os(name));
         let input = platform::stdin()?;
         let input_is_terminal = input.is_terminal();
         Ok(Self {
@@ -75,8 +75,8 @@ impl Streams {
             error_is_terminal: io::stderr().is_terminal(),
             output_is_terminal: io::stdout().is_terminal(),
             columns: columns(),
-            colours_output: wants_colour && io::stdout().is_terminal(),
-            colours_error: wants_colour && io::stderr().is_terminal(),
+            colours_output: colours.unwrap_or_else(|| io::stdout().is_terminal()),
+            colours_error: colours.unwrap_or_else(|| io::stderr().is_terminal()),
             redraws_error: moves_cursor && io::stderr().is_terminal(),
             is_quiet: false,
         })
@@ -86,6 +86,19 @@ impl Streams {
     pub fn limit_input(&mut self, patience: Duration) -> io::Result<()> {
         self.input = Box::new(Patient::new(platform::stdin()?, patience));
         Ok(())
+    }
+}
+
+/// Whether the environment wants colours, by <https://no-color.org> and <https://bixense.com/clicolors>. `None`: at a terminal.
+fn colours(variable: impl Fn(&str) -> Option<OsString>) -> Option<bool> {
+    let is_set = |name| variable(name).is_some_and(|value| !value.is_empty());
+    let is_zero = variable("CLICOLOR_FORCE").is_some_and(|value| value == "0");
+    let is_forced = is_set("CLICOLOR_FORCE") && !is_zero;
+    let is_dumb = variable("TERM").is_some_and(|term| term == "dumb");
+    match (is_set("NO_COLOR"), is_forced, is_dumb) {
+        (false, true, _) => Some(true),
+        (true, _, _) | (false, false, true) => Some(false),
+        (false, false, false) => None,
     }
 }
 
@@ -153,6 +166,33 @@ mod tests {
     use std::thread;
 
     use super::*;
+
+    #[test]
+    fn no_color_wins_over_clicolor_force_which_wins_over_a_dumb_terminal() {
+        let dumb = ("TERM", "dumb");
+        let forced = ("CLICOLOR_FORCE", "1");
+        for (variables, expected) in [
+            (&[][..], None),
+            (&[("TERM", "xterm")], None),
+            (&[dumb], Some(false)),
+            (&[("NO_COLOR", "0")], Some(false)),
+            (&[("NO_COLOR", "")], None),
+            (&[forced], Some(true)),
+            (&[("CLICOLOR_FORCE", "yes")], Some(true)),
+            (&[("CLICOLOR_FORCE", "0")], None),
+            (&[("CLICOLOR_FORCE", "")], None),
+            (&[forced, dumb], Some(true)),
+            (&[("CLICOLOR_FORCE", "0"), dumb], Some(false)),
+            (&[("NO_COLOR", "1"), forced], Some(false)),
+            (&[("NO_COLOR", ""), forced], Some(true)),
+        ] {
+            let variable = |name: &str| {
+                let found = variables.iter().find(|(known, _)| *known == name);
+                found.map(|(_, value)| OsString::from(value))
+            };
+            assert_eq!(colours(variable), expected, "{variables:?}");
+        }
+    }
 
     #[test]
     fn a_reader_is_waited_for_no_longer_because_it_reads_a_little() {

@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::attributes::lines;
-use crate::process::Output;
+use crate::process::{self, Output};
 use crate::sandbox::Sandbox;
 
 fn store(sandbox: &Sandbox, storage: &str, url: &str, user: &str, expiry: Option<u64>) {
@@ -50,6 +50,31 @@ fn several() -> Sandbox {
         store(&sandbox, "file", url, user, expiry);
     }
     sandbox
+}
+
+/// By <https://bixense.com/clicolors>, and <https://no-color.org>.
+#[test]
+fn colours_go_into_a_pipe_only_if_they_are_forced() {
+    let sandbox = Sandbox::new();
+    sandbox.store_in_file("https://one.test", "alice");
+    for (variables, is_coloured) in [
+        (&[][..], false),
+        (&[("CLICOLOR_FORCE", "1")], true),
+        (&[("CLICOLOR_FORCE", "0")], false),
+        (&[("CLICOLOR_FORCE", "1"), ("TERM", "dumb")], true),
+        (&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], false),
+    ] {
+        for words in ["--storage file list", "--storage file frob"] {
+            let mut command = sandbox.helper(words);
+            let output = process::run(command.envs(variables.iter().copied()), b"");
+            let shown = output.text() + &output.stderr;
+            assert_eq!(
+                shown.contains('\x1b'),
+                is_coloured,
+                "{variables:?}: {shown}"
+            );
+        }
+    }
 }
 
 #[test]
