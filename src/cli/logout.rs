@@ -63,7 +63,8 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
         }
         None => {
             let places = helper.storages().places();
-            ui::print(streams, &format!("nothing is kept in {places}\n"))?;
+            let says = format!("nothing is kept in {places}\n");
+            ui::change(streams, &says, arguments.dry_run)?;
             return Ok(ExitCode::SUCCESS);
         }
     }
@@ -139,7 +140,7 @@ fn ask(
     if ui::confirm(streams, &question)? {
         return Ok(None);
     }
-    ui::print(streams, "nothing was removed\n")?;
+    ui::done(streams, "nothing was removed\n")?;
     Ok(Some(ExitCode::SUCCESS))
 }
 

@@ -79,7 +79,7 @@ pub(super) fn show(
     let unseen = |_| Failure::new("cannot show the page that creates the token", None);
     ui::print(streams, &text).map_err(unseen)?;
     if !options.no_browser && is_graphical() && browse(&first.url) {
-        ui::print(streams, "the page opens in your browser\n").map_err(unseen)?;
+        ui::done(streams, "the page opens in your browser\n").map_err(unseen)?;
     }
     Ok(())
 }

@@ -30,10 +30,8 @@ pub(super) fn add(
         (false, _) => "is already in",
     };
     let place = escape::safe(settings.config.as_os_str().as_encoded_bytes());
-    ui::print(
-        streams,
-        &format!("the rule for {} {verb} {place}\n", in_words(rule)),
-    )?;
+    let says = format!("the rule for {} {verb} {place}\n", in_words(rule));
+    ui::change(streams, &says, is_dry)?;
     send_path(settings, rule, is_dry, streams)?;
     Ok(is_added)
 }
@@ -54,7 +52,7 @@ fn send_path(
         return Ok(());
     };
     let changes = path_changes(&setup, std::slice::from_ref(rule), None)?;
-    show(&setup, &changes, streams)?;
+    show(&setup, &changes, is_dry, streams)?;
     if !is_dry && !changes.is_empty() {
         let unrecorded = install(&setup, &key, &changes)?;
         warn_unrecorded(unrecorded.as_ref(), streams);
@@ -84,10 +82,15 @@ pub(super) fn own_setup<'a>(git: &'a Git, settings: &'a Settings) -> Setup<'a> {
     }
 }
 
-pub(super) fn show(setup: &Setup, changes: &[Change], streams: &mut Streams) -> CliResult<()> {
+pub(super) fn show(
+    setup: &Setup,
+    changes: &[Change],
+    is_dry: bool,
+    streams: &mut Streams,
+) -> CliResult<()> {
     for change in changes {
         let command = change.command(&[setup.scope.as_ref()]);
-        ui::print(streams, &format!("{command}\n"))?;
+        ui::change(streams, &format!("{command}\n"), is_dry)?;
     }
     Ok(())
 }

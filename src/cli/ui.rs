@@ -115,19 +115,30 @@ pub fn print(streams: &mut Streams, text: &str) -> io::Result<()> {
     streams.output.write_all(text.as_bytes())
 }
 
-/// Prints a line of a result on standard output, and a hint.
-pub(super) fn note(streams: &mut Streams, says: &str, hint: &str) -> io::Result<()> {
-    print(streams, &format!("{says}\n"))?;
-    line(streams, HINT, hint);
-    Ok(())
-}
-
-/// Prints a line that only says that a change was made. `--quiet` leaves it out.
+/// Prints a confirmation: a line that only says what was done, or that nothing was. `--quiet` leaves it out.
 pub fn done(streams: &mut Streams, text: &str) -> io::Result<()> {
     if streams.is_quiet {
         return Ok(());
     }
     print(streams, text)
+}
+
+/// Prints a confirmation and a hint. `--quiet` leaves both out.
+pub(super) fn done_with_hint(streams: &mut Streams, says: &str, hint: &str) -> io::Result<()> {
+    done(streams, &format!("{says}\n"))?;
+    if !streams.is_quiet {
+        line(streams, HINT, hint);
+    }
+    Ok(())
+}
+
+/// Prints a change: the result of a dry run, else a confirmation.
+pub(super) fn change(streams: &mut Streams, text: &str, is_dry: bool) -> io::Result<()> {
+    if is_dry {
+        print(streams, text)
+    } else {
+        done(streams, text)
+    }
 }
 
 /// Prints a value as JSON on standard output.

@@ -91,7 +91,7 @@ fn remove(flags: Flags, typed: &str, is_dry: bool, streams: &mut Streams) -> Cli
     accounts::remove(file_of(&settings), &url, true)?;
     let (removals, warnings) = path_removals(&setup, &choice.removed, &choice.others)?;
     // First git, then the rule: a path that git sends without a rule would hide the host's token.
-    show(&setup, &removals, streams)?;
+    show(&setup, &removals, is_dry, streams)?;
     if !is_dry && !removals.is_empty() {
         let key = calling_key(&git, &url)?.unwrap_or_else(|| "credential.helper".into());
         let unrecorded = remove_paths(&setup, &key, &removals)?;
@@ -109,7 +109,7 @@ fn remove(flags: Flags, typed: &str, is_dry: bool, streams: &mut Streams) -> Cli
     let place = escape::safe(settings.config.as_os_str().as_encoded_bytes());
     for rule in &choice.removed {
         let says = format!("the rule for {} {verb} from {place}\n", in_words(rule));
-        ui::print(streams, &says)?;
+        ui::change(streams, &says, is_dry)?;
     }
     let kept = helper.storages().list_all().map(|outcome| outcome.value);
     let kept = kept.unwrap_or_default();
@@ -121,7 +121,7 @@ fn remove(flags: Flags, typed: &str, is_dry: bool, streams: &mut Streams) -> Cli
                 "remove it with 'git credential-pat logout {}'",
                 listed.key.argument()
             );
-            ui::note(streams, &says, &hint)?;
+            ui::done_with_hint(streams, &says, &hint)?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -146,21 +146,21 @@ fn show_answer(flags: Flags, rule: &Account, streams: &mut Streams) -> CliResult
     });
     if let Some(words) = invalid {
         let says = format!("its token: {state}, {words}");
-        return Ok(ui::note(streams, &says, &login_hint(rule))?);
+        return Ok(ui::done_with_hint(streams, &says, &login_hint(rule))?);
     }
     match expiry {
         Some(expiry) if expiry.is_past(unix_now) => {
             let says = format!("its token: {state}, expired {}", expiry.day());
-            ui::note(streams, &says, &login_hint(rule))?;
+            ui::done_with_hint(streams, &says, &login_hint(rule))?;
         }
         Some(expiry) => {
-            ui::print(
+            ui::done(
                 streams,
                 &format!("its token: {state}, expires {}\n", expiry.day()),
             )?;
         }
-        None if view.token.is_some() => ui::print(streams, &format!("its token: {state}\n"))?,
-        None => ui::note(streams, &state, &login_hint(rule))?,
+        None if view.token.is_some() => ui::done(streams, &format!("its token: {state}\n"))?,
+        None => ui::done_with_hint(streams, &state, &login_hint(rule))?,
     }
     Ok(())
 }

@@ -166,7 +166,7 @@ fn choose(
     for stale in all {
         stale.step = CleanStep::Kept;
     }
-    ui::print(streams, "nothing was changed\n")?;
+    ui::done(streams, "nothing was changed\n")?;
     Ok(true)
 }
 

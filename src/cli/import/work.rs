@@ -102,7 +102,7 @@ impl Work<'_> {
         }
         let question = format!("Import {}?", credentials(count));
         if !yes && !ui::confirm(streams, &question)? {
-            ui::print(streams, "nothing was changed\n")?;
+            ui::done(streams, "nothing was changed\n")?;
             return Ok(true);
         }
         let mut progress = ProgressLine::of("storing credential", streams);

@@ -4,7 +4,6 @@ mod reminder;
 
 use std::env;
 use std::ffi::OsStr;
-use std::io;
 use std::process::ExitCode;
 
 use super::failure::{CliResult, Failure};
@@ -95,7 +94,7 @@ pub(super) fn run(arguments: &Arguments, flags: &Flags, streams: &mut Streams) -
     warn(streams, other_helpers(setup.git, &key, arguments.replace)?);
     for change in &changes {
         let command = change.command(&[setup.scope.as_ref()]);
-        tell(streams, &format!("{command}\n"), arguments.dry_run)?;
+        ui::change(streams, &format!("{command}\n"), arguments.dry_run)?;
     }
     if arguments.dry_run {
         if changes.is_empty() {
@@ -151,11 +150,11 @@ fn take_back(
         if changed.is_restored {
             let shown = escape::safe(file.as_encoded_bytes());
             let says = format!("{shown}: {verb} as it was before setup\n");
-            tell(streams, &says, is_dry)?;
+            ui::change(streams, &says, is_dry)?;
         }
         for removal in &changed.removals {
             let command = removal.command(&["--file".as_ref(), file]);
-            tell(streams, &format!("{command}\n"), is_dry)?;
+            ui::change(streams, &format!("{command}\n"), is_dry)?;
         }
     }
     if undone.files.is_empty() && undone.warnings.is_empty() && !had_reminder {
@@ -165,15 +164,6 @@ fn take_back(
     }
     warn(streams, undone.warnings);
     Ok(ExitCode::SUCCESS)
-}
-
-/// Prints a change: asked for with `--dry-run`, else a confirmation.
-fn tell(streams: &mut Streams, text: &str, is_dry: bool) -> io::Result<()> {
-    if is_dry {
-        ui::print(streams, text)
-    } else {
-        ui::done(streams, text)
-    }
 }
 
 fn warn(streams: &mut Streams, warnings: Vec<Warning>) {

@@ -2,6 +2,7 @@
 
 use crate::cli::failure::CliResult;
 use crate::cli::streams::Streams;
+use crate::cli::ui;
 use crate::config::Flags;
 use crate::tasks::setup::reminder::{Reminder, ReminderSteps};
 use crate::terminal::escape;
@@ -17,7 +18,7 @@ pub(super) fn install(flags: &Flags, is_dry: bool, streams: &mut Streams) -> Cli
         } else {
             format!("{path}: written\n")
         };
-        super::tell(streams, &text, is_dry)?;
+        ui::change(streams, &text, is_dry)?;
     }
     print_commands(&steps, is_dry, streams)
 }
@@ -33,7 +34,7 @@ pub(super) fn remove(is_dry: bool, streams: &mut Streams) -> CliResult<bool> {
 
 fn print_commands(steps: &ReminderSteps, is_dry: bool, streams: &mut Streams) -> CliResult<()> {
     for command in &steps.commands {
-        super::tell(streams, &format!("{command}\n"), is_dry)?;
+        ui::change(streams, &format!("{command}\n"), is_dry)?;
     }
     Ok(())
 }
