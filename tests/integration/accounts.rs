@@ -397,6 +397,26 @@ fn without_setup_only_the_rule_is_written() {
     assert_eq!(configuration(&sandbox), before);
 }
 
+#[test]
+fn a_dry_run_after_setup_writes_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.ask("setup", b"").succeeded();
+    let before = configuration(&sandbox);
+    let dry = sandbox.ask("account add https://one.test/acme --dry-run", b"");
+    let told = dry.succeeded().text();
+    assert!(told.contains("useHttpPath true"), "{told}");
+    assert_eq!(configuration(&sandbox), before);
+    sandbox
+        .ask("account add https://one.test/acme", b"")
+        .succeeded();
+    let added = configuration(&sandbox);
+    assert_ne!(added, before);
+    let dry = sandbox.ask("account remove https://one.test/acme --dry-run", b"");
+    let told = dry.succeeded().text();
+    assert!(told.contains("--unset-all"), "{told}");
+    assert_eq!(configuration(&sandbox), added);
+}
+
 /// `login` at a terminal, with each answer typed after its prompt.
 fn login_at_terminal(sandbox: &Sandbox, url: &str, answers: &[(&str, &str)]) -> String {
     let mut login = sandbox.helper("--storage file login");
