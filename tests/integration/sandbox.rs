@@ -53,6 +53,10 @@ impl Sandbox {
         self.keyring = Some(keyring);
     }
 
+    pub fn has_keyring(&self) -> bool {
+        self.keyring.is_some()
+    }
+
     /// Locks the keyring: from now on it would have to ask for its password.
     pub fn lock_keyring(&self) {
         let mut lock = self.command(tool::need("dbus-send"));

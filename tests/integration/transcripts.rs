@@ -10,14 +10,51 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::thread;
 
+use tempfile::NamedTempFile;
+
 use crate::marks::{marked, unstyled};
+use crate::scene::Scene;
 use crate::script::Script;
 use crate::tool;
 
-/// The whole transcript, as the program prints it now. Each output comes from a scene of its own.
+/// The scene of a script as it is before the command line.
+struct Stage<'a> {
+    script: &'a Script,
+    scene: Scene,
+    /// The home of the scene. `None`: the scene has more than a home.
+    packed: Option<NamedTempFile>,
+    is_used: bool,
+}
+
+impl<'a> Stage<'a> {
+    fn new(script: &'a Script) -> Self {
+        let scene = script.scene();
+        Self {
+            packed: scene.pack(),
+            script,
+            scene,
+            is_used: false,
+        }
+    }
+
+    /// The scene without the changes of an earlier run.
+    fn anew(&mut self) -> &Scene {
+        if self.is_used {
+            let packed = self.packed.as_ref();
+            if !packed.is_some_and(|packed| self.scene.unpack(packed)) {
+                *self = Self::new(self.script);
+            }
+        }
+        self.is_used = true;
+        &self.scene
+    }
+}
+
+/// The whole transcript, as the program prints it now. No output depends on an earlier one.
 fn replayed(script: &Script) -> String {
     let step = &script.steps[0];
     let mut text = format!("{}\n", script.text);
+    let mut stage = Stage::new(script);
     let mut earlier: Vec<(&str, String)> = Vec::new();
     for (name, columns, no_color) in [
         ("120 columns", 120, false),
@@ -25,8 +62,8 @@ fn replayed(script: &Script) -> String {
         ("60 columns", 60, false),
         ("80 columns, NO_COLOR=1", 80, true),
     ] {
-        let (status, shown) = script
-            .scene()
+        let (status, shown) = stage
+            .anew()
             .terminal(&step.line, columns, no_color, &step.answers);
         let _ = write!(text, "\n== {name}, exit {status}\n");
         if let Some(same) = earlier_one(&earlier, &shown) {
@@ -36,7 +73,7 @@ fn replayed(script: &Script) -> String {
         }
         earlier.push((name, shown));
     }
-    let output = script.scene().pipe(&step.line);
+    let output = stage.anew().pipe(&step.line);
     let status = output.status.code().unwrap_or(-1);
     let _ = write!(text, "\n== pipe, exit {status}\n");
     for (name, shown) in [("stdout", output.text()), ("stderr", output.stderr)] {
@@ -151,7 +188,7 @@ fn each_shows_what_the_program_prints() {
         }
     };
     thread::scope(|scope| {
-        for _ in 0..3 {
+        for _ in 0..4 {
             scope.spawn(replay);
         }
     });
