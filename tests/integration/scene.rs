@@ -330,7 +330,7 @@ fn without_times(text: &str) -> String {
             match (at, is_time) {
                 (1, _) => same.push_str("[4711]"),
                 (_, false) if *word == env!("CARGO_PKG_VERSION") => same.push_str("0.1.0"),
-                (_, true) => same.push_str(&format!("{start}0.00")),
+                (_, true) => same.extend([start, "0.00"]),
                 (_, false) => same.push_str(word),
             }
         }
