@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::config::Warn;
+use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::forge::TokenVerdict;
 use crate::helper::Helper;
@@ -10,8 +11,8 @@ use crate::helper::lookup::Report;
 use crate::helper::lookup::request::Asked;
 use crate::journal::known::{Known, LookupOutcome};
 use crate::journal::mark::Mark;
-use crate::journal::snapshot::Snapshot;
-use crate::storage::Listed;
+use crate::journal::snapshot::{MarkedAt, Snapshot};
+use crate::storage::{Listed, StorageKind};
 
 /// The exit status if a forge or a storage gives no clear answer.
 pub(crate) const UNKNOWN: u8 = 5;
@@ -116,12 +117,19 @@ impl<'a> StoredTokens<'a> {
         }
     }
 
-    /// What is known of the token of `listed`, and its state. No secret is read, so a keyring does not prompt. A mark does not
-    /// count for an entry that was written after it.
-    pub(crate) fn token(&self, listed: &Listed) -> (Known, TokenState) {
+    /// What is known of the token of `listed`, which a storage of `kind` keeps, and its state. No keyring is unlocked. A mark does
+    /// not count for an entry that was written after it.
+    pub(crate) fn token(&self, kind: StorageKind, listed: &Listed) -> (Known, TokenState) {
         let found = self.snapshot.stored(&listed.key, listed.expiry);
-        let (mut known, mark) =
+        let (mut known, mut mark) =
             found.map_or_else(Default::default, |(known, mark)| (known.clone(), mark));
+        if mark.is_some()
+            || known
+                .outcome
+                .is_some_and(|said| said != LookupOutcome::Good)
+        {
+            (known, mark) = self.certain(kind, listed, known);
+        }
         let issuer = self.helper.issuers().issuer(&listed.key, None, None);
         known.forge = known.forge.or(issuer.map(|issuer| issuer.forge.kind()));
         let is_marked = |at| listed.written.is_none_or(|written| written <= at);
@@ -129,6 +137,28 @@ impl<'a> StoredTokens<'a> {
         let by_date = TokenState::by_date(listed.expiry, self.helper.warn(), self.unix_now);
         let state = TokenState::stored(&known, mark, by_date);
         (known, state)
+    }
+
+    /// The knowledge of the very secret that is stored, and its mark. The user's `latest` may be about another secret, such as a
+    /// mistyped one. If the stored secret cannot be read, nothing counts against it.
+    fn certain(
+        &self,
+        kind: StorageKind,
+        listed: &Listed,
+        latest: Known,
+    ) -> (Known, Option<MarkedAt>) {
+        let storage = self.helper.storages().of_kind(kind);
+        let stored = storage.and_then(|storage| storage.peek(&listed.key).ok().flatten());
+        match stored.filter(Credential::is_complete) {
+            Some(stored) => {
+                let known = self.snapshot.known(&stored).cloned();
+                (known.unwrap_or_default(), self.snapshot.mark_of(&stored))
+            }
+            None => {
+                let outcome = None;
+                (Known { outcome, ..latest }, None)
+            }
+        }
     }
 }
 

@@ -28,6 +28,11 @@ pub trait Storage: fmt::Debug {
     /// a message.
     fn get(&self, wanted: &Query) -> Result<Option<Credential>, Error>;
 
+    /// Returns the entry with this key without a prompt, and unlocks nothing; `None`: there is none, or it is locked.
+    fn peek(&self, key: &Key) -> Result<Option<Credential>, Error> {
+        self.get(&Query::exact(key))
+    }
+
     /// Stores `credential` and replaces the entry with the same key, if that entry is as `expected`. Does not write an
     /// identical entry again. Returns whether `credential` was stored.
     ///

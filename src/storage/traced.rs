@@ -4,6 +4,7 @@ use super::trace_words::{answer_to, asked_for, contents, expiry_words, named};
 use super::{Error, Expected, Listed, Position, Storage, StorageKind};
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
+use crate::credential::key::Key;
 use crate::credential::query::Query;
 use crate::terminal::with_causes;
 use crate::trace::{self, counted};
@@ -50,6 +51,20 @@ impl Storage for Traced {
                 match found {
                     None => format!("asked for {place}: no entry"),
                     Some(found) => format!("asked for {place}: {}", answer_to(wanted, found)),
+                }
+            },
+        )
+    }
+
+    fn peek(&self, key: &Key) -> Result<Option<Credential>, Error> {
+        let wanted = Query::exact(key);
+        self.timed(
+            || self.0.peek(key),
+            |found| {
+                let place = asked_for(&wanted);
+                match found {
+                    None => format!("asked for {place}, without a prompt: no entry"),
+                    Some(found) => format!("asked for {place}: {}", answer_to(&wanted, found)),
                 }
             },
         )

@@ -367,3 +367,44 @@ fn a_file_that_is_open_to_others_is_a_failure() {
     );
     assert!(said.contains("hint: close it with 'chmod 600 "), "{said}");
 }
+
+/// A typing mistake at git's prompt, or a late rejection, says nothing about the token that is stored.
+#[test]
+fn the_rejection_of_another_secret_counts_for_none() {
+    for storage in ["file", "memory"] {
+        let sandbox = called_with(&format!("--storage {storage}"));
+        let request = |secret: &str| {
+            format!("protocol=https\nhost=one.test\nusername=alice\npassword={secret}\n\n")
+        };
+        let tell = |operation: &str, secret: &str| {
+            let words = format!("--storage {storage} {operation}");
+            let said = sandbox.ask(&words, request(secret).as_bytes());
+            said.succeeded();
+        };
+        tell("store", "made-up-good");
+        tell("erase", "made-up-mistake");
+        let said = run(&sandbox, "", 0);
+        assert!(!said.contains("rejected"), "{storage}: {said}");
+        let list = sandbox.ask("list", b"").succeeded();
+        assert!(!list.text().contains("rejected"), "{storage}: {list:?}");
+        tell("store", "made-up-good");
+        run(&sandbox, "", 0);
+    }
+}
+
+/// The removal failed, so the rejected token is still there.
+#[test]
+fn a_rejected_token_that_is_still_stored_is_told() {
+    let sandbox = called_with("--storage file");
+    sandbox.store_in_file("https://one.test", "alice");
+    let file = sandbox.path("data/git-credential-pat/credentials");
+    let kept = fs::read(&file).unwrap();
+    let request = b"protocol=https\nhost=one.test\nusername=alice\npassword=made-up\n\n";
+    sandbox.ask("--storage file erase", request).succeeded();
+    fs::write(&file, kept).unwrap();
+    let said = run(&sandbox, "", 4);
+    assert!(
+        said.contains("alice at https://one.test was rejected"),
+        "{said}"
+    );
+}

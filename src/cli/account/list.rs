@@ -91,8 +91,8 @@ fn row(view: &AccountView, tokens: &StoredTokens, unix_now: u64) -> Vec<Cell> {
     let user = key.username.as_ref();
     let (expires, tone) = match view.token {
         None => (String::new(), Tone::Plain),
-        Some((_, listed)) => {
-            let (known, state) = tokens.token(listed);
+        Some((kind, listed)) => {
+            let (known, state) = tokens.token(*kind, listed);
             let words = match (invalid_state(state, &known), listed.expiry) {
                 (Some(words), _) => words.to_owned(),
                 (None, Some(expiry)) if expiry.is_past(unix_now) => {
@@ -151,7 +151,7 @@ fn json(view: &AccountView, tokens: &StoredTokens) -> AccountJson {
         plaintext: *kind == StorageKind::File,
         expires_at: listed.expiry.and_then(Expiry::rfc3339),
         expires_at_unix: listed.expiry.map(Expiry::unix),
-        state: tokens.token(listed).1,
+        state: tokens.token(*kind, listed).1,
         forgotten: moment(listed.forgotten),
     });
     AccountJson {

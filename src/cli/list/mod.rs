@@ -166,7 +166,7 @@ fn entries<'a>(
     let answers = answering(&asked, &settings.accounts, unix_now, path_teller());
     let mut entries = Vec::new();
     for (kind, listed) in all {
-        let (known, state) = stored.token(listed);
+        let (known, state) = stored.token(*kind, listed);
         let at = asked
             .iter()
             .position(|(of, other)| of == kind && other == listed);

@@ -4,6 +4,12 @@
 use crate::protocol;
 use crate::storage::{Advice, Cause, Error, Lack, StorageKind};
 
+/// The message and the hint for a locked keyring.
+pub(super) const LOCKED: (&str, &str) = (
+    "the keyring is locked",
+    "unlock it in the desktop's password manager, or sign in to the desktop again",
+);
+
 /// A failure, before the operation's name is added. Holds no part of a request or an answer.
 #[derive(Debug)]
 pub(super) enum KeychainFailure {
@@ -16,6 +22,10 @@ pub(super) enum KeychainFailure {
 }
 
 impl KeychainFailure {
+    pub(super) fn locked() -> Self {
+        Self::Unavailable(Advice::new(LOCKED.0, LOCKED.1, Lack::Locked))
+    }
+
     pub(super) fn is_locked(&self) -> bool {
         matches!(self, Self::Unavailable(advice) if advice.lack == Lack::Locked)
     }

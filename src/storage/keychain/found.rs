@@ -195,6 +195,23 @@ pub(super) fn get(
     }
 }
 
+/// Returns the newest complete credential that matches, of the items that are open.
+pub(super) fn peek(
+    store: &dyn ItemStore,
+    wanted: &Query,
+) -> Result<Option<Credential>, KeychainFailure> {
+    for item in newest_first(store, find(store, wanted, Spelling::AsKept)?)? {
+        if item.is_hidden() || !store.is_open(&item.handle) {
+            continue;
+        }
+        let read = item.read(store)?;
+        if let Some(credential) = read.filter(Credential::is_complete) {
+            return Ok(Some(credential));
+        }
+    }
+    Ok(None)
+}
+
 /// Sorts the items. Reads their times only if there are several.
 pub(super) fn newest_first(
     store: &dyn ItemStore,
@@ -214,11 +231,17 @@ pub(super) fn newest_first(
     Ok(dated.into_iter().map(|(_, item)| item).collect())
 }
 
-/// Returns every entry, the newest last. The expiry of a locked one stays unknown.
+/// Returns every entry, the newest last. The expiry of a locked one stays unknown: a keyring with an empty password would open
+/// without a prompt.
 pub(super) fn list(store: &dyn ItemStore) -> Result<Vec<Listed>, KeychainFailure> {
     let mut listed = Vec::new();
     for item in everything(store)? {
-        let known = match item.read(store) {
+        let read = if store.is_open(&item.handle) {
+            item.read(store)
+        } else {
+            Err(KeychainFailure::locked())
+        };
+        let known = match read {
             Err(failure) if failure.is_locked() && !item.is_hidden() => None,
             known => known?,
         };

@@ -35,6 +35,11 @@ pub(super) trait ItemStore: Send {
 
     fn stored(&self, item: &Item) -> ItemResult<Stored>;
 
+    /// Whether [`ItemStore::secret`] needs to unlock no keyring and no item.
+    fn is_open(&self, item: &Item) -> bool {
+        !item.is_locked.get()
+    }
+
     fn secret(&self, item: &Item) -> ItemResult<Zeroizing<Vec<u8>>>;
 
     fn set_secret(&self, item: &Item, secret: &[u8]) -> ItemResult<()>;

@@ -160,6 +160,13 @@ impl Storage for Keychain {
             .ask("look", self.patience, move |store| get(store, &wanted))
     }
 
+    fn peek(&self, key: &Key) -> Result<Option<Credential>, Error> {
+        let wanted = Query::exact(key);
+        self.access.ask("look", Duration::ZERO, move |store| {
+            found::peek(store, &wanted)
+        })
+    }
+
     fn put(
         &self,
         credential: &Credential,
@@ -260,11 +267,23 @@ pub(crate) mod tests {
     type Result<T> = std::result::Result<T, keyring::Error>;
 
     /// A keychain without items, or with one of git's whose use fails.
-    struct Fake(Option<fn() -> keyring::Error>);
+    struct Fake {
+        failure: Option<fn() -> keyring::Error>,
+        is_locked: bool,
+    }
 
     impl Fake {
+        fn failing(failure: fn() -> keyring::Error) -> Self {
+            Self {
+                failure: Some(failure),
+                is_locked: false,
+            }
+        }
+
         fn fail<T>(&self) -> Result<T> {
-            Err(self.0.map_or(keyring::Error::NoEntry, |failure| failure()))
+            Err(self
+                .failure
+                .map_or(keyring::Error::NoEntry, |failure| failure()))
         }
     }
 
@@ -272,13 +291,13 @@ pub(crate) mod tests {
         fn search(&self, wanted: &ItemAttributes) -> Result<Vec<Item>> {
             let item = Item {
                 id: String::new(),
-                is_locked: Cell::new(false),
+                is_locked: Cell::new(self.is_locked),
             };
             let attributes = self.attributes(&item)?;
             let is_found = wanted
                 .iter()
                 .all(|(name, value)| attributes.get(name) == Some(value));
-            let found = self.0.filter(|_| is_found).map(|_| item);
+            let found = self.failure.filter(|_| is_found).map(|_| item);
             Ok(found.into_iter().collect())
         }
 
@@ -323,12 +342,15 @@ pub(crate) mod tests {
     }
 
     fn failing(failure: fn() -> keyring::Error) -> Keychain {
-        over(Fake(Some(failure)))
+        over(Fake::failing(failure))
     }
 
     /// A keychain without items.
     pub(crate) fn empty() -> Keychain {
-        over(Fake(None))
+        over(Fake {
+            failure: None,
+            is_locked: false,
+        })
     }
 
     fn wanted() -> Query {
@@ -363,6 +385,15 @@ pub(crate) mod tests {
         }
         let listed = locked().list().unwrap();
         assert_eq!(listed.len(), 1, "its name is known, its expiry is not");
+    }
+
+    #[test]
+    fn a_list_asks_for_no_secret_of_a_locked_item() {
+        let mut fake = Fake::failing(|| panic!("asked for"));
+        fake.is_locked = true;
+        let listed = over(fake).list().unwrap();
+        assert_eq!(listed.len(), 1, "its name is known, its expiry is not");
+        assert_eq!(listed[0].expiry, None);
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub(super) fn read(
 ) -> Vec<TokenStatus> {
     let stored = StoredTokens::read(helper, unix_now);
     let status = |kind: StorageKind, listed: &Listed| {
-        let (known, state) = stored.token(listed);
+        let (known, state) = stored.token(kind, listed);
         TokenStatus {
             key: listed.key.clone(),
             storage: kind,

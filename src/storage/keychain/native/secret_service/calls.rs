@@ -10,6 +10,7 @@ use dbus::channel::Channel;
 use dbus::strings::BusName;
 
 use crate::desktop::bus::BusError;
+use crate::storage::keychain::failure::LOCKED;
 use crate::storage::{Advice, Lack};
 
 /// After this long one call counts as unanswered.
@@ -108,11 +109,7 @@ impl From<Error> for keyring::Error {
                 "run the command again, and confirm it",
                 Lack::Locked,
             ),
-            Error::Locked => (
-                "the keyring is locked",
-                "unlock it in the desktop's password manager, or sign in to the desktop again",
-                Lack::Locked,
-            ),
+            Error::Locked => (LOCKED.0, LOCKED.1, Lack::Locked),
             Error::NoDefault => (
                 "the keyring service has no default keyring",
                 "create one in the desktop's password manager, or open a database there that shows a group to clients",

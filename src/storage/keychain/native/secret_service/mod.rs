@@ -83,6 +83,11 @@ impl ItemStore for Service {
         })
     }
 
+    /// `KWallet` calls the items of an open wallet locked.
+    fn is_open(&self, item: &Item) -> bool {
+        !item.is_locked.get() || self.is_open_wallet(&item.id)
+    }
+
     fn secret(&self, item: &Item) -> ItemResult<Zeroizing<Vec<u8>>> {
         self.unlock_item(item)?;
         let session = self.session()?.clone();

@@ -221,7 +221,7 @@ impl Service {
     }
 
     /// Whether `object` is in an open wallet of `KWallet`: then its prompt shows no dialog.
-    fn is_open_wallet(&self, object: &str) -> bool {
+    pub(super) fn is_open_wallet(&self, object: &str) -> bool {
         let Program::KWallet(wallets) = self.program() else {
             return false;
         };
