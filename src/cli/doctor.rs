@@ -8,7 +8,7 @@ use super::failure::{CliResult, Failure};
 use super::streams::Streams;
 use super::table::cell::Tone;
 use super::wrap::wrapped;
-use super::{open, ui};
+use super::{open_anyway, ui};
 use crate::config::Flags;
 use crate::credential::username::without_tokens;
 use crate::tasks::doctor::finding::{Finding, FindingState};
@@ -44,7 +44,7 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
         let url = target
             .map(|target| target::parse(&target.url))
             .transpose()?;
-        let opened = match open(flags, url.as_ref()) {
+        let opened = match open_anyway(flags, url.as_ref()) {
             Err(Failure::Config(error)) => Err(error),
             opened => Ok(opened?),
         };

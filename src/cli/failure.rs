@@ -10,7 +10,9 @@ use crate::tasks::login::LoginError;
 use crate::tasks::setup::failure::Error as SetupError;
 use crate::tasks::target::TargetError;
 use crate::terminal::prompt;
-use crate::{config, git, protocol, storage};
+use crate::{config, git, journal, protocol, storage};
+
+const MOVE_JOURNAL: &str = "move the journal away: git-credential-pat then forgets which tokens were rejected or superseded";
 
 /// The result of a command or of a step of it.
 pub(super) type CliResult<T = ExitCode> = Result<T, Failure>;
@@ -29,6 +31,15 @@ pub(super) enum Failure {
     Login(#[from] LoginError),
     #[error(transparent)]
     Git(#[from] git::failure::Error),
+    /// The options of the helper lines are unknown, and with them the storages in use.
+    #[error("cannot read git's configuration, which names the storages in use")]
+    GitsFlags {
+        hint: String,
+        #[source]
+        cause: git::failure::Error,
+    },
+    #[error("cannot tell whether the token is valid")]
+    UnreadableJournal(#[source] journal::Error),
     #[error(transparent)]
     NoHome(#[from] NoHome),
     #[error(transparent)]
@@ -51,6 +62,18 @@ impl Failure {
         }
     }
 
+    pub(super) fn of_gits_flags(cause: git::failure::Error) -> Self {
+        let fix = cause
+            .hint()
+            .unwrap_or("run 'git credential-pat doctor' to find the cause");
+        Self::GitsFlags {
+            hint: format!(
+                "{fix}; or name the storages, such as '--storage file': git's configuration does not count then"
+            ),
+            cause,
+        }
+    }
+
     pub(super) fn hint(&self) -> Option<&str> {
         match self {
             Self::Config(error) => Some(error.hint()),
@@ -59,6 +82,11 @@ impl Failure {
             Self::Login(error) => error.hint(),
             Self::Setup(error) => error.hint(),
             Self::Account(error) => Some(error.hint()),
+            Self::UnreadableJournal(cause) => Some(match cause {
+                journal::Error::File(cause) => cause.hint().unwrap_or(MOVE_JOURNAL),
+                _ => MOVE_JOURNAL,
+            }),
+            Self::GitsFlags { hint, .. } => Some(hint),
             Self::Plain { hint, .. } => hint.as_deref(),
             Self::Git(error) => error.hint(),
             Self::NoHome(_) | Self::Request(_) | Self::Prompt(_) | Self::Output(_) => None,

@@ -46,7 +46,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use self::exit::{finish, status_of};
-use self::opening::{begin, open, settings};
+use self::opening::{begin, open, open_anyway, settings, settings_anyway};
 use self::streams::Streams;
 use crate::config::choice::Choice;
 use crate::config::{Flags, Verbosity};

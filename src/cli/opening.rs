@@ -1,6 +1,6 @@
 //! What a command opens before its work: the trace, the settings, and the helper over them.
 
-use super::failure::CliResult;
+use super::failure::{CliResult, Failure};
 use super::streams::Streams;
 use super::tracing;
 use crate::config::{Flags, Settings, Verbosity};
@@ -42,13 +42,28 @@ pub(super) fn open(flags: Flags, url: Option<&Query>) -> CliResult<(Settings, He
     Ok((settings, helper))
 }
 
-/// Settings for a command. Without flags, those in git's configuration count.
+/// Settings for a command. Without flags, those in git's configuration count. Fails if git cannot read it.
 pub(super) fn settings(flags: Flags, url: Option<&Query>) -> CliResult<Settings> {
     platform::harden();
     let flags = if flags == Flags::default() {
-        gits_flags(url).unwrap_or_default()
+        gits_flags(url).map_err(Failure::of_gits_flags)?
     } else {
         flags
     };
     Ok(Settings::load(flags)?)
+}
+
+/// The same for a command that reports the state of git's configuration itself: if git cannot read it, no flags count.
+pub(super) fn settings_anyway(flags: Flags, url: Option<&Query>) -> CliResult<Settings> {
+    match settings(flags.clone(), url) {
+        Err(Failure::GitsFlags { .. }) => Ok(Settings::load(flags)?),
+        settings => settings,
+    }
+}
+
+/// As [`open`], with [`settings_anyway`].
+pub(super) fn open_anyway(flags: Flags, url: Option<&Query>) -> CliResult<(Settings, Helper)> {
+    let settings = settings_anyway(flags, url)?;
+    let helper = Helper::new(&settings, prompt_patience());
+    Ok((settings, helper))
 }

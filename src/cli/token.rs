@@ -50,7 +50,9 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
     let mut wanted = question.asked;
     account::apply(&settings.accounts, &mut wanted);
     let now = time::now();
-    let outcome = get::for_script(&helper, &wanted, now)?;
+    let marks = helper.journal().whole_snapshot();
+    let marks = marks.map_err(Failure::UnreadableJournal)?;
+    let outcome = get::for_script(&helper, &wanted, marks, now)?;
     let is_whole = outcome.is_whole();
     ui::notices(streams, &outcome.notices, now.unix);
     let Some(found) = outcome.value else {

@@ -222,6 +222,24 @@ impl Git {
         Ok(settings.collect())
     }
 
+    /// Returns every setting of `scope`, `--system` or `--global`, whose name matches the pattern. Asked from nowhere: a mistake in
+    /// the configuration of a repository does not count. Works with git before 2.26, which does not tell the scope.
+    pub fn settings_of(&self, scope: &str, pattern: &str) -> Result<Vec<Setting>, Error> {
+        let output = self.config_from_nowhere(&[scope, "-z", "--get-regexp", pattern], false)?;
+        let lines = output.split(|&byte| byte == 0);
+        let settings = lines.filter(|line| !line.is_empty()).map(|line| {
+            let (key, value) = split_at(line, b'\n');
+            Setting {
+                is_bare: value.is_none(),
+                scope: scope.trim_start_matches('-').to_owned(),
+                origin: String::new(),
+                key: os_string(key.to_vec()),
+                value: os_string(value.unwrap_or_default().to_vec()),
+            }
+        });
+        Ok(settings.collect())
+    }
+
     /// Returns the credential that git gets from its helpers, without a prompt; `None`: no helper has one. git runs outside of any
     /// repository: another person may have written its helpers.
     pub fn fill(&self, question: &[u8]) -> Result<Option<Buffer>, Error> {

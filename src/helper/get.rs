@@ -51,11 +51,12 @@ pub fn get(helper: &Helper, request: &Request, now: Now) -> Result<Outcome<Answe
     get.answer(request)
 }
 
-/// Finds the credential that `get` would answer for `wanted`, unless it is invalid: rejected, superseded or removed. Its warnings
-/// do not count as told, since few scripts show them to a user.
+/// Finds the credential that `get` would answer for `wanted`, unless it is invalid by `marks`: rejected, superseded or removed. Its
+/// warnings do not count as told, since few scripts show them to a user.
 pub fn for_script(
     helper: &Helper,
     wanted: &Query,
+    marks: Snapshot,
     now: Now,
 ) -> Result<Outcome<Option<Credential>>, Error> {
     let get = Get {
@@ -63,7 +64,7 @@ pub fn for_script(
         is_for_script: true,
         now,
     };
-    let Outcome { value, notices } = get.find(wanted, None)?;
+    let Outcome { value, notices } = get.find(wanted, None, marks)?;
     let value = value
         .map(|(_, found)| found)
         .filter(Credential::is_complete);
@@ -90,7 +91,11 @@ impl Get<'_> {
                 });
             }
         }
-        let mut found = match self.find(&wanted, rejected.as_ref()) {
+        let marks = rejected.as_ref().and_then(|_| {
+            let journal = self.helper.journal();
+            journal.snapshot().ok()
+        });
+        let mut found = match self.find(&wanted, rejected.as_ref(), marks.unwrap_or_default()) {
             // The removal is told in any case.
             Err(cause) if !notices.is_empty() => Outcome {
                 value: None,
@@ -116,15 +121,12 @@ impl Get<'_> {
         &self,
         wanted: &Query,
         rejected: Option<&Attempt>,
+        marks: Snapshot,
     ) -> Result<Outcome<Option<(StorageKind, Credential)>>, Error> {
         let skipped = Skipped {
             rejected,
             is_strict: self.is_for_script,
-            marks: if rejected.is_some() || self.is_for_script {
-                self.helper.journal().snapshot().unwrap_or_default()
-            } else {
-                Snapshot::default()
-            },
+            marks,
         };
         let mut told = Vec::new();
         let (mut nameless, mut renewable) = (None, None);

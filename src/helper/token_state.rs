@@ -149,16 +149,12 @@ impl<'a> StoredTokens<'a> {
     ) -> (Known, Option<MarkedAt>) {
         let storage = self.helper.storages().of_kind(kind);
         let stored = storage.and_then(|storage| storage.peek(&listed.key).ok().flatten());
-        match stored.filter(Credential::is_complete) {
-            Some(stored) => {
-                let known = self.snapshot.known(&stored).cloned();
-                (known.unwrap_or_default(), self.snapshot.mark_of(&stored))
-            }
-            None => {
-                let outcome = None;
-                (Known { outcome, ..latest }, None)
-            }
-        }
+        let Some(stored) = stored.filter(Credential::is_complete) else {
+            let outcome = None;
+            return (Known { outcome, ..latest }, None);
+        };
+        let known = self.snapshot.known(&stored).cloned();
+        (known.unwrap_or_default(), self.snapshot.mark_of(&stored))
     }
 }
 

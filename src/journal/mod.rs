@@ -166,8 +166,16 @@ impl Journal {
 
     /// Returns the journal as it is now; `None` if there is none.
     fn contents(&self) -> Result<Option<Contents>, Error> {
+        self.contents_by(Contents::read)
+    }
+
+    /// The same with this reader.
+    fn contents_by(
+        &self,
+        read: fn(&Folder) -> Result<Option<Contents>, Error>,
+    ) -> Result<Option<Contents>, Error> {
         let read = || match Folder::open(&self.folder)? {
-            Some(folder) => Contents::read(&folder),
+            Some(folder) => read(&folder),
             None => Ok(None),
         };
         trace::timed(JOURNAL, read, |read| match read {

@@ -104,7 +104,7 @@ impl Contents {
     }
 
     /// Reads the journal, and fails if it is damaged. `None`: there is none.
-    fn read_whole(folder: &Folder) -> Result<Option<Self>, Error> {
+    pub(super) fn read_whole(folder: &Folder) -> Result<Option<Self>, Error> {
         let Some(bytes) = folder.read(super::NAME)? else {
             return Ok(None);
         };

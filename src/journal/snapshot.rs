@@ -213,7 +213,12 @@ impl Journal {
         Ok(Snapshot(self.contents()?))
     }
 
-    /// The same, with a key that gives one secret the same tag tomorrow: if there is no journal yet, one is begun.
+    /// The same, and fails if the journal is damaged: it is not begun anew.
+    pub fn whole_snapshot(&self) -> Result<Snapshot, Error> {
+        Ok(Snapshot(self.contents_by(Contents::read_whole)?))
+    }
+
+    /// The journal as it is now, with a key that gives one secret the same tag tomorrow: if there is no journal yet, one is begun.
     pub fn tagged(&self, unix_now: u64) -> Result<Snapshot, Error> {
         let snapshot = self.snapshot()?;
         if snapshot.0.is_some() {

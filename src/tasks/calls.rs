@@ -1,6 +1,7 @@
 //! How git calls this helper: the flags in the helper lines of git's configuration, and the settings of each call.
 
 use std::collections::HashMap;
+use std::env;
 use std::ffi::{OsStr, OsString};
 
 use crate::config::{Flags, Settings, Verbosity, absolute};
@@ -9,6 +10,7 @@ use crate::credential::query::Query;
 use crate::git::Git;
 use crate::git::chain::{HelperChain, helper_lines};
 use crate::git::context::{context_of, most_specific};
+use crate::git::failure::Error;
 use crate::git::helper_line::{self, KEYS, is_ours};
 use crate::git::setting::Setting;
 use crate::helper::open::kinds;
@@ -81,13 +83,18 @@ pub(crate) fn flags_of(value: &OsStr) -> Option<Flags> {
 }
 
 /// The flags of the most specific helper line for `url`; without a URL, of the line for every URL. Only the configuration of the
-/// user and of the system count: the author of a repository must not decide where a token is kept.
-pub(crate) fn gits_flags(url: Option<&Query>) -> Option<Flags> {
-    let git = Git::find().ok()?;
-    let mut lines = Vec::new();
-    for scope in ["--system", "--global"] {
-        let settings = git.settings_at(&[scope.as_ref()], KEYS);
-        lines.extend(settings.unwrap_or_default());
+/// user and of the system count: the author of a repository must not decide where a token is kept. Default flags without git or
+/// without such a line. Fails if git cannot read its configuration: the tokens may be in any storage then.
+pub(crate) fn gits_flags(url: Option<&Query>) -> Result<Flags, Error> {
+    let Ok(git) = Git::find() else {
+        return Ok(Flags::default());
+    };
+    let mut lines = git.settings_of("--system", KEYS)?;
+    match git.settings_of("--global", KEYS) {
+        Ok(own) => lines.extend(own),
+        // git has no file of a user without a home.
+        Err(_) if env::var_os("HOME").is_none() => {}
+        Err(cause) => return Err(cause),
     }
     lines.retain(|line| is_ours(&line.value) && flags_of(&line.value).is_some());
     let for_every_url = lines.iter().rfind(|line| context_of(&line.key).is_none());
@@ -95,7 +102,8 @@ pub(crate) fn gits_flags(url: Option<&Query>) -> Option<Flags> {
         Some(url) => most_specific(&lines, url),
         None => for_every_url.or(lines.last()),
     };
-    flags_of(&line?.value)
+    let flags = line.and_then(|line| flags_of(&line.value));
+    Ok(flags.unwrap_or_default())
 }
 
 /// The calls that git makes to this helper, by the helper lines of its configuration.

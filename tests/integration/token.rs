@@ -1,6 +1,7 @@
 //! `token` prints what git would get, and nothing else.
 
 use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 
 use crate::attributes::{Answer, lines};
@@ -312,4 +313,50 @@ fn a_storage_that_cannot_be_asked_is_no_empty_one() {
     assert_eq!(said.status.code(), Some(1), "{said:?}");
     assert_eq!(said.text(), "");
     assert!(!said.stderr.contains("no valid token"), "{said:?}");
+}
+
+/// An older token that is put back, such as from a backup, is superseded by the journal alone.
+#[test]
+fn without_a_readable_journal_no_token_is_printed() {
+    let sandbox = Sandbox::new();
+    store(&sandbox, "https://alice@one.test", &[("password", SECRET)]);
+    let printed = token(&sandbox, "https://one.test").succeeded();
+    assert_eq!(printed.text(), format!("{SECRET}\n"), "without a journal");
+    let rejected = lines(
+        &[
+            &key("https://alice@one.test")[..],
+            &[("password", "made-up-other")],
+        ]
+        .concat(),
+    );
+    sandbox.ask(&format!("{FILE} erase"), &rejected).succeeded();
+    token(&sandbox, "https://one.test").succeeded();
+    let journal = sandbox.path("state/git-credential-pat/journal");
+    let whole = fs::read(&journal).unwrap();
+    let aside = sandbox.path("work/journal");
+    fs::write(&aside, &whole).unwrap();
+    let damages: [(&str, &dyn Fn()); 4] = [
+        ("empty", &|| fs::write(&journal, "").unwrap()),
+        ("damaged", &|| fs::write(&journal, "garbage\n").unwrap()),
+        ("open to others", &|| {
+            fs::write(&journal, &whole).unwrap();
+            fs::set_permissions(&journal, fs::Permissions::from_mode(0o644)).unwrap();
+        }),
+        ("a link", &|| {
+            fs::remove_file(&journal).unwrap();
+            symlink(&aside, &journal).unwrap();
+        }),
+    ];
+    for (what, damage) in damages {
+        damage();
+        let said = token(&sandbox, "https://one.test");
+        assert_eq!(said.status.code(), Some(1), "{what}: {said:?}");
+        assert_eq!(said.text(), "", "{what}");
+        for part in ["error: cannot tell whether", "\ncause: ", "\nhint: "] {
+            assert!(said.stderr.contains(part), "{what}: {said:?}");
+        }
+        let question = lines(&key("https://one.test"));
+        let answer = sandbox.ask(&format!("{FILE} get"), &question).succeeded();
+        assert!(answer.text().contains(SECRET), "git is answered: {what}");
+    }
 }

@@ -140,8 +140,8 @@ fn show_answer(flags: Flags, rule: &Account, streams: &mut Streams) -> CliResult
         Some(token) => (token_in_words(token), token.1.expiry),
     };
     let tokens = StoredTokens::read(&helper, unix_now);
-    let invalid = view.token.and_then(|(_, listed)| {
-        let (known, state) = tokens.token(listed);
+    let invalid = view.token.and_then(|(kind, listed)| {
+        let (known, state) = tokens.token(*kind, listed);
         invalid_state(state, &known)
     });
     if let Some(words) = invalid {

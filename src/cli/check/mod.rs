@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use self::notification::notify;
 use self::report::{LAYOUT, json, row};
-use super::failure::{CliResult, nothing_stored};
+use super::failure::{CliResult, Failure, nothing_stored};
 use super::messages::{token_of, unused};
 use super::progress::ProgressLine;
 use super::streams::Streams;
@@ -42,7 +42,13 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) -> CliResult {
     let wanted = arguments.url.as_deref().map(target::parse).transpose()?;
     let repositories = remotes::repositories(wanted.as_ref());
-    let (settings, helper) = open(flags, wanted.as_ref())?;
+    let (settings, helper) = match open(flags, wanted.as_ref()) {
+        Err(failure @ Failure::GitsFlags { .. }) => {
+            ui::error(streams, &failure, failure.hint());
+            return Ok(ExitCode::from(UNKNOWN));
+        }
+        opened => opened?,
+    };
     let wanted = wanted
         .map(|wanted| target::stored(&settings.accounts, &helper, wanted))
         .transpose()?;

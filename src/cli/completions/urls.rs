@@ -29,7 +29,9 @@ pub(super) fn known(word: &str, offered: UrlKind) -> Vec<String> {
     let (sender, keys) = mpsc::channel();
     // A storage that does not answer keeps its thread, which ends with the process.
     thread::spawn(move || {
-        let flags = gits_flags(None).unwrap_or_default();
+        let Ok(flags) = gits_flags(None) else {
+            return;
+        };
         if let Ok(settings) = Settings::load(flags) {
             if offered != UrlKind::Tokens {
                 let rules = settings.accounts.iter();

@@ -184,7 +184,7 @@ fn older_flags(setup: &Setup, key: &OsStr, url: Option<&Query>) -> CliResult<Fla
     }
     // The choice for one URL is not for every URL.
     let every = Query::default();
-    Ok(gits_flags(Some(url.unwrap_or(&every))).unwrap_or_default())
+    Ok(gits_flags(Some(url.unwrap_or(&every)))?)
 }
 
 /// Fails if git, with all of its settings, does not ask this helper; warns of URLs where git does not. A repository's settings

@@ -11,7 +11,7 @@ use self::lines::{hint, lines};
 use self::screen::show;
 use super::failure::CliResult;
 use super::streams::Streams;
-use super::{settings, ui};
+use super::{settings_anyway, ui};
 use crate::config::Flags;
 use crate::credential::query::Query;
 use crate::git::Git;
@@ -38,7 +38,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) -> CliResult {
     let url = arguments.url.as_deref().map(target::parse).transpose()?;
-    let settings = settings(flags, url.as_ref())?;
+    let settings = settings_anyway(flags, url.as_ref())?;
     let question = url.as_ref().map(|url| {
         let git = Git::find().ok();
         Question::of(git.as_ref(), &settings.accounts, url)
