@@ -28,20 +28,12 @@ pub(crate) fn due<'a>(
     let journal = helper.journal();
     let mut due = Vec::new();
     for (report, state) in states.iter().copied() {
-        let is_meant = match state {
-            TokenState::ExpiresSoon
-            | TokenState::Expired
-            | TokenState::Rejected
-            | TokenState::Revoked => true,
-            TokenState::Good
-            | TokenState::Unknown
-            | TokenState::Limited
-            | TokenState::Failed
-            | TokenState::Blocked => false,
-        };
+        if !is_meant(state) {
+            continue;
+        }
         let credential = &report.credential;
         let was_notified = journal.was_notified(credential, EVERY, unix_now);
-        if !is_meant || was_notified.unwrap_or(false) {
+        if was_notified.unwrap_or(false) {
             continue;
         }
         let known = journal.known(credential).ok().flatten();
@@ -56,9 +48,40 @@ pub(crate) fn due<'a>(
     due
 }
 
+/// Whether the user should replace a token in this state.
+fn is_meant(state: TokenState) -> bool {
+    match state {
+        TokenState::ExpiresSoon
+        | TokenState::Expired
+        | TokenState::Rejected
+        | TokenState::Revoked => true,
+        TokenState::Good
+        | TokenState::Unknown
+        | TokenState::Limited
+        | TokenState::Failed
+        | TokenState::Blocked => false,
+    }
+}
+
 /// Notes that the notifications were shown. If the journal cannot be written, they are shown again next time.
 pub(crate) fn note(helper: &Helper, shown: &[DueToken], unix_now: u64) {
     let credentials = shown.iter().map(|shown| &shown.report.credential);
     let credentials: Vec<_> = credentials.collect();
     let _ = helper.journal().note_notified(&credentials, unix_now);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_that_should_be_replaced_is_meant() {
+        use TokenState::{Blocked, Expired, ExpiresSoon, Failed, Good, Limited, Rejected, Revoked};
+        for state in [ExpiresSoon, Expired, Rejected, Revoked] {
+            assert!(is_meant(state), "{state:?}");
+        }
+        for state in [Good, TokenState::Unknown, Limited, Failed, Blocked] {
+            assert!(!is_meant(state), "{state:?}");
+        }
+    }
 }
