@@ -180,6 +180,19 @@ fn the_daemon_is_away() {
 }
 
 #[test]
+fn the_daemon_cannot_make_its_socket() {
+    let sandbox = called_with("--storage memory");
+    let file = sandbox.path("plain");
+    fs::write(&file, "").unwrap();
+    let socket = sandbox.path("plain/socket");
+    let said = run(&sandbox, &format!("--socket {}", socket.display()), 1);
+    assert!(
+        said.contains("storages  problem  memory cannot be used: "),
+        "{said}"
+    );
+}
+
+#[test]
 fn a_token_has_expired_or_expires_soon() {
     let sandbox = called_with("--storage file");
     login(&sandbox, "--expires 90d https://alice@one.test");

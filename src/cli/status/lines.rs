@@ -145,3 +145,157 @@ fn storage(storage: &StorageStatus) -> StatusLine {
         ..StatusLine::new("storages", storage.level, says)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credential::url;
+    use crate::helper::token_state::TokenState;
+    use crate::storage::StorageKind;
+    use crate::tasks::status::tokens::TokenStatus;
+
+    const NOW: u64 = 1_700_000_000;
+
+    #[test]
+    fn a_storage_tells_its_health_and_cause() {
+        for (health, words) in [
+            (Health::Works, "works"),
+            (
+                Health::NotRunning,
+                "works; the daemon starts with the first token",
+            ),
+            (Health::ReadOnly, "is read-only: made up"),
+            (Health::Absent, "is not there: made up"),
+            (Health::Locked, "cannot be used: made up"),
+            (Health::Unreachable, "cannot be used: made up"),
+            (Health::Failed, "cannot be used: made up"),
+        ] {
+            let line = storage(&StorageStatus {
+                kind: StorageKind::Memory,
+                health,
+                level: Level::Note,
+                cause: Some("made up".to_owned()),
+                hint: Some("do this".to_owned()),
+            });
+            assert_eq!(line.says, format!("memory {words}"), "{health:?}");
+            let rest = (line.title, line.level, line.hint.as_deref());
+            assert_eq!(rest, ("storages", Level::Note, Some("do this")));
+        }
+    }
+
+    #[test]
+    fn git_is_a_failure_where_it_does_not_call_the_helper() {
+        for (calls, words) in [
+            (GitCalls::NotSetUp, "does not call this helper"),
+            (
+                GitCalls::Dropped("global gitconfig".to_owned()),
+                "does not call this helper: an empty value drops it (global gitconfig)",
+            ),
+            (
+                GitCalls::Missing("/nowhere/pat".into()),
+                "calls /nowhere/pat, which is no program",
+            ),
+        ] {
+            let lines = git(&calls, false);
+            assert_eq!(
+                (&lines[0].says[..], lines[0].level),
+                (words, Level::Failure)
+            );
+            assert!(lines[0].hint.is_some(), "{words}");
+        }
+        let chain = Chain {
+            only: vec!["https://one.test".to_owned()],
+            not_for: vec!["https://two.test".to_owned()],
+            before: vec!["store".to_owned()],
+            after: vec!["cache".to_owned()],
+        };
+        let lines = git(&GitCalls::Called(chain), false);
+        let lines = lines.iter();
+        let lines: Vec<(Level, &str)> = lines.map(|line| (line.level, &line.says[..])).collect();
+        assert_eq!(
+            lines,
+            [
+                (Level::Good, "calls this helper for https://one.test only"),
+                (Level::Note, "calls 'store' first: its answer counts"),
+                (
+                    Level::Note,
+                    "also calls 'cache': it gets a copy of every token"
+                ),
+                (
+                    Level::Note,
+                    "does not call this helper for https://two.test: an empty value drops it"
+                ),
+            ]
+        );
+    }
+
+    #[test]
+    fn an_unused_token_and_a_broken_journal_are_notes() {
+        let key = url::parse(b"https://octocat@github.com").unwrap().key();
+        let status = StatusScreen {
+            calls: GitCalls::Called(Chain::default()),
+            storages: Vec::new(),
+            journal: Some("made up".to_owned()),
+            tokens: vec![TokenStatus {
+                key: key.unwrap(),
+                storage: StorageKind::File,
+                state: TokenState::Good,
+                expiry: None,
+                last_used: Some(NOW),
+                unused_since: Some(NOW),
+            }],
+            accounts: 1,
+            unmatched_rule: None,
+            has_url: false,
+        };
+        let lines = lines(&status, None, NOW);
+        let titles: Vec<(&str, Level)> =
+            lines.iter().map(|line| (line.title, line.level)).collect();
+        assert_eq!(
+            titles,
+            [
+                ("git", Level::Good),
+                ("journal", Level::Note),
+                ("tokens", Level::Good),
+                ("accounts", Level::Good),
+                ("unused", Level::Note),
+            ]
+        );
+        let start = "octocat at https://github.com is unused since 14 Nov 2023; ";
+        assert!(lines[4].says.starts_with(start), "{}", lines[4].says);
+        let hint = hint(&lines, None).unwrap();
+        assert!(hint.contains("logout https://octocat@github.com"), "{hint}");
+    }
+
+    #[test]
+    fn doctor_is_named_for_a_failure_and_for_what_is_unknown() {
+        let line = |level| StatusLine::new("git", level, "made up");
+        let doctor = "'git credential-pat doctor'";
+        for (level, hinted, alone) in [
+            (Level::Good, Some("do this".to_owned()), None),
+            (Level::Note, Some("do this".to_owned()), None),
+            (Level::ExpiresSoon, Some("do this".to_owned()), None),
+            (Level::Invalid, Some("do this".to_owned()), None),
+            (
+                Level::Unknown,
+                Some(format!("do this; {doctor} tells more")),
+                Some(format!("{doctor} finds the cause")),
+            ),
+            (
+                Level::Failure,
+                Some(format!("do this; {doctor} tells more")),
+                Some(format!("{doctor} finds the cause")),
+            ),
+        ] {
+            assert_eq!(
+                hint(&[line(level).hinting("do this")], None),
+                hinted,
+                "{level:?}"
+            );
+            assert_eq!(hint(&[line(level)], None), alone, "{level:?}");
+        }
+        let url = hint(&[line(Level::Failure)], Some("https://one.test"));
+        let expected = "'git credential-pat doctor https://one.test' finds the cause";
+        assert_eq!(url.as_deref(), Some(expected));
+    }
+}

@@ -133,3 +133,151 @@ pub(super) fn named(key: &Key) -> String {
         .unwrap_or(&token)
         .to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credential::url;
+    use crate::storage::StorageKind;
+    use crate::tasks::status::calls::{Chain, GitCalls};
+
+    const NOW: u64 = 1_000_000_000;
+    const DAY: u64 = 86_400;
+
+    fn token(user: &str, state: TokenState, end: Option<u64>) -> TokenStatus {
+        let url = format!("https://{user}@one.test");
+        TokenStatus {
+            key: url::parse(url.as_bytes()).unwrap().key().unwrap(),
+            storage: StorageKind::File,
+            state,
+            expiry: end.and_then(Expiry::from_unix),
+            last_used: None,
+            unused_since: None,
+        }
+    }
+
+    fn screen(tokens: Vec<TokenStatus>) -> StatusScreen {
+        StatusScreen {
+            calls: GitCalls::Called(Chain::default()),
+            storages: Vec::new(),
+            journal: None,
+            tokens,
+            accounts: 0,
+            unmatched_rule: None,
+            has_url: false,
+        }
+    }
+
+    #[test]
+    fn each_state_has_its_level_words_and_command() {
+        use Level::{ExpiresSoon, Good, Invalid, Unknown};
+        let (past, soon, later) = (
+            Some(NOW - 3 * DAY),
+            Some(NOW + 5 * DAY),
+            Some(NOW + 90 * DAY),
+        );
+        for (state, end, level, words, command) in [
+            (TokenState::Good, later, Good, "expires in 90 days (", None),
+            (TokenState::Unknown, None, Good, "has no known expiry", None),
+            (
+                TokenState::ExpiresSoon,
+                soon,
+                ExpiresSoon,
+                "expires in 5 days (",
+                Some("login"),
+            ),
+            (
+                TokenState::Expired,
+                past,
+                Invalid,
+                "expired 3 days ago (",
+                Some("login"),
+            ),
+            (
+                TokenState::Expired,
+                None,
+                Invalid,
+                "has expired",
+                Some("login"),
+            ),
+            (
+                TokenState::Rejected,
+                later,
+                Invalid,
+                "was rejected",
+                Some("login"),
+            ),
+            (
+                TokenState::Revoked,
+                later,
+                Invalid,
+                "was revoked",
+                Some("login"),
+            ),
+            (
+                TokenState::Blocked,
+                later,
+                Unknown,
+                "is blocked by its forge",
+                Some("check"),
+            ),
+        ] {
+            let line = renewing("token", &token("alice", state, end), NOW);
+            assert_eq!(line.level, level, "{state:?}");
+            let start = format!("alice at https://one.test {words}");
+            assert!(line.says.starts_with(&start), "{state:?}: {}", line.says);
+            let end = command.map(|command| format!("{command} https://alice@one.test'"));
+            let hint = line.hint.unwrap_or_default();
+            assert!(
+                hint.ends_with(&end.unwrap_or_default()),
+                "{state:?}: {hint}"
+            );
+            assert_eq!(hint.is_empty(), command.is_none(), "{state:?}: {hint}");
+        }
+    }
+
+    #[test]
+    fn three_problems_have_a_line_each_and_the_others_are_counted() {
+        let users = ["alice", "bob", "carol", "dave", "erin"];
+        let all = users.map(|user| token(user, TokenState::Rejected, None));
+        let mut all = Vec::from(all);
+        let more = all.split_off(3);
+        let lines = tokens(&screen(all), NOW);
+        let says = |lines: &[StatusLine]| -> Vec<String> {
+            lines.iter().map(|line| line.says.clone()).collect()
+        };
+        let named = |user: &str| format!("{user} at https://one.test was rejected");
+        let three = users[..3].iter().map(|user| named(user));
+        let three: Vec<String> = three.collect();
+        assert_eq!(
+            says(&lines),
+            [&["3 rejected".to_owned()], &three[..]].concat()
+        );
+        let mut all: Vec<TokenStatus> = users[..3]
+            .iter()
+            .map(|user| token(user, TokenState::Rejected, None))
+            .collect();
+        all.extend(more);
+        let lines = tokens(&screen(all), NOW);
+        let rest = "and 2 more: see 'git credential-pat list'".to_owned();
+        assert_eq!(
+            says(&lines),
+            [&["5 rejected".to_owned()], &three[..], &[rest]].concat()
+        );
+        assert!(lines.iter().all(|line| line.level == Level::Invalid));
+    }
+
+    #[test]
+    fn the_next_expiry_is_the_earliest_of_a_valid_token() {
+        let all = vec![
+            token("alice", TokenState::Good, Some(NOW + 90 * DAY)),
+            token("bob", TokenState::Good, Some(NOW + 60 * DAY)),
+            token("carol", TokenState::Rejected, Some(NOW + 30 * DAY)),
+        ];
+        let lines = tokens(&screen(all), NOW);
+        assert_eq!(lines[0].says, "3: 2 good, 1 rejected");
+        let last = lines.last().unwrap();
+        assert_eq!((last.title, last.level), ("next", Level::Good));
+        assert!(last.says.starts_with("bob at"), "{}", last.says);
+    }
+}

@@ -173,3 +173,67 @@ fn working(settings: &Settings, storage: &dyn Storage) -> StorageStatus {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::{Advice, Cause};
+
+    #[test]
+    fn each_error_has_its_health_and_level() {
+        use Level::{Failure, Note, Unknown};
+        let kind = StorageKind::Keychain;
+        for (lack, health, level) in [
+            (Some(Lack::Absent), Health::Absent, Note),
+            (Some(Lack::OwnBus), Health::Unreachable, Note),
+            (Some(Lack::Locked), Health::Locked, Unknown),
+            (Some(Lack::Use), Health::Unreachable, Unknown),
+            (None, Health::Unreachable, Unknown),
+        ] {
+            let advice = |lack| Cause::from(Advice::new("made up", "do this", lack));
+            let cause = lack.map_or_else(|| "made up".into(), advice);
+            let error = Error::Unavailable { kind, cause };
+            let state = StorageStatus::failed(kind, &error, false);
+            assert_eq!((state.health, state.level), (health, level), "{lack:?}");
+            assert_eq!(state.hint.is_some(), lack.is_some(), "{lack:?}");
+            // With `auto`, a missing keychain is no lack.
+            let usual = StorageStatus::failed(kind, &error, true);
+            let has_hint = lack.is_some_and(|lack| lack != Lack::Absent);
+            assert_eq!(usual.hint.is_some(), has_hint, "{lack:?}");
+        }
+        let error = Error::Failed {
+            operation: "look",
+            kind,
+            cause: "made up".into(),
+        };
+        let state = StorageStatus::failed(kind, &error, false);
+        assert_eq!((state.health, state.level), (Health::Failed, Failure));
+    }
+
+    #[test]
+    fn one_storage_that_can_be_used_is_enough() {
+        use Health::{Absent, Failed, Locked, NotRunning, ReadOnly, Unreachable, Works};
+        use Level::{Failure, Good, Note, Unknown};
+        for (states, expected) in [
+            (&[(Works, Good)][..], Good),
+            (&[(NotRunning, Good)], Good),
+            (&[(ReadOnly, Note)], Note),
+            (&[(Locked, Unknown)], Unknown),
+            (&[(Absent, Note)], Failure),
+            (&[(Failed, Note)], Failure),
+            (&[(Unreachable, Note)], Failure),
+            (&[(Absent, Note), (Unreachable, Unknown)], Failure),
+            (&[(Absent, Note), (Works, Good)], Note),
+            (&[(Failed, Note), (Works, Good)], Note),
+            (&[(Failed, Failure), (Works, Good)], Failure),
+        ] {
+            let of = |&(health, level): &(Health, Level)| StorageStatus {
+                level,
+                ..StorageStatus::of(StorageKind::File, health)
+            };
+            let mut all: Vec<StorageStatus> = states.iter().map(of).collect();
+            fail_without_any(&mut all);
+            assert_eq!(level(&all), expected, "{states:?}");
+        }
+    }
+}

@@ -73,3 +73,43 @@ fn answering(lists: &[StorageEntries], unix_now: u64) -> Vec<(StorageKind, &List
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::credential::url;
+
+    const NOW: u64 = 1000;
+
+    #[test]
+    fn the_first_unexpired_entry_of_a_key_answers_else_the_first_expired_one() {
+        use StorageKind::{File, Memory};
+        let key = url::parse(b"https://alice@one.test")
+            .unwrap()
+            .key()
+            .unwrap();
+        let listed = |end: &u64| Listed {
+            key: key.clone(),
+            expiry: Expiry::from_unix(*end),
+            scheme: None,
+            is_renewable: false,
+            forgotten: None,
+            written: None,
+        };
+        for (memory, file, expected) in [
+            (&[2000][..], &[3000][..], (Memory, 2000)),
+            (&[900], &[3000], (File, 3000)),
+            (&[900], &[800], (Memory, 900)),
+            (&[], &[800], (File, 800)),
+            (&[2000, 3000], &[], (Memory, 3000)),
+            (&[2000, 900], &[], (Memory, 2000)),
+        ] {
+            let of = |ends: &[u64]| ends.iter().map(listed).collect();
+            let lists = [(Memory, of(memory)), (File, of(file))];
+            let found = answering(&lists, NOW);
+            let found = found.iter();
+            let found = found.map(|(kind, listed)| (*kind, listed.expiry.unwrap().unix()));
+            assert_eq!(found.collect::<Vec<_>>(), [expected], "{memory:?} {file:?}");
+        }
+    }
+}
