@@ -208,6 +208,25 @@ fn all_storages_are_listed_also_those_that_git_does_not_use() {
     }
 }
 
+/// Memory would come first if git used it.
+#[test]
+fn a_storage_that_git_does_not_use_answers_nothing() {
+    let sandbox = Sandbox::new();
+    sandbox.ask("--storage file setup", b"").succeeded();
+    store(&sandbox, "memory", "https://one.test", "alice", None);
+    store(&sandbox, "file", "https://one.test", "bob", None);
+    let said = sandbox.ask("list --json --storage all", b"").succeeded();
+    let all: Value = serde_json::from_slice(&said.stdout).unwrap();
+    let all = all.as_array().unwrap().iter();
+    let answers: Vec<(&Value, &Value)> = all
+        .map(|entry| (&entry["storage"], &entry["default"]))
+        .collect();
+    assert_eq!(answers.len(), 2, "{answers:?}");
+    for (storage, is_default) in answers {
+        assert_eq!(*is_default, storage == "file", "{storage}");
+    }
+}
+
 #[test]
 fn a_storage_that_fails_is_a_note_with_all() {
     let sandbox = Sandbox::new();

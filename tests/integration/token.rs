@@ -4,6 +4,8 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Command;
 
+use rustix::process::Signal;
+
 use crate::attributes::{Answer, lines};
 use crate::forge::work::{Work, in_days};
 use crate::forge::{Speaks, Token};
@@ -359,4 +361,19 @@ fn without_a_readable_journal_no_token_is_printed() {
         let answer = sandbox.ask(&format!("{FILE} get"), &question).succeeded();
         assert!(answer.text().contains(SECRET), "git is answered: {what}");
     }
+}
+
+#[test]
+fn a_locked_keyring_is_not_an_empty_one() {
+    let mut sandbox = Sandbox::new();
+    sandbox.start_keyring();
+    let login = "--storage keychain login --with-token https://alice@one.test";
+    sandbox.ask(login, b"made-up-token").succeeded();
+    sandbox.lock_keyring();
+    let said = sandbox.ask("--storage keychain,file token one.test", b"");
+    assert_eq!(said.status.code(), Some(1), "{said:?}");
+    assert_eq!(said.text(), "");
+    assert!(said.stderr.contains("locked"), "{said:?}");
+    assert!(!said.stderr.contains("no valid token"), "{said:?}");
+    sandbox.kill_keyring(Signal::KILL);
 }

@@ -66,9 +66,9 @@ fn says(report: &Report, state: TokenState, unix_now: u64) -> String {
         }
     });
     // Where the forge could not tell, the journal may know that the token does not work.
-    let date = invalid_state(state, &report.known)
-        .map(str::to_owned)
-        .or(date);
+    let is_told = matches!(report.asked, Asked::Told(TokenVerdict::Blocked { .. }));
+    let stored = invalid_state(state, &report.known).filter(|_| !is_told);
+    let date = stored.map(str::to_owned).or(date);
     let unclear = report.asked.unclear(&forge).unwrap_or_default();
     match &report.asked {
         Asked::Told(TokenVerdict::Good(found)) => date.unwrap_or_else(|| match found.end {
