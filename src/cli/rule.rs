@@ -32,8 +32,23 @@ pub(super) fn add(
     let place = escape::safe(settings.config.as_os_str().as_encoded_bytes());
     let says = format!("the rule for {} {verb} {place}\n", in_words(rule));
     ui::change(streams, &says, is_dry)?;
-    send_path(settings, rule, is_dry, streams)?;
+    let sent = send_path(settings, rule, is_dry, streams);
+    if sent.is_err() && is_added && !is_dry {
+        take_back(settings, rule, streams);
+    }
+    sent?;
     Ok(is_added)
+}
+
+/// Removes the rule that git's configuration does not know. A failure is a warning beside the one that is told next.
+fn take_back(settings: &Settings, rule: &Account, streams: &mut Streams) {
+    match accounts::remove(file_of(settings), &Query::of(&rule.key), false) {
+        Ok(()) => ui::warn(streams, "the rule was removed again", None),
+        Err(error) => {
+            let says = format!("{error}: the rule stays, and git may not send its path");
+            ui::warn(streams, &says, Some("run 'git credential-pat setup'"));
+        }
+    }
 }
 
 /// Has git send the path of the rule, if git calls this helper.

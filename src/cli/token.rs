@@ -43,7 +43,13 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) -> CliResult {
     let mut url = target::parse(&arguments.url)?;
     if let Some(name) = &arguments.username {
-        url.username = Some(Username::from(&name[..]));
+        let name = Username::from(&name[..]);
+        let other = url.username.replace(name.clone());
+        if other.is_some_and(|other| !other.is_empty() && other != name) {
+            let what = "the URL and --username name two users";
+            ui::complain(streams, what, Some("name the user once"));
+            return Ok(ExitCode::from(MISUSE));
+        }
     }
     let (settings, helper) = open(flags, Some(&url))?;
     let question = Question::of(Git::find().ok().as_ref(), &settings.accounts, &url);

@@ -27,10 +27,14 @@ impl Account {
         Ok(Self { key })
     }
 
-    /// Returns every URL that needs `credential.useHttpPath`. For git, `acme/two` does not cover `acme/two.git` (git-config(1),
+    /// Returns every URL that needs `credential.useHttpPath`, as a key of git's configuration has it. For git, `acme/two` does not cover `acme/two.git` (git-config(1),
     /// `http.<url>.*`). A path with one segment belongs to an owner.
     pub fn urls(&self) -> Vec<Vec<u8>> {
-        let url = self.key.url();
+        let bare = Key {
+            username: None,
+            ..self.key.clone()
+        };
+        let url = bare.context();
         let path = self.key.path.as_deref().unwrap_or_default();
         if path.ends_with(b".git") {
             vec![url[..url.len() - b".git".len()].to_vec(), url]

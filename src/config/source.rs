@@ -1,10 +1,11 @@
 //! Reads the text of `config.toml`, if it is a plain file that only this user and root can write.
 
+use std::fs::File;
 use std::io;
 use std::path::Path;
 
 use super::failure::Error;
-use super::trust::{self, Doubt, doubt};
+use super::trust::{self, Doubt, REPLACED, doubt};
 use crate::platform::{FileFacts, is_kernels, open_any};
 use crate::secret::Buffer;
 use crate::terminal::escape::shell_word;
@@ -12,14 +13,33 @@ use crate::terminal::escape::shell_word;
 /// In bytes.
 const LARGEST: usize = 1024 * 1024;
 
+/// Open the file three times at most: `account` and editors put a new file in its place.
+const ATTEMPTS: usize = 3;
+
 /// Reads the file. Follows links: the file, and each folder and link on the way to it, must be trusted ([`trust`]).
 pub(super) fn read(path: &Path) -> Result<String, Error> {
+    // Never wait for a pipe or a device.
+    read_opened_by(|| open_any(path), path)
+}
+
+/// Reads the file at `path` that `open` opens. Opens it again if it was replaced before the check.
+fn read_opened_by(open: impl FnMut() -> io::Result<File>, path: &Path) -> Result<String, Error> {
+    let mut open = open;
+    for _ in 1..ATTEMPTS {
+        match read_once(open(), path) {
+            Err(Error::NotOurs { cause, .. }) if cause.problem == REPLACED => {}
+            text => return text,
+        }
+    }
+    read_once(open(), path)
+}
+
+fn read_once(file: io::Result<File>, path: &Path) -> Result<String, Error> {
     let unreadable = |cause| Error::Unreadable {
         path: path.to_path_buf(),
         cause,
     };
-    // Never wait for a pipe or a device.
-    let mut file = open_any(path).map_err(unreadable)?;
+    let mut file = file.map_err(unreadable)?;
     let found = FileFacts::of(&file).map_err(unreadable)?;
     if !found.is_file() {
         return Err(unreadable(io::Error::other("it is not a plain file")));
@@ -64,6 +84,33 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     use super::*;
+
+    #[test]
+    fn a_file_that_is_replaced_while_it_is_read_is_opened_again() {
+        let home = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(home.path(), PermissionsExt::from_mode(0o700)).unwrap();
+        let path = home.path().join("config.toml");
+        let put = |text: &str| {
+            let new = home.path().join("new");
+            std::fs::write(&new, text).unwrap();
+            std::fs::set_permissions(&new, PermissionsExt::from_mode(0o600)).unwrap();
+            std::fs::rename(&new, &path).unwrap();
+        };
+        for (count, is_read) in [(1, true), (2, true), (3, false)] {
+            put("storage = 'memory'");
+            let mut races = 0..count;
+            let open = || {
+                let file = open_any(&path);
+                races.next().inspect(|_| put("storage = 'file'"));
+                file
+            };
+            let text = read_opened_by(open, &path);
+            match text {
+                Ok(text) => assert_eq!((text.as_str(), is_read), ("storage = 'file'", true)),
+                Err(error) => assert!(!is_read && matches!(error, Error::NotOurs { .. })),
+            }
+        }
+    }
 
     #[test]
     fn what_cannot_be_trusted_or_has_no_end_is_not_read() {

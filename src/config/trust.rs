@@ -16,6 +16,9 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::platform::{FileFacts, permissions};
 
+/// The problem of a path that leads to another file than the opened one.
+pub(super) const REPLACED: &str = "was replaced while it was read";
+
 /// The limit of links on the way: more form a loop.
 const LINKS: usize = 32;
 
@@ -71,7 +74,7 @@ pub(super) fn check(path: &Path, opened: &FileFacts) -> io::Result<Option<Doubt>
             continue;
         }
         let is_opened = found.identity() == opened.identity() && parts.is_empty();
-        let replaced = || doubt(&next, "was replaced while it was read", false);
+        let replaced = || doubt(&next, REPLACED, false);
         return Ok(found_doubt.or_else(|| (!is_opened).then(replaced)));
     }
     Ok(found_doubt)

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::host::without_slashes;
-use super::percent::encode;
+use super::percent::{encode, is_reserved};
 use super::username::Username;
 use crate::terminal::escape::{is_plain, shell_word};
 
@@ -30,6 +30,32 @@ impl Key {
         if self.path.is_some() {
             url.push(b'/');
             self.push_path(&mut url, |byte| b"%?#\\".contains(&byte));
+        }
+        url
+    }
+
+    /// Returns the URL, with the user, as a key of git's configuration has it: `credential.URL.helper`. git compares it with
+    /// the encoded path and user of a query (`credential.c`, `credential_format`). Other bytes stay as they are. The user must
+    /// not be a token.
+    pub fn context(&self) -> Vec<u8> {
+        let mut url = [&self.protocol[..], b"://"].concat();
+        if let Some(user) = &self.username {
+            encode(&mut url, user.expose(), |byte| {
+                byte == b'\\' || is_reserved(byte)
+            });
+            url.push(b'@');
+        }
+        url.extend_from_slice(&self.host);
+        if let Some(path) = &self.path {
+            url.push(b'/');
+            // Where text is UTF-8, `git config --get-regexp` finds no key with other bytes.
+            let is_text = str::from_utf8(path).is_ok();
+            let is_special = |byte: u8| {
+                byte == b'\\'
+                    || (is_reserved(byte) && byte != b'/')
+                    || !(is_text || byte.is_ascii())
+            };
+            self.push_path(&mut url, is_special);
         }
         url
     }

@@ -21,6 +21,11 @@ pub fn encoded(text: &[u8], plain: &[u8]) -> String {
     String::from_utf8_lossy(&encoded).into_owned()
 }
 
+/// Whether git takes the byte and its escape for two names when it compares URLs (`urlmatch.c`, `URL_RESERVED`).
+pub fn is_reserved(byte: u8) -> bool {
+    b"!#$%&'()*+,/:;=?@[]".contains(&byte)
+}
+
 /// Decodes as git does (`url.c`): a `%` without two digits, or with those of NUL, stands for itself. Returns whether there was none.
 pub fn decode(text: &[u8]) -> (Zeroizing<Vec<u8>>, bool) {
     let mut plain = Zeroizing::new(Vec::with_capacity(text.len()));

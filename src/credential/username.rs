@@ -209,6 +209,12 @@ pub fn is_token_as_host(host: &[u8]) -> bool {
     begins_as_token(label) || is_opaque && looks_random(label)
 }
 
+/// Whether a part of a path is a token that was typed into a URL. A repository may begin with a short prefix: `npm_tools`.
+pub fn is_token_in_path(part: &[u8]) -> bool {
+    let is_certain = || mark(part).is_some() || looks_random(part);
+    part.len() >= LONG && begins_as_token(part) && is_certain()
+}
+
 /// Whether `name` looks random: Gitea's and GitHub's old 40 hexadecimal digits, Azure's 52 and 84 characters, GitLab's old 20.
 fn looks_random(name: &[u8]) -> bool {
     let at = name.iter().rposition(|&byte| byte == b'@');
@@ -322,6 +328,26 @@ mod tests {
         ] {
             let name = Username::from(name);
             assert_eq!((name.may_be_token(), &name.shown()[..]), (true, HIDDEN));
+        }
+    }
+
+    #[test]
+    fn a_token_in_a_path_is_found_and_the_name_of_a_repository_is_none() {
+        for part in [
+            "ghp_madeup0123456789abcdef0123456789abcd",
+            "glpat-madeupmadeupmadeup",
+            "SIE-glpat-aB3dE5fG7hJ9kL1mN3pQ",
+            "npm_aB3dE5fG7hJ9kL1mN3pQ5rS7tU9vW1xY3zA5",
+        ] {
+            assert!(is_token_in_path(part.as_bytes()), "{part}");
+        }
+        for part in [
+            "acme",
+            "glft-tools",
+            "npm_packages_of_our_team",
+            "v1.0-release-of-the-tools",
+        ] {
+            assert!(!is_token_in_path(part.as_bytes()), "{part}");
         }
     }
 

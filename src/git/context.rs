@@ -16,6 +16,7 @@ use std::ffi::OsStr;
 
 use super::setting::Setting;
 use crate::credential::host::{split_at, split_port};
+use crate::credential::percent::is_reserved;
 use crate::credential::query::Query;
 use crate::credential::url::{self, is_at_or_below, split_scheme};
 
@@ -35,8 +36,12 @@ pub fn applies(key: &OsStr, url: Option<&Query>) -> bool {
     let (Some(url), Some(context)) = (url, Context::parse(context)) else {
         return false;
     };
-    context.applies(url)
-        && (!context.is_partial || key.as_encoded_bytes().starts_with(b"credential."))
+    let is_credential = key.as_encoded_bytes().starts_with(b"credential.");
+    let is_met = match (context.is_partial, is_credential) {
+        (false, true) => !context.is_unencoded,
+        (is_partial, is_credential) => is_credential || !is_partial,
+    };
+    is_met && context.applies(url)
 }
 
 /// Returns the setting among `credential.*` that counts for `url`.
@@ -81,14 +86,19 @@ pub(super) struct Context {
     pub(super) parts: Query,
     /// Whether the protocol or the host is missing.
     is_partial: bool,
+    /// Whether the user or the path differs from every one that `credential.c` encodes for the comparison.
+    is_unencoded: bool,
 }
 
 impl Context {
     pub(super) fn parse(context: &[u8]) -> Option<Self> {
         let context = without_password(context);
         if let Ok(parts) = url::parse(&context) {
-            let is_partial = false;
-            return Some(Self { parts, is_partial });
+            return Some(Self {
+                parts,
+                is_partial: false,
+                is_unencoded: is_unencoded(&context),
+            });
         }
         let (protocol, rest) = match split_scheme(&context) {
             Some((protocol, rest)) => (Some(protocol.to_ascii_lowercase()), rest),
@@ -102,6 +112,7 @@ impl Context {
         Some(Self {
             parts,
             is_partial: true,
+            is_unencoded: false,
         })
     }
 
@@ -114,7 +125,7 @@ impl Context {
                 && (parts.host.is_none() || parts.host == url.host)
                 && (parts.path.is_none() || parts.path == url.path);
         }
-        is_user && parts.protocol == url.protocol && self.is_at_host(url) && covers_path(parts, url)
+        is_user && parts.protocol == url.protocol && covers_path(parts, url) && self.is_at_host(url)
     }
 
     /// Whether it is for a path or a user at the host of `url`.
@@ -168,6 +179,20 @@ fn covers_path(context: &Query, url: &Query) -> bool {
     }
 }
 
+/// Whether the user or the path has a reserved byte that is not encoded, or the path an encoded slash.
+fn is_unencoded(context: &[u8]) -> bool {
+    let rest = split_scheme(context).map_or(context, |(_, rest)| rest);
+    let (authority, path) = split_at(rest, b'/');
+    let end = authority.iter().rposition(|&byte| byte == b'@');
+    let (user, path) = (&authority[..end.unwrap_or(0)], path.unwrap_or_default());
+    let is_raw = |byte: &u8| is_reserved(*byte) && *byte != b'%';
+    user.iter().any(is_raw)
+        || path.iter().any(|byte| is_raw(byte) && *byte != b'/')
+        || path
+            .windows(3)
+            .any(|three| three.eq_ignore_ascii_case(b"%2f"))
+}
+
 /// Host and port; an empty port is the protocol's own.
 fn place(url: &Query) -> (&[u8], &[u8]) {
     let (host, port) = split_port(url.host.as_deref().unwrap_or_default());
@@ -194,6 +219,10 @@ mod tests {
     use std::process::Command;
 
     use super::*;
+    use crate::credential::key::Key;
+    use crate::credential::percent::encode;
+    use crate::credential::username::Username;
+    use crate::git::key_of;
 
     const URLS: [&str; 6] = [
         "https://alice@one.test/acme/r.git",
@@ -308,6 +337,75 @@ mod tests {
                     assert_eq!(http, found, "http.{context} {url} {git}");
                     let asks = asks_helper(git, home.path(), url);
                     assert_eq!(helper, asks, "credential.{context} {url} {git}");
+                }
+            }
+        }
+    }
+
+    /// A key of each printable ASCII character and of others, in its path and in its user.
+    fn keys() -> Vec<Key> {
+        let mut parts: Vec<Vec<u8>> = (b' '..=b'~').map(|byte| vec![b'a', byte, b'b']).collect();
+        parts.extend(["b\u{fc}ro", "\u{65e5}\u{672c}"].map(|text| text.as_bytes().to_vec()));
+        parts.push(b"a\xffb".to_vec());
+        let of_path = parts.iter().map(|part| (Some(part.clone()), None));
+        let of_user = parts
+            .iter()
+            .map(|part| (None, Some(Username::from(part.clone()))));
+        let all = of_path.chain(of_user).map(|(path, username)| Key {
+            protocol: b"https".to_vec(),
+            host: b"one.test".to_vec(),
+            path,
+            username,
+        });
+        all.collect()
+    }
+
+    /// The key as a context without encoding.
+    fn raw(key: &Key) -> Vec<u8> {
+        let url = key.url();
+        let mut user = Vec::new();
+        if let Some(name) = &key.username {
+            // git takes a backslash and a `%` without two digits for themselves, which are no URL here.
+            encode(&mut user, name.expose(), |byte| b"%\\".contains(&byte));
+            user.push(b'@');
+        }
+        [b"https://", &user[..], &url[b"https://".len()..]].concat()
+    }
+
+    #[test]
+    fn a_context_with_any_character_applies_as_both_gits_have_it() {
+        let home = tempfile::tempdir().unwrap();
+        for form in [Key::context as fn(&Key) -> Vec<u8>, raw] {
+            let mut text = b"[credential]\nhelper = \"!grep ^path= >&2; echo username=u; echo password=p; :\"\n".to_vec();
+            for key in keys() {
+                let context = String::from_utf8_lossy(&form(&key)).replace('\\', r"\\");
+                let context = context.replace('"', "\\\"").replace('\u{fffd}', "%FF");
+                let section = format!("[credential \"{context}\"]\nuseHttpPath = true\n");
+                text.extend_from_slice(section.as_bytes());
+            }
+            std::fs::write(home.path().join("config"), text).unwrap();
+            for key in keys() {
+                let mut url = key.encoded();
+                if key.path.is_none() {
+                    url += "/x";
+                }
+                let question = home.path().join("question");
+                std::fs::write(&question, format!("url={url}/r.git\n\n")).unwrap();
+                let asked = url::parse(format!("{url}/r.git").as_bytes()).unwrap();
+                let setting = Setting {
+                    key: key_of(&form(&key), "usehttppath"),
+                    ..Setting::global("", "true")
+                };
+                let is_ours = last(&[setting], Some(&asked)).is_some();
+                for git in gits() {
+                    let mut command = command(git, home.path());
+                    command.args(["credential", "fill"]);
+                    command.stdin(std::fs::File::open(&question).unwrap());
+                    let output = command.output().unwrap();
+                    assert!(output.status.success(), "{url} {git}");
+                    let is_told = !output.stderr.is_empty();
+                    assert_eq!(is_ours, is_told, "{url} {git}");
+                    assert!(is_told || form(&key) != key.context(), "{url} {git}");
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! Several tokens on one host, each for its owner: rules by path.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 
 use crate::attributes::{Answer, lines};
 use crate::flow::{Flow, NEW_TOKEN, OTHER_TOKEN, TOKEN, ours};
@@ -300,6 +301,10 @@ fn a_rule_that_cannot_be_added_changes_nothing() {
         ("other https://one.test/b", "NAME looks like a URL"),
         ("https://a@one.test/b c", "two users"),
         ("ssh://git@one.test/a", "git asks no helper"),
+        (
+            "https://one.test/ghp_madeup0123456789abcdef0123456789abcd",
+            "contains a token",
+        ),
     ] {
         let output = sandbox.ask(&format!("account add {words}"), b"");
         assert_eq!(output.status.code(), Some(1), "{output:?}");
@@ -317,6 +322,83 @@ fn a_rule_that_cannot_be_added_changes_nothing() {
         assert!(!output.status.success(), "{output:?}");
         assert_eq!(fs::read_to_string(&path).unwrap(), text);
     }
+}
+
+#[test]
+fn a_rule_whose_path_git_cannot_send_is_taken_back() {
+    let sandbox = Sandbox::new();
+    sandbox.ask("setup", b"").succeeded();
+    fs::write(sandbox.path("gitconfig.lock"), "").unwrap();
+    let before = configuration(&sandbox);
+    let output = sandbox.ask("account add https://one.test/acme", b"");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(output.stderr.contains("removed again"), "{output:?}");
+    assert_eq!(configuration(&sandbox), before);
+    fs::remove_file(sandbox.path("gitconfig.lock")).unwrap();
+    sandbox
+        .ask("account add https://one.test/acme", b"")
+        .succeeded();
+}
+
+#[test]
+fn an_added_rule_whose_token_cannot_be_read_is_complete() {
+    let sandbox = Sandbox::new();
+    sandbox.ask("setup", b"").succeeded();
+    let folder = sandbox.path("data/git-credential-pat");
+    fs::create_dir_all(folder.join("credentials")).unwrap();
+    let output = sandbox.ask("--storage file account add https://one.test/acme", b"");
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(output.stderr.contains("the rule is complete"), "{output:?}");
+}
+
+/// git compares the encoded path.
+#[test]
+fn git_sends_a_path_with_any_character() {
+    let sandbox = Sandbox::new();
+    sandbox.ask("--storage file setup", b"").succeeded();
+    let path = "a%2Bb%21%27%28c%29%2Cd%3De%26f%20g%40h%3Ai";
+    let url = format!("https://alice@one.test/{path}");
+    let mut add = sandbox.helper("account add");
+    add.arg(&url);
+    process::run(&mut add, b"").succeeded();
+    let mut login = sandbox.helper("--storage file login --with-token --force");
+    login.arg(&url);
+    process::run(&mut login, TOKEN.as_bytes()).succeeded();
+    let question = format!("url=https://one.test/{path}/r.git\n\n");
+    let filled = process::run(
+        &mut sandbox.git(&["credential", "fill"]),
+        question.as_bytes(),
+    );
+    let filled = Answer::read(&filled.succeeded().stdout);
+    assert_eq!(filled.get("password"), Some(TOKEN));
+}
+
+/// The number of rules does not count.
+#[test]
+fn the_settings_of_all_rules_are_read_at_once() {
+    let sandbox = Sandbox::new();
+    sandbox.ask("setup", b"").succeeded();
+    let folder = sandbox.path("bin");
+    fs::create_dir(&folder).unwrap();
+    let log = sandbox.path("calls");
+    let text = format!("#!/bin/sh\necho >>'{}'\nexec git \"$@\"\n", log.display());
+    let path = std::env::var("PATH").unwrap();
+    let text = text.replace("exec git", &format!("PATH='{path}' exec git"));
+    fs::write(folder.join("git"), text).unwrap();
+    fs::set_permissions(folder.join("git"), PermissionsExt::from_mode(0o755)).unwrap();
+    let mut calls = Vec::new();
+    for count in [1, 4] {
+        let names: Vec<String> = (0..count).map(|at| format!("owner{at}")).collect();
+        let all: Vec<_> = names.iter().map(|name| (&name[..], None)).collect();
+        rules(&sandbox, "one.test", &all);
+        let mut setup = sandbox.helper("setup --dry-run");
+        setup.env("PATH", format!("{}:{path}", folder.display()));
+        let output = process::run(&mut setup, b"").succeeded();
+        assert_eq!(output.text().matches("useHttpPath").count(), count);
+        calls.push(fs::read(&log).unwrap().len());
+        fs::remove_file(&log).unwrap();
+    }
+    assert!(calls[0] > 0 && calls[0] == calls[1], "{calls:?}");
 }
 
 #[test]

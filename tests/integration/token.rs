@@ -377,3 +377,14 @@ fn a_locked_keyring_is_not_an_empty_one() {
     assert!(!said.stderr.contains("no valid token"), "{said:?}");
     sandbox.kill_keyring(Signal::KILL);
 }
+
+#[test]
+fn two_users_are_an_error() {
+    let sandbox = Sandbox::new();
+    store(&sandbox, "https://alice@one.test", &[("password", SECRET)]);
+    let output = token(&sandbox, "--username alice https://bob@one.test");
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert!(output.stderr.contains("two users") && output.text().is_empty());
+    let output = token(&sandbox, "--username alice https://alice@one.test");
+    assert_eq!(output.succeeded().text(), format!("{SECRET}\n"));
+}

@@ -73,7 +73,15 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
             let before = settings(flags.clone(), Some(&url))?;
             let is_added = add(&before, &rule, *dry_run, streams)?;
             if !*dry_run || !is_added {
-                show_answer(flags, &rule, streams)?;
+                let shown = show_answer(flags, &rule, streams);
+                if shown.is_err() && !*dry_run {
+                    ui::warn(
+                        streams,
+                        "the rule is complete, but its token is unknown",
+                        None,
+                    );
+                }
+                shown?;
             }
             Ok(ExitCode::SUCCESS)
         }

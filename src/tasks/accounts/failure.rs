@@ -22,6 +22,8 @@ pub enum Error {
     NameIsUrl,
     #[error("this is a token, not a username: nothing was changed")]
     Token,
+    #[error("the path of the URL contains a token: nothing was changed")]
+    TokenInPath,
     #[error("the username contains characters that a terminal does not show")]
     Invisible,
     #[error("there is a rule for {url} already, for {user}")]
@@ -71,7 +73,7 @@ impl Error {
             Self::NameIsUrl => {
                 "give the URL first: 'git credential-pat account add https://github.com/acme octocat-work'"
             }
-            Self::Token => {
+            Self::Token | Self::TokenInPath => {
                 "other users can see arguments: revoke the token at its forge; a new one is read by 'git credential-pat login'"
             }
             Self::Invisible => "type it again",

@@ -10,7 +10,7 @@ use crate::config::account::Account;
 use crate::config::rules::RuleFile;
 use crate::credential::key::Key;
 use crate::credential::query::Query;
-use crate::credential::username::Username;
+use crate::credential::username::{Username, is_token_in_path};
 use crate::terminal::escape::is_plain;
 
 /// Give up after 16 lost races with programs that write the file.
@@ -44,6 +44,10 @@ pub fn rule(url: &Query, name: Option<&str>) -> Result<Account, Error> {
         && let Some(bare) = path.strip_suffix(b".git")
     {
         path.truncate(bare.len());
+    }
+    let path = wanted.path.as_deref().unwrap_or_default();
+    if path.split(|&byte| byte == b'/').any(is_token_in_path) {
+        return Err(Error::TokenInPath);
     }
     if let Some(user) = &wanted.username {
         let text = str::from_utf8(user.expose()).unwrap_or("\0");
@@ -172,6 +176,16 @@ mod tests {
             ("https://one.test/a//b", None, "empty part"),
             ("https://me@one.test/a", Some("you"), "two users"),
             ("https://one.test/a", Some(token), "a token"),
+            (
+                "https://one.test/ghp_madeup0123456789abcdef0123456789abcd",
+                None,
+                "a token",
+            ),
+            (
+                "https://one.test/a/ghp_madeup0123456789abcdef0123456789abcd.git",
+                None,
+                "a token",
+            ),
             ("https://one.test/a", Some("a\u{1b}b"), "does not show"),
             ("smtp://one.test/a", Some("me"), "HTTPS"),
         ] {

@@ -12,6 +12,7 @@ use super::record::{Edit, Record, Records, digest};
 use super::scope::Setup;
 use crate::config::Flags;
 use crate::credential::query::Query;
+use crate::credential::username::Username;
 use crate::files::owned::Folder;
 use crate::files::{self, system};
 use crate::git::helper_line::{PROGRAM, is_ours};
@@ -34,19 +35,10 @@ pub fn key(url: Option<&Query>) -> Result<OsString, Error> {
     if !PROTOCOLS.contains(&protocol) {
         return Err(Error::Protocol);
     }
-    let mut context = [protocol, b"://"].concat();
-    if let Some(name) = &url.username {
-        if name.may_be_token() {
-            return Err(Error::Token);
-        }
-        context.extend_from_slice(name.expose());
-        context.push(b'@');
+    if url.username.as_ref().is_some_and(Username::may_be_token) {
+        return Err(Error::Token);
     }
-    context.extend_from_slice(url.host.as_deref().unwrap_or_default());
-    if let Some(path) = &url.path {
-        context.push(b'/');
-        context.extend_from_slice(path);
-    }
+    let context = url.key().ok_or(Error::Protocol)?.context();
     Ok(key_of(&context, "helper"))
 }
 
@@ -162,6 +154,10 @@ mod tests {
         assert_eq!(
             of("https://A@GitHub.com:8443/x/").unwrap(),
             "credential.https://A@github.com:8443/x.helper"
+        );
+        assert_eq!(
+            of("https://a%40b@one.test/x+y/%25").unwrap(),
+            "credential.https://a%40b@one.test/x%2By/%25.helper"
         );
         assert!(of("ssh://github.com").is_err());
     }

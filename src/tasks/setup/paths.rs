@@ -1,5 +1,6 @@
 //! `credential.useHttpPath`, by which git sends the path that an `[[account]]` needs (gitcredentials(7)).
 
+use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 
 use super::change::{Change, Warning};
@@ -17,6 +18,7 @@ use crate::git::helper_line::is_ours;
 use crate::git::{self, Git, key_of};
 use crate::terminal::escape::safe;
 
+const NAME: &str = "useHttpPath";
 const VALUE: &str = "true";
 
 /// Returns the changes by which git sends the path of each rule; with `only`, of the rules at its host.
@@ -26,27 +28,49 @@ pub fn path_changes(
     only: Option<&Query>,
 ) -> Result<Vec<Change>, Error> {
     let mut changes = Vec::new();
+    if accounts.iter().all(|account| account.key.path.is_none()) {
+        return Ok(changes);
+    }
+    let present = present(setup)?;
     for account in accounts {
         let is_meant = only.is_none_or(|only| only.host.as_ref() == Some(&account.key.host));
         if !is_meant {
             continue;
         }
-        for key in keys(account) {
-            if !setup.values(&key)?.iter().any(|value| value == VALUE) {
-                changes.push(Change::addition(&key, VALUE));
+        for context in contexts(account) {
+            if !present.contains(&found_key(&context)) {
+                changes.push(Change::addition(&key_of(&context, NAME), VALUE));
             }
         }
     }
     Ok(changes)
 }
 
-/// The settings that a rule needs. A rule without a path needs none.
-fn keys(account: &Account) -> Vec<OsString> {
-    if account.key.path.is_none() {
-        return Vec::new();
+/// The URLs whose setting a rule needs. A rule without a path needs none.
+fn contexts(account: &Account) -> Vec<Vec<u8>> {
+    match account.key.path {
+        Some(_) => account.urls(),
+        None => Vec::new(),
     }
-    let urls = account.urls().into_iter();
-    urls.map(|url| key_of(&url, "useHttpPath")).collect()
+}
+
+/// Returns the key of each setting of this scope that is on, as git prints it.
+fn present(setup: &Setup) -> Result<HashSet<OsString>, Error> {
+    let settings = setup
+        .git
+        .settings_at(&[setup.scope.as_ref()], r"^credential\..*\.usehttppath$")?;
+    let mut present = HashSet::new();
+    for setting in settings {
+        if setting.value == VALUE {
+            present.insert(setting.key);
+        }
+    }
+    Ok(present)
+}
+
+/// git prints the last part of a key in lower case.
+fn found_key(context: &[u8]) -> OsString {
+    key_of(context, &NAME.to_ascii_lowercase())
 }
 
 /// Returns the changes that take back the settings of the `removed` rules that no rule of `others` needs. A setting that `setup`
@@ -57,9 +81,9 @@ pub fn path_removals(
     others: &[Account],
 ) -> Result<(Vec<Change>, Vec<Warning>), Error> {
     let (mut changes, mut warnings) = (Vec::new(), Vec::new());
-    let needed: Vec<OsString> = others.iter().flat_map(keys).collect();
-    let mut unneeded: Vec<OsString> = removed.iter().flat_map(keys).collect();
-    unneeded.retain(|key| !needed.contains(key));
+    let needed: HashSet<Vec<u8>> = others.iter().flat_map(contexts).collect();
+    let mut unneeded: Vec<Vec<u8>> = removed.iter().flat_map(contexts).collect();
+    unneeded.retain(|context| !needed.contains(context));
     unneeded.dedup();
     if unneeded.is_empty() {
         return Ok((changes, warnings));
@@ -72,10 +96,12 @@ pub fn path_removals(
     let records = records.and_then(|folder| folder.map(Records::lock).transpose());
     let records = records.ok().flatten();
     let records = records.map_or_else(Vec::new, |records| records.of(&setup.named(file)));
-    for key in unneeded {
-        if !setup.values(&key)?.iter().any(|value| value == VALUE) {
+    let present = present(setup)?;
+    for context in unneeded {
+        if !present.contains(&found_key(&context)) {
             continue;
         }
+        let key = key_of(&context, NAME);
         let removal = Change::removal(&key, VALUE);
         if records
             .iter()
