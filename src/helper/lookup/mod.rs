@@ -2,10 +2,12 @@
 
 pub mod background;
 pub mod endpoint;
+mod entries;
 pub mod reply;
 pub mod repository;
 pub mod request;
 
+use self::entries::{Kept, entries};
 use self::request::{Asked, LOOK_UP};
 use super::Helper;
 use super::issuer::Issuer;
@@ -22,15 +24,6 @@ use crate::storage::trace_words::named;
 use crate::storage::{Error, StorageKind, if_reached};
 use crate::time::Now;
 use crate::trace;
-
-/// A credential of the storages.
-struct Kept {
-    credential: Credential,
-    /// The storages that have it.
-    kinds: Vec<StorageKind>,
-    /// When the first of them wrote it, in Unix seconds, if known.
-    written: Option<u64>,
-}
 
 /// What is known of a token, now that its forge was asked.
 #[derive(Debug)]
@@ -140,7 +133,7 @@ impl Lookup<'_> {
         comes_to: &mut dyn FnMut(usize, usize),
         now: Now,
     ) -> Result<Outcome<Vec<Report>>, Error> {
-        let found = self.all_fitting(wanted)?;
+        let found = entries(self.0.storages(), wanted)?;
         let mut outcome = Outcome {
             value: Vec::new(),
             notices: found.notices,
@@ -279,50 +272,6 @@ impl Lookup<'_> {
             };
         });
         Ok(known)
-    }
-
-    /// Every entry that matches and has a secret, each secret once.
-    fn all_fitting(self, wanted: Option<&Query>) -> Result<Outcome<Vec<Kept>>, Error> {
-        let listed = self.0.storages().list_all()?;
-        let mut notices = listed.notices;
-        let mut all: Vec<Kept> = Vec::new();
-        for (kind, listed) in listed.value {
-            if wanted.is_some_and(|wanted| !wanted.matches(&listed.key)) {
-                continue;
-            }
-            let Some(storage) = self.0.storages().of_kind(kind) else {
-                continue;
-            };
-            let found = match storage.get(&Query::exact(&listed.key)) {
-                Ok(found) => found,
-                Err(cause @ Error::Unavailable { .. }) => {
-                    // One notice for all its entries.
-                    if !notices.iter().any(|notice| notice.is_about(kind)) {
-                        notices.extend(self.0.storages().passed_over(cause));
-                    }
-                    None
-                }
-                Err(cause) => return Err(cause),
-            };
-            // Memory keeps only the name of an expired entry.
-            let Some(found) = found else { continue };
-            let same = all.iter_mut().find(|other| {
-                let other = &other.credential;
-                other.key == found.key && other.has_same_secrets(&found)
-            });
-            match same {
-                Some(same) => same.kinds.push(kind),
-                None => all.push(Kept {
-                    credential: found,
-                    kinds: vec![kind],
-                    written: listed.written,
-                }),
-            }
-        }
-        Ok(Outcome {
-            value: all,
-            notices,
-        })
     }
 
     /// The issuer of the token of `credential`, by all that is known.
