@@ -46,11 +46,27 @@ pub(super) fn open(flags: Flags, url: Option<&Query>) -> CliResult<(Settings, He
 pub(super) fn settings(flags: Flags, url: Option<&Query>) -> CliResult<Settings> {
     platform::harden();
     let flags = if flags == Flags::default() {
-        gits_flags(url).map_err(Failure::of_gits_flags)?
+        let flags = gits_flags(url).map_err(Failure::of_gits_flags)?;
+        tell_gits(&flags);
+        flags
     } else {
         flags
     };
     Ok(Settings::load(flags)?)
+}
+
+/// Tells the trace the options that a command takes from git's configuration.
+fn tell_gits(flags: &Flags) {
+    if *flags != Flags::default() {
+        trace::tell("settings", || {
+            let words = flags.arguments();
+            let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+            format!(
+                "git calls this helper with {}: these options count here",
+                words.join(" ")
+            )
+        });
+    }
 }
 
 /// The same for a command that reports the state of git's configuration itself: if git cannot read it, no flags count.

@@ -56,6 +56,7 @@ pub(super) fn hint(lines: &[StatusLine], url: Option<&str>) -> Option<String> {
     let url = url.map_or_else(String::new, |url| format!(" {url}"));
     let doctor = format!("'git credential-pat doctor{url}'");
     Some(match hint {
+        Some(hint) if hint.contains(&doctor) => hint,
         Some(hint) => format!("{hint}; {doctor} tells more"),
         None => format!("{doctor} finds the cause"),
     })
@@ -297,5 +298,12 @@ mod tests {
         let url = hint(&[line(Level::Failure)], Some("https://one.test"));
         let expected = "'git credential-pat doctor https://one.test' finds the cause";
         assert_eq!(url.as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn doctor_is_named_once() {
+        let hint_of = "'git credential-pat doctor' names the line".to_owned();
+        let line = StatusLine::new("git", Level::Failure, "made up").hinting(hint_of.clone());
+        assert_eq!(hint(&[line], None), Some(hint_of));
     }
 }
