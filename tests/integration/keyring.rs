@@ -96,6 +96,19 @@ impl Keyring {
             process::run(&mut ask, b"").text().contains("boolean true")
         });
         assert!(is_there, "the keyring did not start");
+        // The service has its name before it has unlocked the keyring.
+        let is_open = process::until(|| {
+            let mut ask = program(&asks);
+            ask.args(["--session", "--print-reply"]);
+            ask.arg("--dest=org.freedesktop.secrets");
+            ask.arg("/org/freedesktop/secrets/collection/login");
+            ask.arg("org.freedesktop.DBus.Properties.Get");
+            ask.arg("string:org.freedesktop.Secret.Collection");
+            ask.arg("string:Locked");
+            ask.env("DBUS_SESSION_BUS_ADDRESS", &address);
+            process::run(&mut ask, b"").text().contains("boolean false")
+        });
+        assert!(is_open, "the keyring is not unlocked");
         Self {
             service: keyring,
             _bus: bus,

@@ -288,7 +288,7 @@ fn memory_is_not_kept_for_good() {
             b"",
         )
         .succeeded();
-    assert!(done.stderr.contains("only memory has them"), "{done:?}");
+    assert!(done.stderr.contains("only memory has a copy"), "{done:?}");
     // What cannot be done is not advised.
     count(&done.stderr, "the keychain cannot be reached", 1);
     assert_eq!(fs::read(&file).unwrap(), before);
