@@ -13,13 +13,17 @@ use zeroize::Zeroize;
 
 use super::Pages;
 
-/// One token fits in one or two slots.
-const SLOT: usize = 64;
+/// In bytes. A token takes three or four slots.
+const SLOT: usize = 16;
+/// Slots in a word of the map of a block.
+const WORD: usize = 64;
 /// The first block is small: it is all that a single `get` needs, and locking costs by the page.
 const FIRST_BLOCK: usize = 16 * 1024;
 const BLOCK: usize = 64 * 1024;
+/// Unless more is taken at once.
+const LARGEST_BLOCK: usize = 1024 * 1024;
 
-static ARENA: Mutex<Arena> = Mutex::new(Arena { blocks: Vec::new() });
+static ARENA: Mutex<Arena> = Mutex::new(Arena::new());
 
 /// A run of bytes in the arena, as long as was asked for. Zero at first, wiped when dropped.
 pub struct Locked {
@@ -38,7 +42,10 @@ impl Locked {
     /// # Panics
     /// If the system gives no memory, as every other allocation does.
     pub fn new(len: usize) -> Self {
-        arena().take(len)
+        Self {
+            start: arena().take(len),
+            len,
+        }
     }
 }
 
@@ -98,14 +105,21 @@ pub fn usage() -> Usage {
 }
 
 struct Arena {
+    /// In the order of their addresses.
     blocks: Vec<Block>,
 }
 
+/// Pages and their free slots.
 struct Block {
     pages: Pages,
-    taken: Vec<bool>,
-    /// Below this slot nothing is free.
+    /// One bit for each slot. A page has a multiple of 64 slots.
+    taken: Box<[u64]>,
+    /// No word before this one has a free slot.
     first_free: usize,
+    /// The number of free slots.
+    free: usize,
+    /// No free run is longer than this.
+    longest: usize,
 }
 
 fn arena() -> MutexGuard<'static, Arena> {
@@ -114,39 +128,57 @@ fn arena() -> MutexGuard<'static, Arena> {
 }
 
 impl Arena {
-    fn take(&mut self, len: usize) -> Locked {
-        let slots = slots_of(len);
-        let free = self.blocks.iter_mut().find_map(|block| block.take(slots));
-        let start = free.unwrap_or_else(|| {
-            let usual = if self.blocks.is_empty() {
-                FIRST_BLOCK
-            } else {
-                BLOCK
-            };
-            let mut block = Block::new(usual.max(slots * SLOT));
-            let start = block.take(slots).expect("a new block is large enough");
-            self.blocks.push(block);
-            start
-        });
-        Locked { start, len }
+    const fn new() -> Self {
+        Self { blocks: Vec::new() }
     }
 
-    /// Unmaps a block that becomes free, except the first.
-    fn give_back(&mut self, start: NonNull<u8>, len: usize) {
-        for (index, block) in self.blocks.iter_mut().enumerate() {
-            let offset = start.as_ptr() as usize;
-            let offset = offset.wrapping_sub(block.pages.start().as_ptr() as usize);
-            if offset >= block.pages.len() {
-                continue;
+    /// Takes the slots of `len` bytes. Blocks grow with the arena, so that there are few of them.
+    fn take(&mut self, len: usize) -> NonNull<u8> {
+        let slots = slots_of(len);
+        for block in &mut self.blocks {
+            if let Some(start) = block.take(slots) {
+                return start;
             }
-            let first = offset / SLOT;
-            block.taken[first..first + slots_of(len)].fill(false);
-            block.first_free = block.first_free.min(first);
-            if index > 0 && !block.taken.contains(&true) {
-                self.blocks.swap_remove(index);
-            }
-            return;
         }
+        let mapped: usize = self.blocks.iter().map(|block| block.pages.len()).sum();
+        let usual = if mapped == 0 {
+            FIRST_BLOCK
+        } else {
+            (mapped / 4).clamp(BLOCK, LARGEST_BLOCK)
+        };
+        let mut block = Block::new(usual.max(slots * SLOT));
+        let start = block.take(slots).expect("a new block is large enough");
+        let at = self.blocks_up_to(start);
+        self.blocks.insert(at, block);
+        start
+    }
+
+    fn give_back(&mut self, start: NonNull<u8>, len: usize) {
+        let at = self.blocks_up_to(start) - 1;
+        let block = &mut self.blocks[at];
+        block.give_back(start, slots_of(len));
+        if block.is_empty() {
+            self.unmap_beside(at);
+        }
+    }
+
+    /// Keeps one empty block for the next slots that are taken: the smaller one of the block `at` and another empty block.
+    fn unmap_beside(&mut self, at: usize) {
+        let mut others = (0..self.blocks.len()).filter(|&other| other != at);
+        if let Some(other) = others.find(|&other| self.blocks[other].is_empty()) {
+            let larger = [at, other]
+                .into_iter()
+                .max_by_key(|&at| self.blocks[at].pages.len());
+            self.blocks.remove(larger.unwrap_or(at));
+        } else if self.blocks[at].pages.len() > LARGEST_BLOCK {
+            self.blocks.remove(at);
+        }
+    }
+
+    /// The number of blocks that begin at `address` or before.
+    fn blocks_up_to(&self, address: NonNull<u8>) -> usize {
+        self.blocks
+            .partition_point(|block| block.pages.start() <= address)
     }
 }
 
@@ -157,28 +189,106 @@ fn slots_of(len: usize) -> usize {
 impl Block {
     fn new(bytes: usize) -> Self {
         let pages = Pages::new(bytes);
+        let slots = pages.len() / SLOT;
         Self {
-            taken: vec![false; pages.len() / SLOT],
             pages,
+            taken: vec![0; slots / WORD].into_boxed_slice(),
             first_free: 0,
+            free: slots,
+            longest: slots,
         }
     }
 
+    fn is_empty(&self) -> bool {
+        self.free == self.taken.len() * WORD
+    }
+
     fn take(&mut self, slots: usize) -> Option<NonNull<u8>> {
-        let mut run = 0;
+        if slots > self.longest {
+            return None;
+        }
+        let first = self.find(slots)?;
+        self.mark(first, slots, true);
+        self.free -= slots;
+        while self.taken.get(self.first_free) == Some(&u64::MAX) {
+            self.first_free += 1;
+        }
+        // SAFETY: `first` is a slot of this block, so the offset lies within its pages.
+        Some(unsafe { self.pages.start().add(first * SLOT) })
+    }
+
+    fn give_back(&mut self, start: NonNull<u8>, slots: usize) {
+        let offset = start.as_ptr() as usize - self.pages.start().as_ptr() as usize;
+        let first = offset / SLOT;
+        self.mark(first, slots, false);
+        self.free += slots;
+        self.first_free = self.first_free.min(first / WORD);
+        let run = self.free_before(first) + self.free_from(first);
+        self.longest = self.longest.max(run);
+    }
+
+    /// Returns the first slot of a free run; without one, notes the length of the longest run.
+    fn find(&mut self, slots: usize) -> Option<usize> {
+        let (mut run, mut longest) = (0, 0);
         for at in self.first_free..self.taken.len() {
-            run = if self.taken[at] { 0 } else { run + 1 };
-            if run == slots {
-                let first = at + 1 - slots;
-                self.taken[first..=at].fill(true);
-                if first == self.first_free {
-                    self.first_free = at + 1;
+            let mut bit = 0;
+            while bit < WORD {
+                let rest = self.taken[at] >> bit;
+                let free = (rest.trailing_zeros() as usize).min(WORD - bit);
+                (run, bit) = (run + free, bit + free);
+                if run >= slots {
+                    return Some(at * WORD + bit - run);
                 }
-                // SAFETY: `first` is a slot of this block, so the offset lies within its pages.
-                return Some(unsafe { self.pages.start().add(first * SLOT) });
+                if bit < WORD {
+                    longest = longest.max(run);
+                    run = 0;
+                    bit += (self.taken[at] >> bit).trailing_ones() as usize;
+                }
             }
         }
+        self.longest = longest.max(run);
         None
+    }
+
+    fn mark(&mut self, first: usize, slots: usize, is_taken: bool) {
+        let (mut at, end) = (first, first + slots);
+        while at < end {
+            let count = (WORD - at % WORD).min(end - at);
+            let mask = (u64::MAX >> (WORD - count)) << (at % WORD);
+            if is_taken {
+                self.taken[at / WORD] |= mask;
+            } else {
+                self.taken[at / WORD] &= !mask;
+            }
+            at += count;
+        }
+    }
+
+    /// The number of free slots in a row from `first` on.
+    fn free_from(&self, first: usize) -> usize {
+        let mut at = first;
+        while at < self.taken.len() * WORD {
+            let rest = self.taken[at / WORD] >> (at % WORD);
+            if rest != 0 {
+                return at + rest.trailing_zeros() as usize - first;
+            }
+            at += WORD - at % WORD;
+        }
+        at - first
+    }
+
+    /// The number of free slots in a row before `end`.
+    fn free_before(&self, end: usize) -> usize {
+        let mut at = end;
+        while at > 0 {
+            let last = at - 1;
+            let rest = self.taken[last / WORD] << (WORD - 1 - last % WORD);
+            if rest != 0 {
+                return end - at + rest.leading_zeros() as usize;
+            }
+            at = last - last % WORD;
+        }
+        end
     }
 }
 
@@ -216,6 +326,55 @@ mod tests {
                 assert!(bytes.iter().all(|byte| byte == mark), "round {round}");
             }
         }
+    }
+
+    #[test]
+    fn a_free_slot_is_found_again_in_any_block() {
+        let mut arena = Arena::new();
+        let mut held: Vec<(NonNull<u8>, usize)> = Vec::new();
+        for round in 0..40_000_usize {
+            let len = round * 37 % 700;
+            held.push((arena.take(len), len));
+            if round % 3 > 0 {
+                let (start, len) = held.swap_remove(round * 7919 % held.len());
+                arena.give_back(start, len);
+            }
+        }
+        let mut runs: Vec<_> = held
+            .iter()
+            .map(|(start, len)| (start.as_ptr() as usize, slots_of(*len) * SLOT))
+            .collect();
+        runs.sort_unstable();
+        assert!(
+            runs.windows(2)
+                .all(|pair| pair[0].0 + pair[0].1 <= pair[1].0)
+        );
+        for block in &mut arena.blocks {
+            let taken: u32 = block.taken.iter().map(|word| word.count_ones()).sum();
+            assert_eq!(block.free + taken as usize, block.taken.len() * WORD);
+            let bound = block.longest;
+            assert_eq!(block.find(usize::MAX), None);
+            assert!(block.longest <= bound, "a free run is not found");
+        }
+        let mapped: usize = arena.blocks.iter().map(|block| block.pages.len()).sum();
+        let taken: usize = runs.iter().map(|run| run.1).sum();
+        assert!(mapped < taken * 3 / 2, "{mapped} bytes for {taken}");
+    }
+
+    #[test]
+    fn one_empty_block_stays_and_it_is_a_small_one() {
+        let mut arena = Arena::new();
+        let held: Vec<_> = (0..100_000).map(|_| arena.take(40)).collect();
+        assert!(arena.blocks.len() < 20, "{}", arena.blocks.len());
+        for start in held {
+            arena.give_back(start, 40);
+        }
+        let lengths: Vec<_> = arena.blocks.iter().map(|block| block.pages.len()).collect();
+        assert_eq!(lengths, [FIRST_BLOCK]);
+        let large = arena.take(2 * LARGEST_BLOCK);
+        assert_eq!(arena.blocks.len(), 2);
+        arena.give_back(large, 2 * LARGEST_BLOCK);
+        assert_eq!(arena.blocks.len(), 1);
     }
 
     #[test]
