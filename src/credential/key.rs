@@ -21,7 +21,25 @@ pub struct Key {
     pub username: Option<Username>,
 }
 
+/// The bytes of a [`Key`], wherever they are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct KeyParts<'a> {
+    pub protocol: &'a [u8],
+    pub host: &'a [u8],
+    pub path: Option<&'a [u8]>,
+    pub username: Option<&'a [u8]>,
+}
+
 impl Key {
+    pub fn parts(&self) -> KeyParts<'_> {
+        KeyParts {
+            protocol: &self.protocol,
+            host: &self.host,
+            path: self.path.as_deref(),
+            username: self.username.as_ref().map(Username::expose),
+        }
+    }
+
     /// Returns the URL without user and secret. Encodes only the bytes that would change its meaning, so escape it before
     /// showing it on a terminal.
     pub fn url(&self) -> Vec<u8> {

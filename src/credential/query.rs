@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::expiry::Expiry;
-use super::key::Key;
+use super::key::{Key, KeyParts};
 use super::username::Username;
 use crate::secret::Secret;
 
@@ -88,12 +88,18 @@ impl Query {
     /// Whether the entry under `key` matches: a given attribute must exist and be equal, byte for byte. An omitted one
     /// matches any value, except protocol and host: a blank query matches no entry.
     pub fn matches(&self, key: &Key) -> bool {
+        self.matches_parts(key.parts())
+    }
+
+    /// As [`Query::matches`], for a key in parts.
+    pub fn matches_parts(&self, key: KeyParts<'_>) -> bool {
         let is_open = |is_given: bool| !is_given && !self.is_exact;
-        self.protocol.as_ref() == Some(&key.protocol)
-            && self.host.as_ref() == Some(&key.host)
-            && (is_open(self.path.is_some()) || self.path == key.path)
+        let username = self.username.as_ref().map(Username::expose);
+        self.protocol.as_deref() == Some(key.protocol)
+            && self.host.as_deref() == Some(key.host)
+            && (is_open(self.path.is_some()) || self.path.as_deref() == key.path)
             && !(self.is_pathless && key.path.is_some())
-            && (is_open(self.username.is_some()) || self.username == key.username)
+            && (is_open(username.is_some()) || username == key.username)
     }
 
     /// Whether the given secrets, if any, are `password` and `credential`. A rejected secret may be older than the stored

@@ -50,7 +50,7 @@ pub fn run(socket: &Path) -> io::Result<()> {
         connections: Vec::with_capacity(most),
         most,
         empty_since: now,
-        next_sweep: now + SWEEP,
+        swept: now,
         is_asked_to_leave: false,
     };
     daemon.serve(&listener, signals, &place)
@@ -68,7 +68,7 @@ struct Daemon {
     connections: Vec<Connection>,
     most: usize,
     empty_since: Duration,
-    next_sweep: Duration,
+    swept: Duration,
     is_asked_to_leave: bool,
 }
 
@@ -97,8 +97,10 @@ impl Daemon {
             }
             self.attend();
             let now = monotonic_now();
-            if now >= self.next_sweep {
-                self.next_sweep = now + self.memory.sweep().unwrap_or(ROUND).max(SWEEP);
+            // With each look, too: the wall clock may have been set.
+            if now >= self.next_sweep().min(next_look) {
+                self.memory.sweep();
+                self.swept = now;
             }
             if now >= next_look {
                 next_look = now + ROUND;
@@ -120,16 +122,20 @@ impl Daemon {
         }
     }
 
+    fn next_sweep(&self) -> Duration {
+        self.memory.due().max(self.swept + SWEEP)
+    }
+
     fn next_wake(&self, now: Duration, accept_again: Duration) -> Duration {
         // If the daemon is full, the first of them makes room.
         let deadlines = self.connections.iter().map(Connection::deadline);
         let leaving = self.memory.is_empty().then_some(self.empty_since + LINGER);
         let accept_again = (accept_again > now).then_some(accept_again);
-        let others = [Some(self.next_sweep), leaving, accept_again];
+        let others = [Some(self.next_sweep()), leaving, accept_again];
         deadlines
             .chain(others.into_iter().flatten())
             .min()
-            .unwrap_or(self.next_sweep)
+            .unwrap_or(Duration::MAX)
     }
 
     /// Waits until something happens. Marks the connections that are ready; returns whether a signal came and whether
@@ -261,7 +267,6 @@ impl Daemon {
         let is_done = self
             .memory
             .replace_for(&credential, lifetime, position, is_met);
-        self.next_sweep = self.next_sweep.min(monotonic_now() + SWEEP);
         match terms.condition {
             Condition::None => compose_word(Word::Done),
             _ => message::compose_count(usize::from(is_done)),
@@ -271,7 +276,6 @@ impl Daemon {
     fn set_expiry(&mut self, lines: &[u8]) -> Result<Buffer, Error> {
         let (kept, end) = message::read_expiry(lines)?;
         let is_done = self.memory.set_expiry(&kept, end).unwrap_or(false);
-        self.next_sweep = self.next_sweep.min(monotonic_now() + SWEEP);
         message::compose_count(usize::from(is_done))
     }
 

@@ -1,14 +1,20 @@
 //! Credentials in the memory of the daemon, each until a timeout.
 
-use std::cell::RefCell;
-use std::collections::HashMap;
+#[cfg(test)]
+mod model;
+mod packed;
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use self::packed::Packed;
 use super::{Error, Expected, Listed, Position, Storage, StorageKind};
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
-use crate::credential::key::Key;
 use crate::credential::query::Query;
 use crate::time::{Clock, Now};
 
@@ -26,55 +32,61 @@ const UNLIMITED: Lifetime = Lifetime {
     max_age: Duration::MAX,
 };
 
+/// Credentials by protocol and host, so that no request looks at the entries of other hosts.
 pub struct Memory {
     clock: Clock,
-    by_origin: RefCell<HashMap<Origin, Vec<MemoryEntry>>>,
+    hasher: RandomState,
+    entries: RefCell<BTreeMap<Place, MemoryEntry>>,
+    /// The ranks of the entries that were stored last, and last behind the others.
+    newest: Cell<i64>,
+    oldest: Cell<i64>,
+    /// A time on the monotonic clock before which [`MemoryEntry::age`] changes no entry.
+    due: Cell<Duration>,
 }
 
-/// Every query has a protocol and a host, so they select the few entries that can match.
-#[derive(PartialEq, Eq, Hash)]
-struct Origin {
-    protocol: Vec<u8>,
-    host: Vec<u8>,
+/// Where an entry lies. Of several entries that match a query, the one with the highest rank answers.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    /// A hash of protocol and host. Two hosts may share one: [`Query::matches`] decides.
+    origin: u64,
+    rank: i64,
 }
 
 struct MemoryEntry {
-    credential: Credential,
-    lifetime: Lifetime,
-    stored: Duration,
-    /// When it was last stored, with the same secret too.
-    written: Duration,
-    used: Duration,
+    packed: Packed,
+    /// In seconds after the last use; the largest number means no limit.
+    timeout: u32,
+    /// In seconds after [`MemoryEntry::stored`]; the largest number means no limit.
+    max_age: u32,
+    /// On the monotonic clock, in nanoseconds.
+    stored: u64,
+    used: u64,
 }
 
 impl MemoryEntry {
     /// When to forget the entry, on the monotonic clock.
     fn forgotten(&self) -> Duration {
-        let Lifetime { timeout, max_age } = self.lifetime;
-        self.used
-            .saturating_add(timeout)
-            .min(self.stored.saturating_add(max_age))
+        after(self.used, self.timeout).min(after(self.stored, self.max_age))
     }
 
     /// Wipes expired secrets. Returns false if the entry must be forgotten.
     fn age(&mut self, now: Now) -> bool {
-        if self.credential.is_expired(now.unix) {
-            self.credential.wipe_expired();
+        let expiry = self.packed.expiry();
+        if expiry.is_some_and(|expiry| expiry.is_past(now.unix)) && self.packed.is_complete() {
+            self.packed.wipe_expired();
         }
         now.monotonic < self.forgotten()
     }
 
-    /// The time until [`MemoryEntry::age`] changes something.
+    /// When [`MemoryEntry::age`] changes something, on the monotonic clock.
     fn due(&self, now: Now) -> Duration {
-        let forgotten = self.forgotten().saturating_sub(now.monotonic);
-        match self
-            .credential
-            .expiry
-            .filter(|_| self.credential.is_complete())
-        {
-            // One second more: a token still works in its last second.
-            Some(expiry) => forgotten.min(Duration::from_secs(expiry.left(now.unix) + 1)),
-            None => forgotten,
+        match self.packed.expiry() {
+            Some(expiry) if self.packed.is_complete() => {
+                // One second more: a token still works in its last second.
+                let left = Duration::from_secs(expiry.left(now.unix) + 1);
+                self.forgotten().min(now.monotonic + left)
+            }
+            _ => self.forgotten(),
         }
     }
 }
@@ -83,7 +95,11 @@ impl Memory {
     pub fn new(clock: Clock) -> Self {
         Self {
             clock,
-            by_origin: RefCell::default(),
+            hasher: RandomState::new(),
+            entries: RefCell::default(),
+            newest: Cell::new(0),
+            oldest: Cell::new(0),
+            due: Cell::new(Duration::MAX),
         }
     }
 
@@ -101,68 +117,128 @@ impl Memory {
         is_expected: impl FnOnce(Option<&Credential>) -> bool,
     ) -> bool {
         let now = (self.clock)();
-        let mut by_origin = self.by_origin.borrow_mut();
-        let entries = by_origin.entry(Origin::of(&credential.key)).or_default();
-        entries.retain_mut(|entry| entry.age(now));
-        let known = entries
-            .iter()
-            .position(|entry| entry.credential.key == credential.key);
-        if !is_expected(known.map(|at| &entries[at].credential)) {
+        let key = credential.key.parts();
+        let origin = self.origin(key.protocol, key.host);
+        let mut entries = self.entries.borrow_mut();
+        age_all(&mut entries, origin, now);
+        let mut at_origin = entries.range(places(origin));
+        let known = at_origin.find(|(_, entry)| entry.packed.key_parts() == key);
+        let known = known.map(|(place, entry)| (*place, entry.stored, entry.packed.credential()));
+        if !is_expected(known.as_ref().map(|(_, _, kept)| kept)) {
             return false;
         }
-        // Copy before removing: the allocation may fail.
-        let credential = credential.duplicate();
-        let kept = known.map(|at| entries.remove(at));
         // The same secret keeps its age.
-        let same = kept
+        let same = known
             .as_ref()
-            .filter(|kept| kept.credential.has_same_secrets(&credential));
-        let (at, written) = match position {
-            Position::Newest => (entries.len(), now.monotonic),
-            Position::Behind => (
-                known.unwrap_or(0),
-                kept.as_ref().map_or(Duration::ZERO, |kept| kept.written),
-            ),
-        };
+            .filter(|(_, _, kept)| kept.has_same_secrets(credential));
         let entry = MemoryEntry {
-            credential,
-            lifetime,
-            stored: same.map_or(now.monotonic, |same| same.stored),
-            written,
-            used: now.monotonic,
+            // Copy before removing: the allocation may fail.
+            packed: Packed::of(credential),
+            timeout: seconds(lifetime.timeout),
+            max_age: seconds(lifetime.max_age),
+            stored: same.map_or(nanoseconds(now.monotonic), |(_, stored, _)| *stored),
+            used: nanoseconds(now.monotonic),
+        };
+        let known = known.map(|(place, _, _)| place);
+        if let Some(place) = known {
+            entries.remove(&place);
+        }
+        let rank = match (position, known) {
+            (Position::Newest, _) => moved(&self.newest, 1),
+            (Position::Behind, Some(place)) => place.rank,
+            (Position::Behind, None) => moved(&self.oldest, -1),
         };
         if now.monotonic < entry.forgotten() {
-            entries.insert(at, entry);
+            self.due.set(self.due.get().min(entry.due(now)));
+            entries.insert(Place { origin, rank }, entry);
         }
         true
     }
 
-    /// Forgets expired entries. Returns the time until the next sweep; `None` if memory is empty.
-    pub fn sweep(&self) -> Option<Duration> {
+    /// Forgets expired entries, and notes when the next one expires.
+    pub fn sweep(&self) {
         let now = (self.clock)();
-        let mut next = None;
-        self.by_origin.borrow_mut().retain(|_, entries| {
-            entries.retain_mut(|entry| entry.age(now));
-            next = entries.iter().map(|entry| entry.due(now)).chain(next).min();
-            !entries.is_empty()
+        let mut due = Duration::MAX;
+        self.entries.borrow_mut().retain(|_, entry| {
+            let stays = entry.age(now);
+            if stays {
+                due = due.min(entry.due(now));
+            }
+            stays
         });
-        next
+        self.due.set(due);
+    }
+
+    /// A time on the monotonic clock before which [`Memory::sweep`] finds nothing. A use may have moved the expiry since.
+    pub fn due(&self) -> Duration {
+        self.due.get()
     }
 
     /// Forgets all entries and returns their number.
     pub fn clear(&self) -> usize {
         let count = self.len();
-        self.by_origin.borrow_mut().clear();
+        self.entries.borrow_mut().clear();
+        self.due.set(Duration::MAX);
         count
     }
 
     pub fn len(&self) -> usize {
-        self.by_origin.borrow().values().map(Vec::len).sum()
+        self.entries.borrow().len()
     }
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
+
+    fn origin(&self, protocol: &[u8], host: &[u8]) -> u64 {
+        self.hasher.hash_one((protocol, host))
+    }
+
+    /// `None`: the query matches no entry.
+    fn origin_of(&self, query: &Query) -> Option<u64> {
+        Some(self.origin(query.protocol.as_deref()?, query.host.as_deref()?))
+    }
+}
+
+/// The places of the entries with this hash.
+fn places(origin: u64) -> RangeInclusive<Place> {
+    let place = |rank| Place { origin, rank };
+    place(i64::MIN)..=place(i64::MAX)
+}
+
+/// Ages the entries of one host.
+fn age_all(entries: &mut BTreeMap<Place, MemoryEntry>, origin: u64, now: Now) {
+    let mut forgotten = Vec::new();
+    for (place, entry) in entries.range_mut(places(origin)) {
+        if !entry.age(now) {
+            forgotten.push(*place);
+        }
+    }
+    for place in forgotten {
+        entries.remove(&place);
+    }
+}
+
+/// Returns the next rank.
+fn moved(rank: &Cell<i64>, step: i64) -> i64 {
+    rank.set(rank.get() + step);
+    rank.get()
+}
+
+fn seconds(duration: Duration) -> u32 {
+    u32::try_from(duration.as_secs()).unwrap_or(u32::MAX)
+}
+
+fn nanoseconds(moment: Duration) -> u64 {
+    u64::try_from(moment.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// A moment in nanoseconds, and so many seconds later.
+fn after(moment: u64, seconds: u32) -> Duration {
+    if seconds == u32::MAX {
+        return Duration::MAX;
+    }
+    Duration::from_nanos(moment) + Duration::from_secs(u64::from(seconds))
 }
 
 impl Storage for Memory {
@@ -171,20 +247,19 @@ impl Storage for Memory {
     }
 
     fn get(&self, wanted: &Query) -> Result<Option<Credential>, Error> {
-        let now = (self.clock)();
-        let mut by_origin = self.by_origin.borrow_mut();
-        let Some(entries) = Origin::wanted(wanted).and_then(|origin| by_origin.get_mut(&origin))
-        else {
+        let Some(origin) = self.origin_of(wanted) else {
             return Ok(None);
         };
-        entries.retain_mut(|entry| entry.age(now));
+        let now = (self.clock)();
+        let mut entries = self.entries.borrow_mut();
+        age_all(&mut entries, origin, now);
         let found = entries
-            .iter_mut()
+            .range_mut(places(origin))
             .rev()
-            .find(|entry| wanted.matches(&entry.credential.key));
-        Ok(found.map(|entry| {
-            entry.used = now.monotonic;
-            entry.credential.duplicate()
+            .find(|(_, entry)| wanted.matches_parts(entry.packed.key_parts()));
+        Ok(found.map(|(_, entry)| {
+            entry.used = nanoseconds(now.monotonic);
+            entry.packed.credential()
         }))
     }
 
@@ -200,14 +275,15 @@ impl Storage for Memory {
     }
 
     fn set_expiry(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {
-        let mut by_origin = self.by_origin.borrow_mut();
-        let entries = by_origin.get_mut(&Origin::of(&kept.key));
-        for MemoryEntry { credential, .. } in entries.into_iter().flatten() {
-            if credential.key == kept.key
-                && credential.is_complete()
-                && credential.has_same_secrets(kept)
+        let key = kept.key.parts();
+        let origin = self.origin(key.protocol, key.host);
+        for (_, entry) in self.entries.borrow_mut().range_mut(places(origin)) {
+            if entry.packed.key_parts() == key
+                && entry.packed.is_complete()
+                && entry.packed.credential().has_same_secrets(kept)
             {
-                credential.expiry = end;
+                entry.packed.set_expiry(end);
+                self.due.set(self.due.get().min(entry.due((self.clock)())));
                 return Ok(true);
             }
         }
@@ -215,27 +291,36 @@ impl Storage for Memory {
     }
 
     fn erase(&self, unwanted: &Query) -> Result<usize, Error> {
-        let mut by_origin = self.by_origin.borrow_mut();
-        let Some(entries) = Origin::wanted(unwanted).and_then(|origin| by_origin.get_mut(&origin))
-        else {
+        let Some(origin) = self.origin_of(unwanted) else {
             return Ok(0);
         };
-        let before = entries.len();
-        entries.retain(|entry| !entry.credential.is_named_by(unwanted));
-        Ok(before - entries.len())
+        let mut entries = self.entries.borrow_mut();
+        let mut named = Vec::new();
+        for (place, entry) in entries.range(places(origin)) {
+            if unwanted.matches_parts(entry.packed.key_parts())
+                && entry.packed.credential().is_named_by(unwanted)
+            {
+                named.push(*place);
+            }
+        }
+        for place in &named {
+            entries.remove(place);
+        }
+        Ok(named.len())
     }
 
     fn list(&self) -> Result<Vec<Listed>, Error> {
         self.sweep();
         let now = (self.clock)();
-        let by_origin = self.by_origin.borrow();
-        let mut entries: Vec<&MemoryEntry> = by_origin.values().flatten().collect();
-        entries.sort_by_key(|entry| entry.written);
-        let listed = entries.into_iter().map(|entry| {
+        let entries = self.entries.borrow();
+        let mut ranked: Vec<(i64, &MemoryEntry)> = Vec::with_capacity(entries.len());
+        ranked.extend(entries.iter().map(|(place, entry)| (place.rank, entry)));
+        ranked.sort_unstable_by_key(|(rank, _)| *rank);
+        let listed = ranked.into_iter().map(|(_, entry)| {
             let left = entry.forgotten().saturating_sub(now.monotonic).as_secs();
             Listed {
                 forgotten: now.unix.checked_add(left),
-                ..Listed::of(&entry.credential)
+                ..entry.packed.listed()
             }
         });
         Ok(listed.collect())
@@ -249,22 +334,6 @@ impl Storage for Memory {
 impl fmt::Debug for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Memory({} entries)", self.len())
-    }
-}
-
-impl Origin {
-    fn of(key: &Key) -> Self {
-        Self {
-            protocol: key.protocol.clone(),
-            host: key.host.clone(),
-        }
-    }
-
-    fn wanted(query: &Query) -> Option<Self> {
-        Some(Self {
-            protocol: query.protocol.clone()?,
-            host: query.host.clone()?,
-        })
     }
 }
 
@@ -343,9 +412,10 @@ mod tests {
     fn unused_it_goes_at_the_timeout() {
         let memory = memory();
         memory.store_for(&credential("alice", "one", None), lifetime(60, 100));
-        assert_eq!(memory.sweep(), Some(Duration::from_secs(60)));
+        assert_eq!(memory.due(), Duration::from_secs(1060));
         at(60, 60);
-        assert_eq!((memory.sweep(), memory.len()), (None, 0));
+        memory.sweep();
+        assert_eq!((memory.due(), memory.len()), (Duration::MAX, 0));
     }
 
     #[test]
@@ -431,7 +501,7 @@ mod tests {
     fn an_ended_secret_is_wiped_and_its_end_remembered() {
         let memory = memory();
         memory.store_for(&credential("alice", "one", Some(10)), lifetime(60, 100));
-        assert_eq!(memory.sweep(), Some(Duration::from_secs(11)));
+        assert_eq!(memory.due(), Duration::from_secs(1011));
         at(10, 10);
         assert!(has(&memory, "alice"));
         at(11, 11);

@@ -36,7 +36,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
     ("journal", &["credential", "files", "forge", "protocol", "secret", "terminal", "trace"]),
     ("forge", &["credential", "secret"]),
     ("storage/file", &["credential", "files", "protocol", "secret", "storage"]),
-    ("storage/memory", &["credential", "storage", "time"]),
+    ("storage/memory", &["credential", "platform", "secret", "storage", "time"]),
     ("protocol", &["credential", "git", "secret"]),
     ("storage", &["credential", "files", "terminal", "trace"]),
     ("files", &["platform", "secret", "terminal"]),
