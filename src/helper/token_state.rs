@@ -1,10 +1,14 @@
 //! The state of a token: by its forge's answer, or without a network, by what is stored.
 
+use std::cell::OnceCell;
+use std::collections::HashMap;
+
 use serde::Serialize;
 
 use crate::config::Warn;
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
+use crate::credential::key::Key;
 use crate::forge::TokenVerdict;
 use crate::helper::Helper;
 use crate::helper::lookup::Report;
@@ -12,7 +16,7 @@ use crate::helper::lookup::request::Asked;
 use crate::journal::known::{Known, LookupOutcome};
 use crate::journal::mark::Mark;
 use crate::journal::snapshot::{MarkedAt, Snapshot};
-use crate::storage::{Listed, StorageKind};
+use crate::storage::{Listed, Storage, StorageKind};
 
 /// The exit status if a forge or a storage gives no clear answer.
 pub(crate) const UNKNOWN: u8 = 5;
@@ -105,6 +109,8 @@ pub(crate) struct StoredTokens<'a> {
     helper: &'a Helper,
     /// The journal, read once. Without one, the expiry alone counts.
     snapshot: Snapshot,
+    /// The entries of the plaintext file, read once: each look at one entry would read the whole file.
+    file: OnceCell<HashMap<Key, Credential>>,
     unix_now: u64,
 }
 
@@ -112,7 +118,8 @@ impl<'a> StoredTokens<'a> {
     pub(crate) fn read(helper: &'a Helper, unix_now: u64) -> Self {
         Self {
             helper,
-            snapshot: helper.journal().snapshot().unwrap_or_default(),
+            snapshot: helper.journal().snapshot().unwrap_or_default().for_many(),
+            file: OnceCell::new(),
             unix_now,
         }
     }
@@ -148,13 +155,28 @@ impl<'a> StoredTokens<'a> {
         latest: Known,
     ) -> (Known, Option<MarkedAt>) {
         let storage = self.helper.storages().of_kind(kind);
-        let stored = storage.and_then(|storage| storage.peek(&listed.key).ok().flatten());
-        let Some(stored) = stored.filter(Credential::is_complete) else {
+        let peeked;
+        let stored = if kind == StorageKind::File {
+            self.in_file(storage).get(&listed.key)
+        } else {
+            peeked = storage.and_then(|storage| storage.peek(&listed.key).ok().flatten());
+            peeked.as_ref()
+        };
+        let Some(stored) = stored.filter(|stored| stored.is_complete()) else {
             let outcome = None;
             return (Known { outcome, ..latest }, None);
         };
-        let known = self.snapshot.known(&stored).cloned();
-        (known.unwrap_or_default(), self.snapshot.mark_of(&stored))
+        let known = self.snapshot.known(stored).cloned();
+        (known.unwrap_or_default(), self.snapshot.mark_of(stored))
+    }
+
+    fn in_file(&self, file: Option<&dyn Storage>) -> &HashMap<Key, Credential> {
+        self.file.get_or_init(|| {
+            let all = file.and_then(|file| file.all().ok()).unwrap_or_default();
+            all.into_iter()
+                .map(|(listed, credential)| (listed.key, credential))
+                .collect()
+        })
     }
 }
 

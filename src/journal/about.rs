@@ -18,7 +18,7 @@ const NAME: u8 = 2;
 const TOKEN: u8 = 3;
 
 /// Tells two secrets, or two names, apart, and nothing about either: keyed by random bytes of this journal's own.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct Fingerprint(pub(super) String);
 
 impl Fingerprint {
@@ -46,7 +46,7 @@ impl Fingerprint {
 }
 
 /// A user at a host, for a path or for all. `PartialEq` compares all of it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) struct Owner {
     /// Without the name.
     pub(super) place: Key,
@@ -64,6 +64,13 @@ impl Owner {
                 ..key.clone()
             },
         }
+    }
+
+    /// The same user of the same host, for all paths.
+    pub(super) fn anywhere(&self) -> Self {
+        let mut anywhere = self.clone();
+        anywhere.place.path = None;
+        anywhere
     }
 
     /// Whether both are the same user of the same host. The path does not count.

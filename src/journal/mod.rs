@@ -7,6 +7,7 @@ mod learnt;
 pub mod mark;
 mod notified;
 pub mod pending;
+mod places;
 pub mod snapshot;
 mod text;
 

@@ -5,6 +5,7 @@ use std::cell::OnceCell;
 use super::about::{About, Fingerprint};
 use super::known::{Known, LookupOutcome};
 use super::mark::Mark;
+use super::places::{UserPlaces, entries_for};
 use super::{Contents, Entry, Error, JOURNAL, Journal, LONG_PATIENCE, PATIENCE};
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
@@ -19,7 +20,11 @@ pub type MarkedAt = (Mark, u64);
 
 /// The journal at one moment. Empty if there is none.
 #[derive(Default)]
-pub struct Snapshot(Option<Contents>);
+pub struct Snapshot {
+    contents: Option<Contents>,
+    /// If many questions are to come.
+    places: Option<UserPlaces>,
+}
 
 impl std::fmt::Debug for Snapshot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -28,6 +33,27 @@ impl std::fmt::Debug for Snapshot {
 }
 
 impl Snapshot {
+    fn of(contents: Option<Contents>) -> Self {
+        Self {
+            contents,
+            places: None,
+        }
+    }
+
+    /// Prepares for many questions: each one then looks at the entries of one user alone.
+    #[must_use]
+    pub fn for_many(self) -> Self {
+        let contents = self.contents.as_ref();
+        Self {
+            places: contents.map(|contents| UserPlaces::of(&contents.entries)),
+            ..self
+        }
+    }
+
+    fn entries_for(&self, key: &Key) -> impl Iterator<Item = &Entry> {
+        entries_for(self.contents.as_ref(), self.places.as_ref(), key)
+    }
+
     /// The mark by which a copy of `credential`'s secret is stale, and its time in Unix seconds. A secret that was rejected or
     /// superseded under another path may be good under its own: some forges' tokens are for one organization alone.
     pub fn mark_of(&self, credential: &Credential) -> Option<MarkedAt> {
@@ -58,10 +84,10 @@ impl Snapshot {
         credential: &Credential,
         counts: impl Fn(Mark, u64) -> bool,
     ) -> Option<(Mark, u64)> {
-        let contents = self.0.as_ref()?;
+        let contents = self.contents.as_ref()?;
         let about = OnceCell::new();
         let path = credential.key.path.as_deref();
-        for entry in &contents.entries {
+        for entry in self.entries_for(&credential.key) {
             if let Some((mark, at)) = entry.effective_mark()
                 && counts(mark, at)
                 && mark.reaches(entry.path(), path)
@@ -75,19 +101,21 @@ impl Snapshot {
 
     /// The knowledge of this very secret under this very key.
     pub fn known(&self, credential: &Credential) -> Option<&Known> {
-        let contents = self.0.as_ref()?;
-        contents.known(&contents.about_secret(credential))
+        let contents = self.contents.as_ref()?;
+        let about = contents.about_secret(credential);
+        let mut entries = self.entries_for(&credential.key);
+        let found = entries.find(|entry| entry.about.as_ref() == Some(&about))?;
+        Some(&found.known)
     }
 
     /// The knowledge of the secret under `key` that was stored, confirmed or looked up last, and the mark by which it is stale.
     /// Of several, one with the `expiry` of the stored entry comes first, since another storage may have another secret. A secret
     /// with a mark has given way to another.
     pub fn stored(&self, key: &Key, expiry: Option<Expiry>) -> Option<(&Known, Option<MarkedAt>)> {
-        let contents = self.0.as_ref()?;
-        let owner = contents.owner(key);
+        let owner = self.contents.as_ref()?.owner(key);
         let is_of = |about: &About| about.owner == owner;
-        let entries = contents.entries.iter();
-        let latest = entries
+        let latest = self
+            .entries_for(key)
             .filter(|entry| entry.about.as_ref().is_some_and(is_of))
             .max_by_key(|entry| {
                 let known = &entry.known;
@@ -103,21 +131,21 @@ impl Snapshot {
 
     /// Whether the journal has an entry about the user of `key` at its host.
     pub fn knows_user_of(&self, key: &Key) -> bool {
-        let Some(contents) = &self.0 else {
+        let Some(contents) = &self.contents else {
             return false;
         };
         let owner = contents.owner(key);
-        let mut known = contents.entries.iter().flat_map(|entry| &entry.about);
+        let mut known = self.entries_for(key).flat_map(|entry| &entry.about);
         known.any(|about| about.owner.is_same_user(&owner))
     }
 
     /// Whether this secret was ever kept for its user, or found good, under any path.
     pub fn was_good(&self, credential: &Credential) -> bool {
-        let Some(contents) = &self.0 else {
+        let Some(contents) = &self.contents else {
             return false;
         };
         let about = contents.about_secret(credential);
-        contents.entries.iter().any(|entry| {
+        self.entries_for(&credential.key).any(|entry| {
             let known = &entry.known;
             let was_kept = known.since.or(known.accepted).or(known.used).is_some();
             (was_kept || known.outcome == Some(LookupOutcome::Good)) && entry.is_of(&about)
@@ -126,7 +154,10 @@ impl Snapshot {
 
     /// Tells two secrets apart in what a user is shown, and says nothing about either: the first digits of the fingerprint.
     pub fn tag(&self, credential: &Credential) -> Option<String> {
-        let contents = self.0.as_ref().filter(|_| credential.is_complete())?;
+        let contents = self
+            .contents
+            .as_ref()
+            .filter(|_| credential.is_complete())?;
         let Fingerprint(mut digits) = contents.about_secret(credential).secret;
         digits.truncate(6);
         Some(digits)
@@ -210,18 +241,18 @@ impl Journal {
 
     /// The journal as it is now.
     pub fn snapshot(&self) -> Result<Snapshot, Error> {
-        Ok(Snapshot(self.contents()?))
+        Ok(Snapshot::of(self.contents()?))
     }
 
     /// The same, and fails if the journal is damaged: it is not begun anew.
     pub fn whole_snapshot(&self) -> Result<Snapshot, Error> {
-        Ok(Snapshot(self.contents_by(Contents::read_whole)?))
+        Ok(Snapshot::of(self.contents_by(Contents::read_whole)?))
     }
 
     /// The journal as it is now, with a key that gives one secret the same tag tomorrow: if there is no journal yet, one is begun.
     pub fn tagged(&self, unix_now: u64) -> Result<Snapshot, Error> {
         let snapshot = self.snapshot()?;
-        if snapshot.0.is_some() {
+        if snapshot.contents.is_some() {
             return Ok(snapshot);
         }
         self.change(unix_now, |_| true)?;
@@ -352,6 +383,37 @@ mod tests {
         assert_eq!(latest(), Some(1001));
         journal.mark(&new, Mark::Superseded, 1002).unwrap();
         assert_eq!(latest(), Some(1000));
+    }
+
+    #[test]
+    fn one_that_is_prepared_for_many_questions_answers_the_same() {
+        let (_home, journal) = journal();
+        let mut elsewhere = token("alice", "one");
+        elsewhere.key.path = Some(b"a.git".to_vec());
+        let all = [
+            token("alice", "one"),
+            token("alice", "two"),
+            token("bob", "one"),
+            elsewhere,
+        ];
+        journal.mark(&all[0], Mark::Rejected, 1000).unwrap();
+        journal.mark(&all[1], Mark::Superseded, 1001).unwrap();
+        let learnt = journal.learn(&all[3], 1002, |known| known.since = Some(1002));
+        learnt.unwrap();
+        let (scanned, prepared) = (journal.snapshot(), journal.snapshot());
+        let (scanned, prepared) = (scanned.unwrap(), prepared.unwrap().for_many());
+        let mut marked = 0;
+        for one in &all {
+            marked += usize::from(scanned.mark_of(one).is_some());
+            assert_eq!(scanned.mark_of(one), prepared.mark_of(one));
+            assert_eq!(scanned.known(one), prepared.known(one));
+            assert_eq!(scanned.was_good(one), prepared.was_good(one));
+            let stored = |snapshot: &Snapshot| format!("{:?}", snapshot.stored(&one.key, None));
+            assert_eq!(stored(&scanned), stored(&prepared));
+            let knows = |snapshot: &Snapshot| snapshot.knows_user_of(&one.key);
+            assert_eq!(knows(&scanned), knows(&prepared));
+        }
+        assert_eq!(marked, 3, "a rejection without a path counts under each");
     }
 
     #[test]

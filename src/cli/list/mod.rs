@@ -3,6 +3,7 @@
 mod entry;
 
 use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
 
 use clap::ValueEnum;
 
@@ -161,30 +162,46 @@ fn entries<'a>(
 ) -> Vec<ListEntry<'a>> {
     let mut asked = Vec::new();
     for kind in used {
-        asked.extend(all.iter().filter(|(of, _)| of == kind).cloned());
+        let of_kind = all.iter().enumerate().filter(|(_, (of, _))| of == kind);
+        asked.extend(of_kind.map(|(at, (of, listed))| (at, (*of, listed))));
     }
+    let (places, asked): (Vec<usize>, Vec<_>) = asked.into_iter().unzip();
     let answers = answering(&asked, &settings.accounts, unix_now, path_teller());
+    let mut is_default = vec![false; all.len()];
+    for (at, is_answer) in places.into_iter().zip(answers) {
+        is_default[at] = is_answer;
+    }
+    let contested = contested_hosts(all);
     let mut entries = Vec::new();
-    for (kind, listed) in all {
+    for ((kind, listed), is_default) in all.iter().zip(is_default) {
         let (known, state) = stored.token(*kind, listed);
-        let at = asked
-            .iter()
-            .position(|(of, other)| of == kind && other == listed);
         entries.push(ListEntry {
             kind: *kind,
             listed,
             known,
             state,
-            is_default: at.is_some_and(|at| answers[at]),
-            has_rivals: all
-                .iter()
-                .any(|(_, other)| is_rival(&other.key, &listed.key)),
+            is_default,
+            has_rivals: contested.contains(&host_of(&listed.key)),
         });
     }
     entries
 }
 
-/// Whether both are different entries of one host.
-fn is_rival(one: &Key, other: &Key) -> bool {
-    (&one.protocol, &one.host) == (&other.protocol, &other.host) && one != other
+/// The hosts with several different entries.
+fn contested_hosts(all: &[(StorageKind, Listed)]) -> HashSet<HostName<'_>> {
+    let mut first = HashMap::new();
+    let mut contested = HashSet::new();
+    for (_, Listed { key, .. }) in all {
+        if *first.entry(host_of(key)).or_insert(key) != key {
+            contested.insert(host_of(key));
+        }
+    }
+    contested
+}
+
+/// A protocol and a host.
+type HostName<'a> = (&'a [u8], &'a [u8]);
+
+fn host_of(key: &Key) -> HostName<'_> {
+    (&key.protocol, &key.host)
 }

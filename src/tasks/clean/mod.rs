@@ -1,12 +1,14 @@
 //! Finds credentials that no longer work, in every storage and in other helpers, and removes them: only those that were found,
 //! and only while they are unchanged.
 
+mod copies;
 pub mod inventory;
 mod rules;
 pub mod stale;
 
 use std::collections::HashMap;
 
+use self::copies::Copies;
 use self::inventory::{InventoryItem, everything, locked, remove_from, remove_shadowed};
 use self::rules::{Since, StaleRules};
 use self::stale::{CleanStep, Reason, StaleCredential, StaleSource};
@@ -117,10 +119,9 @@ impl<'a> Clean<'a> {
         inventory
             .stale
             .retain(|stale| self.is_wanted(&stale.credential));
+        let live = Copies::of(inventory.live.iter().map(|item| (item, &item.credential)));
         for stale in &mut inventory.stale {
-            let mut live = inventory.live.iter();
-            stale.has_live_copy = stale.reason == Reason::Expired
-                && live.any(|item| is_copy(&item.credential, &stale.credential));
+            stale.has_live_copy = stale.reason == Reason::Expired && live.has(&stale.credential);
         }
         Outcome {
             value: inventory,
@@ -157,13 +158,18 @@ impl<'a> Clean<'a> {
         keep: &[Query],
         now: Now,
     ) -> Vec<StaleCredential> {
+        let live = Copies::of(inventory.live.iter().map(|item| (item, &item.credential)));
+        // A shadowed item of a storage tells nothing about other helpers.
+        let stale = inventory.stale.iter();
+        let stale = stale.filter(|stale| stale.reason != Reason::Shadowed);
+        let known_stale = Copies::of(stale.map(|stale| (stale, &stale.credential)));
         let mut copies = Vec::new();
         for (number, copied) in harvest.copies.iter().enumerate() {
             let copy = &copied.found.credential;
             if !self.is_wanted(copy) || is_renewable(copy, now) {
                 continue;
             }
-            let Some(since) = self.stale_copy(copy, &inventory, now) else {
+            let Some(since) = self.stale_copy(copy, &live, &known_stale, now) else {
                 continue;
             };
             let mut stale = self.stale(copy, StaleSource::Neighbour(number), since);
@@ -186,20 +192,20 @@ impl<'a> Clean<'a> {
         all
     }
 
-    fn stale_copy(&self, copy: &Credential, inventory: &Inventory, now: Now) -> Option<Since> {
+    fn stale_copy(
+        &self,
+        copy: &Credential,
+        live: &Copies<'_, InventoryItem>,
+        stale: &Copies<'_, StaleCredential>,
+        now: Now,
+    ) -> Option<Since> {
         if let Some(expiry) = copy.expiry.filter(|expiry| expiry.is_past(now.unix)) {
             return Some((Reason::Expired, Some(expiry.unix())));
         }
-        let mut live = inventory.live.iter();
-        if live.any(|item| is_copy(&item.credential, copy)) {
+        if live.has(copy) {
             return None;
         }
-        // A shadowed item of a storage tells nothing about other helpers.
-        let known = inventory
-            .stale
-            .iter()
-            .find(|stale| stale.reason != Reason::Shadowed && is_copy(&stale.credential, copy));
-        if let Some(known) = known {
+        if let Some(known) = stale.first(copy) {
             return Some((known.reason, known.since));
         }
         match self.rules.snapshot.mark_of(copy) {
@@ -306,11 +312,4 @@ impl<'a> Clean<'a> {
 /// Whether the credential has expired but has a refresh token.
 fn is_renewable(credential: &Credential, now: Now) -> bool {
     credential.is_expired(now.unix) && credential.refresh_token.is_some()
-}
-
-/// Whether both are the same secret of the same user at the same host. The path does not matter.
-fn is_copy(one: &Credential, other: &Credential) -> bool {
-    let (a, b) = (&one.key, &other.key);
-    let same_user = a.protocol == b.protocol && a.host == b.host && a.username == b.username;
-    same_user && one.is_complete() && one.has_same_secrets(other)
 }

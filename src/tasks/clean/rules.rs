@@ -41,7 +41,7 @@ impl StaleRules {
             in_use,
             listed,
             // Without a journal, only expiry, kind and precedence make a credential stale.
-            snapshot: journal.snapshot().unwrap_or_default(),
+            snapshot: journal.snapshot().unwrap_or_default().for_many(),
         }
     }
 

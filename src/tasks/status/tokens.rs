@@ -1,5 +1,7 @@
 //! The stored tokens: each key once, in the state of the entry that answers.
 
+use std::collections::HashMap;
+
 use super::storages::StorageEntries;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
@@ -59,15 +61,14 @@ fn answering(lists: &[StorageEntries], unix_now: u64) -> Vec<(StorageKind, &List
         expiry.is_some_and(|expiry| expiry.is_past(unix_now))
     };
     let mut found: Vec<(StorageKind, &Listed)> = Vec::new();
+    let mut places = HashMap::new();
     for (kind, list) in lists {
         for listed in list.iter().rev() {
-            let known = found.iter_mut().find(|(_, other)| other.key == listed.key);
-            match known {
-                None => found.push((*kind, listed)),
-                Some(other) if is_expired(other.1) && !is_expired(listed) => {
-                    *other = (*kind, listed);
-                }
-                Some(_) => {}
+            let place = *places.entry(&listed.key).or_insert(found.len());
+            if place == found.len() {
+                found.push((*kind, listed));
+            } else if is_expired(found[place].1) && !is_expired(listed) {
+                found[place] = (*kind, listed);
             }
         }
     }
