@@ -33,3 +33,5 @@ pub mod secret;
 pub mod terminal;
 pub mod time;
 mod trace;
+
+pub use platform::heap::Heap;

@@ -34,7 +34,7 @@ pub(super) fn answer(arguments: &[OsString]) -> Option<ExitCode> {
 
 /// Asks about the entry that standard input names.
 fn look_up(flags: Flags) -> Option<()> {
-    let mut input = platform::stdin().ok()?;
+    let mut input = platform::stdin();
     let bytes = read::receive(&mut input).ok()?;
     let key = read::entry(AttributeLines::new(bytes.as_slice()))
         .ok()?

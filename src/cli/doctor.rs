@@ -107,7 +107,10 @@ fn print(streams: &mut Streams, findings: Vec<Finding>, is_json: bool) -> io::Re
         let (outcome, title) = (finding.outcome.word(), finding.title);
         let style = ui::style(streams, tone(finding.outcome));
         let blanks = " ".repeat(WORD - outcome.len());
-        let room = streams.columns.map(|columns| columns.saturating_sub(WORD));
+        let room = streams
+            .terminals
+            .columns
+            .map(|columns| columns.saturating_sub(WORD));
         let says = wrapped(&format!("{title}: {}", finding.says), room);
         let says = says.join(&format!("\n{:WORD$}", ""));
         let _ = writeln!(text, "{style}{outcome}{style:#}{blanks}{says}");

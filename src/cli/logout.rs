@@ -127,7 +127,7 @@ fn ask(
     if arguments.yes || entries.len() == 1 && !arguments.all {
         return Ok(None);
     }
-    if !streams.input_is_terminal {
+    if !streams.terminals.input_is_terminal {
         return Ok(Some(needs_yes(streams, unwanted, entries)));
     }
     for (key, kinds) in entries {

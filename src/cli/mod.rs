@@ -131,10 +131,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
     let last = arguments.last().map(|word| word.as_encoded_bytes());
     let is_for_git = last.and_then(Operation::from_word).is_some();
-    let mut streams = match Streams::of_process(is_for_git) {
-        Ok(streams) => streams,
-        Err(error) => return ui::last_words("cannot use standard input and output", &error),
-    };
+    let mut streams = Streams::of_process(is_for_git);
     if let Some(code) = completions::answer(&arguments, &mut streams) {
         return code;
     }

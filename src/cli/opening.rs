@@ -18,7 +18,6 @@ pub(super) fn begin(
     streams: &mut Streams,
 ) {
     streams.is_quiet = verbosity.quiet;
-    streams.redraws_error &= !verbosity.quiet;
     let problem = tracing::start(verbosity.verbose);
     tracing::warn(streams, problem);
     trace::tell("start", || {

@@ -50,7 +50,7 @@ pub(super) fn run(operation: Operation, flags: Flags, streams: &mut Streams) -> 
             ui::notices(streams, &outcome.notices, now.unix);
         }
         Operation::Erase => {
-            let outcome = erase(&helper, &request, streams.error_is_terminal, now);
+            let outcome = erase(&helper, &request, streams.terminals.error_is_terminal, now);
             ui::notices(streams, &outcome.notices, now.unix);
             outcome.value?;
         }

@@ -30,7 +30,8 @@ impl<'a> ProgressLine<'a> {
     /// Shows that the step `number` of `count` begins.
     pub(super) fn comes_to(&mut self, number: usize, count: usize) {
         let is_long = monotonic_now().saturating_sub(self.began) >= PROGRESS_AFTER;
-        if self.streams.redraws_error && is_long {
+        let is_wanted = self.streams.terminals.redraws_error && !self.streams.is_quiet;
+        if is_wanted && is_long {
             self.is_shown = true;
             let what = self.what;
             let _ = write!(self.streams.error, "\r{what} {number} of {count}\x1b[K");

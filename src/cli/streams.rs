@@ -1,11 +1,11 @@
 //! The streams of a run: those of the process, or of a test.
 
+use std::cell::LazyCell;
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, Read, Write};
 use std::time::Duration;
 
-use crate::platform::{self, monotonic_now};
+use crate::platform::{self, StandardStream, monotonic_now};
 
 /// git writes its request and reads the answer at once. A caller that stops in between is not waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -14,7 +14,7 @@ const PIPED_PATIENCE: Duration = Duration::from_secs(300);
 /// A client that does not read the messages still gets the answer.
 const MESSAGE_PATIENCE: Duration = Duration::from_secs(1);
 
-/// The three streams, and their capabilities.
+/// The three streams.
 pub struct Streams {
     /// Requests, or a token.
     pub input: Box<dyn Read>,
@@ -22,6 +22,14 @@ pub struct Streams {
     pub output: Box<dyn Write>,
     /// Messages for people.
     pub error: Box<dyn Write>,
+    /// Found out at the first use: most calls of git need none of it.
+    pub terminals: LazyCell<Terminals>,
+    /// Warnings, hints and confirmations are left out.
+    pub is_quiet: bool,
+}
+
+/// The terminals behind the streams.
+pub struct Terminals {
     /// A person types the input.
     pub input_is_terminal: bool,
     /// The output may be coloured.
@@ -36,56 +44,58 @@ pub struct Streams {
     pub error_is_terminal: bool,
     /// A line of messages may be written over.
     pub redraws_error: bool,
-    /// Warnings, hints and confirmations are left out.
-    pub is_quiet: bool,
 }
 
 /// Standard error with a bounded wait, for a client that does not read it.
-pub(super) fn bounded_error() -> io::Result<impl Write + Send + 'static> {
-    Ok(Patient::new(platform::stderr()?, MESSAGE_PATIENCE))
+pub(super) fn bounded_error() -> impl Write + Send + 'static {
+    Patient::new(platform::stderr(), MESSAGE_PATIENCE)
 }
 
 impl Streams {
     /// The streams of the process. `is_for_git`: each wait is bounded. A user's pager may
     /// take its time.
-    pub fn of_process(is_for_git: bool) -> io::Result<Self> {
-        let moves_cursor = std::env::var_os("TERM").is_none_or(|term| term != "dumb");
-        let colours = colours(|name| std::env::var_os(name));
-        let input = platform::stdin()?;
-        let input_is_terminal = input.is_terminal();
-        Ok(Self {
-            input: if input_is_terminal {
-                Box::new(input)
-            } else if is_for_git {
-                Box::new(Patient::new(input, PATIENCE))
-            } else {
-                Box::new(Patient::new(input, PIPED_PATIENCE))
-            },
-            output: if is_for_git {
-                Box::new(Patient::new(platform::stdout()?, PATIENCE))
-            } else {
-                Box::new(platform::stdout()?)
-            },
-            error: if is_for_git {
-                Box::new(Patient::new(platform::stderr()?, MESSAGE_PATIENCE))
-            } else {
-                Box::new(io::stderr())
-            },
-            input_is_terminal,
-            error_is_terminal: io::stderr().is_terminal(),
-            output_is_terminal: io::stdout().is_terminal(),
-            columns: columns(),
-            colours_output: colours.unwrap_or_else(|| io::stdout().is_terminal()),
-            colours_error: colours.unwrap_or_else(|| io::stderr().is_terminal()),
-            redraws_error: moves_cursor && io::stderr().is_terminal(),
+    pub fn of_process(is_for_git: bool) -> Self {
+        let (input, output) = (platform::stdin(), platform::stdout());
+        let terminals = LazyCell::new(Terminals::of_process as fn() -> Terminals);
+        if is_for_git {
+            return Self {
+                input: Box::new(Patient::new(input, PATIENCE)),
+                output: Box::new(Patient::new(output, PATIENCE)),
+                error: Box::new(bounded_error()),
+                terminals,
+                is_quiet: false,
+            };
+        }
+        Self {
+            input: Box::new(Patient::new(input, PIPED_PATIENCE)),
+            output: Box::new(output),
+            error: Box::new(io::stderr()),
+            terminals,
             is_quiet: false,
-        })
+        }
     }
 
     /// Reads the process's standard input from now on for at most `patience`.
-    pub fn limit_input(&mut self, patience: Duration) -> io::Result<()> {
-        self.input = Box::new(Patient::new(platform::stdin()?, patience));
-        Ok(())
+    pub fn limit_input(&mut self, patience: Duration) {
+        self.input = Box::new(Patient::new(platform::stdin(), patience));
+    }
+}
+
+impl Terminals {
+    fn of_process() -> Self {
+        let moves_cursor = std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+        let colours = colours(|name| std::env::var_os(name));
+        let output_is_terminal = platform::stdout().is_terminal();
+        let error_is_terminal = platform::stderr().is_terminal();
+        Self {
+            input_is_terminal: platform::stdin().is_terminal(),
+            output_is_terminal,
+            error_is_terminal,
+            columns: output_is_terminal.then(columns).flatten(),
+            colours_output: colours.unwrap_or(output_is_terminal),
+            colours_error: colours.unwrap_or(error_is_terminal),
+            redraws_error: moves_cursor && error_is_terminal,
+        }
     }
 }
 
@@ -102,34 +112,34 @@ fn colours(variable: impl Fn(&str) -> Option<OsString>) -> Option<bool> {
     }
 }
 
-/// `COLUMNS` as a shell exports it, else the size that the terminal tells.
+/// `COLUMNS` as a shell exports it, else the size that the terminal of standard output tells.
 fn columns() -> Option<usize> {
     let told = std::env::var("COLUMNS").ok();
     let told = told.and_then(|columns| columns.parse().ok());
     let told = told.filter(|columns| *columns > 0);
-    io::stdout()
-        .is_terminal()
-        .then(|| told.or_else(|| Some(platform::window_size()?.0)))?
+    told.or_else(|| Some(platform::window_size()?.0))
 }
 
-/// A pipe with a bounded wait.
+/// A pipe with a bounded wait. A person at a terminal may take all time.
 struct Patient {
-    source: File,
+    stream: StandardStream,
     /// The remaining time for all reads or writes together.
     left: Duration,
 }
 
+type Wait = fn(&StandardStream, Duration) -> io::Result<bool>;
+
 impl Patient {
-    fn new(source: File, patience: Duration) -> Self {
+    fn new(stream: StandardStream, patience: Duration) -> Self {
         Self {
-            source,
+            stream,
             left: patience,
         }
     }
 
-    fn wait(&mut self, until_ready: fn(&File, Duration) -> io::Result<bool>) -> io::Result<()> {
+    fn wait(&mut self, until_ready: Wait) -> io::Result<()> {
         let began = monotonic_now();
-        let is_ready = until_ready(&self.source, self.left)?;
+        let is_ready = until_ready(&self.stream, self.left)?;
         let waited = monotonic_now().saturating_sub(began);
         self.left = self.left.saturating_sub(waited);
         if is_ready {
@@ -143,16 +153,21 @@ impl Patient {
 
 impl Read for Patient {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.wait(platform::wait_readable)?;
-        self.source.read(buffer)
+        let is_ready = platform::wait_readable(&self.stream, Duration::ZERO)?;
+        if !is_ready && !self.stream.is_terminal() {
+            self.wait(platform::wait_readable)?;
+        }
+        self.stream.read(buffer)
     }
 }
 
 impl Write for Patient {
     /// Writes at most 4,096 bytes: a writable pipe takes them without blocking (pipe(7), `PIPE_BUF`).
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.wait(platform::wait_writable)?;
-        self.source.write(&bytes[..bytes.len().min(4096)])
+        if !platform::wait_writable(&self.stream, Duration::ZERO)? {
+            self.wait(platform::wait_writable)?;
+        }
+        self.stream.write(&bytes[..bytes.len().min(4096)])
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -162,7 +177,6 @@ impl Write for Patient {
 
 #[cfg(test)]
 mod tests {
-    use std::os::fd::OwnedFd;
     use std::thread;
 
     use super::*;
@@ -198,20 +212,15 @@ mod tests {
     fn a_reader_is_waited_for_no_longer_because_it_reads_a_little() {
         let (mut reader, writer) = io::pipe().unwrap();
         let patience = Duration::from_millis(300);
-        let mut patient = Patient::new(File::from(OwnedFd::from(writer)), patience);
-        let sleepy = thread::spawn(move || {
+        let mut patient = Patient::new(StandardStream::of(Box::leak(Box::new(writer))), patience);
+        thread::spawn(move || {
             let mut bytes = [0; 4096];
-            let mut taken = 0;
-            while let Ok(read @ 1..) = reader.read(&mut bytes) {
-                taken += read;
+            while let Ok(1..) = reader.read(&mut bytes) {
                 thread::sleep(Duration::from_millis(100));
             }
-            taken
         });
         let answer = vec![b'x'; 1024 * 1024];
         let error = patient.write_all(&answer).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-        drop(patient);
-        assert!(sleepy.join().unwrap() < answer.len());
     }
 }

@@ -71,7 +71,7 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
     let Some(secret) = printed(&found) else {
         return Err(no_token(&url));
     };
-    if streams.output_is_terminal && !arguments.show {
+    if streams.terminals.output_is_terminal && !arguments.show {
         let what = "the token is not shown on a terminal";
         let hint = format!("add --show to see it: '{} --show'", command("token", &url));
         ui::complain(streams, what, Some(&hint));

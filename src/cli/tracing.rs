@@ -81,8 +81,8 @@ pub(super) fn start(is_verbose: bool) -> Option<(String, String)> {
         }
     }
     let mut sinks: Vec<Box<dyn Write + Send>> = Vec::new();
-    if to_error && let Ok(error) = bounded_error() {
-        sinks.push(Box::new(error));
+    if to_error {
+        sinks.push(Box::new(bounded_error()));
     }
     if let Some(file) = file {
         sinks.push(Box::new(file));

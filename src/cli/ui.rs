@@ -98,7 +98,7 @@ fn report(streams: &mut Streams, label: Label, what: &str, cause: &str, hint: Op
 
 /// Prints one line whose text cannot control the terminal.
 fn line(streams: &mut Streams, (word, colour): Label, text: &str) {
-    let style = if streams.colours_error {
+    let style = if streams.terminals.colours_error {
         colour.on_default().bold()
     } else {
         Style::new()
@@ -149,13 +149,15 @@ pub fn print_json(streams: &mut Streams, value: &impl Serialize) -> io::Result<(
 
 /// Prints a table that fits the terminal.
 pub(super) fn table(streams: &mut Streams, layout: &Layout, rows: &[Vec<Cell>]) -> io::Result<()> {
-    let text = table::laid_out(layout, rows, streams.columns, |tone| style(streams, tone));
+    let text = table::laid_out(layout, rows, streams.terminals.columns, |tone| {
+        style(streams, tone)
+    });
     print(streams, &text)
 }
 
 /// The style of a text on standard output.
 pub(super) fn style(streams: &Streams, tone: Tone) -> Style {
-    if !streams.colours_output {
+    if !streams.terminals.colours_output {
         return Style::new();
     }
     match tone {
@@ -169,7 +171,7 @@ pub(super) fn style(streams: &Streams, tone: Tone) -> Style {
 
 /// The style of the word `hint:` on standard output.
 pub(super) fn hint_style(streams: &Streams) -> Style {
-    if streams.colours_output {
+    if streams.terminals.colours_output {
         HINT.1.on_default().bold()
     } else {
         Style::new()
@@ -179,9 +181,9 @@ pub(super) fn hint_style(streams: &Streams) -> Style {
 /// Prints help or a usage error as `clap` lays it out.
 pub fn print_clap(streams: &mut Streams, message: &clap::Error) {
     let (stream, is_coloured) = if message.use_stderr() {
-        (&mut streams.error, streams.colours_error)
+        (&mut streams.error, streams.terminals.colours_error)
     } else {
-        (&mut streams.output, streams.colours_output)
+        (&mut streams.output, streams.terminals.colours_output)
     };
     let text = message.render();
     let text = if is_coloured {

@@ -54,9 +54,10 @@ pub(super) fn is_unknown(word: &OsStr) -> bool {
 /// Whether standard input holds a request of git. A later git may know more operations than this helper, and expects
 /// silence from a helper that does not know one (gitcredentials(7)).
 pub(super) fn is_called_by_git(streams: &mut Streams) -> bool {
-    if streams.input_is_terminal || streams.limit_input(FIRST_LINE).is_err() {
+    if streams.terminals.input_is_terminal {
         return false;
     }
+    streams.limit_input(FIRST_LINE);
     let mut line = Vec::new();
     let mut byte = [0];
     while line.len() < LONGEST_LINE {

@@ -18,7 +18,7 @@ const SLOT: usize = 16;
 /// Slots in a word of the map of a block.
 const WORD: usize = 64;
 /// The first block is small: it is all that a single `get` needs, and locking costs by the page.
-const FIRST_BLOCK: usize = 16 * 1024;
+const FIRST_BLOCK: usize = 4 * 1024;
 const BLOCK: usize = 64 * 1024;
 /// Unless more is taken at once.
 const LARGEST_BLOCK: usize = 1024 * 1024;

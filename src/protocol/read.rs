@@ -38,7 +38,7 @@ impl std::fmt::Debug for Request {
 
 /// Reads bytes up to the first blank line or the end of input: git sends no blank line, other clients keep the input open.
 pub fn receive(input: &mut dyn Read) -> Result<Buffer, Error> {
-    let mut buffer = Buffer::with_capacity(4096);
+    let mut buffer = Buffer::with_capacity(1024);
     let mut line_start = 0;
     loop {
         let searched = buffer.as_slice().len();

@@ -137,7 +137,7 @@ fn choose(
     if removable == 0 || arguments.dry_run || arguments.yes {
         return Ok(true);
     }
-    if !streams.input_is_terminal {
+    if !streams.terminals.input_is_terminal {
         let what = "nothing was removed: standard input is not a terminal";
         ui::complain(streams, what, Some("check the list, and add --yes"));
         return Ok(false);

@@ -91,7 +91,7 @@ impl Work<'_> {
             self.say_why_none(streams)?;
             return Ok(true);
         }
-        if !yes && !streams.input_is_terminal {
+        if !yes && !streams.terminals.input_is_terminal {
             let hint = "look at what is shown, and add --yes";
             ui::complain(
                 streams,

@@ -49,6 +49,7 @@ pub(super) fn show(
     let mut text = String::new();
     let bold = ui::style(streams, Tone::Heading);
     let room = streams
+        .terminals
         .columns
         .map(|columns| columns.saturating_sub(TITLE + WORD));
     let mut last = "";

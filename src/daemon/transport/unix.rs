@@ -93,7 +93,7 @@ fn new_name(name: &OsStr) -> OsString {
 
 /// Takes standard input as a listener.
 pub fn listener_at_stdin() -> io::Result<Listener> {
-    let listener = UnixListener::from(OwnedFd::from(stdin()?));
+    let listener = UnixListener::from(stdin().as_fd().try_clone_to_owned()?);
     listener.set_nonblocking(true)?;
     Ok(listener)
 }

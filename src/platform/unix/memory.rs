@@ -13,6 +13,13 @@ pub struct Pages {
     locked: bool,
 }
 
+/// In bytes.
+fn page_size() -> usize {
+    // SAFETY: it takes no pointer. The C library knows the size without a question to the system.
+    let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    usize::try_from(size).unwrap_or(4096)
+}
+
 // SAFETY: the mapping belongs to this value alone and is not tied to a thread.
 unsafe impl Send for Pages {}
 
@@ -22,7 +29,7 @@ impl Pages {
     /// # Panics
     /// If the system gives no memory.
     pub fn new(bytes: usize) -> Self {
-        let len = bytes.next_multiple_of(rustix::param::page_size());
+        let len = bytes.next_multiple_of(page_size());
         // SAFETY: a new anonymous mapping at an address of the system's choice touches nothing that exists.
         let start = unsafe {
             mmap_anonymous(

@@ -1,7 +1,6 @@
 //! The standard streams and the size of the terminal.
 
-use std::fs::File;
-use std::io;
+use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
@@ -9,9 +8,58 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::process::monotonic_now;
 
-/// Standard input without the standard library's buffer, which is never wiped.
-pub fn stdin() -> io::Result<File> {
-    Ok(File::from(io::stdin().as_fd().try_clone_to_owned()?))
+/// A standard stream without the standard library's buffer, which is never wiped. Stays open when dropped.
+#[derive(Clone, Copy)]
+pub struct StandardStream(BorrowedFd<'static>);
+
+/// Standard input.
+pub fn stdin() -> StandardStream {
+    StandardStream(rustix::stdio::stdin())
+}
+
+/// Standard output.
+pub fn stdout() -> StandardStream {
+    StandardStream(rustix::stdio::stdout())
+}
+
+/// Standard error.
+pub fn stderr() -> StandardStream {
+    StandardStream(rustix::stdio::stderr())
+}
+
+impl StandardStream {
+    /// A test's own stream.
+    #[cfg(test)]
+    pub fn of(file: &'static impl AsFd) -> Self {
+        Self(file.as_fd())
+    }
+
+    /// Whether it is a terminal.
+    pub fn is_terminal(self) -> bool {
+        self.0.is_terminal()
+    }
+}
+
+impl AsFd for StandardStream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0
+    }
+}
+
+impl Read for StandardStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        Ok(rustix::io::read(self.0, buffer)?)
+    }
+}
+
+impl Write for StandardStream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(rustix::io::write(self.0, bytes)?)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Columns and lines of the terminal of standard output; `None` if it is no terminal, or does not know its size.
@@ -19,16 +67,6 @@ pub fn window_size() -> Option<(usize, usize)> {
     let size = rustix::termios::tcgetwinsize(rustix::stdio::stdout()).ok()?;
     let (columns, lines) = (usize::from(size.ws_col), usize::from(size.ws_row));
     (columns > 0 && lines > 0).then_some((columns, lines))
-}
-
-/// Standard output without the standard library's buffer, which is never wiped.
-pub fn stdout() -> io::Result<File> {
-    Ok(File::from(io::stdout().as_fd().try_clone_to_owned()?))
-}
-
-/// Standard error, to be written to with a look whether it takes anything.
-pub fn stderr() -> io::Result<File> {
-    Ok(File::from(io::stderr().as_fd().try_clone_to_owned()?))
 }
 
 /// Waits until `source` has bytes or an end; false if `patience` ran out first.
@@ -42,9 +80,12 @@ pub fn wait_writable(sink: &impl AsFd, patience: Duration) -> io::Result<bool> {
 }
 
 fn wait(file: BorrowedFd<'_>, event: PollFlags, patience: Duration) -> io::Result<bool> {
-    let until = monotonic_now() + patience;
+    // Without patience, the clock is not read.
+    let until = (!patience.is_zero()).then(|| monotonic_now() + patience);
     loop {
-        let left = until.saturating_sub(monotonic_now());
+        let left = until.map_or(Duration::ZERO, |until| {
+            until.saturating_sub(monotonic_now())
+        });
         let left = Timespec::try_from(left).map_err(io::Error::other)?;
         match poll(&mut [PollFd::from_borrowed_fd(file, event)], Some(&left)) {
             Ok(ready) => return Ok(ready > 0),

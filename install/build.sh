@@ -1,0 +1,31 @@
+#!/bin/sh
+# Builds the release program for a target, static and with its hot functions side by side: sh install/build.sh TARGET.
+#
+# TARGET is a Rust target such as x86_64-unknown-linux-musl. The path of the program goes to standard output, all else to
+# standard error. CARGO_TARGET_DIR counts as it does for cargo.
+set -eu
+
+target=${1:?usage: sh install/build.sh TARGET}
+source=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+build=${CARGO_TARGET_DIR:-$source/target}
+case $build in
+/*) ;;
+*) build=$PWD/$build ;;
+esac
+
+# No position-independent code: see docs/security.md. The mangling gives each function the same name in every build.
+flags="-C target-feature=+crt-static -C relocation-model=static -C symbol-mangling-version=v0"
+export RUSTFLAGS="${RUSTFLAGS:+$RUSTFLAGS }$flags"
+name=$(printf '%s' "$target" | tr - _)
+case $target in
+*-musl)
+    # The compiler of the C code in dependencies.
+    [ -n "$(printenv "CC_$name")" ] || export "CC_$name=musl-gcc"
+    ;;
+esac
+linker=CARGO_TARGET_$(printf '%s' "$name" | tr '[:lower:]' '[:upper:]')_LINKER
+export "$linker=$source/install/link.sh"
+
+cd "$source"
+cargo build --release --locked --bin git-credential-pat --target "$target" --target-dir "$build" >&2
+printf '%s\n' "$build/$target/release/git-credential-pat"
