@@ -14,17 +14,29 @@ case $build in
 esac
 
 # No position-independent code: see docs/security.md. The mangling gives each function the same name in every build.
-flags="-C target-feature=+crt-static -C relocation-model=static -C symbol-mangling-version=v0"
+flags="-C target-feature=+crt-static -C relocation-model=static -C symbol-mangling-version=v0 -C linker-flavor=gcc"
 export RUSTFLAGS="${RUSTFLAGS:+$RUSTFLAGS }$flags"
 name=$(printf '%s' "$target" | tr - _)
+# The compiler of the C code in dependencies, and the one that links.
+own=$(uname -m)
+machine=${target%%-*}
+link=cc
+if [ "$machine" != "$own" ]; then link=$machine-linux-gnu-gcc; fi
+compile=$link
+specs=/usr/lib/$machine-linux-musl/musl-gcc.specs
 case $target in
 *-musl)
-    # The compiler of the C code in dependencies.
-    [ -n "$(printenv "CC_$name")" ] || export "CC_$name=musl-gcc"
+    if [ "$machine" = "$own" ] && [ -x "$(command -v musl-gcc)" ]; then
+        compile=musl-gcc
+    elif [ -f "$specs" ]; then
+        compile="$link -specs=$specs"
+    fi
     ;;
 esac
+if [ -z "$(printenv "CC_$name")" ]; then export "CC_$name=$compile"; fi
+export LINK_CC="$link"
 linker=CARGO_TARGET_$(printf '%s' "$name" | tr '[:lower:]' '[:upper:]')_LINKER
-export "$linker=$source/install/link.sh"
+export "$linker=$source/install/linker.sh"
 
 cd "$source"
 cargo build --release --locked --bin git-credential-pat --target "$target" --target-dir "$build" >&2

@@ -156,6 +156,12 @@ fn run_with(arguments: &[OsString], streams: &mut Streams) -> ExitCode {
             return ExitCode::SUCCESS;
         }
     }
+    run_for_people(arguments, streams)
+}
+
+/// Carries out the command that `clap` reads. Not inlined: what it keeps on the stack would cost git's calls a page.
+#[inline(never)]
+fn run_for_people(arguments: &[OsString], streams: &mut Streams) -> ExitCode {
     let program = OsString::from("git-credential-pat");
     let line = std::iter::once(program).chain(arguments.iter().cloned());
     match parse(line) {

@@ -20,7 +20,8 @@ for argument; do
     *.o) nm --defined-only "$argument" ;;
     esac
 done 2>/dev/null | sed -n 's/^[0-9a-f]* [tTwW] //p' >"$scratch/symbols"
-c++filt <"$scratch/symbols" | sed 's/\[[0-9a-f]*\]//g' | paste "$scratch/symbols" - >"$scratch/names"
+c++filt <"$scratch/symbols" | sed 's/\[[0-9a-f]*\]//g' >"$scratch/readable"
+paste "$scratch/symbols" "$scratch/readable" >"$scratch/names"
 awk -F '\t' '
     /^#/ { next }
     NR == FNR { symbols[$2] = symbols[$2] $1 "\n"; next }
