@@ -44,7 +44,7 @@ fn machine(options: &Options) -> Table {
     let mut table = Table::new(&["", "measured with"]);
     let mut row = |name: &str, value: Option<String>| {
         if let Some(value) = value {
-            table.row([name.to_owned(), value]);
+            table.row([name.to_owned(), value.trim().to_owned()]);
         }
     };
     let now = OffsetDateTime::now_utc();
@@ -68,10 +68,12 @@ fn machine(options: &Options) -> Table {
     row(
         "file system of the test files",
         output(
-            "stat",
+            "findmnt",
             &[
-                "--file-system",
-                "--format=%T",
+                "--noheadings",
+                "--output",
+                "FSTYPE",
+                "--target",
                 options.folder.to_str().unwrap(),
             ],
         ),

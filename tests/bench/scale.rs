@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use crate::cache::Scenes;
@@ -123,11 +124,25 @@ fn import(ours: &Ours, scene: &Scene, count: usize) -> Option<Duration> {
     let start = Instant::now();
     let status = spawn.command(&[]).status().unwrap();
     let time = start.elapsed();
-    if !status.success() {
-        eprintln!("{}: cannot import {count} entries", ours.label());
+    let kept = kept(ours, scene);
+    if !status.success() || kept != count {
+        eprintln!("{}: imported {kept} of {count} entries", ours.label());
         return None;
     }
     Some(time)
+}
+
+/// The number of entries in the daemon, from "keeping 2 credentials".
+fn kept(ours: &Ours, scene: &Scene) -> usize {
+    let status = scene.spawn(&ours.path, &["cache", "status"], "nothing");
+    let output = status.command(&[]).stdout(Stdio::piped()).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    let rest = text.split("keeping ").nth(1).unwrap_or_default();
+    let digits = rest
+        .chars()
+        .take_while(|&letter| letter != ' ')
+        .filter(char::is_ascii_digit);
+    digits.collect::<String>().parse().unwrap_or(0)
 }
 
 pub fn commands(options: &Options, report: &mut Report) {
@@ -187,11 +202,7 @@ pub fn commands(options: &Options, report: &mut Report) {
 /// Runs one command of ours again and again. The entries must be there.
 pub fn command(program: &Path, scene: &Scene, storage: &str, words: &[&str], runs: usize) -> Times {
     let listed = scene.spawn(program, &["--storage", storage, "list"], "nothing");
-    let output = listed
-        .command(&[])
-        .stdout(std::process::Stdio::piped())
-        .output()
-        .unwrap();
+    let output = listed.command(&[]).stdout(Stdio::piped()).output().unwrap();
     assert!(
         String::from_utf8_lossy(&output.stdout).contains(HOST),
         "{storage}: no entries"
