@@ -19,7 +19,7 @@ for argument; do
     case $argument in
     *.o) nm --defined-only "$argument" ;;
     esac
-done 2>/dev/null | sed -n 's/^[0-9a-f]* [tTwW] //p' >"$scratch/symbols"
+done 2>/dev/null | sed -n 's/^[0-9a-f]* [tTwWbBdD] //p' >"$scratch/symbols"
 c++filt <"$scratch/symbols" | sed 's/\[[0-9a-f]*\]//g' >"$scratch/readable"
 paste "$scratch/symbols" "$scratch/readable" >"$scratch/names"
 awk -F '\t' '

@@ -1,6 +1,6 @@
 //! Moments and durations: the two clocks, and how durations are read and written.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use crate::platform;
 
@@ -43,9 +43,7 @@ pub type Clock = fn() -> Now;
 
 /// The machine's clocks.
 pub fn now() -> Now {
-    let unix_now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
+    let unix_now = platform::unix_now();
     Now {
         monotonic: platform::monotonic_now(),
         unix: unix_now.as_secs(),

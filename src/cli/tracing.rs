@@ -11,13 +11,13 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use super::streams::{Streams, bounded_error};
 use super::ui;
 use crate::credential::username::without_tokens;
 use crate::files::owned::open_to_append;
-use crate::platform::monotonic_now;
+use crate::platform::{monotonic_now, unix_now};
 use crate::terminal::{escape, with_causes};
 use crate::trace::{self, Event, milliseconds};
 
@@ -106,10 +106,7 @@ fn write_to(sinks: Vec<Box<dyn Write + Send>>) {
     let sinks = Mutex::new(sinks);
     trace::start(Box::new(move |event| {
         let passed = monotonic_now().saturating_sub(began);
-        let time = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
-        let line = line(time, process, passed, event);
+        let line = line(unix_now(), process, passed, event);
         let mut sinks = sinks.lock().unwrap_or_else(PoisonError::into_inner);
         for sink in &mut *sinks {
             // A trace that cannot be written changes nothing.

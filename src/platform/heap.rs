@@ -10,17 +10,22 @@ use std::cell::UnsafeCell;
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// More than a `get` uses. A longer process uses it up once.
-const SIZE: usize = 16 * 1024;
+/// A `get` uses two to three kB. A longer process uses it up once.
+const SIZE: usize = 8 * 1024;
 const ALIGNMENT: usize = 16;
 
 /// The program's allocator.
-#[repr(align(16))]
+// In this order: the number lies on the first page that is used.
+#[repr(C, align(16))]
 pub struct Heap {
-    room: UnsafeCell<[u8; SIZE]>,
     /// The bytes of the room that are taken.
-    used: AtomicUsize,
+    used: Used,
+    room: UnsafeCell<[u8; SIZE]>,
 }
+
+/// As long as the alignment of the room.
+#[repr(align(16))]
+struct Used(AtomicUsize);
 
 // SAFETY: the room is reached only through blocks, and no two blocks overlap: see `take`.
 unsafe impl Sync for Heap {}
@@ -31,7 +36,7 @@ impl Heap {
     pub const fn new() -> Self {
         Self {
             room: UnsafeCell::new([0; SIZE]),
-            used: AtomicUsize::new(0),
+            used: Used(AtomicUsize::new(0)),
         }
     }
 
@@ -40,7 +45,7 @@ impl Heap {
         if layout.align() > ALIGNMENT {
             return None;
         }
-        let mut used = self.used.load(Ordering::Relaxed);
+        let mut used = self.used.0.load(Ordering::Relaxed);
         loop {
             let start = used.next_multiple_of(layout.align());
             let end = start.checked_add(layout.size())?;
@@ -49,6 +54,7 @@ impl Heap {
             }
             let taken =
                 self.used
+                    .0
                     .compare_exchange_weak(used, end, Ordering::Acquire, Ordering::Relaxed);
             match taken {
                 Ok(_) => return Some(self.room.get().cast::<u8>().wrapping_add(start)),
@@ -69,9 +75,10 @@ impl Heap {
             return false;
         };
         let end_was = start + old;
-        let resized = self
-            .used
-            .compare_exchange(end_was, end, Ordering::AcqRel, Ordering::Relaxed);
+        let resized =
+            self.used
+                .0
+                .compare_exchange(end_was, end, Ordering::AcqRel, Ordering::Relaxed);
         resized.is_ok()
     }
 }
