@@ -33,5 +33,3 @@ pub mod secret;
 pub mod terminal;
 pub mod time;
 mod trace;
-
-pub use platform::heap::Heap;

@@ -2,11 +2,6 @@
 
 use std::process::ExitCode;
 
-use git_credential_pat::Heap;
-
-#[global_allocator]
-static HEAP: Heap = Heap::new();
-
 fn main() -> ExitCode {
     git_credential_pat::cli::run(std::env::args_os())
 }

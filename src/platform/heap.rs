@@ -14,10 +14,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 const SIZE: usize = 8 * 1024;
 const ALIGNMENT: usize = 16;
 
+#[global_allocator]
+static HEAP: Heap = Heap::new();
+
 /// The program's allocator.
 // In this order: the number lies on the first page that is used.
 #[repr(C, align(16))]
-pub struct Heap {
+struct Heap {
     /// The bytes of the room that are taken.
     used: Used,
     room: UnsafeCell<[u8; SIZE]>,
@@ -32,8 +35,7 @@ unsafe impl Sync for Heap {}
 
 impl Heap {
     /// With an empty room.
-    #[allow(clippy::new_without_default)]
-    pub const fn new() -> Self {
+    const fn new() -> Self {
         Self {
             room: UnsafeCell::new([0; SIZE]),
             used: Used(AtomicUsize::new(0)),

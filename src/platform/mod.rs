@@ -4,7 +4,7 @@
 compile_error!("git-credential-pat does not run on this system yet: see docs/architecture.md");
 
 pub mod arena;
-pub mod heap;
+mod heap;
 #[cfg(unix)]
 mod unix;
 #[cfg(unix)]
