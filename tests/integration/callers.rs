@@ -40,7 +40,8 @@ fn children_are_waited_for_whatever_the_caller_ignores() {
 #[test]
 fn too_few_descriptors_are_told() {
     let sandbox = Sandbox::new();
-    for words in ["--storage file get", "--storage file store"] {
+    sandbox.store_in_file("https://one.test", "alice");
+    for words in ["--storage file get", "--storage file erase"] {
         let request = lines(&[("protocol", "https"), ("host", "one.test")]);
         let output = process::run(&mut after(&sandbox, "ulimit -n 4", words), &request);
         assert_eq!(output.status.code(), Some(1), "{output:?}");
