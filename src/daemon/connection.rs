@@ -12,6 +12,8 @@ use crate::secret::Buffer;
 const IDLE: Duration = Duration::from_secs(2);
 /// A client that is not done after this long is dropped, even if it sends a byte now and then.
 const TOTAL: Duration = Duration::from_secs(5);
+/// In bytes: most requests are shorter, so that one read gets all.
+const USUAL: usize = 512;
 /// The limit of all requests together. Beyond it, a client is told to ask later.
 const REQUESTS: usize = 8 * REQUEST_LIMIT;
 
@@ -45,7 +47,7 @@ impl Connection {
     /// Ready at once: most clients have sent their request before they are accepted.
     pub(crate) fn new(stream: Stream) -> Self {
         let now = monotonic_now();
-        let request = Buffer::with_capacity(512);
+        let request = Buffer::with_capacity(USUAL);
         Self {
             stream,
             request,
@@ -66,7 +68,7 @@ impl Connection {
     pub(crate) fn read(&mut self, pending: usize) -> Progress {
         loop {
             let have = self.request.as_slice().len();
-            let mut wanted = HEADER;
+            let mut most = USUAL.saturating_sub(have);
             if have >= HEADER {
                 let header = self.request.as_slice()[..HEADER].try_into().ok();
                 let Some(Header { word, length }) =
@@ -80,14 +82,18 @@ impl Connection {
                 if pending + length > REQUESTS {
                     return Progress::Complete(Word::Busy);
                 }
-                wanted += length;
-                if have == wanted {
+                let wanted = HEADER + length;
+                if have >= wanted {
+                    // A client sends one request. The rest of its bytes count for nothing.
+                    self.request.truncate(wanted);
                     return Progress::Complete(word);
                 }
+                most = wanted - have;
+                self.request.reserve(most);
             }
             match self
                 .request
-                .read_from(&mut self.stream as &mut dyn Read, wanted - have)
+                .read_from(&mut self.stream as &mut dyn Read, most)
             {
                 Ok(0) => return Progress::Gone,
                 Ok(_) => {}

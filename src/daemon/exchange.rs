@@ -9,6 +9,9 @@ use super::transport::Stream;
 use crate::platform::{monotonic_now, wait_readable, wait_writable};
 use crate::secret::Buffer;
 
+/// In bytes: most answers are shorter, so that one read gets all.
+const USUAL: usize = 1024;
+
 /// Sends the request and reads the answer. `None` if the daemon closed the connection before it answered.
 pub(super) fn exchange(
     mut stream: Stream,
@@ -16,30 +19,32 @@ pub(super) fn exchange(
     deadline: Duration,
 ) -> Result<Option<(Option<Word>, Buffer)>, Error> {
     send(&mut stream, request.as_slice(), deadline)?;
-    let mut answer = Buffer::with_capacity(1024);
-    let mut wanted = HEADER;
-    let mut word = None;
-    while answer.as_slice().len() < wanted {
+    let mut answer = Buffer::with_capacity(USUAL);
+    let mut most = USUAL;
+    loop {
         wait(&stream, wait_readable, deadline)?;
-        match answer.read_from(
-            &mut stream as &mut dyn Read,
-            wanted - answer.as_slice().len(),
-        ) {
+        match answer.read_from(&mut stream as &mut dyn Read, most) {
             Ok(0) => return Ok(None),
             Ok(_) => {}
             Err(error) if is_temporary(error.kind()) => {}
             Err(error) if went_away(error.kind()) => return Ok(None),
             Err(_) => return Err(Error::Silent),
         }
-        if wanted == HEADER && answer.as_slice().len() == HEADER {
-            let header = answer.as_slice().try_into().ok();
-            let header = header.and_then(|bytes| Header::parse(bytes, ANSWER_LIMIT));
-            let Header { word: sent, length } = header.ok_or(Error::OtherVersion)?;
-            word = sent;
-            wanted += length;
+        let have = answer.as_slice().len();
+        let Some(header) = answer.as_slice().first_chunk::<HEADER>() else {
+            most = USUAL - have;
+            continue;
+        };
+        let header = Header::parse(header, ANSWER_LIMIT);
+        let Header { word, length } = header.ok_or(Error::OtherVersion)?;
+        let wanted = HEADER + length;
+        if have >= wanted {
+            answer.truncate(wanted);
+            return Ok(Some((word, answer)));
         }
+        most = wanted - have;
+        answer.reserve(most);
     }
-    Ok(Some((word, answer)))
 }
 
 /// Sends the whole request, or as much as the daemon reads: it may have answered already.

@@ -11,7 +11,7 @@ use super::connection::{Connection, Progress};
 use super::header::{HEADER, Word, compose, compose_word};
 use super::message::{self, Status};
 use super::place::SocketPlace;
-use super::transport::{self, Listener};
+use super::transport::{self, Listener, Stream};
 use crate::credential::Credential;
 use crate::platform::{self, Signals, arena, monotonic_now};
 use crate::protocol::Error;
@@ -28,6 +28,8 @@ const SWEEP: Duration = Duration::from_secs(1);
 const ROUND: Duration = Duration::from_secs(60);
 /// The limit of connections, each of which takes a descriptor.
 const MOST_CONNECTIONS: usize = 1024;
+/// So many clients are accepted before the others are looked at again.
+const MOST_TOGETHER: usize = 64;
 
 /// Runs until it has no entries or a client asks it to stop. Standard input already listens at `socket`. Call this before
 /// anything is opened: it closes every other descriptor, since those are the caller's.
@@ -53,6 +55,7 @@ pub fn run(socket: &Path) -> io::Result<()> {
         swept: now,
         is_asked_to_leave: false,
     };
+    platform::drop_program_pages();
     daemon.serve(&listener, signals, &place)
 }
 
@@ -157,18 +160,16 @@ impl Daemon {
         Ok((ready[0], ready[1]))
     }
 
-    /// Accepts every waiting client. Returns false if no descriptor is left for the next one.
+    /// Accepts the waiting clients, and answers each before the next one is accepted: most have sent their request. Returns
+    /// false if no descriptor is left for the next one.
     fn accept(&mut self, listener: &Listener) -> bool {
-        while self.connections.len() < self.most {
-            match listener.accept() {
-                Ok((stream, _)) => {
-                    // Root is no exception: root can run a client as this user.
-                    let is_ours = transport::peer_is_us(&stream).unwrap_or(false);
-                    if is_ours && stream.set_nonblocking(true).is_ok() {
-                        self.connections
-                            .extend(without_panic(|| Connection::new(stream)));
-                    }
-                }
+        for _ in 0..MOST_TOGETHER {
+            if self.connections.len() >= self.most || self.is_asked_to_leave {
+                return true;
+            }
+            match transport::accept(listener) {
+                Ok(Some(stream)) => self.greet(stream),
+                Ok(None) => {}
                 Err(error)
                     if matches!(
                         error.kind(),
@@ -181,14 +182,29 @@ impl Daemon {
         true
     }
 
+    /// Serves a new client. Keeps the connection if something is left to do.
+    fn greet(&mut self, stream: Stream) {
+        let mut pending = self.pending();
+        let connection = without_panic(|| {
+            let mut connection = Connection::new(stream);
+            let now = connection.heard;
+            let stays = self.attend_to(&mut connection, now, &mut pending);
+            stays.then_some(connection)
+        });
+        self.connections.extend(connection.flatten());
+    }
+
+    /// The bytes of all unfinished requests.
+    fn pending(&self) -> usize {
+        let requests = self.connections.iter().map(|open| &open.request);
+        requests.map(|request| request.as_slice().len()).sum()
+    }
+
     /// Serves every connection that is ready, and drops those that are done or too slow.
     fn attend(&mut self) {
         let now = monotonic_now();
+        let mut pending = self.pending();
         let mut connections = std::mem::take(&mut self.connections);
-        let mut pending: usize = connections
-            .iter()
-            .map(|connection| connection.request.as_slice().len())
-            .sum();
         connections.retain_mut(|connection| {
             // A daemon that stops acknowledges nothing: a dropped client asks again, and reaches the next daemon. So does
             // a client that has not read its whole answer yet. Only a list is too long for one write.

@@ -135,7 +135,8 @@ impl Folder {
     }
 
     /// Replaces a file by `pieces`, and returns when they are on the disk. After any failure, a power cut included, the file
-    /// has the old bytes or the new ones. The next process removes the leftover of a killed one.
+    /// has the old bytes or the new ones. The next process removes the leftover of a killed one. Fails if the file would be
+    /// too large to be read again.
     pub fn replace(
         &self,
         name: impl AsRef<OsStr>,
@@ -155,6 +156,11 @@ impl Folder {
         _lock: &Lock,
     ) -> Result<(), Error> {
         let name = name.as_ref();
+        let length: usize = pieces.iter().map(|piece| piece.len()).sum();
+        if length > LARGEST {
+            let cause = io::ErrorKind::FileTooLarge.into();
+            return Err(system("write", &self.path.join(name), cause));
+        }
         let new = &new_of(name);
         let path = self.path.join(new);
         // A killed process leaves it. Only this user can write here, and no other program uses the name.

@@ -87,6 +87,16 @@ impl Precedence {
         Self(orders)
     }
 
+    /// Whether any storage has an unexpired entry for the protocol and host of `key`.
+    pub(crate) fn has_host(&self, key: &Key) -> bool {
+        let at_host = Query {
+            path: None,
+            username: None,
+            ..Query::of(key)
+        };
+        self.answer(&at_host).is_some()
+    }
+
     /// The index of the storage that answers `query`, and the key of its answer.
     pub(crate) fn answer(&self, query: &Query) -> Option<(usize, &Key)> {
         let wanted = Wanted::of(query)?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::known::{Known, LookupOutcome};
-use super::{Error, Journal};
+use super::{Error, Journal, MOST};
 use crate::credential::Credential;
 
 impl Journal {
@@ -21,6 +21,27 @@ impl Journal {
     ) -> Result<(), Error> {
         self.change(unix_now, |contents| contents.learn(credential, learn))
             .map(drop)
+    }
+
+    /// As [`Journal::learn`], for each of these. Of very many, the last ones: the journal would drop the others at once.
+    pub fn learn_all(
+        &self,
+        all: &[&Credential],
+        unix_now: u64,
+        mut learn: impl FnMut(&Credential, &mut Known),
+    ) -> Result<(), Error> {
+        let last = &all[all.len().saturating_sub(MOST)..];
+        if last.is_empty() {
+            return Ok(());
+        }
+        self.change(unix_now, |contents| {
+            let mut is_learnt = false;
+            for credential in last {
+                is_learnt |= contents.learn(credential, |known| learn(credential, known));
+            }
+            is_learnt
+        })
+        .map(drop)
     }
 
     /// Takes the right to ask the forge of this token now: one process in the time `every` has it, and it counts as asked

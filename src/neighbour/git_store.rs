@@ -14,11 +14,20 @@ use crate::secret::Secret;
 
 /// git's own limit for a line of a credential.
 const LONGEST: usize = 64 * 1024;
+/// A file of the largest size has fewer lines, unless they are shorter than any token.
+const MOST: usize = 1_000_000;
 
 /// Its files in its own order.
 #[derive(Debug)]
 pub struct GitStore {
-    pub(super) files: Vec<PathBuf>,
+    files: Vec<PathBuf>,
+    most: usize,
+}
+
+impl GitStore {
+    pub(super) fn of(files: Vec<PathBuf>) -> Self {
+        Self { files, most: MOST }
+    }
 }
 
 impl Neighbour for GitStore {
@@ -27,7 +36,7 @@ impl Neighbour for GitStore {
     }
 
     fn read(&self) -> Reading {
-        let mut reading = Reading::default();
+        let mut reading = Reading::of_at_most(self.most);
         for path in &self.files {
             let Some(bytes) = reading.open(path) else {
                 continue;
@@ -110,7 +119,7 @@ mod tests {
         let path = home.path().join(".git-credentials");
         std::fs::write(&path, text).unwrap();
         let files = vec![home.path().join("none"), path.clone()];
-        let store = GitStore { files };
+        let store = GitStore::of(files);
         (home, path, store)
     }
 
@@ -205,9 +214,10 @@ mod tests {
     #[test]
     fn never_more_than_so_many() {
         let line = |number: usize| format!("https://a:tok@{number}.test\n");
-        let text: String = (0..super::super::MOST + 5).map(line).collect();
-        let (_home, _, store) = store(text.as_bytes());
+        let text: String = (0..15).map(line).collect();
+        let (_home, _, mut store) = store(text.as_bytes());
+        store.most = 10;
         let reading = store.read();
-        assert_eq!((reading.skipped.count, reading.surplus), (0, 5));
+        assert_eq!((reading.found.len(), reading.surplus), (10, 5));
     }
 }

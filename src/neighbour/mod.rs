@@ -32,8 +32,8 @@ pub mod glab;
 mod locate;
 pub mod netrc;
 
-/// The most entries that are read from one neighbour. The rest are counted.
-pub const MOST: usize = 10_000;
+/// The most entries that are read from one neighbour, unless it says otherwise. The rest are counted.
+const MOST: usize = 10_000;
 /// Longer than any name or token.
 const LONGEST: usize = 16 * 1024;
 /// The most skipped entries that are named.
@@ -140,21 +140,40 @@ impl Found {
 }
 
 /// The entries of a neighbour.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Reading {
     /// The usable entries, in the order in which the neighbour would answer.
     pub found: Vec<Found>,
     /// Entries that cannot be used.
     pub skipped: SkippedEntries,
-    /// The number of entries beyond [`MOST`].
+    /// The number of entries beyond the most that are read.
     pub surplus: usize,
     /// Places that could not be read.
     pub troubles: Vec<Error>,
     /// The indices in `found` by key.
     by_key: HashMap<Key, Vec<usize>>,
+    most: usize,
+}
+
+impl Default for Reading {
+    fn default() -> Self {
+        Self::of_at_most(MOST)
+    }
 }
 
 impl Reading {
+    /// Has no entries yet, and takes at most so many.
+    fn of_at_most(most: usize) -> Self {
+        Self {
+            found: Vec::new(),
+            skipped: SkippedEntries::default(),
+            surplus: 0,
+            troubles: Vec::new(),
+            by_key: HashMap::new(),
+            most,
+        }
+    }
+
     /// Adds the credential in `said`, or counts the entry in `line` of `place` as skipped.
     pub fn take(&mut self, said: Option<Query>, place: &Place, line: Option<usize>) {
         let Some(found) = said.and_then(|said| Found::new(said, place.clone())) else {
@@ -175,7 +194,7 @@ impl Reading {
         if is_known {
             return;
         }
-        if self.found.len() < MOST {
+        if self.found.len() < self.most {
             same_key.push(self.found.len());
             self.found.push(found);
         } else {
@@ -376,7 +395,7 @@ mod samples {
     #[test]
     fn files_of_git_credential_store_are_read_as_git_reads_them() {
         each("git-store", "credentials", |file, _| {
-            Box::new(GitStore { files: vec![file] })
+            Box::new(GitStore::of(vec![file]))
         });
     }
 

@@ -125,7 +125,7 @@ pub struct Harvest {
     /// The skipped entries by neighbour.
     pub skipped: Vec<(&'static str, SkippedEntries)>,
     /// The number of unread entries by neighbour.
-    pub surplus: Vec<(&'static str, usize)>,
+    pub surplus: Vec<(&'static str, usize, usize)>,
     /// Sources that could not be read.
     pub troubles: Vec<Error>,
 }
@@ -168,7 +168,7 @@ impl Neighbours {
                         let told = configured("store", "--file", home, &mut neighbours.untold);
                         locate::git_store(&folders, told)
                     });
-                    Box::new(GitStore { files })
+                    Box::new(GitStore::of(files))
                 }
                 Source::Netrc(file) => {
                     let file = file.clone().unwrap_or_else(|| locate::netrc(&folders));
@@ -289,6 +289,7 @@ impl Harvest {
             let problems = counted(count, "problem", "problems");
             format!("read {name}: {credentials}, {problems}")
         });
+        let read = reading.found.len();
         let copies = reading.found.into_iter();
         self.copies
             .extend(copies.map(|found| Copied { found, owner }));
@@ -296,7 +297,7 @@ impl Harvest {
             self.skipped.push((neighbour.name(), reading.skipped));
         }
         if reading.surplus > 0 {
-            self.surplus.push((neighbour.name(), reading.surplus));
+            self.surplus.push((neighbour.name(), reading.surplus, read));
         }
         for trouble in reading.troubles {
             let said = trouble.to_string();

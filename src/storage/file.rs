@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use self::paragraphs::{TextChange, first_entry, matching, paragraphs, parse, under_key};
-use super::{Cause, Error, Expected, Listed, Position, Storage, StorageKind};
+use super::{Cause, Error, Expected, Insertion, Listed, Position, Storage, StorageKind};
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::credential::query::Query;
@@ -84,6 +84,16 @@ impl PlaintextFile {
         }
     }
 
+    /// Makes the default folder. One that the user names must exist.
+    fn folder_to_write(&self) -> Result<Option<Folder>, files::Error> {
+        if self.is_default {
+            return Folder::make(&self.folder).map(Some);
+        }
+        let folder = self.open()?;
+        let missing = || files::Error::missing(&self.folder);
+        folder.map(Some).ok_or_else(missing)
+    }
+
     fn contents(&self, operation: &'static str) -> Result<Option<Buffer>, Error> {
         let read = || match self.open()? {
             Some(folder) => folder.read(&self.name),
@@ -148,14 +158,7 @@ impl Storage for PlaintextFile {
         position: Position,
         expected: Expected<'_>,
     ) -> Result<bool, Error> {
-        let folder = if self.is_default {
-            Folder::make(&self.folder).map(Some)
-        } else {
-            let missing = || files::Error::missing(&self.folder);
-            self.open()
-                .and_then(|folder| folder.map(Some).ok_or_else(missing))
-        };
-        self.rewrite(folder, "store", Patience::Queue, |old| {
+        self.rewrite(self.folder_to_write(), "store", Patience::Queue, |old| {
             let (replaced, known) = under_key(old, &credential.key);
             if known.as_ref() == Some(credential) {
                 return Ok((None, true));
@@ -172,6 +175,24 @@ impl Storage for PlaintextFile {
             let change = TextChange::with_entry(replaced, at, banner, credential)?;
             Ok((Some(change), true))
         })
+    }
+
+    /// Writes the file once: all are inserted, or none.
+    fn insert_all_behind(
+        &self,
+        all: &[Insertion<'_>],
+        stored: &mut dyn FnMut(usize, bool) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        if all.is_empty() {
+            return Ok(());
+        }
+        let are_stored = self.rewrite(self.folder_to_write(), "store", Patience::Queue, |old| {
+            TextChange::with_insertions(old, BANNER, all)
+        })?;
+        for (index, is_stored) in are_stored.into_iter().enumerate() {
+            stored(index, is_stored)?;
+        }
+        Ok(())
     }
 
     fn set_expiry(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {
@@ -250,7 +271,12 @@ fn failed(operation: &'static str, cause: impl Into<Cause>) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+    use std::io::Write;
+    use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
+
+    use proptest::collection::{hash_map, vec};
+    use proptest::option;
+    use proptest::prelude::*;
 
     use super::*;
     use crate::secret::Secret;
@@ -484,6 +510,76 @@ mod tests {
             assert_eq!(listed, same);
             let found = file.get(&Query::exact(&listed.key)).unwrap();
             assert!(found.as_ref() == Some(kept));
+        }
+    }
+
+    /// Text of a file: entries of two users at three hosts, one of them twice, and paragraphs that are no entry.
+    fn texts() -> impl Strategy<Value = Vec<usize>> {
+        vec(0..9_usize, 0..6)
+    }
+
+    fn text_of(kinds: &[usize], has_end: bool) -> Vec<u8> {
+        let mut text = Vec::new();
+        for kind in kinds {
+            let (host, user, secret) = (kind % 3, kind / 3 % 2, kind % 2);
+            let paragraph = match kind {
+                6 => "# a comment\n\n".to_owned(),
+                7 => "not an entry\r\n\r\n".to_owned(),
+                8 => "\n".to_owned(),
+                _ => format!(
+                    "protocol=https\nhost={host}.test\nusername=user-{user}\npassword=made-up-{secret}\n\n"
+                ),
+            };
+            text.extend_from_slice(paragraph.as_bytes());
+        }
+        if !has_end {
+            text.extend_from_slice(b"no end");
+        }
+        text
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(150))]
+
+        #[test]
+        fn all_at_once_are_inserted_as_one_after_the_other(
+            kinds in texts(),
+            has_end in any::<bool>(),
+            offered in hash_map((0..4_usize, 0..3_usize), (0..3_usize, option::of(0..2_usize)), 0..6),
+        ) {
+            let secret = |number: usize| format!("made-up-{number}");
+            let made = |host: usize, user: usize, number: usize| {
+                credential(&format!("{host}.test"), &format!("user-{user}"), &secret(number))
+            };
+            let mut pairs = Vec::new();
+            for ((host, user), (new, known)) in offered {
+                pairs.push((made(host, user, new), known.map(|known| made(host, user, known))));
+            }
+            let insertions: Vec<_> = pairs
+                .iter()
+                .map(|(credential, known)| Insertion { known: known.as_ref(), credential })
+                .collect();
+            let [mut one, mut all] = [storage(), storage()];
+            for (_, file) in [&mut one, &mut all] {
+                Folder::make(&file.folder).unwrap();
+                let mut options = std::fs::File::options();
+                options.write(true).create(true).mode(0o600);
+                let mut opened = options.open(file.path()).unwrap();
+                opened.write_all(&text_of(&kinds, has_end)).unwrap();
+            }
+            let mut expected = Vec::new();
+            for insertion in &insertions {
+                expected.push(one.1.insert_behind(insertion.known, insertion.credential).unwrap());
+            }
+            let mut stored = Vec::new();
+            all.1.insert_all_behind(&insertions, &mut |index, is_stored| {
+                assert_eq!(index, stored.len());
+                stored.push(is_stored);
+                Ok(())
+            }).unwrap();
+            prop_assert_eq!(stored, expected);
+            let text = |file: &PlaintextFile| std::fs::read_to_string(file.path()).unwrap();
+            prop_assert_eq!(text(&all.1), text(&one.1));
         }
     }
 }

@@ -66,6 +66,20 @@ pub trait Storage: fmt::Debug {
         self.put(credential, Position::Behind, Expected::Still(known))
     }
 
+    /// Inserts each of `all`, as [`Storage::insert_behind`] does, in this order. No two have the same key. Calls `stored` with
+    /// the index of each, and whether it was stored. A storage that writes all at once calls it after that.
+    fn insert_all_behind(
+        &self,
+        all: &[Insertion<'_>],
+        stored: &mut dyn FnMut(usize, bool) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        for (index, insertion) in all.iter().enumerate() {
+            let is_stored = self.insert_behind(insertion.known, insertion.credential)?;
+            stored(index, is_stored)?;
+        }
+        Ok(())
+    }
+
     /// Sets the expiry of the entry with `kept`'s key, if its secrets are still `kept`'s. Returns whether there was such an
     /// entry. The order of the entries stays.
     fn set_expiry(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error>;
@@ -107,6 +121,13 @@ pub enum Position {
     Newest,
     /// It answers last. An entry with the same key keeps its place.
     Behind,
+}
+
+/// A credential to insert, and the entry under its key that it may replace.
+#[derive(Debug, Clone, Copy)]
+pub struct Insertion<'a> {
+    pub known: Option<&'a Credential>,
+    pub credential: &'a Credential,
 }
 
 /// The entry that may be replaced.

@@ -1,7 +1,9 @@
 //! A storage that tells the trace each question, its answer and how long it took.
 
+use std::cell::Cell;
+
 use super::trace_words::{answer_to, asked_for, contents, expiry_words, named};
-use super::{Error, Expected, Listed, Position, Storage, StorageKind};
+use super::{Error, Expected, Insertion, Listed, Position, Storage, StorageKind};
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
@@ -85,6 +87,25 @@ impl Storage for Traced {
                 } else {
                     format!("did not store {name}: another process has changed the entry")
                 }
+            },
+        )
+    }
+
+    fn insert_all_behind(
+        &self,
+        all: &[Insertion<'_>],
+        stored: &mut dyn FnMut(usize, bool) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let count = Cell::new(0);
+        let mut tell = |index: usize, is_stored: bool| {
+            count.set(count.get() + usize::from(is_stored));
+            stored(index, is_stored)
+        };
+        self.timed(
+            || self.0.insert_all_behind(all, &mut tell),
+            |()| {
+                let entries = counted(count.get(), "entry", "entries");
+                format!("has stored {entries} behind the others")
             },
         )
     }

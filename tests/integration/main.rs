@@ -38,6 +38,7 @@ mod import_law;
 mod import_sources;
 mod install;
 mod keychain;
+mod large_import;
 mod last_use;
 mod listing;
 mod logout;

@@ -4,7 +4,6 @@ use super::super::messages::counted;
 use super::super::streams::Streams;
 use super::super::ui;
 use crate::config::account::Account;
-use crate::neighbour::MOST;
 use crate::neighbour::configured::path_teller;
 use crate::neighbour::registry::Harvest;
 use crate::tasks::import::offer::Offer;
@@ -26,8 +25,8 @@ pub(super) fn unread(streams: &mut Streams, harvest: &Harvest) {
         }
         ui::warn(streams, &what, None);
     }
-    for (name, count) in &harvest.surplus {
-        let what = format!("{name} has {count} entries more than the {MOST} that were read");
+    for (name, count, read) in &harvest.surplus {
+        let what = format!("{name} has {count} entries more than the {read} that were read");
         let hint = "remove what is imported with --remove-source, and import the rest then";
         ui::warn(streams, &what, Some(hint));
     }

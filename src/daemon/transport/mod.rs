@@ -7,5 +7,5 @@ mod unix;
 use self::unix as imp;
 
 pub use self::imp::{
-    Listener, Stream, connect, is_bound_to, listen, listener_at_stdin, peer_is_us, wait_any,
+    Listener, Stream, accept, connect, is_bound_to, listen, listener_at_stdin, peer_is_us, wait_any,
 };

@@ -58,6 +58,14 @@ pub fn connect(path: &Path, deadline: Duration) -> io::Result<Option<Stream>> {
     }
 }
 
+/// Accepts a client whose process runs as this user; `None`: another user's, root's too, since root can run a client as this
+/// user. The stream does not block. Fails with `WouldBlock` if none waits.
+pub fn accept(listener: &Listener) -> io::Result<Option<Stream>> {
+    let stream = next_stream(listener)?;
+    let is_ours = peer_is_us(&stream).unwrap_or(false);
+    Ok(is_ours.then_some(stream))
+}
+
 /// Whether the process at the other end runs as this user. Root is no exception.
 pub fn peer_is_us(stream: &Stream) -> io::Result<bool> {
     Ok(peer_uid(stream)? == effective_uid())
@@ -163,6 +171,21 @@ fn stream_socket(blocks: bool) -> io::Result<OwnedFd> {
     flags.set(SocketFlags::NONBLOCK, !blocks);
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
     Ok(socket)
+}
+
+#[cfg(not(target_os = "macos"))]
+fn next_stream(listener: &Listener) -> io::Result<Stream> {
+    use rustix::net::{SocketFlags, accept_with};
+
+    let stream = accept_with(listener, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK)?;
+    Ok(stream.into())
+}
+
+#[cfg(target_os = "macos")]
+fn next_stream(listener: &Listener) -> io::Result<Stream> {
+    let (stream, _) = listener.accept()?;
+    stream.set_nonblocking(true)?;
+    Ok(stream)
 }
 
 /// Returns a new socket that no child process inherits, except one that another thread starts at the same moment.

@@ -9,8 +9,8 @@ use crate::files::{Error, Ownership, open_in, read_all, system, unusable};
 use crate::platform::{FileFacts, OpenFolder, is_kernels, open_any};
 use crate::secret::Buffer;
 
-/// Larger than any file of credentials that a person has.
-const LARGEST: usize = 16 * 1024 * 1024;
+/// A larger file is none of credentials, and reading it would take long.
+const LARGEST: usize = 64 * 1024 * 1024;
 /// More links than these lead in a circle.
 const LINKS: usize = 32;
 

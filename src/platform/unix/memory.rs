@@ -81,6 +81,59 @@ impl Drop for Pages {
     }
 }
 
+/// Unmaps the pages of the program's code and constants, which the system maps again from its cache where they are used. Those
+/// that only the start needed then count no longer as this process's memory.
+#[cfg(target_os = "linux")]
+pub fn drop_program_pages() {
+    // SAFETY: the callback takes no data, and lives as long as the call.
+    unsafe { libc::dl_iterate_phdr(Some(drop_segments), ptr::null_mut()) };
+}
+
+/// Does nothing: elsewhere the system does not tell where the program lies.
+#[cfg(not(target_os = "linux"))]
+pub fn drop_program_pages() {}
+
+/// Unmaps the segments of one object that are never written. Relocated constants lie in a segment that is writable at first.
+#[cfg(target_os = "linux")]
+unsafe extern "C" fn drop_segments(
+    object: *mut libc::dl_phdr_info,
+    _size: libc::size_t,
+    _data: *mut libc::c_void,
+) -> libc::c_int {
+    let page = rustix::param::page_size();
+    // SAFETY: the system passes a valid object, whose headers are mapped for as long as the object is.
+    let (base, headers) = unsafe {
+        let object = &*object;
+        let count = usize::from(object.dlpi_phnum);
+        (
+            object.dlpi_addr,
+            std::slice::from_raw_parts(object.dlpi_phdr, count),
+        )
+    };
+    for header in headers {
+        if header.p_type != libc::PT_LOAD || header.p_flags & libc::PF_W != 0 {
+            continue;
+        }
+        let (Ok(start), Ok(len)) = (
+            usize::try_from(base.wrapping_add(header.p_vaddr)),
+            usize::try_from(header.p_filesz),
+        ) else {
+            continue;
+        };
+        let first = start - start % page;
+        let whole = (start + len).saturating_sub(first);
+        // SAFETY: these pages are a private mapping of a file and were never written, so that they read the same again.
+        let _ = unsafe {
+            rustix::mm::madvise(
+                ptr::without_provenance_mut(first),
+                whole,
+                rustix::mm::Advice::LinuxDontNeed,
+            )
+        };
+    }
+    0
+}
+
 /// No core file, no tracing, no reading of our memory by other processes of the same user.
 pub fn harden() {
     let _ = setrlimit(

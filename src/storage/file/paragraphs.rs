@@ -2,8 +2,10 @@
 //!
 //! A blank line ends a paragraph. A paragraph that is no entry stays, byte for byte, when the file is written anew.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
+use super::super::{Expected, Insertion};
 use crate::credential::Credential;
 use crate::credential::key::Key;
 use crate::credential::query::Query;
@@ -11,13 +13,16 @@ use crate::protocol::read::{self, AttributeLines};
 use crate::protocol::{self, write};
 use crate::secret::Buffer;
 
+/// In bytes: more than the text of most entries.
+const USUAL: usize = 160;
+
 /// A change of the text: some paragraphs are removed, and one entry is added.
 #[derive(Default)]
 pub(super) struct TextChange {
     /// In their order.
     pub(super) removed: Vec<Range<usize>>,
-    /// The entry, and its position in the old text: not before a removed paragraph.
-    pub(super) added: Option<(usize, Buffer)>,
+    /// Entries, and their positions in the old text, in their order: not within a removed paragraph.
+    pub(super) added: Vec<(usize, Buffer)>,
     /// Additional bytes that must fit on the disk.
     pub(super) room: usize,
 }
@@ -35,20 +40,75 @@ impl TextChange {
         text.push(b"\n");
         Ok(Self {
             removed,
-            added: Some((at, text)),
+            added: vec![(at, text)],
             room: 0,
         })
     }
 
+    /// Inserts `all` behind the entries of `old`, one after the other. Returns whether each was stored, too. An entry with the
+    /// same key keeps its place.
+    pub(super) fn with_insertions(
+        old: &[u8],
+        banner: &[u8],
+        all: &[Insertion<'_>],
+    ) -> Result<(Option<Self>, Vec<bool>), protocol::Error> {
+        let mut by_key: HashMap<Key, (Vec<Range<usize>>, Credential)> = HashMap::new();
+        for range in paragraphs(old) {
+            let Some(entry) = parse(&old[range.clone()]) else {
+                continue;
+            };
+            let mut ranges = by_key
+                .remove(&entry.key)
+                .map_or_else(Vec::new, |known| known.0);
+            ranges.push(range);
+            by_key.insert(entry.key.clone(), (ranges, entry));
+        }
+        let mut change = Self::default();
+        let mut stored = vec![true; all.len()];
+        let mut new = Buffer::with_capacity(all.len() * USUAL);
+        if old.is_empty() {
+            new.push(banner);
+        }
+        // The last one comes first.
+        for (index, insertion) in all.iter().enumerate().rev() {
+            let credential = insertion.credential;
+            let Some((ranges, known)) = by_key.remove(&credential.key) else {
+                write::entry(credential, &mut new)?;
+                new.push(b"\n");
+                continue;
+            };
+            if known == *credential {
+                continue;
+            }
+            stored[index] = Expected::Still(insertion.known).is_met(Some(&known));
+            if stored[index] {
+                let at = ranges.last().map_or(0, |last| last.end);
+                let replaced = Self::with_entry(ranges, at, b"", credential)?;
+                change.removed.extend(replaced.removed);
+                change.added.extend(replaced.added);
+            }
+        }
+        if !new.as_slice().is_empty() {
+            change.added.push((first_entry(old), new));
+        }
+        if change.added.is_empty() {
+            return Ok((None, stored));
+        }
+        change.removed.sort_unstable_by_key(|range| range.start);
+        change.added.sort_by_key(|(at, _)| *at);
+        Ok((Some(change), stored))
+    }
+
     /// Returns the new text in pieces.
     pub(super) fn pieces<'a>(&'a self, old: &'a [u8]) -> Vec<&'a [u8]> {
-        let mut pieces = Vec::with_capacity(self.removed.len() + 4);
+        let mut pieces = Vec::with_capacity(self.removed.len() + 3 * self.added.len() + 1);
         let mut start = 0;
-        for range in &self.removed {
-            pieces.push(&old[start..range.start]);
-            start = range.end;
-        }
-        if let Some((at, text)) = &self.added {
+        let mut removed = self.removed.iter().peekable();
+        for (at, text) in &self.added {
+            while let Some(range) = removed.next_if(|range| range.start < *at) {
+                pieces.push(&old[start..range.start]);
+                start = range.end;
+            }
             let before = &old[start..*at];
             pieces.push(before);
             pieces.push(match before {
@@ -59,6 +119,10 @@ impl TextChange {
             });
             pieces.push(text.as_slice());
             start = *at;
+        }
+        for range in removed {
+            pieces.push(&old[start..range.start]);
+            start = range.end;
         }
         pieces.push(&old[start..]);
         pieces.retain(|piece| !piece.is_empty());

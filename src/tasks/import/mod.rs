@@ -10,17 +10,16 @@ pub mod offer;
 pub mod paths;
 pub mod removal;
 pub mod sources;
+mod store;
 mod view;
 
-use std::cmp::Reverse;
+use std::cell::OnceCell;
 use std::collections::HashMap;
-use std::time::Duration;
 
 use self::offer::{InvalidReason, Offer, Verdict, merged};
 use self::view::StorageView;
 use crate::config::account::Account;
 use crate::credential::Credential;
-use crate::credential::expiry::ExpirySource;
 use crate::credential::key::Key;
 use crate::credential::query::Query;
 use crate::helper::candidate::is_good;
@@ -29,17 +28,10 @@ use crate::helper::notice::{Notice, Outcome};
 use crate::helper::precedence::{Precedence, queries};
 use crate::helper::storages::Storages;
 use crate::journal::Journal;
-use crate::journal::mark::Mark;
 use crate::journal::snapshot::Snapshot;
 use crate::neighbour::registry::Harvest;
-use crate::secret::Secret;
 use crate::storage::{Error, Storage, StorageKind, if_reached};
 use crate::time::Now;
-
-/// A keychain counts in seconds: two items that are stored with this pause have different times.
-const PAUSE: Duration = Duration::from_millis(1020);
-/// For one host, so many offers are stored a pause apart. The rest are stored together before them.
-const MOST_RANKS: usize = 10;
 
 /// An import, with the contents of the storages before it.
 pub struct Import<'a> {
@@ -51,6 +43,8 @@ pub struct Import<'a> {
     /// The index of the storage that gets the credentials.
     target: usize,
     precedence: Precedence,
+    /// Read once for all offers, when the first one asks: the file may be large.
+    file_now: OnceCell<HashMap<Key, Credential>>,
     now: Now,
 }
 
@@ -98,6 +92,7 @@ impl<'a> Import<'a> {
             marks: journal.snapshot().unwrap_or_default(),
             target,
             precedence,
+            file_now: OnceCell::new(),
             now,
         };
         Ok(Outcome { value, notices })
@@ -155,38 +150,18 @@ impl<'a> Import<'a> {
         offers
     }
 
-    /// Stores `offers`, and says in each whether it was stored. An offer stays out if another secret was stored under its key
-    /// since the preview, or its own was marked as invalid. `pause` waits; `progress` gets the number of each offer and their count.
-    ///
-    /// The first offer of a host answers before the others, as it does at its source.
-    pub fn store(
-        &self,
-        offers: &mut [&mut Offer],
-        pause: &mut dyn FnMut(Duration),
-        progress: &mut dyn FnMut(usize, usize),
-    ) -> Result<(), Error> {
-        let marks = self.journal.snapshot().unwrap_or_default();
-        let mut last_rank = None;
-        for (number, (rank, index)) in (1..).zip(self.order(offers)) {
-            if last_rank.is_some_and(|last| last != rank) {
-                pause(PAUSE);
-            }
-            last_rank = Some(rank);
-            progress(number, offers.len());
-            let offer = &mut *offers[index];
-            let is_accepted = matches!(offer.verdict, Verdict::Invalid { .. });
-            if is_accepted || marks.mark_of(&offer.credential).is_none() {
-                offer.is_imported = self.store_one(offer)?;
-            }
-        }
-        Ok(())
-    }
-
     /// Whether a storage that lasts has `credential` now.
     pub fn is_kept(&self, credential: &Credential) -> Result<bool, Error> {
         let exact = Query::exact(&credential.key);
         for (storage, _) in &self.storages {
             if !storage.kind().lasts() {
+                continue;
+            }
+            if storage.kind() == StorageKind::File {
+                let found = self.file_now(*storage)?.get(&credential.key);
+                if found.is_some_and(|found| found.has_same_secrets(credential)) {
+                    return Ok(true);
+                }
                 continue;
             }
             let found = if_reached(storage.get(&exact))?.flatten();
@@ -195,6 +170,15 @@ impl<'a> Import<'a> {
             }
         }
         Ok(false)
+    }
+
+    /// The entries of the plaintext file after the import.
+    fn file_now(&self, file: &dyn Storage) -> Result<&HashMap<Key, Credential>, Error> {
+        if let Some(entries) = self.file_now.get() {
+            return Ok(entries);
+        }
+        let entries = StorageView::read(file)?.entries;
+        Ok(self.file_now.get_or_init(|| entries))
     }
 
     fn invalid_reason(&self, credential: &Credential) -> Option<InvalidReason> {
@@ -237,6 +221,9 @@ impl<'a> Import<'a> {
 
     /// A credential with another key that answers now, and no longer would if `key` were stored in the target.
     fn shadowed(&self, key: &Key) -> Option<(StorageKind, Key)> {
+        if !self.precedence.has_host(key) {
+            return None;
+        }
         // An entry that replaces an expired one takes its place, which may be the first.
         let (target, view) = &self.storages[self.target];
         let replaces_expired = view
@@ -255,85 +242,6 @@ impl<'a> Import<'a> {
         }
         None
     }
-
-    /// The indices of `offers` in the order of storing, each with its rank. A pause separates two ranks.
-    fn order(&self, offers: &[&mut Offer]) -> Vec<(usize, usize)> {
-        let mut order: Vec<usize> = (0..offers.len()).collect();
-        // A credential for all paths answers before one for a single path.
-        order.sort_by_key(|&index| offers[index].credential.key.path.is_some());
-        if self.storages[self.target].0.kind() != StorageKind::Keychain {
-            return order.into_iter().map(|index| (0, index)).collect();
-        }
-        let mut counts = HashMap::new();
-        let mut ranked = Vec::new();
-        for index in order {
-            let key = &offers[index].credential.key;
-            let count = counts.entry((&key.protocol, &key.host)).or_insert(0);
-            ranked.push(((*count).min(MOST_RANKS - 1), index));
-            *count += 1;
-        }
-        // The newest item answers.
-        ranked.reverse();
-        ranked.sort_by_key(|(rank, _)| Reverse(*rank));
-        ranked
-    }
-
-    fn store_one(&self, offer: &Offer) -> Result<bool, Error> {
-        let credential = &offer.credential;
-        if offer.verdict == Verdict::SameWithExpiry {
-            for (storage, _) in &self.storages {
-                if_reached(storage.set_expiry(credential, credential.expiry))?;
-            }
-        } else {
-            let (target, view) = &self.storages[self.target];
-            if !target.insert_behind(view.entries.get(&credential.key), credential)? {
-                return Ok(false);
-            }
-            if matches!(offer.verdict, Verdict::Invalid { .. }) {
-                let _ = self.journal.clear(credential, None, self.now.unix);
-            }
-            self.supersede_others(credential)?;
-        }
-        self.note(credential);
-        Ok(true)
-    }
-
-    /// Marks the secrets that `credential` has replaced, and removes those that would answer before it.
-    fn supersede_others(&self, credential: &Credential) -> Result<(), Error> {
-        for (index, (storage, view)) in self.storages.iter().enumerate() {
-            let Some(other) = view.entries.get(&credential.key) else {
-                continue;
-            };
-            if !is_good(other, self.now) || other.has_same_secrets(credential) {
-                continue;
-            }
-            let _ = self.journal.mark(other, Mark::Superseded, self.now.unix);
-            if index < self.target {
-                if_reached(storage.erase(&other.as_rejected()))?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Notes the issuer and the expiry of `credential` in the journal. Begins no journal if both are unknown.
-    fn note(&self, credential: &Credential) {
-        let key = &credential.key;
-        let token = credential.token().map(Secret::expose);
-        let issuer = self.issuers.issuer(key, None, token);
-        if issuer.is_none() && credential.expiry.is_none() && !self.marks.knows_user_of(key) {
-            return;
-        }
-        let _ = self.journal.learn(credential, self.now.unix, |known| {
-            known.since = known.since.or(Some(self.now.unix));
-            known.forge = issuer.map(|issuer| issuer.forge.kind()).or(known.forge);
-            known.token = issuer.and_then(|issuer| issuer.token).or(known.token);
-            if let Some(expiry) = credential.expiry
-                && known.end.is_none_or(|(known, _)| known != expiry)
-            {
-                known.end = Some((expiry, ExpirySource::Git));
-            }
-        });
-    }
 }
 
 #[cfg(test)]
@@ -348,8 +256,10 @@ mod tests {
 
     use super::*;
     use crate::credential::expiry::Expiry;
+    use crate::journal::mark::Mark;
     use crate::neighbour::registry::Copied;
     use crate::neighbour::{Found, Place};
+    use crate::secret::Secret;
     use crate::storage::file::PlaintextFile;
     use crate::storage::memory::Memory;
     use crate::storage::{Expected, Listed, Position};

@@ -153,9 +153,12 @@ pub(super) fn merged(
 
 /// `found` under the key that `store` would give it: the path of the account that covers its own path.
 fn under_account(found: &Credential, accounts: &[Account]) -> Credential {
+    let mut credential = found.duplicate();
+    if accounts.is_empty() {
+        return credential;
+    }
     let mut query = Query::of(&found.key);
     account::apply(accounts, &mut query);
-    let mut credential = found.duplicate();
     if let Some(key) = query.key() {
         credential.key = key;
     }

@@ -7,7 +7,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
     ("lib", &[]),
     ("main", &["cli"]),
     ("tasks", &[]),
-    ("cli", &["config", "credential", "daemon", "desktop", "files", "forge", "git", "helper", "helper/issuer", "helper/lookup", "helper/token_state", "journal", "neighbour", "neighbour/configured", "neighbour/registry", "platform", "protocol", "secret", "storage", "tasks/accounts", "tasks/calls", "tasks/clean", "tasks/doctor", "tasks/import", "tasks/location", "tasks/login", "tasks/reminder", "tasks/rotation", "tasks/setup", "tasks/status", "tasks/target", "terminal", "time", "trace"]),
+    ("cli", &["config", "credential", "daemon", "desktop", "files", "forge", "git", "helper", "helper/issuer", "helper/lookup", "helper/token_state", "journal", "neighbour/configured", "neighbour/registry", "platform", "protocol", "secret", "storage", "tasks/accounts", "tasks/calls", "tasks/clean", "tasks/doctor", "tasks/import", "tasks/location", "tasks/login", "tasks/reminder", "tasks/rotation", "tasks/setup", "tasks/status", "tasks/target", "terminal", "time", "trace"]),
     ("tasks/accounts", &["config", "credential", "git", "storage", "terminal"]),
     ("tasks/calls", &["config", "credential", "git", "helper", "platform", "storage", "terminal", "time"]),
     ("tasks/clean", &["config", "credential", "helper", "helper/issuer", "journal", "neighbour", "neighbour/configured", "neighbour/registry", "storage", "time"]),

@@ -1,0 +1,44 @@
+//! `import` of very many credentials at once. All tokens are made up.
+
+use std::fs;
+
+use crate::attributes::{Answer, lines};
+use crate::sandbox::Sandbox;
+
+/// Twice as many as are read of other sources.
+const COUNT: usize = 20_000;
+
+#[test]
+fn a_file_of_git_with_very_many_credentials_is_imported_whole() {
+    let sandbox = Sandbox::new();
+    // The look of every second token tells its issuer, which the journal notes.
+    let kind = |number: usize| {
+        if number.is_multiple_of(2) {
+            "glpat-"
+        } else {
+            ""
+        }
+    };
+    let secret = |number: usize| format!("{}made-up-{number}", kind(number));
+    let line = |number: usize| format!("https://u:{}@h{number}.test\n", secret(number));
+    let text: String = (0..COUNT).map(line).collect();
+    let source = sandbox.path("home/.git-credentials");
+    fs::write(&source, &text).unwrap();
+    for storage in ["file", "memory"] {
+        let words = format!("--storage {storage} import git-store --yes");
+        let done = sandbox.ask(&words, b"").succeeded();
+        let said = format!("imported {COUNT} credentials\n");
+        assert!(done.text().ends_with(&said), "{storage}: {}", done.stderr);
+        assert!(!done.stderr.contains("more than"), "{}", done.stderr);
+        for number in [0, 1, COUNT / 2, COUNT - 1] {
+            let host = format!("h{number}.test");
+            let query = lines(&[("protocol", "https"), ("host", &host)]);
+            let words = format!("--storage {storage} get");
+            let answer = Answer::read(&sandbox.ask(&words, &query).succeeded().stdout);
+            assert_eq!(answer.get("password"), Some(&*secret(number)), "{storage}");
+        }
+    }
+    let again = sandbox.ask("--storage file import git-store --yes", b"");
+    assert!(again.succeeded().text().ends_with("nothing to import\n"));
+    assert_eq!(fs::read_to_string(&source).unwrap(), text);
+}
