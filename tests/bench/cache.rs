@@ -106,6 +106,18 @@ fn fills(options: &Options, git: &Git, scenes: &Scenes) -> Vec<Candidate> {
             Some(ours.build),
         ));
     }
+    if let Some(floor) = &options.floor {
+        let scene = Scene::new(&options.folder, "floor");
+        scene.write(
+            "gitconfig",
+            &format!("[credential]\n\thelper = {}\n", floor.display()),
+        );
+        candidates.push(fill(
+            &scene,
+            "git with a C program that only prints".to_owned(),
+            None,
+        ));
+    }
     candidates
 }
 
@@ -119,4 +131,5 @@ git confirms a credential after each successful request. The daemon already hold
 
 const FILL: &str = "\
 git starts the helper and reads its answer, as in a fetch. `helper = cache` is how users configure git's helper.
-git-credential-pat is configured by its absolute path, as `setup` does. Most of this time is git's own.";
+git-credential-pat is configured by its absolute path, as `setup` does. Most of this time is git's own: the last line has a
+helper that prints a fixed answer.";

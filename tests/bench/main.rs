@@ -28,6 +28,8 @@ fn main() -> ExitCode {
         println!("tests/bench/run measures the release programs and needs no cargo bench");
         return ExitCode::SUCCESS;
     };
+    // git would read the configuration of a repository that it finds here.
+    std::env::set_current_dir(&options.folder).unwrap();
     let git = Git::find();
     let scenes = Scenes::new(&options, &git, "one");
     if let Some(guard) = options.guard {

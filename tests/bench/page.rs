@@ -170,6 +170,6 @@ static gnu build.
 
 const BUILDS: &str = "\
 `install.sh` makes the static musl build where Rust's musl target and `musl-gcc` are installed, and otherwise the static gnu
-build. Both start without the dynamic loader, which takes longer than a whole `get`. The C library makes the difference
-between the two: glibc relocates, initialises and touches more pages before `main`. Outside of start-up they run the same code.
+build. Neither needs the dynamic loader, whose work takes longer than the rest of a `get`. The difference between the two is
+their C library: glibc's code is larger, and it sets up more before `main`. From there on, both run the same code.
 ";

@@ -60,7 +60,7 @@ pub struct Options {
     pub ours: Vec<Ours>,
     /// The folder of all scenes.
     pub folder: PathBuf,
-    /// A static C program that does nothing.
+    /// A static C program that does nothing, or prints a fixed answer to `get`.
     pub floor: Option<PathBuf>,
     pub libsecret: Option<PathBuf>,
     pub quick: bool,
