@@ -114,23 +114,25 @@ impl Schema {
         }
     }
 
-    /// Reads the key from `attributes`. The host may have capitals, as the user typed it; keys have lower case. Calls `label`
-    /// only if the attributes do not identify the program.
-    pub(super) fn key<E>(
-        self,
-        attributes: &ItemAttributes,
-        label: impl FnOnce() -> Result<String, E>,
-    ) -> Result<Seen, E> {
+    /// Whether only the label of an item with these attributes identifies the program.
+    pub(super) fn needs_label(self, attributes: &ItemAttributes) -> bool {
+        let name = attributes.get(SCHEMA);
+        self == Self::Password && name.is_some_and(|name| name == OLDER)
+    }
+
+    /// Reads the key from `attributes`. The host may have capitals, as the user typed it; keys have lower case. `label`: where
+    /// [`Schema::needs_label`].
+    pub(super) fn key(self, attributes: &ItemAttributes, label: Option<&str>) -> Seen {
         let value = |name: &str| attributes.get(name).map(|value| value.as_bytes().to_vec());
         let [protocol, host, path, username] = self.attribute_names();
         let Some(protocol) = value(protocol) else {
-            return Ok(Seen::Hidden);
+            return Seen::Hidden;
         };
         let name = attributes.get(SCHEMA).map(String::as_str);
         let is_ours = name.is_some_and(|name| self.names().contains(&name))
-            && (name != Some(OLDER) || label()?.starts_with(LABEL));
+            && (name != Some(OLDER) || label.is_some_and(|label| label.starts_with(LABEL)));
         let Some(mut host) = value(host).filter(|_| is_ours) else {
-            return Ok(Seen::Foreign);
+            return Seen::Foreign;
         };
         host.make_ascii_lowercase();
         if self == Self::Password
@@ -139,12 +141,12 @@ impl Schema {
             host.push(b':');
             host.extend_from_slice(port.as_bytes());
         }
-        Ok(Seen::Key(Key {
+        Seen::Key(Key {
             protocol,
             host,
             path: value(path),
             username: value(username).map(Username::from),
-        }))
+        })
     }
 }
 
@@ -193,8 +195,7 @@ mod tests {
     }
 
     fn seen(schema: Schema, attributes: &ItemAttributes, label: &str) -> Seen {
-        let label = || Ok::<_, std::convert::Infallible>(label.to_owned());
-        schema.key(attributes, label).unwrap()
+        schema.key(attributes, Some(label))
     }
 
     #[test]

@@ -2,11 +2,13 @@
 
 use super::attributes::SCHEMA;
 use super::failure::KeychainFailure;
-use super::items::{Item, ItemAttributes, ItemStore, if_there};
+use super::items::{Item, ItemAttributes, ItemResult, ItemStore, if_there};
 use crate::secret::Secret;
 
 /// No program has more items.
 const MOST: usize = 1000;
+/// So many items are read at once.
+const AT_ONCE: usize = 64;
 
 /// An item of another program.
 #[derive(Debug)]
@@ -19,11 +21,22 @@ pub(super) fn find(
     store: &dyn ItemStore,
     spec: &ItemAttributes,
 ) -> Result<Vec<ExternalItem>, KeychainFailure> {
+    let items = search(store, spec)?;
+    let items: Vec<&Item> = items.iter().take(MOST).collect();
+    // A locked item may prompt: after a failure there is no other prompt.
+    let is_open = items.iter().all(|item| !item.is_locked.get());
     let mut found = Vec::new();
-    for item in store.search(spec)?.into_iter().take(MOST) {
-        found.extend(if_there(read(store, &item))?);
+    for items in items.chunks(if is_open { AT_ONCE } else { 1 }) {
+        for item in read(store, items) {
+            found.extend(if_there(item)?);
+        }
     }
     Ok(found)
+}
+
+fn search(store: &dyn ItemStore, spec: &ItemAttributes) -> Result<Vec<Item>, KeychainFailure> {
+    let found = store.search(std::slice::from_ref(spec))?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 /// Removes the items with exactly these attributes that have `secret`. Returns their number.
@@ -33,8 +46,9 @@ pub(super) fn remove(
     secret: &Secret,
 ) -> Result<usize, KeychainFailure> {
     let mut removed = 0;
-    for item in store.search(attributes)? {
-        let Some(kept) = if_there(read(store, &item))? else {
+    for item in search(store, attributes)? {
+        let kept = read(store, &[&item]).pop().map(if_there).transpose()?;
+        let Some(kept) = kept.flatten() else {
             continue;
         };
         let is_meant = kept.attributes == *attributes && kept.secret == *secret;
@@ -45,13 +59,19 @@ pub(super) fn remove(
     Ok(removed)
 }
 
-/// Reads an item, without the schema that gnome-keyring adds later to items without one.
-fn read(store: &dyn ItemStore, item: &Item) -> Result<ExternalItem, KeychainFailure> {
-    let mut attributes = store.attributes(item)?;
-    let name = attributes.get(SCHEMA);
-    if name.is_some_and(|name| name == "org.freedesktop.Secret.Generic") {
-        attributes.remove(SCHEMA);
+/// Reads items, without the schema that gnome-keyring adds later to items without one.
+fn read(store: &dyn ItemStore, items: &[&Item]) -> Vec<ItemResult<ExternalItem>> {
+    let (attributes, secrets) = (store.attributes(items), store.secrets(items));
+    let mut read = Vec::with_capacity(items.len());
+    for (attributes, secret) in attributes.into_iter().zip(secrets) {
+        read.push(attributes.and_then(|mut attributes| {
+            let name = attributes.get(SCHEMA);
+            if name.is_some_and(|name| name == "org.freedesktop.Secret.Generic") {
+                attributes.remove(SCHEMA);
+            }
+            let secret = Secret::new(&secret?);
+            Ok(ExternalItem { attributes, secret })
+        }));
     }
-    let secret = Secret::new(&store.secret(item)?);
-    Ok(ExternalItem { attributes, secret })
+    read
 }

@@ -1,10 +1,13 @@
 //! Finds items and reads them.
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use zeroize::Zeroizing;
 
 use super::attributes::{Schema, Seen, Spelling};
 use super::failure::KeychainFailure;
-use super::items::{Item, ItemAttributes, ItemStore, if_there};
+use super::items::{Item, ItemAttributes, ItemResult, ItemStore, if_there};
 use crate::credential::Credential;
 use crate::credential::key::Key;
 use crate::credential::query::Query;
@@ -19,7 +22,7 @@ pub(super) struct FoundItem {
     pub(super) schema: Schema,
     /// The modification time in Unix seconds, if [`newest_first`] has read it.
     pub(super) written: Option<u64>,
-    seen: Seen,
+    pub(super) seen: Seen,
 }
 
 impl FoundItem {
@@ -39,7 +42,15 @@ impl FoundItem {
         &self,
         store: &dyn ItemStore,
     ) -> Result<Option<Credential>, KeychainFailure> {
-        let Some(text) = if_there(store.secret(&self.handle))? else {
+        self.credential(store.secret(&self.handle))
+    }
+
+    /// Returns the credential of the item with this `secret`.
+    pub(super) fn credential(
+        &self,
+        secret: ItemResult<Zeroizing<Vec<u8>>>,
+    ) -> Result<Option<Credential>, KeychainFailure> {
+        let Some(text) = if_there(secret)? else {
             return Ok(None);
         };
         let (Some(key), Ok(mut body)) = (self.key(), read::body(&text)) else {
@@ -70,11 +81,15 @@ impl FoundItem {
     }
 
     /// Returns the item without secrets; `None` if its key is unknown. `known`: the credential, if it could be read.
-    fn listed(&self, store: &dyn ItemStore, known: Option<&Credential>) -> Option<Listed> {
+    pub(super) fn listed(
+        &self,
+        store: &dyn ItemStore,
+        known: Option<&Credential>,
+    ) -> Option<Listed> {
         let key = self.key()?.clone();
         // `newest_first` does not read the time of a single item.
-        let stored = || store.stored(&self.handle).ok();
-        let written = self.written.or_else(|| Some(stored()?.modified));
+        let modified = || store.modified(&[&self.handle]).pop()?.ok();
+        let written = self.written.or_else(modified);
         let unknown = Listed {
             key,
             expiry: None,
@@ -112,12 +127,11 @@ pub(super) fn find(
     wanted: &Query,
     spelling: Spelling,
 ) -> Result<Vec<FoundItem>, KeychainFailure> {
-    let mut found = Vec::new();
-    for schema in Schema::ALL {
-        for attributes in schema.searches(wanted, spelling) {
-            found.extend(search(store, schema, &attributes)?);
-        }
-    }
+    let searches = |schema: Schema| {
+        let searches = schema.searches(wanted, spelling).into_iter();
+        searches.map(move |attributes| (schema, attributes))
+    };
+    let mut found = search(store, Schema::ALL.into_iter().flat_map(searches).collect())?;
     found.retain(|item| {
         item.key().map_or_else(
             || item.is_hidden() && spelling == Spelling::AsKept,
@@ -127,27 +141,57 @@ pub(super) fn find(
     Ok(found)
 }
 
+/// Returns the items of all `searches`, in their order.
 pub(super) fn search(
     store: &dyn ItemStore,
-    schema: Schema,
-    attributes: &ItemAttributes,
+    searches: Vec<(Schema, ItemAttributes)>,
 ) -> Result<Vec<FoundItem>, KeychainFailure> {
+    let (schemas, wanted): (Vec<_>, Vec<_>) = searches.into_iter().unzip();
+    let mut items = Vec::new();
+    for (schema, found) in schemas.into_iter().zip(store.search(&wanted)?) {
+        items.extend(found.into_iter().map(|item| (schema, item)));
+    }
+    let asked: Vec<_> = items.iter().map(|(schema, item)| (*schema, item)).collect();
+    let seen = see(store, &asked)?;
     let mut found = Vec::new();
-    for item in store.search(attributes)? {
-        if let Some(seen) = if_there(seen(store, schema, &item))? {
-            found.push(FoundItem {
-                written: None,
-                seen,
-                handle: item,
-                schema,
-            });
-        }
+    for ((schema, handle), seen) in items.into_iter().zip(seen) {
+        found.extend(seen.map(|seen| FoundItem {
+            handle,
+            schema,
+            written: None,
+            seen,
+        }));
     }
     Ok(found)
 }
 
-fn seen(store: &dyn ItemStore, schema: Schema, item: &Item) -> Result<Seen, KeychainFailure> {
-    Ok(schema.key(&store.attributes(item)?, || store.label(item))?)
+/// Reads the key of each item; `None`: it was removed meanwhile.
+fn see(
+    store: &dyn ItemStore,
+    items: &[(Schema, &Item)],
+) -> Result<Vec<Option<Seen>>, KeychainFailure> {
+    let handles: Vec<&Item> = items.iter().map(|(_, item)| *item).collect();
+    let mut attributes = Vec::with_capacity(items.len());
+    let mut unlabelled = Vec::new();
+    for (answer, (schema, item)) in store.attributes(&handles).into_iter().zip(items) {
+        let known = if_there(answer)?;
+        let needs_label = known
+            .as_ref()
+            .is_some_and(|known| schema.needs_label(known));
+        unlabelled.extend(needs_label.then_some(*item));
+        attributes.push((known, needs_label));
+    }
+    let mut labels = store.labels(&unlabelled).into_iter();
+    let mut seen = Vec::with_capacity(items.len());
+    for ((attributes, needs_label), (schema, _)) in attributes.into_iter().zip(items) {
+        let label = labels.by_ref().take(usize::from(needs_label)).next();
+        let label = label.map(if_there).transpose()?;
+        seen.push(match (attributes, label) {
+            (None, _) | (_, Some(None)) => None,
+            (Some(known), label) => Some(schema.key(&known, label.flatten().as_deref())),
+        });
+    }
+    Ok(seen)
 }
 
 /// Unlocks the hidden items and keeps the matching ones. Fails if one stays locked, since it may match.
@@ -158,7 +202,8 @@ pub(super) fn reveal(
 ) -> Result<(), KeychainFailure> {
     for found in found.iter_mut().filter(|found| found.is_hidden()) {
         store.secret(&found.handle)?;
-        found.seen = seen(store, found.schema, &found.handle)?;
+        let seen = see(store, &[(found.schema, &found.handle)])?.pop();
+        found.seen = seen.flatten().ok_or(KeychainFailure::Gone)?;
     }
     found.retain(|item| item.key().is_some_and(|key| wanted.matches(key)));
     Ok(())
@@ -212,7 +257,8 @@ pub(super) fn peek(
     Ok(None)
 }
 
-/// Sorts the items. Reads their times only if there are several.
+/// Sorts the items. Reads their times only if there are several, and when they were created only for those that were written in
+/// the same second.
 pub(super) fn newest_first(
     store: &dyn ItemStore,
     found: Vec<FoundItem>,
@@ -220,84 +266,33 @@ pub(super) fn newest_first(
     if found.len() < 2 {
         return Ok(found);
     }
+    let handles: Vec<&Item> = found.iter().map(|item| &item.handle).collect();
+    let modified = store.modified(&handles);
     let mut dated = Vec::with_capacity(found.len());
-    for mut item in found {
-        if let Some(stored) = if_there(store.stored(&item.handle))? {
-            item.written = (stored.modified > 0).then_some(stored.modified);
-            dated.push((stored, item));
+    let mut in_second = HashMap::new();
+    for (mut item, modified) in found.into_iter().zip(modified) {
+        if let Some(modified) = if_there(modified)? {
+            item.written = (modified > 0).then_some(modified);
+            *in_second.entry(modified).or_insert(0) += 1;
+            dated.push((modified, item));
         }
     }
-    dated.sort_by_key(|(stored, _)| Reverse(*stored));
-    Ok(dated.into_iter().map(|(_, item)| item).collect())
-}
-
-/// Returns every entry, the newest last. The expiry of a locked one stays unknown: a keyring with an empty password would open
-/// without a prompt.
-pub(super) fn list(store: &dyn ItemStore) -> Result<Vec<Listed>, KeychainFailure> {
-    let mut listed = Vec::new();
-    for item in everything(store)? {
-        let read = if store.is_open(&item.handle) {
-            item.read(store)
-        } else {
-            Err(KeychainFailure::locked())
-        };
-        let known = match read {
-            Err(failure) if failure.is_locked() && !item.is_hidden() => None,
-            known => known?,
-        };
-        listed.extend(item.listed(store, known.as_ref()));
-    }
-    Ok(listed)
-}
-
-/// Returns the key of every entry, without reading a secret.
-pub(super) fn keys(store: &dyn ItemStore) -> Result<Vec<Key>, KeychainFailure> {
-    let items = everything(store)?;
-    Ok(items
-        .iter()
-        .filter_map(|item| item.key().cloned())
-        .collect())
-}
-
-/// Returns every complete item in the order of [`list`], with several under one key too, and the number of locked items.
-/// Fails on a locked item if `must_be_open`.
-pub(super) fn all(
-    store: &dyn ItemStore,
-    must_be_open: bool,
-) -> Result<(Vec<(Listed, Credential)>, usize), KeychainFailure> {
-    let (mut all, mut locked) = (Vec::new(), 0);
-    for item in everything(store)? {
-        let known = match item.read(store) {
-            Err(failure) if failure.is_locked() && !item.is_hidden() && !must_be_open => {
-                locked += 1;
-                None
-            }
-            known => known?,
-        };
-        if let Some(known) = known.filter(Credential::is_complete)
-            && let Some(listed) = item.listed(store, Some(&known))
-        {
-            all.push((listed, known));
+    let is_tied = |modified: &u64| in_second[modified] > 1;
+    let tied = dated.iter().filter(|(modified, _)| is_tied(modified));
+    let tied: Vec<&Item> = tied.map(|(_, item)| &item.handle).collect();
+    let mut created = store.created(&tied).into_iter();
+    let mut ordered = Vec::with_capacity(dated.len());
+    for (modified, item) in dated {
+        let created = created
+            .by_ref()
+            .take(usize::from(is_tied(&modified)))
+            .next();
+        let created = created.map(if_there).transpose()?;
+        if created != Some(None) {
+            let age = (modified, created.flatten(), item.handle.number);
+            ordered.push((age, item));
         }
     }
-    Ok((all, locked))
-}
-
-/// Returns every item that may belong to git, the newest last.
-fn everything(store: &dyn ItemStore) -> Result<Vec<FoundItem>, KeychainFailure> {
-    let mut found = Vec::new();
-    for schema in Schema::ALL {
-        for attributes in schema.everything() {
-            found.extend(search(store, schema, &attributes)?);
-        }
-    }
-    if found.is_empty() {
-        // A keyring that was never open does not show which items belong to git.
-        store.check(true)?;
-    }
-    // Never read the secrets of other programs.
-    found.retain(|item| item.seen != Seen::Foreign);
-    let mut found = newest_first(store, found)?;
-    found.reverse();
-    Ok(found)
+    ordered.sort_by_key(|(age, _)| Reverse(*age));
+    Ok(ordered.into_iter().map(|(_, item)| item).collect())
 }

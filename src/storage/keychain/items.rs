@@ -19,28 +19,41 @@ pub(super) struct Item {
     pub(super) id: String,
     /// Whether its secret can be used only after a prompt.
     pub(super) is_locked: Cell<bool>,
+    /// Orders two items of the same second: the higher number is the later one.
+    pub(super) number: u64,
 }
 
 /// The keychain of one system. An operation on an item that was removed meanwhile fails with `NoEntry`. `NoStorageAccess`
-/// holds an `Advice`, and `PlatformFailure` a cause that may be shown. Only `secret`, `set_secret`, `create` and `delete` unlock
+/// holds an `Advice`, and `PlatformFailure` a cause that may be shown. Only `secrets`, `set_secret`, `create` and `delete` unlock
 /// anything.
+///
+/// A method for many items answers for each of them, in their order, and asks for all at once if it can.
 pub(super) trait ItemStore: Send {
-    /// Finds the items with these attributes, locked ones too.
-    fn search(&self, attributes: &ItemAttributes) -> ItemResult<Vec<Item>>;
+    /// Finds for each of `wanted` the items with these attributes, locked ones too.
+    fn search(&self, wanted: &[ItemAttributes]) -> ItemResult<Vec<Vec<Item>>>;
 
-    fn attributes(&self, item: &Item) -> ItemResult<ItemAttributes>;
+    fn attributes(&self, items: &[&Item]) -> Vec<ItemResult<ItemAttributes>>;
 
-    /// The label in the user's keyring.
-    fn label(&self, item: &Item) -> ItemResult<String>;
+    /// The labels in the user's keyring.
+    fn labels(&self, items: &[&Item]) -> Vec<ItemResult<String>>;
 
-    fn stored(&self, item: &Item) -> ItemResult<Stored>;
+    /// When the items were written, in Unix seconds.
+    fn modified(&self, items: &[&Item]) -> Vec<ItemResult<u64>>;
 
-    /// Whether [`ItemStore::secret`] needs to unlock no keyring and no item.
+    /// When the items were created, in Unix seconds.
+    fn created(&self, items: &[&Item]) -> Vec<ItemResult<u64>>;
+
+    /// Whether [`ItemStore::secrets`] needs to unlock no keyring and no item.
     fn is_open(&self, item: &Item) -> bool {
         !item.is_locked.get()
     }
 
-    fn secret(&self, item: &Item) -> ItemResult<Zeroizing<Vec<u8>>>;
+    fn secrets(&self, items: &[&Item]) -> Vec<ItemResult<Zeroizing<Vec<u8>>>>;
+
+    fn secret(&self, item: &Item) -> ItemResult<Zeroizing<Vec<u8>>> {
+        let mut secrets = self.secrets(&[item]);
+        secrets.pop().unwrap_or(Err(keyring::Error::NoEntry))
+    }
 
     fn set_secret(&self, item: &Item, secret: &[u8]) -> ItemResult<()>;
 
@@ -51,17 +64,6 @@ pub(super) trait ItemStore: Send {
 
     /// Fails if there is no place for new items, or if it is locked and `must_be_open`. Changes nothing.
     fn check(&self, must_be_open: bool) -> ItemResult<()>;
-}
-
-/// When an item was stored. The larger value is the later one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub(super) struct Stored {
-    /// In Unix seconds.
-    pub(super) modified: u64,
-    /// In Unix seconds.
-    pub(super) created: u64,
-    /// Orders two items of the same second: the higher number is the later one.
-    pub(super) number: u64,
 }
 
 /// Returns `None` if the item was removed meanwhile.

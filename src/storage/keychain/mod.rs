@@ -10,6 +10,7 @@ mod deadline;
 pub(crate) mod external;
 mod failure;
 mod found;
+mod inventory;
 mod items;
 mod native;
 
@@ -23,7 +24,8 @@ use self::change::{
     ExpectedItem, check_writable, erase, names_secret, newer_keys, put, set_expiry, touch,
 };
 use self::external::ExternalItem;
-use self::found::{all, get, list};
+use self::found::get;
+use self::inventory::{all, list};
 use self::items::{ItemAttributes, ItemStore};
 use super::{Budget, Error, Expected, Listed, Position, Storage, StorageKind, if_reached};
 use crate::credential::Credential;
@@ -112,7 +114,7 @@ impl Keychain {
         }
         let keys = self.access.ask("list", Duration::ZERO, |store| {
             store.check(true)?;
-            found::keys(store)
+            inventory::keys(store)
         });
         keys.unwrap_or_default()
     }
@@ -260,7 +262,7 @@ pub(crate) mod tests {
     use zeroize::Zeroizing;
 
     use super::attributes::Schema;
-    use super::items::{Item, Stored};
+    use super::items::Item;
     use super::*;
     use crate::storage::{Advice, Lack};
 
@@ -287,35 +289,48 @@ pub(crate) mod tests {
         }
     }
 
+    fn ours() -> ItemAttributes {
+        let key = wanted().key().unwrap();
+        Schema::Password.attributes(&key).unwrap()
+    }
+
     impl ItemStore for Fake {
-        fn search(&self, wanted: &ItemAttributes) -> Result<Vec<Item>> {
-            let item = Item {
-                id: String::new(),
-                is_locked: Cell::new(self.is_locked),
-            };
-            let attributes = self.attributes(&item)?;
-            let is_found = wanted
-                .iter()
-                .all(|(name, value)| attributes.get(name) == Some(value));
-            let found = self.failure.filter(|_| is_found).map(|_| item);
-            Ok(found.into_iter().collect())
+        fn search(&self, wanted: &[ItemAttributes]) -> Result<Vec<Vec<Item>>> {
+            let mut all = Vec::new();
+            for wanted in wanted {
+                let item = Item {
+                    id: String::new(),
+                    is_locked: Cell::new(self.is_locked),
+                    number: 1,
+                };
+                let attributes = ours();
+                let is_found = wanted
+                    .iter()
+                    .all(|(name, value)| attributes.get(name) == Some(value));
+                let found = self.failure.filter(|_| is_found).map(|_| item);
+                all.push(found.into_iter().collect());
+            }
+            Ok(all)
         }
 
-        fn attributes(&self, _: &Item) -> Result<ItemAttributes> {
-            let key = wanted().key().unwrap();
-            Ok(Schema::Password.attributes(&key).unwrap())
+        fn attributes(&self, items: &[&Item]) -> Vec<Result<ItemAttributes>> {
+            items.iter().map(|_| Ok(ours())).collect()
         }
 
-        fn label(&self, _: &Item) -> Result<String> {
-            self.fail()
+        fn labels(&self, items: &[&Item]) -> Vec<Result<String>> {
+            items.iter().map(|_| self.fail()).collect()
         }
 
-        fn stored(&self, _: &Item) -> Result<Stored> {
-            Ok(Stored::default())
+        fn modified(&self, items: &[&Item]) -> Vec<Result<u64>> {
+            items.iter().map(|_| Ok(0)).collect()
         }
 
-        fn secret(&self, _: &Item) -> Result<Zeroizing<Vec<u8>>> {
-            self.fail()
+        fn created(&self, items: &[&Item]) -> Vec<Result<u64>> {
+            items.iter().map(|_| Ok(0)).collect()
+        }
+
+        fn secrets(&self, items: &[&Item]) -> Vec<Result<Zeroizing<Vec<u8>>>> {
+            items.iter().map(|_| self.fail()).collect()
         }
 
         fn set_secret(&self, _: &Item, _: &[u8]) -> Result<()> {

@@ -1,6 +1,7 @@
 //! Calls to the keyring service over D-Bus, and their errors.
 
 use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::time::Duration;
 
 use dbus::Message;
@@ -10,13 +11,18 @@ use dbus::channel::Channel;
 use dbus::strings::BusName;
 
 use crate::desktop::bus::BusError;
+use crate::platform::monotonic_now;
 use crate::storage::keychain::failure::LOCKED;
 use crate::storage::{Advice, Lack};
 
 /// After this long one call counts as unanswered.
 pub(super) const REPLY: Duration = Duration::from_secs(2);
 
+/// The most calls that wait for an answer at once: a bus limits them.
+pub(super) const AT_ONCE: usize = 64;
+
 const NAME: &str = "org.freedesktop.secrets";
+const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 const RESTART: &str = "restart it, or choose another storage with '--storage'";
 pub(super) const BUS: &str = "org.freedesktop.DBus";
 
@@ -202,12 +208,81 @@ impl ServiceCalls {
         method: &str,
         arguments: impl AppendAll,
     ) -> Result<Message> {
-        let owner = self.owner.get();
-        let to = owner.map_or(NAME, |owner| owner);
+        let message = self.message(path, interface, method, arguments)?;
+        let answer = self.connection.send_with_reply_and_block(message, limit);
+        self.answer(answer)
+    }
+
+    /// A call that is not sent yet.
+    pub(super) fn message(
+        &self,
+        path: &str,
+        interface: &str,
+        method: &str,
+        arguments: impl AppendAll,
+    ) -> Result<Message> {
+        let to = self.owner.get().map_or(NAME, |owner| owner);
         let message = Message::new_method_call(to, path, interface, method);
         let mut message = message.map_err(|_| Error::Odd)?;
         message.append_all(arguments);
-        let answer = self.connection.send_with_reply_and_block(message, limit);
+        Ok(message)
+    }
+
+    /// The call for a property that is not sent yet; [`value`] reads its answer.
+    pub(super) fn property_message(
+        &self,
+        path: &str,
+        interface: &str,
+        name: &str,
+    ) -> Result<Message> {
+        self.message(path, PROPERTIES, "Get", (interface, name))
+    }
+
+    /// Sends many calls before it waits for their answers, which come in the order of the calls. Each answer comes within
+    /// [`REPLY`] after the one before it.
+    pub(super) fn ask_together(&self, calls: Vec<Result<Message>>) -> Vec<Result<Message>> {
+        let mut answers = Vec::with_capacity(calls.len());
+        let mut calls = calls.into_iter().peekable();
+        while calls.peek().is_some() {
+            answers.extend(self.ask_some(calls.by_ref().take(AT_ONCE)));
+        }
+        answers
+    }
+
+    fn ask_some(&self, calls: impl Iterator<Item = Result<Message>>) -> Vec<Result<Message>> {
+        let channel = self.connection.channel();
+        let (mut answers, mut waiting) = (Vec::new(), HashMap::new());
+        for (at, call) in calls.enumerate() {
+            let sent = call.and_then(|call| channel.send(call).map_err(|()| Error::Mute));
+            answers.push(match sent {
+                Ok(serial) => {
+                    waiting.insert(serial, at);
+                    Err(Error::Mute)
+                }
+                Err(error) => Err(error),
+            });
+        }
+        let mut last = monotonic_now();
+        while !waiting.is_empty() {
+            let left = REPLY.saturating_sub(monotonic_now().saturating_sub(last));
+            let Ok(message) = channel.blocking_pop_message(left) else {
+                break;
+            };
+            let serial = message.as_ref().and_then(Message::get_reply_serial);
+            let place = serial.and_then(|serial| waiting.remove(&serial));
+            if let Some((mut answer, at)) = message.zip(place) {
+                let answered = answer.as_result().map(drop);
+                answers[at] = self.answer(answered.map(|()| answer));
+                last = monotonic_now();
+            } else if left.is_zero() {
+                break;
+            }
+        }
+        answers
+    }
+
+    fn answer(&self, answer: std::result::Result<Message, dbus::Error>) -> Result<Message> {
+        let owner = self.owner.get();
         let answer = answer.map_err(|error| match (error.into(), owner) {
             (Error::Absent, Some(_)) => Error::Mute,
             (error, _) => error,
@@ -235,10 +310,7 @@ impl ServiceCalls {
         interface: &str,
         name: &str,
     ) -> Result<T> {
-        let properties = "org.freedesktop.DBus.Properties";
-        let answer = self.ask(path, properties, "Get", (interface, name))?;
-        let value: Option<Variant<T>> = answer.get1();
-        Ok(value.ok_or(Error::Odd)?.0)
+        value(&self.ask(path, PROPERTIES, "Get", (interface, name))?)
     }
 
     /// Whether the process of the service also owns `name` on the bus.
@@ -260,6 +332,12 @@ impl ServiceCalls {
         let answer = self.connection.send_with_reply_and_block(message, REPLY);
         answer.ok()?.get1()
     }
+}
+
+/// Reads the answer about a property.
+pub(super) fn value<T: for<'b> Get<'b>>(answer: &Message) -> Result<T> {
+    let value: Option<Variant<T>> = answer.get1();
+    Ok(value.ok_or(Error::Odd)?.0)
 }
 
 #[cfg(test)]

@@ -19,16 +19,17 @@ use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use dbus::arg::{PropMap, RefArg, Variant};
+use dbus::Message;
+use dbus::arg::{Get, PropMap, RefArg, Variant};
 use dbus::blocking::Connection;
 use dbus::strings::Path;
 use zeroize::Zeroizing;
 
-use self::calls::Error;
-use self::service::{COLLECTION, Service, WireSecret};
+use self::calls::{Error, value};
+use self::service::{COLLECTION, SearchResult, Service, WireSecret};
 use crate::desktop::bus;
 use crate::storage::keychain::deadline::Prompts;
-use crate::storage::keychain::items::{Item, ItemAttributes, ItemResult, ItemStore, Stored};
+use crate::storage::keychain::items::{Item, ItemAttributes, ItemResult, ItemStore};
 
 const ITEM: &str = "org.freedesktop.Secret.Item";
 
@@ -55,32 +56,28 @@ pub(crate) fn is_running(patience: Duration) -> bool {
 }
 
 impl ItemStore for Service {
-    fn search(&self, attributes: &ItemAttributes) -> ItemResult<Vec<Item>> {
-        let (unlocked, locked) = self.find(attributes)?;
-        let item = |path: Path<'_>, is_locked| Item {
-            id: path.to_string(),
-            is_locked: Cell::new(is_locked),
-        };
-        let open = unlocked.into_iter().map(|path| item(path, false));
-        let locked = locked.into_iter().map(|path| item(path, true));
-        Ok(open.chain(locked).collect())
+    fn search(&self, wanted: &[ItemAttributes]) -> ItemResult<Vec<Vec<Item>>> {
+        let found = self.find(wanted)?.into_iter();
+        Ok(found.map(items).collect())
     }
 
-    fn attributes(&self, item: &Item) -> ItemResult<ItemAttributes> {
-        of_item(self.calls.property(&item.id, ITEM, "Attributes"))
+    fn attributes(&self, items: &[&Item]) -> Vec<ItemResult<ItemAttributes>> {
+        let calls = items.iter();
+        let calls = calls.map(|item| self.calls.property_message(&item.id, ITEM, "Attributes"));
+        let is_open = items.iter().any(|item| !item.is_locked.get());
+        values(self.ask_of_items(calls.collect(), is_open))
     }
 
-    fn label(&self, item: &Item) -> ItemResult<String> {
-        of_item(self.calls.property(&item.id, ITEM, "Label"))
+    fn labels(&self, items: &[&Item]) -> Vec<ItemResult<String>> {
+        self.properties(items, "Label")
     }
 
-    fn stored(&self, item: &Item) -> ItemResult<Stored> {
-        let number = item.id.rsplit('/').next();
-        Ok(Stored {
-            modified: of_item(self.calls.property(&item.id, ITEM, "Modified"))?,
-            created: of_item(self.calls.property(&item.id, ITEM, "Created"))?,
-            number: number.and_then(|last| last.parse().ok()).unwrap_or(0),
-        })
+    fn modified(&self, items: &[&Item]) -> Vec<ItemResult<u64>> {
+        self.properties(items, "Modified")
+    }
+
+    fn created(&self, items: &[&Item]) -> Vec<ItemResult<u64>> {
+        self.properties(items, "Created")
     }
 
     /// `KWallet` calls the items of an open wallet locked.
@@ -88,12 +85,25 @@ impl ItemStore for Service {
         !item.is_locked.get() || self.is_open_wallet(&item.id)
     }
 
-    fn secret(&self, item: &Item) -> ItemResult<Zeroizing<Vec<u8>>> {
-        self.unlock_item(item)?;
-        let session = self.session()?.clone();
-        let (secret,): (WireSecret<Vec<u8>, String>,) =
-            of_item(self.calls.call(&item.id, ITEM, "GetSecret", (session,)))?;
-        Ok(Zeroizing::new(secret.2))
+    fn secrets(&self, items: &[&Item]) -> Vec<ItemResult<Zeroizing<Vec<u8>>>> {
+        let call = |item: &Item| {
+            self.unlock_item(item)?;
+            let session = self.session()?.clone();
+            self.calls.message(&item.id, ITEM, "GetSecret", (session,))
+        };
+        let (mut failures, mut calls) = (Vec::new(), Vec::new());
+        for item in items {
+            match call(item) {
+                Ok(call) => calls.push(Ok(call)),
+                Err(error) => failures.push((calls.len() + failures.len(), error)),
+            }
+        }
+        let answers = self.calls.ask_together(calls).into_iter();
+        let mut secrets: Vec<_> = answers.map(secret).collect();
+        for (at, error) in failures {
+            secrets.insert(at, Err(error.into()));
+        }
+        secrets
     }
 
     fn set_secret(&self, item: &Item, secret: &[u8]) -> ItemResult<()> {
@@ -136,6 +146,41 @@ impl ItemStore for Service {
         }
         Ok(())
     }
+}
+
+impl Service {
+    fn properties<T: for<'b> Get<'b>>(&self, items: &[&Item], name: &str) -> Vec<ItemResult<T>> {
+        let calls = items.iter();
+        let calls = calls.map(|item| self.calls.property_message(&item.id, ITEM, name));
+        values(self.calls.ask_together(calls.collect()))
+    }
+}
+
+fn values<T: for<'b> Get<'b>>(answers: Vec<calls::Result<Message>>) -> Vec<ItemResult<T>> {
+    let answers = answers.into_iter();
+    answers
+        .map(|answer| Ok(value(&of_item(answer)?)?))
+        .collect()
+}
+
+fn secret(answer: calls::Result<Message>) -> ItemResult<Zeroizing<Vec<u8>>> {
+    let secret: Result<(WireSecret<Vec<u8>, String>,), _> = of_item(answer)?.read_all();
+    let (secret,) = secret.map_err(|_| Error::Odd)?;
+    Ok(Zeroizing::new(secret.2))
+}
+
+fn items((unlocked, locked): SearchResult) -> Vec<Item> {
+    let item = |path: Path<'_>, is_locked| {
+        let number = path.rsplit('/').next().and_then(|last| last.parse().ok());
+        Item {
+            number: number.unwrap_or(0),
+            id: path.to_string(),
+            is_locked: Cell::new(is_locked),
+        }
+    };
+    let open = unlocked.into_iter().map(|path| item(path, false));
+    open.chain(locked.into_iter().map(|path| item(path, true)))
+        .collect()
 }
 
 /// A removed item has no path on the bus.

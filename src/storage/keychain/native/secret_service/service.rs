@@ -4,6 +4,7 @@ use std::cell::{Cell, OnceCell};
 use std::sync::Arc;
 use std::time::Duration;
 
+use dbus::Message;
 use dbus::arg::{RefArg, Variant};
 use dbus::strings::Path;
 
@@ -118,8 +119,8 @@ impl Service {
         *self.program.get_or_init(|| program::of(&self.calls))
     }
 
-    /// Finds items, unlocked and locked ones.
-    pub(super) fn find(&self, attributes: &ItemAttributes) -> Result<SearchResult> {
+    /// Finds the items of each search, unlocked and locked ones.
+    pub(super) fn find(&self, wanted: &[ItemAttributes]) -> Result<Vec<SearchResult>> {
         let (default, seen) = self.default.get();
         let is_fresh = monotonic_now().saturating_sub(seen) < FRESH;
         let default = if is_fresh {
@@ -131,10 +132,18 @@ impl Service {
             self.open_some_database()?;
         }
         let is_locked = default == DefaultCollection::Locked;
-        let found = if is_locked && self.program() == Program::Other {
-            self.search_locked(attributes)
+        let found: Result<_> = if is_locked && self.program() == Program::Other {
+            wanted
+                .iter()
+                .map(|wanted| self.search_locked(wanted))
+                .collect()
         } else {
-            self.calls.call(ROOT, SERVICE, "SearchItems", (attributes,))
+            let call = |wanted| self.calls.message(ROOT, SERVICE, "SearchItems", (wanted,));
+            let answers = self.calls.ask_together(wanted.iter().map(call).collect());
+            let answers = answers.into_iter();
+            answers
+                .map(|answer| answer?.read_all().map_err(|_| Error::Odd))
+                .collect()
         };
         // Another program may own the name without implementing the service.
         found.map_err(|error| error.unknown_is(Error::Absent))
@@ -241,10 +250,29 @@ impl Service {
         if let Some(session) = self.session.get() {
             return Ok(session);
         }
-        let nothing: Variant<Box<dyn RefArg>> = Variant(Box::new(String::new()));
-        let answer = self
-            .calls
-            .ask(ROOT, SERVICE, "OpenSession", ("plain", nothing))?;
+        let answer = self.calls.ask(ROOT, SERVICE, "OpenSession", plain())?;
+        self.opened(&answer)
+    }
+
+    /// Sends `calls` about items, and opens the session with them if a secret may be asked for next. Returns their answers.
+    pub(super) fn ask_of_items(
+        &self,
+        mut calls: Vec<Result<Message>>,
+        is_open: bool,
+    ) -> Vec<Result<Message>> {
+        let opens = is_open && self.session.get().is_none();
+        if opens {
+            calls.push(self.calls.message(ROOT, SERVICE, "OpenSession", plain()));
+        }
+        let mut answers = self.calls.ask_together(calls);
+        if opens && let Some(Ok(answer)) = answers.pop() {
+            // If it failed, the first secret opens it, and reports the failure.
+            let _ = self.opened(&answer);
+        }
+        answers
+    }
+
+    fn opened(&self, answer: &Message) -> Result<&Path<'static>> {
         // The argument before the session has no meaning in a plain one, and may have any type.
         let mut arguments = answer.iter_init();
         arguments.next();
@@ -287,6 +315,11 @@ impl Service {
         self.is_declined.set(answer == Err(Error::Declined));
         answer
     }
+}
+
+/// The arguments that open a plain session.
+fn plain() -> (&'static str, Variant<Box<dyn RefArg>>) {
+    ("plain", Variant(Box::new(String::new())))
 }
 
 /// The collection of an item, or the collection itself: `/org/freedesktop/secrets/collection/NAME/ITEM`.
