@@ -58,6 +58,7 @@ mod protocol_corpus;
 mod races;
 mod refreshes;
 mod reminder;
+mod round_trips;
 mod second_chances;
 mod setup;
 mod shown;

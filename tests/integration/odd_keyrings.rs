@@ -44,7 +44,7 @@ pub struct Fake {
     _bus: Guard,
 }
 
-fn connect(address: &str) -> Connection {
+pub fn connect(address: &str) -> Connection {
     let mut channel = Channel::open_private(address).unwrap();
     channel.register().unwrap();
     channel.into()
