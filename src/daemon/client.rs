@@ -14,7 +14,7 @@ use crate::platform::monotonic_now;
 use crate::protocol;
 use crate::secret::Buffer;
 use crate::storage::memory::Lifetime;
-use crate::storage::{Budget, Error, Expected, Listed, Position, Storage, StorageKind};
+use crate::storage::{Budget, Error, Expected, Listed, Position, Storage, StorageKind, if_reached};
 use crate::terminal::with_causes;
 use crate::trace;
 
@@ -248,6 +248,25 @@ impl Storage for Cache {
     fn list(&self) -> Result<Vec<Listed>, Error> {
         let answer = self.ask_word(Word::List, "list")?;
         Ok(read("list", answer, message::read_listed)?.unwrap_or_default())
+    }
+
+    /// Asks for all entries at once. An older daemon lists them without secrets, and is asked for each.
+    fn all(&self) -> Result<Vec<(Listed, Credential)>, Error> {
+        let request = compose(Word::List, |out| {
+            message::push_with_secrets(out);
+            Ok(())
+        });
+        let answer = self.ask(Start::Never, "list", request)?;
+        let listed = read("list", answer, message::read_all)?.unwrap_or_default();
+        let mut all = Vec::with_capacity(listed.len());
+        for (listed, kept) in listed {
+            let kept = match kept {
+                Some(kept) => Some(kept),
+                None => if_reached(self.get(&Query::exact(&listed.key)))?.flatten(),
+            };
+            all.extend(kept.map(|kept| (listed, kept)));
+        }
+        Ok(all)
     }
 
     fn check(&self) -> Result<(), Error> {

@@ -18,6 +18,7 @@ use crate::storage::{Listed, Position};
 /// The word of the command line that becomes the daemon. Only [`super::connect`] says it.
 pub const COMMAND: &str = "serve-memory";
 const USER_IS_TOKEN: &str = "user_is_token";
+const SECRETS: &str = "secrets";
 
 /// What follows [`Word::Get`] and [`Word::Erase`].
 pub fn push_query(query: &Query, out: &mut Buffer) -> Result<(), Error> {
@@ -162,49 +163,75 @@ fn push_user_is_token(key: &Key, out: &mut Buffer) {
     }
 }
 
+/// What follows [`Word::List`] to ask for the secrets too. An older daemon ignores the line.
+pub fn push_with_secrets(out: &mut Buffer) {
+    push_number(SECRETS, 1, out);
+}
+
+/// Whether [`push_with_secrets`] wrote `bytes`.
+pub fn wants_secrets(bytes: &[u8]) -> bool {
+    Numbers::split(bytes).is_ok_and(|(numbers, _)| numbers.find(SECRETS) == Some(1))
+}
+
 /// What follows the answer to [`Word::List`], entry by entry.
 pub fn push_listed(listed: &Listed, out: &mut Buffer) -> Result<(), Error> {
-    let Listed {
-        key,
-        expiry,
-        scheme,
-        is_renewable,
-        forgotten,
-        written: _,
-    } = listed;
     let described = Query {
-        expiry: *expiry,
-        authtype: scheme.clone(),
-        ..Query::of(key)
+        expiry: listed.expiry,
+        authtype: listed.scheme.clone(),
+        ..Query::of(&listed.key)
     };
     write::query(&described, out)?;
-    push_number("renewable", u64::from(*is_renewable), out);
-    push_user_is_token(key, out);
-    if let Some(forgotten) = forgotten {
-        push_number("forgotten", *forgotten, out);
-    }
-    out.push(b"\n");
+    push_rest(listed, out);
     Ok(())
 }
 
+/// The same with the secrets of the entry.
+pub fn push_whole(listed: &Listed, kept: &Credential, out: &mut Buffer) -> Result<(), Error> {
+    write::entry(kept, out)?;
+    push_number(SECRETS, 1, out);
+    push_rest(listed, out);
+    Ok(())
+}
+
+fn push_rest(listed: &Listed, out: &mut Buffer) {
+    push_number("renewable", u64::from(listed.is_renewable), out);
+    push_user_is_token(&listed.key, out);
+    if let Some(forgotten) = listed.forgotten {
+        push_number("forgotten", forgotten, out);
+    }
+    out.push(b"\n");
+}
+
 /// Reads what [`push_listed`] wrote.
-pub fn read_listed(mut bytes: &[u8]) -> Result<Vec<Listed>, Error> {
+pub fn read_listed(bytes: &[u8]) -> Result<Vec<Listed>, Error> {
+    let all = read_all(bytes)?.into_iter();
+    Ok(all.map(|(listed, _)| listed).collect())
+}
+
+/// Reads what [`push_whole`] or [`push_listed`] wrote; the latter gives no credential.
+pub fn read_all(mut bytes: &[u8]) -> Result<Vec<(Listed, Option<Credential>)>, Error> {
     let mut all = Vec::new();
     while !bytes.is_empty() {
         let mut query = read::entry(AttributeLines::new(bytes))?;
-        let (expiry, scheme) = (query.expiry.take(), query.authtype.take());
-        let mut key = query.key().ok_or(Error::Missing { key: "host" })?;
         let (numbers, rest) = Numbers::split(bytes)?;
         bytes = rest;
+        let mut key = query.key().ok_or(Error::Missing { key: "host" })?;
         numbers.judge_user(&mut key);
-        all.push(Listed {
-            key,
-            expiry,
-            scheme,
-            is_renewable: numbers.find("renewable") == Some(1),
-            forgotten: numbers.find("forgotten"),
-            written: None,
-        });
+        query.username.clone_from(&key.username);
+        all.push((
+            Listed {
+                key,
+                expiry: query.expiry,
+                scheme: query.authtype.clone(),
+                is_renewable: numbers.find("renewable") == Some(1),
+                forgotten: numbers.find("forgotten"),
+                written: None,
+            },
+            match numbers.find(SECRETS) {
+                Some(1) => Credential::partial(query),
+                _ => None,
+            },
+        ));
     }
     Ok(all)
 }
@@ -418,6 +445,35 @@ mod tests {
             read_listed(&message.as_slice()[HEADER..]).unwrap(),
             [listed, other]
         );
+    }
+
+    #[test]
+    fn a_list_with_secrets_is_read_back_and_an_older_daemon_gives_none() {
+        let mut wiped = credential();
+        wiped.key.username = Some(Username::from("MARKER").alone(true));
+        wiped.password = None;
+        let all = [credential(), wiped].map(|kept| {
+            let listed = Listed {
+                forgotten: Some(99),
+                ..Listed::of(&kept)
+            };
+            (listed, kept)
+        });
+        let (mut whole, mut older) = (Buffer::with_capacity(64), Buffer::with_capacity(64));
+        for (listed, kept) in &all {
+            push_whole(listed, kept, &mut whole).unwrap();
+            push_listed(listed, &mut older).unwrap();
+        }
+        let older = read_all(older.as_slice()).unwrap();
+        let read = read_all(whole.as_slice()).unwrap();
+        assert_eq!((read.len(), older.len()), (2, 2));
+        for ((listed, kept), (read, older)) in all.into_iter().zip(read.into_iter().zip(older)) {
+            assert_eq!((&read.0, read.1), (&listed, Some(kept)));
+            assert_eq!(older, (listed, None));
+        }
+        let mut wish = Buffer::with_capacity(64);
+        push_with_secrets(&mut wish);
+        assert!(wants_secrets(wish.as_slice()) && !wants_secrets(b""));
     }
 
     #[test]

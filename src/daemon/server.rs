@@ -254,7 +254,7 @@ impl Daemon {
             Word::Store => self.store(lines),
             Word::Erase => self.erase(lines),
             Word::SetExpiry => self.set_expiry(lines),
-            Word::List => self.list(),
+            Word::List => self.list(lines),
             Word::Clear => message::compose_count(self.memory.clear()),
             Word::Status => self.status(),
             Word::Stop => {
@@ -300,7 +300,13 @@ impl Daemon {
         message::compose_count(self.memory.erase(&unwanted).unwrap_or(0))
     }
 
-    fn list(&self) -> Result<Buffer, Error> {
+    fn list(&self, lines: &[u8]) -> Result<Buffer, Error> {
+        if message::wants_secrets(lines) {
+            return compose(Word::Done, |out| {
+                self.memory
+                    .each_with_secrets(|listed, kept| message::push_whole(listed, kept, out))
+            });
+        }
         let all = self.memory.list().unwrap_or_default();
         compose(Word::Done, |out| {
             all.iter()

@@ -169,6 +169,39 @@ impl Memory {
         self.due.set(due);
     }
 
+    /// Calls `visit` with each entry and its secrets, the oldest first. That is no use of the entry.
+    pub fn each_with_secrets<E>(
+        &self,
+        mut visit: impl FnMut(&Listed, &Credential) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut outcome = Ok(());
+        self.each(|forgotten, packed| {
+            if outcome.is_ok() {
+                let credential = packed.credential();
+                let listed = Listed {
+                    forgotten,
+                    ..Listed::of(&credential)
+                };
+                outcome = visit(&listed, &credential);
+            }
+        });
+        outcome
+    }
+
+    /// Calls `visit` with each entry, and when it is forgotten in Unix seconds, the oldest first.
+    fn each(&self, mut visit: impl FnMut(Option<u64>, &Packed)) {
+        self.sweep();
+        let now = (self.clock)();
+        let entries = self.entries.borrow();
+        let mut ranked: Vec<(i64, &MemoryEntry)> = Vec::with_capacity(entries.len());
+        ranked.extend(entries.iter().map(|(place, entry)| (place.rank, entry)));
+        ranked.sort_unstable_by_key(|(rank, _)| *rank);
+        for (_, entry) in ranked {
+            let left = entry.forgotten().saturating_sub(now.monotonic).as_secs();
+            visit(now.unix.checked_add(left), &entry.packed);
+        }
+    }
+
     /// A time on the monotonic clock before which [`Memory::sweep`] finds nothing. A use may have moved the expiry since.
     pub fn due(&self) -> Duration {
         self.due.get()
@@ -310,20 +343,14 @@ impl Storage for Memory {
     }
 
     fn list(&self) -> Result<Vec<Listed>, Error> {
-        self.sweep();
-        let now = (self.clock)();
-        let entries = self.entries.borrow();
-        let mut ranked: Vec<(i64, &MemoryEntry)> = Vec::with_capacity(entries.len());
-        ranked.extend(entries.iter().map(|(place, entry)| (place.rank, entry)));
-        ranked.sort_unstable_by_key(|(rank, _)| *rank);
-        let listed = ranked.into_iter().map(|(_, entry)| {
-            let left = entry.forgotten().saturating_sub(now.monotonic).as_secs();
-            Listed {
-                forgotten: now.unix.checked_add(left),
-                ..entry.packed.listed()
-            }
+        let mut all = Vec::with_capacity(self.len());
+        self.each(|forgotten, packed| {
+            all.push(Listed {
+                forgotten,
+                ..packed.listed()
+            });
         });
-        Ok(listed.collect())
+        Ok(all)
     }
 
     fn check(&self) -> Result<(), Error> {
