@@ -164,13 +164,13 @@ fn open_in(folder: &OpenFolder, name: &OsStr, path: &Path) -> Result<Option<File
     }
 }
 
-/// Reads a plain file of at most `most` bytes that `ownership` allows.
-fn read_all(
-    file: &mut File,
+/// Returns the length of a plain file of at most `most` bytes that `ownership` allows.
+fn checked_length(
+    file: &File,
     path: &Path,
     most: usize,
     ownership: Ownership,
-) -> Result<Buffer, Error> {
+) -> Result<usize, Error> {
     let found = FileFacts::of(file).map_err(|cause| system("look at", path, cause))?;
     if !found.is_file() {
         return Err(unusable(path, "is not a plain file", None));
@@ -179,7 +179,18 @@ fn read_all(
     if found.length() > most {
         return Err(system("read", path, io::ErrorKind::FileTooLarge.into()));
     }
-    let mut bytes = Buffer::with_capacity(found.length() + 1);
+    Ok(found.length())
+}
+
+/// Reads a plain file of at most `most` bytes that `ownership` allows.
+fn read_all(
+    file: &mut File,
+    path: &Path,
+    most: usize,
+    ownership: Ownership,
+) -> Result<Buffer, Error> {
+    let length = checked_length(file, path, most, ownership)?;
+    let mut bytes = Buffer::with_capacity(length + 1);
     let read = bytes.read_to_end(file, most);
     read.map_err(|cause| system("read", path, cause))?;
     Ok(bytes)

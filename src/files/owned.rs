@@ -2,11 +2,12 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{Error, OF_ANOTHER, Ownership, open_in, read_all, system, unusable};
+use super::{Error, OF_ANOTHER, Ownership, checked_length, open_in, read_all, system, unusable};
 use crate::platform::lock::Lock;
 use crate::platform::{
     self, FileFacts, OpenFolder, effective_uid, make_private_folders, stranger_above,
@@ -134,6 +135,17 @@ impl Folder {
         read_all(&mut file, &path, LARGEST, Ownership::Closed).map(Some)
     }
 
+    /// Opens such a file to read parts of it; `None` if it does not exist.
+    pub fn open_file(&self, name: impl AsRef<OsStr>) -> Result<Option<OwnedFile>, Error> {
+        let name = name.as_ref();
+        let path = self.path.join(name);
+        let Some(file) = open_in(&self.open, name, &path)? else {
+            return Ok(None);
+        };
+        let length = checked_length(&file, &path, LARGEST, Ownership::Closed)?;
+        Ok(Some(OwnedFile { file, path, length }))
+    }
+
     /// Replaces a file by `pieces`, and returns when they are on the disk. After any failure, a power cut included, the file
     /// has the old bytes or the new ones. The next process removes the leftover of a killed one. Fails if the file would be
     /// too large to be read again.
@@ -182,6 +194,40 @@ impl Folder {
             let _ = self.open.remove(new);
             system(action, &path, cause)
         })
+    }
+}
+
+/// A plain file of this user that is closed to others, open to be read. A process that replaces it does not change it.
+#[derive(Debug)]
+pub struct OwnedFile {
+    file: File,
+    path: PathBuf,
+    length: usize,
+}
+
+impl OwnedFile {
+    /// In bytes, when it was opened.
+    pub fn length(&self) -> usize {
+        self.length
+    }
+
+    /// Reads these bytes. Fails if the file has become shorter.
+    pub fn read(&mut self, range: Range<usize>) -> Result<Buffer, Error> {
+        let mut read = || -> io::Result<Buffer> {
+            self.file.seek(SeekFrom::Start(range.start as u64))?;
+            let mut bytes = Buffer::with_capacity(range.len());
+            while bytes.as_slice().len() < range.len() {
+                let missing = range.len() - bytes.as_slice().len();
+                match bytes.read_from(&mut self.file, missing) {
+                    Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                    Ok(_) => {}
+                    Err(cause) if cause.kind() == io::ErrorKind::Interrupted => {}
+                    Err(cause) => return Err(cause),
+                }
+            }
+            Ok(bytes)
+        };
+        read().map_err(|cause| system("read", &self.path, cause))
     }
 }
 

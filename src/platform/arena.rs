@@ -49,6 +49,18 @@ impl Locked {
     }
 }
 
+impl Locked {
+    /// The slots, which are not shared with other values.
+    #[allow(clippy::cast_ptr_alignment)]
+    #[cfg(not(no_wipe))]
+    fn words(&mut self) -> &mut [u64] {
+        let start = self.start.as_ptr().cast::<u64>();
+        let count = slots_of(self.len) * SLOT / size_of::<u64>();
+        // SAFETY: as in `deref_mut`, for the rest of the last slot too. A slot begins at a multiple of 16.
+        unsafe { slice::from_raw_parts_mut(start, count) }
+    }
+}
+
 impl Deref for Locked {
     type Target = [u8];
     fn deref(&self) -> &[u8] {
@@ -71,8 +83,9 @@ compile_error!("a release always wipes");
 
 impl Zeroize for Locked {
     fn zeroize(&mut self) {
+        // Whole slots: words are wiped eight times as fast as bytes.
         #[cfg(not(no_wipe))]
-        (**self).zeroize();
+        self.words().zeroize();
     }
 }
 

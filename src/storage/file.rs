@@ -8,7 +8,7 @@ mod paragraphs;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use self::paragraphs::{TextChange, first_entry, matching, paragraphs, parse, under_key};
+use self::paragraphs::{TextChange, first_entry, matching, newest, paragraphs, parse, under_key};
 use super::{Cause, Error, Expected, Insertion, Listed, Position, Storage, StorageKind};
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
@@ -147,9 +147,15 @@ impl Storage for PlaintextFile {
     }
 
     fn get(&self, wanted: &Query) -> Result<Option<Credential>, Error> {
-        let contents = self.contents("look")?;
-        let bytes = contents.as_ref().map_or(&b""[..], Buffer::as_slice);
-        Ok(matching(bytes, wanted).last().map(|(_, entry)| entry))
+        let look = || {
+            let folder = self.open()?;
+            let file = folder.map(|folder| folder.open_file(&self.name));
+            match file.transpose()?.flatten() {
+                Some(mut file) => newest(file.length(), wanted, |range| file.read(range)),
+                None => Ok(None),
+            }
+        };
+        look().map_err(|cause| failed("look", cause))
     }
 
     fn put(
@@ -557,7 +563,7 @@ mod tests {
             }
             let insertions: Vec<_> = pairs
                 .iter()
-                .map(|(credential, known)| Insertion { known: known.as_ref(), credential })
+                .map(|(credential, known)| (known.as_ref(), credential))
                 .collect();
             let [mut one, mut all] = [storage(), storage()];
             for (_, file) in [&mut one, &mut all] {
@@ -569,7 +575,7 @@ mod tests {
             }
             let mut expected = Vec::new();
             for insertion in &insertions {
-                expected.push(one.1.insert_behind(insertion.known, insertion.credential).unwrap());
+                expected.push(one.1.insert_behind(insertion.0, insertion.1).unwrap());
             }
             let mut stored = Vec::new();
             all.1.insert_all_behind(&insertions, &mut |index, is_stored| {

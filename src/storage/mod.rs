@@ -73,9 +73,8 @@ pub trait Storage: fmt::Debug {
         all: &[Insertion<'_>],
         stored: &mut dyn FnMut(usize, bool) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        for (index, insertion) in all.iter().enumerate() {
-            let is_stored = self.insert_behind(insertion.known, insertion.credential)?;
-            stored(index, is_stored)?;
+        for (index, (known, credential)) in all.iter().enumerate() {
+            stored(index, self.insert_behind(*known, credential)?)?;
         }
         Ok(())
     }
@@ -123,12 +122,8 @@ pub enum Position {
     Behind,
 }
 
-/// A credential to insert, and the entry under its key that it may replace.
-#[derive(Debug, Clone, Copy)]
-pub struct Insertion<'a> {
-    pub known: Option<&'a Credential>,
-    pub credential: &'a Credential,
-}
+/// The entry that may be replaced, and the credential to insert.
+pub type Insertion<'a> = (Option<&'a Credential>, &'a Credential);
 
 /// The entry that may be replaced.
 #[derive(Debug, Clone, Copy)]

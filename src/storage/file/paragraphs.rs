@@ -5,6 +5,8 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use memchr::{memchr, memmem, memrchr};
+
 use super::super::{Expected, Insertion};
 use crate::credential::Credential;
 use crate::credential::key::Key;
@@ -15,6 +17,14 @@ use crate::secret::Buffer;
 
 /// In bytes: more than the text of most entries.
 const USUAL: usize = 160;
+
+/// In bytes: the last entries of the text, and no more than a page.
+const FIRST_PART: usize = 2 * 1024;
+/// In bytes.
+const PART: usize = 256 * 1024;
+
+const HOST: &[u8] = b"host=";
+const LINE_OF_HOST: &[u8] = b"\nhost=";
 
 /// A change of the text: some paragraphs are removed, and one entry is added.
 #[derive(Default)]
@@ -70,17 +80,16 @@ impl TextChange {
             new.push(banner);
         }
         // The last one comes first.
-        for (index, insertion) in all.iter().enumerate().rev() {
-            let credential = insertion.credential;
+        for (index, (expected, credential)) in all.iter().enumerate().rev() {
             let Some((ranges, known)) = by_key.remove(&credential.key) else {
                 write::entry(credential, &mut new)?;
                 new.push(b"\n");
                 continue;
             };
-            if known == *credential {
+            if known == **credential {
                 continue;
             }
-            stored[index] = Expected::Still(insertion.known).is_met(Some(&known));
+            stored[index] = Expected::Still(*expected).is_met(Some(&known));
             if stored[index] {
                 let at = ranges.last().map_or(0, |last| last.end);
                 let replaced = Self::with_entry(ranges, at, b"", credential)?;
@@ -135,10 +144,7 @@ pub(super) fn paragraphs(bytes: &[u8]) -> impl Iterator<Item = Range<usize>> {
     std::iter::from_fn(move || {
         let mut end = start;
         while end < bytes.len() {
-            let length = bytes[end..]
-                .iter()
-                .position(|&byte| byte == b'\n')
-                .map_or(bytes.len() - end, |at| at + 1);
+            let length = memchr(b'\n', &bytes[end..]).map_or(bytes.len() - end, |at| at + 1);
             let is_blank = matches!(&bytes[end..end + length], b"\n" | b"\r\n");
             end += length;
             if is_blank {
@@ -158,25 +164,87 @@ pub(super) fn parse(paragraph: &[u8]) -> Option<Credential> {
         .and_then(Credential::complete)
 }
 
-/// Returns the matching entries. Compares the host before it parses an entry, since a file may hold very many.
+/// Returns the matching entries. Parses only the paragraphs with a line for the host, since a file may hold very many.
 pub(super) fn matching<'a>(
     bytes: &'a [u8],
     wanted: &'a Query,
 ) -> impl Iterator<Item = (Range<usize>, Credential)> + 'a {
     let host = wanted.host.as_deref();
-    let has_host = move |paragraph: &[u8]| {
-        let line = AttributeLines::new(paragraph)
-            .find_map(|line| line.ok().filter(|line| line.key == b"host"));
-        line.is_some_and(|line| host.is_some_and(|host| line.value.eq_ignore_ascii_case(host)))
-    };
-    paragraphs(bytes)
-        .filter(move |range| has_host(&bytes[range.clone()]))
-        .filter_map(move |range| {
-            let credential = parse(&bytes[range.clone()])?;
-            wanted
-                .matches(&credential.key)
-                .then_some((range, credential))
-        })
+    let first = bytes.starts_with(HOST).then_some(0);
+    let others = memmem::find_iter(bytes, LINE_OF_HOST).map(|at| at + 1);
+    let mut searched = 0;
+    first.into_iter().chain(others).filter_map(move |at| {
+        if at < searched || !is_line(&bytes[at + HOST.len()..], host?) {
+            return None;
+        }
+        let paragraph = paragraph_around(bytes, at);
+        searched = paragraph.end;
+        let credential = parse(&bytes[paragraph.clone()])?;
+        wanted
+            .matches(&credential.key)
+            .then_some((paragraph, credential))
+    })
+}
+
+/// Whether `bytes` begin with this host and the end of a line.
+fn is_line(bytes: &[u8], host: &[u8]) -> bool {
+    let line = bytes.split_at_checked(host.len());
+    line.is_some_and(|(start, rest)| {
+        start.eq_ignore_ascii_case(host) && matches!(rest.first(), None | Some(b'\r' | b'\n'))
+    })
+}
+
+/// Returns the paragraph with the line that begins at `at`.
+fn paragraph_around(bytes: &[u8], at: usize) -> Range<usize> {
+    let mut start = at;
+    while start > 0 {
+        let before = &bytes[..start - 1];
+        let line = memrchr(b'\n', before).map_or(0, |end| end + 1);
+        if matches!(&before[line..], b"" | b"\r") {
+            break;
+        }
+        start = line;
+    }
+    let end = paragraphs(&bytes[at..]).next().map_or(0, |rest| rest.end);
+    start..at + end
+}
+
+/// Returns the last matching entry of a text of `length` bytes. Reads parts from the end, until one has a match: `read` returns
+/// the bytes of a range.
+pub(super) fn newest<E>(
+    length: usize,
+    wanted: &Query,
+    mut read: impl FnMut(Range<usize>) -> Result<Buffer, E>,
+) -> Result<Option<Credential>, E> {
+    let (mut end, mut size) = (length, FIRST_PART);
+    while end > 0 {
+        let start = end.saturating_sub(size);
+        let part = read(start..end)?;
+        let bytes = part.as_slice();
+        let whole = if start == 0 {
+            Some(0)
+        } else {
+            second_paragraph(bytes)
+        };
+        let Some(whole) = whole else {
+            // A paragraph is longer than the part.
+            size *= 4;
+            continue;
+        };
+        if let Some((_, entry)) = matching(&bytes[whole..], wanted).last() {
+            return Ok(Some(entry));
+        }
+        end = start + whole;
+        size = PART;
+    }
+    Ok(None)
+}
+
+/// The start of the first paragraph that begins in these bytes for certain. They may begin within a line.
+fn second_paragraph(bytes: &[u8]) -> Option<usize> {
+    let line = memchr(b'\n', bytes)? + 1;
+    let rest = paragraphs(&bytes[line..]).next()?;
+    Some(line + rest.end).filter(|&start| start < bytes.len())
 }
 
 /// Returns the paragraphs of the entries under `key`, and the last entry, which is the valid one.
@@ -191,4 +259,75 @@ pub(super) fn first_entry(bytes: &[u8]) -> usize {
     paragraphs(bytes)
         .find(|range| parse(&bytes[range.clone()]).is_some())
         .map_or(bytes.len(), |range| range.start)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Lines of entries and of other text, with and without their ends.
+    fn text() -> impl Strategy<Value = Vec<u8>> {
+        let line = prop_oneof![
+            3 => Just(&b"protocol=https\n"[..]),
+            3 => Just(&b"host=a.test\n"[..]),
+            1 => Just(&b"host=A.test\r\n"[..]),
+            2 => Just(&b"host=b.test\n"[..]),
+            1 => Just(&b"host=a.test"[..]),
+            3 => Just(&b"username=u\npassword=made-up\n"[..]),
+            1 => Just(&b"username=v\r\npassword=made-up-2\r\n"[..]),
+            3 => Just(&b"\n"[..]),
+            1 => Just(&b"\r\n"[..]),
+            1 => Just(&b"\r"[..]),
+            1 => Just(&b"ghost=a.test\n"[..]),
+            1 => Just(&b"x"[..]),
+        ];
+        vec(line, 0..40).prop_map(|lines| lines.concat())
+    }
+
+    fn wanted(username: Option<&str>) -> Query {
+        Query {
+            protocol: Some(b"https".to_vec()),
+            host: Some(b"a.test".to_vec()),
+            username: username.map(Into::into),
+            ..Query::default()
+        }
+    }
+
+    fn plainly_matching(bytes: &[u8], wanted: &Query) -> Vec<(Range<usize>, Credential)> {
+        let mut all = Vec::new();
+        for range in paragraphs(bytes) {
+            let entry = parse(&bytes[range.clone()]);
+            let entry = entry.filter(|entry| wanted.matches(&entry.key));
+            all.extend(entry.map(|entry| (range, entry)));
+        }
+        all
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(500))]
+
+        #[test]
+        fn a_search_finds_the_paragraphs_that_match(text in text(), is_named in any::<bool>()) {
+            let wanted = wanted(is_named.then_some("u"));
+            let found: Vec<_> = matching(&text, &wanted).collect();
+            prop_assert_eq!(found, plainly_matching(&text, &wanted));
+        }
+
+        #[test]
+        fn the_newest_entry_is_found_in_parts(texts in vec(text(), 1..8), filler in 0..3000_usize) {
+            let filler = "x".repeat(filler) + "\n\n";
+            let text = texts.join(filler.as_bytes());
+            let wanted = wanted(None);
+            let found = newest(text.len(), &wanted, |range| {
+                let mut part = Buffer::with_capacity(range.len().max(1));
+                part.push(&text[range]);
+                Ok::<_, ()>(part)
+            });
+            let all = plainly_matching(&text, &wanted).pop();
+            prop_assert_eq!(found.unwrap(), all.map(|(_, entry)| entry));
+        }
+    }
 }

@@ -27,33 +27,15 @@ thread_local! {
 
 #[derive(Debug, Clone)]
 enum Step {
-    Put {
-        key: KeyStep,
-        secret: u8,
-        expiry: Option<u64>,
-        lifetime: (u64, u64),
-        position: Position,
-        /// 0: any entry, 1: none, else the secret with this number less 2.
-        expected: u8,
-    },
-    Get {
-        key: KeyStep,
-        is_exact: bool,
-        is_pathless: bool,
-    },
-    Erase {
-        key: KeyStep,
-        secret: Option<u8>,
-    },
-    SetExpiry {
-        key: KeyStep,
-        secret: u8,
-        expiry: Option<u64>,
-    },
-    Wait {
-        monotonic: u64,
-        unix: u64,
-    },
+    /// Key, secret, expiry, timeout and maximum age, place, and the expected entry: 0 any, 1 none, else the one with the secret
+    /// of this number less 2.
+    Put(KeyStep, u8, Option<u64>, (u64, u64), Position, u8),
+    /// Whether the query is exact, and whether it is pathless.
+    Get(KeyStep, bool, bool),
+    Erase(KeyStep, Option<u8>),
+    SetExpiry(KeyStep, u8, Option<u64>),
+    /// Seconds of the monotonic clock and of the wall clock.
+    Wait(u64, u64),
     Sweep,
     List,
 }
@@ -205,40 +187,18 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     };
     let expiry = || option::of(0..200_u64);
     let position = prop_oneof![Just(Position::Newest), Just(Position::Behind)];
-    let expected = 0..4_u8;
-    let put = (
-        key(),
-        0..2_u8,
-        expiry(),
-        (0..90_u64, 0..120_u64),
-        position,
-        expected,
-    );
-    let put = put.prop_map(
-        |(key, secret, expiry, lifetime, position, expected)| Step::Put {
-            key,
-            secret,
-            expiry,
-            lifetime,
-            position,
-            expected,
-        },
-    );
+    let lifetime = (0..90_u64, 0..120_u64);
+    let put = (key(), 0..2_u8, expiry(), lifetime, position, 0..4_u8);
+    let put = put.prop_map(|(key, secret, expiry, lifetime, position, expected)| {
+        Step::Put(key, secret, expiry, lifetime, position, expected)
+    });
     let get = (key(), any::<bool>(), any::<bool>());
-    let get = get.prop_map(|(key, is_exact, is_pathless)| Step::Get {
-        key,
-        is_exact,
-        is_pathless,
-    });
-    let erase = (key(), option::of(0..2_u8)).prop_map(|(key, secret)| Step::Erase { key, secret });
+    let get = get.prop_map(|(key, is_exact, is_pathless)| Step::Get(key, is_exact, is_pathless));
+    let erase = (key(), option::of(0..2_u8)).prop_map(|(key, secret)| Step::Erase(key, secret));
     let redate = (key(), 0..2_u8, expiry());
-    let redate = redate.prop_map(|(key, secret, expiry)| Step::SetExpiry {
-        key,
-        secret,
-        expiry,
-    });
+    let redate = redate.prop_map(|(key, secret, expiry)| Step::SetExpiry(key, secret, expiry));
     let wait = (0..30_u64, 0..30_u64);
-    let wait = wait.prop_map(|(monotonic, unix)| Step::Wait { monotonic, unix });
+    let wait = wait.prop_map(|(monotonic, unix)| Step::Wait(monotonic, unix));
     vec(
         prop_oneof![
             6 => put,
@@ -255,14 +215,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 
 fn follow(step: &Step, memory: &Memory, model: &mut Model) {
     match *step {
-        Step::Put {
-            key,
-            secret,
-            expiry,
-            lifetime: (timeout, max_age),
-            position,
-            expected,
-        } => {
+        Step::Put(key, secret, expiry, (timeout, max_age), position, expected) => {
             let new = credential(key, secret, expiry);
             let known = expected.checked_sub(2);
             let known = known.map(|secret| credential(key, secret, None));
@@ -278,39 +231,25 @@ fn follow(step: &Step, memory: &Memory, model: &mut Model) {
             let is_done = memory.replace_for(&new, lifetime, position, is_met);
             assert_eq!(is_done, model.put(new, lifetime, position, expected));
         }
-        Step::Get {
-            key,
-            is_exact,
-            is_pathless,
-        } => {
-            let wanted = Query {
-                is_exact,
-                is_pathless,
-                ..query(key)
-            };
+        Step::Get(key, is_exact, is_pathless) => {
+            let mut wanted = query(key);
+            (wanted.is_exact, wanted.is_pathless) = (is_exact, is_pathless);
             assert_eq!(memory.get(&wanted).unwrap(), model.get(&wanted));
         }
-        Step::Erase { key, secret } => {
+        Step::Erase(key, secret) => {
             let named = secret.map(|secret| credential(key, secret, None).as_rejected());
             let named = named.unwrap_or_default();
-            let unwanted = Query {
-                password: named.password,
-                credential: named.credential,
-                ..query(key)
-            };
+            let mut unwanted = query(key);
+            (unwanted.password, unwanted.credential) = (named.password, named.credential);
             assert_eq!(memory.erase(&unwanted).unwrap(), model.erase(&unwanted));
         }
-        Step::SetExpiry {
-            key,
-            secret,
-            expiry,
-        } => {
+        Step::SetExpiry(key, secret, expiry) => {
             let kept = credential(key, secret, None);
             let end = expiry.and_then(|after| Expiry::from_unix(START.unix + after));
             let is_done = memory.set_expiry(&kept, end).unwrap();
             assert_eq!(is_done, model.set_expiry(&kept, end));
         }
-        Step::Wait { monotonic, unix } => {
+        Step::Wait(monotonic, unix) => {
             let now = NOW.get();
             NOW.set(Now {
                 monotonic: now.monotonic + Duration::from_secs(monotonic),
@@ -348,7 +287,7 @@ proptest! {
         let mut model = Model::default();
         for mut step in steps {
             // No clock is set.
-            if let Step::Wait { monotonic, unix } = &mut step {
+            if let Step::Wait(monotonic, unix) = &mut step {
                 *unix = *monotonic;
             }
             follow(&step, &memory, &mut model);

@@ -11,7 +11,7 @@ use crate::credential::expiry::ExpirySource;
 use crate::helper::candidate::is_good;
 use crate::journal::mark::Mark;
 use crate::secret::Secret;
-use crate::storage::{Error, Insertion, StorageKind, if_reached};
+use crate::storage::{Error, StorageKind, if_reached};
 
 /// A keychain counts in seconds: two items that are stored with this pause have different times.
 const PAUSE: Duration = Duration::from_millis(1020);
@@ -108,10 +108,7 @@ impl Import<'_> {
                 continue;
             }
             inserted.push(index);
-            insertions.push(Insertion {
-                known: view.entries.get(&credential.key),
-                credential,
-            });
+            insertions.push((view.entries.get(&credential.key), credential));
         }
         target.insert_all_behind(&insertions, &mut |at, is_stored| {
             let index = inserted[at];
