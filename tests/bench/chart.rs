@@ -10,7 +10,7 @@ const STYLE: &str = "
 .card { fill: #1b1f27; stroke: #56606f }
 text { font: 14px -apple-system, 'Segoe UI', 'DejaVu Sans', Helvetica, Arial, sans-serif; fill: #d5dae2 }
 .title { font-size: 16px; font-weight: bold; fill: #ffffff }
-.small { font-size: 12px; fill: #98a2b3 }
+.small { font-size: 12px; fill: #98a2b3; stroke: #1b1f27; stroke-width: 4px; paint-order: stroke }
 .middle { text-anchor: middle }
 .end { text-anchor: end }
 .grid { stroke: #333b47 }

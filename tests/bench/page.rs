@@ -61,9 +61,13 @@ fn machine(options: &Options) -> Table {
         "system",
         field("/etc/os-release", "PRETTY_NAME=").map(|name| name.replace('"', "")),
     );
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     row(
         "kernel",
-        fs::read_to_string("/proc/sys/kernel/osrelease").ok(),
+        kernel
+            .split('-')
+            .next()
+            .map(|number| format!("Linux {number}")),
     );
     row(
         "file system of the test files",
@@ -85,7 +89,10 @@ fn machine(options: &Options) -> Table {
         .libsecret
         .as_ref()
         .and_then(|program| fs::read_to_string(program.with_file_name("version")).ok());
-    row("git-credential-libsecret", libsecret);
+    row(
+        "git-credential-libsecret",
+        libsecret.map(|version| version.replace("git_", "from git ")),
+    );
     row("gnome-keyring", version("gnome-keyring-daemon"));
     row("gh", version("gh"));
     row("valgrind", version("valgrind"));
