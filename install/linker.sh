@@ -11,6 +11,11 @@ lld=$(rustc --print sysroot)/lib/rustlib/$(rustc -vV | sed -n 's/^host: //p')/bi
 if [ ! -x "$lld/ld.lld" ] || [ ! -x "$(command -v c++filt)" ]; then
     exec "$cc" "$@"
 fi
+# cargo links with it what runs during the build as well.
+case " $* " in
+*/git_credential_pat-*) ;;
+*) exec "$cc" "$@" ;;
+esac
 
 scratch=$(mktemp -d)
 trap 'rm -rf -- "$scratch"' EXIT

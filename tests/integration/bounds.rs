@@ -329,7 +329,7 @@ fn a_repositorys_configuration_gives_no_options() {
         .ask("--storage file store", &credential("made-up"))
         .succeeded();
     process::run(&mut sandbox.git(&["init", "--quiet"]), b"").succeeded();
-    let program = env!("CARGO_BIN_EXE_git-credential-pat");
+    let program = PROGRAM;
     let helper = format!("{program} --storage file");
     for (scope, counts) in [("--local", false), ("--global", true)] {
         let mut config = sandbox.git(&["config", scope, "credential.helper", &helper]);

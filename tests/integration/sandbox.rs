@@ -16,7 +16,10 @@ use crate::process::{self, Output};
 use crate::tool;
 
 /// The program under test.
-pub const PROGRAM: &str = env!("CARGO_BIN_EXE_git-credential-pat");
+pub const PROGRAM: &str = match option_env!("TESTED_PROGRAM") {
+    Some(program) => program,
+    None => env!("CARGO_BIN_EXE_git-credential-pat"),
+};
 
 #[derive(Debug)]
 pub struct Sandbox {
