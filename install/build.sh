@@ -39,5 +39,8 @@ linker=CARGO_TARGET_$(printf '%s' "$name" | tr '[:lower:]' '[:upper:]')_LINKER
 export "$linker=$source/install/linker.sh"
 
 cd "$source"
+program=$build/$target/release/git-credential-pat
+# cargo does not know that the list counts.
+if [ -n "$(find install/hot-functions install/linker.sh -newer "$program" 2>/dev/null)" ]; then touch src/main.rs; fi
 cargo build --release --locked --bin git-credential-pat --target "$target" --target-dir "$build" >&2
-printf '%s\n' "$build/$target/release/git-credential-pat"
+printf '%s\n' "$program"
