@@ -11,7 +11,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use self::packed::Packed;
+use self::packed::{Packed, Times};
 use super::{Error, Expected, Listed, Position, Storage, StorageKind};
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
@@ -36,11 +36,11 @@ const UNLIMITED: Lifetime = Lifetime {
 pub struct Memory {
     clock: Clock,
     hasher: RandomState,
-    entries: RefCell<BTreeMap<Place, MemoryEntry>>,
+    entries: RefCell<BTreeMap<Place, Packed>>,
     /// The ranks of the entries that were stored last, and last behind the others.
     newest: Cell<i64>,
     oldest: Cell<i64>,
-    /// A time on the monotonic clock before which [`MemoryEntry::age`] changes no entry.
+    /// A time on the monotonic clock before which [`Packed::age`] changes no entry.
     due: Cell<Duration>,
 }
 
@@ -50,45 +50,6 @@ struct Place {
     /// A hash of protocol and host. Two hosts may share one: [`Query::matches`] decides.
     origin: u64,
     rank: i64,
-}
-
-struct MemoryEntry {
-    packed: Packed,
-    /// In seconds after the last use; the largest number means no limit.
-    timeout: u32,
-    /// In seconds after [`MemoryEntry::stored`]; the largest number means no limit.
-    max_age: u32,
-    /// On the monotonic clock, in nanoseconds.
-    stored: u64,
-    used: u64,
-}
-
-impl MemoryEntry {
-    /// When to forget the entry, on the monotonic clock.
-    fn forgotten(&self) -> Duration {
-        after(self.used, self.timeout).min(after(self.stored, self.max_age))
-    }
-
-    /// Wipes expired secrets. Returns false if the entry must be forgotten.
-    fn age(&mut self, now: Now) -> bool {
-        let expiry = self.packed.expiry();
-        if expiry.is_some_and(|expiry| expiry.is_past(now.unix)) && self.packed.is_complete() {
-            self.packed.wipe_expired();
-        }
-        now.monotonic < self.forgotten()
-    }
-
-    /// When [`MemoryEntry::age`] changes something, on the monotonic clock.
-    fn due(&self, now: Now) -> Duration {
-        match self.packed.expiry() {
-            Some(expiry) if self.packed.is_complete() => {
-                // One second more: a token still works in its last second.
-                let left = Duration::from_secs(expiry.left(now.unix) + 1);
-                self.forgotten().min(now.monotonic + left)
-            }
-            _ => self.forgotten(),
-        }
-    }
 }
 
 impl Memory {
@@ -122,8 +83,8 @@ impl Memory {
         let mut entries = self.entries.borrow_mut();
         age_all(&mut entries, origin, now);
         let mut at_origin = entries.range(places(origin));
-        let known = at_origin.find(|(_, entry)| entry.packed.key_parts() == key);
-        let known = known.map(|(place, entry)| (*place, entry.stored, entry.packed.credential()));
+        let known = at_origin.find(|(_, entry)| entry.key_parts() == key);
+        let known = known.map(|(place, entry)| (*place, entry.times().stored, entry.credential()));
         if !is_expected(known.as_ref().map(|(_, _, kept)| kept)) {
             return false;
         }
@@ -131,14 +92,14 @@ impl Memory {
         let same = known
             .as_ref()
             .filter(|(_, _, kept)| kept.has_same_secrets(credential));
-        let entry = MemoryEntry {
-            // Copy before removing: the allocation may fail.
-            packed: Packed::of(credential),
+        let times = Times {
             timeout: seconds(lifetime.timeout),
             max_age: seconds(lifetime.max_age),
             stored: same.map_or(nanoseconds(now.monotonic), |(_, stored, _)| *stored),
             used: nanoseconds(now.monotonic),
         };
+        // Copy before removing: the allocation may fail.
+        let entry = Packed::of(credential, times);
         let known = known.map(|(place, _, _)| place);
         if let Some(place) = known {
             entries.remove(&place);
@@ -193,12 +154,12 @@ impl Memory {
         self.sweep();
         let now = (self.clock)();
         let entries = self.entries.borrow();
-        let mut ranked: Vec<(i64, &MemoryEntry)> = Vec::with_capacity(entries.len());
+        let mut ranked: Vec<(i64, &Packed)> = Vec::with_capacity(entries.len());
         ranked.extend(entries.iter().map(|(place, entry)| (place.rank, entry)));
         ranked.sort_unstable_by_key(|(rank, _)| *rank);
         for (_, entry) in ranked {
             let left = entry.forgotten().saturating_sub(now.monotonic).as_secs();
-            visit(now.unix.checked_add(left), &entry.packed);
+            visit(now.unix.checked_add(left), entry);
         }
     }
 
@@ -240,7 +201,7 @@ fn places(origin: u64) -> RangeInclusive<Place> {
 }
 
 /// Ages the entries of one host.
-fn age_all(entries: &mut BTreeMap<Place, MemoryEntry>, origin: u64, now: Now) {
+fn age_all(entries: &mut BTreeMap<Place, Packed>, origin: u64, now: Now) {
     let mut forgotten = Vec::new();
     for (place, entry) in entries.range_mut(places(origin)) {
         if !entry.age(now) {
@@ -266,14 +227,6 @@ fn nanoseconds(moment: Duration) -> u64 {
     u64::try_from(moment.as_nanos()).unwrap_or(u64::MAX)
 }
 
-/// A moment in nanoseconds, and so many seconds later.
-fn after(moment: u64, seconds: u32) -> Duration {
-    if seconds == u32::MAX {
-        return Duration::MAX;
-    }
-    Duration::from_nanos(moment) + Duration::from_secs(u64::from(seconds))
-}
-
 impl Storage for Memory {
     fn kind(&self) -> StorageKind {
         StorageKind::Memory
@@ -289,10 +242,10 @@ impl Storage for Memory {
         let found = entries
             .range_mut(places(origin))
             .rev()
-            .find(|(_, entry)| wanted.matches_parts(entry.packed.key_parts()));
+            .find(|(_, entry)| wanted.matches_parts(entry.key_parts()));
         Ok(found.map(|(_, entry)| {
-            entry.used = nanoseconds(now.monotonic);
-            entry.packed.credential()
+            entry.set_used(nanoseconds(now.monotonic));
+            entry.credential()
         }))
     }
 
@@ -311,11 +264,11 @@ impl Storage for Memory {
         let key = kept.key.parts();
         let origin = self.origin(key.protocol, key.host);
         for (_, entry) in self.entries.borrow_mut().range_mut(places(origin)) {
-            if entry.packed.key_parts() == key
-                && entry.packed.is_complete()
-                && entry.packed.credential().has_same_secrets(kept)
+            if entry.key_parts() == key
+                && entry.is_complete()
+                && entry.credential().has_same_secrets(kept)
             {
-                entry.packed.set_expiry(end);
+                entry.set_expiry(end);
                 self.due.set(self.due.get().min(entry.due((self.clock)())));
                 return Ok(true);
             }
@@ -330,8 +283,7 @@ impl Storage for Memory {
         let mut entries = self.entries.borrow_mut();
         let mut named = Vec::new();
         for (place, entry) in entries.range(places(origin)) {
-            if unwanted.matches_parts(entry.packed.key_parts())
-                && entry.packed.credential().is_named_by(unwanted)
+            if unwanted.matches_parts(entry.key_parts()) && entry.credential().is_named_by(unwanted)
             {
                 named.push(*place);
             }

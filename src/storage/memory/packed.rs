@@ -1,4 +1,6 @@
-//! The compact form of a credential in memory: one block of names, and its secrets together in the arena.
+//! The compact form of a credential in memory: one record, and its secrets together in the arena.
+
+use std::time::Duration;
 
 use zeroize::Zeroizing;
 
@@ -9,45 +11,64 @@ use crate::credential::username::Username;
 use crate::credential::{Authorization, Credential};
 use crate::platform::arena::Locked;
 use crate::secret::Secret;
+use crate::time::Now;
 
 /// Protocol, host, path, username and scheme, then password, parameters and refresh token.
 const PARTS: usize = 8;
 /// How many of them are no secrets.
 const NAMES: usize = 5;
 
-/// The flags in the first byte.
+/// Where the numbers of a record begin, each with its lowest byte first.
+const USED: usize = 0;
+const STORED: usize = 8;
+const EXPIRY: usize = 16;
+const TIMEOUT: usize = 24;
+const MAX_AGE: usize = 28;
+const FLAGS: usize = 32;
+const LENGTHS: usize = 33;
+
 const IS_ALONE: u8 = 1;
 const IS_COMPLETE: u8 = 2;
 
-/// A credential in two allocations. As a [`Credential`] it takes ten.
+/// A credential and its times in two allocations. As a [`Credential`] it takes ten.
 pub(super) struct Packed {
-    /// Flags, the lengths of all parts, and the names. A username may be a token, so that they are wiped.
-    names: Zeroizing<Box<[u8]>>,
+    /// The numbers, the lengths of all parts, and the names. A username may be a token, so that a record is wiped.
+    record: Zeroizing<Box<[u8]>>,
     secrets: Locked,
-    /// In Unix seconds; 0 without one.
-    expiry: u64,
+}
+
+/// The times that decide when an entry is forgotten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Times {
+    /// In seconds after the last use; the largest number means no limit.
+    pub(super) timeout: u32,
+    /// In seconds after `stored`; the largest number means no limit.
+    pub(super) max_age: u32,
+    /// On the monotonic clock, in nanoseconds.
+    pub(super) stored: u64,
+    pub(super) used: u64,
 }
 
 impl Packed {
-    pub(super) fn of(credential: &Credential) -> Self {
+    pub(super) fn of(credential: &Credential, times: Times) -> Self {
         let username = credential.key.username.as_ref();
         let parts = parts_of(credential);
         let (names, secrets) = parts.split_at(NAMES);
-        let mut lengths = vec![0];
+        let mut start = vec![0; LENGTHS];
         for part in parts {
-            push_length(part.map(<[u8]>::len), &mut lengths);
+            push_length(part.map(<[u8]>::len), &mut start);
         }
         if username.is_some_and(Username::is_alone) {
-            lengths[0] |= IS_ALONE;
+            start[FLAGS] |= IS_ALONE;
         }
         if credential.is_complete() {
-            lengths[0] |= IS_COMPLETE;
+            start[FLAGS] |= IS_COMPLETE;
         }
         // The exact size: a vector that moves leaves its bytes behind.
-        let mut packed = Vec::with_capacity(lengths.len() + length_of(names));
-        packed.extend_from_slice(&lengths);
+        let mut record = Vec::with_capacity(start.len() + length_of(names));
+        record.extend_from_slice(&start);
         for name in names.iter().flatten() {
-            packed.extend_from_slice(name);
+            record.extend_from_slice(name);
         }
         let mut locked = Locked::new(length_of(secrets));
         let mut at = 0;
@@ -55,11 +76,29 @@ impl Packed {
             locked[at..at + secret.len()].copy_from_slice(secret);
             at += secret.len();
         }
-        Self {
-            names: Zeroizing::new(packed.into_boxed_slice()),
+        let mut packed = Self {
+            record: Zeroizing::new(record.into_boxed_slice()),
             secrets: locked,
-            expiry: credential.expiry.map_or(0, Expiry::unix),
+        };
+        packed.set(STORED, times.stored.to_le_bytes());
+        packed.set(TIMEOUT, times.timeout.to_le_bytes());
+        packed.set(MAX_AGE, times.max_age.to_le_bytes());
+        packed.set_used(times.used);
+        packed.set_expiry(credential.expiry);
+        packed
+    }
+
+    pub(super) fn times(&self) -> Times {
+        Times {
+            timeout: u32::from_le_bytes(self.bytes(TIMEOUT)),
+            max_age: u32::from_le_bytes(self.bytes(MAX_AGE)),
+            stored: u64::from_le_bytes(self.bytes(STORED)),
+            used: u64::from_le_bytes(self.bytes(USED)),
         }
+    }
+
+    pub(super) fn set_used(&mut self, used: u64) {
+        self.set(USED, used.to_le_bytes());
     }
 
     pub(super) fn credential(&self) -> Credential {
@@ -101,28 +140,66 @@ impl Packed {
     }
 
     pub(super) fn expiry(&self) -> Option<Expiry> {
-        Expiry::from_unix(self.expiry)
+        // 0 without one.
+        Expiry::from_unix(u64::from_le_bytes(self.bytes(EXPIRY)))
     }
 
     pub(super) fn set_expiry(&mut self, expiry: Option<Expiry>) {
-        self.expiry = expiry.map_or(0, Expiry::unix);
+        self.set(EXPIRY, expiry.map_or(0, Expiry::unix).to_le_bytes());
     }
 
     /// As [`Credential::is_complete`].
     pub(super) fn is_complete(&self) -> bool {
-        self.names[0] & IS_COMPLETE != 0
+        self.record[FLAGS] & IS_COMPLETE != 0
     }
 
     /// As [`Credential::wipe_expired`].
     pub(super) fn wipe_expired(&mut self) {
         let mut credential = self.credential();
         credential.wipe_expired();
-        *self = Self::of(&credential);
+        *self = Self::of(&credential, self.times());
+    }
+
+    /// When to forget the entry, on the monotonic clock.
+    pub(super) fn forgotten(&self) -> Duration {
+        let times = self.times();
+        after(times.used, times.timeout).min(after(times.stored, times.max_age))
+    }
+
+    /// Wipes expired secrets. Returns false if the entry must be forgotten.
+    pub(super) fn age(&mut self, now: Now) -> bool {
+        let expiry = self.expiry();
+        if expiry.is_some_and(|expiry| expiry.is_past(now.unix)) && self.is_complete() {
+            self.wipe_expired();
+        }
+        now.monotonic < self.forgotten()
+    }
+
+    /// When [`Packed::age`] changes something, on the monotonic clock.
+    pub(super) fn due(&self, now: Now) -> Duration {
+        match self.expiry() {
+            Some(expiry) if self.is_complete() => {
+                // One second more: a token still works in its last second.
+                let left = Duration::from_secs(expiry.left(now.unix) + 1);
+                self.forgotten().min(now.monotonic + left)
+            }
+            _ => self.forgotten(),
+        }
+    }
+
+    fn bytes<const N: usize>(&self, at: usize) -> [u8; N] {
+        let mut bytes = [0; N];
+        bytes.copy_from_slice(&self.record[at..at + N]);
+        bytes
+    }
+
+    fn set<const N: usize>(&mut self, at: usize, bytes: [u8; N]) {
+        self.record[at..at + N].copy_from_slice(&bytes);
     }
 
     fn key(&self) -> Key {
         let parts = self.key_parts();
-        let is_alone = self.names[0] & IS_ALONE != 0;
+        let is_alone = self.record[FLAGS] & IS_ALONE != 0;
         Key {
             protocol: parts.protocol.to_vec(),
             host: parts.host.to_vec(),
@@ -134,7 +211,7 @@ impl Packed {
     }
 
     fn parts(&self) -> [Option<&[u8]>; PARTS] {
-        let mut names = &self.names[1..];
+        let mut names = &self.record[LENGTHS..];
         let lengths: [_; PARTS] = std::array::from_fn(|_| take_length(&mut names));
         let mut secrets = &self.secrets[..];
         std::array::from_fn(|part| {
@@ -146,6 +223,14 @@ impl Packed {
             source.split_off(..lengths[part]?)
         })
     }
+}
+
+/// A moment in nanoseconds, and so many seconds later.
+fn after(moment: u64, seconds: u32) -> Duration {
+    if seconds == u32::MAX {
+        return Duration::MAX;
+    }
+    Duration::from_nanos(moment) + Duration::from_secs(u64::from(seconds))
 }
 
 fn parts_of(credential: &Credential) -> [Option<&[u8]>; PARTS] {
@@ -219,13 +304,22 @@ mod tests {
                 let username = credential.key.username.as_ref();
                 username.is_some_and(Username::is_alone)
             };
-            let mut packed = Packed::of(&credential);
+            let times = Times {
+                timeout: 900,
+                max_age: u32::MAX,
+                stored: u64::MAX - 1,
+                used: 7,
+            };
+            let mut packed = Packed::of(&credential, times);
             assert_eq!(packed.credential(), credential);
             assert_eq!(is_alone(&packed.credential()), is_alone(&credential));
             assert_eq!(packed.is_complete(), credential.is_complete());
             assert_eq!(packed.listed(), Listed::of(&credential));
             assert!(packed.key_parts() == credential.key.parts());
             packed.wipe_expired();
+            assert_eq!(packed.times(), times);
+            packed.set_used(8);
+            assert_eq!(packed.times(), Times { used: 8, ..times });
             credential.wipe_expired();
             assert_eq!(packed.credential(), credential);
         }
