@@ -8,7 +8,9 @@ mod paragraphs;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use self::paragraphs::{TextChange, first_entry, matching, newest, paragraphs, parse, under_key};
+use self::paragraphs::{
+    TextChange, first_entry, matching, named_by_each, newest, paragraphs, parse, under_key,
+};
 use super::{Cause, Error, Expected, Insertion, Listed, Position, Storage, StorageKind};
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
@@ -244,6 +246,22 @@ impl Storage for PlaintextFile {
         })
     }
 
+    /// Writes the file once.
+    fn erase_each(&self, unwanted: &[&Credential]) -> Result<Vec<usize>, Error> {
+        let counts = self.rewrite(self.open(), "erase", Patience::Moment, |old| {
+            let (removed, counts) = named_by_each(old, unwanted);
+            let change = TextChange {
+                removed,
+                ..TextChange::default()
+            };
+            Ok(((!change.removed.is_empty()).then_some(change), counts))
+        });
+        counts.map(|mut counts| {
+            counts.resize(unwanted.len(), 0);
+            counts
+        })
+    }
+
     fn list(&self) -> Result<Vec<Listed>, Error> {
         let all = self.all()?;
         Ok(all.into_iter().map(|(listed, _)| listed).collect())
@@ -320,6 +338,30 @@ mod tests {
         let text = std::fs::read_to_string(file.path()).unwrap();
         assert!(text.starts_with("# Credentials kept by git-credential-pat, IN PLAINTEXT"));
         assert_eq!(file.count_unreadable().unwrap(), 0);
+    }
+
+    #[test]
+    fn each_secret_is_erased_under_its_own_key_and_the_rest_stays() {
+        let (_home, file) = storage();
+        let kept = credential("one.test", "alice", "a");
+        let all = [
+            credential("one.test", "bob", "b"),
+            credential("one.test", "alice", "other"),
+            credential("two.test", "bob", "b"),
+        ];
+        let unwanted: Vec<&Credential> = all.iter().collect();
+        assert_eq!(
+            file.erase_each(&unwanted).unwrap(),
+            [0, 0, 0],
+            "without a file"
+        );
+        for stored in [&all[0], &kept, &all[2]] {
+            file.store(stored).unwrap();
+        }
+        let counts = file.erase_each(&unwanted).unwrap();
+        assert_eq!(counts, [1, 0, 1], "another secret stays");
+        let left = file.all().unwrap();
+        assert!(left.len() == 1 && left[0].1 == kept);
     }
 
     #[test]

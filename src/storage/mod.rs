@@ -95,6 +95,12 @@ pub trait Storage: fmt::Debug {
     /// entry. Returns the number of removed entries.
     fn erase(&self, unwanted: &Query) -> Result<usize, Error>;
 
+    /// Removes for each credential the entries with its key and its secrets. Returns their numbers.
+    fn erase_each(&self, unwanted: &[&Credential]) -> Result<Vec<usize>, Error> {
+        let erase = |unwanted: &&Credential| self.erase(&unwanted.as_rejected());
+        unwanted.iter().map(erase).collect()
+    }
+
     /// Returns every entry without secrets, the oldest first if the storage knows the order.
     fn list(&self) -> Result<Vec<Listed>, Error>;
 

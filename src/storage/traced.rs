@@ -153,6 +153,17 @@ impl Storage for Traced {
         )
     }
 
+    fn erase_each(&self, unwanted: &[&Credential]) -> Result<Vec<usize>, Error> {
+        self.timed(
+            || self.0.erase_each(unwanted),
+            |counts| {
+                let entries = counted(counts.iter().sum(), "entry", "entries");
+                let secrets = counted(unwanted.len(), "secret", "secrets");
+                format!("removed {entries} with {secrets}")
+            },
+        )
+    }
+
     fn list(&self) -> Result<Vec<Listed>, Error> {
         self.timed(
             || self.0.list(),

@@ -71,18 +71,8 @@ pub(super) fn run(arguments: &Arguments, flags: Flags, streams: &mut Streams) ->
     }
     let is_answered = choose(arguments, &mut all, streams)?;
     if is_answered && !arguments.dry_run {
-        for stale in &mut all {
-            if stale.step != CleanStep::Listed {
-                continue;
-            }
-            stale.step = match clean.remove(stale, &neighbours, &harvest.copies, now) {
-                Ok(0) => CleanStep::Changed,
-                Ok(_) => CleanStep::Removed,
-                Err(error) => {
-                    ui::error(streams, &error, error.hint());
-                    CleanStep::Failed
-                }
-            };
+        for error in clean.remove(&mut all, &neighbours, &harvest.copies, now) {
+            ui::error(streams, &error, error.hint());
         }
     }
     report(streams, &all, arguments.json)?;

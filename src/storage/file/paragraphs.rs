@@ -254,6 +254,30 @@ pub(super) fn under_key(bytes: &[u8], key: &Key) -> (Vec<Range<usize>>, Option<C
     (ranges, entries.pop())
 }
 
+/// Returns the paragraphs of the entries with the key and the secrets of one of `unwanted`, and their number for each of these.
+pub(super) fn named_by_each(
+    bytes: &[u8],
+    unwanted: &[&Credential],
+) -> (Vec<Range<usize>>, Vec<usize>) {
+    let mut by_key: HashMap<&Key, Vec<usize>> = HashMap::new();
+    for (index, unwanted) in unwanted.iter().enumerate() {
+        by_key.entry(&unwanted.key).or_default().push(index);
+    }
+    let (mut ranges, mut counts) = (Vec::new(), vec![0; unwanted.len()]);
+    for range in paragraphs(bytes) {
+        let Some(entry) = parse(&bytes[range.clone()]) else {
+            continue;
+        };
+        let mut of_key = by_key.get(&entry.key).into_iter().flatten();
+        let is_named = |index: &&usize| entry.is_named_by(&unwanted[**index].as_rejected());
+        if let Some(&index) = of_key.find(is_named) {
+            counts[index] += 1;
+            ranges.push(range);
+        }
+    }
+    (ranges, counts)
+}
+
 /// Returns the start of the first entry, or the end of the text.
 pub(super) fn first_entry(bytes: &[u8]) -> usize {
     paragraphs(bytes)

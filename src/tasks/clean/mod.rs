@@ -3,13 +3,14 @@
 
 mod copies;
 pub mod inventory;
+mod removal;
 mod rules;
 pub mod stale;
 
 use std::collections::HashMap;
 
 use self::copies::Copies;
-use self::inventory::{InventoryItem, everything, locked, remove_from, remove_shadowed};
+use self::inventory::{InventoryItem, everything, locked};
 use self::rules::{Since, StaleRules};
 use self::stale::{CleanStep, Reason, StaleCredential, StaleSource};
 use crate::config::Settings;
@@ -19,9 +20,8 @@ use crate::credential::query::Query;
 use crate::helper::notice::{Notice, Outcome};
 use crate::helper::storages::Storages;
 use crate::journal::Journal;
-use crate::journal::mark::Mark;
 use crate::neighbour;
-use crate::neighbour::registry::{Copied, Harvest, Neighbours};
+use crate::neighbour::registry::{Harvest, Neighbours};
 use crate::storage::{Error, Storage, StorageKind};
 use crate::time::Now;
 
@@ -266,46 +266,6 @@ impl<'a> Clean<'a> {
         live.chain(stale)
             .map(|credential| Query::of(&credential.key))
             .collect()
-    }
-
-    /// Removes `stale` if its secret is unchanged. Returns the number of removed entries.
-    pub fn remove(
-        &self,
-        stale: &StaleCredential,
-        neighbours: &Neighbours,
-        copies: &[Copied],
-        now: Now,
-    ) -> Result<usize, RemovalError> {
-        let credential = &stale.credential;
-        // git may have confirmed the secret since the list was shown.
-        let was_marked =
-            credential.is_complete() && self.rules.snapshot.mark_of(credential).is_some();
-        if was_marked {
-            let snapshot = self.journal.snapshot();
-            if snapshot.is_ok_and(|snapshot| snapshot.mark_of(credential).is_none()) {
-                return Ok(0);
-            }
-        }
-        let kind = match stale.source {
-            StaleSource::Neighbour(number) => return Ok(neighbours.remove(&copies[number])?),
-            StaleSource::Storage(kind) => kind,
-        };
-        let mut removed = 0;
-        for storage in &self.storages {
-            if storage.kind() != kind {
-                continue;
-            }
-            removed += match stale.reason {
-                Reason::Shadowed => remove_shadowed(*storage, credential)?,
-                _ => remove_from(*storage, credential, now)?,
-            };
-        }
-        // The mark recognizes copies that appear later.
-        let is_news = stale.reason == Reason::Expired && !stale.has_live_copy;
-        if is_news && credential.is_complete() && removed > 0 {
-            let _ = self.journal.mark(credential, Mark::Expired, now.unix);
-        }
-        Ok(removed)
     }
 }
 
