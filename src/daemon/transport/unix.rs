@@ -137,10 +137,9 @@ pub fn wait_any<'a>(
     } else {
         PollFlags::empty()
     };
-    let mut sources = vec![
-        PollFd::from_borrowed_fd(signals.source(), PollFlags::IN),
-        PollFd::new(listener, knock),
-    ];
+    let mut sources = Vec::with_capacity(2 + streams.size_hint().0);
+    sources.push(PollFd::from_borrowed_fd(signals.source(), PollFlags::IN));
+    sources.push(PollFd::new(listener, knock));
     for (stream, writes) in streams {
         let event = if writes {
             PollFlags::OUT
