@@ -10,7 +10,7 @@ use dbus::blocking::{BlockingSender, Connection};
 use dbus::channel::Channel;
 use dbus::strings::BusName;
 
-use crate::desktop::bus::BusError;
+use crate::desktop::bus::{self, BusError};
 use crate::platform::monotonic_now;
 use crate::storage::keychain::failure::LOCKED;
 use crate::storage::{Advice, Lack};
@@ -172,11 +172,28 @@ pub(super) struct ServiceCalls {
 
 impl ServiceCalls {
     /// `bus`: the user's own session bus.
-    pub(super) fn over(bus: Channel) -> Self {
+    fn over(bus: Channel) -> Self {
         Self {
             connection: Connection::from(bus),
             owner: OnceCell::new(),
         }
+    }
+
+    /// Connects, and asks for a property at once. `greeted` runs as soon as the bus has accepted this process.
+    pub(super) fn connect<T: for<'b> Get<'b>>(
+        (path, interface, name): (&str, &str, &str),
+        greeted: impl FnOnce(),
+    ) -> Result<(Self, Result<T>)> {
+        let (bus, number) = bus::connect_and_ask(|| {
+            let question = Message::new_method_call(NAME, path, PROPERTIES, "Get");
+            Some(question.ok()?.append2(interface, name))
+        })?;
+        greeted();
+        let calls = Self::over(bus);
+        let mut answers = [Err(Error::Mute)];
+        calls.receive(HashMap::from([(number, 0)]), &mut answers);
+        let [answer] = answers;
+        Ok((calls, answer.and_then(|answer| value(&answer))))
     }
 
     pub(super) fn connection(&self) -> &Connection {
@@ -254,22 +271,23 @@ impl ServiceCalls {
         let (mut answers, mut waiting) = (Vec::new(), HashMap::new());
         for (at, call) in calls.enumerate() {
             let sent = call.and_then(|call| channel.send(call).map_err(|()| Error::Mute));
-            answers.push(match sent {
-                Ok(serial) => {
-                    waiting.insert(serial, at);
-                    Err(Error::Mute)
-                }
-                Err(error) => Err(error),
-            });
+            waiting.extend(sent.as_ref().ok().map(|number| (*number, at)));
+            answers.push(Err(sent.err().unwrap_or(Error::Mute)));
         }
+        self.receive(waiting, &mut answers);
+        answers
+    }
+
+    /// Waits for the answers to the calls with these numbers, and puts each in its place.
+    fn receive(&self, mut waiting: HashMap<u32, usize>, answers: &mut [Result<Message>]) {
         let mut last = monotonic_now();
         while !waiting.is_empty() {
             let left = REPLY.saturating_sub(monotonic_now().saturating_sub(last));
-            let Ok(message) = channel.blocking_pop_message(left) else {
+            let Ok(message) = self.connection.channel().blocking_pop_message(left) else {
                 break;
             };
-            let serial = message.as_ref().and_then(Message::get_reply_serial);
-            let place = serial.and_then(|serial| waiting.remove(&serial));
+            let number = message.as_ref().and_then(Message::get_reply_serial);
+            let place = number.and_then(|number| waiting.remove(&number));
             if let Some((mut answer, at)) = message.zip(place) {
                 let answered = answer.as_result().map(drop);
                 answers[at] = self.answer(answered.map(|()| answer));
@@ -278,7 +296,6 @@ impl ServiceCalls {
                 break;
             }
         }
-        answers
     }
 
     fn answer(&self, answer: std::result::Result<Message, dbus::Error>) -> Result<Message> {

@@ -11,16 +11,21 @@ use dbus::strings::Path;
 use super::calls::{Error, REPLY, Result, ServiceCalls};
 use super::program::{self, Program};
 use super::prompt;
-use crate::desktop::bus;
 use crate::platform::monotonic_now;
 use crate::storage::keychain::deadline::Prompts;
 use crate::storage::keychain::items::{Item, ItemAttributes};
 use crate::trace;
 
 const ROOT: &str = "/org/freedesktop/secrets";
-const DEFAULT: &str = "/org/freedesktop/secrets/aliases/default";
 const SERVICE: &str = "org.freedesktop.Secret.Service";
 pub(super) const COLLECTION: &str = "org.freedesktop.Secret.Collection";
+
+/// The property that tells whether the default collection is locked.
+const DEFAULT_LOCKED: (&str, &str, &str) = (
+    "/org/freedesktop/secrets/aliases/default",
+    COLLECTION,
+    "Locked",
+);
 
 /// No object: no item was created, or no prompt is needed.
 const NONE: &str = "/";
@@ -76,8 +81,8 @@ impl Service {
     /// Connects to the user's own session bus. `patience`: how long a prompt may wait for the user; zero: no prompt. `prompts`
     /// measures the time of prompts.
     pub(super) fn connect(patience: Duration, prompts: Arc<Prompts>) -> Result<Self> {
-        let calls = ServiceCalls::over(bus::connect()?);
-        prompts.note_bus();
+        let greeted = || prompts.note_bus();
+        let (calls, is_locked) = ServiceCalls::connect(DEFAULT_LOCKED, greeted)?;
         let service = Self {
             calls,
             session: OnceCell::new(),
@@ -87,7 +92,7 @@ impl Service {
             program: OnceCell::new(),
             is_declined: Cell::new(false),
         };
-        match service.look_at_default() {
+        match service.note_default(is_locked) {
             Err(error @ (Error::Absent | Error::Mute)) => Err(error),
             Err(Error::Refused(name)) if name.starts_with("org.freedesktop.DBus.Error.Spawn.") => {
                 Err(Error::Refused(name))
@@ -98,7 +103,11 @@ impl Service {
     }
 
     fn look_at_default(&self) -> Result<DefaultCollection> {
-        let is_locked = self.calls.property(DEFAULT, COLLECTION, "Locked");
+        let (path, interface, name) = DEFAULT_LOCKED;
+        self.note_default(self.calls.property(path, interface, name))
+    }
+
+    fn note_default(&self, is_locked: Result<bool>) -> Result<DefaultCollection> {
         let default = match is_locked {
             Ok(true) => DefaultCollection::Locked,
             Ok(false) => DefaultCollection::Open,
