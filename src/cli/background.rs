@@ -1,9 +1,9 @@
 //! The background look-up that `store` starts: one request about one token, without a message.
 
 use std::ffi::OsString;
-use std::process::ExitCode;
 use std::time::Duration;
 
+use super::exit_code::ExitCode;
 use super::tracing;
 use crate::config::{Flags, Settings};
 use crate::helper::Helper;

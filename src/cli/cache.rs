@@ -1,10 +1,9 @@
 //! `cache`: shows, clears and stops the memory daemon.
 
-use std::process::ExitCode;
-
 use clap::Subcommand;
 use serde::Serialize;
 
+use super::exit_code::ExitCode;
 use super::failure::CliResult;
 use super::messages::credentials;
 use super::streams::Streams;

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 use std::io;
-use std::process::ExitCode;
 
+use super::exit_code::ExitCode;
 use super::failure::{CliResult, Failure};
 use super::streams::Streams;
 use super::table::cell::Tone;

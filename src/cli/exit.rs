@@ -1,8 +1,8 @@
 //! The exit status of a command, and why the command failed.
 
 use std::io;
-use std::process::ExitCode;
 
+use super::exit_code::ExitCode;
 use super::failure::{CliResult, Failure};
 use super::streams::Streams;
 use super::ui;
@@ -12,11 +12,8 @@ use crate::trace;
 /// Prints why a command failed. A reader that closed its end has what it wanted.
 pub(super) fn finish(result: CliResult, streams: &mut Streams) -> ExitCode {
     trace::tell("end", || match &result {
-        Ok(code) if *code == ExitCode::SUCCESS => "the command succeeded".to_owned(),
-        Ok(code) => {
-            let number = (1..=u8::MAX).find(|number| ExitCode::from(*number) == *code);
-            format!("exit status {}", number.unwrap_or(1))
-        }
+        Ok(ExitCode::SUCCESS) => "the command succeeded".to_owned(),
+        Ok(code) => format!("exit status {}", i32::from(*code)),
         Err(failure) => format!("the command failed: {}", with_causes(failure)),
     });
     match result {

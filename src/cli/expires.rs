@@ -1,7 +1,6 @@
 //! `expires`: sets the expiry of a token.
 
-use std::process::ExitCode;
-
+use super::exit_code::ExitCode;
 use super::failure::{CliResult, nothing_known, nothing_stored};
 use super::messages::token_of;
 use super::streams::Streams;

@@ -1,8 +1,8 @@
 //! The reasons why a command fails, each with a hint.
 
 use std::io;
-use std::process::ExitCode;
 
+use super::exit_code::ExitCode;
 use crate::credential::query::Query;
 use crate::files::places::NoHome;
 use crate::tasks::accounts::failure::Error as AccountError;

@@ -1,9 +1,8 @@
 //! `help`: prints the text of `--help`.
 
-use std::process::ExitCode;
-
 use clap::{CommandFactory, Parser};
 
+use super::exit_code::ExitCode;
 use super::streams::Streams;
 use super::usage::{self, MISUSE};
 use super::{CommandLine, ui};

@@ -1,8 +1,8 @@
 //! `logout`: names the credentials for a URL, and removes them.
 
 use std::collections::BTreeMap;
-use std::process::ExitCode;
 
+use super::exit_code::ExitCode;
 use super::failure::{CliResult, Failure, nothing_known};
 use super::messages::{credentials, token_of};
 use super::streams::Streams;

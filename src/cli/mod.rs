@@ -11,6 +11,7 @@ mod clean;
 mod completions;
 mod doctor;
 mod exit;
+mod exit_code;
 mod expires;
 mod failure;
 mod guide;
@@ -40,12 +41,12 @@ mod wrap;
 use std::ffi::OsString;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
-use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use self::exit::{finish, status_of};
+use self::exit_code::ExitCode;
 use self::opening::{begin, open, open_anyway, settings, settings_anyway};
 use self::streams::Streams;
 use crate::config::choice::Choice;
@@ -112,13 +113,18 @@ enum Command {
     Capability,
 }
 
-/// Runs the program with the process's arguments and streams.
-pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+/// Runs the program with its arguments, its name left out, and with the process's streams. Returns the exit status.
+pub fn run(arguments: &[OsString]) -> i32 {
     ui::announce_panics();
+    platform::open_missing_streams();
     platform::reset_signals();
     platform::survive_file_limit();
-    let arguments: Vec<OsString> = arguments.into_iter().skip(1).collect();
-    if let [word, socket] = &arguments[..]
+    let result = panic::catch_unwind(AssertUnwindSafe(|| run_process(arguments)));
+    result.unwrap_or(ExitCode::FAILURE).into()
+}
+
+fn run_process(arguments: &[OsString]) -> ExitCode {
+    if let [word, socket] = arguments
         && word == message::COMMAND
     {
         return match server::run(Path::new(socket)) {
@@ -126,17 +132,16 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             Err(error) => ui::last_words("cannot keep tokens in memory", &error),
         };
     }
-    if let Some(code) = background::answer(&arguments) {
+    if let Some(code) = background::answer(arguments) {
         return code;
     }
     let last = arguments.last().map(|word| word.as_encoded_bytes());
     let is_for_git = last.and_then(Operation::from_word).is_some();
     let mut streams = Streams::of_process(is_for_git);
-    if let Some(code) = completions::answer(&arguments, &mut streams) {
+    if let Some(code) = completions::answer(arguments, &mut streams) {
         return code;
     }
-    let result = panic::catch_unwind(AssertUnwindSafe(|| run_with(&arguments, &mut streams)));
-    result.unwrap_or(ExitCode::FAILURE)
+    run_with(arguments, &mut streams)
 }
 
 /// Runs the program with other streams.

@@ -1,8 +1,8 @@
 //! git's four operations: one request in, one answer out, in one write.
 
 use std::io::Write;
-use std::process::ExitCode;
 
+use super::exit_code::ExitCode;
 use super::failure::CliResult;
 use super::streams::Streams;
 use super::ui;

@@ -1,7 +1,6 @@
 //! `rotate`: replaces a token with a new one, which the forge or the user creates.
 
-use std::process::ExitCode;
-
+use super::exit_code::ExitCode;
 use super::failure::{CliResult, Failure, nothing_known, nothing_stored};
 use super::page::PageArguments;
 use super::streams::Streams;

@@ -1,10 +1,10 @@
 //! `token`: prints the token that git would get for a URL, for scripts.
 
 use std::io::Write;
-use std::process::ExitCode;
 
 use clap::builder::NonEmptyStringValueParser;
 
+use super::exit_code::ExitCode;
 use super::failure::{CliResult, Failure, nothing_known};
 use super::streams::Streams;
 use super::usage::MISUSE;

@@ -3,12 +3,12 @@
 use std::error::Error;
 use std::io::{self, Write};
 use std::panic;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use serde::Serialize;
 
+use super::exit_code::ExitCode;
 use super::failure::{self, CliResult, Failure};
 use super::messages::{Message, causes, message};
 use super::streams::Streams;

@@ -3,11 +3,11 @@
 
 use std::ffi::{OsStr, OsString};
 use std::io::Read;
-use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
+use super::exit_code::ExitCode;
 use super::streams::Streams;
 use super::{command_line, ui};
 use crate::credential::username::{HIDDEN, may_hold_token};

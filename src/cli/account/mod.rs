@@ -2,12 +2,11 @@
 
 mod list;
 
-use std::process::ExitCode;
-
 use clap::Subcommand;
 use clap::builder::NonEmptyStringValueParser;
 
 use self::list::{list, token_in_words};
+use super::exit_code::ExitCode;
 use super::failure::CliResult;
 use super::messages::invalid_state;
 use super::rule::{add, file_of, in_words, own_setup, show, warn_unrecorded};

@@ -3,10 +3,9 @@
 mod notification;
 mod report;
 
-use std::process::ExitCode;
-
 use self::notification::notify;
 use self::report::{LAYOUT, json, row};
+use super::exit_code::ExitCode;
 use super::failure::{CliResult, Failure, nothing_stored};
 use super::messages::{token_of, unused};
 use super::progress::ProgressLine;

@@ -7,10 +7,10 @@ mod urls;
 mod words;
 
 use std::ffi::OsString;
-use std::process::ExitCode;
 
 use clap_complete::{Shell, generate};
 
+use super::exit_code::ExitCode;
 use super::failure::CliResult;
 use super::streams::Streams;
 use super::{command_line, ui};

@@ -2,11 +2,10 @@
 
 mod path;
 
-use std::process::ExitCode;
-
 use clap::builder::NonEmptyStringValueParser;
 
 use self::path::{as_git_will_ask, offered_rule};
+use super::exit_code::ExitCode;
 use super::failure::{CliResult, Failure};
 use super::page::PageArguments;
 use super::streams::Streams;

@@ -4,8 +4,8 @@ mod reminder;
 
 use std::env;
 use std::ffi::OsStr;
-use std::process::ExitCode;
 
+use super::exit_code::ExitCode;
 use super::failure::{CliResult, Failure};
 use super::streams::Streams;
 use super::ui;

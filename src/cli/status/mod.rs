@@ -5,10 +5,9 @@ mod lines;
 mod screen;
 mod tokens;
 
-use std::process::ExitCode;
-
 use self::lines::{hint, lines};
 use self::screen::show;
+use super::exit_code::ExitCode;
 use super::failure::CliResult;
 use super::streams::Streams;
 use super::{settings_anyway, ui};

@@ -30,6 +30,7 @@ pub use self::process::{
 pub use self::session::{URL_OPENER, is_graphical, open_url};
 pub use self::signals::{DeferredSignals, Signals, end_after, reset_signals, survive_file_limit};
 pub use self::streams::{
-    StandardStream, stderr, stdin, stdout, wait_readable, wait_writable, window_size,
+    StandardStream, open_missing_streams, stderr, stdin, stdout, wait_readable, wait_writable,
+    window_size,
 };
 pub use self::text::{os_str, os_string};

@@ -13,7 +13,7 @@ use libc::{
     SIGTTOU, SIGUSR1, SIGUSR2, SIGVTALRM, SIGXCPU, SIGXFSZ, c_int,
 };
 
-/// The signals of users, shells, supervisors and clocks. Not SIGPIPE, which Rust ignores, and not those of the processor: after
+/// The signals of users, shells, supervisors and clocks. Not SIGPIPE, which is ignored, and not those of the processor: after
 /// a fault nothing can be trusted.
 const COMMON: [c_int; 14] = [
     SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGXCPU,
@@ -135,7 +135,7 @@ pub fn survive_file_limit() {
 }
 
 /// Resets the signals that the parent process blocked or ignored. With SIGCHLD ignored, waiting for a child fails (wait(2));
-/// with SIGALRM or SIGTERM blocked, the alarm and `kill` have no effect.
+/// with SIGALRM or SIGTERM blocked, the alarm and `kill` have no effect. Ignores SIGPIPE: a write to a closed pipe fails instead.
 pub fn reset_signals() {
     let mut none = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: `none` is a valid place for a set, and is read only once it is made; no handler is set.
@@ -143,6 +143,7 @@ pub fn reset_signals() {
         libc::sigemptyset(none.as_mut_ptr());
         libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), ptr::null_mut());
         libc::signal(libc::SIGCHLD, libc::SIG_DFL);
+        libc::signal(libc::SIGPIPE, libc::SIG_IGN);
     }
 }
 

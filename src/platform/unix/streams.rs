@@ -1,8 +1,10 @@
 //! The standard streams and the size of the terminal.
 
+use std::fs::File;
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
+use std::{mem, process};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -25,6 +27,28 @@ pub fn stdout() -> StandardStream {
 /// Standard error.
 pub fn stderr() -> StandardStream {
     StandardStream(rustix::stdio::stderr())
+}
+
+/// Opens `/dev/null` for each standard stream that the caller closed: the next file that is opened would take its number, and
+/// get what is meant for the stream.
+pub fn open_missing_streams() {
+    let streams = [
+        rustix::stdio::stdin(),
+        rustix::stdio::stdout(),
+        rustix::stdio::stderr(),
+    ];
+    let mut streams = streams.map(|stream| PollFd::from_borrowed_fd(stream, PollFlags::empty()));
+    let _ = poll(&mut streams, Some(&Timespec::default()));
+    for stream in &streams {
+        if !stream.revents().contains(PollFlags::NVAL) {
+            continue;
+        }
+        // A new file gets the lowest free number (open(2)).
+        match File::options().read(true).write(true).open("/dev/null") {
+            Ok(null) => mem::forget(null),
+            Err(_) => process::abort(),
+        }
+    }
 }
 
 impl StandardStream {

@@ -15,8 +15,20 @@ const SIBLINGS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
-            "ui", "json", "messages", "progress", "streams", "failure", "guide", "page", "rule",
-            "table", "tracing", "usage", "wrap",
+            "ui",
+            "json",
+            "messages",
+            "progress",
+            "streams",
+            "failure",
+            "guide",
+            "page",
+            "rule",
+            "table",
+            "tracing",
+            "usage",
+            "wrap",
+            "exit_code",
         ],
     ),
     ("forge", &["answer"]),
@@ -26,6 +38,7 @@ const SIBLINGS: &[(&str, &[&str])] = &[
 
 /// Rooms that may use the operating system directly. `table::SYSTEM_FILES` lists the other files that still do.
 const SYSTEM_ROOMS: &[&str] = &[
+    "main.rs",
     "platform",
     "daemon/transport",
     "storage/keychain",
