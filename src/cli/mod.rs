@@ -40,7 +40,6 @@ mod wrap;
 
 use std::ffi::OsString;
 use std::panic::{self, AssertUnwindSafe};
-use std::path::Path;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -127,7 +126,7 @@ fn run_process(arguments: &[OsString]) -> ExitCode {
     if let [word, socket] = arguments
         && word == message::COMMAND
     {
-        return match server::run(Path::new(socket)) {
+        return match server::run(socket.as_ref()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => ui::last_words("cannot keep tokens in memory", &error),
         };
@@ -138,10 +137,8 @@ fn run_process(arguments: &[OsString]) -> ExitCode {
     let last = arguments.last().map(|word| word.as_encoded_bytes());
     let is_for_git = last.and_then(Operation::from_word).is_some();
     let mut streams = Streams::of_process(is_for_git);
-    if let Some(code) = completions::answer(arguments, &mut streams) {
-        return code;
-    }
-    run_with(arguments, &mut streams)
+    let completed = completions::answer(arguments, &mut streams);
+    completed.unwrap_or_else(|| run_with(arguments, &mut streams))
 }
 
 /// Runs the program with other streams.

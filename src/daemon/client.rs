@@ -13,8 +13,9 @@ use crate::credential::query::Query;
 use crate::platform::monotonic_now;
 use crate::protocol;
 use crate::secret::Buffer;
+use crate::storage::budget::Budget;
 use crate::storage::memory::Lifetime;
-use crate::storage::{Budget, Error, Expected, Listed, Position, Storage, StorageKind, if_reached};
+use crate::storage::{Error, Expected, Listed, Position, Storage, StorageKind, if_reached};
 use crate::terminal::with_causes;
 use crate::trace;
 

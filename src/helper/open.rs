@@ -7,9 +7,10 @@ use crate::config::choice::Choice;
 use crate::credential::key::Key;
 use crate::daemon::client::Cache;
 use crate::daemon::connect::Socket;
+use crate::storage::budget::Budget;
 use crate::storage::keychain::Keychain;
 use crate::storage::traced::Traced;
-use crate::storage::{Budget, Storage, StorageKind};
+use crate::storage::{Storage, StorageKind};
 use crate::trace;
 
 /// The storages of `choice`, in the order in which they are asked. For `auto` memory comes first: asking it costs

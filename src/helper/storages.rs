@@ -9,7 +9,8 @@ use crate::config::Settings;
 use crate::config::choice::Choice;
 use crate::credential::Credential;
 use crate::credential::query::Query;
-use crate::storage::{self, Budget, Error, Listed, Storage, StorageKind};
+use crate::storage::budget::Budget;
+use crate::storage::{self, Error, Listed, Storage, StorageKind};
 
 /// The storages in the order in which they are asked.
 #[derive(Debug)]

@@ -2,10 +2,7 @@
 //!
 //! A storage does not print or decide. One set of conformance tests runs over all of them.
 
-use std::cell::Cell;
 use std::fmt;
-use std::rc::Rc;
-use std::time::Duration;
 
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
@@ -13,6 +10,7 @@ use crate::credential::key::Key;
 use crate::credential::query::Query;
 use crate::files;
 
+pub mod budget;
 pub mod file;
 pub mod keychain;
 pub mod memory;
@@ -148,22 +146,6 @@ impl Expected<'_> {
                 known.is_some_and(|known| known.has_same_secrets(kept))
             }
         }
-    }
-}
-
-/// The time that an operation has waited without an answer, shared by all storages: each of them waits so much less. Clones
-/// share one value.
-#[derive(Debug, Clone, Default)]
-pub struct Budget(Rc<Cell<Duration>>);
-
-impl Budget {
-    pub fn add(&self, time: Duration) {
-        self.0.set(self.0.get().saturating_add(time));
-    }
-
-    /// The part of `patience` that is left.
-    pub fn remaining(&self, patience: Duration) -> Duration {
-        patience.saturating_sub(self.0.get())
     }
 }
 

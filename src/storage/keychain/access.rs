@@ -9,7 +9,8 @@ use super::failure::KeychainFailure;
 use super::items::{ItemResult, ItemStore};
 use super::native;
 use crate::platform::monotonic_now;
-use crate::storage::{Advice, Budget, Error, Lack, StorageKind};
+use crate::storage::budget::Budget;
+use crate::storage::{Advice, Error, Lack, StorageKind};
 use crate::trace;
 
 /// The limit of an operation without a prompt: more than the 2 s after which a single call fails, less than the 3 s that git

@@ -27,7 +27,7 @@ use self::external::ExternalItem;
 use self::found::get;
 use self::inventory::{all, list};
 use self::items::{ItemAttributes, ItemStore};
-use super::{Budget, Error, Expected, Listed, Position, Storage, StorageKind, if_reached};
+use super::{Error, Expected, Listed, Position, Storage, StorageKind, if_reached};
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::credential::key::Key;
@@ -36,6 +36,7 @@ use crate::files;
 use crate::files::owned::Folder;
 use crate::platform::lock::Lock;
 use crate::secret::Secret;
+use crate::storage::budget::Budget;
 
 /// The keychain counts in seconds: after this time, a new item gets a later one.
 const SECOND: Duration = Duration::from_millis(1020);

@@ -11,6 +11,8 @@
 //! `delete`, `create`, `unlock`.
 
 mod calls;
+mod content_type;
+mod failure;
 mod program;
 mod prompt;
 mod service;
@@ -25,7 +27,8 @@ use dbus::blocking::Connection;
 use dbus::strings::Path;
 use zeroize::Zeroizing;
 
-use self::calls::{Error, value};
+use self::calls::value;
+use self::failure::Error;
 use self::service::{COLLECTION, SearchResult, Service, WireSecret};
 use crate::desktop::bus;
 use crate::storage::keychain::deadline::Prompts;
@@ -156,14 +159,14 @@ impl Service {
     }
 }
 
-fn values<T: for<'b> Get<'b>>(answers: Vec<calls::Result<Message>>) -> Vec<ItemResult<T>> {
+fn values<T: for<'b> Get<'b>>(answers: Vec<failure::Result<Message>>) -> Vec<ItemResult<T>> {
     let answers = answers.into_iter();
     answers
         .map(|answer| Ok(value(&of_item(answer)?)?))
         .collect()
 }
 
-fn secret(answer: calls::Result<Message>) -> ItemResult<Zeroizing<Vec<u8>>> {
+fn secret(answer: failure::Result<Message>) -> ItemResult<Zeroizing<Vec<u8>>> {
     let secret: Result<(WireSecret<Vec<u8>, String>,), _> = of_item(answer)?.read_all();
     let (secret,) = secret.map_err(|_| Error::Odd)?;
     Ok(Zeroizing::new(secret.2))
@@ -184,6 +187,6 @@ fn items((unlocked, locked): SearchResult) -> Vec<Item> {
 }
 
 /// A removed item has no path on the bus.
-fn of_item<T>(answer: calls::Result<T>) -> ItemResult<T> {
+fn of_item<T>(answer: failure::Result<T>) -> ItemResult<T> {
     Ok(answer.map_err(|error| error.unknown_is(Error::NoObject))?)
 }

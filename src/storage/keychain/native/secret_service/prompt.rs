@@ -6,7 +6,8 @@ use dbus::channel::Channel;
 use dbus::message::MatchRule;
 use dbus::strings::{BusName, Path};
 
-use super::calls::{BUS, Error, Result, ServiceCalls};
+use super::calls::{BUS, ServiceCalls};
+use super::failure::{Error, Result};
 use crate::platform::monotonic_now;
 
 const PROMPT: &str = "org.freedesktop.Secret.Prompt";
