@@ -1,30 +1,42 @@
 #!/bin/sh
-# The linker of build.sh: cc, which puts the functions that hot-functions lists side by side.
+# The linker of build.sh: cc, which puts the functions that hot-functions lists side by side, and then the constants that they use.
 #
 # The first use of each page of a program costs a page fault, and these are most of the time that git waits. rustc calls this with
-# the arguments of cc. Without lld, which comes with Rust, all functions stay where they are.
+# the arguments of cc. Without lld and objcopy, which come with Rust, everything stays where it is.
 set -eu
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 cc=${LINK_CC:-cc}
-lld=$(rustc --print sysroot)/lib/rustlib/$(rustc -vV | sed -n 's/^host: //p')/bin/gcc-ld
-if [ ! -x "$lld/ld.lld" ] || [ ! -x "$(command -v c++filt)" ]; then
-    exec "$cc" "$@"
-fi
+rust=$(rustc --print sysroot)
+tools=$rust/lib/rustlib/$(rustc -vV | sed -n 's/^host: //p')/bin
+for tool in "$tools/gcc-ld/ld.lld" "$tools/rust-objcopy" "$(command -v readelf)" "$(command -v c++filt)"; do
+    [ -x "$tool" ] || exec "$cc" "$@"
+done
 # cargo links with it what runs during the build as well.
 case " $* " in
 */git_credential_pat-*) ;;
 *) exec "$cc" "$@" ;;
 esac
 
-scratch=$(mktemp -d)
-trap 'rm -rf -- "$scratch"' EXIT
-# The functions of the program by the names that the linker knows; then beside each the name that the list has.
+# The largest object has the whole program: it is compiled as one.
+object=
+size=0
 for argument; do
     case $argument in
-    *.o) nm --defined-only "$argument" ;;
+    *.o) [ -f "$argument" ] || continue ;;
+    *) continue ;;
     esac
-done 2>/dev/null | sed -n 's/^[0-9a-f]* [tTwWbBdD] //p' >"$scratch/symbols"
+    bytes=$(wc -c <"$argument")
+    if [ "$bytes" -gt "$size" ]; then
+        object=$argument
+        size=$bytes
+    fi
+done
+
+scratch=$(mktemp -d)
+trap 'rm -rf -- "$scratch"' EXIT
+# Its functions and variables by the names that the linker knows; then beside each the name that the list has.
+readelf -sW "$object" | awk '$4 ~ /FUNC|OBJECT/ && $7 != "UND" { print $8 }' >"$scratch/symbols"
 c++filt <"$scratch/symbols" | sed 's/\[[0-9a-f]*\]//g' >"$scratch/readable"
 paste "$scratch/symbols" "$scratch/readable" >"$scratch/names"
 awk -F '\t' '
@@ -34,4 +46,22 @@ awk -F '\t' '
     # A function of the C library has one name.
     !/[ :<]/ { print }
 ' "$scratch/names" "$here/hot-functions" >"$scratch/order"
-"$cc" "$@" -fuse-ld=lld "-B$lld" "-Wl,--symbol-ordering-file=$scratch/order" -Wl,--no-warn-symbol-ordering
+# The constants have no names, and a section each: a symbol gives them one.
+readelf -rW "$object" | awk -F "'" '
+    NR == FNR { hot[$0]; next }
+    /^Relocation section/ { function_ = $2; is_hot = sub(/^\.rela\.text\./, "", function_) && function_ in hot; next }
+    is_hot && match($0, / \.rodata\.[^ ]+/) {
+        section = substr($0, RSTART + 1, RLENGTH - 1)
+        # Constants and strings that the linker merges.
+        if (section !~ /^\.rodata\.(cst|str)/ && !seen[section]++) print section
+    }
+' "$scratch/order" - | awk -v order="$scratch/order" '
+    { print "--add-symbol=hot_constant_" NR "=" $0 ":0,global,hidden"; print "hot_constant_" NR >>order }
+' >"$scratch/added"
+LD_LIBRARY_PATH=$rust/lib "$tools/rust-objcopy" "@$scratch/added" "$object" "$scratch/program.o" || exec "$cc" "$@"
+for argument; do
+    shift
+    if [ "$argument" = "$object" ]; then argument=$scratch/program.o; fi
+    set -- "$@" "$argument"
+done
+"$cc" "$@" -fuse-ld=lld "-B$tools/gcc-ld" "-Wl,--symbol-ordering-file=$scratch/order" -Wl,--no-warn-symbol-ordering

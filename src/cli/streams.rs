@@ -139,7 +139,7 @@ impl Patient {
 
     fn wait(&mut self, until_ready: Wait) -> io::Result<()> {
         let began = monotonic_now();
-        let is_ready = until_ready(&self.stream, self.left)?;
+        let is_ready = until_ready(&self.stream, began + self.left)?;
         let waited = monotonic_now().saturating_sub(began);
         self.left = self.left.saturating_sub(waited);
         if is_ready {

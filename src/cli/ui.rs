@@ -32,8 +32,8 @@ pub fn announce_panics() {
         let place = panic
             .location()
             .map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
-        let patience = Duration::from_secs(1);
-        if platform::wait_writable(&io::stderr(), patience).unwrap_or(false) {
+        let until = platform::monotonic_now() + Duration::from_secs(1);
+        if platform::wait_writable(&io::stderr(), until).unwrap_or(false) {
             let _ = io::stderr().write_all(format!("error: internal fault{place}\n").as_bytes());
         }
     }));

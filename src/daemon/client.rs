@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::condition::Condition;
 use super::connect::{self, DAEMON, Socket};
-use super::exchange::exchange;
+use super::exchange::{exchange, receive, send};
 use super::header::{HEADER, Word, compose, compose_word};
 use super::message::{self, Status, Terms};
+use super::transport::Stream;
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::credential::query::Query;
@@ -15,7 +16,9 @@ use crate::protocol;
 use crate::secret::Buffer;
 use crate::storage::budget::Budget;
 use crate::storage::memory::Lifetime;
-use crate::storage::{Error, Expected, Listed, Position, Storage, StorageKind, if_reached};
+use crate::storage::{
+    Error, Expected, Insertion, Listed, Position, Storage, StorageKind, if_reached,
+};
 use crate::terminal::with_causes;
 use crate::trace;
 
@@ -23,6 +26,9 @@ use crate::trace;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// `store` may have to start the daemon first.
 const STORE_PATIENCE: Duration = Duration::from_secs(5);
+
+/// So many requests of one import wait for their answers at once.
+const TOGETHER: usize = 32;
 
 /// The daemon's client.
 #[derive(Debug)]
@@ -146,6 +152,42 @@ impl Cache {
         Err(connect::Error::Silent)
     }
 
+    /// Composes a request to store. `None`: the system gives no random bytes.
+    fn compose_store(
+        &self,
+        credential: &Credential,
+        position: Position,
+        expected: Expected<'_>,
+    ) -> Option<Result<Buffer, protocol::Error>> {
+        let condition = match expected {
+            Expected::Anything => Condition::None,
+            Expected::Still(known) => Condition::still(known)?,
+        };
+        let terms = Terms {
+            lifetime: self.lifetime,
+            condition,
+            position,
+        };
+        let request = compose(Word::Store, |out| {
+            message::push_store(credential, terms, out)
+        });
+        Some(request)
+    }
+
+    /// Sends a request to insert `credential` behind the others. `None` if that was not possible.
+    fn send_insertion(
+        &self,
+        credential: &Credential,
+        known: Option<&Credential>,
+        deadline: Duration,
+    ) -> Option<Stream> {
+        let expected = Expected::Still(known);
+        let request = self.compose_store(credential, Position::Behind, expected)?;
+        let mut stream = self.socket.connect(deadline).ok()??;
+        send(&mut stream, request.ok()?.as_slice(), deadline).ok()?;
+        Some(stream)
+    }
+
     /// Stops a daemon of another version: it would understand no request.
     fn replace(&self, deadline: Duration) -> Result<(), connect::Error> {
         if let Some(stream) = self.socket.connect(deadline)? {
@@ -153,6 +195,11 @@ impl Cache {
         }
         Ok(())
     }
+}
+
+/// A daemon of an older version knows no condition, and stores the credential.
+fn is_stored(answer: &Buffer) -> bool {
+    message::read_count(lines(answer)).ok() != Some(0)
 }
 
 fn lines(answer: &Buffer) -> &[u8] {
@@ -211,26 +258,40 @@ impl Storage for Cache {
         position: Position,
         expected: Expected<'_>,
     ) -> Result<bool, Error> {
-        let condition = match expected {
-            Expected::Anything => Some(Condition::None),
-            Expected::Still(known) => Condition::still(known),
-        };
         // Without random bytes, `known` cannot be compared.
-        let Some(condition) = condition else {
+        let Some(request) = self.compose_store(credential, position, expected) else {
             return Ok(false);
         };
-        let terms = Terms {
-            lifetime: self.lifetime,
-            condition,
-            position,
-        };
-        let request = compose(Word::Store, |out| {
-            message::push_store(credential, terms, out)
-        });
         let answer = self.ask(Start::IfNeeded, "store", request)?;
-        // A daemon of an older version knows no condition, and stores the credential.
-        let count = answer.and_then(|answer| message::read_count(lines(&answer)).ok());
-        Ok(count != Some(0))
+        Ok(answer.is_none_or(|answer| is_stored(&answer)))
+    }
+
+    /// Sends some requests before it reads the answer of the first, so that the daemon works meanwhile. The daemon takes them in
+    /// this order.
+    fn insert_all_behind(
+        &self,
+        all: &[Insertion<'_>],
+        stored: &mut dyn FnMut(usize, bool) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut index = 0;
+        for part in all.chunks(TOGETHER) {
+            let deadline = monotonic_now() + STORE_PATIENCE;
+            let mut sent = Vec::with_capacity(part.len());
+            for (known, credential) in part {
+                sent.push(self.send_insertion(credential, *known, deadline));
+            }
+            for (stream, (known, credential)) in sent.into_iter().zip(part) {
+                let answer = stream.and_then(|stream| receive(stream, deadline).ok()?);
+                let is_stored = match answer {
+                    Some((Some(Word::Done), answer)) => is_stored(&answer),
+                    // As for a single one: the daemon is started, replaced, or asked again.
+                    _ => self.insert_behind(*known, credential)?,
+                };
+                stored(index, is_stored)?;
+                index += 1;
+            }
+        }
+        Ok(())
     }
 
     fn set_expiry(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::connect::Error;
 use super::header::{ANSWER_LIMIT, HEADER, Header, Word};
 use super::transport::Stream;
-use crate::platform::{monotonic_now, wait_readable, wait_writable};
+use crate::platform::{wait_readable, wait_writable};
 use crate::secret::Buffer;
 
 /// In bytes: most answers are shorter, so that one read gets all.
@@ -19,6 +19,14 @@ pub(super) fn exchange(
     deadline: Duration,
 ) -> Result<Option<(Option<Word>, Buffer)>, Error> {
     send(&mut stream, request.as_slice(), deadline)?;
+    receive(stream, deadline)
+}
+
+/// Reads the answer. `None` if the daemon closed the connection before it answered.
+pub(super) fn receive(
+    mut stream: Stream,
+    deadline: Duration,
+) -> Result<Option<(Option<Word>, Buffer)>, Error> {
     let mut answer = Buffer::with_capacity(USUAL);
     let mut most = USUAL;
     loop {
@@ -48,7 +56,11 @@ pub(super) fn exchange(
 }
 
 /// Sends the whole request, or as much as the daemon reads: it may have answered already.
-fn send(stream: &mut Stream, mut request: &[u8], deadline: Duration) -> Result<(), Error> {
+pub(super) fn send(
+    stream: &mut Stream,
+    mut request: &[u8],
+    deadline: Duration,
+) -> Result<(), Error> {
     while !request.is_empty() {
         match stream.write(request) {
             Ok(count) => request = &request[count..],
@@ -66,7 +78,7 @@ fn wait(
     until_ready: fn(&Stream, Duration) -> io::Result<bool>,
     deadline: Duration,
 ) -> Result<(), Error> {
-    match until_ready(stream, deadline.saturating_sub(monotonic_now())) {
+    match until_ready(stream, deadline) {
         Ok(true) => Ok(()),
         Ok(false) | Err(_) => Err(Error::Silent),
     }

@@ -1,7 +1,6 @@
 //! Many clients at once: each asks again and again, by one process for each `get`.
 
-use std::sync::Barrier;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::cache::Scenes;
 use crate::programs::{Build, Git, Options};
@@ -60,7 +59,7 @@ pub fn measure(options: &Options, git: &Git, scenes: &Scenes, report: &mut Repor
 }
 
 fn run(options: &Options, candidates: &[Candidate], clients: usize) -> Vec<Reached> {
-    let (rounds, spawns) = if options.quick { (3, 320) } else { (9, 1280) };
+    let (rounds, spawns) = if options.quick { (3, 320) } else { (9, 1920) };
     let mut results = vec![Vec::new(); candidates.len()];
     for round in 0..rounds {
         for step in 0..candidates.len() {
@@ -85,27 +84,14 @@ fn run(options: &Options, candidates: &[Candidate], clients: usize) -> Vec<Reach
     reached.collect()
 }
 
-/// One thread for each client. Returns the rate of all together and the times of all processes.
+/// Returns the rate of all together and the times of all processes.
 fn crowd(spawn: &Spawn, clients: usize, each: usize) -> (f64, Times) {
-    let barrier = Barrier::new(clients + 1);
-    let client = || {
-        barrier.wait();
-        (0..each).map(|_| spawn.measure().time).collect::<Vec<_>>()
-    };
-    std::thread::scope(|scope| {
-        let clients: Vec<_> = (0..clients).map(|_| scope.spawn(client)).collect();
-        barrier.wait();
-        let start = Instant::now();
-        let times: Vec<_> = clients
-            .into_iter()
-            .flat_map(|client| client.join().unwrap())
-            .collect();
-        #[allow(clippy::cast_precision_loss)]
-        let rate = times.len() as f64 / start.elapsed().as_secs_f64();
-        (rate, Times::new(times))
-    })
+    let (took, times) = spawn.crowd(clients, each);
+    #[allow(clippy::cast_precision_loss)]
+    let rate = times.len() as f64 / took.as_secs_f64();
+    (rate, Times::new(times))
 }
 
 const TEXT: &str = "\
-Each client starts a process for a `get`, waits for it, and starts the next one. The programs take turns, and the figures are
+Each client is a process that starts one for a `get`, waits for it, and starts the next one. The programs take turns, and the figures are
 the medians of their rounds. The machine's processors limit the rate, not the daemons.";

@@ -4,6 +4,7 @@
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString, OsStr, OsString};
+use std::io::{self, Read, Write};
 use std::mem::MaybeUninit;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -90,6 +91,51 @@ impl Spawn {
         // SAFETY: as above.
         unsafe { libc::personality(before) };
         measured
+    }
+
+    /// Has so many clients, each a process of its own, run it again and again, `each` times. Returns the time of all together, and
+    /// that of each run. Threads of one process would wait for each other: starting a process changes the memory map of all.
+    pub fn crowd(&self, clients: usize, each: usize) -> (Duration, Vec<Duration>) {
+        let (mut start_line, mut whistle) = io::pipe().unwrap();
+        let mut results = Vec::new();
+        for _ in 0..clients {
+            let (result, mut report) = io::pipe().unwrap();
+            // SAFETY: this process has one thread, so its copy may do whatever it may.
+            match unsafe { libc::fork() } {
+                -1 => panic!("cannot start a client"),
+                0 => {
+                    start_line.read_exact(&mut [0]).unwrap();
+                    let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap();
+                    let times = (0..each).map(|_| nanoseconds(self.measure().time).to_le_bytes());
+                    report
+                        .write_all(&times.collect::<Vec<_>>().concat())
+                        .unwrap();
+                    // SAFETY: nothing of the copy is needed any more, and no destructor of the original's values may run.
+                    unsafe { libc::_exit(0) }
+                }
+                _ => results.push(result),
+            }
+        }
+        let start = Instant::now();
+        whistle.write_all(&vec![0; clients]).unwrap();
+        let mut times = Vec::new();
+        for mut result in results {
+            let mut bytes = Vec::new();
+            result.read_to_end(&mut bytes).unwrap();
+            assert_eq!(bytes.len(), each * 8, "a client failed");
+            let (chunks, _) = bytes.as_chunks::<8>();
+            times.extend(
+                chunks
+                    .iter()
+                    .map(|&time| Duration::from_nanos(u64::from_le_bytes(time))),
+            );
+        }
+        let took = start.elapsed();
+        for _ in 0..clients {
+            // SAFETY: no status is asked for.
+            unsafe { libc::wait(ptr::null_mut()) };
+        }
+        (took, times)
     }
 
     /// The same process for `std::process`, started by the program and words of `before` if there are any.

@@ -93,23 +93,24 @@ pub fn window_size() -> Option<(usize, usize)> {
     (columns > 0 && lines > 0).then_some((columns, lines))
 }
 
-/// Waits until `source` has bytes or an end; false if `patience` ran out first.
-pub fn wait_readable(source: &impl AsFd, patience: Duration) -> io::Result<bool> {
-    wait(source.as_fd(), PollFlags::IN, patience)
+/// Waits until `source` has bytes or an end; false if it has none at `until` on the monotonic clock. Zero: does not wait.
+pub fn wait_readable(source: &impl AsFd, until: Duration) -> io::Result<bool> {
+    wait(source.as_fd(), PollFlags::IN, until)
 }
 
-/// Waits until `sink` takes bytes, or has no reader any more; false if `patience` ran out first.
-pub fn wait_writable(sink: &impl AsFd, patience: Duration) -> io::Result<bool> {
-    wait(sink.as_fd(), PollFlags::OUT, patience)
+/// Waits until `sink` takes bytes, or has no reader any more; false if it takes none at `until` on the monotonic clock. Zero: does
+/// not wait.
+pub fn wait_writable(sink: &impl AsFd, until: Duration) -> io::Result<bool> {
+    wait(sink.as_fd(), PollFlags::OUT, until)
 }
 
-fn wait(file: BorrowedFd<'_>, event: PollFlags, patience: Duration) -> io::Result<bool> {
-    // Without patience, the clock is not read.
-    let until = (!patience.is_zero()).then(|| monotonic_now() + patience);
+fn wait(file: BorrowedFd<'_>, event: PollFlags, until: Duration) -> io::Result<bool> {
     loop {
-        let left = until.map_or(Duration::ZERO, |until| {
+        let left = if until.is_zero() {
+            Duration::ZERO
+        } else {
             until.saturating_sub(monotonic_now())
-        });
+        };
         let left = Timespec::try_from(left).map_err(io::Error::other)?;
         match poll(&mut [PollFd::from_borrowed_fd(file, event)], Some(&left)) {
             Ok(ready) => return Ok(ready > 0),
