@@ -1,18 +1,21 @@
-//! Starts one process by `posix_spawn`, waits for it, and returns its time and its page faults.
+//! Starts one process by `vfork` and `execve`, waits for it, and returns its time and its page faults.
 //!
-//! `std::process` is not used for what is measured: it costs more than the helpers do, and does not return the page faults.
+//! `std::process` and `posix_spawn` are not used for what is measured: they cost as much as the helpers do, and `std::process` does
+//! not return the page faults.
 #![allow(unsafe_code)]
 
-use std::ffi::{CStr, CString, OsStr, OsString};
+use std::ffi::{CString, OsStr, OsString, c_int};
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::mem::MaybeUninit;
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::ptr;
 use std::time::{Duration, Instant};
 
-const NULL: &CStr = c"/dev/null";
+const NULL: &str = "/dev/null";
 
 /// A process to start, as often as needed: its input comes from a file, and its output goes to `/dev/null`.
 pub struct Spawn {
@@ -49,22 +52,32 @@ impl Spawn {
     pub fn measure(&self) -> Measured {
         let arguments = pointers(&self.words);
         let environment = pointers(&self.environment);
-        let set_up = SetUp::new(&self.input);
-        let (mut process, mut status) = (0, 0);
+        let input = Path::new(OsStr::from_bytes(self.input.as_bytes()));
+        let (input, null) = (
+            File::open(input).unwrap(),
+            File::options().write(true).open(NULL).unwrap(),
+        );
+        let mut call = Call {
+            arguments: &arguments,
+            environment: &environment,
+            input: input.as_raw_fd(),
+            null: null.as_raw_fd(),
+        };
+        let mut stack = vec![0_u128; 1024];
+        let mut status = 0;
         let mut usage = MaybeUninit::<libc::rusage>::zeroed();
         let start = Instant::now();
-        // SAFETY: the strings, both lists (each ends with a null pointer) and the set-up live until the call returns.
-        let error = unsafe {
-            libc::posix_spawn(
-                &raw mut process,
-                arguments[0],
-                &raw const set_up.actions,
-                &raw const set_up.attributes,
-                arguments.as_ptr(),
-                environment.as_ptr(),
+        // SAFETY: as vfork(2), with a stack of its own for the new process: it shares the memory, and this thread waits until it
+        // has called `execve`. A stack begins at its end.
+        let process = unsafe {
+            libc::clone(
+                execute,
+                stack.as_mut_ptr_range().end.cast(),
+                libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD,
+                (&raw mut call).cast(),
             )
         };
-        assert_eq!(error, 0, "cannot start {:?}", self.words[0]);
+        assert!(process > 0, "cannot start {:?}", self.words[0]);
         // SAFETY: the status and the usage are written to variables of their types.
         let ended = unsafe { libc::wait4(process, &raw mut status, 0, usage.as_mut_ptr()) };
         let time = start.elapsed();
@@ -159,61 +172,31 @@ impl Spawn {
     }
 }
 
-/// The descriptors and signals of the new process.
-struct SetUp {
-    actions: libc::posix_spawn_file_actions_t,
-    attributes: libc::posix_spawnattr_t,
+/// What the new process executes.
+struct Call<'a> {
+    arguments: &'a [*mut libc::c_char],
+    environment: &'a [*mut libc::c_char],
+    input: c_int,
+    null: c_int,
 }
 
-impl SetUp {
-    fn new(input: &CStr) -> Self {
-        let mut actions = MaybeUninit::uninit();
-        let mut attributes = MaybeUninit::uninit();
-        let mut signals = MaybeUninit::uninit();
-        // SAFETY: each object is initialised by its own call before it is used. The paths live as long as the calls, which
-        // copy them. SIGPIPE is reset, since Rust ignores it in this process.
-        unsafe {
-            assert_eq!(libc::posix_spawn_file_actions_init(actions.as_mut_ptr()), 0);
-            let actions = actions.as_mut_ptr();
-            for (descriptor, path, flags) in [
-                (0, input, libc::O_RDONLY),
-                (1, NULL, libc::O_WRONLY),
-                (2, NULL, libc::O_WRONLY),
-            ] {
-                let error = libc::posix_spawn_file_actions_addopen(
-                    actions,
-                    descriptor,
-                    path.as_ptr(),
-                    flags,
-                    0,
-                );
-                assert_eq!(error, 0);
-            }
-            assert_eq!(libc::posix_spawnattr_init(attributes.as_mut_ptr()), 0);
-            libc::sigemptyset(signals.as_mut_ptr());
-            libc::sigaddset(signals.as_mut_ptr(), libc::SIGPIPE);
-            libc::posix_spawnattr_setsigdefault(attributes.as_mut_ptr(), signals.as_ptr());
-            let flags = libc::c_short::try_from(libc::POSIX_SPAWN_SETSIGDEF).unwrap();
-            libc::posix_spawnattr_setflags(attributes.as_mut_ptr(), flags);
-        }
-        // SAFETY: both were initialised above.
-        unsafe {
-            Self {
-                actions: actions.assume_init(),
-                attributes: attributes.assume_init(),
-            }
-        }
+/// The new process until its program begins. Returns only if that fails.
+extern "C" fn execute(call: *mut libc::c_void) -> c_int {
+    // SAFETY: `measure` passes a call, whose lists end with null pointers and which lives until `execve`. Only system calls are
+    // made. SIGPIPE is reset, since Rust ignores it in this process.
+    unsafe {
+        let call = &*call.cast::<Call<'_>>();
+        libc::dup2(call.input, 0);
+        libc::dup2(call.null, 1);
+        libc::dup2(call.null, 2);
+        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+        libc::execve(
+            call.arguments[0],
+            call.arguments.as_ptr().cast(),
+            call.environment.as_ptr().cast(),
+        );
     }
-}
-
-impl Drop for SetUp {
-    fn drop(&mut self) {
-        // SAFETY: both were initialised in `new`, and are not used again.
-        unsafe {
-            libc::posix_spawn_file_actions_destroy(&raw mut self.actions);
-            libc::posix_spawnattr_destroy(&raw mut self.attributes);
-        }
-    }
+    127
 }
 
 fn text(text: &OsStr) -> CString {
