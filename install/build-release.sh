@@ -9,6 +9,7 @@
 #   rustup target add x86_64-unknown-linux-musl aarch64-unknown-linux-musl
 # The same sources give the same bytes.
 set -eu
+umask 022
 
 program=git-credential-pat
 source=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)

@@ -14,11 +14,19 @@ case $build in
 esac
 
 # No position-independent code: see docs/security.md. The mangling gives each function the same name in every build.
-flags="-C target-feature=+crt-static -C relocation-model=static -C symbol-mangling-version=v0 -C linker-flavor=gcc"
-export RUSTFLAGS="${RUSTFLAGS:+$RUSTFLAGS }$flags"
+flags="${RUSTFLAGS:-} -C target-feature=+crt-static -C relocation-model=static -C symbol-mangling-version=v0 -C linker-flavor=gcc"
+# No folder of this machine is in the program: the same sources give the same bytes. Separated by a control character, since the
+# name of a folder may hold a space.
+CARGO_ENCODED_RUSTFLAGS=$(
+    # shellcheck disable=SC2086
+    printf '%s\037' $flags
+    printf '%s\037%s' "--remap-path-prefix=${CARGO_HOME:-$HOME/.cargo}=/cargo" "--remap-path-prefix=$source=/source"
+)
+export CARGO_ENCODED_RUSTFLAGS
 name=$(printf '%s' "$target" | tr - _)
 # The compiler of the C code in dependencies, and the one that links.
-own=$(uname -m)
+own=$(rustc -vV | sed -n 's/^host: //p')
+own=${own%%-*}
 machine=${target%%-*}
 link=cc
 if [ "$machine" != "$own" ]; then link=$machine-linux-gnu-gcc; fi
@@ -41,6 +49,6 @@ export "$linker=$source/install/linker.sh"
 cd "$source"
 program=$build/$target/release/git-credential-pat
 # cargo does not know that the list counts.
-if [ -n "$(find install/hot-functions install/linker.sh -newer "$program" 2>/dev/null)" ]; then touch src/main.rs; fi
+if [ -n "$(find install/hot-functions install/linker.sh -newer "$program" 2>/dev/null)" ]; then touch src/main.rs || :; fi
 cargo build --release --locked --bin git-credential-pat --target "$target" --target-dir "$build" >&2
 printf '%s\n' "$program"

@@ -233,11 +233,13 @@ if [ -z "$binary" ]; then
     build=$(absolute "${CARGO_TARGET_DIR:-$source/target}")
     if [ "$static" = yes ]; then
         binary=$(CARGO_TARGET_DIR=$build sh "$source/install/build.sh" "$rust_target") || binary=
-    else
+        [ -n "$binary" ] || say "The static program could not be built. This will build a dynamic one."
+    fi
+    if [ -z "$binary" ]; then
         (
             cd "$source"
-            cargo build --release --locked --bin "$program" --target "$rust_target" --target-dir "$build"
-        ) && binary=$build/$rust_target/release/$program
+            cargo build --release --locked --bin "$program" --target-dir "$build"
+        ) && binary=$build/release/$program
     fi
     [ -n "$binary" ] || fail "cargo could not build the program" "nothing was installed"
 fi

@@ -58,7 +58,10 @@ readelf -rW "$object" | awk -F "'" '
 ' "$scratch/order" - | awk -v order="$scratch/order" '
     { print "--add-symbol=hot_constant_" NR "=" $0 ":0,global,hidden"; print "hot_constant_" NR >>order }
 ' >"$scratch/added"
-LD_LIBRARY_PATH=$rust/lib "$tools/rust-objcopy" "@$scratch/added" "$object" "$scratch/program.o" || exec "$cc" "$@"
+LD_LIBRARY_PATH=$rust/lib "$tools/rust-objcopy" "@$scratch/added" "$object" "$scratch/program.o" || {
+    "$cc" "$@"
+    exit
+}
 for argument; do
     shift
     if [ "$argument" = "$object" ]; then argument=$scratch/program.o; fi

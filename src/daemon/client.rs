@@ -1,5 +1,6 @@
 //! The memory storage as the helper sees it: requests to the daemon.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::condition::Condition;
@@ -110,12 +111,19 @@ impl Cache {
             Ok(None) => "does not run".to_owned(),
             Err(error) => with_causes(error),
         });
-        if let Err(connect::Error::Silent) = answer {
+        if let Err(error) = &answer {
+            self.note_silence(error, began);
+        }
+        answer
+    }
+
+    /// Counts the time since `began` as lost, if the daemon did not answer in time.
+    fn note_silence(&self, error: &connect::Error, began: Duration) {
+        if let connect::Error::Silent = error {
             let took = monotonic_now().saturating_sub(began);
             self.waited.add(took);
             self.lost.add(took);
         }
-        answer
     }
 
     /// A daemon that stops drops the connection, and the next one is asked. Every request may be sent twice.
@@ -197,6 +205,17 @@ impl Cache {
     }
 }
 
+/// Returns how many of the first insertions are all for different hosts: at least one, at most [`TOGETHER`].
+fn first_of_each_host(all: &[Insertion<'_>]) -> usize {
+    let mut hosts = HashSet::new();
+    let mut each = all
+        .iter()
+        .take(TOGETHER)
+        .map(|(_, credential)| &credential.key);
+    each.position(|key| !hosts.insert((&key.protocol, &key.host)))
+        .unwrap_or(all.len().min(TOGETHER))
+}
+
 /// A daemon of an older version knows no condition, and stores the credential.
 fn is_stored(answer: &Buffer) -> bool {
     message::read_count(lines(answer)).ok() != Some(0)
@@ -266,26 +285,36 @@ impl Storage for Cache {
         Ok(answer.is_none_or(|answer| is_stored(&answer)))
     }
 
-    /// Sends some requests before it reads the answer of the first, so that the daemon works meanwhile. The daemon takes them in
-    /// this order.
+    /// Sends some requests before it reads the answer of the first, so that the daemon works meanwhile. The daemon may take them
+    /// in another order: they are for different hosts, and the order counts only for one host.
     fn insert_all_behind(
         &self,
         all: &[Insertion<'_>],
         stored: &mut dyn FnMut(usize, bool) -> Result<(), Error>,
     ) -> Result<(), Error> {
+        let mut rest = all;
         let mut index = 0;
-        for part in all.chunks(TOGETHER) {
-            let deadline = monotonic_now() + STORE_PATIENCE;
+        while !rest.is_empty() {
+            let (part, others) = rest.split_at(first_of_each_host(rest));
+            rest = others;
+            let began = monotonic_now();
+            let deadline = began + self.waited.remaining(STORE_PATIENCE);
             let mut sent = Vec::with_capacity(part.len());
             for (known, credential) in part {
                 sent.push(self.send_insertion(credential, *known, deadline));
             }
             for (stream, (known, credential)) in sent.into_iter().zip(part) {
-                let answer = stream.and_then(|stream| receive(stream, deadline).ok()?);
+                let answer = stream.map_or(Ok(None), |stream| receive(stream, deadline));
                 let is_stored = match answer {
-                    Some((Some(Word::Done), answer)) => is_stored(&answer),
+                    Ok(Some((Some(Word::Done), answer))) => is_stored(&answer),
                     // As for a single one: the daemon is started, replaced, or asked again.
-                    _ => self.insert_behind(*known, credential)?,
+                    Ok(_) | Err(connect::Error::OtherVersion) => {
+                        self.insert_behind(*known, credential)?
+                    }
+                    Err(error) => {
+                        self.note_silence(&error, began);
+                        return Err(unavailable(error));
+                    }
                 };
                 stored(index, is_stored)?;
                 index += 1;

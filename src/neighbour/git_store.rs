@@ -15,7 +15,7 @@ use crate::secret::Secret;
 /// git's own limit for a line of a credential.
 const LONGEST: usize = 64 * 1024;
 /// A file of the largest size has fewer lines, unless they are shorter than any token.
-const MOST: usize = 1_000_000;
+const MOST: usize = 250_000;
 
 /// Its files in its own order.
 #[derive(Debug)]

@@ -42,3 +42,24 @@ fn a_file_of_git_with_very_many_credentials_is_imported_whole() {
     assert!(again.succeeded().text().ends_with("nothing to import\n"));
     assert_eq!(fs::read_to_string(&source).unwrap(), text);
 }
+
+/// git asks without a user: the first one of the file answers, as it did there.
+#[test]
+fn of_two_users_of_a_host_the_first_answers_after_an_import() {
+    let sandbox = Sandbox::new();
+    let hosts = 500;
+    let line = |host: usize, user: &str| format!("https://{user}:made-up-{user}@h{host}.test\n");
+    let of = |host| [line(host, "alice"), line(host, "bob")].concat();
+    let text: String = (0..hosts).map(of).collect();
+    fs::write(sandbox.path("home/.git-credentials"), &text).unwrap();
+    let done = sandbox.ask("--storage memory import git-store --yes", b"");
+    let said = format!("imported {} credentials\n", 2 * hosts);
+    assert!(done.succeeded().text().ends_with(&said));
+    for host in 0..hosts {
+        let host = format!("h{host}.test");
+        let query = lines(&[("protocol", "https"), ("host", &host)]);
+        let answer = sandbox.ask("--storage memory get", &query).succeeded();
+        let answer = Answer::read(&answer.stdout);
+        assert_eq!(answer.get("username"), Some("alice"), "{host}");
+    }
+}

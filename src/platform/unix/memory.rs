@@ -144,6 +144,44 @@ unsafe extern "C" fn drop_segments(
     0
 }
 
+/// Makes the tables read-only that need not change after the start (`PT_GNU_RELRO`). musl does so for dynamic programs only, and
+/// glibc for all.
+#[cfg(all(target_env = "musl", target_pointer_width = "64"))]
+#[allow(clippy::cast_possible_truncation)]
+pub fn seal_tables() {
+    let page = page_size();
+    // SAFETY: the kernel passes the address and the number of the program's own headers (getauxval(3)).
+    let headers: &[libc::Elf64_Phdr] = unsafe {
+        let first = libc::getauxval(libc::AT_PHDR) as *const libc::Elf64_Phdr;
+        if first.is_null() {
+            return;
+        }
+        std::slice::from_raw_parts(first, libc::getauxval(libc::AT_PHNUM) as usize)
+    };
+    // Where the program lies, as opposed to where it was linked to lie.
+    let place = |header: &libc::Elf64_Phdr| {
+        let address = headers.as_ptr().addr();
+        address.wrapping_sub(header.p_vaddr as usize)
+    };
+    let own = headers.iter().find(|header| header.p_type == libc::PT_PHDR);
+    let base = own.map_or(0, place);
+    for header in headers {
+        if header.p_type != libc::PT_GNU_RELRO {
+            continue;
+        }
+        let start = base.wrapping_add(header.p_vaddr as usize);
+        let end = start.wrapping_add(header.p_memsz as usize);
+        let (first, end) = (start - start % page, end - end % page);
+        let len = end.saturating_sub(first);
+        // SAFETY: the linker has put nothing into these pages that is written from now on.
+        unsafe { libc::mprotect(ptr::without_provenance_mut(first), len, libc::PROT_READ) };
+    }
+}
+
+/// Does nothing: the C library has done it.
+#[cfg(not(all(target_env = "musl", target_pointer_width = "64")))]
+pub fn seal_tables() {}
+
 /// No core file, no tracing, no reading of our memory by other processes of the same user.
 pub fn harden() {
     let _ = setrlimit(

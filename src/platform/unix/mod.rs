@@ -20,7 +20,7 @@ pub use self::folder::{
     open_to_append,
 };
 pub use self::kernel_files::is_kernels;
-pub use self::memory::{Pages, drop_program_pages, harden};
+pub use self::memory::{Pages, drop_program_pages, harden, seal_tables};
 pub use self::owners::stranger_above;
 pub use self::peer::peer_uid;
 pub use self::process::{

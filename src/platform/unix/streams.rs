@@ -32,15 +32,12 @@ pub fn stderr() -> StandardStream {
 /// Opens `/dev/null` for each standard stream that the caller closed: the next file that is opened would take its number, and
 /// get what is meant for the stream.
 pub fn open_missing_streams() {
-    let streams = [
+    for stream in [
         rustix::stdio::stdin(),
         rustix::stdio::stdout(),
         rustix::stdio::stderr(),
-    ];
-    let mut streams = streams.map(|stream| PollFd::from_borrowed_fd(stream, PollFlags::empty()));
-    let _ = poll(&mut streams, Some(&Timespec::default()));
-    for stream in &streams {
-        if !stream.revents().contains(PollFlags::NVAL) {
+    ] {
+        if rustix::io::fcntl_getfd(stream).is_ok() {
             continue;
         }
         // A new file gets the lowest free number (open(2)).

@@ -13,7 +13,6 @@ pub mod sources;
 mod store;
 mod view;
 
-use std::cell::OnceCell;
 use std::collections::HashMap;
 
 use self::offer::{InvalidReason, Offer, Verdict, merged};
@@ -43,8 +42,6 @@ pub struct Import<'a> {
     /// The index of the storage that gets the credentials.
     target: usize,
     precedence: Precedence,
-    /// Read once for all offers, when the first one asks: the file may be large.
-    file_now: OnceCell<HashMap<Key, Credential>>,
     now: Now,
 }
 
@@ -92,7 +89,6 @@ impl<'a> Import<'a> {
             marks: journal.snapshot().unwrap_or_default(),
             target,
             precedence,
-            file_now: OnceCell::new(),
             now,
         };
         Ok(Outcome { value, notices })
@@ -157,28 +153,12 @@ impl<'a> Import<'a> {
             if !storage.kind().lasts() {
                 continue;
             }
-            if storage.kind() == StorageKind::File {
-                let found = self.file_now(*storage)?.get(&credential.key);
-                if found.is_some_and(|found| found.has_same_secrets(credential)) {
-                    return Ok(true);
-                }
-                continue;
-            }
             let found = if_reached(storage.get(&exact))?.flatten();
             if found.is_some_and(|found| found.has_same_secrets(credential)) {
                 return Ok(true);
             }
         }
         Ok(false)
-    }
-
-    /// The entries of the plaintext file after the import.
-    fn file_now(&self, file: &dyn Storage) -> Result<&HashMap<Key, Credential>, Error> {
-        if let Some(entries) = self.file_now.get() {
-            return Ok(entries);
-        }
-        let entries = StorageView::read(file)?.entries;
-        Ok(self.file_now.get_or_init(|| entries))
     }
 
     fn invalid_reason(&self, credential: &Credential) -> Option<InvalidReason> {
