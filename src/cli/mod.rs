@@ -115,10 +115,7 @@ enum Command {
 /// Runs the program with its arguments, its name left out, and with the process's streams. Returns the exit status.
 pub fn run(arguments: &[OsString]) -> i32 {
     ui::announce_panics();
-    platform::seal_tables();
-    platform::open_missing_streams();
-    platform::reset_signals();
-    platform::survive_file_limit();
+    platform::begin();
     let result = panic::catch_unwind(AssertUnwindSafe(|| run_process(arguments)));
     result.unwrap_or(ExitCode::FAILURE).into()
 }

@@ -1,14 +1,12 @@
 //! The memory storage as the helper sees it: requests to the daemon.
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use super::condition::Condition;
 use super::connect::{self, DAEMON, Socket};
-use super::exchange::{exchange, receive, send};
+use super::exchange::exchange;
 use super::header::{HEADER, Word, compose, compose_word};
 use super::message::{self, Status, Terms};
-use super::transport::Stream;
 use crate::credential::Credential;
 use crate::credential::expiry::Expiry;
 use crate::credential::query::Query;
@@ -26,18 +24,15 @@ use crate::trace;
 /// git waits for us without a bound of its own.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// `store` may have to start the daemon first.
-const STORE_PATIENCE: Duration = Duration::from_secs(5);
-
-/// So many requests of one import wait for their answers at once.
-const TOGETHER: usize = 32;
+pub(super) const STORE_PATIENCE: Duration = Duration::from_secs(5);
 
 /// The daemon's client.
 #[derive(Debug)]
 pub struct Cache {
-    socket: Socket,
+    pub(super) socket: Socket,
     lifetime: Lifetime,
     /// The time that was waited in vain: for this daemon, and for all storages.
-    waited: Budget,
+    pub(super) waited: Budget,
     lost: Budget,
 }
 
@@ -118,7 +113,7 @@ impl Cache {
     }
 
     /// Counts the time since `began` as lost, if the daemon did not answer in time.
-    fn note_silence(&self, error: &connect::Error, began: Duration) {
+    pub(super) fn note_silence(&self, error: &connect::Error, began: Duration) {
         if let connect::Error::Silent = error {
             let took = monotonic_now().saturating_sub(began);
             self.waited.add(took);
@@ -161,7 +156,7 @@ impl Cache {
     }
 
     /// Composes a request to store. `None`: the system gives no random bytes.
-    fn compose_store(
+    pub(super) fn compose_store(
         &self,
         credential: &Credential,
         position: Position,
@@ -182,20 +177,6 @@ impl Cache {
         Some(request)
     }
 
-    /// Sends a request to insert `credential` behind the others. `None` if that was not possible.
-    fn send_insertion(
-        &self,
-        credential: &Credential,
-        known: Option<&Credential>,
-        deadline: Duration,
-    ) -> Option<Stream> {
-        let expected = Expected::Still(known);
-        let request = self.compose_store(credential, Position::Behind, expected)?;
-        let mut stream = self.socket.connect(deadline).ok()??;
-        send(&mut stream, request.ok()?.as_slice(), deadline).ok()?;
-        Some(stream)
-    }
-
     /// Stops a daemon of another version: it would understand no request.
     fn replace(&self, deadline: Duration) -> Result<(), connect::Error> {
         if let Some(stream) = self.socket.connect(deadline)? {
@@ -205,19 +186,8 @@ impl Cache {
     }
 }
 
-/// Returns how many of the first insertions are all for different hosts: at least one, at most [`TOGETHER`].
-fn first_of_each_host(all: &[Insertion<'_>]) -> usize {
-    let mut hosts = HashSet::new();
-    let mut each = all
-        .iter()
-        .take(TOGETHER)
-        .map(|(_, credential)| &credential.key);
-    each.position(|key| !hosts.insert((&key.protocol, &key.host)))
-        .unwrap_or(all.len().min(TOGETHER))
-}
-
 /// A daemon of an older version knows no condition, and stores the credential.
-fn is_stored(answer: &Buffer) -> bool {
+pub(super) fn is_stored(answer: &Buffer) -> bool {
     message::read_count(lines(answer)).ok() != Some(0)
 }
 
@@ -235,7 +205,7 @@ fn read<T>(
     read.transpose().map_err(|error| failed(operation, error))
 }
 
-fn unavailable(failure: connect::Error) -> Error {
+pub(super) fn unavailable(failure: connect::Error) -> Error {
     Error::Unavailable {
         kind: StorageKind::Memory,
         cause: match failure {
@@ -285,42 +255,12 @@ impl Storage for Cache {
         Ok(answer.is_none_or(|answer| is_stored(&answer)))
     }
 
-    /// Sends some requests before it reads the answer of the first, so that the daemon works meanwhile. The daemon may take them
-    /// in another order: they are for different hosts, and the order counts only for one host.
     fn insert_all_behind(
         &self,
         all: &[Insertion<'_>],
         stored: &mut dyn FnMut(usize, bool) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let mut rest = all;
-        let mut index = 0;
-        while !rest.is_empty() {
-            let (part, others) = rest.split_at(first_of_each_host(rest));
-            rest = others;
-            let began = monotonic_now();
-            let deadline = began + self.waited.remaining(STORE_PATIENCE);
-            let mut sent = Vec::with_capacity(part.len());
-            for (known, credential) in part {
-                sent.push(self.send_insertion(credential, *known, deadline));
-            }
-            for (stream, (known, credential)) in sent.into_iter().zip(part) {
-                let answer = stream.map_or(Ok(None), |stream| receive(stream, deadline));
-                let is_stored = match answer {
-                    Ok(Some((Some(Word::Done), answer))) => is_stored(&answer),
-                    // As for a single one: the daemon is started, replaced, or asked again.
-                    Ok(_) | Err(connect::Error::OtherVersion) => {
-                        self.insert_behind(*known, credential)?
-                    }
-                    Err(error) => {
-                        self.note_silence(&error, began);
-                        return Err(unavailable(error));
-                    }
-                };
-                stored(index, is_stored)?;
-                index += 1;
-            }
-        }
-        Ok(())
+        self.insert_together(all, stored)
     }
 
     fn set_expiry(&self, kept: &Credential, end: Option<Expiry>) -> Result<bool, Error> {

@@ -6,6 +6,7 @@ pub(crate) mod connect;
 mod connection;
 mod exchange;
 pub mod header;
+mod insertions;
 pub mod message;
 mod place;
 pub(crate) mod server;

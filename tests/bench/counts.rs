@@ -137,5 +137,5 @@ fn instructions(spawn: &Spawn) -> Option<u64> {
 
 const TEXT: &str = "\
 Instructions are those in user space, counted by valgrind's callgrind. Page faults are the minimum and the median of 40 runs
-with the kernel's address randomisation off, of a program that was read from the disk as after a reboot. Most of the time of a short process goes to page faults.
-`tests/bench/guard` fails if a change raises these counts above `tests/bench/limits`.";
+with the kernel's address randomisation off, of a program that was read from the disk as after a reboot. Most of the time of
+a short process goes to page faults. `tests/bench/guard` fails if a change raises these counts above `tests/bench/limits`.";

@@ -148,7 +148,7 @@ unsafe extern "C" fn drop_segments(
 /// glibc for all.
 #[cfg(all(target_env = "musl", target_pointer_width = "64"))]
 #[allow(clippy::cast_possible_truncation)]
-pub fn seal_tables() {
+pub(super) fn seal_tables() {
     let page = page_size();
     // SAFETY: the kernel passes the address and the number of the program's own headers (getauxval(3)).
     let headers: &[libc::Elf64_Phdr] = unsafe {
@@ -180,7 +180,7 @@ pub fn seal_tables() {
 
 /// Does nothing: the C library has done it.
 #[cfg(not(all(target_env = "musl", target_pointer_width = "64")))]
-pub fn seal_tables() {}
+pub(super) fn seal_tables() {}
 
 /// No core file, no tracing, no reading of our memory by other processes of the same user.
 pub fn harden() {

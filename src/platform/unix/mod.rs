@@ -11,6 +11,7 @@ pub mod permissions;
 mod process;
 mod session;
 mod signals;
+mod start;
 mod streams;
 mod text;
 
@@ -20,7 +21,7 @@ pub use self::folder::{
     open_to_append,
 };
 pub use self::kernel_files::is_kernels;
-pub use self::memory::{Pages, drop_program_pages, harden, seal_tables};
+pub use self::memory::{Pages, drop_program_pages, harden};
 pub use self::owners::stranger_above;
 pub use self::peer::peer_uid;
 pub use self::process::{
@@ -28,9 +29,9 @@ pub use self::process::{
     monotonic_now, own_command, own_group, signal_of, unix_now,
 };
 pub use self::session::{URL_OPENER, is_graphical, open_url};
-pub use self::signals::{DeferredSignals, Signals, end_after, reset_signals, survive_file_limit};
+pub use self::signals::{DeferredSignals, Signals, end_after};
+pub use self::start::begin;
 pub use self::streams::{
-    StandardStream, open_missing_streams, stderr, stdin, stdout, wait_readable, wait_writable,
-    window_size,
+    StandardStream, stderr, stdin, stdout, wait_readable, wait_writable, window_size,
 };
 pub use self::text::{os_str, os_string};

@@ -127,7 +127,7 @@ extern "C" fn note(signal: c_int) {
 
 /// Makes a write beyond the limit on a file's size an error like any other (setrlimit(2), `RLIMIT_FSIZE`), not the end of
 /// this process with half a file on the disk. By a handler: to ignore the signal would be inherited by git and all it runs.
-pub fn survive_file_limit() {
+pub(super) fn survive_file_limit() {
     extern "C" fn nothing(_: libc::c_int) {}
     let handler = nothing as extern "C" fn(libc::c_int);
     // SAFETY: the handler does nothing, so it may run at any moment.
@@ -136,7 +136,7 @@ pub fn survive_file_limit() {
 
 /// Resets the signals that the parent process blocked or ignored. With SIGCHLD ignored, waiting for a child fails (wait(2));
 /// with SIGALRM or SIGTERM blocked, the alarm and `kill` have no effect. Ignores SIGPIPE: a write to a closed pipe fails instead.
-pub fn reset_signals() {
+pub(super) fn reset_signals() {
     let mut none = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
     // SAFETY: `none` is a valid place for a set, and is read only once it is made; no handler is set.
     unsafe {

@@ -31,7 +31,7 @@ pub fn stderr() -> StandardStream {
 
 /// Opens `/dev/null` for each standard stream that the caller closed: the next file that is opened would take its number, and
 /// get what is meant for the stream.
-pub fn open_missing_streams() {
+pub(super) fn open_missing_streams() {
     for stream in [
         rustix::stdio::stdin(),
         rustix::stdio::stdout(),
