@@ -41,6 +41,8 @@ case $target in
     fi
     ;;
 esac
+# Without functions of libgcc for atomic operations, which Rust does not link.
+if [ "$machine" = aarch64 ]; then export "CFLAGS_$name=-mno-outline-atomics"; fi
 if [ -z "$(printenv "CC_$name")" ]; then export "CC_$name=$compile"; fi
 export LINK_CC="$link"
 linker=CARGO_TARGET_$(printf '%s' "$name" | tr '[:lower:]' '[:upper:]')_LINKER
