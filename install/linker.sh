@@ -62,9 +62,24 @@ LD_LIBRARY_PATH=$rust/lib "$tools/rust-objcopy" "@$scratch/added" "$object" "$sc
     "$cc" "$@"
     exit
 }
+# Linked first, it has constants and code begin where the kernel's windows do: a fault maps the 64 KiB around it. The constants then
+# share a window with the program's headers, which the C library reads.
+"$cc" -c -x assembler -o "$scratch/first.o" - <<'END'
+.section .rodata,"aR",%progbits
+.quad 0
+.section .text.first,"axR",%progbits
+.balign 65536
+.quad 0
+END
 for argument; do
     shift
-    if [ "$argument" = "$object" ]; then argument=$scratch/program.o; fi
+    case $argument in
+    "$object") argument=$scratch/program.o ;;
+    # They call old-style constructors, of which this program has none, in code far from all other. .init_array needs none of them.
+    */self-contained/crti.o | */self-contained/crtn.o | */self-contained/crtbegin.o | */self-contained/crtend.o) continue ;;
+    esac
     set -- "$@" "$argument"
 done
+# Tables that become read-only then share no page with other data.
+set -- "$scratch/first.o" "$@" -Wl,-z,separate-loadable-segments
 "$cc" "$@" -fuse-ld=lld "-B$tools/gcc-ld" "-Wl,--symbol-ordering-file=$scratch/order" -Wl,--no-warn-symbol-ordering

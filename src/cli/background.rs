@@ -16,12 +16,14 @@ use crate::{platform, time};
 /// The process ends after this many seconds, even if a call hangs.
 const LIFE: u32 = 10;
 
-/// Makes the look-up, if `arguments` ask for one. Leaves the caller behind before any file is opened: all inherited descriptors
-/// are closed.
+/// Makes the look-up, if `arguments` ask for one.
 pub(super) fn answer(arguments: &[OsString]) -> Option<ExitCode> {
-    if arguments.last()? != COMMAND {
-        return None;
-    }
+    (arguments.last()? == COMMAND).then(|| run(arguments))
+}
+
+/// Leaves the caller behind before any file is opened: all inherited descriptors are closed. Not inlined: its stack and its code would cost git's calls page faults.
+#[inline(never)]
+fn run(arguments: &[OsString]) -> ExitCode {
     platform::close_inherited();
     platform::end_after(LIFE);
     platform::harden();
@@ -29,7 +31,7 @@ pub(super) fn answer(arguments: &[OsString]) -> Option<ExitCode> {
     // No user reads a message of this process.
     let _ = tracing::start(false);
     let is_done = gits_call(arguments).and_then(|call| look_up(call.flags));
-    Some(is_done.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS))
+    is_done.map_or(ExitCode::FAILURE, |()| ExitCode::SUCCESS)
 }
 
 /// Asks about the entry that standard input names.

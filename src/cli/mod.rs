@@ -38,7 +38,7 @@ pub(crate) mod ui;
 mod usage;
 mod wrap;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::panic::{self, AssertUnwindSafe};
 
 use clap::error::ErrorKind;
@@ -124,10 +124,7 @@ fn run_process(arguments: &[OsString]) -> ExitCode {
     if let [word, socket] = arguments
         && word == message::COMMAND
     {
-        return match server::run(socket.as_ref()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => ui::last_words("cannot keep tokens in memory", &error),
-        };
+        return serve(socket);
     }
     if let Some(code) = background::answer(arguments) {
         return code;
@@ -137,6 +134,15 @@ fn run_process(arguments: &[OsString]) -> ExitCode {
     let mut streams = Streams::of_process(is_for_git);
     let completed = completions::answer(arguments, &mut streams);
     completed.unwrap_or_else(|| run_with(arguments, &mut streams))
+}
+
+/// Runs the daemon. Not inlined, as [`run_for_people`].
+#[inline(never)]
+fn serve(socket: &OsStr) -> ExitCode {
+    match server::run(socket.as_ref()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => ui::last_words("cannot keep tokens in memory", &error),
+    }
 }
 
 /// Runs the program with other streams.

@@ -37,28 +37,49 @@ pub(super) fn run(operation: Operation, flags: Flags, streams: &mut Streams) -> 
     let now = time::now();
     match operation {
         Operation::Get => get(&helper, &request, now, streams)?,
-        Operation::Store => {
-            let outcome = store(&helper, request, now)?;
-            if let Some(key) = outcome.value {
-                // The expiry may still be looked up after a later `store`.
-                let started = background::start(&again, &key);
-                trace::tell("look-up", || match started {
-                    Ok(()) => "a background process asks the forge for the expiry".to_owned(),
-                    Err(_) => "no background process could be started".to_owned(),
-                });
-            }
-            ui::notices(streams, &outcome.notices, now.unix);
-        }
-        Operation::Erase => {
-            let outcome = erase(&helper, &request, streams.terminals.error_is_terminal, now);
-            ui::notices(streams, &outcome.notices, now.unix);
-            outcome.value?;
-        }
+        Operation::Store => save(&helper, &again, request, now, streams)?,
+        Operation::Erase => reject(&helper, &request, now, streams)?,
         Operation::Capability => {}
     }
     Ok(ExitCode::SUCCESS)
 }
 
+// Not inlined: what one operation has on the stack and in its code would cost the others page faults.
+#[inline(never)]
+fn save(
+    helper: &Helper,
+    flags: &Flags,
+    request: Request,
+    now: time::Now,
+    streams: &mut Streams,
+) -> CliResult<()> {
+    let outcome = store(helper, request, now)?;
+    if let Some(key) = outcome.value {
+        // The expiry may still be looked up after a later `store`.
+        let started = background::start(flags, &key);
+        trace::tell("look-up", || match started {
+            Ok(()) => "a background process asks the forge for the expiry".to_owned(),
+            Err(_) => "no background process could be started".to_owned(),
+        });
+    }
+    ui::notices(streams, &outcome.notices, now.unix);
+    Ok(())
+}
+
+#[inline(never)]
+fn reject(
+    helper: &Helper,
+    request: &Request,
+    now: time::Now,
+    streams: &mut Streams,
+) -> CliResult<()> {
+    let outcome = erase(helper, request, streams.terminals.error_is_terminal, now);
+    ui::notices(streams, &outcome.notices, now.unix);
+    outcome.value?;
+    Ok(())
+}
+
+#[inline(never)]
 fn get(helper: &Helper, request: &Request, now: time::Now, streams: &mut Streams) -> CliResult<()> {
     let outcome = get::get(helper, request, now)?;
     let mut answer = Buffer::with_capacity(512);

@@ -58,10 +58,20 @@ impl TraceChoice {
 
 /// Starts the trace that the variable or `--verbose` asks for. Returns the problem if there is one: a warning and its hint.
 pub(super) fn start(is_verbose: bool) -> Option<(String, String)> {
+    let value = env::var_os(VARIABLE);
+    if value.is_none() && !is_verbose {
+        return None;
+    }
+    start_as(TraceChoice::of(value), is_verbose)
+}
+
+#[cold]
+#[inline(never)]
+fn start_as(choice: TraceChoice, is_verbose: bool) -> Option<(String, String)> {
     let mut problem = None;
     let mut file = None;
     let mut to_error = is_verbose;
-    match TraceChoice::of(env::var_os(VARIABLE)) {
+    match choice {
         TraceChoice::Off => {}
         TraceChoice::ToError => to_error = true,
         TraceChoice::ToFile(path) => match open_to_append(&path) {

@@ -77,9 +77,16 @@ pub fn trouble(streams: &mut Streams, what: &dyn Error, hint: Option<&str>) {
 /// Prints each notice as a warning.
 pub fn notices(streams: &mut Streams, notices: &[Notice], unix_now: u64) {
     for notice in notices {
-        let Message { what, cause, hint } = message(notice, unix_now);
-        report(streams, WARNING, &what, &cause, hint.as_deref());
+        warn_by(streams, notice, unix_now);
     }
+}
+
+// Not inlined: few calls of git have a notice.
+#[cold]
+#[inline(never)]
+fn warn_by(streams: &mut Streams, notice: &Notice, unix_now: u64) {
+    let Message { what, cause, hint } = message(notice, unix_now);
+    report(streams, WARNING, &what, &cause, hint.as_deref());
 }
 
 /// Prints the three parts of a message. An empty `cause` is left out. With `--quiet` only errors are printed, without a hint.

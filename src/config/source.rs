@@ -35,11 +35,13 @@ fn read_opened_by(open: impl FnMut() -> io::Result<File>, path: &Path) -> Result
 }
 
 fn read_once(file: io::Result<File>, path: &Path) -> Result<String, Error> {
-    let unreadable = |cause| Error::Unreadable {
-        path: path.to_path_buf(),
-        cause,
-    };
-    let mut file = file.map_err(unreadable)?;
+    read_file(file.map_err(|cause| unreadable(path, cause))?, path)
+}
+
+// Not inlined: without a configuration file, git's calls do not need its code.
+#[inline(never)]
+fn read_file(mut file: File, path: &Path) -> Result<String, Error> {
+    let unreadable = |cause| unreadable(path, cause);
     let found = FileFacts::of(&file).map_err(unreadable)?;
     if !found.is_file() {
         return Err(unreadable(io::Error::other("it is not a plain file")));
@@ -61,6 +63,13 @@ fn read_once(file: io::Result<File>, path: &Path) -> Result<String, Error> {
     text.read_to_end(&mut file, LARGEST).map_err(unreadable)?;
     let text = str::from_utf8(text.as_slice()).map(str::to_owned);
     text.map_err(|cause| unreadable(io::Error::other(cause)))
+}
+
+fn unreadable(path: &Path, cause: io::Error) -> Error {
+    Error::Unreadable {
+        path: path.to_path_buf(),
+        cause,
+    }
 }
 
 fn not_ours(path: &Path, cause: Doubt) -> Error {

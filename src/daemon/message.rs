@@ -291,8 +291,9 @@ pub fn read_count(bytes: &[u8]) -> Result<usize, Error> {
 }
 
 fn push_number(key: &str, value: u64, out: &mut Buffer) {
-    out.push(key.as_bytes());
-    out.push(format!("={value}\n").as_bytes());
+    for part in [key.as_bytes(), b"=", value.to_string().as_bytes(), b"\n"] {
+        out.push(part);
+    }
 }
 
 /// The numbers of a paragraph, by their keys.

@@ -104,6 +104,7 @@ fn runtime_folder() -> Option<PathBuf> {
 }
 
 /// Short, and the same for the same host.
+#[cold]
 fn host_tag() -> String {
     let digest = Sha256::digest(host_name().as_encoded_bytes());
     let mut short = [0; 8];

@@ -77,6 +77,21 @@ pub(crate) fn candidate(
         }));
     }
     tell_skipped(&newest, skipped, now);
+    if let Some(older) = older_candidate(storage, wanted, skipped, now)? {
+        return Ok(Some(Candidate::Good(older)));
+    }
+    Ok((!is_skipped).then_some(Candidate::Expired(newest)))
+}
+
+/// Returns the newest good entry before the one that `storage` answers.
+#[cold]
+#[inline(never)]
+fn older_candidate(
+    storage: &dyn Storage,
+    wanted: &Query,
+    skipped: &Skipped<'_>,
+    now: Now,
+) -> Result<Option<Credential>, Error> {
     // A file that was edited by hand may have several entries under one key: they count as one.
     let mut seen = HashSet::new();
     for listed in storage.list()?.into_iter().rev() {
@@ -88,11 +103,11 @@ pub(crate) fn candidate(
             continue;
         };
         if is_good(&found, now) && !skipped.covers(&found) && !found.is_nameless() {
-            return Ok(Some(Candidate::Good(found)));
+            return Ok(Some(found));
         }
         tell_skipped(&found, skipped, now);
     }
-    Ok((!is_skipped).then_some(Candidate::Expired(newest)))
+    Ok(None)
 }
 
 /// Tells the trace why an entry is not answered.

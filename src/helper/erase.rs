@@ -136,6 +136,8 @@ fn next(helper: &Helper, rejected: &Query, key: &Key, attempt: Option<&Attempt>,
 
 /// Erases the secret of `rejected` where `get` would answer it: a newer one that was stored meanwhile stays. A storage that
 /// fails gets a notice, and the others are still searched.
+#[cold]
+#[inline(never)]
 pub(super) fn erase_rejected(
     helper: &Helper,
     wanted: &Query,

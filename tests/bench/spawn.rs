@@ -6,7 +6,7 @@
 
 use std::ffi::{CString, OsStr, OsString, c_int};
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
@@ -50,45 +50,7 @@ impl Spawn {
 
     /// Runs it once and measures it. Panics if it fails.
     pub fn measure(&self) -> Measured {
-        let arguments = pointers(&self.words);
-        let environment = pointers(&self.environment);
-        let input = Path::new(OsStr::from_bytes(self.input.as_bytes()));
-        let (input, null) = (
-            File::open(input).unwrap(),
-            File::options().write(true).open(NULL).unwrap(),
-        );
-        let mut call = Call {
-            arguments: &arguments,
-            environment: &environment,
-            input: input.as_raw_fd(),
-            null: null.as_raw_fd(),
-        };
-        let mut stack = vec![0_u128; 1024];
-        let mut status = 0;
-        let mut usage = MaybeUninit::<libc::rusage>::zeroed();
-        let start = Instant::now();
-        // SAFETY: as vfork(2), with a stack of its own for the new process: it shares the memory, and this thread waits until it
-        // has called `execve`. A stack begins at its end.
-        let process = unsafe {
-            libc::clone(
-                execute,
-                stack.as_mut_ptr_range().end.cast(),
-                libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD,
-                (&raw mut call).cast(),
-            )
-        };
-        assert!(process > 0, "cannot start {:?}", self.words[0]);
-        // SAFETY: the status and the usage are written to variables of their types.
-        let ended = unsafe { libc::wait4(process, &raw mut status, 0, usage.as_mut_ptr()) };
-        let time = start.elapsed();
-        assert_eq!(ended, process, "cannot wait for {:?}", self.words[0]);
-        assert_eq!(status, 0, "{:?} failed", self.words);
-        // SAFETY: all zero bits are a valid `rusage`, and wait4 has written one.
-        let usage = unsafe { usage.assume_init() };
-        Measured {
-            time,
-            faults: u64::try_from(usage.ru_minflt).unwrap(),
-        }
+        Prepared::new(self).measure()
     }
 
     /// As `measure`, with the kernel's address randomisation off: the number of page faults is then stable.
@@ -117,12 +79,16 @@ impl Spawn {
             match unsafe { libc::fork() } {
                 -1 => panic!("cannot start a client"),
                 0 => {
+                    // The first run copies the pages that this process shares with the harness: it is not counted.
+                    let mut prepared = Prepared::new(self);
+                    prepared.measure();
                     start_line.read_exact(&mut [0]).unwrap();
                     let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap();
-                    let times = (0..each).map(|_| nanoseconds(self.measure().time).to_le_bytes());
-                    report
-                        .write_all(&times.collect::<Vec<_>>().concat())
-                        .unwrap();
+                    let mut times = Vec::with_capacity(each);
+                    for _ in 0..each {
+                        times.push(nanoseconds(prepared.measure().time).to_le_bytes());
+                    }
+                    report.write_all(&times.concat()).unwrap();
                     // SAFETY: nothing of the copy is needed any more, and no destructor of the original's values may run.
                     unsafe { libc::_exit(0) }
                 }
@@ -172,6 +138,66 @@ impl Spawn {
     }
 }
 
+/// A process whose start is prepared once: among many clients, the harness shares the processors with what it measures.
+struct Prepared<'a> {
+    spawn: &'a Spawn,
+    arguments: Vec<*mut libc::c_char>,
+    environment: Vec<*mut libc::c_char>,
+    input: File,
+    null: File,
+    stack: Vec<u128>,
+}
+
+impl<'a> Prepared<'a> {
+    fn new(spawn: &'a Spawn) -> Self {
+        Self {
+            spawn,
+            arguments: pointers(&spawn.words),
+            environment: pointers(&spawn.environment),
+            input: File::open(OsStr::from_bytes(spawn.input.as_bytes())).unwrap(),
+            null: File::options().write(true).open(NULL).unwrap(),
+            stack: vec![0; 1024],
+        }
+    }
+
+    /// Runs the process once and measures it. Panics if it fails.
+    fn measure(&mut self) -> Measured {
+        self.input.rewind().unwrap();
+        let mut call = Call {
+            arguments: &self.arguments,
+            environment: &self.environment,
+            input: self.input.as_raw_fd(),
+            null: self.null.as_raw_fd(),
+        };
+        let words = &self.spawn.words;
+        let mut status = 0;
+        let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+        let start = Instant::now();
+        // SAFETY: as vfork(2), with a stack of its own for the new process: it shares the memory, and this thread waits until it
+        // has called `execve`. A stack begins at its end.
+        let process = unsafe {
+            libc::clone(
+                execute,
+                self.stack.as_mut_ptr_range().end.cast(),
+                libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD,
+                (&raw mut call).cast(),
+            )
+        };
+        assert!(process > 0, "cannot start {:?}", words[0]);
+        // SAFETY: the status and the usage are written to variables of their types.
+        let ended = unsafe { libc::wait4(process, &raw mut status, 0, usage.as_mut_ptr()) };
+        let time = start.elapsed();
+        assert_eq!(ended, process, "cannot wait for {:?}", words[0]);
+        assert_eq!(status, 0, "{words:?} failed");
+        // SAFETY: all zero bits are a valid `rusage`, and wait4 has written one.
+        let usage = unsafe { usage.assume_init() };
+        Measured {
+            time,
+            faults: u64::try_from(usage.ru_minflt).unwrap(),
+        }
+    }
+}
+
 /// What the new process executes.
 struct Call<'a> {
     arguments: &'a [*mut libc::c_char],
@@ -182,7 +208,7 @@ struct Call<'a> {
 
 /// The new process until its program begins. Returns only if that fails.
 extern "C" fn execute(call: *mut libc::c_void) -> c_int {
-    // SAFETY: `measure` passes a call, whose lists end with null pointers and which lives until `execve`. Only system calls are
+    // SAFETY: `Prepared::measure` passes a call, whose lists end with null pointers and which lives until `execve`. Only system calls are
     // made. SIGPIPE is reset, since Rust ignores it in this process.
     unsafe {
         let call = &*call.cast::<Call<'_>>();

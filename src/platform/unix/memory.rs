@@ -19,9 +19,13 @@ pub struct Pages {
 
 /// In bytes.
 fn page_size() -> usize {
-    // SAFETY: it takes no pointer. The C library knows the size without a question to the system.
+    // SAFETY: neither takes a pointer. Linux hands the size to each program: sysconf(3) would cost a page fault for its tables.
+    #[cfg(target_os = "linux")]
+    let size = unsafe { libc::getauxval(libc::AT_PAGESZ) };
+    #[cfg(not(target_os = "linux"))]
     let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
-    usize::try_from(size).unwrap_or(4096)
+    let size = usize::try_from(size).ok().filter(|size| *size > 0);
+    size.unwrap_or(4096)
 }
 
 // SAFETY: the mapping belongs to this value alone and is not tied to a thread.
@@ -110,7 +114,7 @@ unsafe extern "C" fn drop_segments(
     _size: libc::size_t,
     _data: *mut libc::c_void,
 ) -> libc::c_int {
-    let page = rustix::param::page_size();
+    let page = page_size();
     // SAFETY: the system passes a valid object, whose headers are mapped for as long as the object is.
     let (base, headers) = unsafe {
         let object = &*object;
