@@ -59,7 +59,7 @@ pub fn measure(options: &Options, git: &Git, scenes: &Scenes, report: &mut Repor
 }
 
 fn run(options: &Options, candidates: &[Candidate], clients: usize) -> Vec<Reached> {
-    let (rounds, spawns) = if options.quick { (3, 320) } else { (15, 3200) };
+    let (rounds, spawns) = if options.quick { (3, 640) } else { (9, 6400) };
     let mut results = vec![Vec::new(); candidates.len()];
     for round in 0..rounds {
         for step in 0..candidates.len() {
