@@ -58,14 +58,15 @@ readelf -rW "$object" | awk -F "'" '
 ' "$scratch/order" - | awk -v order="$scratch/order" '
     { print "--add-symbol=hot_constant_" NR "=" $0 ":0,global,hidden"; print "hot_constant_" NR >>order }
 ' >"$scratch/added"
-LD_LIBRARY_PATH=$rust/lib "$tools/rust-objcopy" "@$scratch/added" "$object" "$scratch/program.o" || {
+as_usual() {
     "$cc" "$@"
     exit
 }
-# Linked first, it has constants and code begin where the kernel's windows do: a fault maps the 64 KiB around it. The constants then
-# share a window with the program's headers, which the C library reads.
-"$cc" -c -x assembler -o "$scratch/first.o" - <<'END'
-.section .rodata,"aR",%progbits
+LD_LIBRARY_PATH=$rust/lib "$tools/rust-objcopy" "@$scratch/added" "$object" "$scratch/program.o" || as_usual "$@"
+# Linked first: the constants then share 64 KiB with the program's headers, which the C library reads. The alignment makes the code
+# begin where such a piece begins, since a page fault maps the whole piece around it.
+"$cc" -c -x assembler -o "$scratch/first.o" - <<'END' || as_usual "$@"
+.section .rodata.first,"aR",%progbits
 .quad 0
 .section .text.first,"axR",%progbits
 .balign 65536
@@ -75,11 +76,12 @@ for argument; do
     shift
     case $argument in
     "$object") argument=$scratch/program.o ;;
-    # They call old-style constructors, of which this program has none, in code far from all other. .init_array needs none of them.
+    # Their code lies far from all other. It calls old-style constructors (.init) and registers unwind tables; this program has
+    # none of the former, and finds the tables by its headers. lld ends .eh_frame without crtend.o.
     */self-contained/crti.o | */self-contained/crtn.o | */self-contained/crtbegin.o | */self-contained/crtend.o) continue ;;
     esac
     set -- "$@" "$argument"
 done
 # Tables that become read-only then share no page with other data.
 set -- "$scratch/first.o" "$@" -Wl,-z,separate-loadable-segments
-"$cc" "$@" -fuse-ld=lld "-B$tools/gcc-ld" "-Wl,--symbol-ordering-file=$scratch/order" -Wl,--no-warn-symbol-ordering
+"$cc" "$@" -fuse-ld=lld "-B$tools/gcc-ld" -Xlinker "--symbol-ordering-file=$scratch/order" -Wl,--no-warn-symbol-ordering

@@ -21,7 +21,9 @@ pub(super) fn answer(arguments: &[OsString]) -> Option<ExitCode> {
     (arguments.last()? == COMMAND).then(|| run(arguments))
 }
 
-/// Leaves the caller behind before any file is opened: all inherited descriptors are closed. Not inlined: its stack and its code would cost git's calls page faults.
+/// Leaves the caller behind before any file is opened: all inherited descriptors are closed.
+///
+/// Not inlined: its stack and its code would cost git's calls page faults.
 #[inline(never)]
 fn run(arguments: &[OsString]) -> ExitCode {
     platform::close_inherited();

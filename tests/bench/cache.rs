@@ -130,6 +130,6 @@ const STORE: &str = "\
 git confirms a credential after each successful request. The daemon already holds it, so nothing changes.";
 
 const FILL: &str = "\
-git starts the helper and reads its answer, as in a fetch. `helper = cache` is how users configure git's helper.
-git-credential-pat is configured by its absolute path, as `setup` does. Most of this time is git's own: the last line has a
-helper that prints a fixed answer.";
+git starts the helper and reads its answer. A fetch does the same, and sends a little more. `helper = cache` is how users configure
+git's helper. git-credential-pat is configured by its absolute path, as `setup` does. Most of this time is git's own: the last line has
+a helper that prints a fixed answer.";

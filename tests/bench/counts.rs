@@ -10,10 +10,12 @@ use crate::scene::find;
 use crate::spawn::Spawn;
 use crate::table::{Table, grouped, or_dash};
 
-pub const OPERATIONS: [(&str, &str); 3] = [
-    ("get", "query"),
-    ("store", "stored"),
-    ("capability", "nothing"),
+/// Name, operation and input. `fetch` is the `get` of a fetch.
+pub const OPERATIONS: [(&str, &str, &str); 4] = [
+    ("get", "get", "query"),
+    ("fetch", "get", "fetch"),
+    ("store", "store", "stored"),
+    ("capability", "capability", "nothing"),
 ];
 
 pub struct Counts {
@@ -30,14 +32,9 @@ pub struct Counts {
 /// Counts each operation of each program, with one entry in memory.
 pub fn count(options: &Options, git: &Git, scenes: &Scenes) -> Vec<Counts> {
     let mut all = Vec::new();
-    for (operation, input) in OPERATIONS {
+    for (name, operation, input) in OPERATIONS {
         for candidate in scenes.candidates(options, git, operation, input) {
-            all.push(of(
-                candidate.label,
-                candidate.build,
-                operation,
-                &candidate.spawn,
-            ));
+            all.push(of(candidate.label, candidate.build, name, &candidate.spawn));
         }
     }
     all
@@ -138,4 +135,5 @@ fn instructions(spawn: &Spawn) -> Option<u64> {
 const TEXT: &str = "\
 Instructions are those in user space, counted by valgrind's callgrind. Page faults are the minimum and the median of 40 runs
 with the kernel's address randomisation off, of a program that was read from the disk as after a reboot. Most of the time of
-a short process goes to page faults. `tests/bench/guard` fails if a change raises these counts above `tests/bench/limits`.";
+a short process goes to page faults. `fetch` is the `get` of a fetch after the server's 401: git also sends its capabilities and
+the server's realm, and takes a `state[]`. `tests/bench/guard` fails if a change raises these counts above `tests/bench/limits`.";

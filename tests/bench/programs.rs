@@ -109,7 +109,7 @@ impl Options {
 /// Copies a program, and has the kernel forget its pages: the first start reads them from the disk, as after a reboot.
 ///
 /// Linux 6.18 keeps a file in memory in pieces whose size depends on how the file was written. With larger pieces, the same
-/// program has up to half fewer page faults.
+/// program has fewer page faults.
 fn loaded_afresh(program: &Path, folder: &Path) -> PathBuf {
     fs::create_dir(folder).unwrap();
     let copy = folder.join("git-credential-pat");

@@ -13,6 +13,9 @@ use crate::spawn::Spawn;
 /// The host that every query is about.
 pub const HOST: &str = "bench.test";
 pub const QUERY: &str = "protocol=https\nhost=bench.test\n";
+/// What git 2.46 and later also send after the server's 401.
+const CAPABILITIES: &str = "capability[]=authtype\ncapability[]=state\n";
+const REALM: &str = "wwwauth[]=Basic realm=\"GitHub\"\n";
 pub const TOKEN: &str = "made-up-token-of-a-usual-length-0123456789";
 
 pub struct Scene {
@@ -26,10 +29,8 @@ impl Scene {
         let mut private = fs::DirBuilder::new();
         private.mode(0o700).create(&folder).unwrap();
         let mut environment = vec![
-            (
-                "PATH".to_owned(),
-                PathBuf::from(std::env::var_os("PATH").unwrap()),
-            ),
+            // A long one would cost page faults.
+            ("PATH".to_owned(), "/usr/local/bin:/usr/bin:/bin".into()),
             ("LANG".to_owned(), "C.UTF-8".into()),
             ("GIT_CONFIG_NOSYSTEM".to_owned(), "1".into()),
             ("GIT_CONFIG_GLOBAL".to_owned(), folder.join("gitconfig")),
@@ -53,6 +54,7 @@ impl Scene {
         scene.write("gitconfig", "");
         scene.write("nothing", "");
         scene.write("query", QUERY);
+        scene.write("fetch", &format!("{CAPABILITIES}{QUERY}{REALM}"));
         scene.write(
             "stored",
             &format!("{QUERY}username=alice\npassword={TOKEN}\n"),

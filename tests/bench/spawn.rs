@@ -79,9 +79,10 @@ impl Spawn {
             match unsafe { libc::fork() } {
                 -1 => panic!("cannot start a client"),
                 0 => {
-                    // The first run copies the pages that this process shares with the harness: it is not counted.
+                    // The first run causes copies of pages that this process shares with the harness: it is not counted.
                     let mut prepared = Prepared::new(self);
                     prepared.measure();
+                    report.write_all(&[0]).unwrap();
                     start_line.read_exact(&mut [0]).unwrap();
                     let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap();
                     let mut times = Vec::with_capacity(each);
@@ -94,6 +95,9 @@ impl Spawn {
                 }
                 _ => results.push(result),
             }
+        }
+        for result in &mut results {
+            result.read_exact(&mut [0]).expect("a client failed");
         }
         let start = Instant::now();
         whistle.write_all(&vec![0; clients]).unwrap();

@@ -249,3 +249,30 @@ fn root_installs_nothing_in_the_home_of_a_user() {
     );
     assert_eq!(fs::read_dir(sandbox.path("home")).unwrap().count(), 0);
 }
+
+/// A compiler without what the order of functions needs still links the program.
+#[test]
+fn the_linker_works_with_and_without_an_assembler() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let object = path("git_credential_pat-1/main.o");
+    fs::create_dir(object.parent().unwrap()).unwrap();
+    fs::write(path("main.c"), "int main(void) { return 7; }\n").unwrap();
+    let refuses =
+        "#!/bin/sh\ncase \" $* \" in *' -x assembler '*) exit 1 ;; esac\nexec cc \"$@\"\n";
+    fs::write(path("refuses"), refuses).unwrap();
+    fs::set_permissions(path("refuses"), PermissionsExt::from_mode(0o700)).unwrap();
+    let mut compile = Command::new("cc");
+    compile.args(["-ffunction-sections", "-c", "-o"]);
+    process::run(compile.arg(&object).arg(path("main.c")), b"").succeeded();
+    let linker = concat!(env!("CARGO_MANIFEST_DIR"), "/install/linker.sh");
+    for compiler in [PathBuf::from("cc"), path("refuses")] {
+        let program = path("program");
+        let mut link = Command::new("/bin/sh");
+        link.env("LINK_CC", &compiler).arg(linker).arg("-o");
+        process::run(link.arg(&program).arg(&object), b"").succeeded();
+        let status = Command::new(&program).status().unwrap();
+        assert_eq!(status.code(), Some(7), "{compiler:?}");
+        fs::remove_file(program).unwrap();
+    }
+}
