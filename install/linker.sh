@@ -76,8 +76,8 @@ for argument; do
     shift
     case $argument in
     "$object") argument=$scratch/program.o ;;
-    # Their code lies far from all other. It calls old-style constructors (.init) and registers unwind tables; this program has
-    # none of the former, and finds the tables by its headers. lld ends .eh_frame without crtend.o.
+    # Their code lies far from all other code, and is not needed: the program has no old-style constructors (.init), it finds its
+    # unwind tables by its headers, and lld ends .eh_frame without crtend.o.
     */self-contained/crti.o | */self-contained/crtn.o | */self-contained/crtbegin.o | */self-contained/crtend.o) continue ;;
     esac
     set -- "$@" "$argument"

@@ -21,7 +21,7 @@ pub(super) fn answer(arguments: &[OsString]) -> Option<ExitCode> {
     (arguments.last()? == COMMAND).then(|| run(arguments))
 }
 
-/// Leaves the caller behind before any file is opened: all inherited descriptors are closed.
+/// Makes the look-up. Closes all inherited descriptors before it opens a file, so that the caller need not wait.
 ///
 /// Not inlined: its stack and its code would cost git's calls page faults.
 #[inline(never)]

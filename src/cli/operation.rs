@@ -44,7 +44,7 @@ pub(super) fn run(operation: Operation, flags: Flags, streams: &mut Streams) -> 
     Ok(ExitCode::SUCCESS)
 }
 
-// Not inlined: what one operation has on the stack and in its code would cost the others page faults.
+// Not inlined: the stack and the code of one operation would cost the others page faults.
 #[inline(never)]
 fn save(
     helper: &Helper,
