@@ -3,15 +3,14 @@
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
 use super::message;
-use super::transport::{self, Stream};
+use super::transport::{self, Listener, Stream};
 use crate::files::{self, owned::Folder};
-use crate::platform::{monotonic_now, own_command};
+use crate::platform::{monotonic_now, start_own};
 use crate::protocol;
 use crate::terminal::with_causes;
 use crate::trace;
@@ -126,19 +125,25 @@ impl Socket {
     fn start(&self, folder: &Folder, name: &OsStr, deadline: Duration) -> Result<(), Error> {
         let listener = transport::listen(folder.handle(), folder.path(), name)
             .map_err(|cause| Error::System("listen on", cause))?;
-        // The daemon reads no variable.
-        let mut program = own_command(listener).map_err(Error::Start)?;
-        program.arg(message::COMMAND).arg(&self.path);
-        spawn_within(program, deadline.saturating_sub(monotonic_now()))
+        let arguments = [message::COMMAND.into(), self.path.clone().into_os_string()];
+        start_within(
+            listener,
+            arguments,
+            deadline.saturating_sub(monotonic_now()),
+        )
     }
 }
 
 /// The system blocks a parent until the program file of its child is read, however slow the disk. A thread waits for that,
-/// and can be left behind.
-fn spawn_within(mut program: Command, patience: Duration) -> Result<(), Error> {
+/// and can be left behind. The daemon gets no variable.
+fn start_within(
+    listener: Listener,
+    arguments: [OsString; 2],
+    patience: Duration,
+) -> Result<(), Error> {
     let (say, said) = mpsc::channel();
     thread::Builder::new()
-        .spawn(move || say.send(program.spawn().map(drop)))
+        .spawn(move || say.send(start_own(listener, &arguments, Vec::new())))
         .map_err(Error::Start)?;
     match said.recv_timeout(patience) {
         Ok(spawned) => spawned.map_err(Error::Start),

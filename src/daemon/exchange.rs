@@ -56,7 +56,7 @@ pub(super) fn receive(
 }
 
 /// Sends the whole request, or as much as the daemon reads: it may have answered already.
-pub(super) fn send(
+pub(crate) fn send(
     stream: &mut Stream,
     mut request: &[u8],
     deadline: Duration,
@@ -84,7 +84,8 @@ fn wait(
     }
 }
 
-fn is_temporary(kind: ErrorKind) -> bool {
+/// Whether a call is to be made again, once the other end is ready.
+pub(crate) fn is_temporary(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::Interrupted | ErrorKind::WouldBlock)
 }
 

@@ -4,7 +4,7 @@ pub(crate) mod client;
 pub(crate) mod condition;
 pub(crate) mod connect;
 mod connection;
-mod exchange;
+pub(crate) mod exchange;
 pub mod header;
 mod insertions;
 pub mod message;

@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use super::connect::Socket;
+use super::transport;
 use crate::files::owned::Folder;
 
 /// Our socket in its folder, known by its inode: another daemon's in the same place is not ours to remove.
@@ -49,7 +50,7 @@ impl SocketPlace {
         match lock {
             Ok(None) => insists,
             Ok(Some(_lock)) if self.is_ours() => {
-                let _ = self.folder.handle().remove(&self.name);
+                transport::remove(self.folder.handle(), &self.name);
                 true
             }
             _ => true,
@@ -58,6 +59,5 @@ impl SocketPlace {
 }
 
 fn identity(folder: &Folder, name: &OsStr) -> Option<(u64, u64)> {
-    let found = folder.handle().facts_of(name).ok()?;
-    Some(found.identity())
+    transport::identity(folder.handle(), name)
 }

@@ -26,8 +26,6 @@ const LINGER: Duration = Duration::from_secs(30);
 const SWEEP: Duration = Duration::from_secs(1);
 /// The longest wait before a look at the clocks and the socket: timers stop while the machine is suspended.
 const ROUND: Duration = Duration::from_secs(60);
-/// The limit of connections, each of which takes a descriptor.
-const MOST_CONNECTIONS: usize = 1024;
 /// So many clients are accepted before the others are looked at again.
 const MOST_TOGETHER: usize = 64;
 
@@ -37,14 +35,10 @@ pub fn run(socket: &Path) -> io::Result<()> {
     platform::close_inherited();
     platform::harden();
     platform::leave_session();
-    let listener = transport::listener_at_stdin()?;
-    if !transport::is_bound_to(&listener, socket) {
-        return Err(io::Error::other("standard input does not listen there"));
-    }
+    let listener = transport::listener_at_stdin(socket)?;
     let signals = Signals::new()?;
     let place = SocketPlace::of(&Socket::at(socket))?;
-    let descriptors = platform::descriptor_limit();
-    let most = descriptors.saturating_sub(12).clamp(1, MOST_CONNECTIONS);
+    let most = transport::most_connections();
     let now = monotonic_now();
     let daemon = Daemon {
         memory: Memory::new(time::now),

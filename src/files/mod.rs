@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::platform::{FileFacts, OpenFolder, effective_uid};
+use crate::platform::{FileFacts, OpenFolder, is_root};
 use crate::secret::Buffer;
 use crate::terminal::escape::shell_word;
 
@@ -129,7 +129,7 @@ impl Ownership {
             let remedy = match self {
                 Self::External => Some(LOGIN_INSTEAD),
                 // Root in the home of a user, for example after sudo.
-                _ => (effective_uid() == 0).then_some(HOME_OF_ANOTHER),
+                _ => is_root().then_some(HOME_OF_ANOTHER),
             };
             return Err(unusable(path, OF_ANOTHER, remedy));
         }

@@ -9,9 +9,7 @@ use std::time::Duration;
 
 use super::{Error, OF_ANOTHER, Ownership, checked_length, open_in, read_all, system, unusable};
 use crate::platform::lock::Lock;
-use crate::platform::{
-    self, FileFacts, OpenFolder, effective_uid, make_private_folders, stranger_above,
-};
+use crate::platform::{self, FileFacts, OpenFolder, is_root, make_private_folders, stranger_above};
 use crate::secret::Buffer;
 
 /// Half a million credentials. A larger file is none that we wrote, and git would wait while it is read.
@@ -66,7 +64,7 @@ impl Folder {
         }
         // A folder of root would lock the user of a home out of it.
         if let Some(above) = stranger_above(path) {
-            let remedy = (effective_uid() == 0).then_some(super::HOME_OF_ANOTHER);
+            let remedy = is_root().then_some(super::HOME_OF_ANOTHER);
             return Err(unusable(&above, OF_ANOTHER, remedy));
         }
         // `/nonexistent` is the home of many system users (Debian policy, 9.2.3).

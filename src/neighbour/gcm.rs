@@ -320,7 +320,7 @@ mod tests {
         rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
         let mut troubles = 2;
         // Only root gives files away.
-        if crate::platform::effective_uid() == 0 {
+        if crate::platform::is_root() {
             let path = write(&gcm, "git/theirs.credential", text);
             chown(path, Some(65_534), None).unwrap();
             let path = write(&gcm, "theirs/alice.credential", text);

@@ -1,15 +1,16 @@
 //! git-credential-cache: a daemon behind a socket (git: `builtin/credential-cache--daemon.c`). It does
 //! not list its entries, so it is asked for keys that are known from elsewhere.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, Read};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Error, Found, Neighbour, Place, Reading};
 use crate::credential::query::Query;
+use crate::daemon::exchange;
 use crate::daemon::transport::{self, Stream};
 use crate::files::owned::Folder;
-use crate::platform::monotonic_now;
+use crate::platform::{monotonic_now, wait_readable};
 use crate::protocol::read::{self, AttributeLines};
 use crate::protocol::write;
 use crate::secret::{Buffer, Secret};
@@ -62,16 +63,15 @@ impl GitCache {
         let mut question = Buffer::with_capacity(512);
         question.push(format!("action={action}\ntimeout=900\n").as_bytes());
         write::query(about, &mut question).map_err(|_| self.strange("cannot ask for this"))?;
-        let silent = |_| self.strange("it does not answer");
-        let left = until.saturating_sub(monotonic_now());
-        // A socket takes no timeout of zero.
-        let left = left.max(Duration::from_millis(1));
-        stream.set_read_timeout(Some(left)).map_err(silent)?;
-        stream.set_write_timeout(Some(left)).map_err(silent)?;
-        stream.write_all(question.as_slice()).map_err(silent)?;
-        stream.shutdown(std::net::Shutdown::Write).map_err(silent)?;
+        // The daemon reads as far as an empty line (git: `credential_read`).
+        question.push(b"\n");
+        let silent = || self.strange("it does not answer");
+        exchange::send(&mut stream, question.as_slice(), until).map_err(|_| silent())?;
         let mut answer = Buffer::with_capacity(1024);
         loop {
+            if !wait_readable(&stream, until).unwrap_or(false) {
+                return Err(silent());
+            }
             let room = LARGEST + 1 - answer.as_slice().len();
             match answer.read_from(&mut stream as &mut dyn Read, room) {
                 Ok(0) => return Ok(Some(answer)),
@@ -79,8 +79,8 @@ impl GitCache {
                     return Err(self.strange("it does not stop answering"));
                 }
                 Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(silent(error)),
+                Err(error) if exchange::is_temporary(error.kind()) => {}
+                Err(_) => return Err(silent()),
             }
         }
     }
@@ -102,7 +102,7 @@ impl GitCache {
             return Ok(None);
         };
         let is_us = transport::peer_is_us(&stream).unwrap_or(false);
-        if !is_us || stream.set_nonblocking(false).is_err() {
+        if !is_us {
             return Err(self.strange("it belongs to another user"));
         }
         Ok(Some(stream))

@@ -18,13 +18,17 @@ use rustix::net::{
 };
 use rustix::process::umask;
 
-use crate::platform::{OpenFolder, Signals, effective_uid, monotonic_now, peer_uid, stdin};
+use crate::platform::{
+    OpenFolder, Signals, descriptor_limit, effective_uid, monotonic_now, peer_uid, stdin,
+};
 
 pub type Stream = UnixStream;
 pub type Listener = UnixListener;
 
 /// Waiting connections that the system holds for a busy daemon: more than people start at once.
 const BACKLOG: i32 = 1024;
+/// The limit of connections.
+const MOST: usize = 1024;
 
 /// Connects to the listener at `path`; `None` if there is none. The stream does not block. Fails with `TimedOut` at
 /// `deadline`, and with `InvalidInput` if no socket can have this path.
@@ -99,16 +103,36 @@ fn new_name(name: &OsStr) -> OsString {
     new
 }
 
-/// Takes standard input as a listener.
-pub fn listener_at_stdin() -> io::Result<Listener> {
+/// Takes standard input as the listener for the socket at `path`. Fails for another listener: the daemon would remove a socket
+/// that is not its own when it ends.
+pub fn listener_at_stdin(path: &Path) -> io::Result<Listener> {
     let listener = UnixListener::from(stdin().as_fd().try_clone_to_owned()?);
     listener.set_nonblocking(true)?;
-    Ok(listener)
+    if is_bound_to(&listener, path) {
+        Ok(listener)
+    } else {
+        Err(io::Error::other("standard input does not listen there"))
+    }
 }
 
-/// Whether [`listen`] bound `listener` for the socket at `path`: with another listener, a daemon would remove a socket that is
-/// not its own when it ends.
-pub fn is_bound_to(listener: &Listener, path: &Path) -> bool {
+/// Returns the most connections at once, each of which takes a descriptor.
+pub fn most_connections() -> usize {
+    descriptor_limit().saturating_sub(12).clamp(1, MOST)
+}
+
+/// Returns the file system and the number of the socket `name` in `folder`; `None`: there is none.
+pub fn identity(folder: &OpenFolder, name: &OsStr) -> Option<(u64, u64)> {
+    let found = folder.facts_of(name).ok()?;
+    Some(found.identity())
+}
+
+/// Removes the socket `name` in `folder`: no client reaches its listener any more.
+pub fn remove(folder: &OpenFolder, name: &OsStr) {
+    let _ = folder.remove(name);
+}
+
+/// Whether [`listen`] bound `listener` for the socket at `path`.
+fn is_bound_to(listener: &Listener, path: &Path) -> bool {
     // A descriptor that is no socket has no address.
     let address = listener.local_addr().ok();
     let bound = address.as_ref().and_then(SocketAddr::as_pathname);

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use crate::config::Flags;
 use crate::credential::key::Key;
 use crate::credential::query::Query;
-use crate::platform::own_command;
+use crate::platform::start_own;
 use crate::protocol::write;
 use crate::secret::Buffer;
 
@@ -60,10 +60,7 @@ pub fn start(flags: &Flags, key: &Key) -> io::Result<()> {
     drop(told);
     let kept: Vec<(OsString, OsString)> =
         env::vars_os().filter(|(name, _)| is_kept(name)).collect();
-    own_command(input)?
-        .envs(kept)
-        .args(flags.arguments())
-        .arg(COMMAND)
-        .spawn()
-        .map(drop)
+    let mut arguments: Vec<OsString> = flags.arguments();
+    arguments.push(COMMAND.into());
+    start_own(input, &arguments, kept)
 }

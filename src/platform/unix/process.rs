@@ -98,6 +98,11 @@ pub fn end_group(child: &mut Child) {
     let _ = child.wait();
 }
 
+/// Whether this process runs as root, who may open the files of all users.
+pub fn is_root() -> bool {
+    geteuid().is_root()
+}
+
 /// The user that files and peers must belong to.
 pub fn effective_uid() -> u32 {
     geteuid().as_raw()
@@ -118,18 +123,24 @@ pub fn host_name() -> OsString {
     OsString::from_vec(rustix::system::uname().nodename().to_bytes().to_vec())
 }
 
-/// Returns a command for a process of this program that may outlive this one. A caller's variables may hold secrets and would
-/// stay readable: the process gets none. Its standard input is `input`, and its output goes nowhere.
-pub fn own_command(input: impl Into<OwnedFd>) -> io::Result<Command> {
+/// Starts a process of this program that may outlive this one, and does not wait for it. A caller's variables may hold secrets and
+/// would stay readable: the process gets only `variables`. Its standard input is `input`, and its output goes nowhere.
+pub fn start_own(
+    input: impl Into<OwnedFd>,
+    arguments: &[OsString],
+    variables: Vec<(OsString, OsString)>,
+) -> io::Result<()> {
     let mut command = Command::new(own_program()?);
     command
         .arg0("git-credential-pat")
+        .args(arguments)
         .env_clear()
+        .envs(variables)
         .current_dir("/")
         .stdin(input.into())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
-    Ok(command)
+    command.spawn().map(drop)
 }
 
 /// Leaves the caller's session and terminal. Does nothing for the leader of a process group.

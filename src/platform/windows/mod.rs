@@ -1,0 +1,29 @@
+//! Windows. The public names are the same as those of the room for Unix.
+
+mod console;
+mod echo;
+mod memory;
+mod process;
+mod session;
+mod signals;
+mod spawn;
+mod start;
+mod streams;
+mod text;
+pub mod user;
+
+pub use self::console::window_size;
+pub use self::echo::{EchoOff, LINE_LIMIT, has_terminal};
+pub use self::memory::{Pages, drop_program_pages, harden};
+pub use self::process::{
+    close_inherited, end_group, host_name, is_root, leave_session, monotonic_now, own_group,
+    signal_of, unix_now,
+};
+pub use self::session::{URL_OPENER, is_graphical, open_url};
+pub use self::signals::{DeferredSignals, Signals, end_after};
+pub use self::spawn::start_own;
+pub use self::start::begin;
+pub use self::streams::{
+    Ready, StandardStream, stderr, stdin, stdout, wait_readable, wait_writable,
+};
+pub use self::text::{os_str, os_string};
