@@ -54,10 +54,7 @@ impl Access {
             return Err(self.silence());
         }
         if self.is_declined.get() && !patience.is_zero() {
-            return Err(unavailable(
-                "the keyring is still locked after its prompt",
-                "run the command again, or unlock it in the desktop's password manager",
-            ));
+            return Err(unavailable(native::TEXTS.still_locked));
         }
         let connection = Arc::clone(if patience.is_zero() {
             &self.never_prompts
@@ -92,16 +89,11 @@ impl Access {
     }
 
     fn silence(&self) -> Error {
-        if self.prompts.is_bus_silent() {
-            return unavailable(
-                "the session bus does not answer",
-                "run 'unset DBUS_SESSION_BUS_ADDRESS' in this shell, or sign in to the desktop again",
-            );
-        }
-        unavailable(
-            "the keyring service does not answer",
-            "restart it, or choose another storage with '--storage'",
-        )
+        unavailable(if self.prompts.is_bus_silent() {
+            native::TEXTS.cut_off
+        } else {
+            native::TEXTS.silent
+        })
     }
 }
 
@@ -109,12 +101,12 @@ impl Access {
 fn opened(patience: Duration, prompts: &Arc<Prompts>) -> ItemResult<Box<dyn ItemStore>> {
     let open = || native::open(patience, prompts);
     trace::timed("keychain", open, |opened| match opened {
-        Ok(_) => "connected to the keyring service".to_owned(),
-        Err(_) => "cannot connect to the keyring service".to_owned(),
+        Ok(_) => native::TEXTS.opened.to_owned(),
+        Err(_) => native::TEXTS.not_opened.to_owned(),
     })
 }
 
-fn unavailable(message: &str, hint: &str) -> Error {
+fn unavailable((message, hint): (&str, &str)) -> Error {
     Error::Unavailable {
         kind: StorageKind::Keychain,
         cause: Box::new(Advice::new(message, hint, Lack::Use)),

@@ -45,7 +45,7 @@ impl Schema {
     }
 
     /// The names of the attributes for protocol, host, path and username.
-    fn attribute_names(self) -> [&'static str; 4] {
+    pub(super) fn attribute_names(self) -> [&'static str; 4] {
         match self {
             Self::Password => ["protocol", "server", "object", "user"],
             Self::Authorization => ["git-protocol", "git-host", "git-path", "git-username"],

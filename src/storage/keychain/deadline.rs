@@ -1,5 +1,8 @@
 //! Waits with a limit, and longer only while the user is at a prompt.
-#![cfg_attr(target_os = "macos", allow(dead_code, reason = "no store yet"))]
+#![cfg_attr(
+    any(target_os = "macos", windows),
+    allow(dead_code, reason = "only the Secret Service prompts and locks")
+)]
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};

@@ -1,20 +1,29 @@
 //! Failures of the keychain, and the part of them that a message may show.
-#![cfg_attr(target_os = "macos", allow(dead_code, reason = "no store yet"))]
+#![cfg_attr(
+    any(target_os = "macos", windows),
+    allow(dead_code, reason = "only the Secret Service prompts and locks")
+)]
 
 use crate::protocol;
 use crate::storage::{Advice, Cause, Error, Lack, StorageKind};
 
-/// The message and the hint for a locked keyring.
-pub(super) const LOCKED: (&str, &str) = (
-    "the keyring is locked",
-    "unlock it in the desktop's password manager, or sign in to the desktop again",
-);
+/// What messages say about the keychain of one system. A pair is a message and its hint.
+pub(super) struct StoreTexts {
+    /// For the trace.
+    pub(super) opened: &'static str,
+    pub(super) not_opened: &'static str,
+    pub(super) locked: (&'static str, &'static str),
+    pub(super) still_locked: (&'static str, &'static str),
+    /// The store did not answer in time.
+    pub(super) silent: (&'static str, &'static str),
+    /// The way to the store did not answer in time.
+    pub(super) cut_off: (&'static str, &'static str),
+}
 
 /// A failure, before the operation's name is added. Holds no part of a request or an answer.
 #[derive(Debug)]
 pub(super) enum KeychainFailure {
     /// The item was removed meanwhile.
-    #[cfg_attr(target_os = "macos", allow(dead_code, reason = "no store yet"))]
     Gone,
     /// The keychain cannot be used now.
     Unavailable(Advice),
@@ -22,8 +31,8 @@ pub(super) enum KeychainFailure {
 }
 
 impl KeychainFailure {
-    pub(super) fn locked() -> Self {
-        Self::Unavailable(Advice::new(LOCKED.0, LOCKED.1, Lack::Locked))
+    pub(super) fn locked((message, hint): (&str, &str)) -> Self {
+        Self::Unavailable(Advice::new(message, hint, Lack::Locked))
     }
 
     pub(super) fn is_locked(&self) -> bool {

@@ -4,6 +4,7 @@ use super::attributes::{Schema, Seen};
 use super::failure::KeychainFailure;
 use super::found::{FoundItem, newest_first, search};
 use super::items::ItemStore;
+use super::native;
 use crate::credential::Credential;
 use crate::credential::key::Key;
 use crate::storage::Listed;
@@ -38,7 +39,7 @@ pub(super) fn list(store: &dyn ItemStore) -> Result<Vec<Listed>, KeychainFailure
         let read = match read {
             Some(read) => read,
             None if store.is_open(&item.handle) => item.read(store),
-            None => Err(KeychainFailure::locked()),
+            None => Err(KeychainFailure::locked(native::TEXTS.locked)),
         };
         let known = match read {
             Err(failure) if failure.is_locked() && !item.is_hidden() => None,

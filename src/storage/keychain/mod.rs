@@ -351,7 +351,7 @@ pub(crate) mod tests {
         }
     }
 
-    fn over(store: Fake) -> Keychain {
+    pub(super) fn over(store: impl ItemStore + 'static) -> Keychain {
         let keychain = Keychain::open(Duration::ZERO);
         *keychain.access.never_prompts.lock().unwrap() = Some(Box::new(store));
         keychain

@@ -1,11 +1,15 @@
 //! The keychain of this system.
 
-#[cfg(not(all(unix, not(target_os = "macos"))))]
+#[cfg(not(any(windows, all(unix, not(target_os = "macos")))))]
 mod absent;
+#[cfg(any(windows, test))]
+mod credential_manager;
 #[cfg(all(unix, not(target_os = "macos")))]
 mod secret_service;
 
-#[cfg(not(all(unix, not(target_os = "macos"))))]
-pub(super) use self::absent::{is_running, open};
+#[cfg(not(any(windows, all(unix, not(target_os = "macos")))))]
+pub(super) use self::absent::{TEXTS, is_running, open};
+#[cfg(windows)]
+pub(super) use self::credential_manager::{failure::TEXTS, is_running, open};
 #[cfg(all(unix, not(target_os = "macos")))]
-pub(super) use self::secret_service::{is_running, open};
+pub(super) use self::secret_service::{failure::TEXTS, is_running, open};

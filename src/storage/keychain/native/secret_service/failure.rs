@@ -1,8 +1,26 @@
 //! The errors of calls to the keyring service, and what they tell a user.
 
 use crate::desktop::bus::BusError;
-use crate::storage::keychain::failure::LOCKED;
+use crate::storage::keychain::failure::StoreTexts;
 use crate::storage::{Advice, Lack};
+
+pub(crate) const TEXTS: StoreTexts = StoreTexts {
+    opened: "connected to the keyring service",
+    not_opened: "cannot connect to the keyring service",
+    locked: (
+        "the keyring is locked",
+        "unlock it in the desktop's password manager, or sign in to the desktop again",
+    ),
+    still_locked: (
+        "the keyring is still locked after its prompt",
+        "run the command again, or unlock it in the desktop's password manager",
+    ),
+    silent: ("the keyring service does not answer", RESTART),
+    cut_off: (
+        "the session bus does not answer",
+        "run 'unset DBUS_SESSION_BUS_ADDRESS' in this shell, or sign in to the desktop again",
+    ),
+};
 
 const RESTART: &str = "restart it, or choose another storage with '--storage'";
 
@@ -97,7 +115,7 @@ impl From<Error> for keyring::Error {
                 "run the command again, and confirm it",
                 Lack::Locked,
             ),
-            Error::Locked => (LOCKED.0, LOCKED.1, Lack::Locked),
+            Error::Locked => (TEXTS.locked.0, TEXTS.locked.1, Lack::Locked),
             Error::NoDefault => (
                 "the keyring service has no default keyring",
                 "create one in the desktop's password manager, or open a database there that shows a group to clients",
@@ -118,7 +136,7 @@ impl From<Error> for keyring::Error {
                 "sign in to the desktop again, or choose another storage with '--storage'",
                 Lack::Use,
             ),
-            Error::Mute => ("the keyring service does not answer", RESTART, Lack::Use),
+            Error::Mute => (TEXTS.silent.0, TEXTS.silent.1, Lack::Use),
             Error::Odd => (
                 "the keyring service gave an answer that does not read",
                 RESTART,

@@ -12,7 +12,7 @@
 
 mod calls;
 mod content_type;
-mod failure;
+pub(super) mod failure;
 mod program;
 mod prompt;
 mod service;
