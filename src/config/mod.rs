@@ -25,6 +25,7 @@ use self::host::{HostRule, WrittenHost};
 use self::span::Span;
 use self::written::Written;
 use crate::files::places::Places;
+use crate::platform::ROOT;
 use crate::storage::file::PlaintextFile;
 use crate::storage::memory::Lifetime;
 use crate::time::parse_duration;
@@ -75,8 +76,9 @@ pub struct Verbosity {
 
 /// Parses a path, which need not be UTF-8.
 fn absolute_path() -> impl TypedValueParser<Value = PathBuf> {
-    OsStringValueParser::new()
-        .try_map(|path| absolute(&path).ok_or("write the whole path, from / on"))
+    OsStringValueParser::new().try_map(|path| {
+        absolute(&path).ok_or_else(|| format!("write the whole path, from {ROOT} on"))
+    })
 }
 
 /// git runs helpers in the current folder, which may be a repository of another person: a relative path would lead into it.

@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use directories::{BaseDirs, ProjectDirs};
 use sha2::{Digest, Sha256};
 
-use crate::platform::{FileFacts, host_name};
+use crate::platform::{FOLLOWS_XDG, FileFacts, host_name};
+
+/// The name of our folder in each of the user's folders.
+const PROGRAM: &str = "git-credential-pat";
 
 /// Neither `HOME` nor the user database names a home folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -29,13 +32,12 @@ impl Places {
     /// By the XDG base directory specification, or the system's own custom (the `directories` crate).
     pub fn find() -> Result<Self, NoHome> {
         refuse_relative_home(env::var_os("HOME").as_deref())?;
-        let folders = ProjectDirs::from("", "", "git-credential-pat").ok_or(NoHome)?;
-        let data = folders.data_local_dir().to_path_buf();
+        let folders = ProjectDirs::from("", "", PROGRAM).ok_or(NoHome)?;
+        let data = xdg("XDG_DATA_HOME").unwrap_or_else(|| folders.data_local_dir().to_path_buf());
+        let state = xdg("XDG_STATE_HOME").or_else(|| folders.state_dir().map(Path::to_path_buf));
         Ok(Self {
-            config: folders.config_dir().to_path_buf(),
-            state: folders
-                .state_dir()
-                .map_or_else(|| data.join("state"), Path::to_path_buf),
+            config: xdg("XDG_CONFIG_HOME").unwrap_or_else(|| folders.config_dir().to_path_buf()),
+            state: state.unwrap_or_else(|| data.join("state")),
             data,
         })
     }
@@ -44,7 +46,7 @@ impl Places {
     /// the host, since a home folder may be shared by several, and a socket is not.
     pub fn socket(&self) -> PathBuf {
         match runtime_folder() {
-            Some(folder) => folder.join("git-credential-pat").join("socket"),
+            Some(folder) => folder.join(PROGRAM).join("socket"),
             None => self
                 .state
                 .join("run")
@@ -93,6 +95,15 @@ pub fn named_folder(variable: &str) -> Option<PathBuf> {
     env::var_os(variable)
         .map(PathBuf::from)
         .filter(|folder| folder.is_absolute())
+}
+
+/// Our folder in one that the XDG base directory specification names, as git looks for its own on every system; `None`: the variable
+/// names none. On Linux the `directories` crate has read it.
+fn xdg(variable: &str) -> Option<PathBuf> {
+    if FOLLOWS_XDG {
+        return None;
+    }
+    Some(named_folder(variable)?.join(PROGRAM))
 }
 
 /// `XDG_RUNTIME_DIR`, if it is what its specification promises: a folder of ours, closed to others.

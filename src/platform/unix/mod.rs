@@ -28,7 +28,7 @@ pub use self::process::{
     close_inherited, descriptor_limit, effective_uid, end_group, host_name, is_root, leave_session,
     monotonic_now, own_group, signal_of, start_own, unix_now,
 };
-pub use self::session::{URL_OPENER, is_graphical, open_url};
+pub use self::session::{FOLLOWS_XDG, ROOT, URL_OPENER, is_graphical, open_url};
 pub use self::signals::{DeferredSignals, Signals, end_after};
 pub use self::start::begin;
 pub use self::streams::{

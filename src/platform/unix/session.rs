@@ -5,6 +5,12 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+/// Whether programs of this system keep their files where the XDG base directory specification says.
+pub const FOLLOWS_XDG: bool = cfg!(not(target_os = "macos"));
+
+/// How the whole path of a file begins.
+pub const ROOT: &str = "/";
+
 /// The program that opens a URL in the user's browser.
 pub const URL_OPENER: &str = if cfg!(target_os = "macos") {
     "open"

@@ -11,6 +11,12 @@ use windows_sys::Win32::System::StationsAndDesktops::{
 };
 use windows_sys::Win32::System::Threading::{CREATE_NEW_PROCESS_GROUP, CREATE_NO_WINDOW};
 
+/// Whether programs of this system keep their files where the XDG base directory specification says.
+pub const FOLLOWS_XDG: bool = false;
+
+/// How the whole path of a file begins.
+pub const ROOT: &str = r"C:\";
+
 /// The program that opens a URL in the user's browser.
 pub const URL_OPENER: &str = "explorer.exe";
 

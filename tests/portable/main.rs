@@ -1,0 +1,11 @@
+//! The end-to-end tests that run on every system, and under wine. `tests/integration` holds those for Unix.
+
+#[path = "../integration/attributes.rs"]
+mod attributes;
+mod bench;
+#[path = "../integration/conformance/cases.rs"]
+mod cases;
+mod command_line;
+mod conformance;
+mod races;
+mod sandbox;

@@ -1,0 +1,62 @@
+//! Many first stores at once, with no daemon there yet: none is lost.
+
+use std::env;
+use std::io::Write;
+use std::process::{Child, Stdio};
+
+use crate::attributes::{Answer, lines};
+use crate::sandbox::{Sandbox, wait_for};
+
+const RUNNERS: usize = 64;
+
+/// `RACE_ROUNDS`, or one round.
+fn rounds() -> usize {
+    let rounds = env::var("RACE_ROUNDS").ok();
+    rounds.map_or(1, |rounds| rounds.parse().expect("RACE_ROUNDS is a number"))
+}
+
+fn request(runner: usize, more: &[(&str, &str)]) -> Vec<u8> {
+    let host = format!("host-{runner}.example.test");
+    let mut pairs = vec![("protocol", "https"), ("host", &host[..])];
+    pairs.extend(more);
+    lines(&pairs)
+}
+
+/// Starts them all, gives each its request but the end of the input, and lets them go together.
+fn race(sandbox: &Sandbox) -> Vec<usize> {
+    let mut children: Vec<Child> = Vec::new();
+    let mut inputs = Vec::new();
+    for runner in 0..RUNNERS {
+        let mut store = sandbox.helper("--storage memory store");
+        store.stdin(Stdio::piped());
+        store.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = store.spawn().unwrap();
+        let mut input = child.stdin.take().unwrap();
+        let password = format!("token-{runner}");
+        let request = request(runner, &[("username", "alice"), ("password", &password)]);
+        input.write_all(&request[..request.len() - 1]).unwrap();
+        children.push(child);
+        inputs.push(input);
+    }
+    drop(inputs);
+    for child in &mut children {
+        assert!(wait_for(child).success());
+    }
+    let mut lost = Vec::new();
+    for runner in 0..RUNNERS {
+        let output = sandbox.ask("--storage memory get", &request(runner, &[]));
+        let answer = Answer::read(&output.stdout);
+        if answer.get("password") != Some(&format!("token-{runner}")) {
+            lost.push(runner);
+        }
+    }
+    lost
+}
+
+#[test]
+fn no_first_store_is_lost() {
+    for round in 1..=rounds() {
+        let lost = race(&Sandbox::new());
+        assert!(lost.is_empty(), "round {round}: lost {lost:?}");
+    }
+}
