@@ -1,4 +1,5 @@
 //! The end-to-end tests that run on every system, and under wine. `tests/integration` holds those for Unix.
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 #[path = "../integration/attributes.rs"]
 mod attributes;
