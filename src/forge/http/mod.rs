@@ -201,6 +201,7 @@ fn traced(
 
 /// Without the feature `lookup`, every call fails.
 #[cfg(not(feature = "lookup"))]
+#[allow(clippy::unnecessary_wraps, reason = "the face of the real calls")]
 mod https {
     use super::{Call, Duration, Error, HttpAnswer, Network, Secret};
 

@@ -19,9 +19,11 @@ pub struct Pages {
 
 /// In bytes.
 fn page_size() -> usize {
-    // SAFETY: neither takes a pointer. Linux hands the size to each program: sysconf(3) would cost a page fault for its tables.
+    // Linux hands the size to each program: sysconf(3) would cost a page fault for its tables.
+    // SAFETY: the call takes no pointer.
     #[cfg(target_os = "linux")]
     let size = unsafe { libc::getauxval(libc::AT_PAGESZ) };
+    // SAFETY: the call takes no pointer.
     #[cfg(not(target_os = "linux"))]
     let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
     let size = usize::try_from(size).ok().filter(|size| *size > 0);

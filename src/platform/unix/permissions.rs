@@ -89,6 +89,7 @@ mod access_list {
 }
 
 #[cfg(not(target_os = "linux"))]
+#[allow(clippy::unnecessary_wraps, reason = "the face of Linux")]
 mod access_list {
     use std::fs::File;
     use std::io;

@@ -26,7 +26,7 @@ pub(super) type StoreSlot = Arc<Mutex<Option<Box<dyn ItemStore>>>>;
 
 #[derive(Default)]
 pub(super) struct Access {
-    may_prompt: StoreSlot,
+    pub(super) may_prompt: StoreSlot,
     pub(super) never_prompts: StoreSlot,
     prompts: Arc<Prompts>,
     /// A call was not answered in time: another one would wait as long.

@@ -37,7 +37,7 @@ impl Schema {
     pub(super) const ALL: [Self; 2] = [Self::Password, Self::Authorization];
 
     /// The names of this schema. New items get the first.
-    fn names(self) -> &'static [&'static str] {
+    pub(super) fn names(self) -> &'static [&'static str] {
         match self {
             Self::Password => &["org.git.Password", OLDER],
             Self::Authorization => &["org.git-credential-pat.Authorization"],

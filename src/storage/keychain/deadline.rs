@@ -1,7 +1,10 @@
 //! Waits with a limit, and longer only while the user is at a prompt.
 #![cfg_attr(
-    any(target_os = "macos", windows),
-    allow(dead_code, reason = "only the Secret Service prompts and locks")
+    windows,
+    allow(
+        dead_code,
+        reason = "the Credential Manager has neither prompts nor locks"
+    )
 )]
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -62,6 +65,7 @@ impl Prompts {
     }
 
     /// Notes that the session bus has accepted this process.
+    #[cfg_attr(target_os = "macos", allow(dead_code, reason = "there is no bus"))]
     pub(super) fn note_bus(&self) {
         self.is_on_bus.store(true, Ordering::Relaxed);
     }

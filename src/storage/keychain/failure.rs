@@ -1,7 +1,10 @@
 //! Failures of the keychain, and the part of them that a message may show.
 #![cfg_attr(
-    any(target_os = "macos", windows),
-    allow(dead_code, reason = "only the Secret Service prompts and locks")
+    windows,
+    allow(
+        dead_code,
+        reason = "the Credential Manager has neither prompts nor locks"
+    )
 )]
 
 use crate::protocol;

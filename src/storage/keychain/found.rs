@@ -42,17 +42,21 @@ impl FoundItem {
         &self,
         store: &dyn ItemStore,
     ) -> Result<Option<Credential>, KeychainFailure> {
-        self.credential(store.secret(&self.handle))
+        self.credential(store, store.secret(&self.handle))
     }
 
     /// Returns the credential of the item with this `secret`.
     pub(super) fn credential(
         &self,
+        store: &dyn ItemStore,
         secret: ItemResult<Zeroizing<Vec<u8>>>,
     ) -> Result<Option<Credential>, KeychainFailure> {
         let Some(text) = if_there(secret)? else {
             return Ok(None);
         };
+        if !store.is_sound(&text) {
+            return Ok(None);
+        }
         let (Some(key), Ok(mut body)) = (self.key(), read::body(&text)) else {
             return Ok(None);
         };

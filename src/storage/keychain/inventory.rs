@@ -24,7 +24,7 @@ fn read_open(
         let mut secrets = store.secrets(&open.collect::<Vec<_>>()).into_iter();
         for item in items {
             let secret = secrets.by_ref().take(usize::from(is_open(&item))).next();
-            read.push(secret.map(|secret| item.credential(secret)));
+            read.push(secret.map(|secret| item.credential(store, secret)));
         }
     }
     read

@@ -1,7 +1,10 @@
 //! The items of a keychain, seen through one narrow trait.
 #![cfg_attr(
-    any(target_os = "macos", windows),
-    allow(dead_code, reason = "only the Secret Service prompts and locks")
+    windows,
+    allow(
+        dead_code,
+        reason = "the Credential Manager has neither prompts nor locks"
+    )
 )]
 
 use std::cell::Cell;
@@ -56,6 +59,11 @@ pub(super) trait ItemStore: Send {
     fn secret(&self, item: &Item) -> ItemResult<Zeroizing<Vec<u8>>> {
         let mut secrets = self.secrets(&[item]);
         secrets.pop().unwrap_or(Err(keyring::Error::NoEntry))
+    }
+
+    /// Whether git could read `secret` in full. An item that is not sound counts as unreadable.
+    fn is_sound(&self, _secret: &[u8]) -> bool {
+        true
     }
 
     fn set_secret(&self, item: &Item, secret: &[u8]) -> ItemResult<()>;
