@@ -1,0 +1,45 @@
+//! A file's permissions, carried over to the file that replaces it.
+
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+use super::handles::{descriptor, keeps_access_lists, set_access_list};
+
+/// Gives `new` the access list of `old`, entry by entry. Its owner is this user, as with every file that this user writes.
+pub fn carry_over(old: &File, new: &File) -> io::Result<()> {
+    if !keeps_access_lists(new)? {
+        return Ok(());
+    }
+    set_access_list(new, &descriptor(old)?)
+}
+
+/// Whether a file or folder has an access list, which may name any user. Every file has one here.
+pub fn has_access_list(_: &Path) -> bool {
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::platform::{FileFacts, OpenFolder};
+
+    #[test]
+    fn the_new_file_has_the_list_of_the_old_one() {
+        let home = tempfile::tempdir().unwrap();
+        fs::write(home.path().join("handed down"), b"").unwrap();
+        let folder = OpenFolder::open(home.path()).unwrap();
+        folder.create_file("closed".as_ref(), true).unwrap();
+        for old in ["handed down", "closed"] {
+            let old = fs::File::open(home.path().join(old)).unwrap();
+            let new = folder.create_file("new".as_ref(), true).unwrap();
+            carry_over(&old, &new).unwrap();
+            assert_eq!(descriptor(&new).unwrap(), descriptor(&old).unwrap());
+            assert!(FileFacts::of(&new).unwrap().is_ours());
+            drop(new);
+            folder.remove("new".as_ref()).unwrap();
+        }
+    }
+}
