@@ -90,19 +90,18 @@ fn not_ours(path: &Path, cause: Doubt) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{PermissionsExt, symlink};
-
     use super::*;
+    use crate::platform::testing::{make_link, make_pipe, set_mode};
 
     #[test]
     fn a_file_that_is_replaced_while_it_is_read_is_opened_again() {
         let home = tempfile::tempdir().unwrap();
-        std::fs::set_permissions(home.path(), PermissionsExt::from_mode(0o700)).unwrap();
+        set_mode(home.path(), 0o700);
         let path = home.path().join("config.toml");
         let put = |text: &str| {
             let new = home.path().join("new");
             std::fs::write(&new, text).unwrap();
-            std::fs::set_permissions(&new, PermissionsExt::from_mode(0o600)).unwrap();
+            set_mode(&new, 0o600);
             std::fs::rename(&new, &path).unwrap();
         };
         for (count, is_read) in [(1, true), (2, true), (3, false)] {
@@ -124,37 +123,57 @@ mod tests {
     #[test]
     fn what_cannot_be_trusted_or_has_no_end_is_not_read() {
         let home = tempfile::tempdir().unwrap();
-        std::fs::set_permissions(home.path(), PermissionsExt::from_mode(0o700)).unwrap();
+        set_mode(home.path(), 0o700);
         let path = home.path().join("config.toml");
         std::fs::write(&path, "storage = 'memory'").unwrap();
-        let close = |mode| std::fs::set_permissions(&path, PermissionsExt::from_mode(mode));
-        close(0o644).unwrap();
-        let link = home.path().join("link");
-        symlink(&path, &link).unwrap();
-        assert!(read(&path).is_ok() && read(&link).is_ok());
-        close(0o666).unwrap();
-        for path in [&path, &link] {
-            assert!(matches!(read(path), Err(Error::NotOurs { .. })));
-        }
-        close(0o600).unwrap();
+        set_mode(&path, 0o644);
+        assert!(read(&path).is_ok());
+        set_mode(&path, 0o666);
+        assert!(matches!(read(&path), Err(Error::NotOurs { .. })));
+        set_mode(&path, 0o600);
         let mut long = "#\n".repeat(512 * 1024);
         std::fs::write(&path, &long).unwrap();
         assert!(read(&path).is_ok());
         long.push('#');
         std::fs::write(&path, &long).unwrap();
         let pipe = home.path().join("pipe");
-        rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).unwrap();
+        let has_pipe = make_pipe(&pipe);
         #[cfg(target_os = "linux")]
         for made_up in ["/proc/version", "/proc/self/environ"] {
             let planted = home.path().join("planted");
-            symlink(made_up, &planted).unwrap();
+            make_link(made_up, &planted);
             for path in [Path::new(made_up), &planted] {
                 assert!(matches!(read(path), Err(Error::NotOurs { .. })));
             }
             std::fs::remove_file(planted).unwrap();
         }
-        for path in [&*path, &*pipe, Path::new("/dev/zero"), home.path()] {
+        if has_pipe {
+            for path in [&*pipe, Path::new("/dev/zero")] {
+                assert!(matches!(read(path), Err(Error::Unreadable { .. })));
+            }
+        }
+        for path in [&*path, home.path()] {
             assert!(matches!(read(path), Err(Error::Unreadable { .. })));
+        }
+    }
+
+    #[test]
+    #[cfg_attr(
+        windows,
+        ignore = "real Windows: links need a right, and wine has none"
+    )]
+    fn a_link_is_as_good_as_its_end() {
+        let home = tempfile::tempdir().unwrap();
+        set_mode(home.path(), 0o700);
+        let (path, link) = (home.path().join("file"), home.path().join("link"));
+        std::fs::write(&path, "storage = 'memory'").unwrap();
+        make_link(&path, &link);
+        for (mode, is_read) in [(0o644, true), (0o666, false)] {
+            set_mode(&path, mode);
+            match read(&link) {
+                Ok(_) => assert!(is_read),
+                Err(error) => assert!(!is_read && matches!(error, Error::NotOurs { .. })),
+            }
         }
     }
 }

@@ -285,19 +285,16 @@ fn missing_home_of(path: &Path) -> Option<PathBuf> {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-    use std::os::unix::fs::OpenOptionsExt;
-
     use super::*;
+    use crate::platform::testing::{make_link, set_mode};
 
     #[test]
     fn a_giant_is_not_read() {
         let home = tempfile::tempdir().unwrap();
         let folder = Folder::make(&home.path().join("own")).unwrap();
         let path = folder.path().join("giant");
-        let mut options = File::options();
-        let file = options.write(true).create(true).mode(0o600).open(&path);
-        let file = file.unwrap();
+        let file = File::create(&path).unwrap();
+        set_mode(&path, 0o600);
         file.set_len(LARGEST as u64 + 1).unwrap();
         let Err(Error::System { action, cause, .. }) = folder.read("giant") else {
             panic!("it was read");
@@ -314,28 +311,42 @@ mod tests {
     fn only_a_leftover_of_ours_is_taken_away() {
         let home = tempfile::tempdir().unwrap();
         let folder = Folder::make(&home.path().join("own")).unwrap();
-        let write = |name: &str, mode| {
+        let write = |name: &str| {
             let path = folder.path().join(name);
-            let mut options = File::options();
-            let mut file = options.write(true).create_new(true).mode(mode).open(&path);
-            file.as_mut().unwrap().write_all(b"a person's").unwrap();
+            std::fs::write(&path, b"a person's").unwrap();
+            set_mode(&path, 0o600);
             path
         };
-        let (new, lock) = (write("it.new", 0o600), write("it.lock", 0o600));
+        let (new, lock) = (write("it.new"), write("it.lock"));
         let taken = folder.lock("it").unwrap();
-        let hidden = write(".it.git-credential-pat-new", 0o600);
+        let hidden = write(".it.git-credential-pat-new");
         folder.replace("it", &[b"one"], &taken).unwrap();
         assert!(!hidden.exists());
         for path in [&new, &lock] {
             assert_eq!(std::fs::read(path).unwrap(), b"a person's");
         }
-        std::os::unix::fs::symlink(&new, &hidden).unwrap();
-        folder.replace("it", &[b"two"], &taken).unwrap();
-        assert!(!hidden.is_symlink() && new.exists());
         std::fs::create_dir(&hidden).unwrap();
-        let result = folder.replace("it", &[b"three"], &taken);
+        let result = folder.replace("it", &[b"two"], &taken);
         assert!(matches!(result, Err(Error::System { .. })));
-        assert_eq!(folder.read("it").unwrap().unwrap().as_slice(), b"two");
+        assert_eq!(folder.read("it").unwrap().unwrap().as_slice(), b"one");
+    }
+
+    #[test]
+    #[cfg_attr(
+        windows,
+        ignore = "real Windows: links need a right, and wine has none"
+    )]
+    fn a_link_in_the_place_of_a_leftover_goes_and_its_end_stays() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = Folder::make(&home.path().join("own")).unwrap();
+        let end = folder.path().join("end");
+        std::fs::write(&end, b"a person's").unwrap();
+        let hidden = folder.path().join(new_of("it".as_ref()));
+        make_link(&end, &hidden);
+        let lock = folder.lock("it").unwrap();
+        folder.replace("it", &[b"one"], &lock).unwrap();
+        assert!(!hidden.is_symlink());
+        assert_eq!(std::fs::read(&end).unwrap(), b"a person's");
     }
 
     #[test]

@@ -203,9 +203,8 @@ fn as_curl_reads_it(proxy: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::ffi::OsStringExt;
-
     use super::*;
+    use crate::platform::os_string;
 
     fn read(
         settings: &[(&str, Option<&str>)],
@@ -259,7 +258,7 @@ mod tests {
         let proxy = |variables: &[(&str, &[u8])]| {
             let variable = |name: &str| {
                 let found = variables.iter().find(|(known, _)| *known == name);
-                found.map(|(_, value)| OsString::from_vec(value.to_vec()))
+                found.map(|(_, value)| os_string(value.to_vec()))
             };
             let settings = HttpSettings {
                 configured: &[],

@@ -13,6 +13,8 @@ mod session;
 mod signals;
 mod start;
 mod streams;
+#[cfg(test)]
+pub mod testing;
 mod text;
 
 pub use self::echo::{EchoOff, LINE_LIMIT, has_terminal};
