@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::failure::Error;
 use super::trust::{self, Doubt, REPLACED, doubt};
+use crate::platform::permissions::{Lost, command_to_close};
 use crate::platform::{FileFacts, is_kernels, open_any};
 use crate::secret::Buffer;
 use crate::terminal::escape::shell_word;
@@ -75,8 +76,9 @@ fn unreadable(path: &Path, cause: io::Error) -> Error {
 fn not_ours(path: &Path, cause: Doubt) -> Error {
     let hint = if cause.is_mode {
         let word = shell_word(cause.path.as_os_str().as_encoded_bytes());
+        let [before, after] = command_to_close(Lost::Writing);
         format!(
-            "until then the helper answers nothing: check the file's content, then run: chmod go-w {word}"
+            "until then the helper answers nothing: check the file's content, then run: {before}{word}{after}"
         )
     } else {
         "use a file and folders of your own; until then the helper answers nothing".to_owned()

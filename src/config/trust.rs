@@ -29,7 +29,7 @@ pub struct Doubt {
     /// The untrusted file, folder or link.
     pub path: PathBuf,
     pub problem: &'static str,
-    /// Whether `chmod go-w` fixes it.
+    /// Whether [`command_to_close`](crate::platform::permissions::command_to_close) fixes it.
     pub is_mode: bool,
 }
 
@@ -87,11 +87,9 @@ fn prepend(parts: &mut VecDeque<OsString>, path: &Path, from: &Path) -> PathBuf 
             parts.push_front(part.as_os_str().to_owned());
         }
     }
-    if path.is_absolute() {
-        PathBuf::from("/")
-    } else {
-        from.to_path_buf()
-    }
+    // The root: `/`, or that of a drive.
+    let root = path.ancestors().last().filter(|_| path.is_absolute());
+    root.unwrap_or(from).to_path_buf()
 }
 
 /// A doubt about `path`.

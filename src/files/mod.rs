@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::platform::permissions::{Lost, command_to_close};
 use crate::platform::{FileFacts, OpenFolder, is_root};
 use crate::secret::Buffer;
 use crate::terminal::escape::shell_word;
@@ -133,10 +134,10 @@ impl Ownership {
             };
             return Err(unusable(path, OF_ANOTHER, remedy));
         }
-        let (is_open, mode) = match self {
-            Self::Closed if found.is_folder() => (found.is_open_to_others(), "700"),
-            Self::Closed => (found.is_open_to_others(), "600"),
-            Self::NotWritable => (found.is_writable_by_others(), "go-w"),
+        let (is_open, lost) = match self {
+            Self::Closed if found.is_folder() => (found.is_open_to_others(), Lost::Folder),
+            Self::Closed => (found.is_open_to_others(), Lost::File),
+            Self::NotWritable => (found.is_writable_by_others(), Lost::Writing),
             Self::External | Self::Any => return Ok(()),
         };
         if !is_open {
@@ -146,7 +147,8 @@ impl Ownership {
         let remedy = if found.is_sticky() {
             "name a place in a folder of your own".to_owned()
         } else {
-            format!("close it with 'chmod {mode} {path_word}'")
+            let [before, after] = command_to_close(lost);
+            format!("close it with '{before}{path_word}{after}'")
         };
         Err(unusable(path, "is open to other users", Some(&remedy)))
     }

@@ -303,8 +303,10 @@ mod tests {
 
     use super::*;
     use crate::platform::FileFacts;
+    use crate::platform::permissions::{Lost, command_to_close};
     use crate::platform::testing::{make_link, mode, set_mode};
     use crate::secret::Secret;
+    use crate::terminal::escape::shell_word;
 
     fn described(host: &str, username: &str) -> Query {
         Query {
@@ -417,9 +419,12 @@ mod tests {
         file.store(&credential("one.test", "alice", "a")).unwrap();
         set_mode(file.path(), 0o644);
         let error = file.get(&described("one.test", "alice")).unwrap_err();
+        let [before, after] = command_to_close(Lost::File);
+        let path = file.path();
+        let word = shell_word(path.as_os_str().as_encoded_bytes());
         assert_eq!(
             error.hint().unwrap(),
-            format!("close it with 'chmod 600 {}'", file.path().display())
+            format!("close it with '{before}{word}{after}'")
         );
         set_mode(file.path(), 0o600);
         set_mode(&file.folder, 0o755);
@@ -428,7 +433,7 @@ mod tests {
                 .unwrap_err()
                 .hint()
                 .unwrap()
-                .contains("chmod 700")
+                .contains(command_to_close(Lost::Folder)[0])
         );
     }
 

@@ -44,6 +44,8 @@ fn cut_at(end: &Path, choose: impl FnOnce(&[u8]) -> Vec<Range<usize>>) -> Result
         lock.file.sync_all()
     })();
     written.map_err(|cause| lock.located.failed("write", cause))?;
+    // Not every file system replaces an open file.
+    drop(old);
     let is_replaced = lock.take_the_place_of(bytes)?;
     Ok(if is_replaced { stretches.len() } else { 0 })
 }
@@ -70,6 +72,7 @@ fn replace_at(end: &Path, before: Option<&[u8]>, after: &[u8]) -> Result<bool, E
         lock.file.sync_all()
     })();
     written.map_err(|cause| lock.located.failed("write", cause))?;
+    drop(old);
     match before {
         Some(before) => lock.take_the_place_of(before),
         None => lock.take_a_free_place(),
@@ -102,8 +105,11 @@ fn remove_at(end: &Path, is_meant: impl Fn(&[u8]) -> bool) -> Result<bool, Error
         Err(cause) if cause.kind() == io::ErrorKind::NotFound => return Ok(false),
         Err(cause) => return Err(failed(cause)),
     }
-    let seen = file.read_named(&aside);
-    if let Ok(Some((bytes, _))) = &seen
+    // The file is closed: not every file system removes an open one.
+    let seen = file
+        .read_named(&aside)
+        .map(|found| found.map(|(bytes, _)| bytes));
+    if let Ok(Some(bytes)) = &seen
         && is_meant(bytes.as_slice())
     {
         file.folder.remove(&aside).map_err(failed)?;

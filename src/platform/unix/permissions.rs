@@ -31,6 +31,26 @@ pub fn carry_over(old: &File, new: &File) -> io::Result<()> {
     Ok(fchmod(new, Mode::from_raw_mode(mode))?)
 }
 
+/// The uses of a file or folder that other users lose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lost {
+    /// Every use of a file.
+    File,
+    /// Every use of a folder.
+    Folder,
+    /// Writing to either.
+    Writing,
+}
+
+/// Returns the command that takes a use away from other users, without the path: it stands between the two parts.
+pub fn command_to_close(lost: Lost) -> [&'static str; 2] {
+    match lost {
+        Lost::File => ["chmod 600 ", ""],
+        Lost::Folder => ["chmod 700 ", ""],
+        Lost::Writing => ["chmod go-w ", ""],
+    }
+}
+
 /// Whether a file or folder has an access list, which may name any user. True if the system does not tell.
 pub fn has_access_list(path: &Path) -> bool {
     access_list::is_there(path)

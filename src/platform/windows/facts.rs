@@ -158,25 +158,23 @@ mod tests {
     use std::fs;
 
     use super::super::folder::is_kernels;
-    use super::super::owners::own_sid;
+    use super::super::testing::set_mode;
     use super::*;
 
     #[test]
     fn a_file_that_others_may_use_is_told_from_a_closed_one() {
         let home = tempfile::tempdir().unwrap();
-        let user = own_sid().unwrap();
-        let facts = |name: &str, list: &str| {
+        let facts = |name: &str, mode| {
             let path = home.path().join(name);
-            let file = File::create(&path).unwrap();
-            let text = format!("O:{user}D:P(A;;FA;;;{user}){list}");
-            handles::set_access_list(&file, &handles::descriptor_of(&text)).unwrap();
+            fs::write(&path, b"").unwrap();
+            set_mode(&path, mode);
             FileFacts::of_path(&path).unwrap()
         };
-        let closed = facts("closed", "");
+        let closed = facts("closed", 0o600);
         assert!(!closed.is_open_to_others() && !closed.is_writable_by_others());
-        let read = facts("read", "(A;;FR;;;WD)");
+        let read = facts("read", 0o604);
         assert!(read.is_open_to_others() && !read.is_writable_by_others());
-        let written = facts("written", "(A;;FA;;;WD)");
+        let written = facts("written", 0o606);
         assert!(written.is_open_to_others() && written.is_writable_by_all());
     }
 

@@ -205,11 +205,16 @@ pub fn descriptor(file: &File) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Gives a file the access list of `descriptor`, entry by entry: nothing is added from its folder.
-pub fn set_access_list(file: &File, descriptor: &[u8]) -> io::Result<()> {
-    // SAFETY: the handle is open. A file on a volume is opened once more with the right to change its list.
+/// Opens the same file once more, with the right to change its access list.
+pub fn reopen_for_list(file: &File) -> io::Result<File> {
+    // SAFETY: the handle is open as long as `file`.
     let opened = unsafe { ReOpenFile(file.as_raw_handle(), READ_CONTROL | WRITE_DAC, SHARED, 0) };
-    let file = file_of(opened)?;
+    file_of(opened)
+}
+
+/// Gives a file the access list of `descriptor`, entry by entry: nothing is added from its folder. The file must be open with the
+/// right `WRITE_DAC`.
+pub fn set_access_list(file: &File, descriptor: &[u8]) -> io::Result<()> {
     let mut words = vec![0_u64; descriptor.len().div_ceil(8)];
     for (word, bytes) in words.iter_mut().zip(descriptor.chunks(8)) {
         let mut whole = [0; 8];
@@ -258,6 +263,18 @@ fn wide(path: &Path) -> io::Result<Vec<u16>> {
     }
     text.push(0);
     Ok(text)
+}
+
+/// Opens a file or folder to change its access list.
+#[cfg(test)]
+pub fn open_for_list(path: &Path) -> io::Result<File> {
+    use windows_sys::Win32::Storage::FileSystem::{FILE_FLAG_BACKUP_SEMANTICS, OPEN_EXISTING};
+    let how = (
+        READ_CONTROL | WRITE_DAC,
+        OPEN_EXISTING,
+        FILE_FLAG_BACKUP_SEMANTICS,
+    );
+    create(path, how, None)
 }
 
 /// The bytes of a security descriptor, from its text (SDDL).

@@ -2,19 +2,34 @@
 
 mod console;
 mod echo;
+mod facts;
+mod folder;
+mod handles;
+pub mod lock;
 mod memory;
+mod names;
+mod owners;
+pub mod permissions;
 mod process;
 mod session;
 mod signals;
 mod spawn;
 mod start;
 mod streams;
+#[cfg(test)]
+pub mod testing;
 mod text;
 pub mod user;
 
 pub use self::console::window_size;
 pub use self::echo::{EchoOff, LINE_LIMIT, has_terminal};
+pub use self::facts::FileFacts;
+pub use self::folder::{
+    OpenFolder, check_writable, is_kernels, is_pipe, is_readable, make_private_folders, open_any,
+    open_to_append,
+};
 pub use self::memory::{Pages, drop_program_pages, harden};
+pub use self::owners::stranger_above;
 pub use self::process::{
     close_inherited, end_group, host_name, is_root, leave_session, monotonic_now, own_group,
     signal_of, unix_now,

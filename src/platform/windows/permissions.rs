@@ -4,14 +4,34 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 
-use super::handles::{descriptor, keeps_access_lists, set_access_list};
+use super::handles::{descriptor, keeps_access_lists, reopen_for_list, set_access_list};
 
 /// Gives `new` the access list of `old`, entry by entry. Its owner is this user, as with every file that this user writes.
 pub fn carry_over(old: &File, new: &File) -> io::Result<()> {
     if !keeps_access_lists(new)? {
         return Ok(());
     }
-    set_access_list(new, &descriptor(old)?)
+    set_access_list(&reopen_for_list(new)?, &descriptor(old)?)
+}
+
+/// The uses of a file or folder that other users lose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lost {
+    /// Every use of a file.
+    File,
+    /// Every use of a folder.
+    Folder,
+    /// Writing to either.
+    Writing,
+}
+
+/// Returns the command that takes a use away from other users, without the path: it stands between the two parts. It keeps the
+/// entries of single users, and removes those of everyone, of users and of signed-in users, whose names differ between languages.
+pub fn command_to_close(_: Lost) -> [&'static str; 2] {
+    [
+        "icacls ",
+        " /inheritance:d /remove:g *S-1-1-0 *S-1-5-32-545 *S-1-5-11",
+    ]
 }
 
 /// Whether a file or folder has an access list, which may name any user. Every file has one here.
