@@ -121,7 +121,8 @@ fn check(result: i32) -> Result<(), ErrorCode> {
 unsafe fn taken(credential: *mut CREDENTIALW) -> Option<GenericCredential> {
     // SAFETY: the caller promises it. Windows ends its texts with zero, and its counts are those of its blocks.
     unsafe {
-        let kept = &*credential;
+        // Wine aligns neither the credentials of a list nor their texts.
+        let kept = credential.read_unaligned();
         let secret = bytes_mut(kept.CredentialBlob, kept.CredentialBlobSize);
         let blob = Zeroizing::new(secret.to_vec());
         secret.zeroize();
@@ -129,14 +130,13 @@ unsafe fn taken(credential: *mut CREDENTIALW) -> Option<GenericCredential> {
             return None;
         }
         let mut attributes = Vec::new();
-        if !kept.Attributes.is_null() {
-            for attribute in slice::from_raw_parts(kept.Attributes, kept.AttributeCount as usize) {
-                attributes.push(CredentialAttribute {
-                    keyword: text(attribute.Keyword).unwrap_or_default(),
-                    flags: attribute.Flags,
-                    value: bytes_mut(attribute.Value, attribute.ValueSize).to_vec(),
-                });
-            }
+        for at in 0..kept.AttributeCount as usize {
+            let attribute = kept.Attributes.add(at).read_unaligned();
+            attributes.push(CredentialAttribute {
+                keyword: text(attribute.Keyword).unwrap_or_default(),
+                flags: attribute.Flags,
+                value: bytes_mut(attribute.Value, attribute.ValueSize).to_vec(),
+            });
         }
         let written = kept.LastWritten;
         Some(GenericCredential {
@@ -177,13 +177,13 @@ unsafe fn text(first: *const u16) -> Option<WideText> {
         return None;
     }
     let mut units = Vec::new();
-    // SAFETY: the caller promises it, and the loop ends at the zero.
-    unsafe {
-        while *first.add(units.len()) != 0 {
-            units.push(*first.add(units.len()));
+    loop {
+        // SAFETY: the caller promises it, and the loop ends at the zero.
+        match unsafe { first.add(units.len()).read_unaligned() } {
+            0 => return Some(units),
+            unit => units.push(unit),
         }
     }
-    Some(units)
 }
 
 /// Fails for a text with a zero in it: Windows would read a shorter one.

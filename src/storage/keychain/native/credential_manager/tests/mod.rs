@@ -4,6 +4,8 @@ mod conformance;
 mod limits;
 mod names;
 mod programs;
+#[cfg(windows)]
+mod real;
 
 use zeroize::Zeroizing;
 
@@ -111,7 +113,11 @@ fn text(bytes: &[u8]) -> String {
 
 /// User, password, expiry and refresh token of the answer.
 fn answer(store: &FakeStore, url: &str) -> String {
-    let found = keychain(store).get(&query(url)).unwrap();
+    answer_of(&keychain(store), url)
+}
+
+fn answer_of(keychain: &Keychain, url: &str) -> String {
+    let found = keychain.get(&query(url)).unwrap();
     let Some(found) = found else {
         return "nothing".to_owned();
     };
