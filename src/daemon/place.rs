@@ -5,8 +5,20 @@ use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use super::connect::Socket;
-use super::transport;
+use super::transport::{self, Listener};
 use crate::files::owned::Folder;
+
+/// What [`SocketPlace::look`] finds.
+pub(crate) enum Look {
+    /// Our socket.
+    Ours,
+    /// Nothing: a cleaner has removed our socket, and the daemon listens at a new one.
+    PutBack(Listener),
+    /// Nothing, and a client holds the lock. It starts another daemon.
+    Busy,
+    /// Another daemon's socket, or no folder. No client reaches this daemon any more.
+    Lost,
+}
 
 /// Our socket in its folder, known by its inode: another daemon's in the same place is not ours to remove.
 pub(crate) struct SocketPlace {
@@ -31,8 +43,36 @@ impl SocketPlace {
         })
     }
 
-    /// Whether the file is still our socket.
-    pub(crate) fn is_ours(&self) -> bool {
+    /// Looks whether the file is still our socket. If there is none, listens again, under the lock.
+    pub(crate) fn look(&mut self) -> Look {
+        match identity(&self.folder, &self.name) {
+            Some(found) if found == self.identity => return Look::Ours,
+            Some(_) => return Look::Lost,
+            None => {}
+        }
+        let none = Duration::ZERO;
+        let lock = match self.folder.lock_in_turn(&self.lock_name, none, none) {
+            Ok(Some(lock)) => lock,
+            Ok(None) => return Look::Busy,
+            Err(_) => return Look::Lost,
+        };
+        if identity(&self.folder, &self.name).is_some() {
+            return Look::Lost;
+        }
+        let (handle, path) = (self.folder.handle(), self.folder.path());
+        let listener = transport::listen(handle, path, &self.name);
+        let identity = identity(&self.folder, &self.name);
+        drop(lock);
+        match (listener, identity) {
+            (Ok(listener), Some(identity)) => {
+                self.identity = identity;
+                Look::PutBack(listener)
+            }
+            _ => Look::Lost,
+        }
+    }
+
+    fn is_ours(&self) -> bool {
         identity(&self.folder, &self.name) == Some(self.identity)
     }
 

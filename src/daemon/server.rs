@@ -10,7 +10,7 @@ use super::connect::Socket;
 use super::connection::{Connection, Progress};
 use super::header::{HEADER, Word, compose, compose_word};
 use super::message::{self, Status};
-use super::place::SocketPlace;
+use super::place::{Look, SocketPlace};
 use super::transport::{self, Listener, Stream};
 use crate::credential::Credential;
 use crate::platform::{self, Signals, arena, monotonic_now};
@@ -38,19 +38,9 @@ pub fn run(socket: &Path) -> io::Result<()> {
     let listener = transport::listener_at_stdin(socket)?;
     let signals = Signals::new()?;
     let place = SocketPlace::of(&Socket::at(socket))?;
-    let most = transport::most_connections();
-    let now = monotonic_now();
-    let daemon = Daemon {
-        memory: Memory::new(time::now),
-        started: now,
-        connections: Vec::with_capacity(most),
-        most,
-        empty_since: now,
-        swept: now,
-        is_asked_to_leave: false,
-    };
+    let daemon = Daemon::new(ROUND);
     platform::drop_program_pages();
-    daemon.serve(&listener, signals, &place)
+    daemon.serve(listener, signals, place)
 }
 
 /// Turns a panic (the arena gets no pages for a large request) into the loss of one connection; the entries stay. An entry
@@ -61,6 +51,8 @@ fn without_panic<T>(work: impl FnOnce() -> T) -> Option<T> {
 
 struct Daemon {
     memory: Memory,
+    /// The time between two looks at the socket.
+    round: Duration,
     started: Duration,
     connections: Vec<Connection>,
     most: usize,
@@ -70,25 +62,40 @@ struct Daemon {
 }
 
 impl Daemon {
+    fn new(round: Duration) -> Self {
+        let most = transport::most_connections();
+        let now = monotonic_now();
+        Self {
+            memory: Memory::new(time::now),
+            round,
+            started: now,
+            connections: Vec::with_capacity(most),
+            most,
+            empty_since: now,
+            swept: now,
+            is_asked_to_leave: false,
+        }
+    }
+
     fn serve(
         mut self,
-        listener: &Listener,
+        mut listener: Listener,
         mut signals: Signals,
-        place: &SocketPlace,
+        mut place: SocketPlace,
     ) -> io::Result<()> {
         let mut no_accept_before = Duration::ZERO;
-        let mut next_look = monotonic_now() + ROUND;
+        let mut next_look = monotonic_now() + self.round;
         loop {
             let now = monotonic_now();
             let accepts = self.connections.len() < self.most && now >= no_accept_before;
             let wake = self.next_wake(now, no_accept_before).min(next_look);
             let (is_signalled, is_knocked) =
-                self.wait(listener, &signals, accepts, wake.saturating_sub(now))?;
+                self.wait(&listener, &signals, accepts, wake.saturating_sub(now))?;
             if is_signalled {
                 signals.take()?;
                 self.is_asked_to_leave = true;
             }
-            if is_knocked && !self.accept(listener) {
+            if is_knocked && !self.accept(&listener) {
                 // Out of descriptors: the waiting client stays in the queue, and we do not spin on it.
                 no_accept_before = monotonic_now() + Duration::from_millis(100);
             }
@@ -100,9 +107,12 @@ impl Daemon {
                 self.swept = now;
             }
             if now >= next_look {
-                next_look = now + ROUND;
-                if !place.is_ours() {
-                    return Ok(());
+                next_look = now + self.round;
+                match place.look() {
+                    Look::Ours => {}
+                    Look::PutBack(new) => listener = new,
+                    Look::Busy => next_look = now + SWEEP,
+                    Look::Lost => return Ok(()),
                 }
             }
             if !self.memory.is_empty() {
@@ -146,7 +156,7 @@ impl Daemon {
     ) -> io::Result<(bool, bool)> {
         let connections = self.connections.iter();
         let streams = connections.map(|open| (&open.stream, open.answer.is_some()));
-        let patience = patience.min(ROUND);
+        let patience = patience.min(self.round);
         let ready = transport::wait_any(signals, (listener, accepts), streams, patience)?;
         for (connection, is_ready) in self.connections.iter_mut().zip(&ready[2..]) {
             connection.is_ready = *is_ready;
@@ -321,5 +331,134 @@ impl Daemon {
             message::push_status(&status, out);
             Ok(())
         })
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::path::PathBuf;
+    use std::thread::{self, JoinHandle};
+
+    use super::super::exchange::exchange;
+    use super::*;
+    use crate::credential::query::Query;
+    use crate::files::owned::Folder;
+
+    const OFTEN: Duration = Duration::from_millis(5);
+
+    struct Running {
+        _home: tempfile::TempDir,
+        path: PathBuf,
+        daemon: JoinHandle<io::Result<()>>,
+    }
+
+    fn listen_at(path: &Path) -> Listener {
+        let folder = Folder::open(path.parent().unwrap()).unwrap().unwrap();
+        let name = path.file_name().unwrap();
+        transport::listen(folder.handle(), folder.path(), name).unwrap()
+    }
+
+    fn start() -> Running {
+        let home = tempfile::tempdir().unwrap();
+        fs::set_permissions(home.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        let path = home.path().join("socket");
+        let listener = listen_at(&path);
+        let place = SocketPlace::of(&Socket::at(&path)).unwrap();
+        let daemon = thread::spawn(|| {
+            let signals = Signals::new()?;
+            Daemon::new(OFTEN).serve(listener, signals, place)
+        });
+        Running {
+            _home: home,
+            path,
+            daemon,
+        }
+    }
+
+    impl Running {
+        fn ask(&self, request: &Buffer) -> (Word, Buffer) {
+            let deadline = monotonic_now() + Duration::from_secs(30);
+            let stream = Socket::at(&self.path).connect(deadline).unwrap().unwrap();
+            let (word, answer) = exchange(stream, request, deadline).unwrap().unwrap();
+            (word.unwrap(), answer)
+        }
+
+        fn count(&self) -> u64 {
+            let (_, answer) = self.ask(&compose_word(Word::Status).unwrap());
+            let status = message::read_status(&answer.as_slice()[HEADER..]);
+            status.unwrap().entries
+        }
+    }
+
+    fn stored() -> Buffer {
+        let credential = Credential::complete(Query {
+            protocol: Some(b"https".to_vec()),
+            host: Some(b"one.test".to_vec()),
+            username: Some("alice".into()),
+            password: Some(crate::secret::Secret::new(b"tok-one")),
+            ..Query::default()
+        });
+        let terms = message::Terms {
+            lifetime: crate::storage::memory::Lifetime {
+                timeout: Duration::from_secs(60),
+                max_age: Duration::from_secs(60),
+            },
+            condition: Condition::None,
+            position: crate::storage::Position::Newest,
+        };
+        compose(Word::Store, |out| {
+            message::push_store(&credential.unwrap(), terms, out)
+        })
+        .unwrap()
+    }
+
+    #[test]
+    fn a_socket_that_a_cleaner_removed_is_put_back_with_its_entries() {
+        let running = start();
+        running.ask(&stored());
+        for _ in 0..2 {
+            fs::remove_file(&running.path).unwrap();
+            let limit = monotonic_now() + Duration::from_secs(30);
+            while !running.path.exists() {
+                assert!(monotonic_now() < limit && !running.daemon.is_finished());
+                thread::sleep(OFTEN);
+            }
+            assert_eq!(running.count(), 1);
+        }
+        running.ask(&compose_word(Word::Stop).unwrap());
+        running.daemon.join().unwrap().unwrap();
+        assert!(!running.path.exists(), "it removes its new socket");
+    }
+
+    #[test]
+    fn a_daemon_whose_place_another_one_took_ends_and_leaves_the_socket() {
+        let running = start();
+        running.ask(&stored());
+        let other = listen_at(&running.path);
+        let inode = fs::metadata(&running.path).unwrap().ino();
+        running.daemon.join().unwrap().unwrap();
+        assert_eq!(fs::metadata(&running.path).unwrap().ino(), inode);
+        drop(other);
+    }
+
+    #[test]
+    fn while_a_client_starts_a_daemon_no_socket_is_put_back() {
+        let home = tempfile::tempdir().unwrap();
+        fs::set_permissions(home.path(), fs::Permissions::from_mode(0o700)).unwrap();
+        let path = home.path().join("socket");
+        let _listener = listen_at(&path);
+        let mut place = SocketPlace::of(&Socket::at(&path)).unwrap();
+        assert!(matches!(place.look(), Look::Ours));
+        fs::remove_file(&path).unwrap();
+        let folder = Folder::open(home.path()).unwrap().unwrap();
+        let none = Duration::ZERO;
+        let lock = folder.lock_in_turn("socket.lock", none, none).unwrap();
+        assert!(matches!(place.look(), Look::Busy) && !path.exists());
+        drop(lock);
+        assert!(matches!(place.look(), Look::PutBack(_)) && path.exists());
+        drop(home);
+        assert!(matches!(place.look(), Look::Lost), "the folder is gone");
     }
 }

@@ -47,7 +47,7 @@ pub fn connect(path: &Path, deadline: Duration) -> io::Result<Option<Stream>> {
         address_in(&folder, name)?
     };
     loop {
-        let socket = stream_socket(false)?;
+        let socket = stream_socket()?;
         match connect_to(&socket, &address) {
             Ok(()) => return Ok(Some(socket.into())),
             Err(Errno::NOENT | Errno::CONNREFUSED) => return Ok(None),
@@ -75,7 +75,8 @@ pub fn peer_is_us(stream: &Stream) -> io::Result<bool> {
     Ok(peer_uid(stream)? == effective_uid())
 }
 
-/// Listens at `name` in `folder`, whose path is `at`. The socket gets its name once it listens, and replaces an older one.
+/// Listens at `name` in `folder`, whose path is `at`. The socket gets its name once it listens, and replaces an older one. It
+/// does not block.
 pub fn listen(folder: &OpenFolder, at: &Path, name: &OsStr) -> io::Result<Listener> {
     let new = new_name(name);
     // Only a socket is a leftover. Any other file with this name stays, and binding fails.
@@ -85,7 +86,7 @@ pub fn listen(folder: &OpenFolder, at: &Path, name: &OsStr) -> io::Result<Listen
             _ => {}
         }
     }
-    let listener = stream_socket(true)?;
+    let listener = stream_socket()?;
     let address = SocketAddrUnix::new(at.join(&new)).or_else(|_| address_in(folder, &new))?;
     let usual = umask(Mode::from_raw_mode(0o177));
     let bound = bind(&listener, &address);
@@ -185,13 +186,12 @@ pub fn wait_any<'a>(
     Ok(ready)
 }
 
-/// Returns a new socket that no child process inherits.
+/// Returns a new socket that does not block and that no child process inherits.
 #[cfg(not(target_os = "macos"))]
-fn stream_socket(blocks: bool) -> io::Result<OwnedFd> {
+fn stream_socket() -> io::Result<OwnedFd> {
     use rustix::net::{SocketFlags, socket_with};
 
-    let mut flags = SocketFlags::CLOEXEC;
-    flags.set(SocketFlags::NONBLOCK, !blocks);
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
     let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
     Ok(socket)
 }
@@ -211,14 +211,15 @@ fn next_stream(listener: &Listener) -> io::Result<Stream> {
     Ok(stream)
 }
 
-/// Returns a new socket that no child process inherits, except one that another thread starts at the same moment.
+/// Returns a new socket that does not block. No child process inherits it, except one that another thread starts at the same
+/// moment.
 #[cfg(target_os = "macos")]
-fn stream_socket(blocks: bool) -> io::Result<OwnedFd> {
+fn stream_socket() -> io::Result<OwnedFd> {
     use rustix::io::{FdFlags, fcntl_setfd, ioctl_fionbio};
 
     let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
     fcntl_setfd(&socket, FdFlags::CLOEXEC)?;
-    ioctl_fionbio(&socket, !blocks)?;
+    ioctl_fionbio(&socket, true)?;
     Ok(socket)
 }
 
