@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::windows::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use windows_sys::Win32::Storage::FileSystem::{
     FILE_ATTRIBUTE_DIRECTORY, FILE_ATTRIBUTE_REPARSE_POINT, FILE_FLAG_BACKUP_SEMANTICS,
@@ -67,7 +67,7 @@ impl FileFacts {
     }
 
     /// Of the end of all links.
-    pub(super) fn of_end(path: &Path) -> io::Result<Self> {
+    fn of_end(path: &Path) -> io::Result<Self> {
         Self::of(&open_to_look(path, FILE_FLAG_BACKUP_SEMANTICS)?)
     }
 
@@ -153,6 +153,18 @@ fn open_to_look(path: &Path, flags: u32) -> io::Result<File> {
     options.custom_flags(flags).open(path)
 }
 
+/// Returns the nearest folder above `path` that is there, if it belongs to neither this user nor the system.
+pub fn stranger_above(path: &Path) -> Option<PathBuf> {
+    for above in path.ancestors().skip(1) {
+        match FileFacts::of_end(above) {
+            Ok(found) => return (!found.is_ours_or_roots()).then(|| above.to_path_buf()),
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound => {}
+            Err(_) => return None,
+        }
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -192,5 +204,11 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         fs::write(home.path().join("file"), b"").unwrap();
         assert!(!is_kernels(&File::open(home.path().join("file")).unwrap()));
+    }
+
+    #[test]
+    fn a_new_folder_of_ones_own_lies_in_no_strangers_folder() {
+        let home = tempfile::tempdir().unwrap();
+        assert_eq!(stranger_above(&home.path().join("none/at/all")), None);
     }
 }

@@ -1,10 +1,8 @@
 //! The owner of a file, and the rights of other users: read from its security descriptor.
 
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use super::facts::FileFacts;
 use super::user::User;
 
 /// The right to read the content or the list of names (MS-DTYP 2.4.3; "File Access Rights Constants"): `FILE_READ_DATA`,
@@ -162,18 +160,6 @@ pub fn own_sid() -> io::Result<&'static str> {
     Ok(OWN.get_or_init(|| own))
 }
 
-/// Returns the nearest folder above `path` that is there, if it belongs to neither this user nor the system.
-pub fn stranger_above(path: &Path) -> Option<PathBuf> {
-    for above in path.ancestors().skip(1) {
-        match FileFacts::of_end(above) {
-            Ok(found) => return (!found.is_ours_or_roots()).then(|| above.to_path_buf()),
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => {}
-            Err(_) => return None,
-        }
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::handles::descriptor_of;
@@ -288,12 +274,5 @@ mod tests {
         for length in 0..20 {
             assert_eq!(Access::parse(&whole[..length], USER), None, "{length}");
         }
-    }
-
-    #[test]
-    fn a_new_folder_of_ones_own_lies_in_no_strangers_folder() {
-        let home = tempfile::tempdir().unwrap();
-        assert_eq!(stranger_above(&home.path().join("none/at/all")), None);
-        assert!(own_sid().unwrap().starts_with("S-1-5-"));
     }
 }
