@@ -121,10 +121,11 @@ pub fn run(arguments: &[OsString]) -> i32 {
 }
 
 fn run_process(arguments: &[OsString]) -> ExitCode {
-    if let [word, socket] = arguments
+    if let [word, options @ .., socket] = arguments
         && word == message::COMMAND
+        && (options.is_empty() || options == [message::KEEP_SOCKET])
     {
-        return serve(socket);
+        return serve(socket, !options.is_empty());
     }
     if let Some(code) = background::answer(arguments) {
         return code;
@@ -138,8 +139,8 @@ fn run_process(arguments: &[OsString]) -> ExitCode {
 
 /// Runs the daemon. Not inlined, as [`run_for_people`].
 #[inline(never)]
-fn serve(socket: &OsStr) -> ExitCode {
-    match server::run(socket.as_ref()) {
+fn serve(socket: &OsStr, is_kept: bool) -> ExitCode {
+    match server::run(socket.as_ref(), is_kept) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => ui::last_words("cannot keep tokens in memory", &error),
     }

@@ -15,8 +15,10 @@ use crate::secret::Buffer;
 use crate::storage::memory::Lifetime;
 use crate::storage::{Listed, Position};
 
-/// The word of the command line that becomes the daemon. Only [`super::connect`] says it.
+/// The word of the command line that becomes the daemon. [`super::connect`] says it, and the systemd unit.
 pub const COMMAND: &str = "serve-memory";
+/// The option of [`COMMAND`] for a service manager: the socket's file stays when the daemon ends.
+pub const KEEP_SOCKET: &str = "--keep-socket";
 const USER_IS_TOKEN: &str = "user_is_token";
 const SECRETS: &str = "secrets";
 

@@ -26,11 +26,13 @@ pub(crate) struct SocketPlace {
     name: OsString,
     lock_name: OsString,
     identity: (u64, u64),
+    /// A service manager made the socket, goes on listening, and starts the next daemon.
+    is_kept: bool,
 }
 
 impl SocketPlace {
     /// Where the daemon's socket is now.
-    pub(crate) fn of(socket: &Socket) -> io::Result<Self> {
+    pub(crate) fn of(socket: &Socket, is_kept: bool) -> io::Result<Self> {
         let (folder, name, lock_name) = socket.parts().map_err(io::Error::other)?;
         let folder = Folder::open(folder).map_err(io::Error::other)?;
         let folder = folder.ok_or(ErrorKind::NotFound)?;
@@ -40,6 +42,7 @@ impl SocketPlace {
             name: name.to_os_string(),
             lock_name,
             identity,
+            is_kept,
         })
     }
 
@@ -66,6 +69,8 @@ impl SocketPlace {
         match (listener, identity) {
             (Ok(listener), Some(identity)) => {
                 self.identity = identity;
+                // The new socket is ours alone.
+                self.is_kept = false;
                 Look::PutBack(listener)
             }
             _ => Look::Lost,
@@ -76,9 +81,12 @@ impl SocketPlace {
         identity(&self.folder, &self.name) == Some(self.identity)
     }
 
-    /// Removes our socket, under the lock. Returns false if a client holds the lock. With `insists`, waits a while and
-    /// returns true without the lock; the next daemon replaces the socket.
+    /// Removes our socket, under the lock, if no service manager keeps it. Returns false if a client holds the lock. With
+    /// `insists`, waits a while and returns true without the lock; the next daemon replaces the socket.
     pub(crate) fn give_up(&self, insists: bool) -> bool {
+        if self.is_kept {
+            return true;
+        }
         let patience = if insists {
             Duration::from_secs(1)
         } else {

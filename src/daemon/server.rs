@@ -30,14 +30,14 @@ const ROUND: Duration = Duration::from_secs(60);
 const MOST_TOGETHER: usize = 64;
 
 /// Runs until it has no entries or a client asks it to stop. Standard input already listens at `socket`. Call this before
-/// anything is opened: it closes every other descriptor, since those are the caller's.
-pub fn run(socket: &Path) -> io::Result<()> {
+/// anything is opened: it closes every other descriptor, since those are the caller's. With `is_kept`, the socket's file stays.
+pub fn run(socket: &Path, is_kept: bool) -> io::Result<()> {
     platform::close_inherited();
     platform::harden();
     platform::leave_session();
     let listener = transport::listener_at_stdin(socket)?;
     let signals = Signals::new()?;
-    let place = SocketPlace::of(&Socket::at(socket))?;
+    let place = SocketPlace::of(&Socket::at(socket), is_kept)?;
     let daemon = Daemon::new(ROUND);
     platform::drop_program_pages();
     daemon.serve(listener, signals, place)
@@ -365,7 +365,7 @@ mod tests {
         fs::set_permissions(home.path(), fs::Permissions::from_mode(0o700)).unwrap();
         let path = home.path().join("socket");
         let listener = listen_at(&path);
-        let place = SocketPlace::of(&Socket::at(&path)).unwrap();
+        let place = SocketPlace::of(&Socket::at(&path), false).unwrap();
         let daemon = thread::spawn(|| {
             let signals = Signals::new()?;
             Daemon::new(OFTEN).serve(listener, signals, place)
@@ -449,7 +449,7 @@ mod tests {
         fs::set_permissions(home.path(), fs::Permissions::from_mode(0o700)).unwrap();
         let path = home.path().join("socket");
         let _listener = listen_at(&path);
-        let mut place = SocketPlace::of(&Socket::at(&path)).unwrap();
+        let mut place = SocketPlace::of(&Socket::at(&path), false).unwrap();
         assert!(matches!(place.look(), Look::Ours));
         fs::remove_file(&path).unwrap();
         let folder = Folder::open(home.path()).unwrap().unwrap();

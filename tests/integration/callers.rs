@@ -93,6 +93,31 @@ fn a_daemon_ends_when_told_to_whatever_the_caller_blocked() {
     assert!(ended);
 }
 
+/// As under systemd: its own socket would no longer be reached, and the file belongs to the manager.
+#[test]
+fn a_daemon_leaves_a_socket_that_it_must_keep() {
+    let sandbox = Sandbox::new();
+    let folder = sandbox.path("run/git-credential-pat");
+    fs::DirBuilder::new().mode(0o700).create(&folder).unwrap();
+    let socket = folder.join("socket");
+    let listener = UnixListener::bind(&socket).unwrap();
+    for _ in 0..2 {
+        let mut daemon = sandbox.command(PROGRAM);
+        let input = OwnedFd::from(listener.try_clone().unwrap());
+        daemon.args(["serve-memory", "--keep-socket"]).arg(&socket);
+        let mut daemon = Guard(daemon.stdin(input).spawn().unwrap());
+        sandbox.ask("cache status --json", b"").succeeded();
+        sandbox.ask("cache stop", b"").succeeded();
+        let mut status = None;
+        process::until_within(Duration::from_secs(10), || {
+            status = daemon.0.try_wait().unwrap();
+            status.is_some()
+        });
+        assert!(status.is_some_and(|status| status.success()), "{status:?}");
+        assert!(socket.exists());
+    }
+}
+
 /// Its input never ends here, and its ten seconds do.
 #[test]
 fn a_look_up_ends_in_time_whatever_the_caller_blocked() {
