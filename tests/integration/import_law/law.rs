@@ -128,7 +128,7 @@ pub fn judge(tree: &Tree, table: &Table) -> (Actual, Vec<String>) {
     (actual, found)
 }
 
-/// Reads all files except modules for tests only.
+/// Reads all files except modules for tests only, with their children.
 fn parse(tree: &Tree) -> Vec<Parsed<'_>> {
     let mut only_tests = BTreeSet::new();
     for (path, text) in &tree.0 {
@@ -139,7 +139,7 @@ fn parse(tree: &Tree) -> Vec<Parsed<'_>> {
     let mut files = Vec::new();
     for (path, text) in &tree.0 {
         let module = module_of(path);
-        if only_tests.contains(&module) {
+        if only_tests.iter().any(|parent| module.starts_with(parent)) {
             continue;
         }
         let code = code_of(text);
