@@ -334,8 +334,11 @@ impl Daemon {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
 mod tests {
+    // The name of a Windows pipe lasts as long as its daemon.
+    #![cfg(unix)]
+
     use std::fs;
     use std::os::unix::fs::{MetadataExt, PermissionsExt};
     use std::path::PathBuf;
