@@ -337,131 +337,132 @@ impl Daemon {
 #[cfg(test)]
 mod tests {
     // The name of a Windows pipe lasts as long as its daemon.
-    #![cfg(unix)]
+    #[cfg(unix)]
+    mod vanishing_socket {
+        use std::fs;
+        use std::os::unix::fs::{MetadataExt, PermissionsExt};
+        use std::path::PathBuf;
+        use std::thread::{self, JoinHandle};
 
-    use std::fs;
-    use std::os::unix::fs::{MetadataExt, PermissionsExt};
-    use std::path::PathBuf;
-    use std::thread::{self, JoinHandle};
+        use crate::credential::query::Query;
+        use crate::daemon::exchange::exchange;
+        use crate::daemon::server::*;
+        use crate::files::owned::Folder;
 
-    use super::super::exchange::exchange;
-    use super::*;
-    use crate::credential::query::Query;
-    use crate::files::owned::Folder;
+        const OFTEN: Duration = Duration::from_millis(5);
 
-    const OFTEN: Duration = Duration::from_millis(5);
-
-    struct Running {
-        _home: tempfile::TempDir,
-        path: PathBuf,
-        daemon: JoinHandle<io::Result<()>>,
-    }
-
-    fn listen_at(path: &Path) -> Listener {
-        let folder = Folder::open(path.parent().unwrap()).unwrap().unwrap();
-        let name = path.file_name().unwrap();
-        transport::listen(folder.handle(), folder.path(), name).unwrap()
-    }
-
-    fn start() -> Running {
-        let home = tempfile::tempdir().unwrap();
-        fs::set_permissions(home.path(), fs::Permissions::from_mode(0o700)).unwrap();
-        let path = home.path().join("socket");
-        let listener = listen_at(&path);
-        let place = SocketPlace::of(&Socket::at(&path), false).unwrap();
-        let daemon = thread::spawn(|| {
-            let signals = Signals::new()?;
-            Daemon::new(OFTEN).serve(listener, signals, place)
-        });
-        Running {
-            _home: home,
-            path,
-            daemon,
-        }
-    }
-
-    impl Running {
-        fn ask(&self, request: &Buffer) -> (Word, Buffer) {
-            let deadline = monotonic_now() + Duration::from_secs(30);
-            let stream = Socket::at(&self.path).connect(deadline).unwrap().unwrap();
-            let (word, answer) = exchange(stream, request, deadline).unwrap().unwrap();
-            (word.unwrap(), answer)
+        struct Running {
+            _home: tempfile::TempDir,
+            path: PathBuf,
+            daemon: JoinHandle<io::Result<()>>,
         }
 
-        fn count(&self) -> u64 {
-            let (_, answer) = self.ask(&compose_word(Word::Status).unwrap());
-            let status = message::read_status(&answer.as_slice()[HEADER..]);
-            status.unwrap().entries
+        fn listen_at(path: &Path) -> Listener {
+            let folder = Folder::open(path.parent().unwrap()).unwrap().unwrap();
+            let name = path.file_name().unwrap();
+            transport::listen(folder.handle(), folder.path(), name).unwrap()
         }
-    }
 
-    fn stored() -> Buffer {
-        let credential = Credential::complete(Query {
-            protocol: Some(b"https".to_vec()),
-            host: Some(b"one.test".to_vec()),
-            username: Some("alice".into()),
-            password: Some(crate::secret::Secret::new(b"tok-one")),
-            ..Query::default()
-        });
-        let terms = message::Terms {
-            lifetime: crate::storage::memory::Lifetime {
-                timeout: Duration::from_secs(60),
-                max_age: Duration::from_secs(60),
-            },
-            condition: Condition::None,
-            position: crate::storage::Position::Newest,
-        };
-        compose(Word::Store, |out| {
-            message::push_store(&credential.unwrap(), terms, out)
-        })
-        .unwrap()
-    }
-
-    #[test]
-    fn a_socket_that_a_cleaner_removed_is_put_back_with_its_entries() {
-        let running = start();
-        running.ask(&stored());
-        for _ in 0..2 {
-            fs::remove_file(&running.path).unwrap();
-            let limit = monotonic_now() + Duration::from_secs(30);
-            while !running.path.exists() {
-                assert!(monotonic_now() < limit && !running.daemon.is_finished());
-                thread::sleep(OFTEN);
+        fn start() -> Running {
+            let home = tempfile::tempdir().unwrap();
+            fs::set_permissions(home.path(), fs::Permissions::from_mode(0o700)).unwrap();
+            let path = home.path().join("socket");
+            let listener = listen_at(&path);
+            let place = SocketPlace::of(&Socket::at(&path), false).unwrap();
+            let daemon = thread::spawn(|| {
+                let signals = Signals::new()?;
+                Daemon::new(OFTEN).serve(listener, signals, place)
+            });
+            Running {
+                _home: home,
+                path,
+                daemon,
             }
-            assert_eq!(running.count(), 1);
         }
-        running.ask(&compose_word(Word::Stop).unwrap());
-        running.daemon.join().unwrap().unwrap();
-        assert!(!running.path.exists(), "it removes its new socket");
-    }
 
-    #[test]
-    fn a_daemon_whose_place_another_one_took_ends_and_leaves_the_socket() {
-        let running = start();
-        running.ask(&stored());
-        let other = listen_at(&running.path);
-        let inode = fs::metadata(&running.path).unwrap().ino();
-        running.daemon.join().unwrap().unwrap();
-        assert_eq!(fs::metadata(&running.path).unwrap().ino(), inode);
-        drop(other);
-    }
+        impl Running {
+            fn ask(&self, request: &Buffer) -> (Word, Buffer) {
+                let deadline = monotonic_now() + Duration::from_secs(30);
+                let stream = Socket::at(&self.path).connect(deadline).unwrap().unwrap();
+                let (word, answer) = exchange(stream, request, deadline).unwrap().unwrap();
+                (word.unwrap(), answer)
+            }
 
-    #[test]
-    fn while_a_client_starts_a_daemon_no_socket_is_put_back() {
-        let home = tempfile::tempdir().unwrap();
-        fs::set_permissions(home.path(), fs::Permissions::from_mode(0o700)).unwrap();
-        let path = home.path().join("socket");
-        let _listener = listen_at(&path);
-        let mut place = SocketPlace::of(&Socket::at(&path), false).unwrap();
-        assert!(matches!(place.look(), Look::Ours));
-        fs::remove_file(&path).unwrap();
-        let folder = Folder::open(home.path()).unwrap().unwrap();
-        let none = Duration::ZERO;
-        let lock = folder.lock_in_turn("socket.lock", none, none).unwrap();
-        assert!(matches!(place.look(), Look::Busy) && !path.exists());
-        drop(lock);
-        assert!(matches!(place.look(), Look::PutBack(_)) && path.exists());
-        drop(home);
-        assert!(matches!(place.look(), Look::Lost), "the folder is gone");
+            fn count(&self) -> u64 {
+                let (_, answer) = self.ask(&compose_word(Word::Status).unwrap());
+                let status = message::read_status(&answer.as_slice()[HEADER..]);
+                status.unwrap().entries
+            }
+        }
+
+        fn stored() -> Buffer {
+            let credential = Credential::complete(Query {
+                protocol: Some(b"https".to_vec()),
+                host: Some(b"one.test".to_vec()),
+                username: Some("alice".into()),
+                password: Some(crate::secret::Secret::new(b"tok-one")),
+                ..Query::default()
+            });
+            let terms = message::Terms {
+                lifetime: crate::storage::memory::Lifetime {
+                    timeout: Duration::from_secs(60),
+                    max_age: Duration::from_secs(60),
+                },
+                condition: Condition::None,
+                position: crate::storage::Position::Newest,
+            };
+            compose(Word::Store, |out| {
+                message::push_store(&credential.unwrap(), terms, out)
+            })
+            .unwrap()
+        }
+
+        #[test]
+        fn a_socket_that_a_cleaner_removed_is_put_back_with_its_entries() {
+            let running = start();
+            running.ask(&stored());
+            for _ in 0..2 {
+                fs::remove_file(&running.path).unwrap();
+                let limit = monotonic_now() + Duration::from_secs(30);
+                while !running.path.exists() {
+                    assert!(monotonic_now() < limit && !running.daemon.is_finished());
+                    thread::sleep(OFTEN);
+                }
+                assert_eq!(running.count(), 1);
+            }
+            running.ask(&compose_word(Word::Stop).unwrap());
+            running.daemon.join().unwrap().unwrap();
+            assert!(!running.path.exists(), "it removes its new socket");
+        }
+
+        #[test]
+        fn a_daemon_whose_place_another_one_took_ends_and_leaves_the_socket() {
+            let running = start();
+            running.ask(&stored());
+            let other = listen_at(&running.path);
+            let inode = fs::metadata(&running.path).unwrap().ino();
+            running.daemon.join().unwrap().unwrap();
+            assert_eq!(fs::metadata(&running.path).unwrap().ino(), inode);
+            drop(other);
+        }
+
+        #[test]
+        fn while_a_client_starts_a_daemon_no_socket_is_put_back() {
+            let home = tempfile::tempdir().unwrap();
+            fs::set_permissions(home.path(), fs::Permissions::from_mode(0o700)).unwrap();
+            let path = home.path().join("socket");
+            let _listener = listen_at(&path);
+            let mut place = SocketPlace::of(&Socket::at(&path), false).unwrap();
+            assert!(matches!(place.look(), Look::Ours));
+            fs::remove_file(&path).unwrap();
+            let folder = Folder::open(home.path()).unwrap().unwrap();
+            let none = Duration::ZERO;
+            let lock = folder.lock_in_turn("socket.lock", none, none).unwrap();
+            assert!(matches!(place.look(), Look::Busy) && !path.exists());
+            drop(lock);
+            assert!(matches!(place.look(), Look::PutBack(_)) && path.exists());
+            drop(home);
+            assert!(matches!(place.look(), Look::Lost), "the folder is gone");
+        }
     }
 }
