@@ -235,9 +235,12 @@ pub fn command_line() -> clap::Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::testing::DRIVE;
     use crate::storage::StorageKind;
 
+    /// `/` begins an absolute path.
     fn words(line: &str) -> Vec<OsString> {
+        let line = line.replace('/', &format!("{DRIVE}/"));
         line.split(' ').map(OsString::from).collect()
     }
 

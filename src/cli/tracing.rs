@@ -152,6 +152,7 @@ fn line(time: Duration, process: u32, passed: Duration, event: &Event) -> String
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::testing::DRIVE;
 
     fn shown(text: &str) -> String {
         let time = Duration::new(86_400 * 3 + 12 * 3600 + 3 * 60 + 4, 123_456_789);
@@ -197,6 +198,7 @@ mod tests {
 
     #[test]
     fn the_variable_reads_as_gits_own() {
+        let path = format!("{DRIVE}/a/b");
         for (value, expected) in [
             (None, TraceChoice::Off),
             (Some(""), TraceChoice::Off),
@@ -206,7 +208,7 @@ mod tests {
             (Some("1"), TraceChoice::ToError),
             (Some("true"), TraceChoice::ToError),
             (Some("TRUE"), TraceChoice::ToError),
-            (Some("/a/b"), TraceChoice::ToFile("/a/b".into())),
+            (Some(&*path), TraceChoice::ToFile((&*path).into())),
             (Some("a/b"), TraceChoice::Unknown),
             (Some("~/trace"), TraceChoice::Unknown),
             (Some("yes"), TraceChoice::Unknown),

@@ -90,6 +90,7 @@ mod tests {
     use super::*;
     use crate::config::host::{HostRule, HostUrl};
     use crate::forge;
+    use crate::platform::testing::DRIVE;
     use crate::storage::StorageKind;
 
     fn parsed(text: &str) -> Result<Written, String> {
@@ -98,12 +99,12 @@ mod tests {
 
     #[test]
     fn reads_every_setting() {
-        let written = parsed(
-            "storage = ['memory', 'file']\n[memory]\ntimeout = '8h'\nmax_age = 90\n[file]\npath = '/p'\n\
+        let written = parsed(&format!(
+            "storage = ['memory', 'file']\n[memory]\ntimeout = '8h'\nmax_age = 90\n[file]\npath = '{DRIVE}/p'\n\
              [warn]\nbefore = '14d'\nevery = '0'\n[lookup]\nenabled = false\n\
              [[host]]\nurl = 'https://Git.corp.test:8443/'\nforge = 'gitlab'\nlifetime = '90d'\n\
              [[host]]\nurl = 'https://two.test'\n",
-        )
+        ))
         .unwrap();
         assert_eq!(
             written.storage,
@@ -115,7 +116,7 @@ mod tests {
         );
         assert_eq!(written.memory.max_age.unwrap().0, Duration::from_secs(90));
         let file = written.file.path.unwrap().into_inner();
-        assert_eq!(file, PathBuf::from("/p"));
+        assert_eq!(file, PathBuf::from(format!("{DRIVE}/p")));
         assert_eq!(
             written.warn.before.unwrap().0,
             Duration::from_secs(14 * 86_400)

@@ -320,6 +320,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(windows, ignore = "real Windows: wine has no git")]
     fn contexts_apply_as_both_gits_have_them() {
         let home = tempfile::tempdir().unwrap();
         for context in CONTEXTS {
@@ -373,6 +374,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(windows, ignore = "real Windows: wine has no git")]
     fn a_context_with_any_character_applies_as_both_gits_have_it() {
         let home = tempfile::tempdir().unwrap();
         for form in [Key::context as fn(&Key) -> Vec<u8>, raw] {
@@ -412,6 +414,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(windows, ignore = "real Windows: wine has no git")]
     fn of_several_settings_the_one_counts_that_both_gits_take() {
         let home = tempfile::tempdir().unwrap();
         let url = "https://alice@one.test/acme/r.git";

@@ -84,7 +84,17 @@ fn after_home(text: &str) -> Option<&str> {
 pub fn is_ours(value: &OsStr) -> bool {
     let words = words(value).unwrap_or_default();
     let first = words.first().map_or("", String::as_str);
-    first == "pat" || Path::new(&first).file_name() == Some(OsStr::new(PROGRAM))
+    let name = Path::new(&first).file_name().and_then(OsStr::to_str);
+    let name = name.map(|name| name.strip_suffix(".exe").unwrap_or(name));
+    first == "pat" || name == Some(PROGRAM)
+}
+
+/// The rest of a path behind the letter of a drive, such as `C:`.
+fn after_drive(path: &str) -> &str {
+    match path.split_once(':') {
+        Some((drive, rest)) if drive.len() == 1 => rest,
+        _ => path,
+    }
 }
 
 /// What may be shown of another helper's value: which program it runs. The rest may hold a password.
@@ -103,7 +113,7 @@ pub fn named(value: &OsStr) -> String {
         Some(mut words) if !words.is_empty() => (words.remove(0), words.is_empty()),
         _ => (String::new(), false),
     };
-    let is_path = Path::new(&first).is_absolute() && !first.contains(['=', '@', ':']);
+    let is_path = Path::new(&first).is_absolute() && !after_drive(&first).contains(['=', '@', ':']);
     let is_whole = is_path || first.chars().all(|c| is_harmless(&c));
     let first = if is_whole && !first.is_empty() {
         first
@@ -120,6 +130,7 @@ pub fn named(value: &OsStr) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::testing::DRIVE;
     use crate::terminal::escape::shell_word;
 
     #[test]
@@ -130,6 +141,7 @@ mod tests {
             "/with\\ space/git-credential-pat",
             "!'/with space/git-credential-pat' --timeout 5",
             "pat",
+            "'C:/with space/git-credential-pat.exe' --timeout 5",
             "pat --storage file",
         ] {
             assert!(is_ours(value.as_ref()), "{value}");
@@ -148,10 +160,15 @@ mod tests {
 
     #[test]
     fn of_another_helper_only_the_program_is_told() {
+        let in_folder = format!("{DRIVE}/opt/a\\ b/helper");
+        let whole = format!("{DRIVE}/opt/a b/helper");
+        assert_eq!(
+            named(format!("{DRIVE}/usr/git core/x").as_ref()),
+            format!("{DRIVE}/usr/git …")
+        );
         for (value, shown) in [
             ("store", "store"),
-            ("/usr/lib/git core/x", "/usr/lib/git …"),
-            ("/opt/a\\ b/helper", "/opt/a b/helper"),
+            (&*in_folder, &*whole),
             ("store --file made-up-Secret", "store …"),
             (
                 "!f() { echo username=u; echo password=made-up-Secret; }; f",

@@ -268,8 +268,8 @@ mod tests {
         };
         let all: (&str, &[u8]) = ("all_proxy", b"p:2");
         assert_eq!(proxy(&[("https_proxy", b""), all]), None);
-        let garbage = proxy(&[("https_proxy", b"\xff:1"), all]);
-        assert_eq!(garbage.as_deref(), Some("http://\u{fffd}:1"));
+        let garbage = proxy(&[("https_proxy", b"\xff"), all]);
+        assert_eq!(garbage.as_deref(), Some("http://\u{fffd}:1080"));
     }
 
     #[test]

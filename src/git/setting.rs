@@ -33,9 +33,10 @@ impl Setting {
 impl Setting {
     /// A setting of the user's own configuration.
     pub(crate) fn global(key: &str, value: &str) -> Self {
+        use crate::platform::testing::DRIVE;
         Self {
             scope: "global".to_owned(),
-            origin: "/home/octocat/.gitconfig".to_owned(),
+            origin: format!("{DRIVE}/home/octocat/.gitconfig"),
             key: key.into(),
             value: value.into(),
             is_bare: false,

@@ -320,16 +320,19 @@ impl Copied {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::testing::DRIVE;
 
     #[test]
     fn sources_have_words() {
+        let path = |path: &str| PathBuf::from(format!("{DRIVE}{path}"));
         for (text, source) in [
             ("gh", Source::Gh),
             ("git-store", Source::GitStore(None)),
-            ("git-store:/a:b", Source::GitStore(Some("/a:b".into()))),
-            ("netrc:/n", Source::Netrc(Some("/n".into()))),
+            ("git-store:/a:b", Source::GitStore(Some(path("/a:b")))),
+            ("netrc:/n", Source::Netrc(Some(path("/n")))),
             ("env:GITHUB_TOKEN", Source::Variable("GITHUB_TOKEN".into())),
         ] {
+            let text = text.replace('/', &format!("{DRIVE}/"));
             assert_eq!(text.parse(), Ok(source), "{text}");
         }
         for text in [

@@ -219,6 +219,7 @@ mod tests {
     use super::*;
     use crate::config::choice::Choice;
     use crate::neighbour::registry::Source;
+    use crate::platform::testing::DRIVE;
 
     fn completed(line: &str) -> Vec<String> {
         let words: Vec<String> = line.split(' ').map(str::to_owned).collect();
@@ -279,7 +280,7 @@ mod tests {
         for source in SOURCES {
             let whole = match source {
                 "env:" => "env:NAME".to_owned(),
-                _ if source.ends_with(':') => format!("{source}/path"),
+                _ if source.ends_with(':') => format!("{source}{DRIVE}/path"),
                 _ => source.to_owned(),
             };
             assert!(whole.parse::<Source>().is_ok(), "{source}");

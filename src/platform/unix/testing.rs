@@ -6,6 +6,9 @@ use std::path::Path;
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
+/// The start of an absolute path, before its first `/`.
+pub const DRIVE: &str = "";
+
 pub fn set_mode(path: impl AsRef<Path>, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }

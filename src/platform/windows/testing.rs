@@ -8,6 +8,9 @@ use super::facts::FileFacts;
 use super::handles;
 use super::owners::own_sid;
 
+/// The start of an absolute path, before its first `/`.
+pub const DRIVE: &str = "C:";
+
 /// What a digit of a mode allows, in a folder without and with the sticky bit.
 const RIGHTS: [(u32, u32, u32); 3] = [
     (0o4, 0x0012_0089, 0x0012_0089),
