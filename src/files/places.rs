@@ -65,17 +65,28 @@ pub struct Foreign {
     pub config: PathBuf,
     /// `XDG_CACHE_HOME`, or `~/.cache`.
     pub cache: PathBuf,
+    /// `XDG_CONFIG_HOME`, or the system's own: `%LOCALAPPDATA%`, `~/Library/Application Support` (adrg/xdg).
+    pub local: PathBuf,
+    /// `%AppData%` on Windows, unless `XDG_CONFIG_HOME` is set.
+    pub roaming: Option<PathBuf>,
 }
 
 impl Foreign {
     /// By the environment.
     pub fn find() -> Result<Self, NoHome> {
         refuse_relative_home(env::var_os("HOME").as_deref())?;
-        let home = BaseDirs::new().ok_or(NoHome)?.home_dir().to_path_buf();
+        let base = BaseDirs::new().ok_or(NoHome)?;
+        let home = base.home_dir().to_path_buf();
+        let xdg = named_folder("XDG_CONFIG_HOME");
         let named = |name, default| named_folder(name).unwrap_or_else(|| home.join(default));
         Ok(Self {
             config: named("XDG_CONFIG_HOME", ".config"),
             cache: named("XDG_CACHE_HOME", ".cache"),
+            roaming: match &xdg {
+                None if !FOLLOWS_XDG => named_folder("AppData"),
+                _ => None,
+            },
+            local: xdg.unwrap_or_else(|| base.config_local_dir().to_path_buf()),
             home,
         })
     }

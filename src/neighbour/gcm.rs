@@ -1,5 +1,7 @@
-//! Git Credential Manager: items of the Secret Service, and its store of plaintext files (git-ecosystem/
-//! git-credential-manager: `SecretServiceCollection.cs`, `PlaintextCredentialStore.cs`).
+//! Git Credential Manager: items of the system's keychain, and its store of plaintext files (git-ecosystem/
+//! git-credential-manager: `SecretServiceCollection.cs`, `WindowsCredentialManager.cs`, `PlaintextCredentialStore.cs`).
+//!
+//! On Windows its items without a namespace of their own are git's: the keychain lists them as entries.
 
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -190,7 +192,7 @@ fn is_renewal(said: &Query) -> bool {
 mod tests {
     use super::*;
     use crate::platform::testing::{give_away, make_link, make_pipe};
-    use crate::storage::keychain::tests::empty;
+    use crate::storage::keychain::tests::{empty, of_windows};
 
     fn gcm() -> (tempfile::TempDir, Gcm) {
         let home = tempfile::tempdir().unwrap();
@@ -297,6 +299,35 @@ mod tests {
         write(&gcm, "https/bitbucket.org/bob.credential", renewal);
         let reading = gcm.read();
         assert_eq!((reading.found.len(), reading.skipped.count), (0, 0));
+    }
+
+    #[test]
+    fn items_of_windows_with_a_namespace_are_read_and_removed() {
+        let items = [
+            ["work:https://one.test", "alice", "tok-one"],
+            ["work:https://bob_corp@one.test", "bob@corp", "tok-two"],
+            ["git:https://one.test", "alice", "tok-of-the-keychain"],
+            [
+                "work:https://refresh_token.one.test",
+                "alice",
+                "tok-renewal",
+            ],
+        ];
+        let keychain = Rc::new(of_windows(&[], &items));
+        let gcm = Gcm::at(Vec::new(), keychain, vec![b"work".to_vec()]);
+        let reading = gcm.read();
+        assert_eq!((reading.found.len(), reading.skipped.count), (2, 0));
+        for found in &reading.found {
+            assert_eq!(found.credential.key.url(), b"https://one.test");
+            assert_eq!(gcm.remove(found).unwrap(), 1);
+        }
+        let users = reading
+            .found
+            .iter()
+            .map(|found| found.credential.key.username.clone());
+        let users: Vec<_> = users.flatten().collect();
+        assert!(users.contains(&"alice".into()) && users.contains(&"bob@corp".into()));
+        assert!(gcm.read().found.is_empty());
     }
 
     #[test]

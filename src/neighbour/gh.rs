@@ -125,7 +125,7 @@ fn active<'a>(document: &'a Document, host: &[u8]) -> &'a [u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::keychain::tests::empty;
+    use crate::storage::keychain::tests::{empty, of_windows};
 
     const SEVERAL: &str = "github.com:\n    users:\n        alice:\n            oauth_token: tok-alice\n        bob:\n            oauth_token: tok-bob\n    git_protocol: https\n    user: alice\n    oauth_token: tok-alice\nghe.test:\n    user: carol\n    oauth_token: tok-carol\n    git_protocol: ssh\nkeyring.test:\n    users:\n        dave:\n    user: dave\n";
 
@@ -164,6 +164,31 @@ mod tests {
             ]
         );
         assert_eq!(reading.skipped.count, 0);
+    }
+
+    /// On Windows an item's name ends with the user, and the item of the active user has none.
+    #[test]
+    fn items_of_windows_are_read_and_removed() {
+        let (_home, _, mut gh) =
+            gh("github.com:\n    user: alice\n    users:\n        alice:\n        bob:\n");
+        let items = [
+            ["gh:github.com:", "", "tok-alice"],
+            ["gh:github.com:alice", "alice", "tok-alice"],
+            ["gh:github.com:bob", "bob", "tok-bob"],
+        ];
+        gh.keychain = Rc::new(of_windows(&items, &[]));
+        let reading = gh.read();
+        let [alice, same, bob] = &reading.found[..] else {
+            panic!("{reading:?}");
+        };
+        assert!(alice.is_same(same), "twice, as two items");
+        assert_eq!(bob.credential.key.username, Some("bob".into()));
+        assert_eq!(bob.secret().unwrap().expose(), b"tok-bob");
+        for found in [alice, same, bob] {
+            assert_eq!(gh.remove(found).unwrap(), 1);
+            assert_eq!(gh.remove(found).unwrap(), 0, "gone");
+        }
+        assert!(gh.read().found.is_empty());
     }
 
     #[test]

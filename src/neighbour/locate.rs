@@ -24,10 +24,13 @@ pub(super) fn netrc(folders: &Foreign) -> PathBuf {
     named_folder("NETRC").unwrap_or_else(|| folders.home.join(".netrc"))
 }
 
-/// gh's `hosts.yml`.
+/// gh's `hosts.yml` (cli/go-gh: `pkg/config`, `ConfigDir`).
 pub(super) fn gh(folders: &Foreign) -> PathBuf {
-    let folder = named_folder("GH_CONFIG_DIR").unwrap_or_else(|| folders.config.join("gh"));
-    folder.join("hosts.yml")
+    let on_windows = || Some(folders.roaming.as_ref()?.join("GitHub CLI"));
+    let folder = named_folder("GH_CONFIG_DIR").or_else(on_windows);
+    folder
+        .unwrap_or_else(|| folders.config.join("gh"))
+        .join("hosts.yml")
 }
 
 /// glab's `config.yml`. The folder of its first versions comes before the one of the XDG specification.
@@ -36,7 +39,7 @@ pub(super) fn glab(folders: &Foreign) -> PathBuf {
     let folder = match named_folder("GLAB_CONFIG_DIR") {
         Some(named) => named,
         None if first.join("config.yml").exists() => first,
-        None => folders.config.join("glab-cli"),
+        None => folders.local.join("glab-cli"),
     };
     folder.join("config.yml")
 }

@@ -369,6 +369,11 @@ pub(crate) mod tests {
         })
     }
 
+    /// A Credential Manager of Windows with these items: target, user, secret. `utf8`: of gh; `wide`: of GCM.
+    pub(crate) fn of_windows(utf8: &[[&str; 3]], wide: &[[&str; 3]]) -> Keychain {
+        native::credential_manager::tests::with(utf8, wide)
+    }
+
     fn wanted() -> Query {
         Query {
             protocol: Some(b"https".to_vec()),

@@ -3,7 +3,7 @@
 #[cfg(not(any(windows, unix)))]
 mod absent;
 #[cfg(any(windows, test))]
-mod credential_manager;
+pub(super) mod credential_manager;
 #[cfg(any(target_os = "macos", test))]
 mod internet_passwords;
 #[cfg(all(unix, not(target_os = "macos")))]

@@ -15,7 +15,7 @@ mod generic;
 mod programs;
 mod target;
 #[cfg(test)]
-mod tests;
+pub(in crate::storage::keychain) mod tests;
 
 use std::cell::Cell;
 use std::collections::HashMap;

@@ -76,6 +76,17 @@ fn of(items: impl IntoIterator<Item = GenericCredential>) -> FakeStore {
     store
 }
 
+/// A Credential Manager with items of gh and GCM: target, user, and secret in UTF-8 or UTF-16.
+pub(in crate::storage::keychain) fn with(utf8: &[[&str; 3]], wide: &[[&str; 3]]) -> Keychain {
+    let utf8 = utf8
+        .iter()
+        .map(|[target, user, secret]| blank(target, user, secret.as_bytes()));
+    let wide = wide
+        .iter()
+        .map(|[target, user, secret]| gcm(target, user, secret));
+    keychain(&of(utf8.chain(wide)))
+}
+
 /// `URL` with a user: `https://me@one.test:1/a`.
 fn query(url: &str) -> Query {
     let (protocol, rest) = url.split_once("://").unwrap();
