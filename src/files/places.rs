@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use directories::{BaseDirs, ProjectDirs};
 use sha2::{Digest, Sha256};
 
-use crate::platform::{FOLLOWS_XDG, FileFacts, host_name};
+use crate::platform::{FOLLOWS_XDG, FileFacts, host_name, session_folder};
 
 /// The name of our folder in each of the user's folders.
 const PROGRAM: &str = "git-credential-pat";
@@ -117,9 +117,11 @@ fn xdg(variable: &str) -> Option<PathBuf> {
     Some(named_folder(variable)?.join(PROGRAM))
 }
 
-/// `XDG_RUNTIME_DIR`, if it is what its specification promises: a folder of ours, closed to others.
+/// `XDG_RUNTIME_DIR`, or the system's own folder of this kind, if it is what the specification promises: a folder of ours, closed to
+/// others.
 fn runtime_folder() -> Option<PathBuf> {
-    let folder = PathBuf::from(env::var_os("XDG_RUNTIME_DIR")?);
+    let named = env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+    let folder = named.or_else(session_folder)?;
     let found = FileFacts::of_path(&folder).ok()?;
     let is_ours = found.is_folder() && found.is_ours() && !found.is_open_to_others();
     (is_ours && folder.is_absolute()).then_some(folder)

@@ -1,5 +1,7 @@
 //! Unix. All that is public here is the face of this room: another system needs the same names.
 
+#[cfg(target_os = "macos")]
+mod apple;
 mod echo;
 mod folder;
 mod kernel_files;
@@ -30,7 +32,7 @@ pub use self::process::{
     close_inherited, descriptor_limit, effective_uid, end_group, host_name, is_root, leave_session,
     monotonic_now, own_group, signal_of, start_own, unix_now,
 };
-pub use self::session::{FOLLOWS_XDG, ROOT, URL_OPENER, is_graphical, open_url};
+pub use self::session::{FOLLOWS_XDG, ROOT, URL_OPENER, is_graphical, open_url, session_folder};
 pub use self::signals::{DeferredSignals, Signals, end_after};
 pub use self::start::begin;
 pub use self::streams::{

@@ -18,8 +18,10 @@ use rustix::process::{Pid, Resource, Signal, geteuid, getrlimit, kill_process_gr
 pub fn monotonic_now() -> Duration {
     #[cfg(target_os = "linux")]
     const CLOCK: libc::clockid_t = libc::CLOCK_BOOTTIME;
-    // On macOS this clock goes on while the machine sleeps (clock_gettime(3)).
-    #[cfg(not(target_os = "linux"))]
+    // It goes on while the machine sleeps, and no change of the wall clock moves it (clock_gettime(3) of macOS).
+    #[cfg(target_os = "macos")]
+    const CLOCK: libc::clockid_t = libc::CLOCK_MONOTONIC_RAW;
+    #[cfg(not(any(target_os = "linux", target_os = "macos")))]
     const CLOCK: libc::clockid_t = libc::CLOCK_MONOTONIC;
     read_clock(CLOCK)
 }

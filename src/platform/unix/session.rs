@@ -1,8 +1,9 @@
 //! The session of the user: whether a person can see a window, and how to open a URL.
 
+#[cfg(not(target_os = "macos"))]
 use std::env;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Whether programs of this system keep their files where the XDG base directory specification says.
@@ -19,13 +20,27 @@ pub const URL_OPENER: &str = if cfg!(target_os = "macos") {
 };
 
 /// Whether a window can appear in front of a person.
+#[cfg(not(target_os = "macos"))]
 pub fn is_graphical() -> bool {
     let has = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
-    if cfg!(target_os = "macos") {
-        !has("SSH_CONNECTION")
-    } else {
-        has("DISPLAY") || has("WAYLAND_DISPLAY")
-    }
+    has("DISPLAY") || has("WAYLAND_DISPLAY")
+}
+
+/// As above. A shell in `tmux` keeps the session of its first start, so its variables tell nothing.
+#[cfg(target_os = "macos")]
+pub fn is_graphical() -> bool {
+    super::apple::is_graphical()
+}
+
+/// The folder for sockets where `XDG_RUNTIME_DIR` names none; `None`: this system has none.
+#[cfg(not(target_os = "macos"))]
+pub fn session_folder() -> Option<PathBuf> {
+    None
+}
+
+#[cfg(target_os = "macos")]
+pub fn session_folder() -> Option<PathBuf> {
+    super::apple::cache_folder()
 }
 
 /// Starts `program` for a URL and does not wait. It gets a process group of its own, which Ctrl-C does not reach.

@@ -33,7 +33,7 @@ pub use self::process::{
     close_inherited, end_group, host_name, is_root, leave_session, monotonic_now, own_group,
     signal_of, unix_now,
 };
-pub use self::session::{FOLLOWS_XDG, ROOT, URL_OPENER, is_graphical, open_url};
+pub use self::session::{FOLLOWS_XDG, ROOT, URL_OPENER, is_graphical, open_url, session_folder};
 pub use self::signals::{DeferredSignals, Signals, end_after};
 pub use self::spawn::start_own;
 pub use self::start::begin;

@@ -3,7 +3,7 @@
 
 use std::env;
 use std::os::windows::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use windows_sys::Win32::System::StationsAndDesktops::{
@@ -22,6 +22,11 @@ pub const URL_OPENER: &str = "explorer.exe";
 
 /// A person sees the windows of this station (`USEROBJECTFLAGS`).
 const WSF_VISIBLE: u32 = 1;
+
+/// The folder for sockets where `XDG_RUNTIME_DIR` names none: the name of a pipe needs no folder.
+pub fn session_folder() -> Option<PathBuf> {
+    None
+}
 
 /// Whether a window can appear in front of a person: not for a service, and not for a shell that came over SSH.
 pub fn is_graphical() -> bool {
