@@ -22,7 +22,7 @@ pub fn cut(path: &Path, choose: impl FnOnce(&[u8]) -> Vec<Range<usize>>) -> Resu
 }
 
 fn cut_at(end: &Path, choose: impl FnOnce(&[u8]) -> Vec<Range<usize>>) -> Result<usize, Error> {
-    let Some(mut lock) = GitLock::take(end, false)? else {
+    let Some((mut lock, mut new)) = GitLock::take(end, false)? else {
         return Ok(0);
     };
     let Some((bytes, old)) = lock.located.read()? else {
@@ -36,16 +36,16 @@ fn cut_at(end: &Path, choose: impl FnOnce(&[u8]) -> Vec<Range<usize>>) -> Result
     let written = (|| {
         let mut start = 0;
         for stretch in &stretches {
-            lock.file.write_all(&bytes[start..stretch.start])?;
+            new.write_all(&bytes[start..stretch.start])?;
             start = stretch.end;
         }
-        lock.file.write_all(&bytes[start..])?;
-        permissions::carry_over(&old, &lock.file)?;
-        lock.file.sync_all()
+        new.write_all(&bytes[start..])?;
+        permissions::carry_over(&old, &new)?;
+        new.sync_all()
     })();
     written.map_err(|cause| lock.located.failed("write", cause))?;
-    // Not every file system replaces an open file.
-    drop(old);
+    // Not every file system renames or replaces an open file.
+    drop((old, new));
     let is_replaced = lock.take_the_place_of(bytes)?;
     Ok(if is_replaced { stretches.len() } else { 0 })
 }
@@ -57,7 +57,7 @@ pub fn replace(path: &Path, before: Option<&[u8]>, after: &[u8]) -> Result<bool,
 }
 
 fn replace_at(end: &Path, before: Option<&[u8]>, after: &[u8]) -> Result<bool, Error> {
-    let Some(mut lock) = GitLock::take(end, false)? else {
+    let Some((mut lock, mut new)) = GitLock::take(end, false)? else {
         return Err(Error::missing(end.parent().unwrap_or(end)));
     };
     let old = lock.located.read()?;
@@ -65,14 +65,14 @@ fn replace_at(end: &Path, before: Option<&[u8]>, after: &[u8]) -> Result<bool, E
         return Ok(false);
     }
     let written = (|| {
-        lock.file.write_all(after)?;
+        new.write_all(after)?;
         if let Some((_, old)) = &old {
-            permissions::carry_over(old, &lock.file)?;
+            permissions::carry_over(old, &new)?;
         }
-        lock.file.sync_all()
+        new.sync_all()
     })();
     written.map_err(|cause| lock.located.failed("write", cause))?;
-    drop(old);
+    drop((old, new));
     match before {
         Some(before) => lock.take_the_place_of(before),
         None => lock.take_a_free_place(),

@@ -19,18 +19,19 @@ const SWAPS: usize = 4;
 /// drop, unless it replaced the file. Signals that would end this process and leave the lock are deferred.
 pub struct GitLock {
     pub(crate) located: Located,
-    /// The file as created: another program may replace it.
-    pub file: File,
     name: OsString,
+    /// [`FileFacts::identity`] of the file as created: another program may replace it.
+    created: (u64, u64),
     is_used: bool,
     // Dropped last: a deferred signal may end the process.
     _deferred: DeferredSignals,
 }
 
 impl GitLock {
-    /// Locks a file that is no link; `None` if its folder does not exist. The mode of a new file is 0666 less the
-    /// umask, as git's; a replacement is 0600 until it gets the mode of its file.
-    pub fn take(path: &Path, is_new: bool) -> Result<Option<Self>, Error> {
+    /// Locks a file that is no link; `None` if its folder does not exist. Returns the new content's file too, which is closed before
+    /// it is renamed or git replaces it: not every file system renames an open file. The mode of a new file is 0666 less the umask,
+    /// as git's; a replacement is 0600 until it gets the mode of its file.
+    pub fn take(path: &Path, is_new: bool) -> Result<Option<(Self, File)>, Error> {
         let Some(located) = Located::find(path)? else {
             return Ok(None);
         };
@@ -40,13 +41,17 @@ impl GitLock {
             let deferred = DeferredSignals::begin();
             match located.folder.create_file(&name, !is_new) {
                 Ok(file) => {
-                    return Ok(Some(Self {
+                    let mut lock = Self {
                         located,
-                        file,
                         name,
+                        created: (0, 0),
                         is_used: false,
                         _deferred: deferred,
-                    }));
+                    };
+                    let found = FileFacts::of(&file);
+                    let found = found.map_err(|cause| lock.located.failed("look at", cause))?;
+                    lock.created = found.identity();
+                    return Ok(Some((lock, file)));
                 }
                 Err(cause) if cause.kind() != io::ErrorKind::AlreadyExists => {
                     return Err(located.failed("lock", cause));
@@ -126,9 +131,8 @@ impl GitLock {
 
     /// Whether the lock's name is that of the file that was created for it.
     fn is_ours(&self) -> bool {
-        let created = FileFacts::of(&self.file).map(|found| found.identity());
         let named = self.located.folder.facts_of(&self.name);
-        created.is_ok_and(|created| named.is_ok_and(|named| named.identity() == created))
+        named.is_ok_and(|named| named.identity() == self.created)
     }
 
     fn sync_folder(&self) -> Result<(), Error> {

@@ -107,14 +107,17 @@ impl FileFacts {
     }
 
     /// False: every other user counts, see [`Self::is_writable_by_all`].
+    #[allow(clippy::unused_self, reason = "Unix asks the file")]
     pub fn is_writable_by_group(&self) -> bool {
         false
     }
 
+    #[allow(clippy::unused_self, reason = "Unix asks the file")]
     pub fn has_private_group(&self) -> bool {
         false
     }
 
+    #[allow(clippy::unused_self, reason = "Unix asks the file")]
     pub fn is_unmapped_roots(&self) -> bool {
         false
     }

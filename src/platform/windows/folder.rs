@@ -215,7 +215,11 @@ impl OpenFolder {
     }
 
     /// Swaps the names of two files in one step. Returns false: the system cannot.
-    #[allow(clippy::unused_self)]
+    #[allow(
+        clippy::unused_self,
+        clippy::unnecessary_wraps,
+        reason = "Unix may fail"
+    )]
     pub fn exchange(&self, _: &OsStr, _: &OsStr) -> io::Result<bool> {
         Ok(false)
     }
@@ -227,7 +231,11 @@ impl OpenFolder {
     }
 
     /// Does nothing: NTFS writes the names in its journal. After a power cut the old file may be back, whole.
-    #[allow(clippy::unused_self)]
+    #[allow(
+        clippy::unused_self,
+        clippy::unnecessary_wraps,
+        reason = "Unix may fail"
+    )]
     pub fn sync(&self) -> io::Result<()> {
         Ok(())
     }
@@ -385,6 +393,39 @@ mod tests {
         let mut text = String::new();
         held.read_to_string(&mut text).unwrap();
         assert_eq!(text, "old");
+    }
+
+    #[test]
+    #[ignore = "real Windows: wine keeps the name while the file is open"]
+    fn the_name_of_a_removed_file_is_free_at_once() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = folder_in(&home);
+        write(&folder, "file", "old");
+        let _held = folder.open_file("file".as_ref()).unwrap();
+        folder.remove("file".as_ref()).unwrap();
+        write(&folder, "file", "new");
+        assert_eq!(read(&folder, "file"), "new");
+    }
+
+    #[test]
+    #[ignore = "real Windows: wine hands down no rights"]
+    fn a_private_file_takes_no_rights_from_its_folder() {
+        let home = tempfile::tempdir().unwrap();
+        let user = own_sid().unwrap();
+        let text = format!("D:P(A;OICI;FA;;;{user})(A;OICI;FA;;;WD)");
+        let list = handles::open_for_list(home.path()).unwrap();
+        handles::set_access_list(&list, &handles::descriptor_of(&text)).unwrap();
+        let folder = OpenFolder::open(home.path()).unwrap();
+        for (name, is_private) in [("private", true), ("shared", false)] {
+            let file = folder.create_file(name.as_ref(), is_private).unwrap();
+            let found = FileFacts::of(&file).unwrap();
+            assert_eq!(found.is_open_to_others(), !is_private, "{found:?}");
+        }
+        make_private_folders(&home.path().join("own/inner")).unwrap();
+        let inner = OpenFolder::open(&home.path().join("own/inner")).unwrap();
+        // A folder of ours hands down what it has.
+        let file = inner.create_file("file".as_ref(), false).unwrap();
+        assert!(!FileFacts::of(&file).unwrap().is_open_to_others());
     }
 
     #[test]

@@ -46,6 +46,13 @@ mod tests {
     use super::*;
     use crate::platform::{FileFacts, OpenFolder};
 
+    /// The entries of a descriptor, and what follows them.
+    fn list_of(file: &File) -> Vec<u8> {
+        let descriptor = descriptor(file).unwrap();
+        let start = u32::from_le_bytes(descriptor[16..20].try_into().unwrap());
+        descriptor[start as usize..].to_vec()
+    }
+
     #[test]
     fn the_new_file_has_the_list_of_the_old_one() {
         let home = tempfile::tempdir().unwrap();
@@ -56,7 +63,7 @@ mod tests {
             let old = fs::File::open(home.path().join(old)).unwrap();
             let new = folder.create_file("new".as_ref(), true).unwrap();
             carry_over(&old, &new).unwrap();
-            assert_eq!(descriptor(&new).unwrap(), descriptor(&old).unwrap());
+            assert_eq!(list_of(&new), list_of(&old));
             assert!(FileFacts::of(&new).unwrap().is_ours());
             drop(new);
             folder.remove("new".as_ref()).unwrap();

@@ -46,12 +46,6 @@ fn standard(stream: u32) -> StandardStream {
 }
 
 impl StandardStream {
-    /// A test's own stream.
-    #[cfg(test)]
-    pub fn of(file: &'static impl std::os::windows::io::AsRawHandle) -> Self {
-        Self(file.as_raw_handle())
-    }
-
     /// Whether it is a console, or a terminal of Cygwin's or MSYS2's.
     pub fn is_terminal(self) -> bool {
         !self.0.is_null() && self.handle().is_terminal()

@@ -1,7 +1,7 @@
 //! A new version of a configuration file: made under git's own lock, and put in place in one move.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Seek, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use super::failure::Error;
@@ -24,7 +24,8 @@ impl Draft {
         let target = followed(path)?;
         let is_new = read(&target)?.is_none();
         let lock = GitLock::take(&target, is_new)?;
-        let lock = lock.ok_or_else(|| system("lock", path, io::ErrorKind::NotFound.into()))?;
+        // Closed at once: git replaces the file.
+        let (lock, _) = lock.ok_or_else(|| system("lock", path, io::ErrorKind::NotFound.into()))?;
         let before = read(&target)?;
         let mut draft = Self {
             target,
@@ -46,13 +47,11 @@ impl Draft {
         Ok(read(&self.path())?.unwrap_or_default())
     }
 
-    /// Makes `bytes` the content. Only before git has changed the draft: git puts another file in its place.
+    /// Makes `bytes` the content.
     pub(super) fn write(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        let file = &mut self.lock.file;
-        let written = file
-            .set_len(0)
-            .and_then(|()| file.rewind())
-            .and_then(|()| file.write_all(bytes));
+        let mut options = OpenOptions::new();
+        let file = options.write(true).truncate(true).open(self.path());
+        let written = file.and_then(|mut file| file.write_all(bytes));
         Ok(written.map_err(|cause| system("write", &self.path(), cause))?)
     }
 
