@@ -371,7 +371,7 @@ pub(crate) mod tests {
 
     /// A Credential Manager of Windows with these items: target, user, secret. `utf8`: of gh; `wide`: of GCM.
     pub(crate) fn of_windows(utf8: &[[&str; 3]], wide: &[[&str; 3]]) -> Keychain {
-        native::credential_manager::tests::with(utf8, wide)
+        native::credential_manager::of_items(utf8, wide)
     }
 
     fn wanted() -> Query {

@@ -15,7 +15,7 @@ mod generic;
 mod programs;
 mod target;
 #[cfg(test)]
-pub(in crate::storage::keychain) mod tests;
+mod tests;
 
 use std::cell::Cell;
 use std::collections::HashMap;
@@ -25,6 +25,8 @@ use zeroize::Zeroizing;
 use self::failure::{check_limits, not_lasting, not_text, occupied};
 use self::generic::{ErrorCode, GenericCredential, GenericStore, LOCAL_MACHINE};
 use self::target::{ItemOwner, plain};
+#[cfg(test)]
+pub(in crate::storage::keychain) use self::tests::with as of_items;
 use crate::storage::keychain::attributes::{SCHEMA, Schema, Seen};
 use crate::storage::keychain::items::{Item, ItemAttributes, ItemResult, ItemStore};
 
