@@ -28,8 +28,35 @@ pub struct Gcm {
     folders: Vec<PathBuf>,
     keychain: Rc<Keychain>,
     namespaces: Vec<Vec<u8>>,
-    /// Its store of gpg files, which only gpg reads.
-    pub(super) encrypted: Option<PathBuf>,
+    /// Its stores of encrypted files, which are not read.
+    pub(super) encrypted: Vec<EncryptedStore>,
+}
+
+/// Files with the layout of the plaintext store, encrypted.
+#[derive(Debug)]
+pub(super) struct EncryptedStore {
+    folder: PathBuf,
+    problem: &'static str,
+    hint: &'static str,
+}
+
+impl EncryptedStore {
+    pub(super) fn gpg(folder: PathBuf) -> Self {
+        Self {
+            folder,
+            problem: "Git Credential Manager encrypts its files with gpg",
+            hint: "the first line that 'pass show' prints of an entry is its token: give that to 'git credential-pat login'",
+        }
+    }
+
+    /// The data protection of Windows (`DpapiCredentialStore.cs`).
+    pub(super) fn dpapi(folder: PathBuf) -> Self {
+        Self {
+            folder,
+            problem: "Git Credential Manager encrypts its files with DPAPI",
+            hint: "'git credential-manager get' prints the token of a URL: give that to 'git credential-pat login'",
+        }
+    }
 }
 
 impl Gcm {
@@ -41,21 +68,28 @@ impl Gcm {
             folders,
             keychain,
             namespaces,
-            encrypted: None,
+            encrypted: Vec::new(),
         }
     }
 
-    /// The folders of gpg files that are there: `STORE/NAMESPACE/https`, and for `http`.
-    fn encrypted(&self) -> Vec<PathBuf> {
-        let mut folders = Vec::new();
-        if let Some(store) = &self.encrypted {
+    /// The folders of encrypted files that are there: `STORE/NAMESPACE/https`, and for `http`.
+    fn encrypted(&self) -> Vec<Error> {
+        let mut found = Vec::new();
+        for store in &self.encrypted {
             for namespace in &self.namespaces {
-                let below = store.join(os_str(namespace));
-                folders.extend(["https", "http"].map(|protocol| below.join(protocol)));
+                let below = store.folder.join(os_str(namespace));
+                let folders = ["https", "http"].map(|protocol| below.join(protocol));
+                for path in folders.into_iter().filter(|folder| folder.is_dir()) {
+                    let (problem, hint) = (store.problem, store.hint);
+                    found.push(Error::Encrypted {
+                        path,
+                        problem,
+                        hint,
+                    });
+                }
             }
         }
-        folders.retain(|folder| folder.is_dir());
-        folders
+        found
     }
 
     fn read_folder(&self, folder: &Path, depth: usize, left: &mut usize, reading: &mut Reading) {
@@ -107,13 +141,7 @@ impl Neighbour for Gcm {
         for folder in &self.folders {
             self.read_folder(folder, 0, &mut left, &mut reading);
         }
-        for path in self.encrypted() {
-            reading.troubles.push(Error::Encrypted {
-                path,
-                problem: "Git Credential Manager encrypts its files with gpg",
-                hint: "the first line that 'pass show' prints of an entry is its token: give that to 'git credential-pat login'",
-            });
-        }
+        reading.troubles.extend(self.encrypted());
         reading
     }
 
@@ -263,11 +291,11 @@ mod tests {
     }
 
     #[test]
-    fn a_store_of_gpg_files_is_named() {
+    fn stores_of_encrypted_files_are_named() {
         let (home, mut gcm) = gcm();
         let store = home.path().join("pass");
         std::fs::create_dir_all(store.join("git/notes")).unwrap();
-        gcm.encrypted = Some(store.clone());
+        gcm.encrypted = vec![EncryptedStore::gpg(store.clone())];
         assert!(gcm.read().troubles.is_empty(), "entries of the user's own");
         let folder = store.join("git/https");
         std::fs::create_dir(&folder).unwrap();
@@ -276,7 +304,10 @@ mod tests {
             panic!("{troubles:?}");
         };
         assert_eq!(path, &folder);
-        assert!(trouble.hint().is_some());
+        assert!(trouble.hint().unwrap().contains("pass show"));
+        gcm.encrypted = vec![EncryptedStore::dpapi(store)];
+        let trouble = gcm.read().troubles.pop().unwrap();
+        assert!(trouble.to_string().ends_with("with DPAPI"), "{trouble}");
     }
 
     #[test]

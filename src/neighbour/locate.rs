@@ -74,11 +74,38 @@ pub(super) fn gcm_namespaces() -> Vec<Vec<u8>> {
 
 /// The folder of GCM's gpg files, if GCM is set to use gpg.
 pub(super) fn gcm_gpg(home: &Path) -> Option<PathBuf> {
+    let folder = || home.join(".password-store");
+    gcm_store(
+        "gpg",
+        ("PASSWORD_STORE_DIR", "gpgPassStorePath"),
+        home,
+        folder,
+    )
+}
+
+/// The folder of the files that GCM encrypts with the data protection of Windows, if GCM is set to.
+pub(super) fn gcm_dpapi(home: &Path) -> Option<PathBuf> {
+    let folder = || home.join(".gcm").join("dpapi_store");
+    gcm_store(
+        "dpapi",
+        ("GCM_DPAPI_STORE_PATH", "dpapiStorePath"),
+        home,
+        folder,
+    )
+}
+
+/// The folder of the store `kind` of GCM: by `variable`, by git's setting, or the usual one. `None`: GCM is not set to use it.
+fn gcm_store(
+    kind: &str,
+    (variable, setting): (&str, &'static str),
+    home: &Path,
+    usual: impl FnOnce() -> PathBuf,
+) -> Option<PathBuf> {
     let kinds = gcm_settings("GCM_CREDENTIAL_STORE", "credentialStore");
-    if !kinds.iter().any(|kind| kind.eq_ignore_ascii_case("gpg")) {
+    if !kinds.iter().any(|set| set.eq_ignore_ascii_case(kind)) {
         return None;
     }
-    let told = || gcm_folders_in_git("gpgPassStorePath", home).into_iter();
-    let named = named_folder("PASSWORD_STORE_DIR").or_else(|| told().next());
-    Some(named.unwrap_or_else(|| home.join(".password-store")))
+    let told = || gcm_folders_in_git(setting, home).into_iter();
+    let named = named_folder(variable).or_else(|| told().next());
+    Some(named.unwrap_or_else(usual))
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::configured::configured;
 use super::environment::Environment;
-use super::gcm::Gcm;
+use super::gcm::{EncryptedStore, Gcm};
 use super::gh::Gh;
 use super::git_cache::GitCache;
 use super::git_store::GitStore;
@@ -184,7 +184,9 @@ impl Neighbours {
                 }
                 Source::Gcm => {
                     let mut gcm = Gcm::at(locate::gcm(home), keychain, locate::gcm_namespaces());
-                    gcm.encrypted = locate::gcm_gpg(home);
+                    let gpg = locate::gcm_gpg(home).map(EncryptedStore::gpg);
+                    let dpapi = locate::gcm_dpapi(home).map(EncryptedStore::dpapi);
+                    gcm.encrypted = gpg.into_iter().chain(dpapi).collect();
                     Box::new(gcm)
                 }
                 Source::GitCache => {
