@@ -4,6 +4,8 @@ use std::env;
 use std::ffi::OsStr;
 use std::path::Path;
 
+use crate::terminal::escape::shell_word;
+
 /// The program's name, wherever it is installed.
 pub const PROGRAM: &str = "git-credential-pat";
 
@@ -79,6 +81,33 @@ fn after_home(text: &str) -> Option<&str> {
     (!goes_on).then_some(rest)
 }
 
+/// Returns the value that runs `words`: the absolute path of a program, and its arguments.
+///
+/// A path of Windows gets forward slashes. With a space or another special character it is quoted after `!`, as git tells the path
+/// of a program by its first characters, and takes `'C:/…'` for the name of a command of its own (`credential.c`).
+pub fn value_of(words: &[&str]) -> String {
+    let mut value = Vec::new();
+    for (at, word) in words.iter().enumerate() {
+        value.push(match windows_path(word).filter(|_| at == 0) {
+            Some(path) if is_plain_path(&path) => path,
+            Some(path) => format!("!'{}'", path.replace('\'', r"'\''")),
+            None => shell_word(word.as_bytes()),
+        });
+    }
+    value.join(" ")
+}
+
+/// Returns the path with forward slashes if it begins with a drive or with the name of a server.
+fn windows_path(path: &str) -> Option<String> {
+    let is_whole = after_drive(path).len() < path.len() || path.starts_with(r"\\");
+    is_whole.then(|| path.replace('\\', "/"))
+}
+
+fn is_plain_path(path: &str) -> bool {
+    path.chars()
+        .all(|c| c.is_ascii_alphanumeric() || "-_./:+".contains(c))
+}
+
 /// Whether a value runs this program, from any folder and with any options. Without a path git puts `git credential-`
 /// before it (gitcredentials(7)).
 pub fn is_ours(value: &OsStr) -> bool {
@@ -131,7 +160,6 @@ pub fn named(value: &OsStr) -> String {
 mod tests {
     use super::*;
     use crate::platform::testing::DRIVE;
-    use crate::terminal::escape::shell_word;
 
     #[test]
     fn knows_its_own_lines() {
@@ -198,6 +226,48 @@ mod tests {
             for home in [None, Some("/h")] {
                 assert_eq!(split(&value, home).unwrap(), ["first", word], "{value}");
             }
+        }
+    }
+
+    #[test]
+    fn a_path_of_windows_is_quoted_as_git_and_its_shell_read_it() {
+        for (words, expected) in [
+            (
+                &[
+                    r"C:\Program Files\git-credential-pat.exe",
+                    "--timeout",
+                    "8h",
+                ][..],
+                "!'C:/Program Files/git-credential-pat.exe' --timeout 8h",
+            ),
+            (
+                &[r"C:\Users\O'Brien\git-credential-pat.exe"],
+                r"!'C:/Users/O'\''Brien/git-credential-pat.exe'",
+            ),
+            (
+                &[r"C:\bin\git-credential-pat.exe", "--file", r"D:\my tokens"],
+                r"C:/bin/git-credential-pat.exe --file D:\\my\ tokens",
+            ),
+            (
+                &[r"C:\Dokumente (alt)\ü\git-credential-pat.exe"],
+                "!'C:/Dokumente (alt)/ü/git-credential-pat.exe'",
+            ),
+            (
+                &[r"\\server\share\git-credential-pat.exe"],
+                "//server/share/git-credential-pat.exe",
+            ),
+            (
+                &["/opt/a b/git-credential-pat"],
+                r"/opt/a\ b/git-credential-pat",
+            ),
+        ] {
+            let value = value_of(words);
+            assert_eq!(value, expected);
+            assert!(is_ours(value.as_ref()), "{value}");
+            let read = split(&value, None).unwrap();
+            let path = read[0].replace('/', r"\");
+            assert_eq!(path, words[0].replace('/', r"\"), "{value}");
+            assert_eq!(read[1..], words[1..], "{value}");
         }
     }
 

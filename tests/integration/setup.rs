@@ -967,6 +967,54 @@ fn the_systems_file_is_the_one_that_git_writes() {
     }
 }
 
+/// Apple's git names the scope of its own file `unknown`. Homebrew's and Windows' name theirs in the system's.
+#[test]
+fn the_helper_that_a_system_brings_is_named_and_replaced() {
+    for (helper, scope) in [
+        ("osxkeychain", "unknown"),
+        ("osxkeychain", "system"),
+        ("manager", "system"),
+        ("helper-selector", "system"),
+    ] {
+        let sandbox = Sandbox::new();
+        let file = sandbox.path("share/git-core/gitconfig");
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        let text = format!("[credential]\n\thelper = {helper}\n");
+        put(&file, Some(&text));
+        let (folder, path) = (sandbox.path("bin"), std::env::var("PATH").unwrap());
+        fs::create_dir_all(&folder).unwrap();
+        let script = format!(
+            "#!/bin/sh\nPATH='{path}'\n\
+             case $* in *--show-scope*) git \"$@\" | sed -z 's/^system$/{scope}/' ;; *) exec git \"$@\" ;; esac\n",
+        );
+        let program = folder.join("git");
+        fs::write(&program, script).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        let run = |words: &str| {
+            let mut command = sandbox.helper(words);
+            command.env("PATH", format!("{}:{path}", folder.display()));
+            command.env("GIT_CONFIG_SYSTEM", &file);
+            command.env_remove("GIT_CONFIG_NOSYSTEM");
+            process::run(&mut command, b"")
+        };
+        let warned = run("setup").succeeded();
+        let warning = format!("git asks another helper too: {helper}");
+        assert!(warned.stderr.contains(&warning), "{warned:?}");
+        let doctor = run("doctor");
+        let place = format!("{helper}' ({scope}, {})", file.display());
+        assert!(doctor.text().contains(&place), "{doctor:?}");
+        let replaced = run("setup --replace").succeeded();
+        assert!(!replaced.stderr.contains(helper), "{replaced:?}");
+        let doctor = run("doctor");
+        assert!(!doctor.text().contains(helper), "{doctor:?}");
+        assert!(
+            doctor.text().contains("git asks this helper first (global"),
+            "{doctor:?}"
+        );
+        assert_eq!(is(&file), Some(text), "it is not changed");
+    }
+}
+
 #[test]
 fn who_may_not_write_the_systems_file_is_told_what_to_do() {
     // Not even root makes a file there.

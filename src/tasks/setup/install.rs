@@ -15,10 +15,10 @@ use crate::credential::query::Query;
 use crate::credential::username::Username;
 use crate::files::owned::Folder;
 use crate::files::{self, system};
-use crate::git::helper_line::{PROGRAM, is_ours};
+use crate::git::helper_line::{PROGRAM, is_ours, value_of};
 use crate::git::key_of;
 use crate::platform::stranger_above;
-use crate::terminal::escape::{is_plain, safe, shell_word};
+use crate::terminal::escape::{is_plain, safe};
 
 /// The protocols for which git asks helpers: over HTTP and FTP, for certificates and proxies (`http.c`), and in git-send-email
 /// and git-imap-send.
@@ -47,14 +47,12 @@ pub fn key(url: Option<&Query>) -> Result<OsString, Error> {
 pub fn helper_value(flags: &Flags) -> Result<OsString, Error> {
     let mut words = vec![program()?.into_os_string()];
     words.extend(flags.arguments());
-    let mut value = Vec::new();
+    let mut texts = Vec::new();
     for word in &words {
-        if !word.to_str().is_some_and(|text| text.chars().all(is_plain)) {
-            return Err(Error::Invisible);
-        }
-        value.push(shell_word(word.as_encoded_bytes()));
+        let text = word.to_str().filter(|text| text.chars().all(is_plain));
+        texts.push(text.ok_or(Error::Invisible)?);
     }
-    Ok(value.join(" ").into())
+    Ok(value_of(&texts).into())
 }
 
 /// Returns a path to this program that an upgrade keeps: the one on PATH if it leads here, else where the program is.
@@ -63,7 +61,7 @@ pub(super) fn program() -> Result<PathBuf, Error> {
     let real = fs::canonicalize(&own).map_err(|cause| system("find", &own, cause))?;
     let path = env::var_os("PATH").unwrap_or_default();
     for folder in env::split_paths(&path) {
-        let program = folder.join(PROGRAM);
+        let program = folder.join(format!("{PROGRAM}{}", env::consts::EXE_SUFFIX));
         if folder.is_absolute() && fs::canonicalize(&program).is_ok_and(|found| found == real) {
             return Ok(program);
         }
