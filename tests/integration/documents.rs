@@ -109,7 +109,9 @@ fn source() -> String {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                collect(&path, source);
+                if path.file_name().is_some_and(|name| name != "tests") {
+                    collect(&path, source);
+                }
                 continue;
             }
             let text = fs::read_to_string(&path).unwrap();
