@@ -8,13 +8,14 @@ use std::os::unix::fs::FileTypeExt;
 use std::path::Path;
 
 use rustix::fs::{
-    Access, AtFlags, CWD, FileType, Mode, OFlags, RawMode, RenameFlags, Stat, access, fstat,
-    linkat, openat, renameat, renameat_with, statat, unlinkat,
+    Access, AtFlags, CWD, FileType, Mode, OFlags, RawMode, Stat, access, fstat, linkat, openat,
+    renameat, statat, unlinkat,
 };
 use rustix::io::Errno;
 
 use super::owners::{is_private_group, is_roots_unmapped};
 use super::process::effective_uid;
+use super::rename;
 
 /// Mode bits of other users: any use, and writing.
 const ALL_USE: RawMode = 0o077;
@@ -202,7 +203,7 @@ impl OpenFolder {
 
     /// Swaps the names of two files in one step. Returns false if the file system cannot.
     pub fn exchange(&self, one: &OsStr, other: &OsStr) -> io::Result<bool> {
-        match renameat_with(&self.0, one, &self.0, other, RenameFlags::EXCHANGE) {
+        match rename::exchange(&self.0, one, other) {
             Ok(()) => Ok(true),
             Err(error) if is_unknown(error) => Ok(false),
             Err(error) => Err(error.into()),
@@ -211,7 +212,7 @@ impl OpenFolder {
 
     /// Renames a file to a name that is free. Fails with `AlreadyExists` otherwise.
     pub fn rename_to_free(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
-        match renameat_with(&self.0, from, &self.0, to, RenameFlags::NOREPLACE) {
+        match rename::to_free(&self.0, from, to) {
             Err(error) if is_unknown(error) => {
                 linkat(&self.0, from, &self.0, to, AtFlags::empty())?;
                 self.remove(from)
@@ -226,7 +227,7 @@ impl OpenFolder {
     }
 }
 
-/// Whether a file system does not know the flags of renameat2(2).
+/// Whether a system or a file system does not know the flags of renameat2(2).
 fn is_unknown(error: Errno) -> bool {
     [Errno::INVAL, Errno::NOSYS, Errno::OPNOTSUPP].contains(&error)
 }

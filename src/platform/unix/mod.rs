@@ -11,6 +11,7 @@ mod owners;
 mod peer;
 pub mod permissions;
 mod process;
+mod rename;
 mod session;
 mod signals;
 mod start;

@@ -36,8 +36,8 @@ const IN_USE: [u32; 3] = [
     ERROR_SHARING_VIOLATION,
     ERROR_LOCK_VIOLATION,
 ];
-/// The pauses are 1, 2, 4, 8, then 16 ms: about a second in all.
-const ATTEMPTS: u32 = 64;
+/// The pauses are 1, 2, 4 … ms: about a second in all.
+const ATTEMPTS: u32 = 10;
 
 /// Opens a file for reading, through links. Fails for the name of a device. The server of a pipe learns this user's name only.
 pub fn open_any(path: &Path) -> io::Result<File> {
@@ -266,7 +266,7 @@ fn patiently<T>(numbers: &[u32], mut act: impl FnMut() -> io::Result<T>) -> io::
     for attempt in 0..ATTEMPTS {
         match act() {
             Err(cause) if handles::is_one_of(&cause, numbers) => {
-                thread::sleep(Duration::from_millis(1 << attempt.min(4)));
+                thread::sleep(Duration::from_millis(1 << attempt));
             }
             done => return done,
         }

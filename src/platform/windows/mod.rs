@@ -1,4 +1,9 @@
 //! Windows. The public names are the same as those of the room for Unix.
+#![allow(
+    clippy::unnecessary_wraps,
+    clippy::unused_self,
+    reason = "the face of Unix"
+)]
 
 mod console;
 mod echo;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 use std::os::windows::fs::{symlink_dir, symlink_file};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::facts::FileFacts;
 use super::handles;
@@ -49,8 +49,6 @@ pub fn mode(path: impl AsRef<Path>) -> u32 {
 /// Needs a right that administrators have.
 pub fn make_link(target: impl AsRef<Path>, link: impl AsRef<Path>) {
     let (target, link) = (target.as_ref(), link.as_ref());
-    // The target of a link is not read as other paths are: `/` separates nothing in it.
-    let target: &Path = &target.components().collect::<PathBuf>();
     let whole = link.parent().unwrap().join(target);
     if whole.is_dir() {
         symlink_dir(target, link).unwrap();

@@ -39,6 +39,7 @@ struct CredentialManager<S>(S);
 
 /// Opens the user's Credential Manager. No prompt can appear, so neither argument matters.
 #[cfg(windows)]
+#[allow(clippy::unnecessary_wraps, reason = "the face of the Secret Service")]
 pub(crate) fn open(
     _patience: std::time::Duration,
     _prompts: &std::sync::Arc<crate::storage::keychain::deadline::Prompts>,
