@@ -84,9 +84,27 @@ system("tar", "-C", unpacked.to_s, "--strip-components=1", "-xzf", archive.to_s,
 Dir.chdir(unpacked) { GitCredentialPat.new.install }
 raise "nothing is said" if GitCredentialPat.new.caveats.empty?
 
+# What `cargo binstall` asks for, with its names filled in.
+package = JSON.parse(`cargo metadata --no-deps --locked --format-version 1`)["packages"].first
+binstall = package["metadata"]["binstall"]
+machine = SYSTEM.to_s.split("-").first
+filled = lambda do |template|
+  { "name" => package["name"], "version" => package["version"], "target-arch" => machine, "repo" => "", "bin" => package["name"],
+    "archive-suffix" => "" }.reduce(template) { |text, (word, value)| text.gsub("{ #{word} }", value) }
+end
+override = SYSTEM.to_s == "macos" ? binstall["overrides"]["cfg(target_os = \"macos\")"] : {}
+chosen = binstall.merge(override)
+raise "cargo binstall asks for another archive" unless archive.basename(".tar.gz").to_s == File.basename(filled.(chosen["pkg-url"]))
+
+names = IO.popen(["tar", "-tzf", archive.to_s], &:readlines).map(&:chomp)
+raise "cargo binstall looks for another program" unless names.include?(filled.(chosen["bin-dir"]))
+
 scoop = JSON.parse((OUT / "scoop/git-credential-pat.json").read)
 windows = scoop.dig("architecture", "64bit")
 zip = released(windows["url"], windows["hash"])
+machine = "x86_64"
+windows_binstall = binstall["overrides"]["cfg(windows)"]
+raise "cargo binstall asks for another zip" unless zip.basename(".zip").to_s == File.basename(filled.(windows_binstall["pkg-url"]))
 raise "Scoop looks into another folder" unless windows["extract_dir"] == zip.basename(".zip").to_s
 
 winget = (OUT / "winget").children.to_h do |file|
