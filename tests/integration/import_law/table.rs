@@ -40,7 +40,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
     ("protocol", &["credential", "git", "secret"]),
     ("storage", &["credential", "files", "terminal", "trace"]),
     ("files", &["platform", "secret", "terminal"]),
-    ("git", &["credential", "platform", "secret", "trace"]),
+    ("git", &["credential", "platform", "secret", "terminal", "trace"]),
     ("credential", &["platform", "secret", "terminal", "time"]),
     ("trace", &["platform"]),
     ("terminal", &["platform", "secret"]),
