@@ -256,9 +256,12 @@ mod tests {
             ("ge", &[]),
         ] {
             let mut found = completed(line);
-            // `nothing-known` is no command: commands are offered, and none of git's.
-            if line == "nothing-known " {
-                found.retain(|word| word == "get");
+            match line {
+                // No command: commands are offered, and none of git's.
+                "nothing-known " => found.retain(|word| word == "get"),
+                // The user's own keychain may have entries.
+                "list " => found.retain(|word| !word.contains("://")),
+                _ => {}
             }
             assert_eq!(found, expected, "{line}");
         }

@@ -15,7 +15,7 @@ use rustix::io::Errno;
 
 use super::owners::{is_private_group, is_roots_unmapped};
 use super::process::effective_uid;
-use super::rename;
+use super::rename::{exchange, to_free};
 
 /// Mode bits of other users: any use, and writing.
 const ALL_USE: RawMode = 0o077;
@@ -203,7 +203,7 @@ impl OpenFolder {
 
     /// Swaps the names of two files in one step. Returns false if the file system cannot.
     pub fn exchange(&self, one: &OsStr, other: &OsStr) -> io::Result<bool> {
-        match rename::exchange(&self.0, one, other) {
+        match exchange(&self.0, one, other) {
             Ok(()) => Ok(true),
             Err(error) if is_unknown(error) => Ok(false),
             Err(error) => Err(error.into()),
@@ -212,7 +212,7 @@ impl OpenFolder {
 
     /// Renames a file to a name that is free. Fails with `AlreadyExists` otherwise.
     pub fn rename_to_free(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
-        match rename::to_free(&self.0, from, to) {
+        match to_free(&self.0, from, to) {
             Err(error) if is_unknown(error) => {
                 linkat(&self.0, from, &self.0, to, AtFlags::empty())?;
                 self.remove(from)
