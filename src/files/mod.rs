@@ -144,7 +144,7 @@ impl Ownership {
             return Ok(());
         }
         let path_word = shell_word(path.as_os_str().as_encoded_bytes());
-        let remedy = if found.is_sticky() {
+        let remedy = if found.stays_open() {
             "name a place in a folder of your own".to_owned()
         } else {
             let [before, after] = command_to_close(lost);

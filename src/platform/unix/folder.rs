@@ -97,6 +97,11 @@ impl FileFacts {
         self.0.st_mode & STICKY != 0
     }
 
+    /// Whether it is open to others and must stay so.
+    pub fn stays_open(&self) -> bool {
+        self.is_sticky()
+    }
+
     pub fn length(&self) -> usize {
         usize::try_from(self.0.st_size).unwrap_or(0)
     }

@@ -127,6 +127,11 @@ impl FileFacts {
         self.is_folder() && self.access.others & WRITING != 0 && self.access.others & REPLACING == 0
     }
 
+    /// Whether it is open to others and must stay so: it is a folder for all users, or its volume keeps no access lists.
+    pub fn stays_open(&self) -> bool {
+        self.is_sticky() || self.access == Access::UNPROTECTED
+    }
+
     pub fn length(&self) -> usize {
         usize::try_from(self.length).unwrap_or(usize::MAX)
     }
@@ -191,6 +196,18 @@ mod tests {
         assert!(read.is_open_to_others() && !read.is_writable_by_others());
         let written = facts("written", 0o606);
         assert!(written.is_open_to_others() && written.is_writable_by_all());
+    }
+
+    #[test]
+    fn a_volume_without_access_lists_protects_nothing() {
+        let found = FileFacts {
+            kind: Kind::Folder,
+            access: Access::UNPROTECTED,
+            length: 0,
+            identity: (0, 0),
+        };
+        assert!(found.is_ours() && found.is_open_to_others() && found.stays_open());
+        assert!(found.is_writable_by_all() && !found.is_sticky());
     }
 
     #[test]
