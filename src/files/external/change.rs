@@ -288,7 +288,7 @@ mod tests {
         assert!(error.hint().is_some());
     }
 
-    #[cfg(unix)]
+    #[cfg(target_os = "linux")]
     #[test]
     fn a_file_keeps_its_access_list() {
         let home = tempfile::tempdir().unwrap();

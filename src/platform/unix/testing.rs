@@ -4,7 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::Path;
 
-use rustix::fs::{CWD, FileType, Mode, mknodat};
+use rustix::fs::{CWD, Mode, mkfifoat};
 
 /// The start of an absolute path, before its first `/`.
 pub const DRIVE: &str = "";
@@ -24,7 +24,7 @@ pub fn make_link(target: impl AsRef<Path>, link: impl AsRef<Path>) {
 
 /// Makes a named pipe in a folder. Returns false where there is none of this kind.
 pub fn make_pipe(path: &Path) -> bool {
-    mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    mkfifoat(CWD, path, Mode::RUSR | Mode::WUSR).unwrap();
     true
 }
 

@@ -7,7 +7,7 @@ use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::windows::fs::OpenOptionsExt;
-use std::path::{Component, Path, PathBuf, Prefix};
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
@@ -70,14 +70,6 @@ pub fn check_writable(folder: &Path) -> io::Result<()> {
         .custom_flags(FILE_FLAG_BACKUP_SEMANTICS)
         .open(nearest);
     opened.map(drop)
-}
-
-/// Whether a path leads to a named pipe.
-pub fn is_pipe(path: &Path) -> bool {
-    let Some(Component::Prefix(prefix)) = path.components().next() else {
-        return false;
-    };
-    matches!(prefix.kind(), Prefix::DeviceNS(device) if device.eq_ignore_ascii_case("pipe"))
 }
 
 /// Whether the system makes a file up as it is read: a device or a pipe.
@@ -581,6 +573,5 @@ mod tests {
         check_writable(&home.path().join("none/at/all")).unwrap();
         assert!(!home.path().join("none").exists());
         assert!(is_readable(home.path()) && !is_readable(&home.path().join("none")));
-        assert!(is_pipe(Path::new(r"\\.\PIPE\x")) && !is_pipe(home.path()));
     }
 }

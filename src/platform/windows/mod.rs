@@ -30,10 +30,11 @@ pub use self::console::window_size;
 pub use self::echo::{EchoOff, LINE_LIMIT, has_terminal};
 pub use self::facts::{FileFacts, stranger_above};
 pub use self::folder::{
-    OpenFolder, check_writable, is_kernels, is_pipe, is_readable, make_private_folders, open_any,
+    OpenFolder, check_writable, is_kernels, is_readable, make_private_folders, open_any,
     open_to_append,
 };
 pub use self::memory::{Pages, drop_program_pages, harden};
+pub use self::names::is_pipe;
 pub use self::process::{
     close_inherited, end_group, host_name, is_root, leave_session, monotonic_now, own_group,
     signal_of, unix_now,

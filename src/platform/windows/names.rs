@@ -28,18 +28,44 @@ pub fn check(name: &OsStr) -> io::Result<()> {
     Err(io::ErrorKind::InvalidFilename.into())
 }
 
-/// As [`check`], for each name of a path. Fails too for a path of devices, such as `\\.\COM1`.
+/// As [`check`], for each name of a path. Fails too for a path of devices or pipes, such as `\\.\COM1`.
 pub fn check_path(path: &Path) -> io::Result<()> {
     for part in path.components() {
         match part {
             Component::Normal(name) => check(name)?,
-            Component::Prefix(prefix) if matches!(prefix.kind(), Prefix::DeviceNS(_)) => {
+            Component::Prefix(prefix) if is_of_devices(prefix.kind()) => {
                 return Err(io::ErrorKind::InvalidFilename.into());
             }
             _ => {}
         }
     }
     Ok(())
+}
+
+/// `\\.\…`, `\\?\…` of no drive, and the pipes of a server.
+fn is_of_devices(prefix: Prefix<'_>) -> bool {
+    match prefix {
+        Prefix::DeviceNS(_) => true,
+        Prefix::Verbatim(name) => !name.to_string_lossy().starts_with("Volume{"),
+        Prefix::UNC(_, share) | Prefix::VerbatimUNC(_, share) => ["pipe", "mailslot"]
+            .iter()
+            .any(|name| share.eq_ignore_ascii_case(name)),
+        Prefix::VerbatimDisk(_) | Prefix::Disk(_) => false,
+    }
+}
+
+/// Whether a path leads to a named pipe.
+pub fn is_pipe(path: &Path) -> bool {
+    let Some(Component::Prefix(prefix)) = path.components().next() else {
+        return false;
+    };
+    match prefix.kind() {
+        Prefix::DeviceNS(name)
+        | Prefix::Verbatim(name)
+        | Prefix::UNC(_, name)
+        | Prefix::VerbatimUNC(_, name) => name.eq_ignore_ascii_case("pipe"),
+        Prefix::VerbatimDisk(_) | Prefix::Disk(_) => false,
+    }
 }
 
 fn is_device(name: &str) -> bool {
@@ -120,6 +146,11 @@ mod tests {
             r"C:\a\b:c",
             r"\\.\pipe\x",
             r"\\.\COM1",
+            r"\\?\COM1",
+            r"\\?\PIPE\x",
+            r"\\?\GLOBALROOT\Device\x",
+            r"\\server\pipe\x",
+            r"\\?\UNC\server\mailslot\x",
             r"a\b.",
             r"nul",
         ] {
@@ -129,10 +160,26 @@ mod tests {
             r"C:\a\b",
             r"C:\a\..\b",
             r"\\?\C:\a",
+            r"\\?\Volume{0}\a",
             r"\\server\share\a",
             "C:/a/b",
         ] {
             assert!(check_path(Path::new(path)).is_ok(), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_path_of_a_pipe_is_told_from_one_of_a_file() {
+        for path in [
+            r"\\.\pipe\x",
+            r"\\.\PIPE\x",
+            r"\\?\pipe\x",
+            r"\\server\pipe\x",
+        ] {
+            assert!(is_pipe(Path::new(path)), "{path}");
+        }
+        for path in [r"C:\pipe\x", r"\\.\COM1", r"\\server\share\pipe", r"pipe\x"] {
+            assert!(!is_pipe(Path::new(path)), "{path}");
         }
     }
 }
