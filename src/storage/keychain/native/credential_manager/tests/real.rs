@@ -8,14 +8,21 @@ use std::env;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::*;
 use crate::storage::Error;
 use crate::storage::keychain::native::credential_manager::api::Api;
 use crate::storage::keychain::native::credential_manager::generic::ErrorCode;
 
+/// One test at a time: wine lists credentials in two passes, and a change between them damages its memory.
+static TURN: Mutex<()> = Mutex::new(());
+
 /// A host, whose items go with it.
-struct Host(String);
+struct Host(
+    String,
+    #[allow(dead_code, reason = "held")] MutexGuard<'static, ()>,
+);
 
 impl Host {
     /// `None`: the tests may not write to this store.
@@ -28,7 +35,9 @@ impl Host {
             eprintln!("NOT TESTED: the Credential Manager, since TEST_SYSTEM_KEYCHAIN is not set");
             return None;
         }
-        Some(Self(format!("{name}-{}.pat.invalid", std::process::id())))
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let name = format!("{name}-{}.pat.invalid", std::process::id());
+        Some(Self(name, turn))
     }
 
     fn url(&self, user: &str) -> String {
