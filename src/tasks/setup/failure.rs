@@ -3,7 +3,7 @@
 use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
 use std::path::PathBuf;
 
-use super::systemctl::{NOT_STARTED, SystemctlError};
+use super::scheduler::SchedulerError;
 use crate::files;
 use crate::files::places::NoHome;
 use crate::git;
@@ -36,12 +36,20 @@ pub enum Error {
     #[error(transparent)]
     NoHome(#[from] NoHome),
     /// With a hint.
-    #[error("there is no systemctl on PATH: the reminder is a timer of systemd")]
-    NoSystemd(String),
+    #[error("there is no {program} on PATH: the reminder is {kind}")]
+    NoScheduler {
+        program: &'static str,
+        kind: &'static str,
+        hint: String,
+    },
     #[error("{} is not as setup wrote it: nothing is written there", .0.display())]
     ForeignUnit(PathBuf),
     #[error("the reminder is written, but its timer was not started")]
-    NotStarted(#[source] SystemctlError),
+    NotStarted {
+        #[source]
+        cause: SchedulerError,
+        hint: &'static str,
+    },
 }
 
 impl Error {
@@ -69,9 +77,9 @@ impl Error {
             }
             Self::Invisible | Self::NoHome(_) => None,
             Self::UnitProgram => Some("install this program in another folder"),
-            Self::NoSystemd(hint) => Some(hint),
+            Self::NoScheduler { hint, .. } => Some(hint),
             Self::ForeignUnit(_) => Some("move the file away, and run this again"),
-            Self::NotStarted(_) => Some(NOT_STARTED),
+            Self::NotStarted { hint, .. } => Some(hint),
         }
     }
 }

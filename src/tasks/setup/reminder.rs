@@ -1,30 +1,28 @@
-//! The reminder: a systemd timer of the user that runs `check --notify` once a day.
+//! The reminder: a timer of the user that runs `check --notify` once a day, by the scheduler of the system.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::change::Warning;
 use super::draft::Draft;
 use super::failure::Error;
 use super::install::program;
-use super::systemctl::{Systemctl, SystemctlError};
+use super::schedule::{Schedule, SchedulerStep};
+use super::scheduler::{SchedulerError, SchedulerProgram};
 use super::unit::{FoundUnit, Unit, UnitState};
+use super::{launch_agent, scheduled_task, systemd};
 use crate::config::Flags;
-use crate::files::places::Foreign;
+use crate::desktop::scheduler::{Scheduler, scheduler};
+use crate::files::places::{Foreign, Places};
 use crate::files::system;
 use crate::platform::stranger_above;
 use crate::terminal::escape::{safe, shell_word};
 
-const SERVICE: &str = "git-credential-pat-reminder.service";
-const TIMER: &str = "git-credential-pat-reminder.timer";
-const RELOAD: &[&str] = &["daemon-reload"];
-const ENABLE: &[&str] = &["enable", "--now", TIMER];
-const DISABLE: &[&str] = &["disable", "--now", TIMER];
-
 /// The reminder as it should be.
 pub struct Reminder {
-    units: [Unit; 2],
+    schedule: Schedule,
+    units: Vec<Unit>,
 }
 
 /// What was done, or would be done.
@@ -40,28 +38,31 @@ pub struct ReminderSteps {
 impl Reminder {
     /// `flags`: options of the helper. Without any, those in git's configuration count at each run.
     pub fn new(flags: &Flags) -> Result<Self, Error> {
-        let folder = folder()?;
+        let schedule = schedule()?;
         let mut words = vec![program()?.into_os_string()];
         words.extend(flags.arguments());
         words.extend(["check", "--notify"].map(OsString::from));
         let words: Vec<&OsStr> = words.iter().map(OsString::as_os_str).collect();
-        Ok(Self {
-            units: [
-                Unit::service(folder.join(SERVICE), &words)?,
-                Unit::timer(folder.join(TIMER)),
-            ],
-        })
+        let units = units(&schedule, &words)?;
+        Ok(Self { schedule, units })
     }
 
-    /// Writes the units and starts the timer. In a dry run nothing is changed.
+    /// Writes the files and starts the timer. In a dry run nothing is changed.
     pub fn install(self, is_dry: bool) -> Result<ReminderSteps, Error> {
-        let systemctl = Systemctl::find();
-        let systemctl = systemctl.ok_or_else(|| Error::NoSystemd(cron_line()))?;
+        let Self { schedule, units } = self;
+        let Some(program) = SchedulerProgram::find(schedule.program) else {
+            return Err(Error::NoScheduler {
+                program: schedule.program,
+                kind: schedule.kind,
+                hint: schedule.missing,
+            });
+        };
+        let commands = schedule.start.iter().map(|step| schedule.shown(step));
         let mut steps = ReminderSteps {
-            commands: vec![shown(RELOAD), shown(ENABLE)],
+            commands: commands.collect(),
             ..ReminderSteps::default()
         };
-        for unit in self.units {
+        for unit in units {
             match unit.state()? {
                 UnitState::Foreign => return Err(Error::ForeignUnit(unit.path)),
                 UnitState::Current => {}
@@ -74,66 +75,87 @@ impl Reminder {
         for unit in &steps.units {
             write(unit)?;
         }
-        let started = systemctl
-            .run(RELOAD)
-            .and_then(|()| systemctl.run(ENABLE))
-            .map_err(Error::NotStarted);
-        started.map(|()| steps)
+        let hint = schedule.not_started;
+        let started = run(&program, &schedule.start);
+        started.map_err(|cause| Error::NotStarted { cause, hint })?;
+        Ok(steps)
     }
 
-    /// Stops the timer and removes the units, as far as they are as [`Reminder::install`] wrote them. In a dry run nothing is
+    /// Stops the timer and removes the files, as far as they are as [`Reminder::install`] wrote them. In a dry run nothing is
     /// changed.
     pub fn remove(is_dry: bool) -> Result<ReminderSteps, Error> {
-        let folder = folder()?;
+        let schedule = schedule()?;
         let mut steps = ReminderSteps::default();
-        for name in [SERVICE, TIMER] {
-            let path = folder.join(name);
-            match FoundUnit::at(&path)? {
+        for path in &schedule.paths {
+            match FoundUnit::at(path)? {
                 FoundUnit::Absent => {}
-                FoundUnit::Written(text) => steps.units.push(Unit { path, text }),
-                FoundUnit::Foreign => steps.warnings.push(stays(&path)),
+                FoundUnit::Written(text) => steps.units.push(Unit {
+                    path: path.clone(),
+                    text,
+                }),
+                FoundUnit::Foreign => steps.warnings.push(stays(&schedule, path)),
             }
         }
         if steps.units.is_empty() {
             return Ok(steps);
         }
-        steps.commands = vec![shown(DISABLE)];
-        steps
-            .commands
-            .extend(steps.units.iter().map(|unit| removal(&unit.path)));
-        steps.commands.push(shown(RELOAD));
+        let shown = |step: &SchedulerStep| schedule.shown(step);
+        steps.commands.extend(schedule.stop.iter().map(shown));
+        let removals = steps.units.iter().map(|unit| removal(&unit.path));
+        steps.commands.extend(removals);
+        steps.commands.extend(schedule.forget.iter().map(shown));
         if is_dry {
             return Ok(steps);
         }
-        let systemctl = Systemctl::find();
-        let stopped = systemctl.as_ref().map(|systemctl| systemctl.run(DISABLE));
+        let program = SchedulerProgram::find(schedule.program);
+        let stopped = program.as_ref().map(|program| run(program, &schedule.stop));
         for unit in &steps.units {
             fs::remove_file(&unit.path).map_err(|cause| system("remove", &unit.path, cause))?;
         }
-        match (stopped, systemctl) {
-            (Some(Ok(())), Some(systemctl)) => {
-                let _ = systemctl.run(RELOAD);
+        match (stopped, program) {
+            (Some(Ok(())), Some(program)) => {
+                let _ = run(&program, &schedule.forget);
             }
             (stopped, _) => {
-                // The link by which `enable` starts the timer at login.
-                let link = folder.join("timers.target.wants").join(TIMER);
-                if link.read_link().is_ok() {
-                    let _ = fs::remove_file(&link);
+                let leftover = schedule.leftover.as_ref();
+                if let Some(link) = leftover.filter(|link| link.read_link().is_ok()) {
+                    let _ = fs::remove_file(link);
                 }
-                steps.warnings.extend(
-                    stopped
-                        .and_then(Result::err)
-                        .map(|error| not_stopped(&error)),
-                );
+                let failed = stopped.and_then(Result::err);
+                let warning = failed.map(|error| not_stopped(&schedule, &error));
+                steps.warnings.extend(warning);
             }
         }
         Ok(steps)
     }
 }
 
-/// The folder of the user's own units (systemd.unit(5)).
-fn folder() -> Result<PathBuf, Error> {
-    Ok(Foreign::find()?.config.join("systemd/user"))
+/// The schedule in the words of this system.
+fn schedule() -> Result<Schedule, Error> {
+    Ok(match scheduler() {
+        Scheduler::Systemd => systemd::schedule(&Foreign::find()?.config, cron_line()),
+        Scheduler::Launchd(domain) => launch_agent::schedule(&Foreign::find()?.home, &domain),
+        Scheduler::Tasks => scheduled_task::schedule(&Places::find()?.data),
+    })
+}
+
+/// The files of `schedule` for `command`, in the order of its paths.
+fn units(schedule: &Schedule, command: &[&OsStr]) -> Result<Vec<Unit>, Error> {
+    match scheduler() {
+        Scheduler::Systemd => systemd::units(schedule, command),
+        Scheduler::Launchd(_) => launch_agent::units(schedule, command),
+        Scheduler::Tasks => scheduled_task::units(schedule, command),
+    }
+}
+
+fn run(program: &SchedulerProgram, steps: &[SchedulerStep]) -> Result<(), SchedulerError> {
+    for step in steps {
+        match program.run(&step.words) {
+            Err(_) if step.may_fail => {}
+            done => done?,
+        }
+    }
+    Ok(())
 }
 
 fn write(unit: &Unit) -> Result<(), Error> {
@@ -150,15 +172,11 @@ fn write(unit: &Unit) -> Result<(), Error> {
     draft.put()
 }
 
-fn shown(words: &[&str]) -> String {
-    format!("systemctl --user {}", words.join(" "))
-}
-
 fn removal(path: &Path) -> String {
     format!("rm {}", shell_word(path.as_os_str().as_encoded_bytes()))
 }
 
-/// The hint of [`Error::NoSystemd`]: a line of crontab(5). cron knows no runtime folder.
+/// The hint of [`Error::NoScheduler`]: a line of crontab(5). cron knows no runtime folder.
 fn cron_line() -> String {
     let program = program().unwrap_or_else(|_| "git-credential-pat".into());
     let program = shell_word(program.as_os_str().as_encoded_bytes());
@@ -169,21 +187,26 @@ fn cron_line() -> String {
     )
 }
 
-fn stays(path: &Path) -> Warning {
+fn stays(schedule: &Schedule, path: &Path) -> Warning {
     let name = safe(path.as_os_str().as_encoded_bytes());
+    let stop: Vec<String> = schedule
+        .stop
+        .iter()
+        .map(|step| schedule.shown(step))
+        .collect();
     Warning::new(
         format!("{name} is not as setup wrote it: it stays"),
         format!(
             "if you need it no more, run '{}', and then '{}'",
-            shown(DISABLE),
+            stop.join("; "),
             removal(path)
         ),
     )
 }
 
-fn not_stopped(error: &SystemctlError) -> Warning {
+fn not_stopped(schedule: &Schedule, error: &SchedulerError) -> Warning {
     Warning::new(
         format!("the timer was not stopped: {error}"),
-        format!("if it still runs, stop it with 'systemctl --user stop {TIMER}'"),
+        schedule.still_runs,
     )
 }

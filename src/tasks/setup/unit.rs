@@ -1,8 +1,7 @@
-//! The text of the reminder's systemd units, and whether a unit file is still as it was written.
+//! A file of the reminder, and whether it is still as it was written.
 //!
-//! The first line has a checksum of the rest. So a file of an older version is known, and a file that the user changed.
+//! One line has a checksum of the rest. So a file of an older version is known, and a file that the user changed.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -11,48 +10,22 @@ use sha2::{Digest, Sha256};
 use super::draft::read;
 use super::failure::Error;
 use crate::credential::code::hex;
-use crate::terminal::escape::is_plain;
 
-/// Before the checksum.
-const MARK: &str = "# Written by 'git-credential-pat setup --reminder'; while unchanged, 'setup --undo' removes it: ";
+/// The form of the line with the checksum.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum UnitMark {
+    Hash,
+    /// A comment of XML, which holds no `--`.
+    Xml,
+}
 
-const SERVICE: &str = "\
-[Unit]
-Description=Check the personal access tokens of git, and notify of those that expire soon
-
-[Service]
-Type=oneshot
-Environment=GIT_TERMINAL_PROMPT=0
-ExecStart=@COMMAND@
-SuccessExitStatus=3 4 5
-TimeoutStartSec=5min
-UMask=0077
-NoNewPrivileges=yes
-LockPersonality=yes
-RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
-";
-
-/// The random delay also counts when a missed run is made up for at login: by then the desktop is there.
-const TIMER: &str = "\
-[Unit]
-Description=Daily check of the personal access tokens of git
-
-[Timer]
-OnCalendar=daily
-Persistent=true
-RandomizedDelaySec=30min
-
-[Install]
-WantedBy=timers.target
-";
-
-/// A unit file as it should be.
+/// A file as it should be.
 pub struct Unit {
     pub path: PathBuf,
     pub text: String,
 }
 
-/// A unit file as it is.
+/// A file as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum UnitState {
     Absent,
@@ -64,7 +37,7 @@ pub(super) enum UnitState {
     Foreign,
 }
 
-/// The file of a unit, and whether this program wrote it.
+/// A file, and whether this program wrote it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum FoundUnit {
     Absent,
@@ -74,28 +47,38 @@ pub(super) enum FoundUnit {
     Foreign,
 }
 
-impl Unit {
-    pub(super) fn service(path: PathBuf, command: &[&OsStr]) -> Result<Self, Error> {
-        // systemd takes none of these in the path of a program (`string_is_safe` in its basic/string-util.c).
-        let is_special = |byte: &u8| b"\"'\\".contains(byte);
-        let program = command
-            .first()
-            .map_or(&b""[..], |path| path.as_encoded_bytes());
-        if program.iter().any(is_special) {
-            return Err(Error::UnitProgram);
+impl UnitMark {
+    const ALL: [Self; 2] = [Self::Hash, Self::Xml];
+
+    /// The line before and after the checksum.
+    fn around(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Hash => (
+                "# Written by 'git-credential-pat setup --reminder'; while unchanged, 'setup --undo' removes it: ",
+                "",
+            ),
+            Self::Xml => (
+                "<!-- Written by the setup of git-credential-pat; while unchanged, its undo removes it: ",
+                " -->",
+            ),
         }
-        let command = command_line(command).ok_or(Error::Invisible)?;
-        Ok(Self::new(path, &SERVICE.replace("@COMMAND@", &command)))
     }
 
-    pub(super) fn timer(path: PathBuf) -> Self {
-        Self::new(path, TIMER)
+    /// The line for a file with this `rest`.
+    fn line(self, rest: &str) -> String {
+        let (before, after) = self.around();
+        let checksum = hex(&Sha256::digest(rest));
+        format!("{before}{}{after}", &checksum[..16])
     }
+}
 
-    fn new(path: PathBuf, text: &str) -> Self {
+impl Unit {
+    /// The mark stands between `head` and `text`.
+    pub(super) fn new(path: &Path, mark: UnitMark, head: &str, text: &str) -> Self {
+        let line = mark.line(&format!("{head}{text}"));
         Self {
-            path,
-            text: format!("{}\n{text}", first_line(text)),
+            path: path.to_path_buf(),
+            text: format!("{head}{line}\n{text}"),
         }
     }
 
@@ -122,10 +105,7 @@ impl FoundUnit {
         let Ok(found) = String::from_utf8(found) else {
             return Ok(Self::Foreign);
         };
-        let is_ours = found
-            .split_once('\n')
-            .is_some_and(|(first, rest)| first == first_line(rest));
-        Ok(if is_ours {
+        Ok(if is_ours(&found) {
             Self::Written(found)
         } else {
             Self::Foreign
@@ -133,38 +113,20 @@ impl FoundUnit {
     }
 }
 
-fn first_line(rest: &str) -> String {
-    let checksum = hex(&Sha256::digest(rest));
-    format!("{MARK}{}", &checksum[..16])
-}
-
-/// Writes a command as systemd reads it (systemd.service(5), "Command lines"; systemd.syntax(7), "Quoting"). `None`: a word is
-/// not UTF-8, or holds a character that would not be visible in the file.
-fn command_line(words: &[&OsStr]) -> Option<String> {
-    let mut line = Vec::new();
-    for (at, word) in words.iter().enumerate() {
-        let word = word.to_str().filter(|text| text.chars().all(is_plain))?;
-        let mut quoted = String::new();
-        for character in word.chars() {
-            match character {
-                '"' | '\\' => quoted.extend(['\\', character]),
-                '%' => quoted.push_str("%%"),
-                // In the path of the program, no variable is replaced.
-                '$' if at > 0 => quoted.push_str("$$"),
-                _ => quoted.push(character),
+/// Whether a line of `text` is the mark of all other lines.
+fn is_ours(text: &str) -> bool {
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let end = start + line.len();
+        for mark in UnitMark::ALL {
+            if line.starts_with(mark.around().0) {
+                let rest = format!("{}{}", &text[..start], &text[end..]);
+                return line.strip_suffix('\n') == Some(&mark.line(&rest));
             }
         }
-        let is_bare = |character: char| {
-            character.is_ascii_alphanumeric() || "-_./:,+=@%$".contains(character)
-        };
-        let is_quoted = word.is_empty() || !quoted.chars().all(is_bare);
-        line.push(if is_quoted {
-            format!("\"{quoted}\"")
-        } else {
-            quoted
-        });
+        start = end;
     }
-    Some(line.join(" "))
+    false
 }
 
 #[cfg(test)]
@@ -172,24 +134,7 @@ mod tests {
     use super::*;
     use crate::platform::testing::make_link;
 
-    #[test]
-    fn words_are_written_as_systemd_reads_them() {
-        for (words, expected) in [
-            (&["/usr/bin/x", "check"][..], Some("/usr/bin/x check")),
-            (&["/a b/x"], Some("\"/a b/x\"")),
-            (&["/a'b;#/x"], Some("\"/a'b;#/x\"")),
-            (&["/a\"\\b/x"], Some("\"/a\\\"\\\\b/x\"")),
-            (&["/100%/$HOME/x"], Some("/100%%/$HOME/x")),
-            (&["/x", "${HOME}", ""], Some("/x \"$${HOME}\" \"\"")),
-            (&["/é/x"], Some("\"/é/x\"")),
-            (&["/a\nExecStartPre=/b"], None),
-            (&["/x", "a\u{7f}"], None),
-            (&["/x", "a\u{202e}"], None),
-        ] {
-            let words: Vec<&OsStr> = words.iter().map(OsStr::new).collect();
-            assert_eq!(command_line(&words).as_deref(), expected, "{words:?}");
-        }
-    }
+    const DAILY: &str = "[Timer]\nOnCalendar=daily\n";
 
     #[test]
     #[cfg_attr(
@@ -199,30 +144,34 @@ mod tests {
     fn a_change_of_any_line_is_found() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.timer");
-        let unit = Unit::timer(path.clone());
-        assert_eq!(unit.state().unwrap(), UnitState::Absent);
-        let older = Unit::new(path.clone(), "[Timer]\nOnCalendar=weekly\n");
-        for (text, state) in [
-            (unit.text.clone(), UnitState::Current),
-            (older.text.clone(), UnitState::Outdated),
-            (unit.text.replace("daily", "weekly"), UnitState::Foreign),
-            (unit.text.replace("Written", "written"), UnitState::Foreign),
-            (format!("{}#\n", older.text), UnitState::Foreign),
-            (TIMER.to_owned(), UnitState::Foreign),
-            (String::new(), UnitState::Foreign),
-        ] {
-            fs::write(&path, &text).unwrap();
-            assert_eq!(unit.state().unwrap(), state, "{text}");
-            let is_written = state != UnitState::Foreign;
-            let found = if is_written {
-                FoundUnit::Written(text)
-            } else {
-                FoundUnit::Foreign
-            };
-            assert_eq!(FoundUnit::at(&path).unwrap(), found);
+        for (mark, head) in [(UnitMark::Hash, ""), (UnitMark::Xml, "<?xml?>\n")] {
+            let unit = Unit::new(&path, mark, head, DAILY);
+            assert_eq!(unit.state().unwrap(), UnitState::Absent);
+            let older = Unit::new(&path, mark, head, "[Timer]\nOnCalendar=weekly\n");
+            for (text, state) in [
+                (unit.text.clone(), UnitState::Current),
+                (older.text.clone(), UnitState::Outdated),
+                (unit.text.replace("daily", "weekly"), UnitState::Foreign),
+                (unit.text.replace("Written", "written"), UnitState::Foreign),
+                (format!("{}#\n", older.text), UnitState::Foreign),
+                (format!("#\n{}", older.text), UnitState::Foreign),
+                (DAILY.to_owned(), UnitState::Foreign),
+                (String::new(), UnitState::Foreign),
+            ] {
+                fs::write(&path, &text).unwrap();
+                assert_eq!(unit.state().unwrap(), state, "{text}");
+                let is_written = state != UnitState::Foreign;
+                let found = if is_written {
+                    FoundUnit::Written(text)
+                } else {
+                    FoundUnit::Foreign
+                };
+                assert_eq!(FoundUnit::at(&path).unwrap(), found);
+            }
+            fs::remove_file(&path).unwrap();
         }
-        fs::remove_file(&path).unwrap();
         make_link("/dev/null", &path);
+        let unit = Unit::new(&path, UnitMark::Hash, "", DAILY);
         assert_eq!(unit.state().unwrap(), UnitState::Foreign);
     }
 }

@@ -17,7 +17,7 @@ pub const ROOMS: &[(&str, &[&str])] = &[
     ("tasks/login", &["config", "credential", "forge", "git", "helper", "helper/issuer", "helper/lookup", "journal", "secret", "storage", "terminal", "time"]),
     ("tasks/reminder", &["helper", "helper/lookup", "helper/token_state"]),
     ("tasks/rotation", &["credential", "files", "forge", "forge/http", "git", "helper", "helper/issuer", "helper/lookup", "journal", "platform", "secret", "storage", "terminal", "time"]),
-    ("tasks/setup", &["config", "credential", "files", "git", "platform", "terminal"]),
+    ("tasks/setup", &["config", "credential", "desktop", "files", "git", "platform", "terminal"]),
     ("tasks/status", &["config", "credential", "git", "helper", "helper/token_state", "platform", "storage", "terminal"]),
     ("tasks/target", &["config", "credential", "helper", "storage"]),
     ("helper/token_state", &["config", "credential", "forge", "helper", "helper/lookup", "journal", "storage"]),
