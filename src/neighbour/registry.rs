@@ -1,7 +1,7 @@
 //! From the name of a neighbour to the neighbour: the one file that names them all.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::str::FromStr;
 use std::time::Duration;
@@ -182,13 +182,7 @@ impl Neighbours {
                     let file = locate::glab(&folders);
                     Box::new(Glab { file, keychain })
                 }
-                Source::Gcm => {
-                    let mut gcm = Gcm::at(locate::gcm(home), keychain, locate::gcm_namespaces());
-                    let gpg = locate::gcm_gpg(home).map(EncryptedStore::gpg);
-                    let dpapi = locate::gcm_dpapi(home).map(EncryptedStore::dpapi);
-                    gcm.encrypted = gpg.into_iter().chain(dpapi).collect();
-                    Box::new(gcm)
-                }
+                Source::Gcm => Box::new(gcm(home, keychain)),
                 Source::GitCache => {
                     let told = configured("cache", "--socket", home, &mut neighbours.untold);
                     let socket = locate::git_cache(&folders, told);
@@ -259,6 +253,15 @@ impl Neighbours {
     pub fn can_remove(&self, copied: &Copied) -> bool {
         !["netrc", "env"].contains(&self.name_of(copied))
     }
+}
+
+/// Git Credential Manager, with the stores that it is set to use.
+fn gcm(home: &Path, keychain: Rc<Keychain>) -> Gcm {
+    let mut gcm = Gcm::at(locate::gcm(home), keychain, locate::gcm_namespaces());
+    let gpg = locate::gcm_gpg(home).map(EncryptedStore::gpg);
+    let dpapi = locate::gcm_dpapi(home).map(EncryptedStore::dpapi);
+    gcm.encrypted = gpg.into_iter().chain(dpapi).collect();
+    gcm
 }
 
 /// The token of `wanted` in a variable, under the usual username if `wanted` has none.
