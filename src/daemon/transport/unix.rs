@@ -3,7 +3,9 @@
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+#[cfg(target_os = "linux")]
+use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::path::Path;
 use std::thread;
@@ -234,10 +236,17 @@ fn is_listening(_: &Listener) -> bool {
     true
 }
 
-/// Returns an address for a path of any length, by way of the open folder. Only Linux has one.
+/// Returns an address for a path of any length, by way of the open folder.
+#[cfg(target_os = "linux")]
 fn address_in(folder: &OpenFolder, name: &OsStr) -> io::Result<SocketAddrUnix> {
     let path = Path::new("/proc/self/fd")
         .join(folder.as_fd().as_raw_fd().to_string())
         .join(name);
     SocketAddrUnix::new(path).map_err(|_| io::ErrorKind::InvalidInput.into())
+}
+
+/// Fails: elsewhere the path of a socket has at most 103 bytes.
+#[cfg(not(target_os = "linux"))]
+fn address_in(_: &OpenFolder, _: &OsStr) -> io::Result<SocketAddrUnix> {
+    Err(io::ErrorKind::InvalidInput.into())
 }

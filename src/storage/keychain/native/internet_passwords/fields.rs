@@ -84,8 +84,8 @@ impl ItemKind {
         }
     }
 
-    /// Returns the attributes of an item of this kind; `None`: it is of another kind. An empty field is an attribute only if
-    /// `wanted` has it: the system does not tell an empty user from none.
+    /// Returns the attributes of an item of this kind; `None`: it is of another kind. An empty path, or user of an authorization, is
+    /// an attribute only if `wanted` has it: the system does not tell an empty one from none.
     pub(super) fn attributes(
         self,
         item: &PasswordItem,
@@ -160,10 +160,10 @@ fn password_attributes(
     if *port > 0 {
         attributes.insert("port".to_owned(), port.to_string());
     }
-    for (name, value) in [("object", path), ("user", account)] {
-        if is_there(name, value) {
-            attributes.insert(name.to_owned(), value.clone());
-        }
+    // git-credential-osxkeychain answers an empty account with an empty username.
+    attributes.insert("user".to_owned(), account.clone());
+    if is_there("object", path) {
+        attributes.insert("object".to_owned(), path.clone());
     }
     Some(attributes)
 }

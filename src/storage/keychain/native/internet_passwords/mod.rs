@@ -786,16 +786,105 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_user_is_stored_and_found() {
+    fn an_empty_user_and_an_empty_password_are_values() {
         let keychain = FakeKeychain::default();
         let ours = quiet(&keychain);
         ours.store(&credential("one.test", "", "tok-one")).unwrap();
-        ours.store(&credential("one.test", "", "tok-two")).unwrap();
-        assert_eq!(
-            password(&ours, &wanted("one.test", Some(""))).unwrap(),
-            "tok-two"
-        );
+        ours.store(&credential("one.test", "", "")).unwrap();
         assert_eq!(keychain.shown().len(), 1);
+        for user in [None, Some("")] {
+            let found = ours.get(&wanted("one.test", user)).unwrap().unwrap();
+            assert_eq!(found.key.username, Some("".into()), "{user:?}");
+            assert!(found.password.unwrap().expose().is_empty());
+        }
+        let git = Osxkeychain(&keychain);
+        keychain.state().user = Some(AtPrompt::Allow);
+        let answer = git.get("one.test", None, None).unwrap().unwrap();
+        assert_eq!(answer, (String::new(), String::new()));
+        assert_eq!(ours.erase(&rejected("one.test", None, "")).unwrap(), 1);
+    }
+
+    #[test]
+    fn protocol_host_user_and_path_must_match() {
+        let keychain = FakeKeychain::default();
+        let ours = quiet(&keychain);
+        let mut kept = credential("one.test", "alice", "tok-one");
+        kept.key.path = Some(b"one.git".to_vec());
+        ours.store(&kept).unwrap();
+        let with_path = |path: &str| Query {
+            path: Some(path.as_bytes().to_vec()),
+            ..wanted("one.test", None)
+        };
+        let over_http = Query {
+            protocol: Some(b"http".to_vec()),
+            ..wanted("one.test", None)
+        };
+        for (query, is_found) in [
+            (wanted("one.test", None), true),
+            (wanted("one.test", Some("alice")), true),
+            (with_path("one.git"), true),
+            (over_http, false),
+            (wanted("two.test", None), false),
+            (wanted("one.test:8443", None), false),
+            (wanted("one.test", Some("bob")), false),
+            (with_path("two.git"), false),
+        ] {
+            assert_eq!(ours.get(&query).unwrap().is_some(), is_found, "{query:?}");
+        }
+    }
+
+    #[test]
+    fn several_users_are_kept_listed_and_removed_one_by_one() {
+        let keychain = FakeKeychain::default();
+        let ours = quiet(&keychain);
+        for (user, secret) in [("bob", "tok-b"), ("alice", "tok-a")] {
+            ours.store(&credential("one.test", user, secret)).unwrap();
+        }
+        ours.store(&credential("two.test", "carol", "tok-c"))
+            .unwrap();
+        assert_eq!(password(&ours, &wanted("one.test", None)).unwrap(), "tok-a");
+        assert_eq!(
+            password(&ours, &wanted("one.test", Some("bob"))).unwrap(),
+            "tok-b"
+        );
+        let users: Vec<_> = ours
+            .list()
+            .unwrap()
+            .into_iter()
+            .map(|one| one.key.username)
+            .collect();
+        let expected = ["bob", "alice", "carol"].map(|user| Some(user.into()));
+        assert_eq!(users, expected, "the oldest first");
+        assert_eq!(ours.all().unwrap().len(), 3);
+        assert_eq!(
+            ours.erase(&rejected("one.test", Some("bob"), "stale"))
+                .unwrap(),
+            0
+        );
+        assert_eq!(ours.erase(&wanted("one.test", None)).unwrap(), 2);
+        assert_eq!(password(&ours, &wanted("two.test", None)).unwrap(), "tok-c");
+    }
+
+    #[test]
+    fn a_lost_swap_stores_nothing() {
+        let keychain = FakeKeychain::default();
+        let ours = quiet(&keychain);
+        let newer = credential("one.test", "alice", "tok-newer");
+        ours.store(&newer).unwrap();
+        let (older, mine) = (
+            credential("one.test", "alice", "tok-older"),
+            credential("one.test", "alice", "tok-mine"),
+        );
+        assert!(!ours.replace(Some(&older), &mine).unwrap());
+        assert_eq!(
+            password(&ours, &wanted("one.test", None)).unwrap(),
+            "tok-newer"
+        );
+        assert!(ours.replace(Some(&newer), &mine).unwrap());
+        assert_eq!(
+            password(&ours, &wanted("one.test", None)).unwrap(),
+            "tok-mine"
+        );
     }
 
     #[test]
