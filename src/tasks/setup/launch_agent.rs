@@ -94,6 +94,8 @@ mod tests {
         Ok(units(&schedule, &command)?.remove(0).text)
     }
 
+    // Paths of Windows are joined with another sign.
+    #[cfg(unix)]
     #[test]
     fn the_agent_is_loaded_from_its_file_and_unloaded_by_its_name() {
         let schedule = schedule("/Users/octo cat".as_ref(), "gui/501");
