@@ -8,5 +8,7 @@ mod bench;
 mod cases;
 mod command_line;
 mod conformance;
+#[cfg(windows)]
+mod handles;
 mod races;
 mod sandbox;
