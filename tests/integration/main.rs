@@ -50,6 +50,7 @@ mod nameless;
 mod neighbours;
 mod notifications;
 mod odd_keyrings;
+mod other_systems;
 mod password_managers;
 mod pasted;
 mod pasting;
