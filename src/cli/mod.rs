@@ -62,14 +62,10 @@ use crate::tasks::calls::{GitsCall, gits_call};
     name = "git-credential-pat",
     version,
     propagate_version = true,
-    disable_help_subcommand = true
-)]
-#[command(
+    disable_help_subcommand = true,
     subcommand_required = true,
     arg_required_else_help = true,
-    max_term_width = 100
-)]
-#[command(
+    max_term_width = 100,
     after_help = "Set it up with 'git-credential-pat setup'. git then calls get, store and erase \
     (gitcredentials(7)). In git's configuration, options go before the operation.\n\n\
     The manual page is git-credential-pat(1). docs/ in the source has the manual and guides: two accounts on one host, \
