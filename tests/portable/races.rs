@@ -6,7 +6,7 @@ use std::process::{Child, ChildStdin, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::attributes::{Answer, lines};
-use crate::sandbox::{Sandbox, wait_for};
+use crate::sandbox::{Sandbox, start, wait_for};
 
 const RUNNERS: usize = 64;
 
@@ -35,7 +35,7 @@ fn race(sandbox: &Sandbox) -> Vec<usize> {
     for runner in 0..RUNNERS {
         let mut store = sandbox.helper("--storage memory store");
         store.stdin(Stdio::piped()).stdout(Stdio::null());
-        let mut child = store.spawn().unwrap();
+        let mut child = start(&mut store);
         let mut input = child.stdin.take().unwrap();
         let password = format!("token-{runner}");
         let request = request(runner, &[("username", "alice"), ("password", &password)]);

@@ -98,7 +98,7 @@ impl Drop for Sandbox {
 pub fn run(command: &mut Command, input: &[u8]) -> Output {
     command.stdin(Stdio::piped());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("the program starts");
+    let mut child = start(command);
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_vec();
     // A program that does not read all of its input closes the pipe.
@@ -117,6 +117,23 @@ pub fn run(command: &mut Command, input: &[u8]) -> Output {
         stdout,
         stderr: String::from_utf8_lossy(&stderr).into_owned(),
     }
+}
+
+/// Wine 8 now and then fails to start a process while many others start (`ERROR_INTERNAL_ERROR`).
+const WINES_FAILURE: i32 = 1359;
+
+/// Starts `command`.
+#[track_caller]
+pub fn start(command: &mut Command) -> Child {
+    for _ in 1..10 {
+        match command.spawn() {
+            Err(error) if cfg!(windows) && error.raw_os_error() == Some(WINES_FAILURE) => {
+                thread::sleep(Duration::from_millis(50));
+            }
+            started => return started.expect("the program starts"),
+        }
+    }
+    command.spawn().expect("the program starts")
 }
 
 /// The exit status of `child`, within the deadline.
