@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::connect::Socket;
 use super::transport::{self, Listener};
+use crate::files;
 use crate::files::owned::Folder;
 
 /// What [`SocketPlace::look`] finds.
@@ -14,7 +15,7 @@ pub(crate) enum Look {
     Ours,
     /// Nothing: a cleaner has removed our socket, and the daemon listens at a new one.
     PutBack(Listener),
-    /// Nothing, and a client holds the lock. It starts another daemon.
+    /// Nothing. A client holds the lock and starts another daemon, or a call fails for now, such as for lack of descriptors.
     Busy,
     /// Another daemon's socket, or no folder. No client reaches this daemon any more.
     Lost,
@@ -56,8 +57,8 @@ impl SocketPlace {
         let none = Duration::ZERO;
         let lock = match self.folder.lock_in_turn(&self.lock_name, none, none) {
             Ok(Some(lock)) => lock,
-            Ok(None) => return Look::Busy,
-            Err(_) => return Look::Lost,
+            Err(files::Error::System { cause, .. }) if is_gone(&cause) => return Look::Lost,
+            Ok(None) | Err(_) => return Look::Busy,
         };
         if identity(&self.folder, &self.name).is_some() {
             return Look::Lost;
@@ -73,7 +74,8 @@ impl SocketPlace {
                 self.is_kept = false;
                 Look::PutBack(listener)
             }
-            _ => Look::Lost,
+            (Err(cause), _) if is_gone(&cause) => Look::Lost,
+            _ => Look::Busy,
         }
     }
 
@@ -104,6 +106,11 @@ impl SocketPlace {
             _ => true,
         }
     }
+}
+
+/// Whether a call failed because the folder was removed.
+fn is_gone(cause: &io::Error) -> bool {
+    cause.kind() == ErrorKind::NotFound
 }
 
 fn identity(folder: &Folder, name: &OsStr) -> Option<(u64, u64)> {

@@ -447,7 +447,7 @@ mod tests {
         }
 
         #[test]
-        fn while_a_client_starts_a_daemon_no_socket_is_put_back() {
+        fn while_a_client_starts_a_daemon_or_a_lock_fails_no_socket_is_put_back() {
             let home = tempfile::tempdir().unwrap();
             fs::set_permissions(home.path(), fs::Permissions::from_mode(0o700)).unwrap();
             let path = home.path().join("socket");
@@ -460,6 +460,12 @@ mod tests {
             let lock = folder.lock_in_turn("socket.lock", none, none).unwrap();
             assert!(matches!(place.look(), Look::Busy) && !path.exists());
             drop(lock);
+            assert!(matches!(place.look(), Look::PutBack(_)) && path.exists());
+            fs::remove_file(&path).unwrap();
+            fs::remove_file(home.path().join("socket.lock")).unwrap();
+            fs::create_dir(home.path().join("socket.lock")).unwrap();
+            assert!(matches!(place.look(), Look::Busy), "the lock fails");
+            fs::remove_dir(home.path().join("socket.lock")).unwrap();
             assert!(matches!(place.look(), Look::PutBack(_)) && path.exists());
             drop(home);
             assert!(matches!(place.look(), Look::Lost), "the folder is gone");

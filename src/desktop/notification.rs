@@ -28,6 +28,9 @@ pub(crate) enum NotifyError {
     /// The name of the error. Its text is left out: it may repeat the request.
     #[error("the notification service answered {0}")]
     Refused(String),
+    /// The name of the program that shows notifications.
+    #[error("cannot start {0}, which shows notifications")]
+    NotStarted(&'static str),
     #[error("notifications are not supported on this system yet")]
     Unsupported,
 }
@@ -40,7 +43,7 @@ impl NotifyError {
             ),
             Self::ForeignBus => Some("run 'unset DBUS_SESSION_BUS_ADDRESS' in this shell"),
             Self::NoService => Some("start one, such as the one of your desktop, dunst or mako"),
-            Self::Silent | Self::Refused(_) | Self::Unsupported => None,
+            Self::Silent | Self::Refused(_) | Self::NotStarted(_) | Self::Unsupported => None,
         }
     }
 }

@@ -19,7 +19,7 @@ pub(super) fn send(notifications: &[Notification]) -> Result<(), NotifyError> {
         }
         command.args(["--", summary, body]).stdin(Stdio::null());
         let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
-        let status = status.map_err(|_| NotifyError::Unsupported)?;
+        let status = status.map_err(|_| NotifyError::NotStarted("osascript"))?;
         if !status.success() {
             return Err(NotifyError::Refused("an error of osascript".to_owned()));
         }

@@ -39,7 +39,10 @@ impl Output {
 
 /// Folders of a test's own. No file and no socket of the user is used.
 #[derive(Debug)]
-pub struct Sandbox(TempDir);
+pub struct Sandbox {
+    folder: TempDir,
+    home: PathBuf,
+}
 
 impl Sandbox {
     pub fn new() -> Self {
@@ -47,11 +50,25 @@ impl Sandbox {
         for place in ["home", "config", "data", "state", "cache", "run"] {
             fs::create_dir(folder.path().join(place)).unwrap();
         }
-        Self(folder)
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let private = fs::Permissions::from_mode(0o700);
+            fs::set_permissions(folder.path().join("run"), private).unwrap();
+        }
+        let home = folder.path().join("home");
+        Self { folder, home }
+    }
+
+    /// As [`Sandbox::new`], with the user's own home: macOS finds the keychain by it. All other folders are the test's.
+    pub fn in_home_of_user() -> Self {
+        let mut sandbox = Self::new();
+        sandbox.home = std::env::home_dir().expect("the user has a home");
+        sandbox
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.folder.path().join(name)
     }
 
     /// The program under test, given `words` as a shell would split them at blanks.
@@ -65,7 +82,7 @@ impl Sandbox {
             }
         }
         command.current_dir(self.path("home"));
-        command.env("HOME", self.path("home"));
+        command.env("HOME", &self.home);
         for (variable, place) in [
             ("XDG_CONFIG_HOME", "config"),
             ("XDG_DATA_HOME", "data"),
@@ -73,6 +90,9 @@ impl Sandbox {
             ("XDG_CACHE_HOME", "cache"),
         ] {
             command.env(variable, self.path(place));
+        }
+        if cfg!(unix) {
+            command.env("XDG_RUNTIME_DIR", self.path("run"));
         }
         command.env("GIT_CONFIG_NOSYSTEM", "1");
         command.env("GIT_CONFIG_GLOBAL", self.path("gitconfig"));

@@ -82,7 +82,8 @@ impl Access {
                 let prompted = self.prompts.time().saturating_sub(prompted);
                 let took = monotonic_now().saturating_sub(began);
                 self.is_silent.set(took > SLOW.saturating_add(prompted));
-                self.is_declined.set(!prompted.is_zero());
+                let is_locked = error.lack() == Some(Lack::Locked);
+                self.is_declined.set(is_locked && !prompted.is_zero());
             }
             error
         })
