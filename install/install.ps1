@@ -16,6 +16,9 @@ Another folder.
 .PARAMETER Setup
 Then makes git call it: runs 'git-credential-pat setup' with the words of -SetupOptions.
 
+.PARAMETER SetupOptions
+Words for 'git-credential-pat setup', separated by commas, such as --storage,memory.
+
 .EXAMPLE
 powershell -ExecutionPolicy Bypass -File install.ps1 -Setup
 #>
@@ -31,6 +34,8 @@ $ErrorActionPreference = 'Stop'
 Set-StrictMode -Version 2
 $name = 'git-credential-pat.exe'
 
+# With 'powershell -File', a list arrives as one word.
+$SetupOptions = @($SetupOptions | ForEach-Object { $_ -split ',' })
 if ($SetupOptions.Count -gt 0 -and -not $Setup) { throw '-SetupOptions needs -Setup' }
 if (-not $Binary) {
     $Binary = Join-Path $PSScriptRoot $name

@@ -16,6 +16,8 @@ param(
 
 $ErrorActionPreference = 'Stop'
 Set-StrictMode -Version 2
+# install.ps1 put the whole path on PATH.
+if (Test-Path -LiteralPath $Prefix) { $Prefix = (Resolve-Path -LiteralPath $Prefix).ProviderPath }
 $target = Join-Path $Prefix 'git-credential-pat.exe'
 
 # git first: it must not call a program that has gone.
@@ -23,6 +25,8 @@ if (Test-Path -LiteralPath $target) {
     if (Get-Command git -ErrorAction SilentlyContinue) {
         & $target setup --undo
         if ($LASTEXITCODE -ne 0) { throw "git's configuration was not changed, and nothing was removed" }
+    } else {
+        Write-Output "There is no git on PATH, so git's configuration was not changed: its lines for the helper stay."
     }
     & $target cache stop
     if ($LASTEXITCODE -ne 0) { Write-Output 'The memory daemon was not reached. It ends once it has nothing left to keep.' }

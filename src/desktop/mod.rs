@@ -1,7 +1,5 @@
 //! The user's desktop: the session bus, notifications within a deadline, and the scheduler of daily commands.
 
-#[cfg(not(unix))]
-mod absent;
 #[cfg(all(unix, not(target_os = "macos")))]
 pub(crate) mod bus;
 #[cfg(all(unix, not(target_os = "macos")))]
@@ -10,17 +8,19 @@ pub(crate) mod notification;
 #[cfg(target_os = "macos")]
 mod osascript;
 pub(crate) mod scheduler;
+#[cfg(windows)]
+mod toast;
 
 use std::sync::mpsc::channel;
 use std::thread;
 
-#[cfg(not(unix))]
-use self::absent::send;
 #[cfg(all(unix, not(target_os = "macos")))]
 use self::freedesktop::send;
 use self::notification::{LIMIT, Notification, NotifyError};
 #[cfg(target_os = "macos")]
 use self::osascript::send;
+#[cfg(windows)]
+use self::toast::send;
 
 /// Shows the notifications, in their order. If one fails, the rest are not shown. A thread makes the calls, since a connection
 /// to the bus may wait without limit; a thread that hangs ends with the process.

@@ -68,3 +68,16 @@ fn a_daemon_starts_in_a_job_that_it_cannot_leave() {
     let status = sandbox.ask("cache status", b"").succeeded().text();
     assert!(status.contains("keeping 1 credential"), "{status}");
 }
+
+/// The background look-up has only the variables that it needs.
+#[test]
+fn a_daemon_is_found_without_the_variable_of_the_computers_name() {
+    let sandbox = Sandbox::new();
+    sandbox
+        .ask("--storage memory store", &lines(STORED))
+        .succeeded();
+    let mut status = sandbox.helper("cache status");
+    status.env_remove("COMPUTERNAME");
+    let status = crate::sandbox::run(&mut status, b"").succeeded().text();
+    assert!(status.contains("keeping 1 credential"), "{status}");
+}

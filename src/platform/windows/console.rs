@@ -10,6 +10,7 @@ use windows_sys::Win32::System::Console::{
     GetConsoleScreenBufferInfo, GetStdHandle, STD_ERROR_HANDLE, STD_OUTPUT_HANDLE, SetConsoleMode,
     WriteConsoleW,
 };
+use zeroize::Zeroizing;
 
 /// Columns and lines of the console of standard output; `None` if it is no console.
 pub fn window_size() -> Option<(usize, usize)> {
@@ -46,6 +47,9 @@ pub(super) fn mode(handle: HANDLE) -> Option<u32> {
     is_console.then_some(mode)
 }
 
+/// Stands for bytes that are no UTF-8.
+const REPLACEMENT: u16 = 0xFFFD;
+
 /// The most bytes of one call: a console of Windows 7 takes no more than 64 KiB.
 const AT_ONCE: usize = 8 * 1024;
 
@@ -59,7 +63,14 @@ pub(super) fn write(console: HANDLE, bytes: &[u8]) -> io::Result<usize> {
         }
         _ => piece,
     };
-    let text: Vec<u16> = String::from_utf8_lossy(whole).encode_utf16().collect();
+    // A character has at most as many units as bytes, so the text is never moved, and no copy of it stays.
+    let mut text = Zeroizing::new(Vec::with_capacity(whole.len()));
+    for chunk in whole.utf8_chunks() {
+        text.extend(chunk.valid().encode_utf16());
+        if !chunk.invalid().is_empty() {
+            text.push(REPLACEMENT);
+        }
+    }
     let mut left = &text[..];
     while !left.is_empty() {
         let (mut written, count) = (0, u32::try_from(left.len()).unwrap_or(u32::MAX));

@@ -1,14 +1,19 @@
 //! This process, the programs that it runs, and the clock.
 #![allow(unsafe_code)]
 
-use std::env;
 use std::ffi::OsString;
+use std::os::windows::ffi::OsStringExt;
 use std::os::windows::process::CommandExt;
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use windows_sys::Win32::System::SystemInformation::GetTickCount64;
+use windows_sys::Win32::System::SystemInformation::{
+    ComputerNamePhysicalNetBIOS, GetComputerNameExW, GetTickCount64,
+};
 use windows_sys::Win32::System::Threading::{CREATE_NEW_PROCESS_GROUP, CREATE_NO_WINDOW};
+
+/// In units, with room to spare: a `NetBIOS` name has at most 15.
+const LONGEST_NAME: usize = 64;
 
 /// Time since the machine started, suspended time included, so that eight hours of sleep count as eight hours. It counts in
 /// steps of 10 to 16 ms.
@@ -43,9 +48,24 @@ pub fn is_root() -> bool {
     false
 }
 
-/// This host's name, to keep apart two hosts that share one home folder.
+/// This host's name, to keep apart two hosts that share one home folder. `COMPUTERNAME` holds the same name, but a process may
+/// be started without that variable.
 pub fn host_name() -> OsString {
-    env::var_os("COMPUTERNAME").unwrap_or_default()
+    let mut name = [0; LONGEST_NAME];
+    let mut length = u32::try_from(name.len()).unwrap_or_default();
+    // SAFETY: `name` has room for `length` units. On success, the call sets `length` to their number without the final zero.
+    let is_told = unsafe {
+        GetComputerNameExW(
+            ComputerNamePhysicalNetBIOS,
+            name.as_mut_ptr(),
+            &raw mut length,
+        )
+    };
+    let count = usize::try_from(length).unwrap_or_default();
+    match name.get(..count) {
+        Some(name) if is_told != 0 => OsString::from_wide(name),
+        _ => OsString::new(),
+    }
 }
 
 /// Does nothing: the process was started without a console of its caller.

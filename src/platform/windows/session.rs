@@ -18,7 +18,10 @@ pub const FOLLOWS_XDG: bool = false;
 pub const ROOT: &str = r"C:\";
 
 /// The program that opens a URL in the user's browser.
-pub const URL_OPENER: &str = "explorer.exe";
+pub const URL_OPENER: &str = "rundll32.exe";
+
+/// The library and its function that open a URL. Unlike `explorer.exe`, they do not split the URL at `=` and `,`.
+const URL_HANDLER: &str = "url.dll,FileProtocolHandler";
 
 /// A person sees the windows of this station (`USEROBJECTFLAGS`).
 const WSF_VISIBLE: u32 = 1;
@@ -53,7 +56,7 @@ fn has_visible_station() -> bool {
 /// Starts `program` for a URL and does not wait. It gets a process group of its own, which Ctrl-C does not reach.
 pub fn open_url(program: &Path, url: &str) -> bool {
     Command::new(program)
-        .arg(url)
+        .args([URL_HANDLER, url])
         .creation_flags(CREATE_NEW_PROCESS_GROUP | CREATE_NO_WINDOW)
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -8,17 +8,22 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use windows_sys::Win32::System::Console::SetConsoleCtrlHandler;
+use windows_sys::Win32::System::Console::{CTRL_BREAK_EVENT, CTRL_C_EVENT, SetConsoleCtrlHandler};
 use windows_sys::core::BOOL;
 
 /// The status of a program that Ctrl-C ends (`STATUS_CONTROL_C_EXIT`).
 const ENDED_BY_CTRL_C: i32 = 0xC000_013A_u32.cast_signed();
 
+/// The longest wait of the handler. The system itself ends the process after about 5 s (`HandlerRoutine`, "Timeouts").
+const HANDLER_LIMIT: Duration = Duration::from_secs(20);
+const HANDLER_STEP: Duration = Duration::from_millis(10);
+
 /// How many values of [`DeferredSignals`] exist.
 static DEFERRING: AtomicUsize = AtomicUsize::new(0);
 static CAME: AtomicBool = AtomicBool::new(false);
 
-/// Until it is dropped, no Ctrl-C and no Ctrl-Break ends the process. Then the first that came does.
+/// Until it is dropped, no Ctrl-C and no Ctrl-Break ends the process. Then the first that came does. The end of the console and
+/// of the logon session are deferred for about 5 s, which is the system's limit.
 pub struct DeferredSignals {
     _thread: PhantomData<*const ()>,
 }
@@ -26,7 +31,7 @@ pub struct DeferredSignals {
 impl DeferredSignals {
     pub fn begin() -> Self {
         if DEFERRING.fetch_add(1, Ordering::SeqCst) == 0 {
-            // SAFETY: the handler only reads and writes numbers, so it may run on the thread that the system starts for it.
+            // SAFETY: the handler only uses atomic numbers and sleeps, so it may run on the thread that the system starts for it.
             unsafe { SetConsoleCtrlHandler(Some(note), 1) };
         }
         Self {
@@ -48,9 +53,17 @@ impl Drop for DeferredSignals {
     }
 }
 
-/// Returns true: the event is dealt with.
-unsafe extern "system" fn note(_: u32) -> BOOL {
+/// Returns true: the event is dealt with. For a closed console, a sign-out and a shutdown, the system ends the process as soon as
+/// this returns, so these wait.
+unsafe extern "system" fn note(event: u32) -> BOOL {
     CAME.store(true, Ordering::SeqCst);
+    if !matches!(event, CTRL_C_EVENT | CTRL_BREAK_EVENT) {
+        let mut waited = Duration::ZERO;
+        while DEFERRING.load(Ordering::SeqCst) > 0 && waited < HANDLER_LIMIT {
+            thread::sleep(HANDLER_STEP);
+            waited += HANDLER_STEP;
+        }
+    }
     1
 }
 

@@ -293,7 +293,7 @@ pub(super) fn newest_first(
             .next();
         let created = created.map(if_there).transpose()?;
         if created != Some(None) {
-            let age = (modified, created.flatten(), item.handle.number);
+            let age = (modified, created.flatten(), item.handle.number.get());
             ordered.push((age, item));
         }
     }

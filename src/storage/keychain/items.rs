@@ -26,7 +26,7 @@ pub(super) struct Item {
     /// Whether its secret can be used only after a prompt.
     pub(super) is_locked: Cell<bool>,
     /// Orders two items of the same second: the higher number is the later one.
-    pub(super) number: u64,
+    pub(super) number: Cell<u64>,
 }
 
 /// The keychain of one system. An operation on an item that was removed meanwhile fails with `NoEntry`. `NoStorageAccess`

@@ -302,7 +302,7 @@ pub(crate) mod tests {
                 let item = Item {
                     id: String::new(),
                     is_locked: Cell::new(self.is_locked),
-                    number: 1,
+                    number: Cell::new(1),
                 };
                 let attributes = ours();
                 let is_found = wanted

@@ -3,7 +3,8 @@
 //! Upwards an item has the attributes and the text that it has in the Secret Service. Downwards it is a generic credential. Its
 //! target is the only key, and Windows ignores its case: two users need two targets.
 //!
-//! Nothing is ever locked, and nothing prompts. There is no compare-and-swap: the storage takes its lock for each change.
+//! Nothing is ever locked, and nothing prompts. There is no compare-and-swap: the storage takes its lock for each change, and an
+//! item is compared just before it changes.
 
 #[cfg(windows)]
 mod api;
@@ -69,7 +70,7 @@ impl<S: GenericStore> ItemStore for CredentialManager<S> {
                         found.push(Item {
                             id: target.clone(),
                             is_locked: Cell::new(false),
-                            number: *written,
+                            number: Cell::new(*written),
                         });
                     }
                 }
@@ -90,7 +91,7 @@ impl<S: GenericStore> ItemStore for CredentialManager<S> {
     }
 
     fn modified(&self, items: &[&Item]) -> Vec<ItemResult<u64>> {
-        let seconds = |item: &&Item| Ok((item.number / TICKS).saturating_sub(EPOCH));
+        let seconds = |item: &&Item| Ok((item.number.get() / TICKS).saturating_sub(EPOCH));
         items.iter().map(seconds).collect()
     }
 
@@ -105,8 +106,14 @@ impl<S: GenericStore> ItemStore for CredentialManager<S> {
     }
 
     fn set_secret(&self, item: &Item, secret: &[u8]) -> ItemResult<()> {
-        let (kept, ..) = self.read(&item.id)?;
-        self.write(kept, secret)
+        let written = self.write(self.unchanged(item)?, secret)?;
+        // The caller may change the item again, but not what another program has written meanwhile.
+        if let Ok(kept) = self.0.read(&item.id)
+            && kept.blob == written.blob
+        {
+            item.number.set(kept.written);
+        }
+        Ok(())
     }
 
     /// Gives the item the first target that no other user and no other program has.
@@ -120,10 +127,11 @@ impl<S: GenericStore> ItemStore for CredentialManager<S> {
         for target in target::candidates(&key, ItemOwner::prefix(schema)).ok_or_else(not_text)? {
             match self.0.read(&target) {
                 Err(ErrorCode::NOT_FOUND) => {
-                    return self.write(GenericCredential::new(target, user), secret);
+                    let new = GenericCredential::new(target, user);
+                    return self.write(new, secret).map(drop);
                 }
                 Ok(kept) if described(&kept).is_some_and(|(known, _)| known == attributes) => {
-                    return self.write(kept, secret);
+                    return self.write(kept, secret).map(drop);
                 }
                 Ok(_) => {}
                 Err(code) => return Err(code.into()),
@@ -133,6 +141,7 @@ impl<S: GenericStore> ItemStore for CredentialManager<S> {
     }
 
     fn delete(&self, item: &Item) -> ItemResult<()> {
+        self.unchanged(item)?;
         Ok(self.0.delete(&item.id)?)
     }
 
@@ -174,11 +183,27 @@ impl<S: GenericStore> CredentialManager<S> {
         Ok((kept, attributes, text))
     }
 
-    fn write(&self, mut credential: GenericCredential, text: &[u8]) -> ItemResult<()> {
+    /// Reads an item that has not changed since the search. Windows can neither compare and write nor compare and delete at once,
+    /// so a moment between the two remains.
+    fn unchanged(&self, item: &Item) -> ItemResult<GenericCredential> {
+        let (kept, ..) = self.read(&item.id)?;
+        if kept.written != item.number.get() {
+            return Err(keyring::Error::NoEntry);
+        }
+        Ok(kept)
+    }
+
+    /// Returns the credential as it was written.
+    fn write(
+        &self,
+        mut credential: GenericCredential,
+        text: &[u8],
+    ) -> ItemResult<GenericCredential> {
         let owner = ItemOwner::of(plain(&credential.target));
         blob::set_text(&mut credential, owner, text).map_err(|_| not_text())?;
         check_limits(&credential, owner)?;
-        Ok(self.0.write(&credential)?)
+        self.0.write(&credential)?;
+        Ok(credential)
     }
 }
 

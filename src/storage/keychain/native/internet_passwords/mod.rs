@@ -90,7 +90,7 @@ impl InternetPasswords {
             items.push(Item {
                 id: found.len().to_string(),
                 is_locked: Cell::new(is_locked),
-                number: 0,
+                number: Cell::new(0),
             });
             found.push(FoundPassword {
                 item,

@@ -176,7 +176,7 @@ fn items((unlocked, locked): SearchResult) -> Vec<Item> {
     let item = |path: Path<'_>, is_locked| {
         let number = path.rsplit('/').next().and_then(|last| last.parse().ok());
         Item {
-            number: number.unwrap_or(0),
+            number: Cell::new(number.unwrap_or(0)),
             id: path.to_string(),
             is_locked: Cell::new(is_locked),
         }

@@ -1,6 +1,8 @@
 //! Target names: every shape is found, and no entry takes the name of another user.
 
 use super::*;
+use crate::storage::keychain::attributes::Schema;
+use crate::storage::keychain::items::ItemStore;
 use crate::storage::keychain::native::credential_manager::generic::ErrorCode;
 
 /// Target, user, and the URL that finds it.
@@ -246,4 +248,30 @@ fn a_target_that_is_no_url_is_no_entry() {
         let store = of([wincred(target, "me", "tok", None)]);
         assert!(keychain(&store).list().unwrap().is_empty(), "{target}");
     }
+}
+
+#[test]
+fn an_item_that_another_program_changed_meanwhile_stays() {
+    let target = "git:https://me@one.test";
+    let wanted = query("https://me@one.test").key().unwrap();
+    let wanted = [Schema::Password.attributes(&wanted).unwrap()];
+    let store = of([wincred(target, "me", "older", None)]);
+    let items = CredentialManager(store.clone());
+    let found = items.search(&wanted).unwrap().remove(0).remove(0);
+    store.write(&wincred(target, "me", "newer", None)).unwrap();
+    let changed = items.set_secret(&found, b"mine");
+    assert!(
+        matches!(changed, Err(keyring::Error::NoEntry)),
+        "{changed:?}"
+    );
+    let removed = items.delete(&found);
+    assert!(
+        matches!(removed, Err(keyring::Error::NoEntry)),
+        "{removed:?}"
+    );
+    assert_eq!(answer(&store, "https://one.test"), "me newer");
+    let found = items.search(&wanted).unwrap().remove(0).remove(0);
+    items.set_secret(&found, b"mine").unwrap();
+    items.delete(&found).unwrap();
+    assert!(store.targets().is_empty());
 }
