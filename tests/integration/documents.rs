@@ -44,9 +44,10 @@ const READ_BY_LIBRARIES: [&str; 4] = [
 const PLACEHOLDERS: [&str; 1] = ["YOUR_TOKEN"];
 
 /// Options of git, of `install.sh` and of other programs in the documents.
-const FOREIGN_OPTIONS: [&str; 15] = [
+const FOREIGN_OPTIONS: [&str; 16] = [
     "--path",
     "--extra-experimental-features",
+    "--repository",
     "--release",
     "--add",
     "--binary",
