@@ -56,6 +56,21 @@ if (-not (Test-Path -LiteralPath $Binary -PathType Leaf)) { throw "cannot find $
 # be renamed on Windows, but not overwritten.
 $null = New-Item -ItemType Directory -Force -Path $Prefix
 $Prefix = (Resolve-Path -LiteralPath $Prefix).ProviderPath
+# Another user who may write there could replace the program: only you, the system, administrators and the installer of
+# Windows may. CREATOR OWNER and OWNER RIGHTS stand for the owner. An entry that is only handed down does not count.
+$trusted = @([Security.Principal.WindowsIdentity]::GetCurrent().User.Value, 'S-1-5-18', 'S-1-5-32-544', 'S-1-3-0', 'S-1-3-4',
+    'S-1-5-80-956008885-3418522649-1831038044-1853292631-2271478464')
+$writes = [int] [Security.AccessControl.FileSystemRights] 'Write, Delete, DeleteSubdirectoriesAndFiles, ChangePermissions, TakeOwnership'
+$sid = [Security.Principal.SecurityIdentifier]
+$list = Get-Acl -LiteralPath $Prefix
+if ($trusted -notcontains $list.GetOwner($sid).Value) { throw "$Prefix belongs to another user: nothing was installed" }
+foreach ($rule in $list.GetAccessRules($true, $true, $sid)) {
+    $isHandedDown = $rule.PropagationFlags -band [Security.AccessControl.PropagationFlags]::InheritOnly
+    if ($rule.AccessControlType -eq 'Allow' -and -not $isHandedDown -and
+        ([int] $rule.FileSystemRights -band $writes) -and $trusted -notcontains $rule.IdentityReference.Value) {
+        throw "$($rule.IdentityReference.Value) may write to ${Prefix}: nothing was installed"
+    }
+}
 $target = Join-Path $Prefix $name
 $new = Join-Path $Prefix ".new-$([Guid]::NewGuid()).exe"
 Get-ChildItem -LiteralPath $Prefix -Filter '.old-*.exe' | Remove-Item -Force -ErrorAction SilentlyContinue

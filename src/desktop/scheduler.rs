@@ -8,8 +8,8 @@ pub(crate) enum Scheduler {
     Systemd,
     /// launchd, with the user's domain target (launchctl(1)), such as `gui/501`.
     Launchd(String),
-    /// The Task Scheduler of Windows.
-    Tasks,
+    /// The Task Scheduler of Windows, with the user's SID.
+    Tasks(String),
 }
 
 #[cfg(all(unix, not(target_os = "macos")))]
@@ -24,5 +24,6 @@ pub(crate) fn scheduler() -> Scheduler {
 
 #[cfg(windows)]
 pub(crate) fn scheduler() -> Scheduler {
-    Scheduler::Tasks
+    let user = crate::platform::user::User::of_process();
+    Scheduler::Tasks(user.and_then(|user| user.name()).unwrap_or_default())
 }

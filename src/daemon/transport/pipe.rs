@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use windows_sys::Win32::Foundation::{
     ERROR_IO_INCOMPLETE, ERROR_IO_PENDING, ERROR_PIPE_CONNECTED, ERROR_PIPE_NOT_CONNECTED,
-    GetLastError, HANDLE, INVALID_HANDLE_VALUE, WAIT_FAILED, WAIT_OBJECT_0,
+    GetLastError, HANDLE, HANDLE_FLAG_INHERIT, INVALID_HANDLE_VALUE, SetHandleInformation,
+    WAIT_FAILED, WAIT_OBJECT_0,
 };
 use windows_sys::Win32::Security::RevertToSelf;
 use windows_sys::Win32::Storage::FileSystem::{
@@ -292,6 +293,8 @@ pub(super) fn server_at_stdin() -> io::Result<OwnedHandle> {
         if flags & PIPE_SERVER_END == 0 {
             return Err(io::Error::other("standard input does not listen there"));
         }
+        // No process that the daemon might start gets it.
+        check(SetHandleInformation(input, HANDLE_FLAG_INHERIT, 0))?;
         Ok(OwnedHandle::from_raw_handle(input))
     }
 }

@@ -121,22 +121,34 @@ pub struct Listener {
 }
 
 struct Instance {
-    pipe: OwnedHandle,
+    /// `None` once it has become a stream or the daemon's standard input.
+    pipe: Option<OwnedHandle>,
     /// The wait for a client.
     knock: Overlapped,
+}
+
+impl Drop for Instance {
+    fn drop(&mut self) {
+        // The system writes into `knock` until its operation has ended.
+        if let Some(pipe) = &self.pipe {
+            self.knock.cancel(pipe);
+        }
+    }
 }
 
 impl Instance {
     fn new(pipe: OwnedHandle) -> io::Result<Self> {
         let knock = Overlapped::new()?;
+        let pipe = Some(pipe);
         Ok(Self { pipe, knock })
     }
 }
 
 impl From<Listener> for OwnedHandle {
     fn from(listener: Listener) -> Self {
-        let next = listener.next.into_inner();
-        next.expect("a new listener has an instance").pipe
+        let mut next = listener.next.into_inner();
+        let pipe = next.as_mut().and_then(|instance| instance.pipe.take());
+        pipe.expect("a new listener has an instance")
     }
 }
 
@@ -184,21 +196,24 @@ pub fn accept(listener: &Listener) -> io::Result<Option<Stream>> {
         Some(instance) => instance,
         none => none.insert(Instance::new(pipe::create(&listener.name, false)?)?),
     };
-    let connected = match instance.knock.finish(&instance.pipe) {
-        None => instance.knock.connect(&instance.pipe),
+    let Some(pipe) = &instance.pipe else {
+        return Ok(None);
+    };
+    let connected = match instance.knock.finish(pipe) {
+        None => instance.knock.connect(pipe),
         Some(finished) => finished.map(|_| ()),
     };
     match connected {
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Err(error),
         _ => {}
     }
-    let instance = next.take();
+    let pipe = next.take().and_then(|mut instance| instance.pipe.take());
     // With the next instance at once, a client finds no moment without one. Else the next call creates it.
     if let Ok(pipe) = pipe::create(&listener.name, false) {
         *next = Some(Instance::new(pipe)?);
     }
-    match (connected, instance) {
-        (Ok(()), Some(instance)) => Stream::new(instance.pipe, true).map(Some),
+    match (connected, pipe) {
+        (Ok(()), Some(pipe)) => Stream::new(pipe, true).map(Some),
         // The client has gone.
         _ => Ok(None),
     }

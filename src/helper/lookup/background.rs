@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use crate::config::Flags;
 use crate::credential::key::Key;
 use crate::credential::query::Query;
-use crate::platform::start_own;
+use crate::platform::{FOLDS_NAMES, start_own};
 use crate::protocol::write;
 use crate::secret::Buffer;
 
@@ -40,7 +40,16 @@ const KEPT: [&str; 16] = [
 /// `http.extraHeader` with a token, and look-ups ignore what an outer git hands on.
 const KEPT_PREFIXES: [&str; 5] = ["XDG_", "SSL_CERT_", "GIT_SSL_", "GIT_HTTP_", "GIT_PROXY_"];
 
+/// On Windows, a name has no case (`CreateProcessW`, remarks): `Path` is PATH.
 fn is_kept(name: &OsStr) -> bool {
+    if FOLDS_NAMES {
+        let name = name.to_ascii_uppercase();
+        return is_listed(&name) || is_listed(&name.to_ascii_lowercase());
+    }
+    is_listed(name)
+}
+
+fn is_listed(name: &OsStr) -> bool {
     let name = name.as_encoded_bytes();
     KEPT.iter().any(|kept| name == kept.as_bytes())
         || KEPT_PREFIXES

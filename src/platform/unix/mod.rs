@@ -30,8 +30,8 @@ pub use self::memory::{Pages, drop_program_pages, harden};
 pub use self::owners::stranger_above;
 pub use self::peer::peer_uid;
 pub use self::process::{
-    close_inherited, descriptor_limit, effective_uid, end_group, host_name, is_root, leave_session,
-    monotonic_now, own_group, signal_of, start_own, unix_now,
+    FOLDS_NAMES, close_inherited, descriptor_limit, effective_uid, end_group, host_name, is_root,
+    leave_session, monotonic_now, own_group, signal_of, start_own, unix_now,
 };
 pub use self::session::{FOLLOWS_XDG, ROOT, URL_OPENER, is_graphical, open_url, session_folder};
 pub use self::signals::{DeferredSignals, Signals, end_after};

@@ -14,6 +14,9 @@ use std::{env, io};
 use rustix::process::set_parent_process_death_signal;
 use rustix::process::{Pid, Resource, Signal, geteuid, getrlimit, kill_process_group, setsid};
 
+/// Whether names of variables that differ only in case are one name.
+pub const FOLDS_NAMES: bool = false;
+
 /// Time since the machine started, suspended time included, so that eight hours of sleep count as eight hours.
 pub fn monotonic_now() -> Duration {
     #[cfg(target_os = "linux")]

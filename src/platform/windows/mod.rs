@@ -36,8 +36,8 @@ pub use self::folder::{
 pub use self::memory::{Pages, drop_program_pages, harden};
 pub use self::names::is_pipe;
 pub use self::process::{
-    close_inherited, end_group, host_name, is_root, leave_session, monotonic_now, own_group,
-    signal_of, unix_now,
+    FOLDS_NAMES, close_inherited, end_group, host_name, is_root, leave_session, monotonic_now,
+    own_group, signal_of, unix_now,
 };
 pub use self::session::{FOLLOWS_XDG, ROOT, URL_OPENER, is_graphical, open_url, session_folder};
 pub use self::signals::{DeferredSignals, Signals, end_after};

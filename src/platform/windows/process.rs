@@ -12,6 +12,9 @@ use windows_sys::Win32::System::SystemInformation::{
 };
 use windows_sys::Win32::System::Threading::{CREATE_NEW_PROCESS_GROUP, CREATE_NO_WINDOW};
 
+/// Whether names of variables that differ only in case are one name.
+pub const FOLDS_NAMES: bool = true;
+
 /// In units, with room to spare: a `NetBIOS` name has at most 15.
 const LONGEST_NAME: usize = 64;
 

@@ -11,6 +11,7 @@ use std::io;
 use std::os::windows::ffi::OsStrExt;
 use std::os::windows::io::{AsRawHandle, OwnedHandle, RawHandle};
 use std::ptr;
+use std::sync::{Mutex, PoisonError};
 
 use windows_sys::Win32::Foundation::{
     CloseHandle, ERROR_ACCESS_DENIED, HANDLE_FLAG_INHERIT, SetHandleInformation,
@@ -25,6 +26,8 @@ use windows_sys::Win32::System::Threading::{
 
 use super::text::wide;
 use super::user::check;
+
+static TURN: Mutex<()> = Mutex::new(());
 
 /// Variables that the system's own libraries need, and that hold no secret.
 const NEEDED: [&str; 14] = [
@@ -46,11 +49,15 @@ const NEEDED: [&str; 14] = [
 
 /// Starts a process of this program with `arguments`, of the caller's variables only `variables` and those that the system needs,
 /// `input` as its standard input, and no output. Does not wait for it.
+///
+/// A program that another thread starts meanwhile by the standard library's `Command` would get both handles too. While this
+/// program starts itself, it starts no other one, and two calls of this function take turns.
 pub fn start_own(
     input: impl Into<OwnedHandle>,
     arguments: &[OsString],
     variables: Vec<(OsString, OsString)>,
 ) -> io::Result<()> {
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let input = input.into();
     let null = File::options().read(true).write(true).open("NUL")?;
     let program = env::current_exe()?;

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::failure::Error;
 use super::schedule::{Schedule, SchedulerStep, xml};
 use super::unit::{Unit, UnitMark};
-use crate::terminal::escape::is_plain;
+use crate::terminal::escape::{is_plain, shell_word};
 
 const LABEL: &str = "git-credential-pat.reminder";
 
@@ -64,6 +64,7 @@ pub(super) fn schedule(home: &Path, domain: &str) -> Schedule {
         start: vec![unload(), SchedulerStep::of(&load)],
         stop: vec![unload()],
         forget: Vec::new(),
+        word: shell_word,
         leftover: None,
         paths: vec![path],
     }

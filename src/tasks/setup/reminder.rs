@@ -135,7 +135,7 @@ fn schedule() -> Result<Schedule, Error> {
     Ok(match scheduler() {
         Scheduler::Systemd => systemd::schedule(&Foreign::find()?.config, cron_line()),
         Scheduler::Launchd(domain) => launch_agent::schedule(&Foreign::find()?.home, &domain),
-        Scheduler::Tasks => scheduled_task::schedule(&Places::find()?.data),
+        Scheduler::Tasks(user) => scheduled_task::schedule(&Places::find()?.data, &user),
     })
 }
 
@@ -144,7 +144,7 @@ fn units(schedule: &Schedule, command: &[&OsStr]) -> Result<Vec<Unit>, Error> {
     match scheduler() {
         Scheduler::Systemd => systemd::units(schedule, command),
         Scheduler::Launchd(_) => launch_agent::units(schedule, command),
-        Scheduler::Tasks => scheduled_task::units(schedule, command),
+        Scheduler::Tasks(_) => scheduled_task::units(schedule, command),
     }
 }
 

@@ -3,14 +3,14 @@
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use crate::terminal::escape::shell_word;
-
 /// What a scheduler needs for a daily command.
 pub(super) struct Schedule {
     /// The name of the program that is told.
     pub(super) program: &'static str,
     /// What the reminder is.
     pub(super) kind: &'static str,
+    /// Quotes a word for the shells of this system.
+    pub(super) word: fn(&[u8]) -> String,
     /// The hint if the program is missing.
     pub(super) missing: String,
     /// The hint if the reminder was not started.
@@ -56,7 +56,7 @@ impl Schedule {
         let mut line = self.program.to_owned();
         for word in &step.words {
             line.push(' ');
-            line.push_str(&shell_word(word.as_encoded_bytes()));
+            line.push_str(&(self.word)(word.as_encoded_bytes()));
         }
         line
     }

@@ -8,7 +8,8 @@ use super::schedule::{Schedule, SchedulerStep, xml};
 use super::unit::{Unit, UnitMark};
 use crate::terminal::escape::is_plain;
 
-const NAME: &str = "git-credential-pat reminder";
+/// Before the user's SID: all users' tasks without a folder of their own have one list of names.
+const NAME: &str = "git-credential-pat-reminder-";
 
 /// The file has only ASCII and names no encoding, so that `schtasks` cannot mistake it. The task runs while its user is signed in,
 /// also on battery, and makes up for a time that the machine was off.
@@ -45,10 +46,11 @@ const TEXT: &str = r#"<Task version="1.2" xmlns="http://schemas.microsoft.com/wi
 </Task>
 "#;
 
-/// `data`: this program's own folder.
-pub(super) fn schedule(data: &Path) -> Schedule {
+/// `data`: this program's own folder. `user`: the user's SID.
+pub(super) fn schedule(data: &Path, user: &str) -> Schedule {
+    let name = format!("{NAME}{user}");
     let path = data.join("reminder.xml");
-    let words = ["/Create", "/F", "/TN", NAME, "/XML"].map(OsStr::new);
+    let words = ["/Create", "/F", "/TN", &name, "/XML"].map(OsStr::new);
     let create = [&words[..], &[path.as_ref()]].concat();
     Schedule {
         program: "schtasks",
@@ -57,10 +59,12 @@ pub(super) fn schedule(data: &Path) -> Schedule {
         not_started: "see the Task Scheduler for its reason, and run this again",
         still_runs: "remove it in the Task Scheduler",
         start: vec![SchedulerStep::of(&create)],
-        stop: vec![SchedulerStep::of(&["/Delete", "/F", "/TN", NAME])],
+        stop: vec![SchedulerStep::of(&["/Delete", "/F", "/TN", &name])],
         forget: Vec::new(),
         leftover: None,
         paths: vec![path],
+        // cmd and PowerShell read quotation marks as the program does.
+        word: |word| argument(&String::from_utf8_lossy(word)),
     }
 }
 
@@ -127,7 +131,7 @@ mod tests {
 
     #[test]
     fn the_task_names_the_program_and_its_arguments() {
-        let schedule = schedule(r"C:\Users\o c".as_ref());
+        let schedule = schedule(r"C:\Users\o c".as_ref(), "S-1-5-21");
         let command = [r"C:\Program & Files\ü.exe", "--file", r"D:\my t", "check"];
         let command: Vec<&OsStr> = command.iter().map(OsStr::new).collect();
         let text = units(&schedule, &command).unwrap().remove(0).text;
@@ -140,7 +144,10 @@ mod tests {
         }
         assert!(text.is_ascii() && !text.contains('@'), "{text}");
         let words: Vec<_> = schedule.start[0].words.iter().collect();
-        assert_eq!(words[..5], ["/Create", "/F", "/TN", NAME, "/XML"]);
+        let name = "git-credential-pat-reminder-S-1-5-21";
+        assert_eq!(words[..5], ["/Create", "/F", "/TN", name, "/XML"]);
+        let shown = schedule.shown(&schedule.start[0]);
+        assert!(shown.contains(r#" "C:\Users\o c"#), "{shown}");
         assert!(words[5].to_string_lossy().ends_with("reminder.xml"));
     }
 }

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::failure::Error;
 use super::schedule::{Schedule, SchedulerStep};
 use super::unit::{Unit, UnitMark};
-use crate::terminal::escape::is_plain;
+use crate::terminal::escape::{is_plain, shell_word};
 
 const SERVICE_TEXT: &str = "\
 [Unit]
@@ -62,6 +62,7 @@ pub(super) fn schedule(config: &Path, missing: String) -> Schedule {
         stop: vec![step(&["disable", "--now", TIMER])],
         forget: vec![reload()],
         // The link by which `enable` starts the timer at login.
+        word: shell_word,
         leftover: Some(folder.join("timers.target.wants").join(TIMER)),
     }
 }

@@ -27,12 +27,32 @@ try {
     Assert ($process.ExitCode -eq 0) 'the other user could not try'
     $said = (Get-Content $report).Trim()
     Assert ($said -eq 'UnauthorizedAccessException') "the other user got: $said"
+    Assert-Line (Ask get $query $memory) 'password=made-up'
+    $null = Invoke-Program $env:PROGRAM ($memory + @('cache', 'stop')) @()
+
+    # That user takes the name first, and lets everyone in. The client sends no byte.
+    $ready = Join-Path $env:PUBLIC "$Unique.ready"
+    $script = "`$rule = [IO.Pipes.PipeAccessRule]::new([Security.Principal.SecurityIdentifier]::new('S-1-1-0'), " +
+        "'ReadWrite', 'Allow'); `$rules = [IO.Pipes.PipeSecurity]::new(); `$rules.AddAccessRule(`$rule); " +
+        "`$own = [Security.Principal.WindowsIdentity]::GetCurrent().User; " +
+        "`$rules.AddAccessRule([IO.Pipes.PipeAccessRule]::new(`$own, 'FullControl', 'Allow')); " +
+        "`$p = [IO.Pipes.NamedPipeServerStream]::new('$name', 'InOut', 5, 'Byte', 'Asynchronous', 0, 0, `$rules); " +
+        "Set-Content '$ready' 'ready'; if (-not `$p.WaitForConnectionAsync().Wait(30000)) { 'no client'; return }; " +
+        "`$read = `$p.ReadAsync([byte[]]::new(4096), 0, 4096); if (`$read.Wait(15000)) { `$read.Result } else { 0 }"
+    $process = Start-Process -FilePath powershell -Credential $login -WorkingDirectory $env:PUBLIC -PassThru `
+        -ArgumentList '-NoProfile', '-Command', "& { $script } | Set-Content '$report'"
+    for ($try = 0; -not (Test-Path $ready); $try++) {
+        Assert ($try -lt 300) 'the squatter did not start'
+        Start-Sleep -Milliseconds 100
+    }
+    $stored = Ask store ($query + 'password=made-up') $memory
+    Assert ($stored.Said -match 'another user|denied') "not told of another user: $($stored.Said)"
+    Assert ($process.WaitForExit(60000)) 'the squatter still waits'
+    $got = (Get-Content $report).Trim()
+    Assert ($got -eq '0') "the other user received: $got"
 } finally {
     Remove-LocalUser -Name $other
 }
-Assert-Line (Ask get $query $memory) 'password=made-up'
-
-$null = Invoke-Program $env:PROGRAM ($memory + @('cache', 'stop')) @()
 
 # A squatter that everyone may use: the first instance is not ours, so no token is kept, and nothing hangs.
 $squatter = [IO.Pipes.NamedPipeServerStream]::new($name, 'InOut', 5)

@@ -1,7 +1,7 @@
 # `setup --reminder`: the Task Scheduler takes the task, and `setup --undo` takes it back.
 . "$PSScriptRoot/Ask.ps1"
 
-$name = 'git-credential-pat reminder'
+$name = 'git-credential-pat-reminder-' + [Security.Principal.WindowsIdentity]::GetCurrent().User.Value
 $done = Invoke-Program $env:PROGRAM @('setup', '--reminder') @() 60
 Assert ($done.Code -eq 0) "setup failed: $($done.Said)"
 $task = Get-ScheduledTask -TaskName $name
