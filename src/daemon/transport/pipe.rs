@@ -40,7 +40,8 @@ const PENDING: usize = 0x103;
 
 /// A read, a write or a wait for a client that goes on while this process does other things.
 pub(super) struct Overlapped {
-    /// The system writes into both until the operation ends, so they stay in their place.
+    /// The system writes into both until the operation ends, so they stay in their place. Until then, this program reads only
+    /// `Internal`, as a volatile value.
     record: Box<OVERLAPPED>,
     room: Locked,
     event: OwnedHandle,
