@@ -35,11 +35,11 @@ pub fn end_of(token: &[u8]) -> Option<Expiry> {
     }
     let mut parts = token[start..].split(|&byte| byte == b'.');
     let (header, claims, signature) = (parts.next()?, parts.next()?, parts.next()?);
-    if parts.next().is_some() || decode(signature).is_none() {
+    if parts.next().is_some() || from_base64url(signature).is_none() {
         return None;
     }
-    serde_json::from_slice::<JwtHeader>(&decode(header)?).ok()?;
-    let claims: Claims = serde_json::from_slice(&decode(claims)?).ok()?;
+    serde_json::from_slice::<JwtHeader>(&from_base64url(header)?).ok()?;
+    let claims: Claims = serde_json::from_slice(&from_base64url(claims)?).ok()?;
     let exp = claims.exp.filter(|exp| (0.0..LATEST).contains(exp))?;
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     // The range is checked above.
@@ -47,7 +47,7 @@ pub fn end_of(token: &[u8]) -> Option<Expiry> {
 }
 
 /// base64url without padding (RFC 4648 §5).
-fn decode(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+pub(crate) fn from_base64url(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
     let (mut bits, mut held) = (0_u32, 0);
     for byte in text {
@@ -110,8 +110,8 @@ mod tests {
 
     #[test]
     fn decodes_what_base64url_is() {
-        assert_eq!(&decode(b"-_8").unwrap()[..], b"\xfb\xff");
-        assert_eq!(&decode(b"").unwrap()[..], b"");
-        assert!(decode(b"a b").is_none() && decode(b"a+b").is_none());
+        assert_eq!(&from_base64url(b"-_8").unwrap()[..], b"\xfb\xff");
+        assert_eq!(&from_base64url(b"").unwrap()[..], b"");
+        assert!(from_base64url(b"a b").is_none() && from_base64url(b"a+b").is_none());
     }
 }

@@ -30,7 +30,7 @@ const CREATOR_OWNER: &str = "S-1-3-0";
 /// The sorts of owners.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Owner {
-    /// This user; or the system and its administrators, to whom the files of an elevated process belong. They reach every file.
+    /// This user, or the system and its administrators. The files of an elevated process belong to the latter, who reach every file.
     Us,
     /// Windows itself.
     Windows,

@@ -46,7 +46,7 @@ pub fn end_group(child: &mut Child) {
     let _ = child.wait();
 }
 
-/// Whether this process runs as root, for whom Unix opens the files of all users. Windows has no such user.
+/// Whether this process runs as root. False: Windows has no such user.
 pub fn is_root() -> bool {
     false
 }

@@ -32,7 +32,7 @@ impl User {
         Self::of_token(&unsafe { OwnedHandle::from_raw_handle(token) })
     }
 
-    /// The user whom this thread impersonates.
+    /// The user that this thread impersonates.
     pub fn of_thread() -> io::Result<Self> {
         let mut token: HANDLE = ptr::null_mut();
         // SAFETY: as in `of_process`; 1: checked as this process, since an impersonated user may not ask.

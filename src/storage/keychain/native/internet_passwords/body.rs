@@ -2,6 +2,8 @@
 
 use zeroize::Zeroizing;
 
+use crate::credential::jwt::from_base64url;
+
 /// The lines after a password: those of git-credential-osxkeychain, and two that hold an authorization of ours.
 const NAMES: [&[u8]; 4] = [
     b"password_expiry_utc=",
@@ -40,25 +42,17 @@ fn from_base64(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     if !text.len().is_multiple_of(4) {
         return None;
     }
-    let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
-    let (mut bits, mut held) = (0_u32, 0);
-    for digit in digits {
-        let value = match digit {
-            b'A'..=b'Z' => digit - b'A',
-            b'a'..=b'z' => digit - b'a' + 26,
-            b'0'..=b'9' => digit - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => return None,
+    let mut digits = Zeroizing::new(digits.to_vec());
+    for digit in digits.iter_mut() {
+        *digit = match *digit {
+            b'+' => b'-',
+            b'/' => b'_',
+            // Of the other alphabet.
+            b'-' | b'_' => return None,
+            digit => digit,
         };
-        bits = bits << 6 | u32::from(value);
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            bytes.push((bits >> held).to_le_bytes()[0]);
-        }
     }
-    Some(bytes)
+    from_base64url(&digits)
 }
 
 fn from_hex(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
